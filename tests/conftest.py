@@ -1,0 +1,103 @@
+"""What tests share: a real Postgres, and databases of their own made from a migrated template."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+pytest.register_assert_rewrite("conserje.testing")
+
+from conserje import database, embedded  # noqa: E402
+
+_serial = itertools.count(1)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The URL of a server whose user may make roles and databases.
+
+    CONSERJE_TEST_DATABASE_URL names one; without it the embedded server starts, one for all
+    parallel workers.
+    """
+    if given := os.environ.get("CONSERJE_TEST_DATABASE_URL"):
+        yield given
+        return
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    async with embedded.running(Path(shared) / "server") as url:
+        superuser = await asyncpg.connect(url.replace("//conserje@/conserje", "//postgres@/postgres", 1))
+        try:
+            await superuser.execute("SELECT pg_advisory_lock(1)")
+            if not await superuser.fetchval("SELECT rolcreatedb FROM pg_roles WHERE rolname = 'conserje'"):
+                await superuser.execute("ALTER ROLE conserje CREATEDB")
+        finally:
+            await superuser.close()
+        yield url
+
+
+def _in(server: str, name: str) -> str:
+    head, _, query = server.partition("?")
+    return head.rpartition("/")[0] + "/" + name + ("?" + query if query else "")
+
+
+async def _run(server: str, *statements: str) -> None:
+    connection = await asyncpg.connect(_in(server, "postgres"))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def template(server: str) -> AsyncIterator[str]:
+    """The name of a migrated database that nobody is connected to."""
+    name = f"template_{os.getpid()}"
+    await _run(server, f"CREATE DATABASE {name}")
+    await database.migrate(_in(server, name))
+    yield name
+    await _run(server, f"DROP DATABASE {name}")
+
+
+@pytest_asyncio.fixture
+async def database_url(server: str, template: str) -> AsyncIterator[str]:
+    """A migrated database of the test's own, for tests with several connections or processes."""
+    name = f"test_{os.getpid()}_{next(_serial)}"
+    await _run(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _in(server, name)
+    await _run(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture
+async def pool(database_url: str) -> AsyncIterator[database.Pool]:
+    """A pool of the application's own, in a database of the test's own."""
+    pool = await database.connect_pool(database_url)
+    yield pool
+    pool.terminate()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def _shared(server: str, template: str) -> AsyncIterator[database.Pool]:
+    name = f"shared_{os.getpid()}"
+    await _run(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    pool = await database.connect_pool(_in(server, name), largest=2)
+    yield pool
+    pool.terminate()
+    await _run(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture
+async def connection(_shared: database.Pool) -> AsyncIterator[database.Connection]:
+    """One connection in a transaction that is rolled back: the cheapest database there is."""
+    async with _shared.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        yield connection
+        await transaction.rollback()

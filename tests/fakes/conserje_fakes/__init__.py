@@ -1,0 +1,1 @@
+"""Stand-ins for the providers: they refuse what the real ones refuse."""

@@ -14,6 +14,8 @@ import pytest_asyncio
 pytest.register_assert_rewrite("conserje.testing")
 
 from conserje import database, embedded  # noqa: E402
+from conserje.vault import create_keyring  # noqa: E402
+from scene import Scene, stage  # noqa: E402
 
 _serial = itertools.count(1)
 
@@ -101,3 +103,19 @@ async def connection(_shared: database.Pool) -> AsyncIterator[database.Connectio
         await transaction.start()
         yield connection
         await transaction.rollback()
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Path:
+    """The path of a keyring of the test's own."""
+    path = tmp_path / "keys" / "master.json"
+    create_keyring(path)
+    return path
+
+
+@pytest_asyncio.fixture
+async def scene(pool: database.Pool, database_url: str, keyring: Path) -> AsyncIterator[Scene]:
+    """A tenant `acme` whose provider and assistant do as the test says."""
+    async with stage(pool, database_url, keyring) as scene:
+        await scene.add("acme")
+        yield scene

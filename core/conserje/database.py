@@ -180,7 +180,8 @@ CREATE ROLE conserje_tenant NOLOGIN;
 
 async def _ensure_roles(connection: Connection) -> None:
     """Make the three roles and let the given user act as them."""
-    user, database = await connection.fetchrow("SELECT session_user, current_database()")
+    user = await connection.fetchval("SELECT session_user")
+    database = await connection.fetchval("SELECT current_database()")
     grants = (
         f'GRANT conserje_owner, conserje_core, conserje_tenant TO "{user}";'
         f'GRANT CREATE ON DATABASE "{database}" TO conserje_owner;'

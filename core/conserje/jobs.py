@@ -14,6 +14,7 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence import qb
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.settings import DBSettings, Durability
+from pgqueuer.domain.types import Channel
 from pgqueuer.ports.driver import Driver
 
 CONVERSE = "converse"
@@ -23,7 +24,7 @@ DELIVER = "deliver"
 SETTINGS = DBSettings(
     prefix="",
     db_schema="pgqueuer",
-    channel="conserje_jobs",
+    channel=Channel("conserje_jobs"),
     function="fn_pgqueuer_changed",
     statistics_table="pgqueuer_statistics",
     queue_status_type="pgqueuer_status",
@@ -41,26 +42,26 @@ _SCHEDULER = qb.QuerySchedulerBuilder(settings=SETTINGS)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Says that something is due in a conversation; the truth is in our tables."""
+    """Says that something is due in a conversation; the truth is in our tables.
+
+    `message_id` is the message whose quiet period ends; 0 where no single message is meant.
+    """
 
     entrypoint: str
     tenant_id: int
     conversation_id: int
+    message_id: int = 0
     priority: int = 0
     delay: timedelta = timedelta(0)
 
 
-_PAYLOAD = struct.Struct("!qq")
+_PAYLOAD = struct.Struct("!qqq")
 
 
-def payload(tenant_id: int, conversation_id: int) -> bytes:
-    return _PAYLOAD.pack(tenant_id, conversation_id)
-
-
-def read_payload(packed: bytes | None) -> tuple[int, int]:
-    """The tenant's and the conversation's id."""
-    tenant_id, conversation_id = _PAYLOAD.unpack(packed or b"")
-    return tenant_id, conversation_id
+def read_payload(packed: bytes | None) -> tuple[int, int, int]:
+    """The ids of tenant, conversation and message. Raises struct.error."""
+    tenant_id, conversation_id, message_id = _PAYLOAD.unpack(packed or b"")
+    return tenant_id, conversation_id, message_id
 
 
 def queries(driver: Driver) -> Queries:
@@ -74,7 +75,7 @@ async def enqueue(
     if jobs:
         await queries(AsyncpgDriver(connection)).enqueue(  # type: ignore[arg-type]
             [job.entrypoint for job in jobs],
-            [payload(job.tenant_id, job.conversation_id) for job in jobs],
+            [_PAYLOAD.pack(job.tenant_id, job.conversation_id, job.message_id) for job in jobs],
             [job.priority for job in jobs],
             [job.delay for job in jobs],
         )

@@ -107,7 +107,7 @@ CREATE TABLE conversations (
     next_sequence  bigint NOT NULL DEFAULT 1,
     epoch          bigint NOT NULL DEFAULT 0,
     leased_until   timestamptz,
-    turn_id        bigint,
+    turn_id        bigint,         -- with a person: the turn that handed it over
     starts         int NOT NULL DEFAULT 0,
     swept_at       timestamptz,
     created_at     timestamptz NOT NULL DEFAULT now(),
@@ -120,6 +120,40 @@ CREATE INDEX conversations_contact ON conversations (tenant_id, contact_id);
 CREATE INDEX conversations_held ON conversations (tenant_id, id) WHERE state = 'held';
 
 CREATE SEQUENCE turn_ids;
+
+-- The conversation that a message belongs to, made where it is not there yet, with its contact.
+-- Two that make the same contact at once: the second waits at the unique key and finds the first's.
+CREATE FUNCTION conversation_for(tenant bigint, account bigint, via text, sender text, others text[],
+                                 contact_name text) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    person bigint;
+    found_conversation bigint;
+BEGIN
+    SELECT contact_id INTO person FROM identities
+     WHERE tenant_id = tenant AND channel = via AND name = ANY (array_prepend(sender, others))
+     ORDER BY name = sender DESC LIMIT 1;
+    IF person IS NULL THEN
+        INSERT INTO contacts (tenant_id, name) VALUES (tenant, contact_name) RETURNING id INTO person;
+        INSERT INTO identities (tenant_id, channel, name, contact_id) VALUES (tenant, via, sender, person)
+        ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            DELETE FROM contacts WHERE tenant_id = tenant AND id = person;
+            SELECT contact_id INTO STRICT person FROM identities
+             WHERE tenant_id = tenant AND channel = via AND name = sender;
+        END IF;
+    END IF;
+    INSERT INTO identities (tenant_id, channel, name, contact_id)
+    SELECT tenant, via, other, person FROM unnest(array_prepend(sender, others)) AS other ORDER BY other
+    ON CONFLICT DO NOTHING;
+    UPDATE contacts SET name = contact_name
+     WHERE tenant_id = tenant AND id = person AND name = '' AND contact_name <> '';
+    INSERT INTO conversations (tenant_id, account_id, contact_id, peer)
+    VALUES (tenant, account, person, sender)
+    ON CONFLICT (tenant_id, account_id, contact_id) DO UPDATE SET peer = excluded.peer
+    RETURNING id INTO found_conversation;
+    RETURN found_conversation;
+END $$;
 
 CREATE TABLE turns (
     tenant_id       bigint NOT NULL,
@@ -144,7 +178,7 @@ CREATE TABLE messages (
     account_id      bigint NOT NULL,
     direction       text NOT NULL CHECK (direction IN ('in', 'out')),
     content         text NOT NULL,        -- message.py writes and reads it
-    created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at      timestamptz NOT NULL DEFAULT now(),  -- the same clock as its job's due time
     turn_id         bigint,               -- in: the turn that answers it; out: the turn that says it
     provider_id     text,
     event_key       bytea,                -- in: SHA-256 of the channel's key
@@ -153,6 +187,7 @@ CREATE TABLE messages (
                                           'sent', 'failed', 'delivered', 'read')),
     attempt         int NOT NULL DEFAULT 0,
     attempted_at    timestamptz,
+    due_at          timestamptz,          -- not before, when the provider asked for patience
     sent_at         timestamptz,
     cause           text,
     PRIMARY KEY (tenant_id, conversation_id, id),
@@ -169,6 +204,14 @@ CREATE INDEX messages_undelivered ON messages (tenant_id, conversation_id, seque
 CREATE INDEX messages_held ON messages (tenant_id, id) WHERE state = 'held';
 CREATE INDEX messages_provider ON messages (tenant_id, account_id, provider_id)
     WHERE direction = 'out' AND provider_id IS NOT NULL;
+
+-- How far a message has come; a report of less than is known changes nothing.
+CREATE FUNCTION state_rank(state text) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE state WHEN 'queued' THEN 0 WHEN 'sending' THEN 1 WHEN 'uncertain' THEN 1 WHEN 'held' THEN 1
+                      WHEN 'sent' THEN 2 WHEN 'failed' THEN 3 WHEN 'delivered' THEN 4 WHEN 'read' THEN 5
+                      ELSE 9 END
+$$;
 
 -- Status callbacks, also those that come before the answer to the sending.
 CREATE TABLE statuses (
@@ -226,6 +269,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     IF TG_TABLE_NAME = 'tenants' THEN
         PERFORM announce(array_agg(DISTINCT id)) FROM changed;
+    ELSIF TG_OP = 'UPDATE' THEN  -- a row may leave one tenant for another
+        PERFORM announce(array_agg(DISTINCT tenant_id))
+        FROM (SELECT tenant_id FROM changed UNION SELECT tenant_id FROM replaced) AS both_sides;
     ELSE
         PERFORM announce(array_agg(DISTINCT tenant_id)) FROM changed;
     END IF;
@@ -239,7 +285,8 @@ BEGIN
     FOREACH name IN ARRAY ARRAY['tenants', 'domains', 'accounts'] LOOP
         EXECUTE format('CREATE TRIGGER announce_insert AFTER INSERT ON %I REFERENCING NEW TABLE AS changed '
                        'FOR EACH STATEMENT EXECUTE FUNCTION tenants_changed()', name);
-        EXECUTE format('CREATE TRIGGER announce_update AFTER UPDATE ON %I REFERENCING NEW TABLE AS changed '
+        EXECUTE format('CREATE TRIGGER announce_update AFTER UPDATE ON %I '
+                       'REFERENCING OLD TABLE AS replaced NEW TABLE AS changed '
                        'FOR EACH STATEMENT EXECUTE FUNCTION tenants_changed()', name);
         EXECUTE format('CREATE TRIGGER announce_delete AFTER DELETE ON %I REFERENCING OLD TABLE AS changed '
                        'FOR EACH STATEMENT EXECUTE FUNCTION tenants_changed()', name);

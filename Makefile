@@ -1,0 +1,27 @@
+# One line each, the same here and in CI. What they need: git, make, Python 3.11 or newer with venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: up install test check bench
+
+up: install  ## everything on this machine, with three demo tenants
+	@exec $(BIN)/conserje up --demo
+
+install: .venv/installed
+
+.venv/installed: requirements-dev.txt $(wildcard core/pyproject.toml edge/pyproject.toml tests/fakes/pyproject.toml plugins/*/*/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Conserje needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Conserje needs Python's venv: on Debian, apt install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+test: install  ## all tests, in parallel
+	$(BIN)/pytest -n auto
+
+check: install  ## style, types, layers
+	$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: install  ## acknowledgements per second against the usual stacks
+	$(BIN)/python bench/run.py

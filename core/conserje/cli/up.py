@@ -1,0 +1,203 @@
+"""`conserje up`: everything on one machine, by one command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import click
+
+from conserje import database, embedded, plugins
+from conserje.cli.installation import read_settings
+from conserje.cli.processes import Processes, ProcessFailed
+from conserje.settings import Settings, SettingsError
+from conserje.vault import Vault, VaultError, check_keyring, create_keyring
+
+START_LIMIT = 30.0  # seconds until `serve` must accept connections
+
+
+@click.command()
+@click.option(
+    "--demo", is_flag=True, help="Load three demo tenants and start the stand-ins for their providers."
+)
+def up(demo: bool) -> None:
+    """Run everything: Postgres unless one is given, migrations, serve and work.
+
+    \b
+    Example:
+      conserje up --demo
+    """
+    asyncio.run(_up(demo))
+
+
+async def _up(demo: bool) -> None:
+    settings = read_settings()
+    _refuse_taken_port(settings.listen)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with _postgres(settings) as (url, server):
+        before, after = await database.migrate(url)
+        if after != before:
+            click.echo(f"Migrated the database to {after}.", err=True)
+        await _keys(settings, url)
+        environment = {**os.environ, "CONSERJE_DATABASE_URL": url}
+        staged = await _prepare_demo(environment) if demo else Demo()
+        children = Processes({**environment, **staged.environment})
+        try:
+            await _start(children, settings, staged, stop)
+            if not stop.is_set():
+                click.echo(_banner(server, settings, staged))
+                await _run_until(children, stop)
+        finally:
+            click.echo("Stopping ...", err=True)
+            await children.end()
+
+
+@dataclass
+class Demo:
+    """What `conserje demo prepare` says: settings for the others, processes, and what to show."""
+
+    environment: dict[str, str] = field(default_factory=dict)
+    commands: list[list[str]] = field(default_factory=list)
+    tenants: list[dict[str, Any]] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def _postgres(settings: Settings) -> AsyncIterator[tuple[str, str]]:
+    """The database's URL and a few words on the server."""
+    if settings.database_url:
+        yield settings.database_url, "PostgreSQL at CONSERJE_DATABASE_URL"
+        return
+    async with embedded.running(settings.data_dir) as url:
+        connection = await asyncpg.connect(url)
+        major = connection.get_server_version().major
+        await connection.close()
+        yield url, f"PostgreSQL {major} (embedded), data in {settings.data_dir}"
+
+
+def _refuse_taken_port(listen: str) -> None:
+    """Say so before anything is started: somebody listens there already."""
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit():
+        return  # a unix socket: `serve` looks at it
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), int(port)))
+        except OSError as error:
+            raise SettingsError(
+                f"{listen} cannot be listened on ({error.strerror}): stop what does, or set CONSERJE_LISTEN."
+            ) from None
+
+
+async def _keys(settings: Settings, url: str) -> None:
+    """Make a keyring on the first run; afterwards it must open what the database holds."""
+    connection = await asyncpg.connect(url, server_settings={"role": "conserje_core"})
+    try:
+        if not settings.keyring.exists():
+            sealed = await connection.fetchval("SELECT count(*) FROM tenants WHERE data_key IS NOT NULL")
+            if sealed:
+                raise VaultError(
+                    f"There is no keyring at {settings.keyring}, but {sealed} tenants have sealed "
+                    "credentials: put it back, or set CONSERJE_MASTER_KEYS_FILE."
+                )
+            create_keyring(settings.keyring)
+            click.echo(f"Made a keyring: {settings.keyring}. Keep a copy of it apart from backups.", err=True)
+        await check_keyring(connection, Vault.read(settings.keyring))
+    finally:
+        await connection.close()
+
+
+async def _prepare_demo(environment: dict[str, str]) -> Demo:
+    if "demo" not in {command.name for command in plugins.commands()}:
+        raise SettingsError("--demo needs the stand-ins for the providers: pip install ./tests/fakes.")
+    made = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "conserje", "demo", "prepare"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if made.returncode:
+        raise ProcessFailed("The demo could not be prepared.")
+    return Demo(**json.loads(made.stdout))
+
+
+async def _start(children: Processes, settings: Settings, demo: Demo, stop: asyncio.Event) -> None:
+    for number, command in enumerate(demo.commands, 1):
+        await children.start(f"stand-in {number}", command)
+    await children.start("work", [sys.executable, "-m", "conserje", "work"])
+    await children.start("serve", [sys.executable, "-m", "conserje", "serve"])
+    listening = asyncio.create_task(_listening(settings.listen))
+    await _first(listening, children, stop, START_LIMIT)
+    if not listening.done() and not stop.is_set():
+        raise ProcessFailed(f"serve does not listen on {settings.listen} after {START_LIMIT:g} s.")
+
+
+async def _run_until(children: Processes, stop: asyncio.Event) -> None:
+    await _first(asyncio.create_task(stop.wait()), children, stop, None)
+
+
+async def _first(
+    awaited: asyncio.Task[Any], children: Processes, stop: asyncio.Event, limit: float | None
+) -> None:
+    """Wait for `awaited`, for the signal to stop, or for a child that is given up (ProcessFailed)."""
+    failed = asyncio.create_task(children.wait())
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({awaited, failed, stopped}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        if failed.done():
+            failed.result()
+    finally:
+        failed.cancel()
+        stopped.cancel()
+        awaited.cancel()
+
+
+async def _listening(listen: str) -> None:
+    """Until somebody accepts connections there."""
+    host, _, port = listen.rpartition(":")
+    while True:
+        try:
+            if host and port.isdigit():
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            else:
+                _, writer = await asyncio.open_unix_connection(listen)
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            return
+
+
+def _banner(server: str, settings: Settings, demo: Demo) -> str:
+    program = _program()
+    lines = [f"Conserje is up: {server}", ""]
+    if demo.tenants:
+        width = max(len(tenant["slug"]) for tenant in demo.tenants)
+        far = max(len(tenant["url"]) for tenant in demo.tenants)
+        for tenant in demo.tenants:
+            accounts = ", ".join(f"{account} (stand-in)" for account in tenant["accounts"])
+            lines.append(f"  {tenant['slug']:{width}}  {tenant['url']:{far}}  {accounts}".rstrip())
+        lines += ["", f'Talk to one:   {program} say {demo.tenants[0]["slug"]} "wena loco"']
+    lines.append(f'Add a client:  {program} tenant add nueva-tienda --name "Nueva Tienda"')
+    if not demo.tenants:
+        lines.append(f"It will be at  {settings.tenant_url('nueva-tienda')}")
+    return "\n".join([*lines, "", "Ctrl-C stops everything."])
+
+
+def _program() -> str:
+    """How the reader started us, as they would write it again."""
+    here = os.path.relpath(sys.argv[0])
+    return sys.argv[0] if here.startswith("..") else here

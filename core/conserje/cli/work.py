@@ -1,0 +1,50 @@
+"""`conserje work`: answers what was taken."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import click
+import uvloop
+
+from conserje import log
+from conserje.cli.installation import open_installation
+from conserje.conversation import Conversation
+from conserje.delivery import Delivery
+from conserje.directory import Directory
+from conserje.vault import check_keyring
+from conserje.worker import Worker
+
+
+@click.command()
+def work() -> None:
+    """Answer messages: think turns and deliver replies, until stopped.
+
+    Any number of these may run, on any number of machines.
+
+    \b
+    Example:
+      CONSERJE_SLOTS=80 conserje work
+    """
+    uvloop.run(_work())
+
+
+async def _work() -> None:
+    async with open_installation() as installation:
+        settings, pool = installation.settings, installation.pool
+        log.set_up(settings.log_level)
+        async with pool.acquire() as connection:
+            await check_keyring(connection, installation.vault)
+        plugins, vault = installation.plugins, installation.vault
+        async with Directory(pool, installation.url) as directory:
+            worker = Worker(
+                pool,
+                installation.url,
+                Conversation(pool, directory, plugins, vault, settings.turn_limit),
+                Delivery(pool, directory, plugins, vault, settings),
+                settings.slots,
+            )
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, worker.stop)
+            await worker.run()

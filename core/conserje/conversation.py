@@ -1,0 +1,371 @@
+"""The turn: claim a conversation, think, settle; what makes a reply one is `turn_id`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from conserje import jobs, messages
+from conserje.assistant import AnyAssistant, Contact, Reply, Turn, Utterance
+from conserje.assistant import Tenant as TurnTenant
+from conserje.database import CANNOT_ASK, Connection, Pool, acting_for
+from conserje.directory import AccountUnusable, Directory, Entry
+from conserje.jobs import Job
+from conserje.message import Content, Limits, fit, from_json
+from conserje.plugins import PluginMissing, Plugins
+from conserje.products import TenantProducts
+from conserje.vault import Vault
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=4)  # shorter than the queue's own heartbeat timeout, see worker.py
+RENEWAL = 1.3
+STARTS = 3
+HISTORY = 30
+
+LOCK = """
+SELECT account_id, contact_id, state, epoch, turn_id, starts, next_sequence, now() AS now,
+       leased_until > now() AS leased, hand_back_at <= now() AS handed_back,
+       (SELECT name FROM contacts WHERE tenant_id = $1 AND id = contact_id) AS contact_name
+FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
+"""
+
+LEASE_OUT = """
+UPDATE conversations SET epoch = epoch + 1, leased_until = now() + $3, starts = starts + 1,
+    turn_id = CASE WHEN state = 'person' OR turn_id IS NULL THEN nextval('turn_ids') ELSE turn_id END,
+    state = 'open', hand_back_at = NULL
+WHERE tenant_id = $1 AND id = $2
+RETURNING epoch, turn_id
+"""
+
+RENEW = """
+UPDATE conversations SET leased_until = now() + $4 WHERE tenant_id = $1 AND id = $2 AND epoch = $3
+"""
+
+GIVE_UP = """
+UPDATE conversations SET leased_until = NULL, cause = $4 WHERE tenant_id = $1 AND id = $2 AND epoch = $3
+"""
+
+HOLD = """
+UPDATE conversations SET state = 'held', leased_until = NULL, cause = coalesce(cause, $3)
+WHERE tenant_id = $1 AND id = $2
+"""
+
+LEAVE_TO_PERSON = """
+UPDATE messages SET turn_id = $3
+WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
+"""
+
+# All of a turn's end in one statement; the number of messages it marked as answered comes back.
+SETTLE = """
+WITH answered AS (
+    UPDATE messages SET turn_id = $3
+    WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY ($4::bigint[]) AND turn_id IS NULL
+    RETURNING id
+), turn AS (
+    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, confidence, usage, cause,
+                       waited, thought)
+    VALUES ($1, $2, $3, $5, $6, $7, $8::jsonb, $9, $10, $11)
+), spoken AS (
+    INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, turn_id,
+                          sequence, state)
+    SELECT $1, $2, account_id, 'out', said.content, $3, conversations.next_sequence + said.n - 1, 'queued'
+    FROM conversations, unnest($12::text[]) WITH ORDINALITY AS said (content, n)
+    WHERE conversations.tenant_id = $1 AND conversations.id = $2
+), released AS (
+    UPDATE conversations SET leased_until = NULL, starts = 0, cause = NULL,
+        next_sequence = next_sequence + cardinality($12::text[]),
+        turn_id = CASE WHEN $13::interval IS NULL THEN NULL ELSE $3 END,
+        state = CASE WHEN $13::interval IS NULL THEN 'open' ELSE 'person' END,
+        hand_back_at = now() + $13::interval
+    WHERE tenant_id = $1 AND id = $2
+)
+SELECT count(*) FROM answered
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An unanswered message, as read at a claim."""
+
+    id: int
+    content: Content
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to think one turn, until the lease ends or is renewed."""
+
+    epoch: int
+    turn_id: int
+    account_id: int
+    contact: Contact
+    unanswered: tuple[Message, ...]
+    history: tuple[Utterance, ...]
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """A reply, who gave it, how long it took, and why the first choice did not give it."""
+
+    reply: Reply
+    assistant: str
+    took: timedelta
+    cause: str | None = None
+
+
+class LostLease(Exception):
+    """Another worker has the conversation now; what was thought is thrown away."""
+
+
+class NoReply(Exception):
+    """No assistant could answer. The text is the cause shown."""
+
+
+@dataclass
+class Conversation:
+    """One conversation at work, in this worker."""
+
+    pool: Pool
+    directory: Directory
+    plugins: Plugins
+    vault: Vault
+    turn_limit: float  # seconds
+
+    async def converse(self, job: Job) -> None:
+        """Answer what is unanswered, or find that it is not this job's to answer."""
+        entry = await self.directory.by_id(job.tenant_id)
+        if not entry.tenant.active:
+            return
+        claim = await self._claim(entry, job)
+        try:
+            while claim is not None:
+                thought = await self._think_under_lease(entry, job, claim)
+                claim = await self._settle(entry, job, claim, thought)
+        except LostLease:
+            log.info("Conversation %s went to another worker; its reply is thrown away", job.conversation_id)
+        except NoReply as why:
+            assert claim is not None  # thinking needs one
+            await self._give_up(job, claim, str(why))
+
+    async def _claim(self, entry: Entry, job: Job) -> Claim | None:
+        async with acting_for(self.pool, job.tenant_id) as connection:
+            row = await connection.fetchrow(LOCK, job.tenant_id, job.conversation_id)
+            if row is None or row["leased"] or row["state"] == "held":
+                return None
+            unanswered = await _unanswered(connection, job)
+            if not unanswered:
+                return None
+            if row["state"] == "person" and not row["handed_back"]:
+                await connection.execute(LEAVE_TO_PERSON, job.tenant_id, job.conversation_id, row["turn_id"])
+                return None
+            if (rest := _still_quiet(entry, unanswered, row["now"])) is not None:
+                if job.message_id in (0, unanswered[-1].id):  # nobody else's job comes later
+                    await _enqueue(connection, job, delay=rest)
+                return None
+            if row["starts"] >= STARTS:
+                cause = f"The turn was started {STARTS} times without an end."
+                await connection.execute(HOLD, job.tenant_id, job.conversation_id, cause)
+                log.error("Conversation %s of %s is held", job.conversation_id, entry.tenant.slug)
+                return None
+            return await _lease_out(connection, job, row, unanswered)
+
+    async def _think_under_lease(self, entry: Entry, job: Job, claim: Claim) -> Thought:
+        """Think while the lease is renewed. Raises LostLease as soon as it is lost, or NoReply."""
+        thinking = asyncio.create_task(self._think(entry, claim))
+        renewal = asyncio.create_task(self._renew(job, claim))
+        try:
+            await asyncio.wait({thinking, renewal}, return_when=asyncio.FIRST_COMPLETED)
+            if not thinking.done():
+                raise LostLease
+            return thinking.result()
+        finally:
+            thinking.cancel()
+            renewal.cancel()
+
+    async def _think(self, entry: Entry, claim: Claim) -> Thought:
+        """The reply of the tenant's assistant, else of its fallback. Raises NoReply."""
+        started = time.monotonic()
+        tenant = entry.tenant
+        cause = None
+        for name in dict.fromkeys((tenant.assistant, tenant.fallback_assistant)):
+            try:
+                assistant = self.plugins.assistant(name)
+                turn = self._turn(entry, claim, assistant)
+                async with asyncio.timeout(self.turn_limit):
+                    reply = await assistant.reply(turn)
+            except TimeoutError:
+                cause = f"{name}: no answer within {self.turn_limit:g} s"
+            except (PluginMissing, AccountUnusable) as error:
+                cause = str(error)
+            except Exception as error:
+                # Its text may hold what a contact wrote or a key: the type says enough.
+                cause = f"{name}: {type(error).__name__}"
+                log.warning("Assistant %s of %s failed: %s", name, tenant.slug, _where(error))
+            else:
+                return Thought(reply, name, timedelta(seconds=time.monotonic() - started), cause)
+        raise NoReply(cause)
+
+    def _turn(self, entry: Entry, claim: Claim, assistant: AnyAssistant) -> Turn[Any, Any]:
+        """Raises AccountUnusable."""
+        tenant = entry.tenant
+        own = [account for account in entry.accounts_of(assistant.name) if account.active]
+        account = entry.opened(own[0] if own else None, assistant, self.vault)
+        return Turn(
+            id=claim.turn_id,
+            tenant=TurnTenant(tenant.slug, tenant.name, tenant.locale, tenant.currency, tenant.time_zone),
+            contact=claim.contact,
+            messages=[Utterance("contact", each.content, each.created_at) for each in claim.unanswered],
+            history=claim.history,
+            products=TenantProducts(self.pool, tenant.id),
+            credentials=account.credentials,
+            settings=account.settings,
+        )
+
+    async def _settle(self, entry: Entry, job: Job, claim: Claim, thought: Thought) -> Claim | None:
+        """Store the reply; the claim to think again with, if newer messages came in time.
+
+        Raises LostLease.
+        """
+        limits = self._limits(entry, claim.account_id)
+        said = [part for content in thought.reply.messages for part in fit(content, limits)]
+        async with acting_for(self.pool, job.tenant_id) as connection:
+            row = await connection.fetchrow(LOCK, job.tenant_id, job.conversation_id)
+            if row is None or row["epoch"] != claim.epoch:
+                raise LostLease
+            unanswered = await _unanswered(connection, job)
+            read = {each.id for each in claim.unanswered}
+            newer = [each for each in unanswered if each.id not in read]
+            waiting = messages.age(claim.unanswered[0].created_at, row["now"])
+            if newer and waiting < entry.tenant.longest_wait.total_seconds():
+                return replace(claim, unanswered=unanswered)
+            waited = claim.claimed_at - claim.unanswered[0].created_at
+            await _store_turn(connection, entry, job, claim, thought, said, waited)
+            await connection.execute("RESET ROLE")  # the queue is conserje_core's
+            due = (
+                [Job(jobs.DELIVER, job.tenant_id, job.conversation_id, priority=job.priority)] if said else []
+            )
+            if newer:
+                due.append(Job(jobs.CONVERSE, job.tenant_id, job.conversation_id, priority=job.priority))
+            await jobs.enqueue(connection, due)
+        return None
+
+    def _limits(self, entry: Entry, account_id: int) -> Limits:
+        for account in entry.accounts:
+            if account.id == account_id and account.channel in self.plugins.channels:
+                return self.plugins.channels[account.channel].limits
+        return Limits()
+
+    async def _renew(self, job: Job, claim: Claim) -> None:
+        """Keep the lease; return when it is lost."""
+        held = True
+        while held:
+            await asyncio.sleep(RENEWAL)
+            with suppress(*CANNOT_ASK):  # settling finds out whether the lease outlived it
+                async with acting_for(self.pool, job.tenant_id) as connection:
+                    done = await connection.execute(
+                        RENEW, job.tenant_id, job.conversation_id, claim.epoch, LEASE
+                    )
+                    held = done != "UPDATE 0"
+
+    async def _give_up(self, job: Job, claim: Claim, cause: str) -> None:
+        """End this start without a reply; the next one comes later, or the turn is held."""
+        log.warning("Conversation %s has no reply: %s", job.conversation_id, cause)
+        async with acting_for(self.pool, job.tenant_id) as connection:
+            await connection.execute(GIVE_UP, job.tenant_id, job.conversation_id, claim.epoch, cause)
+            await _enqueue(connection, job, delay=timedelta(seconds=2))
+
+
+async def _unanswered(connection: Connection, job: Job) -> tuple[Message, ...]:
+    rows = await connection.fetch(messages.UNANSWERED, job.tenant_id, job.conversation_id)
+    return tuple(Message(row["id"], from_json(row["content"]), row["created_at"]) for row in rows)
+
+
+def _still_quiet(entry: Entry, unanswered: Sequence[Message], now: datetime) -> timedelta | None:
+    """How long the contact may still be writing; None: the turn is due."""
+    newest = max(message.created_at for message in unanswered)
+    rest = newest + entry.tenant.quiet_period - now
+    over = unanswered[0].created_at + entry.tenant.longest_wait <= now
+    return None if over or rest <= timedelta(0) else rest
+
+
+async def _lease_out(
+    connection: Connection, job: Job, row: asyncpg.Record, unanswered: tuple[Message, ...]
+) -> Claim:
+    history = await connection.fetch(
+        messages.HISTORY, job.tenant_id, job.conversation_id, unanswered[0].id, HISTORY
+    )
+    lease = await connection.fetchrow(LEASE_OUT, job.tenant_id, job.conversation_id, LEASE)
+    assert lease is not None  # the row is locked
+    return Claim(
+        epoch=lease["epoch"],
+        turn_id=lease["turn_id"],
+        account_id=row["account_id"],
+        contact=Contact(row["contact_id"], row["contact_name"]),
+        unanswered=unanswered,
+        history=tuple(
+            Utterance(
+                "contact" if past["direction"] == "in" else "assistant",
+                from_json(past["content"]),
+                past["created_at"],
+            )
+            for past in history
+        ),
+        claimed_at=row["now"],
+    )
+
+
+async def _store_turn(
+    connection: Connection,
+    entry: Entry,
+    job: Job,
+    claim: Claim,
+    thought: Thought,
+    said: Sequence[Content],
+    waited: timedelta,
+) -> None:
+    reply = thought.reply
+    answered = await connection.fetchval(
+        SETTLE,
+        job.tenant_id,
+        job.conversation_id,
+        claim.turn_id,
+        [message.id for message in claim.unanswered],
+        thought.assistant,
+        reply.intent,
+        reply.confidence,
+        json.dumps(reply.usage),
+        thought.cause,
+        waited,
+        thought.took,
+        [messages.stored(content) for content in said],
+        entry.tenant.hand_back_after if reply.hand_over else None,
+    )
+    if answered != len(claim.unanswered):
+        raise LostLease
+
+
+async def _enqueue(connection: Connection, job: Job, delay: timedelta) -> None:
+    await connection.execute("RESET ROLE")  # the queue is conserje_core's
+    again = Job(jobs.CONVERSE, job.tenant_id, job.conversation_id, job.message_id, job.priority, delay)
+    await jobs.enqueue(connection, [again])
+
+
+def _where(error: Exception) -> str:
+    """The type of `error` and the line that raised it, without its text."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    return type(error).__name__ + place

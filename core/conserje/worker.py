@@ -1,0 +1,205 @@
+"""The worker: takes jobs from the queue, shares its slots fairly, and comes back to what was missed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pgqueuer.core.qm import QueueManager
+from pgqueuer.domain.models import Job as QueueJob
+
+from conserje import jobs
+from conserje.conversation import Conversation
+from conserje.database import CANNOT_ASK, Pool
+from conserje.delivery import Delivery
+from conserje.directory import DirectoryUnavailable, UnknownTenant
+from conserje.jobs import Job
+from conserje.queue import QueueDriver
+
+log = logging.getLogger(__name__)
+
+BATCH = 10
+DEQUEUE_TIMEOUT = timedelta(seconds=1)
+HEARTBEAT_TIMEOUT = timedelta(seconds=5)  # longer than a lease: a job taken over finds it expired
+SHUTDOWN_LIMIT = 15.0  # seconds that turns in hand get to end
+AFTER_A_FAILURE = timedelta(seconds=30)
+UPKEEP_EVERY = 5.0
+LOG_KEPT = timedelta(minutes=10)
+
+# Hints that were lost (a stalled worker can finish its successor's job): conversations that have
+# something to do and that nobody has looked at for a while.
+SWEEP = """
+WITH due AS (
+    (SELECT 'converse' AS entrypoint, tenant_id, conversation_id FROM messages
+     WHERE direction = 'in' AND turn_id IS NULL AND created_at < now() - $1::interval LIMIT 1000)
+    UNION
+    (SELECT 'deliver', tenant_id, conversation_id FROM messages
+     WHERE state IN ('queued', 'sending', 'uncertain') AND created_at < now() - $1::interval
+       AND coalesce(due_at, attempted_at, created_at) < now() - $1::interval LIMIT 1000)
+)
+UPDATE conversations SET swept_at = now()
+FROM due JOIN tenants ON tenants.id = due.tenant_id AND tenants.status = 'active'
+WHERE conversations.tenant_id = due.tenant_id AND conversations.id = due.conversation_id
+  AND conversations.state <> 'held' AND coalesce(leased_until < now(), true)
+  AND coalesce(swept_at, '-infinity') < now() - $1::interval * 4
+RETURNING due.entrypoint, due.tenant_id, due.conversation_id
+"""
+SWEEP_AFTER = timedelta(seconds=30)
+
+PRUNE = "DELETE FROM pgqueuer.pgqueuer_log WHERE created < now() - $1::interval"
+
+
+@dataclass
+class Share:
+    """Gives one tenant at most a quarter of the slots; the rest of its jobs go back, spread over
+    the time that its share takes for them."""
+
+    slots: int
+    running: Counter[int] = field(default_factory=Counter)
+    duration: float = 0.1  # of a job, in seconds, a moving average
+    _next: dict[int, float] = field(default_factory=dict)
+
+    def enter(self, tenant_id: int) -> timedelta | None:
+        """None: the job may run, and `leave` must follow. Else it goes back for that long."""
+        if self.running[tenant_id] < self.slots // 4:
+            self.running[tenant_id] += 1
+            return None
+        now = time.monotonic()
+        at = max(self._next.get(tenant_id, 0.0), now) + self.duration / (self.slots // 4)
+        self._next[tenant_id] = at
+        return timedelta(seconds=at - now)
+
+    def leave(self, tenant_id: int, took: float) -> None:
+        self.duration += (took - self.duration) / 20
+        self.running[tenant_id] -= 1
+        if not self.running[tenant_id]:
+            del self.running[tenant_id]
+            self._next.pop(tenant_id, None)
+
+
+@dataclass
+class Worker:
+    """Runs turns and deliveries until it is told to stop."""
+
+    pool: Pool
+    url: str
+    conversation: Conversation
+    delivery: Delivery
+    slots: int
+    _manager: QueueManager | None = None
+    _stopping: bool = False
+
+    async def run(self) -> None:
+        """Work until `stop`. The queue's own loop is started again should it end."""
+        upkeep = asyncio.create_task(self._keep_up())
+        try:
+            while not self._stopping:
+                try:
+                    await self._work()
+                except Exception as error:
+                    log.error("The queue stopped and starts again: %s", type(error).__name__)
+                    await asyncio.sleep(1)
+        finally:
+            upkeep.cancel()
+            await asyncio.wait({upkeep})
+
+    def stop(self) -> None:
+        """Take no more jobs; those in hand may end, in their time."""
+        self._stopping = True
+        if self._manager:
+            self._manager.shutdown.set()
+
+    async def _work(self) -> None:
+        driver = QueueDriver(self.pool, self.url)
+        manager = QueueManager(jobs.queries(driver), jobs.SETTINGS.channel)
+        share = Share(self.slots)
+        for name, handle in (
+            (jobs.CONVERSE, self.conversation.converse),
+            (jobs.DELIVER, self.delivery.deliver),
+        ):
+            manager.entrypoint(name, on_failure="hold", accepts_context=False)(
+                self._handler(name, handle, share)
+            )
+        self._manager = manager
+        running = asyncio.create_task(
+            manager.run(
+                dequeue_timeout=DEQUEUE_TIMEOUT,
+                batch_size=BATCH,
+                max_concurrent_tasks=self.slots,
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
+                log_aggregation_interval=timedelta(0),
+            )
+        )
+        stopped = asyncio.create_task(manager.shutdown.wait())
+        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        _, late = await asyncio.wait({running}, timeout=SHUTDOWN_LIMIT)
+        for task in late:
+            log.warning("Turns in hand did not end within %g s; others take them over", SHUTDOWN_LIMIT)
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+    def _handler(
+        self, name: str, handle: Callable[[Job], Awaitable[None]], share: Share
+    ) -> Callable[[QueueJob], Awaitable[None]]:
+        async def run(queued: QueueJob) -> None:
+            tenant_id, conversation_id, message_id = jobs.read_payload(queued.payload)
+            job = Job(name, tenant_id, conversation_id, message_id, queued.priority)
+            if (pause := share.enter(tenant_id)) is not None:
+                await self._put_back(job, pause)
+                return
+            started = time.monotonic()
+            try:
+                await self._attend(handle, job)
+            finally:
+                share.leave(tenant_id, time.monotonic() - started)
+
+        return run
+
+    async def _attend(self, handle: Callable[[Job], Awaitable[None]], job: Job) -> None:
+        """Handle one job; whatever happens, nothing is raised and nothing due is forgotten."""
+        pause = 0.2
+        while True:
+            try:
+                await handle(job)
+            except UnknownTenant:
+                return  # removed, and its messages with it
+            except (*CANNOT_ASK, DirectoryUnavailable) as error:
+                log.warning("Postgres does not answer a %s job: %s", job.entrypoint, type(error).__name__)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+                continue
+            except Exception:
+                log.exception("A %s job of tenant %s failed", job.entrypoint, job.tenant_id)
+                await self._put_back(job, AFTER_A_FAILURE)
+            return
+
+    async def _put_back(self, job: Job, delay: timedelta) -> None:
+        again = Job(job.entrypoint, job.tenant_id, job.conversation_id, job.message_id, job.priority, delay)
+        async with self.pool.acquire() as connection:
+            await jobs.enqueue(connection, [again])
+
+    async def _keep_up(self) -> None:
+        while True:
+            await asyncio.sleep(UPKEEP_EVERY)
+            with suppress(*CANNOT_ASK):
+                await self.sweep()
+                await self.pool.execute(PRUNE, LOG_KEPT)
+
+    async def sweep(self) -> None:
+        """Enqueue what is due and was not looked at for long."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            due = await connection.fetch(SWEEP, SWEEP_AFTER)
+            await jobs.enqueue(
+                connection,
+                [Job(name, tenant_id, conversation, priority=-1000) for name, tenant_id, conversation in due],
+            )
+        if due:
+            log.info("Looked again at %s conversations", len(due))

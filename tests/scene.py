@@ -1,0 +1,169 @@
+"""A scene: one tenant with one account, whose provider and assistant do as the test says."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from conserje import (
+    Account,
+    Assistant,
+    Channel,
+    InboundMessage,
+    Nothing,
+    OutboundMessage,
+    Receipt,
+    Reply,
+    Text,
+    Turn,
+)
+from conserje.conversation import Conversation
+from conserje.database import Pool
+from conserje.delivery import Delivery
+from conserje.directory import Directory, Entry
+from conserje.http import client
+from conserje.intake import Intake
+from conserje.plugins import Plugins
+from conserje.settings import Settings
+from conserje.vault import Vault
+from conserje.worker import Worker
+
+Behaviour = Callable[[OutboundMessage], Receipt]
+
+
+class Post(Channel[Nothing, Nothing, Nothing]):
+    """A provider that takes everything, or does what `does` says, once for each entry."""
+
+    name = "post"
+    Credentials = Settings = Operator = Nothing
+
+    def __init__(self) -> None:
+        super().__init__(Nothing(), client())
+        self.sent: list[OutboundMessage] = []
+        self.does: deque[Exception | float] = deque()
+        self.found: Receipt | Exception | None = None
+
+    async def send(self, message: OutboundMessage, account: Account[Nothing, Nothing]) -> Receipt:
+        if self.does:
+            habit = self.does.popleft()
+            if isinstance(habit, Exception):
+                raise habit
+            await asyncio.sleep(habit)
+        self.sent.append(message)
+        return Receipt(f"P{message.id}")
+
+    async def find(self, message: OutboundMessage, account: Account[Nothing, Nothing]) -> Receipt | None:
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+    @property
+    def texts(self) -> list[str]:
+        return [message.content.text for message in self.sent if isinstance(message.content, Text)]
+
+
+class Parrot(Assistant[Nothing, Nothing, Nothing]):
+    """Says what it heard, all in one message, after `thinking`."""
+
+    name = "parrot"
+    Credentials = Settings = Operator = Nothing
+
+    def __init__(self) -> None:
+        super().__init__(Nothing(), client())
+        self.heard: list[Turn[Nothing, Nothing]] = []
+        self.thinking: Callable[[], object] | float = 0.0
+        self.fails: deque[Exception] = deque()
+        self.hand_over = False
+
+    async def reply(self, turn: Turn[Nothing, Nothing]) -> Reply:
+        self.heard.append(turn)
+        if isinstance(self.thinking, float):
+            await asyncio.sleep(self.thinking)
+        if self.fails:
+            raise self.fails.popleft()
+        words = [m.content.text for m in turn.messages if isinstance(m.content, Text)]
+        return Reply([Text(" / ".join(words))], intent="parroted", confidence=1.0, hand_over=self.hand_over)
+
+
+@dataclass
+class Scene:
+    """All that a message meets on its way, in one process."""
+
+    pool: Pool
+    url: str
+    directory: Directory
+    vault: Vault
+    post: Post
+    parrot: Parrot
+    intake: Intake
+    conversation: Conversation
+    delivery: Delivery
+    slug: str = "acme"
+    _keys: itertools.count[int] = field(default_factory=itertools.count)
+
+    async def entry(self, slug: str = "acme") -> Entry:
+        return await self.directory.by_slug(slug)
+
+    async def add(self, slug: str, quiet: str = "0 seconds") -> Entry:
+        """One more tenant, with its account."""
+        await self.pool.execute(
+            "WITH tenant AS (INSERT INTO tenants (slug, name, assistant, fallback_assistant, quiet_period)"
+            " VALUES ($1, $1, 'parrot', 'parrot', $2::text::interval) RETURNING id)"
+            " INSERT INTO accounts (tenant_id, channel, address) SELECT id, 'post', '+56 ' || $1 FROM tenant",
+            slug,
+            quiet,
+        )
+        return await self.directory.by_slug(slug)
+
+    async def write(self, text: str, sender: str = "ana", key: str = "", slug: str = "acme") -> None:
+        """A contact writes."""
+        entry = await self.entry(slug)
+        account = entry.accounts[0]
+        event = InboundMessage(
+            account.address, key or f"key {next(self._keys)}", sender, Text(text), name=sender.title()
+        )
+        await self.intake.take(entry.tenant, [(account, event)])
+
+    @asynccontextmanager
+    async def working(self, slots: int = 40) -> AsyncIterator[Worker]:
+        """A worker at work."""
+        worker = Worker(self.pool, self.url, self.conversation, self.delivery, slots)
+        running = asyncio.create_task(worker.run())
+        try:
+            yield worker
+        finally:
+            worker.stop()
+            await asyncio.wait_for(running, 20)
+
+
+@asynccontextmanager
+async def stage(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Scene]:
+    """Everything that works on one database, as one process would have it."""
+    post, parrot = Post(), Parrot()
+    plugins = Plugins({"post": post}, {"parrot": parrot})
+    vault = Vault.read(keyring)
+    settings = Settings(turn_limit=5.0, send_limit=1.0)
+    async with Directory(pool, url) as directory, Intake(pool) as intake:
+        yield Scene(
+            pool,
+            url,
+            directory,
+            vault,
+            post,
+            parrot,
+            intake,
+            Conversation(pool, directory, plugins, vault, settings.turn_limit),
+            Delivery(pool, directory, plugins, vault, settings),
+        )
+
+
+async def until(condition: Callable[[], object], limit: float = 10.0) -> None:
+    """Wait until `condition` holds."""
+    async with asyncio.timeout(limit):
+        while not condition():
+            await asyncio.sleep(0.01)

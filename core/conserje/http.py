@@ -1,0 +1,21 @@
+"""The one HTTP client of a process, as plugins get it."""
+
+from __future__ import annotations
+
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx2
+
+
+def client() -> httpx2.AsyncClient:
+    """Time limits, no redirects, nothing taken from the environment.
+
+    No cookies either: one client serves every tenant.
+    """
+    return httpx2.AsyncClient(
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        timeout=httpx2.Timeout(10.0, connect=5.0),
+        limits=httpx2.Limits(max_connections=100, max_keepalive_connections=100),
+        follow_redirects=False,
+        trust_env=False,
+    )

@@ -1,0 +1,361 @@
+"""Contract suites: a plugin's own test is a subclass of a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, Literal
+from urllib.parse import urlencode
+
+import httpx2
+import pytest
+from pydantic import BaseModel, SecretStr
+
+from conserje.assistant import (
+    AnyAssistant,
+    Contact,
+    Match,
+    Product,
+    Reply,
+    Tenant,
+    Turn,
+    Utterance,
+)
+from conserje.channel import (
+    Account,
+    AnyAccount,
+    AnyChannel,
+    CannotTell,
+    Forged,
+    Malformed,
+    Receipt,
+    Refused,
+    TryLater,
+    Webhook,
+)
+from conserje.message import (
+    InboundMessage,
+    OutboundMessage,
+    StatusUpdate,
+    Text,
+    Unreadable,
+    from_json,
+    to_json,
+)
+from conserje.products import search
+
+_TEXT = "¿Tienen café? ☕ 100% ñandú & té + más"
+_ODD_BODIES = (b"", b"{", b"{}", b"[]", b"null", b"[{}]", b"\xff\xfe", b"a=%ff", b"=&=", b"\x00", b"&" * 600)
+
+Handler = Callable[[httpx2.Request], httpx2.Response]
+
+
+class ChannelContract:
+    """What every channel keeps. The subclass names the channel and an account to try it with.
+
+    Nothing is sent anywhere: the provider is a function inside the test. Needs pytest-asyncio in its
+    mode "auto".
+    """
+
+    channel: ClassVar[type[AnyChannel]]
+    address: ClassVar[str]
+    sender: ClassVar[str]
+    credentials: ClassVar[Mapping[str, Any]] = {}
+    other_credentials: ClassVar[Mapping[str, Any]] = {}  # of another account at the same provider
+    settings: ClassVar[Mapping[str, Any]] = {}
+    operator: ClassVar[Mapping[str, Any]] = {}
+    remote: ClassVar[bool] = True  # False: `send` asks no provider
+
+    def hook(self, text: str) -> Webhook:
+        """The signed request by which `sender` writes `text`; override where `compose` is not offered."""
+        url = f"https://tienda.bot.example/bot/{self.channel.name}/webhook"
+        return self._channel().compose(self._account(), url, self.sender, text)
+
+    def test_is_installed_under_its_own_name(self) -> None:
+        (entry,) = entry_points(group="conserje.channels", name=self.channel.name)
+        assert entry.load() is self.channel
+
+    def test_refuses_fields_that_it_does_not_know(self) -> None:
+        for model in (self.channel.Credentials, self.channel.Settings, self.channel.Operator):
+            assert model.model_config.get("extra") == "forbid", model
+
+    def test_works_without_settings_of_the_operator(self) -> None:
+        self.channel.Operator()
+
+    def test_shows_no_secret(self) -> None:
+        account = self._account()
+        for secret in _secrets(account.credentials):
+            assert secret not in repr(account)
+        with pytest.raises(ValueError) as refused:
+            self.channel.Credentials.model_validate({**self.credentials, "no_such_field": "clear"})
+        for secret in (*_secrets(account.credentials), "clear"):
+            assert secret not in str(refused.value)
+
+    def test_claims_the_address_written_to(self) -> None:
+        claimed = self._channel().claims(self.hook(_TEXT))
+        assert not claimed or self.address in claimed
+
+    def test_accepts_what_the_account_signed(self) -> None:
+        self._channel().verify(self.hook(_TEXT), self._account())
+
+    def test_refuses_another_account_s_signature(self) -> None:
+        if not self.other_credentials:
+            pytest.skip("The channel's accounts have no credentials.")
+        with pytest.raises(Forged):
+            self._channel().verify(self.hook(_TEXT), self._account(self.other_credentials))
+
+    def test_refuses_a_changed_body(self) -> None:
+        hook = self.hook(_TEXT)
+        with pytest.raises((Forged, Malformed)):
+            self._channel().verify(_changed(hook, body=hook.body + b"&x=1"), self._account())
+
+    def test_refuses_a_request_without_headers(self) -> None:
+        with pytest.raises((Forged, Malformed)):
+            self._channel().verify(_changed(self.hook(_TEXT), headers={}), self._account())
+
+    def test_a_spoilt_header_raises_nothing_but_the_contract_s(self) -> None:
+        hook = self.hook(_TEXT)
+        for name, value in hook.headers.items():
+            for spoilt in ("", " ", value[1:], value[::-1], "é☕", "\udc80", "=", value + ",", "a" * 9000):
+                with suppress(Forged, Malformed):
+                    self._channel().verify(
+                        _changed(hook, headers={**hook.headers, name: spoilt}), self._account()
+                    )
+
+    def test_a_spoilt_url_raises_nothing_but_the_contract_s(self) -> None:
+        hook = self.hook(_TEXT)
+        for spoilt in ("?", "?a=%ff", "?message=x", "#", "/é", "/\udc80", "?" + "a&" * 600):
+            with suppress(Forged, Malformed):
+                self._read(_changed(hook, url=hook.url + spoilt))
+
+    def test_reads_the_text_and_who_wrote_it(self) -> None:
+        (message,) = self._channel().parse(self.hook(_TEXT))
+        assert isinstance(message, InboundMessage)
+        assert message.content == Text(_TEXT)
+        assert (message.address, message.sender) == (self.address, self.sender)
+
+    def test_what_it_reads_can_be_stored(self) -> None:
+        (message,) = self._channel().parse(self.hook(_TEXT))
+        assert isinstance(message, InboundMessage)
+        assert from_json(to_json(message.content)) == message.content
+
+    def test_a_key_names_one_message_however_often_it_comes(self) -> None:
+        hook = self.hook(_TEXT)
+        again = _changed(hook, headers=hook.headers)
+        (first,), (second,) = self._channel().parse(hook), self._channel().parse(again)
+        (other,) = self._channel().parse(self.hook(_TEXT))
+        assert first.key == second.key
+        assert first.key != other.key
+
+    @pytest.mark.parametrize("body", _ODD_BODIES)
+    def test_an_odd_body_raises_nothing_but_the_contract_s(self, body: bytes) -> None:
+        hook = _changed(self.hook(_TEXT), body=body)
+        with suppress(Forged, Malformed):
+            self._channel().verify(hook, self._account())
+        with suppress(Malformed):
+            self._read(hook)
+
+    def test_a_form_that_lacks_a_field_is_an_event_or_malformed(self) -> None:
+        hook = self.hook(_TEXT)
+        if "form" not in hook.headers.get("content-type", ""):
+            pytest.skip("The channel reads no forms.")
+        for missing, _ in hook.form:
+            rest = [(name, value) for name, value in hook.form if name != missing]
+            with suppress(Malformed):
+                self._read(_changed(hook, body=urlencode(rest).encode()))
+
+    def test_acknowledges(self) -> None:
+        answer = self._channel().acknowledge(self.hook(_TEXT))
+        assert 200 <= answer.status < 300
+
+    async def test_a_provider_out_of_reach_took_nothing(self) -> None:
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            raise httpx2.ConnectError("refused", request=request)
+
+        error = await self._failure(answer)
+        assert isinstance(error, TryLater)
+        assert error.after > 0
+
+    @pytest.mark.parametrize("cut", [httpx2.ReadTimeout, httpx2.ReadError, httpx2.RemoteProtocolError])
+    async def test_an_answer_that_did_not_come_proves_nothing(self, cut: type[httpx2.TransportError]) -> None:
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            raise cut("cut", request=request)
+
+        assert not isinstance(await self._failure(answer), Refused | TryLater)
+
+    @pytest.mark.parametrize(
+        "answered",
+        [(500, {}, "{}"), (200, {}, "<html>hola</html>"), (302, {"location": "https://a.example/"}, "")],
+        ids=["failure", "html", "redirect"],
+    )
+    async def test_an_answer_that_is_not_the_provider_s_proves_nothing(
+        self, answered: tuple[int, dict[str, str], str]
+    ) -> None:
+        status, headers, text = answered
+        error = await self._failure(lambda _: httpx2.Response(status, headers=headers, text=text))
+        assert not isinstance(error, Refused | TryLater)
+
+    async def test_a_provider_that_cannot_be_asked_did_not_say_no(self) -> None:
+        answers = iter([httpx2.Response(500), httpx2.Response(200, text="<html>"), httpx2.Response(302)])
+        async with _provider(lambda _: next(answers)) as http:
+            for _ in range(3):
+                with pytest.raises(CannotTell):
+                    await self._channel(http).find(self._outbound(), self._account())
+
+    async def _failure(self, answer: Handler) -> Exception:
+        """What `send` raises when the provider answers so; it quotes neither secrets nor the text."""
+        if not self.remote:
+            pytest.skip("The channel asks no provider.")
+        account = self._account()
+        async with _provider(answer) as http:
+            with pytest.raises(Exception) as raised:
+                result: Receipt = await self._channel(http).send(self._outbound(), account)
+                pytest.fail(f"The channel took this for an answer: {result}")
+        for private in (*_secrets(account.credentials), _TEXT):
+            assert private not in str(raised.value)
+        return raised.value
+
+    def _read(self, hook: Webhook) -> None:
+        self._channel().claims(hook)
+        for event in self._channel().parse(hook):
+            assert isinstance(event, InboundMessage | StatusUpdate | Unreadable)
+
+    def _channel(self, http: httpx2.AsyncClient | None = None) -> AnyChannel:
+        """Without `http`, a channel that can do no I/O."""
+        operator = self.channel.Operator.model_validate(self.operator)
+        return self.channel(operator, http)  # type: ignore[arg-type]
+
+    def _account(self, credentials: Mapping[str, Any] | None = None) -> AnyAccount:
+        opened = self.channel.Credentials.model_validate(dict(credentials or self.credentials))
+        settings = self.channel.Settings.model_validate(dict(self.settings))
+        return Account("tienda", self.address, opened, settings)
+
+    def _outbound(self) -> OutboundMessage:
+        status_url = f"https://tienda.bot.example/bot/{self.channel.name}/status?message=7"
+        return OutboundMessage(7, self.sender, Text(_TEXT), status_url, datetime.now(UTC))
+
+
+class GivenProducts:
+    """A tenant's products without a database."""
+
+    def __init__(self, products: Sequence[Product] = ()) -> None:
+        self._products = sorted(products, key=lambda product: product.name)
+
+    async def all(self) -> list[Product]:
+        return list(self._products)
+
+    async def search(self, text: str, limit: int = 5) -> list[Match]:
+        return search(self._products, text, limit)
+
+
+def said(text: str, author: Literal["contact", "assistant"] = "contact") -> Utterance:
+    return Utterance(author, Text(text), datetime.now(UTC))
+
+
+class AssistantContract:
+    """What every assistant keeps. The subclass names the assistant, and its provider's good answer."""
+
+    assistant: ClassVar[type[AnyAssistant]]
+    credentials: ClassVar[Mapping[str, Any]] = {}
+    settings: ClassVar[Mapping[str, Any]] = {}
+    answer: ClassVar[httpx2.Response | None] = None  # None: the assistant asks no provider
+
+    def test_is_installed_under_its_own_name(self) -> None:
+        (entry,) = entry_points(group="conserje.assistants", name=self.assistant.name)
+        assert entry.load() is self.assistant
+
+    def test_refuses_fields_that_it_does_not_know(self) -> None:
+        for model in (self.assistant.Credentials, self.assistant.Settings, self.assistant.Operator):
+            assert model.model_config.get("extra") == "forbid", model
+
+    def test_works_without_settings_of_the_operator_and_the_tenant(self) -> None:
+        self.assistant.Operator()
+        self.assistant.Settings()
+
+    def test_shows_no_secret(self) -> None:
+        turn = self._turn(_TEXT)
+        for secret in _secrets(turn.credentials):
+            assert secret not in repr(turn)
+
+    @pytest.mark.parametrize("products", [(), (Product(1, "Café", Decimal(4990), 3, "Bebidas"),)])
+    @pytest.mark.parametrize(
+        "text", ["hola", _TEXT, "", " \n", "👍", "12", "¿?", "[", "a" * 5000, "ñ\u0301\u200d"]
+    )
+    async def test_a_reply_can_be_stored(self, text: str, products: tuple[Product, ...]) -> None:
+        reply = await self._reply(self._turn(text, products), lambda _: self._good_answer())
+        assert isinstance(reply, Reply)
+        for content in reply.messages:
+            assert from_json(to_json(content)) == content
+        assert reply.confidence is None or 0 <= reply.confidence <= 1
+
+    async def test_a_turn_may_be_thought_again(self) -> None:
+        turn = self._turn(_TEXT)
+        first = await self._reply(turn, lambda _: self._good_answer())
+        assert await self._reply(turn, lambda _: self._good_answer()) == first
+
+    @pytest.mark.parametrize(
+        "answered",
+        [
+            (500, {}, "{}"),
+            (200, {}, "<html>hola</html>"),
+            (200, {"content-type": "application/json"}, "{}"),
+            (302, {"location": "https://a.example/"}, ""),
+            (401, {}, "{key}"),
+        ],
+        ids=["failure", "html", "shapeless", "redirect", "key quoted"],
+    )
+    async def test_a_failing_provider_is_an_error_that_quotes_nothing(
+        self, answered: tuple[int, dict[str, str], str]
+    ) -> None:
+        if self.answer is None:
+            pytest.skip("The assistant asks no provider.")
+        status, headers, body = answered
+        turn = self._turn(_TEXT)
+        secrets = _secrets(turn.credentials)
+        body = body.replace("key", " ".join(secrets))
+        with pytest.raises(Exception) as raised:
+            reply = await self._reply(turn, lambda _: httpx2.Response(status, headers=headers, text=body))
+            pytest.fail(f"The assistant took this for an answer: {reply}")
+        for private in (*secrets, _TEXT):
+            assert private not in str(raised.value)
+
+    def _good_answer(self) -> httpx2.Response:
+        if self.answer is None:
+            pytest.fail("The assistant asks a provider, and the test names no answer of it.")
+        return httpx2.Response(
+            self.answer.status_code, headers=self.answer.headers, content=self.answer.content
+        )
+
+    async def _reply(self, turn: Turn[Any, Any], answer: Handler) -> Reply:
+        async with _provider(answer) as http:
+            return await self.assistant(self.assistant.Operator(), http).reply(turn)
+
+    def _turn(self, text: str, products: Sequence[Product] = ()) -> Turn[Any, Any]:
+        return Turn(
+            id=1,
+            tenant=Tenant("tienda", "La Tienda", "es-CL", "CLP", "America/Santiago"),
+            contact=Contact(1, "Ana"),
+            messages=[said(text)],
+            history=[],
+            products=GivenProducts(products),
+            credentials=self.assistant.Credentials.model_validate(dict(self.credentials)),
+            settings=self.assistant.Settings.model_validate(dict(self.settings)),
+        )
+
+
+def _secrets(credentials: BaseModel) -> list[str]:
+    return [value.get_secret_value() for _, value in credentials if isinstance(value, SecretStr)]
+
+
+def _changed(hook: Webhook, **changes: Any) -> Webhook:
+    given = {"url": hook.url, "headers": hook.headers, "body": hook.body} | changes
+    return Webhook(hook.method, hook.path, **given)
+
+
+@asynccontextmanager
+async def _provider(answer: Handler) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+        yield http

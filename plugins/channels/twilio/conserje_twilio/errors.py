@@ -1,0 +1,49 @@
+"""Twilio's error codes, as an operator needs them: what happened, and what to do."""
+
+from __future__ import annotations
+
+# Conserje may offer the same message again: Twilio did not take it.
+BUSY = frozenset({20429, 21611, 30001, 63017, 63018})
+
+_MEANINGS = {
+    20003: "Twilio does not accept the credentials; check account_sid and auth_token and seal them again",
+    20404: "Twilio does not know this account; check account_sid",
+    20429: "too many requests",
+    21211: "the recipient's number is not valid",
+    21408: "messages to this country are not enabled; allow it in Twilio's geographic permissions",
+    21602: "the message is empty",
+    21603: "the message names no sender; check the account's address",
+    21604: "the message names no recipient",
+    21606: "the account's address is no number of this Twilio account; check the address and account_sid",
+    21609: "Twilio cannot report to our address; check CONSERJE_PUBLIC_URL and CONSERJE_DOMAINS",
+    21610: "the contact has opted out; only the contact can opt in again, by START",
+    21611: "the sender's queue is full",
+    21614: "the recipient's number cannot receive messages",
+    21617: "the text is longer than 1600 characters",
+    21910: "WhatsApp and SMS addresses do not go together; check the account's address",
+    30001: "the sender's queue is full",
+    30002: "Twilio has suspended the account; see the Twilio console",
+    30003: "the recipient's telephone cannot be reached",
+    30004: "the recipient blocks messages",
+    30005: "the recipient's number is unknown",
+    30006: "the recipient's number is a landline or cannot be reached",
+    30007: "the carrier filtered the message",
+    30008: "the carrier gave no reason",
+    30034: "the number is not registered for messages to the United States (A2P 10DLC)",
+    30036: "the message waited too long and expired",
+    63003: "the recipient is not on WhatsApp",
+    63007: "the account's address is no WhatsApp sender of this Twilio account; check the address",
+    63016: "outside the 24 h window; only an approved template may be sent",
+    63017: "too many messages from this account",
+    63018: "too many messages from this sender",
+    63020: "the business has not accepted Twilio's invitation at Meta",
+    63024: "the recipient's number is not valid for WhatsApp",
+    63032: "WhatsApp does not deliver to this recipient",
+    63038: "the account's daily limit is reached",
+}
+
+
+def explain(code: int | str) -> str:
+    """One line for the operator; a code that is not known here points at Twilio's page."""
+    known = _MEANINGS.get(int(code)) if str(code).isdecimal() else None
+    return f"{code}: {known or f'see https://www.twilio.com/docs/api/errors/{code}'}"

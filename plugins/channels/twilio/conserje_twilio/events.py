@@ -1,0 +1,173 @@
+"""Reads the forms that Twilio posts: messages, and what became of ours."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from conserje import (
+    Content,
+    Event,
+    File,
+    InboundMessage,
+    Location,
+    Malformed,
+    Media,
+    Pressed,
+    Status,
+    StatusUpdate,
+    Text,
+    Unknown,
+    Unreadable,
+    Webhook,
+)
+from conserje_twilio.errors import explain
+
+_STATUSES: dict[str, Status] = {
+    "accepted": "sent",
+    "queued": "sent",
+    "scheduled": "sent",
+    "sending": "sent",
+    "sent": "sent",
+    "delivered": "delivered",
+    "read": "read",
+    "failed": "failed",
+    "undelivered": "failed",
+    "canceled": "failed",
+}
+
+# What is not among these and carries no file, place or choice is kept as Unknown.
+_KINDS = frozenset(
+    {"", "text", "image", "audio", "video", "document", "sticker", "location", "button", "interactive"}
+)
+
+
+class _Unclear(Exception):
+    """A field is missing or makes no sense."""
+
+
+class _Form:
+    """The posted fields by name; the first counts where a name comes twice."""
+
+    def __init__(self, fields: Sequence[tuple[str, str]]) -> None:
+        self.values: dict[str, list[str]] = {}
+        for name, value in fields:
+            self.values.setdefault(name, []).append(value)
+
+    def get(self, *names: str) -> str:
+        """The first of `names` that is there and not blank."""
+        return next((self.values[name][0] for name in names if self.values.get(name, [""])[0]), "")
+
+    def require(self, *names: str) -> str:
+        if value := self.get(*names):
+            return value
+        raise _Unclear(f"The form has no {names[0]}.")
+
+    def raw(self) -> dict[str, Any]:
+        return {name: values[0] if len(values) == 1 else values for name, values in self.values.items()}
+
+
+def address(hook: Webhook) -> str:
+    """The account's address that the form names. Raises Malformed."""
+    name = "From" if hook.path == "status" else "To"
+    for given, value in hook.form:
+        if given == name and value:
+            return value
+    raise Malformed(f"The form has no {name}.")
+
+
+def read(hook: Webhook) -> Event:
+    """The one event of the form; Unreadable when it makes no sense."""
+    try:
+        return _status(hook) if hook.path == "status" else _message(hook)
+    except (_Unclear, Malformed) as unclear:
+        return Unreadable(
+            address=address(hook),
+            key=f"unreadable:{hook.path}:{hashlib.sha256(hook.body).hexdigest()}",
+            raw=hook.body.decode("ascii"),
+            cause=str(unclear),
+        )
+
+
+def _message(hook: Webhook) -> InboundMessage:
+    form = _Form(hook.form)
+    sid = form.require("MessageSid", "SmsMessageSid", "SmsSid")
+    sender = form.require("From")
+    number = form.get("WaId")
+    names = (f"whatsapp:+{number}" if number else "", form.get("ExternalUserId"))
+    return InboundMessage(
+        address=address(hook),
+        key=f"in:{sid}",
+        sender=sender,
+        content=_content(form),
+        identities=tuple(dict.fromkeys(name for name in names if name and name != sender)),
+        name=form.get("ProfileName"),
+        provider_id=sid,
+    )
+
+
+def _content(form: _Form) -> Content:
+    text, kind = form.get("Body"), form.get("MessageType")
+    if files := _files(form):
+        return Media(files, caption=text)
+    if kind == "location" or form.get("Latitude", "Longitude"):
+        return _location(form)
+    if form.get("ButtonPayload", "ButtonText"):
+        return Pressed(form.get("ButtonPayload", "ButtonText"), form.get("ButtonText") or text)
+    if form.get("ListId"):
+        return Pressed(form.get("ListId"), form.get("ListTitle") or text)
+    return Text(text) if kind in _KINDS else Unknown(kind, form.raw())
+
+
+def _files(form: _Form) -> tuple[File, ...]:
+    count = form.get("NumMedia") or "0"
+    if not re.fullmatch(r"[0-9]{1,3}", count):
+        raise _Unclear("NumMedia is no number of files.")
+    return tuple(
+        File(form.require(f"MediaUrl{n}"), form.get(f"MediaContentType{n}")) for n in range(int(count))
+    )
+
+
+def _location(form: _Form) -> Location:
+    return Location(
+        _degrees(form, "Latitude", 90),
+        _degrees(form, "Longitude", 180),
+        form.get("Label"),
+        form.get("Address"),
+    )
+
+
+def _degrees(form: _Form, name: str, largest: int) -> float:
+    try:
+        degrees = float(form.require(name))
+    except ValueError:
+        degrees = float("nan")
+    if not -largest <= degrees <= largest:
+        raise _Unclear(f"{name} is no number of degrees.")
+    return degrees
+
+
+def _status(hook: Webhook) -> StatusUpdate:
+    form = _Form(hook.form)
+    sid = form.require("MessageSid", "SmsSid")
+    word = form.require("MessageStatus", "SmsStatus")
+    if word not in _STATUSES:
+        raise _Unclear("MessageStatus is no status of a message that we sent.")
+    status = _STATUSES[word]
+    code = form.get("ErrorCode")
+    return StatusUpdate(
+        address=address(hook),
+        key=f"status:{sid}:{word}",
+        status=status,
+        provider_id=sid,
+        message_id=_our_id(hook),
+        cause=(explain(code) if code else word) if status == "failed" else "",
+    )
+
+
+def _our_id(hook: Webhook) -> int | None:
+    """Our message's id, which `send` put into the URL that Twilio signs."""
+    given = dict(hook.query).get("message", "")
+    return int(given) if re.fullmatch(r"[0-9]{1,18}", given) else None

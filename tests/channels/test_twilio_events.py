@@ -1,0 +1,255 @@
+"""What Twilio posts, read into events."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from conserje import (
+    Answer,
+    Content,
+    Event,
+    File,
+    InboundMessage,
+    Location,
+    Malformed,
+    Media,
+    Pressed,
+    StatusUpdate,
+    Text,
+    Unknown,
+    Unreadable,
+    Webhook,
+)
+from conserje_twilio import Twilio, TwilioOperator
+
+NUMBER = "whatsapp:+56911111111"
+CONTACT = "whatsapp:+56922222222"
+SID = "SM" + "a" * 32
+
+
+def channel() -> Twilio:
+    return Twilio(TwilioOperator(), None)  # type: ignore[arg-type]
+
+
+def hook(fields: dict[str, Any], path: str = "webhook", query: str = "") -> Webhook:
+    url = f"https://tienda.bot.example/bot/twilio/{path}{query}"
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    return Webhook("POST", path, url, headers, urlencode(fields, doseq=True).encode())
+
+
+def written(**fields: Any) -> Webhook:
+    plain = {"MessageSid": SID, "From": CONTACT, "To": NUMBER, "Body": "Hola", "NumMedia": "0"}
+    return hook({name: value for name, value in {**plain, **fields}.items() if value is not None})
+
+
+def reported(query: str = "?message=7", **fields: Any) -> Webhook:
+    plain = {"MessageSid": SID, "MessageStatus": "delivered", "From": NUMBER, "To": CONTACT}
+    return hook(
+        {name: value for name, value in {**plain, **fields}.items() if value is not None}, "status", query
+    )
+
+
+def the_event(request: Webhook) -> Event:
+    (event,) = channel().parse(request)
+    return event
+
+
+def the_message(request: Webhook) -> InboundMessage:
+    event = the_event(request)
+    assert isinstance(event, InboundMessage)
+    return event
+
+
+def test_a_text() -> None:
+    assert the_message(written(ProfileName="Ana", WaId="56922222222", MessageType="text")) == InboundMessage(
+        address=NUMBER,
+        key=f"in:{SID}",
+        sender=CONTACT,
+        content=Text("Hola"),
+        identities=(),
+        name="Ana",
+        provider_id=SID,
+    )
+
+
+def test_an_sms_has_no_whatsapp_names() -> None:
+    message = the_message(written(From="+56922222222", To="+56911111111", FromCity=""))
+    assert (message.sender, message.address, message.identities) == ("+56922222222", "+56911111111", ())
+
+
+def test_a_contact_s_other_names_are_kept() -> None:
+    message = the_message(
+        written(From="whatsapp:US.ABC123", WaId="56922222222", ExternalUserId="whatsapp:US.ABC123")
+    )
+    assert message.sender == "whatsapp:US.ABC123"
+    assert message.identities == (CONTACT,)
+    message = the_message(written(WaId="56922222222", ExternalUserId="whatsapp:CL.XYZ"))
+    assert message.identities == ("whatsapp:CL.XYZ",)
+
+
+PHOTO = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
+
+
+@pytest.mark.parametrize(
+    ("fields", "content"),
+    [
+        ({"Body": ""}, Text("")),
+        ({"Body": None, "NumMedia": None}, Text("")),
+        ({"Body": " \nHola  "}, Text(" \nHola  ")),
+        (
+            {"NumMedia": "1", "MediaUrl0": PHOTO, "MediaContentType0": "image/jpeg", "MessageType": "image"},
+            Media((File(PHOTO, "image/jpeg"),), "Hola"),
+        ),
+        (
+            {"NumMedia": "2", "MediaUrl0": PHOTO, "MediaUrl1": PHOTO + "2", "Body": "", "MessageType": "new"},
+            Media((File(PHOTO), File(PHOTO + "2"))),
+        ),
+        (
+            {
+                "Latitude": "-33.45",
+                "Longitude": "-70.66",
+                "Label": "Plaza",
+                "Address": "Alameda 1",
+                "Body": "",
+            },
+            Location(-33.45, -70.66, "Plaza", "Alameda 1"),
+        ),
+        (
+            {"ButtonPayload": "si", "ButtonText": "Sí", "Body": "Sí", "MessageType": "button"},
+            Pressed("si", "Sí"),
+        ),
+        ({"ButtonText": "Sí", "Body": "Sí"}, Pressed("Sí", "Sí")),
+        (
+            {"ListId": "cafe", "ListTitle": "Café", "Body": "Café", "MessageType": "interactive"},
+            Pressed("cafe", "Café"),
+        ),
+        ({"ListId": "cafe", "Body": "Café"}, Pressed("cafe", "Café")),
+        ({"OptOutType": "STOP", "Body": "STOP"}, Text("STOP")),
+    ],
+)
+def test_contents(fields: dict[str, Any], content: Content) -> None:
+    assert the_message(written(**fields)).content == content
+
+
+def test_an_unknown_kind_is_kept_as_it_came() -> None:
+    content = the_message(written(MessageType="hologram", Extra=["a", "b"])).content
+    assert isinstance(content, Unknown)
+    assert content.kind == "hologram"
+    assert content.raw["Body"] == "Hola"
+    assert content.raw["Extra"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["SmsMessageSid", "SmsSid"])
+def test_older_names_of_the_message_s_id_serve(name: str) -> None:
+    assert the_message(written(MessageSid=None, **{name: SID})).key == f"in:{SID}"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"MessageSid": None},
+        {"MessageSid": ""},
+        {"From": None},
+        {"NumMedia": "many"},
+        {"NumMedia": "-1"},
+        {"NumMedia": "1"},
+        {"NumMedia": "9" * 5000},
+        {"Latitude": "north", "Longitude": "-70.66"},
+        {"Latitude": "nan", "Longitude": "-70.66"},
+        {"Latitude": "91", "Longitude": "0"},
+        {"Longitude": "-70.66"},
+        {"MessageType": "location"},
+    ],
+)
+def test_what_makes_no_sense_is_kept_raw(fields: dict[str, Any]) -> None:
+    request = written(**fields)
+    event = the_event(request)
+    assert isinstance(event, Unreadable)
+    assert (event.address, event.raw) == (NUMBER, request.body.decode())
+    assert event.cause.endswith(".")
+    assert event.key == the_event(written(**fields)).key
+    assert event.key != the_event(written(**fields, Body="Chao")).key
+
+
+@pytest.mark.parametrize("fields", [{"To": None}, {"To": ""}])
+def test_a_form_that_names_no_account_is_malformed(fields: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
+        channel().claims(written(**fields))
+
+
+def test_a_message_claims_to_and_a_status_claims_from() -> None:
+    assert channel().claims(written()) == [NUMBER]
+    assert channel().claims(reported()) == [NUMBER]
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "cause"),
+    [
+        ("accepted", "sent", ""),
+        ("queued", "sent", ""),
+        ("scheduled", "sent", ""),
+        ("sending", "sent", ""),
+        ("sent", "sent", ""),
+        ("delivered", "delivered", ""),
+        ("read", "read", ""),
+        ("canceled", "failed", "canceled"),
+        ("undelivered", "failed", "undelivered"),
+        ("failed", "failed", "failed"),
+    ],
+)
+def test_statuses(word: str, status: str, cause: str) -> None:
+    event = the_event(reported(MessageStatus=word))
+    assert isinstance(event, StatusUpdate)
+    assert (event.status, event.cause, event.key) == (status, cause, f"status:{SID}:{word}")
+    assert (event.address, event.provider_id, event.message_id) == (NUMBER, SID, 7)
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("63016", "63016: outside the 24 h window; only an approved template may be sent"),
+        ("63999", "63999: see https://www.twilio.com/docs/api/errors/63999"),
+        ("odd", "odd: see https://www.twilio.com/docs/api/errors/odd"),
+    ],
+)
+def test_a_failure_says_why(code: str, cause: str) -> None:
+    event = the_event(reported(MessageStatus="undelivered", ErrorCode=code))
+    assert isinstance(event, StatusUpdate)
+    assert event.cause == cause
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?message=", "?message=x", "?message=-1", "?message=" + "9" * 30, "?other=7"]
+)
+def test_a_status_without_our_id_still_counts(query: str) -> None:
+    event = the_event(reported(query))
+    assert isinstance(event, StatusUpdate)
+    assert event.message_id is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"MessageStatus": "received"},
+        {"MessageStatus": "novel"},
+        {"MessageStatus": None},
+        {"MessageSid": None},
+    ],
+)
+def test_a_status_that_makes_no_sense_is_kept_raw(fields: dict[str, Any]) -> None:
+    event = the_event(reported(**fields))
+    assert isinstance(event, Unreadable)
+    assert event.address == NUMBER
+
+
+def test_a_query_that_is_not_utf_8_is_kept_raw() -> None:
+    assert isinstance(the_event(reported("?message=%ff")), Unreadable)
+
+
+def test_acknowledgements() -> None:
+    twiml = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
+    assert channel().acknowledge(written()) == Answer(200, twiml, "text/xml")
+    assert channel().acknowledge(reported()).status == 204

@@ -1,0 +1,54 @@
+"""Serves a stand-in on loopback, inside this process."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from starlette.types import ASGIApp
+
+
+async def serve(app: ASGIApp, port: int) -> None:
+    """Serve `app` at 127.0.0.1 until cancelled."""
+    await _server(app, port).serve()
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncIterator[str]:
+    """Serve `app` for as long as the block runs, at the base URL that it is given."""
+    port = _free_port()
+    server = _server(app, port)
+    running = asyncio.create_task(server.serve())
+    try:
+        await _answering(port, running)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop()  # type: ignore[no-untyped-call]
+        await running
+
+
+def _server(app: ASGIApp, port: int) -> Server:
+    return Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _answering(port: int, running: asyncio.Task[None]) -> None:
+    async with asyncio.timeout(10):
+        while not running.done():
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                return
+    await running

@@ -45,6 +45,7 @@ from conserje.message import (
     Unreadable,
     plain,
 )
+from conserje.products import format_price
 
 __all__ = [
     "Account",
@@ -85,5 +86,6 @@ __all__ = [
     "Unreadable",
     "Utterance",
     "Webhook",
+    "format_price",
     "plain",
 ]

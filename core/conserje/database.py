@@ -53,7 +53,8 @@ async def connect_pool(url: str, *, smallest: int = 1, largest: int = 10, **sett
         )
     except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as error:
         raise DatabaseError(
-            f"The database's user cannot act as conserje_core ({error}). Run `conserje migrate` first."
+            f"The database's user cannot act as conserje_core ({error}). "
+            "Run `conserje up` or `conserje migrate` first."
         ) from None
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
         raise DatabaseError(f"Postgres cannot be reached: {describe(error)}.") from None
@@ -89,7 +90,8 @@ async def _refuse_other_schema(connection: Connection) -> None:
     here, known = await schema_version(connection), migrations()[-1][0]
     if here < known:
         raise DatabaseError(
-            f"The database's schema is {here}, this release needs {known}: run `conserje migrate`."
+            f"The database's schema is {here}, this release needs {known}: "
+            "run `conserje up` or `conserje migrate`."
         )
     if here > known:
         raise DatabaseError(

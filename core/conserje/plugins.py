@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import httpx2
@@ -14,9 +14,11 @@ from pydantic import ValidationError
 
 from conserje.assistant import AnyAssistant, Assistant
 from conserje.channel import AnyChannel, Channel
-from conserje.settings import SettingsError, plugin_values
+from conserje.settings import SettingsError, plugin_values, plugin_variable
 
 log = logging.getLogger(__name__)
+
+P = TypeVar("P")
 
 CHANNELS = "conserje.channels"
 ASSISTANTS = "conserje.assistants"
@@ -43,7 +45,7 @@ class Plugins:
         """Raises PluginMissing."""
         return self._named(self.assistants, "assistant", name)
 
-    def _named(self, found: Mapping[str, Any], kind: str, name: str) -> Any:
+    def _named(self, found: Mapping[str, P], kind: str, name: str) -> P:
         if name in found:
             return found[name]
         why = self.broken.get(name, "is not installed")
@@ -67,13 +69,14 @@ def load(environment: Mapping[str, str], http: httpx2.AsyncClient) -> Plugins:
                 plugins.broken[entry.name] = f"could not be loaded: {type(error).__name__}: {error}"
                 log.error("Plugin %s skipped: it %s", entry.name, plugins.broken[entry.name])
             else:
-                found[entry.name] = kind(_operator(kind, environment), http)  # type: ignore[index]
+                found[entry.name] = kind(_operator(kind, environment), http)
     return plugins
 
 
-def _load_class(entry: EntryPoint, contract: type[Any]) -> type[Any]:
-    kind = entry.load()
-    if not (isinstance(kind, type) and issubclass(kind, contract)):
+def _load_class(entry: EntryPoint, contract: type[Any]) -> Any:
+    kind: Any = entry.load()
+    fits = isinstance(kind, type) and issubclass(kind, contract)
+    if not fits:
         raise TypeError(f"{entry.value} is no {contract.__name__}")
     if kind.name != entry.name:
         raise TypeError(f"{entry.value} calls itself {kind.name!r}, its entry point {entry.name!r}")
@@ -96,8 +99,13 @@ def operator_models() -> Iterator[tuple[str, type[Any]]]:
         for entry in entry_points(group=group):
             try:
                 yield entry.name, entry.load().Operator
-            except Exception:  # named and logged by load()
+            except Exception:  # noqa: S112 - named and logged by load()
                 continue
+
+
+def variables() -> list[str]:
+    """The names of the operator's settings that plugins have."""
+    return [plugin_variable(name, field) for name, model in operator_models() for field in model.model_fields]
 
 
 def commands() -> Iterator[click.Command]:

@@ -1,0 +1,94 @@
+"""What a command works with: settings, database, keyring and plugins of this installation."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Concatenate, ParamSpec, TypeVar
+
+import httpx2
+import uvloop
+
+from conserje import database, embedded, http, log, plugins, settings
+from conserje.database import Pool
+from conserje.plugins import Plugins
+from conserje.settings import PREFIX, Settings
+from conserje.vault import Vault
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass
+class Installation:
+    """One installation, opened."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    url: str
+    pool: Pool
+    migrated: tuple[int, int] | None  # the schema's version before and after, where it was migrated
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Raises VaultError."""
+        return Vault.read(self.settings.keyring)
+
+    @cached_property
+    def http(self) -> httpx2.AsyncClient:
+        return http.client()
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """Raises SettingsError for an operator's setting that a plugin does not understand."""
+        return plugins.load(self.environment, self.http)
+
+    async def close(self) -> None:
+        self.pool.terminate()
+        if "http" in vars(self):
+            await self.http.aclose()
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The operator's settings. Raises SettingsError."""
+    core = {PREFIX + name.upper() for name in Settings.model_fields}
+    others = any(name.startswith(PREFIX) and name not in core for name in environment)
+    # Asking the plugins imports their providers' SDKs: half a second that most commands can spare.
+    return settings.read(environment, plugins.variables() if others else ())
+
+
+@asynccontextmanager
+async def open_installation(*, migrate: bool = False, connections: int = 10) -> AsyncIterator[Installation]:
+    """The installation that the environment describes, with the embedded Postgres if none is given.
+
+    Raises SettingsError or DatabaseError, the latter also for an empty database unless `migrate`.
+    """
+    given = read_settings()
+    log.set_up(given.log_level)
+    async with AsyncExitStack() as stack:
+        url = given.database_url
+        if not url:
+            url = await stack.enter_async_context(embedded.running(given.data_dir))
+        migrated = await database.migrate(url) if migrate else None
+        pool = await database.connect_pool(url, largest=connections)
+        installation = Installation(given, os.environ, url, pool, migrated)
+        stack.push_async_callback(installation.close)
+        yield installation
+
+
+def with_installation(command: Callable[Concatenate[Installation, P], Awaitable[R]]) -> Callable[P, R]:
+    """A click command's function out of a coroutine function that works with the installation."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        async def opened() -> R:
+            async with open_installation() as installation:
+                return await command(installation, *args, **kwargs)
+
+        return uvloop.run(opened())
+
+    return run

@@ -1,0 +1,86 @@
+"""`conserje keys`: the keyring's master keys."""
+
+from __future__ import annotations
+
+import click
+
+from conserje import tenants
+from conserje.cli.installation import Installation, read_settings, with_installation
+from conserje.cli.table import json_option, show_rows
+from conserje.vault import Vault, add_master_key, create_keyring
+
+
+@click.group()
+def keys() -> None:
+    """Make, list and rotate the master keys."""
+
+
+@keys.command()
+def new() -> None:
+    """Add a master key to the keyring, or make the keyring.
+
+    The newest key seals; the others still open. Data keys move to it by `conserje keys rotate`.
+
+    \b
+    Example:
+      conserje keys new
+    """
+    path = read_settings().keyring
+    if path.exists():
+        click.echo(f"Master key {add_master_key(path).id} added to {path}; it seals from now on.")
+    else:
+        click.echo(f"Master key {create_keyring(path).id} made in {path}.")
+        click.echo("Keep a copy of this file apart from the database: without it no credentials open.")
+
+
+@keys.command("list")
+@json_option
+@with_installation
+async def list_keys(installation: Installation, as_json: bool) -> None:
+    """List the master keys, and how many tenants' data keys each wraps.
+
+    \b
+    Example:
+      conserje keys list
+    """
+    vault = installation.vault
+    async with installation.pool.acquire() as connection:
+        in_use = await tenants.data_keys(connection)
+    created = {key.id: key.created.isoformat() for key in vault.keys.values()}
+    states = dict.fromkeys(in_use, "missing") | dict.fromkeys(created, "opens")
+    states[vault.sealing_key.id] = "seals"
+    rows = [
+        {
+            "id": key_id,
+            "created": created.get(key_id),
+            "state": state,
+            "tenants": in_use[key_id][0] if key_id in in_use else 0,
+        }
+        for key_id, state in states.items()
+    ]
+    show_rows(rows, as_json, "")
+
+
+@keys.command()
+@with_installation
+async def rotate(installation: Installation) -> None:
+    """Wrap every tenant's data key by a new master key.
+
+    Processes that run read the keyring again by themselves. Where an earlier rotation was cut off, or
+    `conserje keys new` has just made a key, the newest key is taken, and no other one made. With several
+    machines, run `conserje keys new`, copy the keyring to all of them, and rotate then.
+
+    \b
+    Example:
+      conserje keys rotate
+    """
+    async with installation.pool.acquire() as connection:
+        vault = installation.vault
+        if set(await tenants.data_keys(connection)) <= {vault.sealing_key.id}:
+            add_master_key(vault.path)
+            vault = Vault.read(vault.path)
+        done = 0
+        while count := await tenants.rewrap_data_keys(connection, vault):
+            done += count
+            click.echo(f"{done} data keys wrapped by {vault.sealing_key.id}", err=True)
+    click.echo(f"Master key {vault.sealing_key.id} wraps every tenant's data key.")

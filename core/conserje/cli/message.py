@@ -1,0 +1,150 @@
+"""`conserje message`: what tenants and their contacts say to each other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from conserje import listing, tenants
+from conserje.cli.installation import Installation, with_installation
+from conserje.cli.table import json_option, show_json
+from conserje.database import acting_for
+from conserje.listing import Item, Message, Reject, Turn
+from conserje.message import plain
+from conserje.tenants import Tenant
+
+LOOK_EVERY = 0.5  # seconds
+WINDOW = 500  # items that --follow looks at, each time
+COLOURS = {"held": "red", "refused": "red", "failed": "red", "uncertain": "yellow", "unreadable": "red"}
+
+
+@click.group()
+def message() -> None:
+    """Read what tenants and their contacts say."""
+
+
+@message.command("list")
+@click.argument("slug")
+@click.option("--follow", is_flag=True, help="Go on with what comes, and with what changes, until Ctrl-C.")
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many, at most."
+)
+@click.option(
+    "--contact", default="", metavar="TEXT", help="Only contacts with this in their name or address."
+)
+@json_option
+@with_installation
+async def list_messages(
+    installation: Installation, slug: str, follow: bool, limit: int, contact: str, as_json: bool
+) -> None:
+    """List a tenant's messages and turns, newest last, in the tenant's time zone.
+
+    With --follow, --json prints one object a line.
+
+    \b
+    Example:
+      conserje message list acme --follow
+    """
+    async with installation.pool.acquire() as connection:
+        tenant = await tenants.get(connection, slug)
+    clock = zone(tenant)
+    shown = await _latest(installation, tenant, max(limit, WINDOW) if follow else limit, contact)
+    if as_json and not follow:
+        show_json([as_data(item, clock) for item in shown])
+        return
+    if not shown:
+        click.echo(f"Nobody has written to {slug} yet.", err=True)
+    _print(shown[-limit:], clock, as_json)
+    while follow:
+        await asyncio.sleep(LOOK_EVERY)
+        items = await _latest(installation, tenant, max(limit, WINDOW), contact)
+        known = set(shown)
+        _print([item for item in items if item not in known], clock, as_json)
+        shown = items
+
+
+async def _latest(installation: Installation, tenant: Tenant, limit: int, contact: str) -> list[Item]:
+    async with acting_for(installation.pool, tenant.id) as connection:
+        return await listing.latest(connection, tenant.id, limit, contact)
+
+
+def zone(tenant: Tenant) -> tzinfo:
+    """The tenant's time zone."""
+    try:
+        return ZoneInfo(tenant.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):  # Postgres knows more names
+        click.echo(f"The time zone {tenant.time_zone} is not known here: times are UTC.", err=True)
+        return UTC
+
+
+def _print(items: list[Item], zone: tzinfo, as_json: bool) -> None:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for item in items:
+        if as_json:
+            click.echo(json.dumps(as_data(item, zone), ensure_ascii=False))
+        else:
+            for line in lines(item, zone, width):
+                click.echo(line)
+
+
+def as_data(item: Item, zone: tzinfo) -> dict[str, Any]:
+    """`item` for JSON: times by the tenant's clock, durations in seconds."""
+    data: dict[str, Any] = {"kind": type(item).__name__.lower()}
+    for name, value in asdict(item).items():
+        data[name] = value.total_seconds() if isinstance(value, timedelta) else value
+    data["at"] = item.at.astimezone(zone).isoformat(timespec="milliseconds")
+    if isinstance(item, Message):
+        data["content"] = plain(item.content)
+    return data
+
+
+def lines(item: Item, zone: tzinfo, width: int | None) -> Iterator[str]:
+    """`item` in a line of at most `width` characters, and its cause in one more."""
+    who, kind, state, text = _columns(item)
+    head = f"{item.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {shorten(who, 28):28}  {kind:6}  "
+    room = None if width is None else max(width - len(head) - 22, 10)
+    yield head + click.style(f"{state:20}", COLOURS.get(state.partition(" ")[0])) + f"  {shorten(text, room)}"
+    if item.cause:
+        yield f"{'':21}{shorten(item.cause, None)}"
+
+
+def _columns(item: Item) -> tuple[str, str, str, str]:
+    """Who, what, its state, and its text."""
+    match item:
+        case Message():
+            took = "" if item.took is None else f" {seconds(item.took)}"
+            return f"{item.contact} {item.name}", item.direction, item.state + took, plain(item.content)
+        case Turn():
+            sure = "" if item.confidence is None else f" {item.confidence:.2f}"
+            times = f"waited {seconds(item.waited)}, thought {seconds(item.thought)}"
+            return (
+                f"{item.contact} {item.name}",
+                "turn",
+                f"{item.intent or '-'}{sure}",
+                f"{item.assistant}, {times}",
+            )
+        case Reject():
+            return f"{item.channel} {item.address}", "reject", "unreadable", item.raw
+
+
+def seconds(duration: timedelta) -> str:
+    took = duration.total_seconds()
+    return f"{took:.2f} s" if took >= 1 else f"{took * 1000:.0f} ms"
+
+
+def shorten(text: str, length: int | None) -> str:
+    """`text` as one line that a terminal shows and does not obey, of at most `length` characters."""
+    line = " ".join("".join(c if c.isprintable() or c == JOINER else " " for c in text).split())
+    return line if length is None or len(line) <= length else line[: length - 1] + "…"
+
+
+JOINER = "\u200d"  # holds many emoji together

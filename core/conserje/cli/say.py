@@ -1,0 +1,287 @@
+"""`conserje say`: writes to a tenant as a contact would, and prints what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from datetime import timedelta, tzinfo
+from itertools import takewhile
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import httpx2
+
+from conserje import listing, tenants
+from conserje.channel import AnyChannel, Channel, NotOffered, Webhook
+from conserje.cli.failure import Failed
+from conserje.cli.installation import Installation, with_installation
+from conserje.cli.message import as_data, seconds, shorten, zone
+from conserje.cli.table import json_option, show_json
+from conserje.database import acting_for
+from conserje.directory import Entry
+from conserje.listing import Exchange, Message, Turn
+from conserje.message import InboundMessage, plain
+from conserje.messages import digest
+from conserje.plugins import Plugins
+from conserje.tenants import Account, Tenant
+
+SENDER = "+56900000001"
+LOOK_EVERY = 0.1  # seconds
+POST_LIMIT = 20.0  # seconds
+ON_ITS_WAY = frozenset({"queued", "sending", "uncertain"})
+NOT_SENT = frozenset({"refused", "held", "failed"})
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where one listens, not where one connects
+
+
+@click.command()
+@click.argument("slug")
+@click.argument("text")
+@click.option("--from", "sender", default=SENDER, show_default=True, help="Who writes.")
+@click.option(
+    "--channel", "channel_name", metavar="NAME", help="By which channel, if the tenant has several."
+)
+@click.option(
+    "--timeout",
+    default=20.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds to wait for the reply.",
+)
+@json_option
+@with_installation
+async def say(
+    installation: Installation,
+    slug: str,
+    text: str,
+    sender: str,
+    channel_name: str | None,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Write to a tenant as a contact, and print the reply.
+
+    Posts the signed webhook that the provider would post to `conserje serve`; the reply goes the whole way
+    and is sent to the provider.
+
+    \b
+    Example:
+      conserje say acme "wena loco"
+    """
+    async with installation.pool.acquire() as connection:
+        tenant = await tenants.get(connection, slug)
+        entry = Entry(tenant, tuple(await tenants.list_accounts(connection, tenant.id)))
+    account, channel = _simulated(entry, installation.plugins, channel_name)
+    hook, key = _compose(installation, entry, account, channel, sender, text)
+    await _post(installation.settings.listen, slug, hook)
+    if not as_json:
+        click.secho(f"{sender} to {tenant.name} ({account.channel} {account.address})", dim=True)
+        click.secho(_indented(text), fg="cyan")
+    show = _ignore if as_json else _show_reply
+    exchange = await _answered(installation, tenant, account, key, timeout, show)
+    if as_json:
+        show_json(_as_data(exchange, zone(tenant)))
+    _end(exchange, tenant, as_json)
+
+
+def _simulated(entry: Entry, plugins: Plugins, wanted: str | None) -> tuple[Account, AnyChannel]:
+    """The first account by which a contact can be simulated. Raises Failed."""
+    tenant = entry.tenant
+    if not tenant.active:
+        raise Failed(
+            f"{tenant.slug} is suspended: `conserje tenant resume {tenant.slug}` lets it answer again."
+        )
+    if wanted:
+        plugins.channel(wanted)
+    for account in entry.accounts:
+        channel = plugins.channels.get(account.channel)
+        if channel and account.active and wanted in (None, channel.name) and _composes(channel):
+            return account, channel
+    name = wanted or next(
+        (name for name, each in sorted(plugins.channels.items()) if _composes(each)), "CHANNEL"
+    )
+    raise Failed(
+        f"{tenant.slug} has no account{f' of {wanted}' if wanted else ''} by which to simulate a contact;"
+        f" add one: conserje account add {tenant.slug} {name} ADDRESS --credentials FILE"
+    )
+
+
+def _composes(channel: AnyChannel) -> bool:
+    return type(channel).compose is not Channel.compose
+
+
+def _compose(
+    installation: Installation, entry: Entry, account: Account, channel: AnyChannel, sender: str, text: str
+) -> tuple[Webhook, bytes]:
+    """The provider's request, and the key under which its message will be stored. Raises Failed."""
+    url = f"{installation.settings.tenant_url(entry.tenant.slug)}/bot/{channel.name}/webhook"
+    try:
+        hook = channel.compose(entry.opened(account, channel, installation.vault), url, sender, text)
+    except NotOffered as error:
+        raise Failed(str(error)) from None
+    for event in channel.parse(hook):
+        if isinstance(event, InboundMessage):
+            return hook, digest(event.key)
+    raise Failed(f"{channel.name} reads no message from {sender}: is that how its senders are written?")
+
+
+async def _post(listen: str, slug: str, hook: Webhook) -> None:
+    """Post to `conserje serve` as nginx would: Python does not resolve *.localhost. Raises Failed."""
+    public = urlsplit(hook.url)
+    headers = {**hook.headers, "host": public.netloc, "x-forwarded-proto": public.scheme}
+    path = hook.url.partition(public.netloc)[2]
+    try:
+        async with _client(listen) as client:
+            answer = await client.request(hook.method, path, headers=headers, content=hook.body)
+    except httpx2.ConnectError:
+        raise Failed(
+            f"Nobody listens on {listen}: start `conserje serve`, or `conserje up` for all."
+        ) from None
+    except httpx2.TransportError as error:
+        raise Failed(f"What listens on {listen} does not answer ({type(error).__name__}).") from None
+    if not answer.is_success:
+        raise Failed(_refusal(answer.status_code, listen, slug, public.netloc))
+
+
+def _client(listen: str) -> httpx2.AsyncClient:
+    host, _, port = listen.rpartition(":")
+    path = listen if "/" in listen else None
+    return httpx2.AsyncClient(
+        base_url="http://socket" if path else f"http://{ANYWHERE.get(host, host)}:{port}",
+        transport=httpx2.AsyncHTTPTransport(uds=path, trust_env=False),
+        timeout=POST_LIMIT,
+        trust_env=False,
+    )
+
+
+def _refusal(status: int, listen: str, slug: str, host: str) -> str:
+    match status:
+        case 403:
+            why = (
+                "it finds the signature wrong. Compare its settings with those here: CONSERJE_DOMAINS, "
+                "CONSERJE_PUBLIC_URL, CONSERJE_TRUSTED_PROXIES, CONSERJE_DATABASE_URL"
+            )
+        case 404:
+            why = f"it has no {slug} at {host}: look at CONSERJE_DOMAINS and CONSERJE_DATABASE_URL there"
+        case 503:
+            why = "it cannot store the message now: its log says why"
+        case _:
+            why = "its log may say why"
+    return f"`conserje serve` on {listen} answered {status}: {why}."
+
+
+async def _answered(
+    installation: Installation,
+    tenant: Tenant,
+    account: Account,
+    key: bytes,
+    timeout: float,
+    show: Callable[[Message], None],
+) -> Exchange:
+    """The message with its whole answer; each reply is shown as it leaves. Raises Failed."""
+    ends = time.monotonic() + timeout
+    shown = 0
+    while True:
+        async with acting_for(installation.pool, tenant.id) as connection:
+            exchange = await listing.exchange(connection, tenant.id, account.id, key)
+        if exchange:
+            left = list(takewhile(lambda reply: reply.state not in ON_ITS_WAY, exchange.replies))
+            for reply in left[shown:]:
+                show(reply)
+            shown = len(left)
+            if _over(exchange):
+                return exchange
+        if time.monotonic() > ends:
+            raise Failed(f"No reply within {timeout:g} s: {_standing(exchange)}")
+        await asyncio.sleep(LOOK_EVERY)
+
+
+def _over(exchange: Exchange) -> bool:
+    return exchange.message.state not in ("waiting", "thinking") and not any(
+        reply.state in ON_ITS_WAY for reply in exchange.replies
+    )
+
+
+def _standing(exchange: Exchange | None) -> str:
+    """What a reply waits for."""
+    if exchange is None:
+        return "the message was taken and is not stored. Does `conserje serve` use another database?"
+    waiting = next((reply for reply in exchange.replies if reply.state in ON_ITS_WAY), exchange.message)
+    what = "message" if waiting is exchange.message else "reply"
+    if waiting.cause:
+        return f"the {what} is {waiting.state}: {shorten(waiting.cause, None)}"
+    if waiting.state in ("thinking", "sending"):
+        return f"the {what} is with the {'assistant' if waiting.state == 'thinking' else 'provider'}."
+    return f"the {what} is {waiting.state}. Is `conserje work` running?"
+
+
+def _show_reply(reply: Message) -> None:
+    click.echo()
+    click.echo(_indented(plain(reply.content)))
+    if reply.state in NOT_SENT:
+        click.secho(f"  {reply.state}: {shorten(reply.cause or 'no cause is known', None)}", fg="red")
+
+
+def _ignore(_: Message) -> None:
+    """For --json, which prints all at the end."""
+
+
+def _indented(text: str) -> str:
+    """`text` with its lines kept, wrapped where a terminal would break them in the middle of a word."""
+    width = min(shutil.get_terminal_size().columns, 100) - 2 if sys.stdout.isatty() else None
+    lines = [shorten(line, None) for line in text.splitlines()]
+    wrapped = [part for line in lines for part in (textwrap.wrap(line, width) if width else [line]) or [""]]
+    return "\n".join(f"  {line}".rstrip() for line in wrapped)
+
+
+def _end(exchange: Exchange, tenant: Tenant, as_json: bool) -> None:
+    """Say how the message was answered. Raises Failed where it was not."""
+    message, turn = exchange.message, exchange.turn
+    match message.state:
+        case "held":
+            raise Failed(
+                f"The conversation is held: {(message.cause or 'no cause is known').rstrip('.')}. "
+                f"See `conserje held show t{message.conversation_id}`."
+            )
+        case "dropped":
+            raise Failed("An operator dropped the message.")
+        case "with a person":
+            click.echo(f"The conversation is with a person of {tenant.name}: no assistant answers.", err=True)
+    if turn and not as_json:
+        _show_turn(exchange, turn)
+    if failed := [reply.state for reply in exchange.replies if reply.state in NOT_SENT]:
+        raise Failed(f"The provider did not take the reply: it is {failed[0]}.")
+
+
+def _show_turn(exchange: Exchange, turn: Turn) -> None:
+    sure = "" if turn.confidence is None else f" {turn.confidence:.2f}"
+    sent = _sent_after(exchange)
+    facts = [
+        f"{turn.intent or 'no intent'}{sure}, by {turn.assistant}",
+        f"waited {seconds(turn.waited)}",
+        f"thought {seconds(turn.thought)}",
+        f"sent after {seconds(sent)}" if sent else "said nothing",
+    ]
+    click.secho("\n  " + " · ".join(facts), dim=True)
+    if turn.cause:
+        click.secho(f"  The fallback answered: {shorten(turn.cause, None)}", fg="yellow")
+
+
+def _sent_after(exchange: Exchange) -> timedelta | None:
+    """From the message's taking until the last of the reply was with the provider."""
+    sent = [reply.at + reply.took for reply in exchange.replies if reply.took is not None]
+    return max(sent) - exchange.message.at if sent else None
+
+
+def _as_data(exchange: Exchange, zone: tzinfo) -> dict[str, Any]:
+    sent = _sent_after(exchange)
+    return {
+        "message": as_data(exchange.message, zone),
+        "turn": as_data(exchange.turn, zone) if exchange.turn else None,
+        "replies": [as_data(reply, zone) for reply in exchange.replies],
+        "sent_after": sent.total_seconds() if sent else None,
+    }

@@ -1,0 +1,50 @@
+"""What commands print: aligned tables, or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import click
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def show_rows(rows: Sequence[Mapping[str, object]], as_json: bool, none: str) -> None:
+    """Print rows of the same columns; `none` is said, beside the output, where there are none."""
+    if as_json:
+        show_json(rows)
+    elif not rows:
+        click.echo(none, err=True)
+    else:
+        cells = [[_cell(value) for value in row.values()] for row in rows]
+        heads = [name.upper().replace("_", " ") for name in rows[0]]
+        widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+        click.secho(_line(heads, widths), bold=True)
+        for line in cells:
+            click.echo(_line(line, widths))
+
+
+def show_fields(fields: Mapping[str, object]) -> None:
+    """Print one thing, a line for each field."""
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        click.echo(f"{name.replace('_', ' '):{width}}  {_cell(value)}".rstrip())
+
+
+def show_json(value: object) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _cell(value: object) -> str:
+    """One line, whatever a contact or an operator wrote: a terminal obeys control characters."""
+    if isinstance(value, dict):
+        value = json.dumps(value, ensure_ascii=False) if value else ""
+    elif isinstance(value, list | tuple):
+        value = ", ".join(map(str, value))
+    text = "" if value is None else str(value)
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -1,0 +1,175 @@
+"""`conserje tenant`: the clients of this installation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import uvloop
+
+from conserje import tenants
+from conserje.cli.account import described
+from conserje.cli.domain import domain
+from conserje.cli.insert import insert_tenant
+from conserje.cli.installation import Installation, open_installation, read_settings, with_installation
+from conserje.cli.table import json_option, show_fields, show_json, show_rows
+from conserje.settings import Settings
+from conserje.tenants import Tenant, TenantError
+
+
+@click.group()
+def tenant() -> None:
+    """Add, list, show, suspend, resume and remove tenants."""
+
+
+tenant.add_command(domain)
+
+
+@tenant.command()
+@click.argument("slug")
+@click.option("--name", required=True, help="What the business is called.")
+@click.option("--assistant", help="Who answers; catalog if not given.")
+@click.option("--locale", help="Like es-CL, which it is if not given.")
+@click.option("--currency", help="Like CLP, which it is if not given.")
+@click.option("--time-zone", help="Like America/Santiago, which it is if not given.")
+@click.option("--sql", is_flag=True, help="Print the row instead of storing it.")
+@json_option
+def add(slug: str, sql: bool, as_json: bool, **options: str | None) -> None:
+    """Add a tenant; it is live at once.
+
+    SLUG is the first label of its host.
+
+    \b
+    Example:
+      conserje tenant add nueva-tienda --name "Nueva Tienda"
+    """
+    columns = {name: value for name, value in options.items() if value is not None}
+    if base := tenants.reserving_base(slug, read_settings().domains):
+        raise TenantError(f"The slug {slug} is reserved: {base} is a base domain (CONSERJE_DOMAINS).")
+    if sql:
+        click.echo(insert_tenant({"slug": slug, **columns}))
+    else:
+        uvloop.run(_add(slug, columns, as_json))
+
+
+async def _add(slug: str, columns: dict[str, str], as_json: bool) -> None:
+    async with open_installation() as installation:
+        if "assistant" in columns:
+            installation.plugins.assistant(columns["assistant"])  # raises where there is none
+        async with installation.pool.acquire() as connection:
+            added = await tenants.add(connection, slug, **columns)
+    if as_json:
+        show_json(_described(added, installation.settings))
+    else:
+        click.echo(f"{added.name} is live at {installation.settings.tenant_url(slug)}")
+        click.echo(f"Next: conserje account add {slug} CHANNEL ADDRESS --credentials FILE")
+
+
+def _described(tenant: Tenant, settings: Settings) -> dict[str, Any]:
+    return {
+        "slug": tenant.slug,
+        "name": tenant.name,
+        "status": tenant.status,
+        "address": settings.tenant_url(tenant.slug),
+        "assistant": tenant.assistant,
+    }
+
+
+@tenant.command("list")
+@json_option
+@with_installation
+async def list_tenants(installation: Installation, as_json: bool) -> None:
+    """List the tenants.
+
+    \b
+    Example:
+      conserje tenant list
+    """
+    async with installation.pool.acquire() as connection:
+        found = await tenants.list_all(connection)
+    rows = [_described(tenant, installation.settings) for tenant in found]
+    show_rows(rows, as_json, "No tenants yet: conserje tenant add SLUG --name NAME")
+
+
+@tenant.command()
+@click.argument("slug")
+@json_option
+@with_installation
+async def show(installation: Installation, slug: str, as_json: bool) -> None:
+    """Show a tenant, its domains and its accounts.
+
+    \b
+    Example:
+      conserje tenant show acme
+    """
+    async with installation.pool.acquire() as connection:
+        tenant = await tenants.get(connection, slug)
+        domains = await tenants.list_domains(connection, tenant.id)
+        accounts = [described(account) for account in await tenants.list_accounts(connection, tenant.id)]
+    fields = _described(tenant, installation.settings) | {
+        "fallback_assistant": tenant.fallback_assistant,
+        "assistant_settings": tenant.assistant_settings,
+        "locale": tenant.locale,
+        "currency": tenant.currency,
+        "time_zone": tenant.time_zone,
+        "quiet_period": f"{tenant.quiet_period.total_seconds():g} s",
+        "longest_wait": f"{tenant.longest_wait.total_seconds():g} s",
+        "hand_back_after": f"{tenant.hand_back_after.total_seconds():g} s",
+        "aliases": tenant.aliases,
+        "domains": domains,
+    }
+    if as_json:
+        show_json(fields | {"accounts": accounts})
+    else:
+        show_fields(fields)
+        click.echo()
+        show_rows(accounts, False, f"{slug} has no accounts.")
+
+
+@tenant.command()
+@click.argument("slug")
+@with_installation
+async def suspend(installation: Installation, slug: str) -> None:
+    """Keep nothing and answer nobody for a tenant; providers are still told that all is well.
+
+    \b
+    Example:
+      conserje tenant suspend acme
+    """
+    async with installation.pool.acquire() as connection:
+        await tenants.suspend(connection, slug)
+    click.echo(f"{slug} is suspended.")
+
+
+@tenant.command()
+@click.argument("slug")
+@with_installation
+async def resume(installation: Installation, slug: str) -> None:
+    """End a tenant's suspension.
+
+    \b
+    Example:
+      conserje tenant resume acme
+    """
+    async with installation.pool.acquire() as connection:
+        await tenants.resume(connection, slug)
+    click.echo(f"{slug} is active.")
+
+
+@tenant.command()
+@click.argument("slug")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_installation
+async def remove(installation: Installation, slug: str, yes: bool) -> None:
+    """Remove a tenant with all that is its: accounts, contacts, conversations, products.
+
+    \b
+    Example:
+      conserje tenant remove acme
+    """
+    async with installation.pool.acquire() as connection:
+        found = await tenants.get(connection, slug)
+        if not yes:
+            click.confirm(f"Remove {found.name} ({slug}) and all its conversations?", abort=True)
+        await tenants.remove(connection, slug)
+    click.echo(f"{slug} is removed.")

@@ -1,0 +1,217 @@
+"""The directory: finds tenants with their accounts, from memory while Postgres says nothing new."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar, get_args
+
+import asyncpg
+from cachetools import LRUCache, TTLCache
+from pydantic import BaseModel, ValidationError
+from pydantic_core.core_schema import ErrorType
+
+from conserje import channel, tenants
+from conserje.assistant import AnyAssistant, Assistant
+from conserje.changes import Changes
+from conserje.channel import AnyAccount, AnyChannel
+from conserje.database import CANNOT_ASK, Pool, describe
+from conserje.tenants import Account, Tenant, credentials_context
+from conserje.vault import Vault, VaultError
+
+Key = tuple[Literal["slug", "domain", "id"], str]
+
+ASK_LIMIT = 1.0  # seconds that Postgres may take to answer, and to be left in peace after it did not
+UNKNOWN_FOR = 30.0  # seconds that an unknown name is remembered, if nothing changes
+TRIES = 5  # loads of one entry in a row that a change may overtake
+
+# A plugin's own validators may say the value in their texts.
+SILENT_ON_VALUES = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error", "union_tag_invalid"}
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class UnknownTenant(Exception):
+    """There is no such tenant."""
+
+
+class DirectoryUnavailable(Exception):
+    """Postgres cannot be asked, and nothing is remembered."""
+
+
+class AccountUnusable(Exception):
+    """The account's credentials or settings cannot be used; the text is for the operator."""
+
+
+@dataclass
+class Entry:
+    """A tenant with its accounts, as loaded at one moment; a change makes a new entry."""
+
+    tenant: Tenant
+    accounts: tuple[Account, ...]
+    loaded: int = 0  # the directory's count of changes when the loading began
+    _opened: dict[tuple[str, int | None], AnyAccount] = field(default_factory=dict, repr=False)
+
+    def accounts_of(self, channel: str) -> list[Account]:
+        return [account for account in self.accounts if account.channel == channel]
+
+    def opened(self, account: Account | None, plugin: AnyChannel | AnyAssistant, vault: Vault) -> AnyAccount:
+        """The account as the plugin gets it; None: the tenant has no account for this assistant.
+
+        An assistant's settings are the tenant's. Raises AccountUnusable.
+        """
+        key = (plugin.name, account.id if account else None)
+        if (known := self._opened.get(key)) is None:
+            known = self._opened[key] = self._open(account, plugin, vault)
+        return known
+
+    def _open(self, account: Account | None, plugin: AnyChannel | AnyAssistant, vault: Vault) -> AnyAccount:
+        address = account.address if account else ""
+        where = f"{plugin.name} {address}".rstrip() + f" of {self.tenant.slug}"
+        settings: Any = account.settings if account else {}
+        if isinstance(plugin, Assistant):
+            settings = self.tenant.assistant_settings.get(plugin.name, {})
+        return channel.Account(
+            tenant=self.tenant.slug,
+            address=address,
+            credentials=self._credentials(account, plugin, vault, where),
+            settings=validated(plugin.Settings, json.dumps(settings), f"settings of {where}"),
+        )
+
+    def _credentials(
+        self, account: Account | None, plugin: AnyChannel | AnyAssistant, vault: Vault, where: str
+    ) -> Any:
+        if account is None or account.credentials is None:
+            if (shared := plugin.shared_credentials()) is not None:
+                return shared
+            return validated(plugin.Credentials, "{}", f"credentials of {where} (it has none)")
+        if self.tenant.data_key is None:
+            raise AccountUnusable(
+                f"The credentials of {where} were sealed for another tenant: seal them anew."
+            )
+        context = credentials_context(self.tenant.id, account.channel, account.address)
+        try:
+            plain = vault.unseal(self.tenant.data_key, context, account.credentials)
+        except VaultError as error:
+            raise AccountUnusable(f"The credentials of {where} do not open: {error}") from None
+        return validated(plugin.Credentials, plain, f"credentials of {where}")
+
+
+def validated(model: type[M], given: str | bytes, what: str) -> M:
+    """JSON as `model`. Raises AccountUnusable, whose text names the field and shows no value."""
+    try:
+        return model.model_validate_json(given)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        why = first["msg"] if first["type"] in SILENT_ON_VALUES else "is wrong"
+        raise AccountUnusable(f"The {what}: {place + ': ' if place else ''}{why}.") from None
+
+
+class Directory:
+    """Finds tenants by slug, custom domain or id; entered, it hears of changes to them.
+
+    What was found serves until it changed, and on while Postgres cannot answer.
+    """
+
+    def __init__(self, pool: Pool, url: str, size: int = 10_000) -> None:
+        self._pool = pool
+        self._changes = Changes(url)
+        self._entries: LRUCache[Key, Entry] = LRUCache(size)
+        self._unknown: TTLCache[Key, int] = TTLCache(size, UNKNOWN_FOR)  # the count of changes then
+        self._loading: dict[Key, asyncio.Task[Entry]] = {}
+        self._ask_again = 0.0  # when to ask anew for what is remembered, after Postgres did not answer
+
+    async def __aenter__(self) -> Self:
+        await self._changes.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._loading.values():
+            task.cancel()
+        await self._changes.__aexit__(kind, error, trace)
+
+    async def by_slug(self, slug: str) -> Entry:
+        """Raises UnknownTenant or DirectoryUnavailable. Aliases are no slugs."""
+        return self.cached(("slug", slug)) or await self._find(("slug", slug))
+
+    async def by_domain(self, host: str) -> Entry:
+        """The tenant of a custom domain, in lower case. Raises UnknownTenant or DirectoryUnavailable."""
+        return self.cached(("domain", host)) or await self._find(("domain", host))
+
+    async def by_id(self, tenant_id: int) -> Entry:
+        """Raises UnknownTenant or DirectoryUnavailable."""
+        return self.cached(("id", str(tenant_id))) or await self._find(("id", str(tenant_id)))
+
+    def cached(self, key: Key) -> Entry | None:
+        """The entry, if it is in memory and nothing newer was heard of."""
+        entry = self._entries.get(key)
+        return entry if entry is not None and self._changes.listening and self._current(entry) else None
+
+    def _current(self, entry: Entry) -> bool:
+        return self._changes.unchanged(entry.tenant.id, entry.loaded)
+
+    async def _find(self, key: Key) -> Entry:
+        if self._changes.listening and self._unknown.get(key) == self._changes.count:
+            raise _no_tenant(key)
+        if (loading := self._loading.get(key)) is None:
+            loading = self._loading[key] = asyncio.create_task(self._load(key))
+            loading.add_done_callback(lambda done: self._loaded(key, done))
+        return await asyncio.shield(loading)  # who waits may be cancelled; the others wait on
+
+    def _loaded(self, key: Key, task: asyncio.Task[Entry]) -> None:
+        del self._loading[key]
+        if not task.cancelled():
+            task.exception()  # those who waited have it; perhaps nobody waits any more
+
+    async def _load(self, key: Key) -> Entry:
+        remembered = self._entries.get(key)
+        if remembered is not None and time.monotonic() < self._ask_again:
+            return remembered
+        try:
+            entry = await self._ask_until_current(key)
+        except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+            self._ask_again = time.monotonic() + ASK_LIMIT
+            if remembered is not None:
+                return remembered
+            raise DirectoryUnavailable(f"Postgres cannot be asked: {describe(error)}.") from error
+        if entry is None:
+            self._entries.pop(key, None)
+            raise _no_tenant(key)
+        return entry
+
+    async def _ask_until_current(self, key: Key) -> Entry | None:
+        """Postgres' answer, None for no; an answer that a change overtook is not kept, but asked anew."""
+        for _ in range(TRIES):
+            began = self._changes.count
+            entry = await self._ask(key)
+            if entry is None and self._changes.count == began:
+                self._unknown[key] = began
+                break
+            if entry is not None and self._current(entry):
+                self._entries[key] = entry
+                break
+        return entry
+
+    async def _ask(self, key: Key) -> Entry | None:
+        began = self._changes.count
+        query = asyncio.create_task(tenants.find(self._pool, *key))
+        query.add_done_callback(lambda task: task.cancelled() or task.exception())  # it may end unawaited
+        try:
+            # Not asyncio.timeout: a cancelled query still waits for the word of a silent server.
+            await asyncio.wait({query}, timeout=ASK_LIMIT)
+            if not query.done():
+                raise TimeoutError("no answer")
+            found = query.result()
+        finally:
+            query.cancel()
+        return Entry(*found, loaded=began) if found else None
+
+
+def _no_tenant(key: Key) -> UnknownTenant:
+    return UnknownTenant(f"There is no tenant with the {key[0]} {key[1]}.")

@@ -1,0 +1,182 @@
+"""`conserje held`: what was given up on is shown with its cause, tried again, or dropped."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from scene import Scene, until
+from terminal import Terminal
+
+from conserje import Unreadable, jobs
+from conserje.delivery import Step, _still_uncertain
+from conserje.jobs import Job
+from conserje.message import OutboundMessage, Text
+
+
+async def hold_turn(scene: Scene, slug: str = "acme") -> str:
+    """A turn that was started three times without an end."""
+    await scene.write("hola", slug=slug)
+    await scene.write("¿están?", slug=slug)
+    row = await scene.pool.fetchrow("SELECT tenant_id, id FROM conversations ORDER BY id DESC LIMIT 1")
+    assert row is not None
+    await scene.pool.execute("UPDATE conversations SET starts = 3 WHERE id = $1", row["id"])
+    await scene.conversation.converse(Job(jobs.CONVERSE, *row))
+    return f"t{row['id']}"
+
+
+async def hold_message(scene: Scene, cause: str = "Tried for 1:00:00: 20429") -> str:
+    await scene.write("hola")
+    row = await scene.pool.fetchrow("SELECT tenant_id, id FROM conversations")
+    assert row is not None
+    await scene.conversation.converse(Job(jobs.CONVERSE, *row))
+    held: int = await scene.pool.fetchval(
+        "UPDATE messages SET state = 'held', cause = $1, attempt = 1, attempted_at = now()"
+        " WHERE direction = 'out' RETURNING id",
+        cause,
+    )
+    return f"m{held}"
+
+
+async def hold_reject(scene: Scene) -> str:
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    odd = Unreadable(account.address, "k", "To=%00\x1b[2J", "no MessageSid")
+    await scene.intake.take(entry.tenant, [(account, odd)])
+    return f"r{await scene.pool.fetchval('SELECT id FROM rejects')}"
+
+
+async def due(scene: Scene, entrypoint: str) -> int:
+    count: int = await scene.pool.fetchval(
+        "SELECT count(*) FROM pgqueuer.pgqueuer WHERE entrypoint = $1 AND execute_after <= now()", entrypoint
+    )
+    return count
+
+
+async def row_of(scene: Scene, sql: str) -> tuple[Any, ...]:
+    row = await scene.pool.fetchrow(sql)
+    assert row is not None
+    return tuple(row)
+
+
+async def test_all_that_is_held_is_listed_with_its_cause(scene: Scene, terminal: Terminal) -> None:
+    message, reject = await hold_message(scene), await hold_reject(scene)
+    await scene.add("bravo")
+    turn = await hold_turn(scene, "bravo")
+    listed = (await terminal.type("held", "list")).stdout
+    assert all(held in listed for held in (message, reject, turn))
+    assert "\x1b" not in listed
+    found = {each["id"]: each for each in await terminal.read("held", "list", "--json")}
+    assert found[turn]["tenant"] == "bravo"
+    assert found[turn]["cause"] == "The turn was started 3 times without an end."
+    assert found[turn]["texts"] == ["hola", "¿están?"]
+    assert found[message]["contact"] == "ana Ana"
+    assert found[reject]["contact"] == "post +56 acme"
+
+
+async def test_a_tenant_s_list_has_its_own_only(scene: Scene, terminal: Terminal) -> None:
+    message = await hold_message(scene)
+    await scene.add("bravo")
+    await hold_turn(scene, "bravo")
+    assert [each["id"] for each in await terminal.read("held", "list", "acme", "--json")] == [message]
+    assert "no tenant nadie" in (await terminal.type("held", "list", "nadie", code=1)).stderr
+
+
+async def test_show_tells_the_texts(scene: Scene, terminal: Terminal) -> None:
+    turn = await hold_turn(scene)
+    shown = (await terminal.type("held", "show", turn)).stdout
+    assert "hola" in shown and "¿están?" in shown and "3 times" in shown
+
+
+async def test_a_turn_retried_is_thought_and_answered(scene: Scene, terminal: Terminal) -> None:
+    turn = await hold_turn(scene)
+    before = await due(scene, jobs.CONVERSE)
+    await terminal.type("held", "retry", turn)
+    assert await row_of(scene, "SELECT state, starts, cause FROM conversations") == ("open", 0, None)
+    assert await due(scene, jobs.CONVERSE) == before + 1
+    async with scene.working():
+        await answered(scene, "hola / ¿están?")
+
+
+async def answered(scene: Scene, text: str) -> None:
+    await until(lambda: text in scene.post.texts)
+
+
+async def test_a_message_retried_is_sent(scene: Scene, terminal: Terminal) -> None:
+    message = await hold_message(scene)
+    quiet = await terminal.type("held", "retry", message)
+    assert "twice" not in quiet.stderr
+    assert await row_of(scene, "SELECT state, attempt, cause FROM messages WHERE direction = 'out'") == (
+        "queued",
+        1,
+        None,
+    )
+    async with scene.working():
+        await answered(scene, "hola")
+
+
+async def test_a_message_of_unknown_fate_is_retried_with_a_warning(scene: Scene, terminal: Terminal) -> None:
+    now = await scene.pool.fetchval("SELECT now()")
+    sent = OutboundMessage(1, "ana", Text("hola"), "", now - timedelta(minutes=3))
+    outcome = _still_uncertain(Step(sent, 1, 1, True, sent.attempted_at, now), "TimeoutError")
+    assert outcome.state == "held" and outcome.cause
+    message = await hold_message(scene, outcome.cause)
+    assert "may receive it twice" in (await terminal.type("held", "retry", message)).stderr
+
+
+async def test_a_reject_cannot_be_retried(scene: Scene, terminal: Terminal) -> None:
+    reject = await hold_reject(scene)
+    assert "cannot be retried" in (await terminal.type("held", "retry", reject, code=1)).stderr
+    assert await row_of(scene, "SELECT count(*) FROM rejects") == (1,)
+
+
+async def test_a_turn_dropped_leaves_its_messages_unanswered_and_the_next_one_is(
+    scene: Scene, terminal: Terminal
+) -> None:
+    turn = await hold_turn(scene)
+    await terminal.type("held", "drop", turn)
+    assert await row_of(scene, "SELECT state, starts, cause, turn_id FROM conversations") == (
+        "open",
+        0,
+        None,
+        None,
+    )
+    assert await row_of(
+        scene, "SELECT count(*), count(DISTINCT turn_id) FROM messages WHERE turn_id > 0"
+    ) == (2, 1)
+    states = [item["state"] for item in await terminal.read("message", "list", "acme", "--json")]
+    assert states == ["dropped", "dropped"]
+    await scene.write("¿y ahora?")
+    async with scene.working():
+        await answered(scene, "¿y ahora?")
+
+
+async def test_a_message_dropped_is_never_sent(scene: Scene, terminal: Terminal) -> None:
+    message = await hold_message(scene)
+    await terminal.type("held", "drop", message)
+    assert await row_of(scene, "SELECT state, cause FROM messages WHERE direction = 'out'") == (
+        "refused",
+        "dropped by the operator",
+    )
+
+
+async def test_a_reject_dropped_is_gone(scene: Scene, terminal: Terminal) -> None:
+    reject = await hold_reject(scene)
+    await terminal.type("held", "drop", reject)
+    assert await row_of(scene, "SELECT count(*) FROM rejects") == (0,)
+
+
+@pytest.mark.parametrize("command", ["show", "retry", "drop"])
+@pytest.mark.parametrize("held_id", ["t999999", "m999999", "999", "x1", "t1;", "t99999999999999999999"])
+async def test_what_is_not_held_is_an_error(terminal: Terminal, command: str, held_id: str) -> None:
+    assert (
+        f"Nothing held is called {held_id}" in (await terminal.type("held", command, held_id, code=1)).stderr
+    )
+
+
+async def test_what_is_under_way_is_not_released(scene: Scene, terminal: Terminal) -> None:
+    await scene.write("hola")
+    conversation = await scene.pool.fetchval("SELECT id FROM conversations")
+    await terminal.type("held", "drop", f"t{conversation}", code=1)
+    assert await row_of(scene, "SELECT turn_id FROM messages") == (None,)

@@ -1,0 +1,124 @@
+"""Postgres: migrated, refused where nothing would keep tenants apart, and acting for one tenant."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from conserje import database, tenants
+from conserje.database import Connection, DatabaseError, Pool
+
+
+def in_database(url: str, name: str) -> str:
+    head, _, query = url.partition("?")
+    return head.rpartition("/")[0] + f"/{name}" + (f"?{query}" if query else "")
+
+
+async def test_migrating_again_changes_nothing(database_url: str) -> None:
+    before, after = await database.migrate(database_url)
+    assert before == after == database.migrations()[-1][0]
+
+
+async def test_several_may_migrate_at_once(server: str) -> None:
+    url = in_database(server, "migrated_at_once")
+    maintenance = await asyncpg.connect(in_database(server, "postgres"))
+    try:
+        await maintenance.execute("CREATE DATABASE migrated_at_once")
+        done = await asyncio.gather(*(database.migrate(url) for _ in range(3)))
+        assert sorted(before for before, _ in done) == [0, 1, 1]
+        assert {after for _, after in done} == {1}
+    finally:
+        await maintenance.execute("DROP DATABASE migrated_at_once WITH (FORCE)")
+        await maintenance.close()
+
+
+async def test_an_empty_database_is_refused_with_what_to_run(server: str) -> None:
+    maintenance = await asyncpg.connect(in_database(server, "postgres"))
+    try:
+        await maintenance.execute("CREATE DATABASE empty_one")
+        with pytest.raises(DatabaseError, match="conserje migrate"):
+            await database.connect_pool(in_database(server, "empty_one"))
+    finally:
+        await maintenance.execute("DROP DATABASE empty_one WITH (FORCE)")
+        await maintenance.close()
+
+
+async def test_a_newer_schema_is_refused(database_url: str) -> None:
+    owner = await asyncpg.connect(database_url, server_settings={"role": "conserje_owner"})
+    await owner.execute("INSERT INTO migrations (version) VALUES (9999)")
+    await owner.close()
+    with pytest.raises(DatabaseError, match=r"newer.*update Conserje"):
+        await database.connect_pool(database_url)
+
+
+async def test_a_user_whom_no_policy_binds_is_refused(database_url: str) -> None:
+    url = database_url.replace("//conserje@", "//postgres@", 1)
+    if url == database_url:
+        pytest.skip("the given server has no user postgres for us")
+    with pytest.raises(DatabaseError, match=r"postgres is a superuser.*CREATE ROLE conserje"):
+        await database.connect_pool(url)
+
+
+async def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
+    url = "postgresql://conserje:hunter2@127.0.0.1:1/conserje"
+    for connect in (database.connect_pool, database.migrate):
+        with pytest.raises(DatabaseError, match="cannot be reached") as caught:
+            await connect(url)
+        assert "hunter2" not in str(caught.value)
+
+
+async def test_who_may_not_make_roles_is_told_what_to_have_run(database_url: str) -> None:
+    superuser = await asyncpg.connect(database_url)
+    await superuser.execute("DROP ROLE IF EXISTS bystander; CREATE ROLE bystander LOGIN")
+    try:
+        url = database_url.replace("//conserje@", "//bystander@", 1)
+        if url == database_url:
+            pytest.skip("the given server's user has another name")
+        with pytest.raises(DatabaseError, match=r"bystander may not make roles.*GRANT conserje_owner"):
+            await database.migrate(url)
+    finally:
+        await superuser.execute("DROP ROLE bystander")
+        await superuser.close()
+
+
+async def test_a_pool_acts_as_core(connection: Connection) -> None:
+    assert await connection.fetchval("SELECT current_user") == "conserje_core"
+
+
+async def test_acting_for_a_tenant_shows_its_rows_alone(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        acme = await tenants.add(connection, "acme", "Acme")
+        await tenants.add(connection, "bravo", "Bravo")
+    async with database.acting_for(pool, acme.id) as connection:
+        assert await connection.fetchval("SELECT current_user") == "conserje_tenant"
+        assert await connection.fetchval("SELECT array_agg(slug) FROM tenants") == ["acme"]
+    async with pool.acquire() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM tenants") == 2
+
+
+async def test_what_fails_for_a_tenant_is_undone(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        acme = await tenants.add(connection, "acme", "Acme")
+    with pytest.raises(ZeroDivisionError):
+        async with database.acting_for(pool, acme.id) as connection:
+            await connection.execute(
+                "INSERT INTO products (tenant_id, name, price) VALUES ($1, 'P', 1)", acme.id
+            )
+            raise ZeroDivisionError
+    async with pool.acquire() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM products") == 0
+        assert await connection.fetchval("SELECT current_user") == "conserje_core"
+
+
+async def test_without_a_tenant_named_its_role_sees_an_error(connection: Connection) -> None:
+    await connection.execute("SET LOCAL ROLE conserje_tenant")
+    with pytest.raises(asyncpg.PostgresError):
+        await connection.fetch("SELECT * FROM tenants")
+
+
+def test_a_described_error_has_no_password() -> None:
+    error = OSError("cannot reach postgresql://u:hunter2@db/x.")
+    assert database.describe(error) == "cannot reach postgresql://db/x"
+    assert database.describe(TimeoutError()) == "TimeoutError"

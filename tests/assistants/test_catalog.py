@@ -1,0 +1,332 @@
+"""The catalog assistant, asked as people in Chile ask."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.resources import files
+
+import pytest
+
+from conserje import (
+    Contact,
+    Content,
+    File,
+    Location,
+    Media,
+    Nothing,
+    Product,
+    Reply,
+    Tenant,
+    Text,
+    Turn,
+    Unknown,
+    Utterance,
+)
+from conserje.products import from_row
+from conserje.testing import AssistantContract, GivenProducts, said
+from conserje_catalog import HAND_OVER, SOLD, THANKED, Catalog, CatalogSettings
+
+
+class TestCatalog(AssistantContract):
+    assistant = Catalog
+
+
+def catalogue(slug: str) -> tuple[str, list[Product]]:
+    listed = json.loads(files("conserje_fakes").joinpath(f"demo_data/{slug}.json").read_text("utf-8"))
+    return listed["name"], [from_row(row, "CLP") for row in listed["products"]]
+
+
+DEMO = {slug: catalogue(slug) for slug in ("acme", "bravo", "mundo-canino")}
+
+
+async def ask(
+    slug: str,
+    *texts: str | Content,
+    history: Sequence[Utterance] = (),
+    greeting: str | None = None,
+    products: Sequence[Product] | None = None,
+) -> Reply:
+    name, demo = DEMO[slug]
+    contents = [Text(text) if isinstance(text, str) else text for text in texts]
+    turn = Turn(
+        id=1,
+        tenant=Tenant(slug, name, "es-CL", "CLP", "America/Santiago"),
+        contact=Contact(1, "Ana"),
+        messages=[Utterance("contact", content, datetime.now(UTC)) for content in contents],
+        history=history,
+        products=GivenProducts(demo if products is None else products),
+        credentials=Nothing(),
+        settings=CatalogSettings(greeting=greeting),
+    )
+    return await Catalog(Nothing(), None).reply(turn)  # type: ignore[arg-type]  # it asks no provider
+
+
+def words(reply: Reply) -> str:
+    (message,) = reply.messages
+    assert isinstance(message, Text)
+    return message.text
+
+
+def names_a_product(reply: Reply) -> bool:
+    return any(product.name in words(reply) for _, products in DEMO.values() for product in products)
+
+
+@pytest.mark.parametrize(
+    ("slug", "text", "intent", "named"),
+    [
+        ("acme", "wena loco", "saludo", "Acme Grow Shop"),
+        ("acme", "plantitas pa cultivar", "producto", "Semillas"),
+        ("acme", "pa los carrete, que pegue caleta", "producto", "Brownie mágico"),
+        ("acme", "ando volao, algo pa bajar", "producto", "Aceite CBD"),
+        ("acme", "que vaporizador tienes", "producto", "Vaporizador portátil Fenix Mini: $89.990"),
+        ("acme", "quiero northern lights", "producto", "Northern Lights 5 g: $34.990"),
+        ("bravo", "que consolas tienes", "producto", "Nintendo Switch OLED: $379.990"),
+    ],
+)
+async def test_understands_what_its_predecessor_did(slug: str, text: str, intent: str, named: str) -> None:
+    reply = await ask(slug, text)
+    assert reply.intent == intent
+    assert named in words(reply)
+    assert reply.confidence is not None and reply.confidence >= 0.85
+
+
+@pytest.mark.parametrize(
+    ("slug", "text", "intent", "named"),
+    [
+        ("acme", "¿Cuánto vale el aceite de cbd?", "precio", "Aceite CBD 10 % 10 ml: $29.990"),
+        ("acme", "te queda moledor?", "stock", "Moledor metálico 4 piezas: $9.990, quedan 22"),
+        ("acme", "amnesia haze", "producto", "agotado"),
+        ("acme", "baporisador portatil", "producto", "Vaporizador portátil"),
+        ("acme", "NORTHERN LIGTHS!!!", "producto", "Northern Lights 5 g"),
+        ("acme", "Hola!! tienes semillitas?", "producto", "¡Hola! Tenemos esto:\n• Semillas"),
+        ("acme", "busco un vaporizador para mi hermano que cumple años", "producto", "Vaporizador"),
+        ("acme", "quiero 2 brownies porfa", "producto", "Brownie"),
+        ("acme", "algo para dormir?", "producto", "Aceite CBD"),
+        ("acme", "tení papelillos?", "producto", "Papelillos orgánicos king size"),
+        ("bravo", "a cuánto la play 5", "precio", "PlayStation 5 Slim: $549.990"),
+        ("bravo", "tienes play?", "producto", "PlayStation 5 Slim"),
+        ("bravo", "plastation", "producto", "PlayStation 5 Slim"),
+        ("bravo", "joystick para ps5", "producto", "Control DualSense"),
+        ("bravo", "mario cart deluxe", "producto", "Mario Kart"),
+        ("bravo", "kiero un juego de karreras", "producto", "Gran Turismo 7"),
+        ("bravo", "audifonos gamer", "producto", "Audífonos gamer HyperX Cloud"),
+        ("mundo-canino", "pelotita pal perro", "producto", "Pelota de goma"),
+        ("mundo-canino", "comida para mi perrita", "producto", "Alimento"),
+        ("mundo-canino", "tienen pechera?", "producto", "Arnés acolchado: $16.990, agotado por ahora"),
+    ],
+)
+async def test_finds_what_people_mean(slug: str, text: str, intent: str, named: str) -> None:
+    reply = await ask(slug, text)
+    assert named in words(reply)
+    assert reply.intent == intent
+
+
+@pytest.mark.parametrize(
+    ("slug", "text"),
+    [
+        # another tenant's products
+        ("acme", "tienes play 5?"),
+        ("acme", "que consolas tienes"),
+        ("acme", "nintendo switch"),
+        ("acme", "tienen comida para perro"),
+        ("acme", "correa retráctil"),
+        ("bravo", "quiero northern lights"),
+        ("bravo", "vendes aceite cbd?"),
+        ("bravo", "pelota de goma"),
+        ("bravo", "brownies mágicos"),
+        ("mundo-canino", "tienes xbox?"),
+        ("mundo-canino", "semillas"),
+        ("mundo-canino", "vaporizador"),
+        # nobody's
+        ("acme", "tienes pan?"),
+        ("acme", "pan"),
+        ("acme", "venden cerveza"),
+        ("acme", "que bicicletas tienes"),
+        ("bravo", "tienes iphone"),
+        ("mundo-canino", "precio del arroz"),
+        ("mundo-canino", "queda detergente?"),
+        # words that look or sound alike
+        ("acme", "aceitunas"),
+        ("acme", "vasos"),
+        ("acme", "flan"),
+        ("bravo", "tienes fuego?"),
+        ("bravo", "la playa"),
+        ("bravo", "sillón"),
+        ("mundo-canino", "huevos"),
+        ("mundo-canino", "correo"),
+        ("mundo-canino", "pelo"),
+        ("mundo-canino", "camara"),
+        ("mundo-canino", "dólar"),
+    ],
+)
+async def test_says_no_rather_than_name_a_wrong_product(slug: str, text: str) -> None:
+    reply = await ask(slug, text)
+    assert words(reply).startswith("No tengo eso. Tenemos ")
+    assert not names_a_product(reply)
+    assert reply.intent in ("producto", "precio", "stock")
+
+
+@pytest.mark.parametrize(
+    ("slug", "text"),
+    [
+        ("acme", "semillas de tomate"),
+        ("bravo", "tienes playstation 4?"),
+        ("bravo", "xbox 360"),
+        ("bravo", "cuánto sale el teclado inalámbrico de apple"),
+        ("mundo-canino", "comida para gatos"),
+        ("mundo-canino", "arena y comida de gato"),
+        ("mundo-canino", "pasta dental"),
+    ],
+)
+async def test_does_not_pass_off_what_only_shares_a_word(slug: str, text: str) -> None:
+    reply = await ask(slug, text)
+    assert words(reply).startswith("No encontré justo eso. Tenemos ")
+    assert not names_a_product(reply)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "👍", "🔥🔥🔥", "123", "¿?", "...", "+56 9 1234 5678"])
+async def test_asks_for_words_where_there_are_none(text: str) -> None:
+    reply = await ask("acme", text)
+    assert words(reply).startswith("Por aquí solo leo texto")
+    assert reply.intent == "no_entendido"
+
+
+@pytest.mark.parametrize(
+    "content", [Media((File("m", "image/jpeg"),)), Location(-33.4, -70.6, "Brownie"), Unknown("sticker", {})]
+)
+async def test_what_has_no_words_is_no_question(content: Content) -> None:
+    assert (await ask("acme", content)).intent == "no_entendido"
+
+
+async def test_reads_the_words_under_a_picture() -> None:
+    reply = await ask("acme", Media((File("m", "image/jpeg"),), "tienes este vaporizador?"))
+    assert "Vaporizador" in words(reply)
+
+
+async def test_says_that_it_did_not_understand() -> None:
+    reply = await ask("acme", "ayer me caí de la escalera y me duele harto la rodilla")
+    assert words(reply).startswith("Disculpa, no te entendí bien.")
+    assert (reply.intent, reply.confidence) == ("no_entendido", 0.2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hola", "Hola!!", "holi", "buenas tardes", "wena wena", "wena loco, cómo estai", "buen día", "alo?",
+     "¿quién eres?", "hola, con quién hablo?"],
+)  # fmt: skip
+async def test_greets_and_says_who_it_is(text: str) -> None:
+    reply = await ask("mundo-canino", text)
+    assert reply.intent == "saludo"
+    assert "Soy el asistente virtual de Mundo Canino. Tenemos alimento, accesorios" in words(reply)
+
+
+async def test_greets_in_the_tenant_s_own_words() -> None:
+    assert words(await ask("acme", "hola", greeting="¡Buena! Acá Acme.")) == "¡Buena! Acá Acme."
+
+
+@pytest.mark.parametrize(
+    ("text", "said_back"),
+    [("gracias", THANKED), ("ok gracias!", THANKED), ("muchas gracias, vale", THANKED),
+     ("hola gracias", THANKED), ("ya po, dale", THANKED), ("no", THANKED), ("chao", "¡Chao!"),
+     ("chao gracias", "¡Chao!"), ("nos vemos", "¡Chao!")],
+)  # fmt: skip
+async def test_thanks_and_farewells_are_returned(text: str, said_back: str) -> None:
+    reply = await ask("acme", text)
+    assert reply.intent == "despedida"
+    assert words(reply).startswith(said_back)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["quiero hablar con una persona", "Necesito hablar con un ejecutivo", "me puede atender alguien?",
+     "pásame con una persona", "quiero un humano", "¿puedo conversar con el dueño?",
+     "eres bot? quiero una persona real", "hola quiero northern lights pero quiero hablar con alguien"],
+)  # fmt: skip
+async def test_hands_over_to_a_person(text: str) -> None:
+    reply = await ask("acme", text)
+    assert reply.hand_over
+    assert reply.intent == "persona"
+    assert words(reply) == HAND_OVER
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no quiero hablar con una persona",
+        "tienes un juego para una persona?",
+        "hay brownies para 4 personas?",
+    ],
+)
+async def test_a_person_named_is_not_a_person_asked_for(text: str) -> None:
+    assert not (await ask("acme", text)).hand_over
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "qué tienes?",
+        "que venden",
+        "muéstrame el catálogo",
+        "hola, qué tienen?",
+        "lista de precios",
+        "que más hay",
+    ],
+)
+async def test_tells_what_there_is(text: str) -> None:
+    reply = await ask("bravo", text)
+    assert reply.intent == "catalogo"
+    assert words(reply) == "Tenemos accesorios gamer, video juegos y consolas. ¿Qué te interesa?"
+
+
+async def test_a_burst_is_one_question_and_gets_one_answer() -> None:
+    reply = await ask("acme", "hola", "oye", "cuánto sale", "el volcano?")
+    assert words(reply) == "¡Hola! Vaporizador de mesa Volcano: $459.990, quedan 2. ¿Te interesa?"
+    assert reply.intent == "precio"
+
+
+async def test_and_how_much_is_it_means_what_was_asked_for_before() -> None:
+    history = [
+        said("hola"),
+        said("tienes la silla?"),
+        said("Silla gamer Cougar", "assistant"),
+        said("qué linda"),
+    ]
+    reply = await ask("bravo", "y cuánto cuesta?", history=history)
+    assert words(reply).startswith("Silla gamer Cougar: $189.990")
+    assert reply.intent == "precio"
+
+
+@pytest.mark.parametrize("text", ["sí", "si po, lo quiero", "ya dale", "me interesa", "quiero comprarlo"])
+async def test_a_yes_to_an_offer_goes_to_a_person(text: str) -> None:
+    offer = words(await ask("bravo", "la silla"))
+    reply = await ask("bravo", text, history=[said("la silla"), said(offer, "assistant")])
+    assert (words(reply), reply.intent, reply.hand_over) == (SOLD, "compra", True)
+
+
+@pytest.mark.parametrize("text", ["no", "no quiero", "sí"])
+async def test_a_no_or_a_yes_to_nothing_sells_nothing(text: str) -> None:
+    history = [] if text == "sí" else [said(words(await ask("bravo", "la silla")), "assistant")]
+    assert not (await ask("bravo", text, history=history)).hand_over
+
+
+async def test_how_much_is_it_without_a_product_is_asked_back() -> None:
+    reply = await ask("bravo", "cuánto cuesta?")
+    assert words(reply).startswith("¿De qué producto me hablas?")
+    assert reply.intent == "precio"
+
+
+async def test_what_is_not_counted_has_no_stock() -> None:
+    reply = await ask("acme", "café", products=[Product(1, "Café", Decimal(4990))])
+    assert words(reply) == "Café: $4.990. ¿Te interesa?"
+
+
+async def test_a_shop_without_products_says_so() -> None:
+    assert "no tenemos productos publicados" in words(await ask("acme", "tienes pan?", products=[]))
+
+
+async def test_more_matches_than_a_message_should_hold_are_cut() -> None:
+    many = [Product(n, f"Pelota {n}", Decimal(1000)) for n in range(100, 200)]
+    assert words(await ask("acme", "pelotas", products=many)).count("•") == 6

@@ -1,0 +1,18 @@
+"""The echo assistant."""
+
+from __future__ import annotations
+
+from conserje import Text
+from conserje.testing import AssistantContract
+from conserje_echo import Echo
+
+
+class TestEcho(AssistantContract):
+    assistant = Echo
+
+    async def test_says_back_what_was_written(self) -> None:
+        reply = await self._reply(self._turn("¿Hola?"), lambda _: self._good_answer())
+        assert reply.messages == (Text("¿Hola?"),)
+
+    async def test_is_silent_where_nothing_was_written(self) -> None:
+        assert (await self._reply(self._turn(" "), lambda _: self._good_answer())).messages == ()

@@ -6,7 +6,8 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -66,19 +67,38 @@ async def _run(server: str, *statements: str) -> None:
 async def template(server: str) -> AsyncIterator[str]:
     """The name of a migrated database that nobody is connected to."""
     name = f"template_{os.getpid()}"
-    await _run(server, f"CREATE DATABASE {name}")
-    await database.migrate(_in(server, name))
+    connection = await asyncpg.connect(_in(server, "postgres"))
+    try:
+        await connection.execute("SELECT pg_advisory_lock(1)")  # roles are the server's, not the database's
+        await connection.execute(f"CREATE DATABASE {name}")
+        await database.migrate(_in(server, name))
+    finally:
+        await connection.close()
     yield name
     await _run(server, f"DROP DATABASE {name}")
 
 
+@pytest.fixture(scope="session")
+def new_database(server: str, template: str) -> Callable[[], AbstractAsyncContextManager[str]]:
+    """Makes a migrated database, there for as long as a block runs."""
+
+    @asynccontextmanager
+    async def made() -> AsyncIterator[str]:
+        name = f"test_{os.getpid()}_{next(_serial)}"
+        await _run(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield _in(server, name)
+        await _run(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+    return made
+
+
 @pytest_asyncio.fixture
-async def database_url(server: str, template: str) -> AsyncIterator[str]:
+async def database_url(
+    new_database: Callable[[], AbstractAsyncContextManager[str]],
+) -> AsyncIterator[str]:
     """A migrated database of the test's own, for tests with several connections or processes."""
-    name = f"test_{os.getpid()}_{next(_serial)}"
-    await _run(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _in(server, name)
-    await _run(server, f"DROP DATABASE {name} WITH (FORCE)")
+    async with new_database() as url:
+        yield url
 
 
 @pytest_asyncio.fixture

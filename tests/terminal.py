@@ -27,4 +27,4 @@ class Terminal:
 
     async def read(self, *command: str, **more: str) -> Any:
         """What a command prints as JSON."""
-        return json.loads((await self.type(*command, **more)).stdout)
+        return json.loads((await self.type(*command, code=0, **more)).stdout)

@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 
 from conserje import jobs, messages
-from conserje.assistant import AnyAssistant, Contact, Reply, Turn, Utterance
+from conserje.assistant import AnyAssistant, Contact, NoAnswer, Reply, Turn, Utterance
 from conserje.assistant import Tenant as TurnTenant
 from conserje.database import CANNOT_ASK, Connection, Pool, acting_for
 from conserje.directory import AccountUnusable, Directory, Entry
@@ -209,6 +209,8 @@ class Conversation:
                 cause = f"{name}: no answer within {self.turn_limit:g} s"
             except (PluginMissing, AccountUnusable) as error:
                 cause = str(error)
+            except NoAnswer as error:
+                cause = f"{name}: {error}"
             except Exception as error:
                 # Its text may hold what a contact wrote or a key: the type says enough.
                 cause = f"{name}: {type(error).__name__}"

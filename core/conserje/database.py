@@ -49,6 +49,7 @@ async def connect_pool(url: str, *, smallest: int = 1, largest: int = 10, **sett
             max_size=largest,
             timeout=5,
             command_timeout=10,
+            reset=_keep,
             server_settings={"role": "conserje_core", "application_name": "conserje", **settings},
         )
     except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as error:
@@ -66,6 +67,10 @@ async def connect_pool(url: str, *, smallest: int = 1, largest: int = 10, **sett
         pool.terminate()
         raise
     return pool
+
+
+async def _keep(_connection: Connection) -> None:
+    """In place of asyncpg's reset, a round trip: whatever we set is set for a transaction."""
 
 
 def describe(error: BaseException) -> str:
@@ -191,7 +196,8 @@ async def _ensure_roles(connection: Connection) -> None:
         "GRANT CREATE, USAGE ON SCHEMA public TO conserje_owner;"
     )
     there = await connection.fetchval(
-        "SELECT count(*) FROM pg_roles WHERE rolname IN ('conserje_owner', 'conserje_core', 'conserje_tenant')"
+        "SELECT count(*) FROM pg_roles"
+        " WHERE rolname IN ('conserje_owner', 'conserje_core', 'conserje_tenant')"
     )
     if there == 3 and await connection.fetchval(
         "SELECT pg_has_role('conserje_owner', 'MEMBER') AND pg_has_role('conserje_core', 'MEMBER')"
@@ -203,6 +209,8 @@ async def _ensure_roles(connection: Connection) -> None:
     try:
         async with connection.transaction():
             await connection.execute(("" if there == 3 else ROLES) + grants)
+    except (asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError):
+        await _ensure_roles(connection)  # roles are the server's: another database's migration made them
     except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidGrantOperationError):
         needed = " ".join((("" if there == 3 else ROLES) + grants).split())
         raise DatabaseError(

@@ -71,6 +71,8 @@ class Delivery:
     async def deliver(self, job: Job) -> None:
         """Send what is to be sent, until nothing is left or the next one has to wait."""
         entry = await self.directory.by_id(job.tenant_id)
+        if not entry.tenant.active:
+            return
         while isinstance(step := await self._begin(entry, job), Step):
             outcome = await self._look(entry, step) if step.uncertain else await self._send(entry, step)
             await self._end(job, step, outcome)

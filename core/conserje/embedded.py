@@ -62,7 +62,8 @@ def _start(pgdata: Path) -> Any:
         return get_server(pgdata, cleanup_mode=None)
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         raise DatabaseError(
-            f"The embedded Postgres in {pgdata} does not start ({type(error).__name__}: {_reason(pgdata, error)})."
+            f"The embedded Postgres in {pgdata} does not start "
+            f"({type(error).__name__}: {_reason(pgdata, error)})."
         ) from None
 
 

@@ -39,7 +39,8 @@ class Settings(BaseModel):
     )
     data_dir: Path = Field(
         default_factory=default_data_dir,
-        description="Where the embedded Postgres and the keyring live.",
+        description="Where the embedded Postgres and the keyring live. None: /var/lib/conserje for root,"
+        " else ~/.local/share/conserje.",
     )
     master_keys_file: Path | None = Field(
         default=None, description="The keyring. None: keys/master.json in the data directory."

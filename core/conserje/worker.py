@@ -15,7 +15,7 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.models import Job as QueueJob
 
 from conserje import jobs
-from conserje.conversation import Conversation
+from conserje.conversation import LEASE, Conversation
 from conserje.database import CANNOT_ASK, Pool
 from conserje.delivery import Delivery
 from conserje.directory import DirectoryUnavailable, UnknownTenant
@@ -28,6 +28,7 @@ BATCH = 10
 DEQUEUE_TIMEOUT = timedelta(seconds=1)
 HEARTBEAT_TIMEOUT = timedelta(seconds=5)  # longer than a lease: a job taken over finds it expired
 SHUTDOWN_LIMIT = 15.0  # seconds that turns in hand get to end
+GATHER = 0.005  # seconds in which jobs that go back join each other
 AFTER_A_FAILURE = timedelta(seconds=30)
 UPKEEP_EVERY = 5.0
 LOG_KEPT = timedelta(minutes=10)
@@ -56,31 +57,40 @@ PRUNE = "DELETE FROM pgqueuer.pgqueuer_log WHERE created < now() - $1::interval"
 
 
 @dataclass
+class Pace:
+    """How fast one tenant's jobs go through its share."""
+
+    interval: float = 0.01  # seconds from one job's end to the next one's, a moving average
+    ended: float = 0.0  # when the last job did
+    next: float = 0.0  # when the next job that went back may come
+
+
+@dataclass
 class Share:
     """Gives one tenant at most a quarter of the slots; the rest of its jobs go back, spread over
     the time that its share takes for them."""
 
     slots: int
     running: Counter[int] = field(default_factory=Counter)
-    duration: float = 0.1  # of a job, in seconds, a moving average
-    _next: dict[int, float] = field(default_factory=dict)
+    _paces: dict[int, Pace] = field(default_factory=dict)
 
-    def enter(self, tenant_id: int) -> timedelta | None:
+    def enter(self, tenant_id: int, now: float) -> timedelta | None:
         """None: the job may run, and `leave` must follow. Else it goes back for that long."""
         if self.running[tenant_id] < self.slots // 4:
             self.running[tenant_id] += 1
             return None
-        now = time.monotonic()
-        at = max(self._next.get(tenant_id, 0.0), now) + self.duration / (self.slots // 4)
-        self._next[tenant_id] = at
-        return timedelta(seconds=at - now)
+        pace = self._paces.setdefault(tenant_id, Pace(ended=now))
+        pace.next = max(pace.next, now) + pace.interval
+        return timedelta(seconds=pace.next - now)
 
-    def leave(self, tenant_id: int, took: float) -> None:
-        self.duration += (took - self.duration) / 20
+    def leave(self, tenant_id: int, now: float) -> None:
         self.running[tenant_id] -= 1
         if not self.running[tenant_id]:
             del self.running[tenant_id]
-            self._next.pop(tenant_id, None)
+            self._paces.pop(tenant_id, None)
+        elif pace := self._paces.get(tenant_id):
+            pace.interval += (now - pace.ended - pace.interval) / 20
+            pace.ended = now
 
 
 @dataclass
@@ -93,6 +103,8 @@ class Worker:
     delivery: Delivery
     slots: int
     _manager: QueueManager | None = None
+    _returning: list[Job] = field(default_factory=list)
+    _return: asyncio.Task[None] | None = None
     _stopping: bool = False
 
     async def run(self) -> None:
@@ -152,14 +164,16 @@ class Worker:
         async def run(queued: QueueJob) -> None:
             tenant_id, conversation_id, message_id = jobs.read_payload(queued.payload)
             job = Job(name, tenant_id, conversation_id, message_id, queued.priority)
-            if (pause := share.enter(tenant_id)) is not None:
+            if (pause := share.enter(tenant_id, time.monotonic())) is not None:
                 await self._put_back(job, pause)
                 return
-            started = time.monotonic()
             try:
                 await self._attend(handle, job)
+            except asyncio.CancelledError:  # the worker ends, and the queue forgets the job
+                await self._put_back(job, LEASE)
+                raise
             finally:
-                share.leave(tenant_id, time.monotonic() - started)
+                share.leave(tenant_id, time.monotonic())
 
         return run
 
@@ -182,9 +196,22 @@ class Worker:
             return
 
     async def _put_back(self, job: Job, delay: timedelta) -> None:
+        """Return when the job waits in the queue again; those that go back together go at once."""
         again = Job(job.entrypoint, job.tenant_id, job.conversation_id, job.message_id, job.priority, delay)
-        async with self.pool.acquire() as connection:
-            await jobs.enqueue(connection, [again])
+        self._returning.append(again)
+        if self._return is None:
+            self._return = asyncio.create_task(self._return_all())
+        await asyncio.shield(self._return)
+
+    async def _return_all(self) -> None:
+        await asyncio.sleep(GATHER)
+        going, self._returning, self._return = self._returning, [], None
+        while True:
+            try:
+                async with self.pool.acquire() as connection:
+                    return await jobs.enqueue(connection, going)
+            except CANNOT_ASK:
+                await asyncio.sleep(1)
 
     async def _keep_up(self) -> None:
         while True:

@@ -38,7 +38,7 @@ async def test_a_json_list_is_taken(
     said = await terminal.type("product", "import", "acme", str(file))
     assert said.stdout == "Took 2 products; acme has 2 on sale now.\n"
     oil, brownie = await terminal.read("product", "export", "acme")
-    assert (oil["price"], oil["stock"], oil["keywords"]) == ("29990", 5, ["cbd"])
+    assert (oil["price"], oil["stock"], oil["keywords"]) == ("29990", 5, ["gotas", "cbd"])
     assert (brownie["price"], brownie["stock"]) == ("5990", None)
 
 

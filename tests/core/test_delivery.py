@@ -20,7 +20,8 @@ async def speak(scene: Scene, *texts: str) -> Job:
     assert row is not None
     for n, text in enumerate(texts, 1):
         await scene.pool.execute(
-            "INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, sequence, state)"
+            "INSERT INTO messages"
+            " (tenant_id, conversation_id, account_id, direction, content, sequence, state)"
             " VALUES ($1, $2, $3, 'out', $4, $5, 'queued')",
             *row,
             stored(Text(text)),

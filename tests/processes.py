@@ -1,0 +1,162 @@
+"""The real processes of an installation, as a test starts, watches and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+# Whoever runs the tests may have an installation, or an OpenAI key, of their own.
+FOREIGN = ("CONSERJE_", "TWILIO_", "OPENAI_", "PG")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def bare_environment() -> dict[str, str]:
+    """This process's environment, without what would reach the programs under test."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def family(pid: int) -> list[int]:
+    """The process and all its descendants."""
+    return [pid, *(member for child in children(pid) for member in family(child))]
+
+
+@dataclass
+class Running:
+    """A command of Conserje at work; its output goes to `log`."""
+
+    process: asyncio.subprocess.Process
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def workers(self) -> list[int]:
+        return [
+            int(child) for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        ]
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text()
+
+
+@asynccontextmanager
+async def running(environment: Mapping[str, str], *command: str, log: Path) -> AsyncIterator[Running]:
+    """`python -m conserje` with this command, until the block ends."""
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "conserje", *command, env=environment, stdout=output, stderr=output
+        )
+    try:
+        yield Running(process, log)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.wait(), 30)
+
+
+async def run_to_end(
+    environment: Mapping[str, str], *command: str, limit: float = 30.0
+) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command that ends by itself."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "conserje", *command),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        output, errors = await asyncio.wait_for(process.communicate(), limit)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return process.returncode, output.decode(), errors.decode()
+
+
+@dataclass
+class Serving(Running):
+    """A running `conserje serve`."""
+
+    listen: str
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if "/" in self.listen:
+            return await asyncio.open_unix_connection(self.listen)
+        host, _, port = self.listen.rpartition(":")
+        return await asyncio.open_connection(host, int(port))
+
+    async def raw(self, request: bytes, half_close: bool = False, limit: float = 5.0) -> bytes:
+        """What is answered to `request`, until the server closes or has nothing more to say."""
+        reader, writer = await self.connect()
+        with contextlib.suppress(ConnectionError):
+            writer.write(request)
+            await writer.drain()
+            if half_close:
+                writer.write_eof()
+        answer = b""
+        try:
+            async with asyncio.timeout(limit):
+                while not _whole(answer) and (part := await reader.read(65536)):
+                    answer += part
+        finally:
+            writer.close()
+        return answer
+
+    async def status(self, request: bytes, half_close: bool = False) -> int:
+        return int((await self.raw(request, half_close)).split(b" ", 2)[1])
+
+    async def answers(self) -> bool:
+        try:
+            return await self.status(b"GET / HTTP/1.1\r\nHost: nobody.localhost\r\n\r\n") == 404
+        except (OSError, IndexError):
+            return False
+
+
+def _whole(answer: bytes) -> bool:
+    head, end, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head)
+    return bool(end) and len(body) >= int(length[1] if length else 0)
+
+
+@asynccontextmanager
+async def serving(environment: Mapping[str, str]) -> AsyncIterator[Serving]:
+    """A server that answers."""
+    log = Path(environment["CONSERJE_DATA_DIR"]) / "serve.log"
+    async with running(environment, "serve", log=log) as started:
+        server = Serving(started.process, log, environment["CONSERJE_LISTEN"])
+        async with asyncio.timeout(30):
+            while not await server.answers():
+                assert server.process.returncode is None, server.said
+                await asyncio.sleep(0.02)
+        yield server

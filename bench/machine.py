@@ -1,0 +1,67 @@
+"""What a result was measured on."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bench.postgres import Postgres
+from bench.process import Failed, output
+from bench.servers import COMPETITORS, FOLDER, VENV
+
+
+async def describe(postgres: Postgres) -> dict[str, Any]:
+    (server,) = await postgres.row("postgres", "SHOW server_version")
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": await _commit(),
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)),
+        "load_before": os.getloadavg()[0],
+        "system": platform.platform(),
+        "durability": await postgres.durability(),
+        "versions": {"python": platform.python_version(), "postgres": server, "wrk": _wrk()}
+        | {name: version(name) for name in ("conserje", "granian", "asyncpg", "pgqueuer", "starlette")},
+    }
+
+
+async def competitors_versions() -> dict[str, str]:
+    """The competitors' packages, as far as they are installed."""
+    versions = {}
+    if VENV.exists():
+        frozen = await output(str(VENV / "bin/pip"), "freeze")
+        versions = dict(line.split("==") for line in frozen.split() if "==" in line)
+    if shutil.which("node"):
+        versions["node"] = (await output("node", "--version")).strip()
+    for name in ("express", "pg"):
+        package = COMPETITORS / "express/node_modules" / name / "package.json"
+        if package.exists():
+            versions[name] = json.loads(package.read_text(encoding="utf-8"))["version"]
+    return versions
+
+
+async def _commit() -> str:
+    """The checked-out commit, with a plus sign where files differ from it."""
+    try:
+        said = await output("git", "-C", str(FOLDER), "describe", "--always", "--abbrev=12", "--dirty=+")
+    except Failed:
+        return "unknown"
+    return said.strip()
+
+
+def _cpu() -> str:
+    found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    return found[1] if found else platform.processor()
+
+
+def _wrk() -> str:
+    said = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False).stdout
+    return said.split()[1]

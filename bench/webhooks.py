@@ -1,0 +1,103 @@
+"""What Twilio would post: webhooks with valid signatures, as whole requests in files that wrk reads."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import random
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+PATH = "/bot/twilio/webhook"
+SENDERS = 1_000
+TEXTS = (
+    "Hola, ¿tienen alimento para cachorro de 15 kilos?",
+    "wena, a cuánto está el despacho a Ñuñoa?",
+    "Quiero dos de los que compré la semana pasada, por favor",
+    "¿Hasta qué hora atienden hoy?",
+    "gracias!! y aceptan transferencia?",
+)
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A tenant with its Twilio account."""
+
+    slug: str
+    address: str
+    account_sid: str
+    auth_token: str
+
+    @property
+    def host(self) -> str:
+        return f"{self.slug}.localhost"
+
+
+def tenants(count: int) -> list[Tenant]:
+    """Tenants of this run only: their secrets are new each time."""
+    return [
+        Tenant(f"negocio-{n}", f"whatsapp:+5622{n:07d}", "AC" + secrets.token_hex(16), secrets.token_hex(16))
+        for n in range(count)
+    ]
+
+
+def write(path: Path, tenants: list[Tenant], count: int, threads: int) -> None:
+    """Write `count` webhooks to <path>.<thread>, each after its length in four digits."""
+    with ExitStack() as files:
+        parts = [files.enter_context(open(f"{path}.{n}", "wb")) for n in range(threads)]
+        for serial, webhook in enumerate(_webhooks(tenants, count)):
+            parts[serial % threads].write(b"%04d%b" % (len(webhook), webhook))
+
+
+def _webhooks(tenants: list[Tenant], count: int) -> Iterator[bytes]:
+    for _ in range(count):
+        sender = random.randrange(SENDERS)
+        yield webhook(tenants[sender % len(tenants)], f"569{sender:08d}", random.choice(TEXTS))
+
+
+def webhook(tenant: Tenant, phone: str, text: str) -> bytes:
+    """A new message as the whole HTTP request that the proxy in front passes on."""
+    form = _form(tenant, phone, text)
+    body = urlencode(form)
+    return (
+        f"POST {PATH} HTTP/1.1\r\n"
+        f"Host: {tenant.host}\r\n"
+        "User-Agent: TwilioProxy/1.1\r\n"
+        "Accept: */*\r\n"
+        "Content-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n"
+        f"X-Twilio-Signature: {_signature(tenant, form)}\r\n"
+        "X-Forwarded-Proto: https\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+def _form(tenant: Tenant, phone: str, text: str) -> dict[str, str]:
+    sid = f"SM{random.getrandbits(128):032x}"
+    return {
+        "ChannelMetadata": '{"type":"whatsapp","data":{"context":{"ProfileName":"Camila Pérez"}}}',
+        "SmsMessageSid": sid,
+        "NumMedia": "0",
+        "ProfileName": "Camila Pérez",
+        "MessageType": "text",
+        "SmsSid": sid,
+        "WaId": phone,
+        "SmsStatus": "received",
+        "Body": text,
+        "To": tenant.address,
+        "NumSegments": "1",
+        "ReferralNumMedia": "0",
+        "MessageSid": sid,
+        "AccountSid": tenant.account_sid,
+        "From": f"whatsapp:+{phone}",
+        "ApiVersion": "2010-04-01",
+    }
+
+
+def _signature(tenant: Tenant, form: dict[str, str]) -> str:
+    signed = f"https://{tenant.host}{PATH}" + "".join(name + form[name] for name in sorted(form))
+    return base64.b64encode(hmac.digest(tenant.auth_token.encode(), signed.encode(), hashlib.sha1)).decode()

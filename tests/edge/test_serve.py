@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import re
 import signal
 import socket
 import stat
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import asyncpg
 import pytest
+from processes import Serving, alive, bare_environment, free_port, run_to_end, serving
 from scene import until
 from signed import sign
 from twilio.request_validator import RequestValidator
@@ -35,64 +31,8 @@ SECRET = "s3cret-of-acme"
 HERE = Path(__file__).parent.parent
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-@dataclass
-class Serving:
-    """A running `conserje serve` and its environment."""
-
-    process: asyncio.subprocess.Process
-    listen: str
-    log: Path
-
-    @property
-    def workers(self) -> list[int]:
-        pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if "/" in self.listen:
-            return await asyncio.open_unix_connection(self.listen)
-        host, _, port = self.listen.rpartition(":")
-        return await asyncio.open_connection(host, int(port))
-
-    async def raw(self, request: bytes, half_close: bool = False) -> bytes:
-        """What is answered to `request`, until the server closes or has nothing more to say."""
-        reader, writer = await self.connect()
-        with contextlib.suppress(ConnectionError):
-            writer.write(request)
-            await writer.drain()
-            if half_close:
-                writer.write_eof()
-        answer = b""
-        try:
-            async with asyncio.timeout(5):
-                while not _whole(answer) and (part := await reader.read(65536)):
-                    answer += part
-        finally:
-            writer.close()
-        return answer
-
-    async def status(self, request: bytes, half_close: bool = False) -> int:
-        return int((await self.raw(request, half_close)).split(b" ", 2)[1])
-
-    async def post(self, number: int = 1, **headers: str) -> int:
-        return await self.status(message(number, **headers))
-
-    async def answers(self) -> bool:
-        try:
-            return await self.status(b"GET / HTTP/1.1\r\nHost: nobody.localhost\r\n\r\n") == 404
-        except (OSError, IndexError):
-            return False
-
-
-def _whole(answer: bytes) -> bool:
-    head, end, body = answer.partition(b"\r\n\r\n")
-    length = re.search(rb"content-length: (\d+)", head)
-    return bool(end) and len(body) >= int(length[1] if length else 0)
+async def post(server: Serving, number: int = 1, **headers: str) -> int:
+    return await server.status(message(number, **headers))
 
 
 def message(number: int = 1, url: str = "http://acme.localhost/bot/signed/webhook", **headers: str) -> bytes:
@@ -118,7 +58,7 @@ def environment(tmp_path: Path, database_url: str, keyring: Path) -> dict[str, s
     (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: signed\nVersion: 1\n")
     (plugin / "entry_points.txt").write_text("[conserje.channels]\nsigned = signed:Signed\n")
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("CONSERJE_")},
+        **bare_environment(),
         "PYTHONPATH": f"{plugin.parent}{os.pathsep}{HERE}",
         "CONSERJE_DATABASE_URL": database_url,
         "CONSERJE_MASTER_KEYS_FILE": str(keyring),
@@ -140,26 +80,6 @@ async def acme(pool: Pool, keyring: Path) -> None:
         await tenants.add_account(connection, tenant.id, "signed", "+1", credentials=sealed)
 
 
-@asynccontextmanager
-async def serving(environment: Mapping[str, str]) -> AsyncIterator[Serving]:
-    log = Path(environment["CONSERJE_DATA_DIR"]) / "serve.log"
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "conserje", "serve", env=environment, stdout=output, stderr=output
-        )
-    server = Serving(process, environment["CONSERJE_LISTEN"], log)
-    try:
-        async with asyncio.timeout(20):
-            while not await server.answers():
-                assert process.returncode is None, log.read_text()
-                await asyncio.sleep(0.02)
-        yield server
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.wait(), 20)
-
-
 async def texts(pool: Pool) -> set[str]:
     return {json.loads(row["content"])["text"] for row in await pool.fetch("SELECT content FROM messages")}
 
@@ -173,7 +93,7 @@ async def test_raw_requests(environment: dict[str, str], pool: Pool) -> None:
     """One server, since starting it costs a second; each line is a case of its own."""
     async with serving(environment) as server:
         status = server.status
-        assert await server.post(1) == 200
+        assert await post(server, 1) == 200
 
         # Hosts.
         assert await status(b"GET / HTTP/1.1\r\nHost: acme.localhost\r\nHost: bravo.localhost\r\n\r\n") == 400
@@ -248,9 +168,9 @@ async def test_a_unix_socket_is_for_its_group_and_its_peer_is_believed(
         https = message(1, "https://acme.localhost/bot/signed/webhook", **{"X-Forwarded-Proto": "https"})
         assert await server.status(https) == 200
         assert await server.status(b"GET / HTTP/1.1\r\nX-Request-Id: id-of-the-proxy\r\n\r\n") == 400
-        second = await run_to_end(environment)
+        second = await refused(environment)
         assert second == (1, f"conserje: CONSERJE_LISTEN: another server listens on {path}. Stop it first.\n")
-        assert await server.post(2) == 200
+        assert await post(server, 2) == 200
     assert not path.exists()
 
 
@@ -263,7 +183,7 @@ async def test_sigterm_lets_requests_in_hand_finish(environment: dict[str, str],
             transaction = blocker.transaction()
             await transaction.start()
             await blocker.execute("SET LOCAL ROLE conserje_owner; LOCK messages IN ACCESS EXCLUSIVE MODE")
-            in_hand = asyncio.create_task(server.post(1))
+            in_hand = asyncio.create_task(post(server, 1))
             await _until_blocked(blocker)
             server.process.terminate()
             await _until_refused(server)
@@ -324,13 +244,6 @@ def replaced(server: Serving, victim: int) -> bool:
     return len(server.workers) == 2 and victim not in server.workers
 
 
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 @pytest.mark.usefixtures("acme")
 async def test_a_worker_that_cannot_start_is_tried_until_it_can(
     environment: dict[str, str], database_url: str
@@ -387,7 +300,7 @@ async def until_posted(server: Serving, number: int) -> None:
     async with asyncio.timeout(8):
         while True:
             try:
-                if await server.post(number) == 200:
+                if await post(server, number) == 200:
                     return
             except (OSError, IndexError):
                 await asyncio.sleep(0.02)
@@ -400,18 +313,11 @@ async def test_workers_end_when_the_server_is_killed(environment: dict[str, str]
         await until(lambda: not [worker for worker in workers if alive(worker)])
 
 
-async def run_to_end(environment: Mapping[str, str]) -> tuple[int, str]:
-    """Exit code and output of a server that does not start."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "conserje", "serve"),
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    output, _ = await asyncio.wait_for(process.communicate(), 20)
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+async def refused(environment: Mapping[str, str]) -> tuple[int, str]:
+    """Exit code and errors of a server that does not start, and says nothing else."""
+    code, output, errors = await run_to_end(environment, "serve")
+    assert output == ""
+    return code, errors
 
 
 @pytest.mark.parametrize(
@@ -435,7 +341,7 @@ async def run_to_end(environment: Mapping[str, str]) -> tuple[int, str]:
 async def test_what_is_wrong_is_said_in_one_line(
     environment: dict[str, str], setting: str, value: str, said: str
 ) -> None:
-    code, output = await run_to_end({**environment, f"CONSERJE_{setting}": value})
+    code, output = await refused({**environment, f"CONSERJE_{setting}": value})
     assert code == 1
     assert output.startswith("conserje: ") and output.count("\n") == 1
     assert said in output and "hunter2" not in output
@@ -447,7 +353,7 @@ async def test_a_taken_port_is_said_in_one_line(environment: dict[str, str]) -> 
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         other.bind((host, int(port)))
         other.listen()
-        code, output = await run_to_end(environment)
+        code, output = await refused(environment)
     assert code == 1
     assert re.fullmatch(r"conserje: CONSERJE_LISTEN: http://\S+ cannot be listened on .*\n", output)
 

@@ -34,7 +34,7 @@ HISTORY = 30
 
 LOCK = """
 SELECT account_id, contact_id, state, epoch, turn_id, starts, next_sequence, now() AS now,
-       leased_until > now() AS leased, hand_back_at <= now() AS handed_back,
+       leased_until - now() AS lease_left, hand_back_at <= now() AS handed_back,
        (SELECT name FROM contacts WHERE tenant_id = $1 AND id = contact_id) AS contact_name
 FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
 """
@@ -162,7 +162,7 @@ class Conversation:
     async def _claim(self, entry: Entry, job: Job) -> Claim | None:
         async with acting_for(self.pool, job.tenant_id) as connection:
             row = await connection.fetchrow(LOCK, job.tenant_id, job.conversation_id)
-            if row is None or row["leased"] or row["state"] == "held":
+            if row is None or row["state"] == "held":
                 return None
             unanswered = await _unanswered(connection, job)
             if not unanswered:
@@ -170,7 +170,8 @@ class Conversation:
             if row["state"] == "person" and not row["handed_back"]:
                 await connection.execute(LEAVE_TO_PERSON, job.tenant_id, job.conversation_id, row["turn_id"])
                 return None
-            if (rest := _still_quiet(entry, unanswered, row["now"])) is not None:
+            # Also after the end of another's lease: its holder may be dead.
+            if rest := _lease_left(row) or _still_quiet(entry, unanswered, row["now"]):
                 if job.message_id in (0, unanswered[-1].id):  # nobody else's job comes later
                     await _enqueue(connection, job, delay=rest)
                 return None
@@ -292,6 +293,12 @@ class Conversation:
 async def _unanswered(connection: Connection, job: Job) -> tuple[Message, ...]:
     rows = await connection.fetch(messages.UNANSWERED, job.tenant_id, job.conversation_id)
     return tuple(Message(row["id"], from_json(row["content"]), row["created_at"]) for row in rows)
+
+
+def _lease_left(row: asyncpg.Record) -> timedelta | None:
+    """How long another worker may still think this turn; None: nobody does."""
+    left: timedelta | None = row["lease_left"]
+    return left if left is not None and left > timedelta(0) else None
 
 
 def _still_quiet(entry: Entry, unanswered: Sequence[Message], now: datetime) -> timedelta | None:

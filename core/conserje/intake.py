@@ -8,11 +8,12 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
 import asyncpg
-from cachetools import TTLCache
+from cachetools import LRUCache
 
 from conserje import jobs, messages
 from conserje.database import CANNOT_ASK, Connection, Pool
@@ -24,7 +25,9 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT = 2  # one batch is being written while the next one's commit waits for the disk
 LARGEST_BATCH = 256
-FLOOD = 100  # waiting messages from which on all floods are alike
+FLOOD = 100  # waiting messages of a tenant from which on they are a flood
+FLOOD_PACE = 0.01  # seconds between the due times that one node gives to a flood's messages
+LOOK_AGAIN = 0.25  # seconds that a look at how many wait is good for
 POISON = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
@@ -54,6 +57,27 @@ class _Waiting:
     durable: asyncio.Future[None]
 
 
+@dataclass(slots=True)
+class _Load:
+    """What a tenant has waiting: as Postgres said, and what this node took since."""
+
+    waiting: int
+    asked: float
+    due: float = 0.0  # of the flood's last message
+
+    def one_more(self, now: float) -> tuple[int, float]:
+        """The priority of the next message's job, and its seconds of delay for the sake of others.
+
+        The more wait, the lower it is; a flood's jobs come due one after the other, so that
+        workers need not pick up and put back thousands.
+        """
+        self.waiting += 1
+        if self.waiting <= FLOOD:
+            return 1 - self.waiting, 0.0
+        self.due = max(self.due, now) + FLOOD_PACE
+        return -FLOOD, self.due - now
+
+
 @dataclass
 class Intake:
     """Group commit: whoever waits while a batch is written goes into the next one."""
@@ -61,7 +85,7 @@ class Intake:
     pool: Pool
     _queue: deque[_Waiting] = field(default_factory=deque)
     _flights: set[asyncio.Task[None]] = field(default_factory=set)
-    _load: TTLCache[int, list[int]] = field(default_factory=lambda: TTLCache(10_000, 0.25, time.monotonic))
+    _loads: LRUCache[int, _Load] = field(default_factory=lambda: LRUCache(10_000))
 
     async def __aenter__(self) -> Self:
         return self
@@ -161,31 +185,30 @@ class Intake:
             for item in items
             if isinstance(item.event, InboundMessage)
         ]
-        await self._look_at_load(connection, {item.tenant.id for item in items})
+        now = time.monotonic()
+        await self._look_at_load(connection, {item.tenant.id for item in items}, now)
         places = await messages.take(connection, inbound)
         return [
-            Job(
-                jobs.CONVERSE,
-                item.tenant.id,
-                place.conversation_id,
-                place.message_id,
-                priority=-self._one_more(item.tenant.id),
-                delay=item.tenant.quiet_period,
-            )
+            self._job(item.tenant, place, now)
             for item, place in zip(items, places, strict=True)
             if place.message_id
         ]
 
-    async def _look_at_load(self, connection: Connection, tenant_ids: set[int]) -> None:
-        if unknown := [tenant_id for tenant_id in tenant_ids if tenant_id not in self._load]:
-            for tenant_id, waiting in await connection.fetch(messages.WAITING, unknown, FLOOD):
-                self._load[tenant_id] = [waiting]
+    async def _look_at_load(self, connection: Connection, tenant_ids: set[int], now: float) -> None:
+        old = [
+            tenant_id
+            for tenant_id in tenant_ids
+            if (load := self._loads.get(tenant_id)) is None or load.asked + LOOK_AGAIN < now
+        ]
+        if old:
+            for tenant_id, waiting in await connection.fetch(messages.WAITING, old, FLOOD):
+                load = self._loads.setdefault(tenant_id, _Load(0, 0.0))
+                load.waiting, load.asked = waiting, now
 
-    def _one_more(self, tenant_id: int) -> int:
-        """What the tenant has waiting before this message: the lower goes the priority of its job."""
-        load = self._load.get(tenant_id) or [FLOOD]  # it expired just now: hardly an idle tenant
-        load[0] += 1
-        return min(load[0] - 1, FLOOD)
+    def _job(self, tenant: Tenant, place: messages.Taken, now: float) -> Job:
+        priority, pause = self._loads[tenant.id].one_more(now)
+        delay = max(tenant.quiet_period, timedelta(seconds=pause))
+        return Job(jobs.CONVERSE, tenant.id, place.conversation_id, place.message_id or 0, priority, delay)
 
     async def _reject(self, item: _Item, error: Exception) -> None:
         log.error("An event of %s was refused by Postgres (%s)", item.account.address, type(error).__name__)

@@ -22,14 +22,15 @@ WITH event AS (
                          $7::text[])
     WITH ORDINALITY AS t (tenant_id, account_id, channel, sender, event_key, content, provider_id, n)
 ), placed AS (
-    SELECT event.*, conversations.id AS conversation_id
-    FROM event
-    LEFT JOIN identities ON identities.tenant_id = event.tenant_id
-        AND identities.channel = event.channel AND identities.name = event.sender
-    LEFT JOIN conversations ON conversations.tenant_id = event.tenant_id
-        AND conversations.account_id = event.account_id
-        AND conversations.contact_id = identities.contact_id
-        AND conversations.peer = event.sender
+    SELECT event.*, place.conversation_id
+    FROM event LEFT JOIN LATERAL (  -- row by row: a plan made for an empty table must not scan a full one
+        SELECT conversations.id AS conversation_id
+        FROM identities JOIN conversations
+          ON conversations.tenant_id = event.tenant_id AND conversations.account_id = event.account_id
+         AND conversations.contact_id = identities.contact_id AND conversations.peer = event.sender
+        WHERE identities.tenant_id = event.tenant_id AND identities.channel = event.channel
+          AND identities.name = event.sender
+        LIMIT 1) AS place ON true
 ), taken AS (
     INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, provider_id, event_key)
     SELECT tenant_id, conversation_id, account_id, 'in', content, provider_id, event_key
@@ -166,7 +167,7 @@ def clean(text: str) -> str:
 
 def digest(key: str) -> bytes:
     """The event key as it is stored: it outlives the content, so it says nothing."""
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def stored(content: Content) -> str:

@@ -58,7 +58,7 @@ PRUNE = "DELETE FROM pgqueuer.pgqueuer_log WHERE created < now() - $1::interval"
 
 @dataclass
 class Pace:
-    """How fast one tenant's jobs go through its share."""
+    """How fast one tenant's jobs of a kind go through its share."""
 
     interval: float = 0.01  # seconds from one job's end to the next one's, a moving average
     ended: float = 0.0  # when the last job did
@@ -72,23 +72,24 @@ class Share:
 
     slots: int
     running: Counter[int] = field(default_factory=Counter)
-    _paces: dict[int, Pace] = field(default_factory=dict)
+    _paces: dict[int, dict[str, Pace]] = field(default_factory=dict)
 
-    def enter(self, tenant_id: int, now: float) -> timedelta | None:
+    def enter(self, tenant_id: int, kind: str, now: float) -> timedelta | None:
         """None: the job may run, and `leave` must follow. Else it goes back for that long."""
         if self.running[tenant_id] < self.slots // 4:
             self.running[tenant_id] += 1
             return None
-        pace = self._paces.setdefault(tenant_id, Pace(ended=now))
+        # One pace for each kind: a reply that is to be sent does not queue behind a flood to be read.
+        pace = self._paces.setdefault(tenant_id, {}).setdefault(kind, Pace(ended=now))
         pace.next = max(pace.next, now) + pace.interval
         return timedelta(seconds=pace.next - now)
 
-    def leave(self, tenant_id: int, now: float) -> None:
+    def leave(self, tenant_id: int, kind: str, now: float) -> None:
         self.running[tenant_id] -= 1
         if not self.running[tenant_id]:
             del self.running[tenant_id]
             self._paces.pop(tenant_id, None)
-        elif pace := self._paces.get(tenant_id):
+        elif pace := self._paces.get(tenant_id, {}).get(kind):
             pace.interval += (now - pace.ended - pace.interval) / 20
             pace.ended = now
 
@@ -164,7 +165,7 @@ class Worker:
         async def run(queued: QueueJob) -> None:
             tenant_id, conversation_id, message_id = jobs.read_payload(queued.payload)
             job = Job(name, tenant_id, conversation_id, message_id, queued.priority)
-            if (pause := share.enter(tenant_id, time.monotonic())) is not None:
+            if (pause := share.enter(tenant_id, name, time.monotonic())) is not None:
                 await self._put_back(job, pause)
                 return
             try:
@@ -173,7 +174,7 @@ class Worker:
                 await self._put_back(job, LEASE)
                 raise
             finally:
-                share.leave(tenant_id, time.monotonic())
+                share.leave(tenant_id, name, time.monotonic())
 
         return run
 

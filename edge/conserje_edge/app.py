@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import os
@@ -63,6 +64,8 @@ def create() -> Router:
                 except Exception as error:
                     _give_up(error)
             _end_with_server()
+            gc.collect()
+            gc.freeze()  # what is loaded stays; to look through it again and again would cost every webhook
             yield
 
     router = Router(lifespan=lifespan, redirect_slashes=False)

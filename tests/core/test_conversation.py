@@ -10,7 +10,7 @@ import pytest
 from scene import Scene, until
 
 from conserje import jobs
-from conserje.conversation import LostLease
+from conserje.conversation import LEASE, LostLease
 from conserje.directory import Entry
 from conserje.jobs import Job
 
@@ -108,6 +108,23 @@ async def test_a_leased_conversation_is_left_to_its_holder(scene: Scene) -> None
     await scene.write("hola")
     [job] = await due(scene)
     await asyncio.gather(*(scene.conversation.converse(job) for _ in range(5)))
+    assert len(scene.parrot.heard) == 1
+
+
+async def test_a_job_that_finds_a_lease_comes_back_when_it_ends_since_its_holder_may_be_dead(
+    scene: Scene,
+) -> None:
+    scene.parrot.thinking = 0.3
+    await scene.write("hola")
+    [job] = await due(scene)
+    thinking = asyncio.create_task(scene.conversation.converse(job))
+    await until(lambda: scene.parrot.heard)
+    await scene.conversation.converse(job)  # as if the queue had given up its holder
+    queue = "SELECT extract(epoch FROM execute_after - now())::float8 FROM pgqueuer.pgqueuer ORDER BY 1 DESC"
+    [comes_back, _] = await column(scene, queue)
+    assert 0 < comes_back <= LEASE.total_seconds()
+    await thinking
+    await scene.conversation.converse(job)
     assert len(scene.parrot.heard) == 1
 
 

@@ -120,17 +120,20 @@ async def test_one_tenant_gets_a_quarter_of_the_slots(scene: Scene) -> None:
 
 def test_what_is_above_the_share_goes_back_spread_over_the_time_that_it_takes() -> None:
     share = Share(40)
-    assert [share.enter(1, 0.0) for _ in range(10)] == [None] * 10
-    assert share.enter(1, 0.0)
+    assert [share.enter(1, "converse", 0.0) for _ in range(10)] == [None] * 10
+    assert share.enter(1, "converse", 0.0)
     for second in range(1, 101):  # a job ends each second, and the next one enters
-        share.leave(1, second)
-        assert share.enter(1, second) is None
-    pauses = [share.enter(1, 100.0) for _ in range(30)]
+        share.leave(1, "converse", second)
+        assert share.enter(1, "converse", second) is None
+    pauses = [share.enter(1, "converse", 100.0) for _ in range(30)]
     seconds = [pause.total_seconds() for pause in pauses if pause]
     assert len(seconds) == 30
     assert seconds == sorted(seconds)
     assert 25 < seconds[-1] < 31
-    assert share.enter(2, 100.0) is None
+    delivery = share.enter(1, "deliver", 100.0)
+    assert delivery
+    assert delivery.total_seconds() < 1  # a reply does not queue behind them
+    assert share.enter(2, "converse", 100.0) is None
 
 
 async def test_the_queues_log_holds_no_text_of_an_error(scene: Scene) -> None:

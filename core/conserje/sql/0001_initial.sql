@@ -181,7 +181,7 @@ CREATE TABLE messages (
     created_at      timestamptz NOT NULL DEFAULT now(),  -- the same clock as its job's due time
     turn_id         bigint,               -- in: the turn that answers it; out: the turn that says it
     provider_id     text,
-    event_key       bytea,                -- in: SHA-256 of the channel's key
+    event_key       bytea,                -- in: a hash of the channel's key
     sequence        bigint,               -- out: its place in the conversation, and all below
     state           text CHECK (state IN ('queued', 'sending', 'uncertain', 'refused', 'held',
                                           'sent', 'failed', 'delivered', 'read')),

@@ -24,8 +24,7 @@ def sign(token: str, url: str, form: Fields) -> str:
 def signs(token: str, url: str, form: Fields, signature: str) -> bool:
     """Whether `token` made `signature`. Twilio names the port in the URL that it signs, or not."""
     given, joined = _encode(signature), _joined(form)
-    # A list, so that every spelling is compared whichever fits.
-    return any([hmac.compare_digest(given, _mac(token, s + joined)) for s in _spellings(url)])
+    return any(hmac.compare_digest(given, _mac(token, s + joined)) for s in _spellings(url))
 
 
 def _joined(form: Fields) -> str:

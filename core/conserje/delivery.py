@@ -33,8 +33,6 @@ LOOK_EVERY = timedelta(seconds=10)
 PATIENCE = timedelta(hours=1)
 LONGEST_PAUSE = 300.0
 
-LOCK = "SELECT peer FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -73,52 +71,49 @@ class Delivery:
         entry = await self.directory.by_id(job.tenant_id)
         if not entry.tenant.active:
             return
-        while isinstance(step := await self._begin(entry, job), Step):
+        async with acting_for(self.pool, job.tenant_id) as connection:
+            step = await self._take_next(connection, entry, job)
+        while isinstance(step, Step):
             outcome = await self._look(entry, step) if step.uncertain else await self._send(entry, step)
-            await self._end(job, step, outcome)
-            if outcome.pause is not None:
-                step = outcome.pause
-                break
+            async with acting_for(self.pool, job.tenant_id) as connection:
+                await _write_down(connection, job, step, outcome)
+                step = outcome.pause or await self._take_next(connection, entry, job)
         if step is not None:
             await self._come_back(job, step)
 
-    async def _begin(self, entry: Entry, job: Job) -> Step | timedelta | None:
+    async def _take_next(self, connection: Connection, entry: Entry, job: Job) -> Step | timedelta | None:
         """Take the next message in hand; a time to wait, or None where there is nothing to do.
 
-        `sending` is committed when this returns, so whoever finds it knows that the provider may
-        have been called.
+        `sending` is committed before the step is made, so whoever finds it knows that the provider
+        may have been called.
         """
-        async with acting_for(self.pool, job.tenant_id) as connection:
-            peer = await connection.fetchval(LOCK, job.tenant_id, job.conversation_id)
-            row = await connection.fetchrow(messages.NEXT, job.tenant_id, job.conversation_id)
-            if row is None:
-                return None
-            attempt, attempted_at = row["attempt"], row["attempted_at"]
-            if row["state"] != "sending" and row["due_at"] and row["due_at"] > row["now"]:
-                return row["due_at"] - row["now"]  # type: ignore[no-any-return]
-            if row["state"] == "queued":
-                started = await connection.fetchrow(
-                    messages.START, job.tenant_id, job.conversation_id, row["id"]
-                )
-                assert started is not None  # the row is locked by the conversation's
-                attempt, attempted_at = started
-            elif row["state"] == "sending" and (rest := self._call_may_last(attempted_at, row["now"])):
-                return rest
-            return Step(
-                OutboundMessage(
-                    id=row["id"],
-                    to=peer,
-                    content=from_json(row["content"]),
-                    status_url=self._status_url(entry, row["account_id"], row["id"]),
-                    attempted_at=attempted_at,
-                    owned=frozenset(row["owned"]),
-                ),
-                account_id=row["account_id"],
-                attempt=attempt,
-                uncertain=row["state"] != "queued",
-                created_at=row["created_at"],
-                now=row["now"],
-            )
+        row = await connection.fetchrow(messages.NEXT, job.tenant_id, job.conversation_id)
+        if row is None:
+            return None
+        attempt, attempted_at = row["attempt"], row["attempted_at"]
+        if row["state"] != "sending" and row["due_at"] and row["due_at"] > row["now"]:
+            return row["due_at"] - row["now"]  # type: ignore[no-any-return]
+        if row["state"] == "queued":
+            started = await connection.fetchrow(messages.START, job.tenant_id, job.conversation_id, row["id"])
+            assert started is not None  # the row is locked
+            attempt, attempted_at = started
+        elif row["state"] == "sending" and (rest := self._call_may_last(attempted_at, row["now"])):
+            return rest
+        return Step(
+            OutboundMessage(
+                id=row["id"],
+                to=row["peer"],
+                content=from_json(row["content"]),
+                status_url=self._status_url(entry, row["account_id"], row["id"]),
+                attempted_at=attempted_at,
+                owned=frozenset(row["owned"]),
+            ),
+            account_id=row["account_id"],
+            attempt=attempt,
+            uncertain=row["state"] != "queued",
+            created_at=row["created_at"],
+            now=row["now"],
+        )
 
     def _call_may_last(self, attempted_at: datetime, now: datetime) -> timedelta | None:
         """How long another's call to the provider may still last; None: it is over, or its worker is."""
@@ -171,18 +166,18 @@ class Delivery:
             return Outcome(receipt)
         return Outcome(state="queued", cause="The provider does not have it: sent again.")
 
-    async def _end(self, job: Job, step: Step, outcome: Outcome) -> None:
-        """Write down what the step came to."""
-        key = (job.tenant_id, job.conversation_id, step.message.id, step.attempt)
-        async with acting_for(self.pool, job.tenant_id) as connection:
-            if outcome.receipt:
-                await connection.execute(messages.SENT, *key, outcome.receipt.provider_id)
-            else:
-                await connection.execute(messages.END, *key, outcome.state, outcome.cause, outcome.pause)
-
     async def _come_back(self, job: Job, after: timedelta) -> None:
         async with self.pool.acquire() as connection:
             await _enqueue(connection, job, after)
+
+
+async def _write_down(connection: Connection, job: Job, step: Step, outcome: Outcome) -> None:
+    """Keep what the step came to."""
+    key = (job.tenant_id, job.conversation_id, step.message.id, step.attempt)
+    if outcome.receipt:
+        await connection.execute(messages.SENT, *key, outcome.receipt.provider_id)
+    else:
+        await connection.execute(messages.END, *key, outcome.state, outcome.cause, outcome.pause)
 
 
 async def _enqueue(connection: Connection, job: Job, after: timedelta) -> None:
@@ -191,7 +186,7 @@ async def _enqueue(connection: Connection, job: Job, after: timedelta) -> None:
 
 
 def _unknown(cause: str) -> Outcome:
-    return Outcome(state="uncertain", cause=cause, pause=timedelta(0))
+    return Outcome(state="uncertain", cause=cause)
 
 
 def _later(step: Step, error: TryLater) -> Outcome:

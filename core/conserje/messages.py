@@ -110,16 +110,20 @@ SELECT * FROM (
 ORDER BY id
 """
 
-# The next one to leave, with what `find` must not mistake for it.
+# The next one to leave, locked, with what `find` must not mistake for it.
 NEXT = """
-SELECT id, account_id, state, attempt, attempted_at, due_at, created_at, content, now() AS now, ARRAY(
-    SELECT provider_id FROM messages AS other
-    WHERE other.tenant_id = $1 AND other.conversation_id = $2 AND other.direction = 'out'
-      AND other.provider_id IS NOT NULL AND messages.state <> 'queued'
-    ORDER BY other.id DESC LIMIT 100) AS owned
-FROM messages
-WHERE tenant_id = $1 AND conversation_id = $2 AND state IN ('queued', 'sending', 'uncertain')
+SELECT messages.id, messages.account_id, messages.state, attempt, attempted_at, due_at, messages.created_at,
+    content, peer, now() AS now, ARRAY(
+        SELECT provider_id FROM messages AS other
+        WHERE other.tenant_id = $1 AND other.conversation_id = $2 AND other.direction = 'out'
+          AND other.provider_id IS NOT NULL AND messages.state <> 'queued'
+        ORDER BY other.id DESC LIMIT 100) AS owned
+FROM messages JOIN conversations
+  ON conversations.tenant_id = messages.tenant_id AND conversations.id = messages.conversation_id
+WHERE messages.tenant_id = $1 AND conversation_id = $2
+  AND messages.state IN ('queued', 'sending', 'uncertain')
 ORDER BY sequence LIMIT 1
+FOR NO KEY UPDATE OF messages
 """
 
 START = """

@@ -139,6 +139,7 @@ async def test_uncertain_that_is_certainly_not_there_is_sent_again(scene: Scene)
 async def test_uncertain_is_settled_by_a_report_that_carries_our_id(scene: Scene) -> None:
     job = await speak(scene, "uno", "dos")
     scene.post.does.append(Uncertain("hung up"))
+    scene.post.found = CannotTell("too early")
     await scene.delivery.deliver(job)
     entry = await scene.entry()
     account = entry.accounts[0]

@@ -31,7 +31,7 @@ def work() -> None:
 
 
 async def _work() -> None:
-    async with open_installation() as installation:
+    async with open_installation(connections=20) as installation:
         settings, pool = installation.settings, installation.pool
         log.set_up(settings.log_level)
         async with pool.acquire() as connection:

@@ -141,7 +141,9 @@ async def until_taken(server: Serving, request: bytes) -> None:
 
 
 @asynccontextmanager
-async def install(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Installation]:
+async def install(
+    pool: Pool, url: str, keyring: Path, *, edge_workers: int = 1
+) -> AsyncIterator[Installation]:
     """An installation on this database, with nothing running yet but Twilio."""
     app = create((), late=0.5)
     async with stand_in_server.serving(app) as base_url:
@@ -150,6 +152,7 @@ async def install(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Installa
             "CONSERJE_MASTER_KEYS_FILE": str(keyring),
             "CONSERJE_DATA_DIR": str(keyring.parent.parent),
             "CONSERJE_LISTEN": f"127.0.0.1:{free_port()}",
+            "CONSERJE_WORKERS": str(edge_workers),
             "CONSERJE_TWILIO_BASE_URL": base_url,
         }
         yield Installation(url, pool, Vault.read(keyring), environment, app.state.stand_in, app.state.faults)

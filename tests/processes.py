@@ -8,13 +8,21 @@ import os
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 # Whoever runs the tests may have an installation, or an OpenAI key, of their own.
 FOREIGN = ("CONSERJE_", "TWILIO_", "OPENAI_", "PG")
+
+
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """A folder that an embedded Postgres can use; pytest's own are closed to its user by other runs."""
+    with tempfile.TemporaryDirectory(prefix="conserje-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def free_port() -> int:
@@ -73,7 +81,12 @@ async def running(environment: Mapping[str, str], *command: str, log: Path) -> A
     """`python -m conserje` with this command, until the block ends."""
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "conserje", *command, env=environment, stdout=output, stderr=output
+            sys.executable,
+            *("-m", "conserje", *command),
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # a process group, as a terminal makes it
         )
     try:
         yield Running(process, log)

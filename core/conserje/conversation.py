@@ -27,7 +27,7 @@ from conserje.vault import Vault
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=4)  # shorter than the queue's own heartbeat timeout, see worker.py
+LEASE = timedelta(seconds=4)
 RENEWAL = 1.3
 STARTS = 3
 HISTORY = 30

@@ -17,7 +17,7 @@ from conserje.channel import (
     TryLater,
     Uncertain,
 )
-from conserje.database import Connection, Pool, acting_for
+from conserje.database import CANNOT_ASK, Connection, Pool, acting_for
 from conserje.directory import AccountUnusable, Directory, Entry
 from conserje.jobs import Job
 from conserje.message import OutboundMessage, from_json
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 GRACE = timedelta(seconds=2)  # after the time limit of a sending, before it counts as nobody's
 UNCERTAIN_FOR = timedelta(minutes=2)
 LOOK_EVERY = timedelta(seconds=10)
+AGAIN_AFTER = 0.2  # seconds
 PATIENCE = timedelta(hours=1)
 LONGEST_PAUSE = 300.0
 
@@ -75,11 +76,23 @@ class Delivery:
             step = await self._take_next(connection, entry, job)
         while isinstance(step, Step):
             outcome = await self._look(entry, step) if step.uncertain else await self._send(entry, step)
-            async with acting_for(self.pool, job.tenant_id) as connection:
-                await _write_down(connection, job, step, outcome)
-                step = outcome.pause or await self._take_next(connection, entry, job)
+            step = await self._finish(entry, job, step, outcome)
         if step is not None:
             await self._come_back(job, step)
+
+    async def _finish(self, entry: Entry, job: Job, step: Step, outcome: Outcome) -> Step | timedelta | None:
+        """Write down what the step came to, and take the next one.
+
+        It waits for Postgres: nobody else knows how the step ended.
+        """
+        while True:
+            try:
+                async with acting_for(self.pool, job.tenant_id) as connection:
+                    await _write_down(connection, job, step, outcome)
+                    return outcome.pause or await self._take_next(connection, entry, job)
+            except CANNOT_ASK as error:
+                log.warning("Postgres does not take the end of a sending: %s", type(error).__name__)
+                await asyncio.sleep(AGAIN_AFTER)
 
     async def _take_next(self, connection: Connection, entry: Entry, job: Job) -> Step | timedelta | None:
         """Take the next message in hand; a time to wait, or None where there is nothing to do.

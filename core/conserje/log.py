@@ -13,6 +13,7 @@ def set_up(level: str) -> None:
     for handler in logging.getLogger().handlers:
         handler.addFilter(_ours_or_important)
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # its info lines show URLs
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # traces for as long as Postgres is away
 
 
 def _ours_or_important(record: logging.LogRecord) -> bool:

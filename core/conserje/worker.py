@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 10
 DEQUEUE_TIMEOUT = timedelta(seconds=1)
-HEARTBEAT_TIMEOUT = timedelta(seconds=5)  # longer than a lease: a job taken over finds it expired
+# Then a job is picked again: its worker is dead, or the answer that gave it to one was lost on the way.
+HEARTBEAT_TIMEOUT = timedelta(seconds=2)
 SHUTDOWN_LIMIT = 15.0  # seconds that turns in hand get to end
 GATHER = 0.005  # seconds in which jobs that go back join each other
 AFTER_A_FAILURE = timedelta(seconds=30)

@@ -45,9 +45,24 @@ async def test_the_credentials_are_in_the_stand_in_s_file_and_nowhere_in_clear(
     said = await terminal.type("demo", "prepare")
     accounts = json.loads(Path(json.loads(said.stdout)["commands"][0][-1]).read_text())
     sealed = await pool.fetchval("SELECT string_agg(accounts::text, '') FROM accounts")
-    assert len({account["auth_token"] for account in accounts}) == 2
+    assert len({account["auth_token"] for account in accounts}) == 3
     for account in accounts:
         assert account["auth_token"] not in said.output and account["auth_token"] not in sealed
+
+
+async def test_there_is_an_account_for_whoever_adds_a_client(terminal: Terminal, pool: Pool) -> None:
+    spare = (await terminal.read("demo", "prepare"))["spare"]
+    await terminal.type("tenant", "add", "nueva-tienda", "--name", "Nueva Tienda")
+    added = [
+        "account",
+        "add",
+        "nueva-tienda",
+        *spare["account"].split(),
+        "--credentials",
+        spare["credentials"],
+    ]
+    await terminal.type(*added)
+    assert await pool.fetchval("SELECT count(*) FROM accounts WHERE address = 'whatsapp:+56900000201'") == 1
 
 
 async def test_an_installation_with_tenants_of_its_own_is_left_alone(terminal: Terminal, pool: Pool) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from scene import until
 
 from conserje import embedded
 from conserje.database import DatabaseError
@@ -53,6 +54,25 @@ async def test_the_last_to_leave_stops_it_even_after_a_kill(tmp_path: Path) -> N
         connection = await asyncpg.connect(url)
         assert await connection.fetchval("SELECT one FROM kept") == 1
         await connection.close()
+    assert not server_runs(tmp_path)
+
+
+async def test_a_killed_server_s_number_that_another_process_has_now_does_not_deceive(tmp_path: Path) -> None:
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLD, str(tmp_path), stdout=asyncio.subprocess.PIPE
+    )
+    assert started.stdout and await started.stdout.readline()
+    started.terminate()
+    await started.wait()
+    files = (tmp_path / "postgres" / "postmaster.pid", tmp_path / "postgres" / ".s.PGSQL.5432.lock")
+    left = {file: file.read_text() for file in files}
+    pid = left[files[0]].partition("\n")[0]
+    os.kill(int(pid), signal.SIGQUIT)
+    await until(lambda: not server_runs(tmp_path))
+    for file, text in left.items():
+        file.write_text(text.replace(pid, str(os.getpid()), 1))
+    async with embedded.running(tmp_path) as url:
+        await (await asyncpg.connect(url)).close()
     assert not server_runs(tmp_path)
 
 

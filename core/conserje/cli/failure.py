@@ -7,6 +7,7 @@ from typing import IO, Any
 import asyncpg
 import click
 
+from conserje.cli.processes import ProcessFailed
 from conserje.database import DatabaseError, describe
 from conserje.directory import AccountUnusable, DirectoryUnavailable, UnknownTenant
 from conserje.held import HeldError
@@ -22,6 +23,7 @@ KNOWN = (
     DirectoryUnavailable,
     HeldError,
     PluginMissing,
+    ProcessFailed,
     ProductError,
     SettingsError,
     TenantError,

@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -57,7 +58,7 @@ async def _up(demo: bool) -> None:
         try:
             await _start(children, settings, staged, stop)
             if not stop.is_set():
-                click.echo(_banner(server, settings, staged))
+                click.echo(_banner(server, url, settings, staged))
                 await _run_until(children, stop)
         finally:
             click.echo("Stopping ...", err=True)
@@ -71,6 +72,7 @@ class Demo:
     environment: dict[str, str] = field(default_factory=dict)
     commands: list[list[str]] = field(default_factory=list)
     tenants: list[dict[str, Any]] = field(default_factory=list)
+    spare: dict[str, str] = field(default_factory=dict)  # an account for a tenant that the reader adds
 
 
 @asynccontextmanager
@@ -181,7 +183,7 @@ async def _listening(listen: str) -> None:
             return
 
 
-def _banner(server: str, settings: Settings, demo: Demo) -> str:
+def _banner(server: str, url: str, settings: Settings, demo: Demo) -> str:
     program = _program()
     lines = [f"Conserje is up: {server}", ""]
     if demo.tenants:
@@ -192,12 +194,22 @@ def _banner(server: str, settings: Settings, demo: Demo) -> str:
             lines.append(f"  {tenant['slug']:{width}}  {tenant['url']:{far}}  {accounts}".rstrip())
         lines += ["", f'Talk to one:   {program} say {demo.tenants[0]["slug"]} "wena loco"']
     lines.append(f'Add a client:  {program} tenant add nueva-tienda --name "Nueva Tienda"')
-    if not demo.tenants:
+    if not settings.database_url:
+        lines.append(f"Or by SQL:     {_shown(embedded.psql())} '{url}'")
+    if demo.spare:
+        account = f"{demo.spare['account']} --credentials {demo.spare['credentials']}"
+        lines.append(f"Its number:    {program} account add nueva-tienda {account}")
+    else:
         lines.append(f"It will be at  {settings.tenant_url('nueva-tienda')}")
     return "\n".join([*lines, "", "Ctrl-C stops everything."])
 
 
 def _program() -> str:
     """How the reader started us, as they would write it again."""
-    here = os.path.relpath(sys.argv[0])
-    return sys.argv[0] if here.startswith("..") else here
+    return _shown(Path(sys.argv[0]))
+
+
+def _shown(path: Path) -> str:
+    """Relative, where it lies below the reader's folder."""
+    here = os.path.relpath(path)
+    return str(path) if here.startswith("..") else here

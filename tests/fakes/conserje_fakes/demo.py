@@ -25,6 +25,8 @@ SLUGS = ("acme", "bravo", "mundo-canino")
 ADDRESSES = {"acme": "whatsapp:+56900000101", "bravo": "whatsapp:+56900000102"}
 CHANNEL = "twilio"
 ACCOUNTS_FILE = "demo-twilio-accounts.json"
+SPARE_FILE = "demo-twilio-credentials.json"  # of an account for whoever adds a client
+SPARE_NUMBERS = [f"whatsapp:+5690000020{n}" for n in range(1, 10)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,9 @@ def demo() -> None:
 
 
 @demo.command()
-@click.option("--port", default=8090, show_default=True, help="Where the stand-in for Twilio will listen.")
+@click.option("--port", type=int, help="Of the stand-in for Twilio. [default: ten above CONSERJE_LISTEN's]")
 @with_installation
-async def prepare(installation: Installation, port: int) -> None:
+async def prepare(installation: Installation, port: int | None) -> None:
     """Load the demo's tenants; print what to set and what to start, as JSON.
 
     What is there already stays as it is.
@@ -56,7 +58,10 @@ async def prepare(installation: Installation, port: int) -> None:
         await _refuse_foreign_installation(connection)
         staged = [await _stage(installation, connection, slug) for slug in SLUGS]
     accounts = installation.settings.data_dir / ACCOUNTS_FILE
-    _write(accounts, [each.account for each in staged if each.account])
+    spare = installation.settings.data_dir / SPARE_FILE
+    owned = [each.account for each in staged if each.account]
+    _write(accounts, [asdict(account) for account in (*owned, _spare_account(spare))])
+    port = port or _port_beside(installation.settings.listen)
     stand_in = ["-m", "conserje_fakes.twilio", "--port", str(port), "--accounts", str(accounts)]
     show_json(
         {
@@ -72,8 +77,15 @@ async def prepare(installation: Installation, port: int) -> None:
                 for each in staged
             ],
             "commands": [[sys.executable, *stand_in]],
+            "spare": {"account": f"{CHANNEL} {SPARE_NUMBERS[0]}", "credentials": str(spare)},
         }
     )
+
+
+def _port_beside(listen: str) -> int:
+    """So that two demos on one machine need two settings only."""
+    port = listen.rpartition(":")[2]
+    return int(port) + 10 if port.isdecimal() else 8090
 
 
 async def _refuse_foreign_installation(connection: Connection) -> None:
@@ -115,7 +127,7 @@ async def _account(
             key = await tenants.data_key(connection, vault, tenant_id)
             opened = vault.unseal(key, credentials_context(tenant_id, CHANNEL, address), account.credentials)
             return _known(json.loads(opened), address)
-    made = {"account_sid": "AC" + secrets.token_hex(16), "auth_token": secrets.token_hex(16)}
+    made = _made_up()
     sealed = await tenants.seal_credentials(
         connection, vault, tenant_id, CHANNEL, address, json.dumps(made).encode()
     )
@@ -123,14 +135,26 @@ async def _account(
     return _known(made, address)
 
 
+def _spare_account(file: Path) -> TwilioAccount:
+    """The account whose credentials lie in `file`, made the first time."""
+    if not file.exists():
+        _write(file, _made_up())
+    made = json.loads(file.read_text("utf-8"))
+    return TwilioAccount(made["account_sid"], made["auth_token"], SPARE_NUMBERS)
+
+
+def _made_up() -> dict[str, str]:
+    return {"account_sid": "AC" + secrets.token_hex(16), "auth_token": secrets.token_hex(16)}
+
+
 def _known(credentials: dict[str, Any], address: str) -> TwilioAccount:
     return TwilioAccount(credentials["account_sid"], credentials["auth_token"], [address])
 
 
-def _write(path: Path, accounts: list[TwilioAccount]) -> None:
-    """The accounts as the stand-in reads them, for nobody else."""
+def _write(path: Path, content: object) -> None:
+    """JSON for nobody else to read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump([asdict(account) for account in accounts], file)
+        json.dump(content, file)
     os.replace(temporary, path)

@@ -27,8 +27,8 @@ from conserje.vault import Vault
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=4)
-RENEWAL = 1.3
+LEASE = timedelta(seconds=2)  # that long a turn waits whose worker died, or whose claim was lost on the way
+RENEWAL = 0.6
 STARTS = 3
 HISTORY = 30
 

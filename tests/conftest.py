@@ -64,7 +64,7 @@ async def _run(server: str, *statements: str) -> None:
 
 
 async def _drop(server: str, name: str) -> None:
-    """Not WITH (FORCE): before 16 it fails where the server's own vacuum is at work, which DROP sends away."""
+    """Not WITH (FORCE): before 16 it fails where the server's own vacuum is at work; DROP ends that."""
     ours = f"datname = '{name}' AND usename = current_user"
     await _run(
         server,

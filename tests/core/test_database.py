@@ -30,7 +30,7 @@ async def test_several_may_migrate_at_once(server: str) -> None:
         assert sorted(before for before, _ in done) == [0, 1, 1]
         assert {after for _, after in done} == {1}
     finally:
-        await maintenance.execute("DROP DATABASE migrated_at_once WITH (FORCE)")
+        await maintenance.execute("DROP DATABASE migrated_at_once")
         await maintenance.close()
 
 
@@ -41,7 +41,7 @@ async def test_an_empty_database_is_refused_with_what_to_run(server: str) -> Non
         with pytest.raises(DatabaseError, match="conserje migrate"):
             await database.connect_pool(in_database(server, "empty_one"))
     finally:
-        await maintenance.execute("DROP DATABASE empty_one WITH (FORCE)")
+        await maintenance.execute("DROP DATABASE empty_one")
         await maintenance.close()
 
 

@@ -1,0 +1,143 @@
+"""`conserje up --demo`: one command starts everything, and nothing of it stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from processes import Running, alive, bare_environment, family, new_folder, run_to_end, running
+from scene import until
+
+from conserje.vault import create_keyring
+
+UP = ("up", "--demo")
+BANNER_ENDS = "Ctrl-C stops everything."
+ENDS_WITHIN = 10.0  # seconds
+
+
+def free_ports() -> int:
+    """A free port whose demo's stand-in, ten above it, is free as well."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = int(probe.getsockname()[1])
+            try:
+                socket.create_server(("127.0.0.1", port + 10)).close()
+            except OSError:
+                continue
+            return port
+
+
+@pytest.fixture
+def environment() -> Iterator[dict[str, str]]:
+    with new_folder() as folder:
+        yield bare_environment() | {
+            "CONSERJE_DATA_DIR": str(folder),
+            "CONSERJE_LISTEN": f"127.0.0.1:{free_ports()}",
+            "CONSERJE_WORKERS": "1",
+        }
+
+
+@asynccontextmanager
+async def up(environment: dict[str, str]) -> AsyncIterator[Running]:
+    """Everything, with its banner printed; `said` is what this run said."""
+    folder = Path(environment["CONSERJE_DATA_DIR"])
+    log = folder / "up.log"
+    log.unlink(missing_ok=True)
+    async with running(environment, *UP, log=log) as started:
+        await until(lambda: BANNER_ENDS in started.said or started.process.returncode is not None, 40)
+        assert BANNER_ENDS in started.said, started.said
+        yield started
+
+
+def postmaster(environment: dict[str, str]) -> int | None:
+    """The pid of the embedded server, if it runs."""
+    try:
+        pid = int(Path(environment["CONSERJE_DATA_DIR"], "postgres", "postmaster.pid").read_text().split()[0])
+    except FileNotFoundError:
+        return None
+    return pid if alive(pid) else None
+
+
+async def ended(started: Running, members: list[int]) -> int:
+    """Its exit code, once it and all of its processes are gone."""
+    code = await asyncio.wait_for(started.process.wait(), ENDS_WITHIN)
+    assert not [member for member in members if alive(member)]
+    return code
+
+
+async def test_one_command_answers_ends_by_ctrl_c_and_finds_its_data_again(
+    environment: dict[str, str],
+) -> None:
+    folder, port = environment["CONSERJE_DATA_DIR"], environment["CONSERJE_LISTEN"].rpartition(":")[2]
+    async with up(environment) as first:
+        assert f"Conserje is up: PostgreSQL 18 (embedded), data in {folder}\n" in first.said
+        for slug in ("acme", "bravo", "mundo-canino"):
+            assert f"http://{slug}.localhost:{port}" in first.said
+        code, said, errors = await run_to_end(environment, "say", "acme", "wena loco")
+        assert code == 0 and said.count("\n") > 2, errors
+        members = family(first.pid)
+        assert len(members) >= 5  # itself, stand-in, work, serve and its worker
+        os.killpg(first.pid, signal.SIGINT)
+        assert await ended(first, members) == 0
+        assert "Traceback" not in first.said
+        assert postmaster(environment) is None
+    async with up(environment) as second:
+        code, said, errors = await run_to_end(environment, "message", "list", "acme")
+        assert code == 0 and "wena loco" in said, errors
+        members = family(second.pid)
+        second.process.terminate()
+        assert await ended(second, members) == 0
+        assert postmaster(environment) is None
+
+
+async def test_what_is_wrong_is_said_in_one_line(environment: dict[str, str]) -> None:
+    async with up(environment):
+        assert "CONSERJE_LISTEN" in await refusal(environment)  # another one runs
+    keyring = Path(environment["CONSERJE_DATA_DIR"], "keys", "master.json")
+    keyring.unlink()
+    assert "There is no keyring" in await refusal(environment)
+    create_keyring(keyring)
+    assert "key" in await refusal(environment)
+    assert postmaster(environment) is None
+
+
+async def refusal(environment: dict[str, str]) -> str:
+    """The one line that it says."""
+    code, output, errors = await run_to_end(environment, *UP)
+    assert (code, output) == (1, "")
+    assert errors.startswith("conserje: ") and errors.count("\n") == 1, errors
+    return errors
+
+
+async def test_promise_5_it_starts_again_after_kill_9_of_everything_and_of_itself(
+    environment: dict[str, str],
+) -> None:
+    async with up(environment) as first:
+        server = postmaster(environment)
+        assert server
+        for member in [*family(first.pid), *family(server)]:
+            with suppress(ProcessLookupError):  # some end with their parent
+                os.kill(member, signal.SIGKILL)
+        await first.process.wait()
+        await until(lambda: not alive(server))
+    assert Path(environment["CONSERJE_DATA_DIR"], "postgres", "postmaster.pid").exists()
+
+    async with up(environment) as second:
+        members = family(second.pid)
+        second.process.kill()
+        await until(lambda: not [member for member in members if alive(member)])
+        assert postmaster(environment)  # nobody was left to stop it
+
+    async with up(environment) as third:
+        code, said, errors = await run_to_end(environment, "say", "acme", "hola")
+        assert code == 0 and said, errors
+        members = family(third.pid)
+        third.process.terminate()
+        assert await ended(third, members) == 0
+        assert postmaster(environment) is None

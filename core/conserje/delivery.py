@@ -33,6 +33,7 @@ LOOK_EVERY = timedelta(seconds=10)
 AGAIN_AFTER = 0.2  # seconds
 PATIENCE = timedelta(hours=1)
 LONGEST_PAUSE = 300.0
+FATE_UNKNOWN = "Nobody knows whether it was sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,5 +214,5 @@ def _later(step: Step, error: TryLater) -> Outcome:
 
 def _still_uncertain(step: Step, cause: str) -> Outcome:
     if step.now - step.message.attempted_at > UNCERTAIN_FOR:
-        return Outcome(state="held", cause=f"Nobody knows whether it was sent: {cause}")
+        return Outcome(state="held", cause=f"{FATE_UNKNOWN}: {cause}")
     return Outcome(state="uncertain", cause=cause, pause=LOOK_EVERY)

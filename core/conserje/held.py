@@ -10,6 +10,7 @@ import asyncpg
 
 from conserje import jobs
 from conserje.database import Connection
+from conserje.delivery import FATE_UNKNOWN
 from conserje.jobs import Job
 from conserje.message import from_json, plain
 
@@ -112,7 +113,7 @@ class Held:
     @property
     def uncertain(self) -> bool:
         """The provider may have the message already."""
-        return self.id.startswith("m") and self.cause.startswith("Nobody knows")
+        return self.id.startswith("m") and self.cause.startswith(FATE_UNKNOWN)
 
 
 async def list_all(connection: Connection, slug: str | None = None) -> list[Held]:

@@ -151,7 +151,7 @@ async def test_promise_3_a_message_that_was_being_sent_when_its_worker_was_kille
     installation: Installation,
 ) -> None:
     """Twilio has it and reports; has it and says nothing; may not have it."""
-    installation.environment["CONSERJE_SEND_LIMIT"] = "1"
+    installation.environment["CONSERJE_SEND_LIMIT"] = "2"
     await installation.add("acme")
     contacts = [f"whatsapp:+5695000000{n}" for n in range(3)]
     async with installation.serving() as server:

@@ -20,7 +20,7 @@ async def test_a_provider_s_failures_are_settled_or_shown_with_their_cause(
     installation: Installation,
 ) -> None:
     """Each failure has a tenant and a contact of its own; the calls come one after the other."""
-    installation.environment["CONSERJE_SEND_LIMIT"] = "2"
+    installation.environment["CONSERJE_SEND_LIMIT"] = "3"
     failures: dict[Fault, tuple[str, str]] = {
         "html": ("uncertain", "may not list all of them yet"),
         "redirect": ("uncertain", "may not list all of them yet"),

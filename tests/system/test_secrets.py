@@ -102,7 +102,7 @@ async def plant(installation: Installation) -> dict[str, bytes]:
     installation.environment |= {
         "CONSERJE_DATABASE_URL": installation.url.replace("@", f":{planted['database password']}@", 1),
         "CONSERJE_LOG_LEVEL": "debug",
-        "CONSERJE_SEND_LIMIT": "1",
+        "CONSERJE_SEND_LIMIT": "4",
         "CONSERJE_TWILIO_ACCOUNT_SID": "AC" + "5" * 32,
         "CONSERJE_TWILIO_AUTH_TOKEN": planted["shared token"],
         "CONSERJE_OPENAI_API_KEY": planted["shared openai key"],

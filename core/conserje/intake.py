@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 IN_FLIGHT = 2  # one batch is being written while the next one's commit waits for the disk
 LARGEST_BATCH = 256
 FLOOD = 100  # waiting messages of a tenant from which on they are a flood
-FLOOD_PACE = 0.01  # seconds between the due times that one node gives to a flood's messages
+FLOOD_PACE = 0.02  # seconds between the due times that one node gives to a flood's messages
 LOOK_AGAIN = 0.25  # seconds that a look at how many wait is good for
 POISON = (
     asyncpg.DataError,

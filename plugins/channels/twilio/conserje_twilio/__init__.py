@@ -132,6 +132,7 @@ class Twilio(Channel[TwilioCredentials, Nothing, TwilioOperator]):
     async def send(self, message: OutboundMessage, account: TwilioAccount) -> Receipt:
         fields = _fields(message.content, message.to)
         transport = self._transport(account)
+        await api.load()
         try:
             taken = await api.client(account.credentials.account_sid, transport).messages.create_async(
                 to=message.to, from_=account.address, status_callback=message.status_url, **fields
@@ -143,6 +144,7 @@ class Twilio(Channel[TwilioCredentials, Nothing, TwilioOperator]):
         return Receipt(taken.sid)
 
     async def find(self, message: OutboundMessage, account: TwilioAccount) -> Receipt | None:
+        await api.load()
         client = api.client(account.credentials.account_sid, self._transport(account))
         try:
             # Not narrowed by DateSent: a message still in Twilio's queue has none.

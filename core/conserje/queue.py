@@ -17,6 +17,7 @@ from conserje.database import CANNOT_ASK, Pool
 log = logging.getLogger(__name__)
 
 CALL_LIMIT = 10.0
+LAST_CALL_LIMIT = 2.0
 PING_EVERY = 2.0
 PING_LIMIT = 2.0
 LONGEST_PAUSE = 2.0
@@ -39,15 +40,16 @@ class QueueDriver(AsyncpgPoolDriver):
         self._listeners: list[tuple[str, NotifyCallback]] = []
         self._ear: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
+        self.patient = True  # False: the worker ends, and waits for nobody
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
-        return await _patiently(lambda: super(QueueDriver, self).fetch(query, *args))
+        return await self._patiently(lambda: super(QueueDriver, self).fetch(query, *args))
 
     async def execute(self, query: str, *args: object) -> str:
-        return await _patiently(lambda: super(QueueDriver, self).execute(query, *args))
+        return await self._patiently(lambda: super(QueueDriver, self).execute(query, *args))
 
     async def notify(self, channel: str, payload: str) -> None:
-        await _patiently(lambda: super(QueueDriver, self).notify(channel, payload))
+        await self._patiently(lambda: super(QueueDriver, self).notify(channel, payload))
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
         self._listeners.append((channel, callback))
@@ -65,6 +67,20 @@ class QueueDriver(AsyncpgPoolDriver):
         if self._ear:
             self._ear.cancel()
             await asyncio.wait({self._ear})
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call until Postgres answers: the queue's loop must not end because it was away."""
+        pause = 0.1
+        while True:
+            try:
+                async with asyncio.timeout(CALL_LIMIT if self.patient else LAST_CALL_LIMIT):
+                    return await call()
+            except CANNOT_ASK as error:
+                if not self.patient:
+                    raise
+                log.warning("The queue waits for Postgres: %s", type(error).__name__)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _listen(self) -> None:
         """Hear notifications for ever, over as many connections as it takes."""
@@ -103,16 +119,3 @@ class QueueDriver(AsyncpgPoolDriver):
         for wanted, callback in self._listeners:
             if wanted == channel and isinstance(payload, str):
                 callback(payload)
-
-
-async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """Call until Postgres answers: the queue's loop must not end because it was away."""
-    pause = 0.1
-    while True:
-        try:
-            async with asyncio.timeout(CALL_LIMIT):
-                return await call()
-        except CANNOT_ASK as error:
-            log.warning("The queue waits for Postgres: %s", type(error).__name__)
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)

@@ -29,6 +29,7 @@ DEQUEUE_TIMEOUT = timedelta(seconds=1)
 # Then a job is picked again: its worker is dead, or the answer that gave it to one was lost on the way.
 HEARTBEAT_TIMEOUT = timedelta(seconds=2)
 SHUTDOWN_LIMIT = 15.0  # seconds that turns in hand get to end
+LAST_LIMIT = 5.0  # seconds for what is cancelled then, which may find Postgres gone
 GATHER = 0.005  # seconds in which jobs that go back join each other
 AFTER_A_FAILURE = timedelta(seconds=30)
 UPKEEP_EVERY = 5.0
@@ -154,11 +155,13 @@ class Worker:
         await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         _, late = await asyncio.wait({running}, timeout=SHUTDOWN_LIMIT)
-        for task in late:
+        driver.patient = False
+        if late:
             log.warning("Turns in hand did not end within %g s; others take them over", SHUTDOWN_LIMIT)
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+            running.cancel()
+            await asyncio.wait({running}, timeout=LAST_LIMIT)
+        elif not running.cancelled():
+            running.result()
 
     def _handler(
         self, name: str, handle: Callable[[Job], Awaitable[None]], share: Share

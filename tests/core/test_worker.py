@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import asyncpg
+import pytest
 from scene import Scene, until
 
 from conserje import jobs
@@ -149,3 +150,15 @@ async def test_the_queues_log_holds_no_text_of_an_error(scene: Scene) -> None:
         )
         == 0
     )
+
+
+async def test_it_stops_although_postgres_is_gone(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conserje.worker.SHUTDOWN_LIMIT", 0.3)
+    scene.parrot.thinking = 0.2
+    await scene.write("hola")
+    worker = Worker(scene.pool, scene.url, scene.conversation, scene.delivery, 40)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: scene.parrot.heard)
+    scene.pool.terminate()  # the turn in hand can be settled no more, nor its job be put back
+    worker.stop()
+    await asyncio.wait_for(running, 10)

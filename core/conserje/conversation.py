@@ -33,7 +33,7 @@ STARTS = 3
 HISTORY = 30
 
 LOCK = """
-SELECT account_id, contact_id, state, epoch, turn_id, starts, next_sequence, now() AS now,
+SELECT account_id, contact_id, state, epoch, turn_id, starts, now() AS now,
        leased_until - now() AS lease_left, hand_back_at <= now() AS handed_back,
        (SELECT name FROM contacts WHERE tenant_id = $1 AND id = contact_id) AS contact_name
 FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE

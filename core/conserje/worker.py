@@ -38,20 +38,24 @@ LOG_KEPT = timedelta(minutes=10)
 # Hints that were lost (a stalled worker can finish its successor's job): conversations that have
 # something to do and that nobody has looked at for a while.
 SWEEP = """
-WITH due AS (
-    (SELECT 'converse' AS entrypoint, tenant_id, conversation_id FROM messages
+WITH idle AS NOT MATERIALIZED (
+    SELECT conversations.tenant_id, conversations.id, state FROM conversations
+    JOIN tenants ON tenants.id = conversations.tenant_id AND tenants.status = 'active'
+    WHERE coalesce(leased_until < now(), true) AND coalesce(swept_at, '-infinity') < now() - $1::interval * 4
+), due AS (
+    (SELECT 'converse' AS entrypoint, idle.tenant_id, idle.id FROM messages
+     JOIN idle ON idle.tenant_id = messages.tenant_id AND idle.id = conversation_id AND idle.state <> 'held'
      WHERE direction = 'in' AND turn_id IS NULL AND created_at < now() - $1::interval LIMIT 1000)
     UNION
-    (SELECT 'deliver', tenant_id, conversation_id FROM messages
-     WHERE state IN ('queued', 'sending', 'uncertain') AND created_at < now() - $1::interval
+    (SELECT 'deliver', idle.tenant_id, idle.id FROM messages
+     JOIN idle ON idle.tenant_id = messages.tenant_id AND idle.id = conversation_id
+     WHERE messages.state IN ('queued', 'sending', 'uncertain')
        AND coalesce(due_at, attempted_at, created_at) < now() - $1::interval LIMIT 1000)
+), swept AS (
+    UPDATE conversations SET swept_at = now() FROM due
+    WHERE conversations.tenant_id = due.tenant_id AND conversations.id = due.id
 )
-UPDATE conversations SET swept_at = now()
-FROM due JOIN tenants ON tenants.id = due.tenant_id AND tenants.status = 'active'
-WHERE conversations.tenant_id = due.tenant_id AND conversations.id = due.conversation_id
-  AND conversations.state <> 'held' AND coalesce(leased_until < now(), true)
-  AND coalesce(swept_at, '-infinity') < now() - $1::interval * 4
-RETURNING due.entrypoint, due.tenant_id, due.conversation_id
+SELECT entrypoint, tenant_id, id FROM due
 """
 SWEEP_AFTER = timedelta(seconds=30)
 

@@ -102,6 +102,18 @@ async def test_what_lost_its_job_is_found_again(scene: Scene) -> None:
         await until(lambda: scene.post.texts)
 
 
+async def test_lost_jobs_are_found_behind_thousands_that_were_looked_at(scene: Scene) -> None:
+    await scene.add("bravo")
+    await asyncio.gather(*(scene.write("x", sender=f"s{n}") for n in range(1100)))
+    await scene.write("hola", slug="bravo")
+    await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
+    await scene.pool.execute("UPDATE messages SET created_at = now() - $1::interval * 2", SWEEP_AFTER)
+    worker = Worker(scene.pool, scene.url, scene.conversation, scene.delivery, 40)
+    await worker.sweep()
+    await worker.sweep()
+    assert await scene.pool.fetchval("SELECT count(*) FROM pgqueuer.pgqueuer") == 1101
+
+
 async def test_one_tenant_gets_a_quarter_of_the_slots(scene: Scene) -> None:
     await scene.add("bravo")
     scene.parrot.thinking = 0.3

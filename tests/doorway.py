@@ -14,15 +14,20 @@ import httpx2
 from scene import until
 from signed import Signed, sign
 
-from conserje import Account, Answer, Nothing, Webhook, tenants
+from conserje import Account, Answer, Nothing, Webhook, accounts, tenants
 from conserje.database import Pool
 from conserje.directory import Directory
+from conserje.feed import Feed
 from conserje.http import client
 from conserje.intake import Intake
 from conserje.plugins import Plugins
 from conserje.vault import Vault
+from conserje_edge.app import Front
 from conserje_edge.hosts import Hosts
+from conserje_edge.limits import Limits
+from conserje_edge.pages import Pages
 from conserje_edge.requests import Proxies
+from conserje_edge.shared import SharedWebhooks
 from conserje_edge.webhooks import Webhooks
 
 SECRET = "s3cret-of-acme"
@@ -66,10 +71,10 @@ class Edge:
                 await tenants.add(connection, slug, slug)
             tenant = await tenants.get(connection, slug)
             plain = json.dumps({"secret": secret, **more}).encode()
-            sealed = await tenants.seal_credentials(
+            sealed = await accounts.seal_credentials(
                 connection, self.vault, tenant.id, "signed", address, plain
             )
-            await tenants.add_account(connection, tenant.id, "signed", address, credentials=sealed)
+            await accounts.add(connection, tenant.id, "signed", address, credentials=sealed)
         await self.changed(slug)
 
     async def run(self, statement: str) -> None:
@@ -107,7 +112,9 @@ async def open_edge(
     pool: Pool, url: str, keyring: Path, peer: tuple[str, int] = ("127.0.0.1", 1)
 ) -> AsyncIterator[Edge]:
     vault, channel = Vault.read(keyring), Moody()
-    async with Directory(pool, url) as directory, Intake(pool) as intake:
+    directory = Directory(pool, url)
+    feed = Feed(pool, directory.changes)
+    async with directory, Intake(pool) as intake:
         webhooks = Webhooks(
             Hosts(["localhost"]),
             Proxies(["127.0.0.1"]),
@@ -116,9 +123,12 @@ async def open_edge(
             Plugins({"signed": channel}),
             intake,
             pool,
+            feed,
+            Limits(),
             body_limit=2000,
         )
-        transport = httpx2.ASGITransport(webhooks, client=peer)
+        front = Front(webhooks, SharedWebhooks(webhooks), Pages(webhooks))
+        transport = httpx2.ASGITransport(front, client=peer)
         async with httpx2.AsyncClient(transport=transport) as http:
             edge = Edge(webhooks, channel, http, pool, vault)
             await edge.add("acme", "+1")

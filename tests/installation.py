@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from processes import Running, Serving, bare_environment, free_port, run_to_end, running, serving
 from twilio.request_validator import RequestValidator
 
-from conserje import tenants
+from conserje import accounts, tenants
 from conserje.database import Pool
 from conserje.vault import Vault
 from conserje_fakes import server as stand_in_server
@@ -71,10 +71,10 @@ class Installation:
             await connection.execute(
                 "UPDATE tenants SET quiet_period = $2::text::interval WHERE id = $1", tenant.id, quiet
             )
-            sealed = await tenants.seal_credentials(
+            sealed = await accounts.seal_credentials(
                 connection, self.vault, tenant.id, "twilio", number, credentials(account)
             )
-            await tenants.add_account(connection, tenant.id, "twilio", number, credentials=sealed)
+            await accounts.add(connection, tenant.id, "twilio", number, credentials=sealed)
         self.know(slug, account)
 
     def know(self, slug: str, account: TwilioAccount) -> None:
@@ -152,6 +152,7 @@ async def install(
             "CONSERJE_MASTER_KEYS_FILE": str(keyring),
             "CONSERJE_DATA_DIR": str(keyring.parent.parent),
             "CONSERJE_LISTEN": f"127.0.0.1:{free_port()}",
+            "CONSERJE_OPERATOR_LISTEN": str(keyring.parent.parent / "operator.sock"),
             "CONSERJE_WORKERS": str(edge_workers),
             "CONSERJE_TWILIO_BASE_URL": base_url,
         }

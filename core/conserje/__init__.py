@@ -27,6 +27,7 @@ from conserje.channel import (
     Uncertain,
     Webhook,
 )
+from conserje.house import House, Look, Said, Session, Visit
 from conserje.message import (
     Button,
     Buttons,
@@ -35,10 +36,12 @@ from conserje.message import (
     File,
     InboundMessage,
     Limits,
+    List,
     Location,
     Media,
     OutboundMessage,
     Pressed,
+    Row,
     Status,
     StatusUpdate,
     Text,
@@ -47,6 +50,7 @@ from conserje.message import (
     plain,
 )
 from conserje.products import format_price
+from conserje.sessions import SessionKey, new_session, signed, visitor
 
 __all__ = [
     "Account",
@@ -61,9 +65,12 @@ __all__ = [
     "Event",
     "File",
     "Forged",
+    "House",
     "InboundMessage",
     "Limits",
+    "List",
     "Location",
+    "Look",
     "Malformed",
     "Match",
     "Media",
@@ -77,6 +84,10 @@ __all__ = [
     "Receipt",
     "Refused",
     "Reply",
+    "Row",
+    "Said",
+    "Session",
+    "SessionKey",
     "Status",
     "StatusUpdate",
     "Tenant",
@@ -87,7 +98,11 @@ __all__ = [
     "Unknown",
     "Unreadable",
     "Utterance",
+    "Visit",
     "Webhook",
     "format_price",
+    "new_session",
     "plain",
+    "signed",
+    "visitor",
 ]

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -49,6 +51,14 @@ class Changes:
         self._last: dict[int, int] = {}  # tenant's id: the count at its last change
         self._last_of_all = 0  # the count when everything may have changed
         self._tried = asyncio.Event()
+        self._subscribers: dict[str, Callable[[str | None], None]] = {}
+
+    def subscribe(self, channel: str, hear: Callable[[str | None], None]) -> None:
+        """Call `hear` with what is told on another channel; with None where some of it may be lost.
+
+        To be called before the feed is entered.
+        """
+        self._subscribers[channel] = hear
 
     def unchanged(self, tenant_id: int, since: int) -> bool:
         """Whether nothing was heard of this tenant after the count was `since`."""
@@ -94,10 +104,14 @@ class Changes:
             lost = asyncio.Event()
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(CHANNEL, self._hear)
+            for channel, hear in self._subscribers.items():
+                await connection.add_listener(channel, partial(_pass_on, hear))
             snapshot = await connection.fetchval(SNAPSHOT)
             self._note_all()  # what changed before was not heard
             self.listening = True
             self._tried.set()
+            for hear in self._subscribers.values():
+                hear(None)
             await self._look(connection, snapshot, lost)
         finally:
             connection.terminate()
@@ -108,18 +122,19 @@ class Changes:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(lost.wait(), ROUND)
             [(snapshot, ids)] = await connection.fetch(CHANGED, snapshot)
-            self._note(ids)
+            self.note(ids)
             if time.monotonic() >= prune_at:
                 await connection.execute(PRUNE_CHANGES)
                 prune_at += PRUNE
 
     def _hear(self, connection: object, pid: int, channel: str, payload: object) -> None:
         try:
-            self._note([int(word) for word in str(payload).split(",")])
+            self.note([int(word) for word in str(payload).split(",")])
         except ValueError:  # "*", or somebody's own notification
             self._note_all()
 
-    def _note(self, ids: list[int]) -> None:
+    def note(self, ids: list[int]) -> None:
+        """These tenants' rows changed."""
         if ids:
             self.count += 1
             self._last.update(dict.fromkeys(ids, self.count))
@@ -130,3 +145,9 @@ class Changes:
         self.count += 1
         self._last_of_all = self.count
         self._last.clear()
+
+
+def _pass_on(
+    hear: Callable[[str | None], None], connection: object, pid: int, channel: str, payload: object
+) -> None:
+    hear(str(payload))

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 import httpx2
 from pydantic import BaseModel, ConfigDict
 
 from conserje.message import Event, Limits, OutboundMessage
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from conserje.house import House
 
 
 class Malformed(Exception):
@@ -131,6 +137,10 @@ class Channel(Generic[C, S, O]):
     `verify`, `parse` and `send` are enough. `verify` and `parse` run where webhooks are
     acknowledged: no I/O, and under 50 ms. `send` and `find` run in a worker, in their own time
     limit, and get the account's opened credentials, never another's.
+
+    A channel that is `per_tenant` has no provider: every tenant has one account of it, made at its
+    first use with credentials as their model makes them up, and its replies are read from the feed.
+    Strangers post to it, so posts are limited by address and by sender.
     """
 
     name: ClassVar[str]
@@ -139,6 +149,9 @@ class Channel(Generic[C, S, O]):
     Operator: type[O]
     limits: ClassVar[Limits] = Limits()
     methods: ClassVar[frozenset[str]] = frozenset({"POST"})
+    per_tenant: ClassVar[bool] = False
+    quiet_period: ClassVar[timedelta | None] = None  # of the accounts made so; None: the tenant's
+    shared: ClassVar[frozenset[str]] = frozenset()  # its names below /webhook/ at a base domain itself
 
     def __init__(self, operator: O, http: httpx2.AsyncClient) -> None:
         self.operator = operator
@@ -196,6 +209,13 @@ class Channel(Generic[C, S, O]):
         Called by `conserje say`. Raises NotOffered.
         """
         raise NotOffered(f"The channel {self.name} cannot write as a contact.")
+
+    def pages(self, house: House) -> Sequence[BaseRoute]:
+        """The routes at every tenant's host, outside /bot/ and /webhook/, of a channel that is web pages.
+
+        Called once, when the edge starts.
+        """
+        return ()
 
 
 AnyChannel = Channel[Any, Any, Any]

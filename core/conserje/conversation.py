@@ -14,9 +14,9 @@ from typing import Any
 
 import asyncpg
 
-from conserje import jobs, messages
+from conserje import feed, jobs, messages, metrics
 from conserje.assistant import AnyAssistant, Contact, NoAnswer, Reply, Turn, Utterance
-from conserje.assistant import Tenant as TurnTenant
+from conserje.channel import AnyChannel
 from conserje.database import CANNOT_ASK, Connection, Pool, acting_for
 from conserje.directory import AccountUnusable, Directory, Entry
 from conserje.jobs import Job
@@ -169,15 +169,17 @@ class Conversation:
                 return None
             if row["state"] == "person" and not row["handed_back"]:
                 await connection.execute(LEAVE_TO_PERSON, job.tenant_id, job.conversation_id, row["turn_id"])
+                await self._wake(connection, entry, job, row["account_id"])
                 return None
             # Also after the end of another's lease: its holder may be dead.
-            if rest := _lease_left(row) or _still_quiet(entry, unanswered, row["now"]):
+            if rest := _lease_left(row) or _still_quiet(entry, row["account_id"], unanswered, row["now"]):
                 if job.message_id in (0, unanswered[-1].id):  # nobody else's job comes later
                     await _enqueue(connection, job, delay=rest)
                 return None
             if row["starts"] >= STARTS:
                 cause = f"The turn was started {STARTS} times without an end."
                 await connection.execute(HOLD, job.tenant_id, job.conversation_id, cause)
+                await self._wake(connection, entry, job, row["account_id"])
                 log.error("Conversation %s of %s is held", job.conversation_id, entry.tenant.slug)
                 return None
             return await _lease_out(connection, job, row, unanswered)
@@ -227,7 +229,7 @@ class Conversation:
         account = entry.opened(own[0] if own else None, assistant, self.vault)
         return Turn(
             id=claim.turn_id,
-            tenant=TurnTenant(tenant.slug, tenant.name, tenant.locale, tenant.currency, tenant.time_zone),
+            tenant=tenant.seen,
             contact=claim.contact,
             messages=[Utterance("contact", each.content, each.created_at) for each in claim.unanswered],
             history=claim.history,
@@ -255,6 +257,7 @@ class Conversation:
                 return replace(claim, unanswered=unanswered)
             waited = claim.claimed_at - claim.unanswered[0].created_at
             await _store_turn(connection, entry, job, claim, thought, said, waited)
+            await self._wake(connection, entry, job, claim.account_id)
             await connection.execute("RESET ROLE")  # the queue is conserje_core's
             due = (
                 [Job(jobs.DELIVER, job.tenant_id, job.conversation_id, priority=job.priority)] if said else []
@@ -262,13 +265,22 @@ class Conversation:
             if newer:
                 due.append(Job(jobs.CONVERSE, job.tenant_id, job.conversation_id, priority=job.priority))
             await jobs.enqueue(connection, due)
+        metrics.turn(thought.assistant, waiting)
         return None
 
     def _limits(self, entry: Entry, account_id: int) -> Limits:
-        for account in entry.accounts:
-            if account.id == account_id and account.channel in self.plugins.channels:
-                return self.plugins.channels[account.channel].limits
-        return Limits()
+        channel = self._channel(entry, account_id)
+        return channel.limits if channel else Limits()
+
+    def _channel(self, entry: Entry, account_id: int) -> AnyChannel | None:
+        account = entry.account(account_id)
+        return self.plugins.channels.get(account.channel) if account else None
+
+    async def _wake(self, connection: Connection, entry: Entry, job: Job, account_id: int) -> None:
+        """Let those look who follow the conversation on a page."""
+        channel = self._channel(entry, account_id)
+        if channel and channel.per_tenant:
+            await feed.wake(connection, job.tenant_id, job.conversation_id)
 
     async def _renew(self, job: Job, claim: Claim) -> None:
         """Keep the lease; return when it is lost."""
@@ -301,10 +313,13 @@ def _lease_left(row: asyncpg.Record) -> timedelta | None:
     return left if left is not None and left > timedelta(0) else None
 
 
-def _still_quiet(entry: Entry, unanswered: Sequence[Message], now: datetime) -> timedelta | None:
+def _still_quiet(
+    entry: Entry, account_id: int, unanswered: Sequence[Message], now: datetime
+) -> timedelta | None:
     """How long the contact may still be writing; None: the turn is due."""
     newest = max(message.created_at for message in unanswered)
-    rest = newest + entry.tenant.quiet_period - now
+    account = entry.account(account_id)
+    rest = newest + (account.quiet_period_of(entry.tenant) if account else entry.tenant.quiet_period) - now
     over = unanswered[0].created_at + entry.tenant.longest_wait <= now
     return None if over or rest <= timedelta(0) else rest
 

@@ -62,7 +62,7 @@ async def connect_pool(url: str, *, smallest: int = 1, largest: int = 10, **sett
     try:
         async with pool.acquire() as connection:
             await _refuse_unbound_user(connection)
-            await _refuse_other_schema(connection)
+            await refuse_other_schema(connection)
     except BaseException:
         pool.terminate()
         raise
@@ -91,7 +91,8 @@ async def _refuse_unbound_user(connection: Connection) -> None:
         )
 
 
-async def _refuse_other_schema(connection: Connection) -> None:
+async def refuse_other_schema(connection: Connection) -> None:
+    """Raises DatabaseError unless the schema is the one that this release works with."""
     here, known = await schema_version(connection), migrations()[-1][0]
     if here < known:
         raise DatabaseError(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from conserje import jobs, messages
+from conserje import jobs, messages, metrics
 from conserje.channel import (
     AnyAccount,
     AnyChannel,
@@ -46,6 +47,12 @@ class Step:
     uncertain: bool
     created_at: datetime
     now: datetime  # by the database's clock
+    taken_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the message was stored."""
+        return messages.age(self.created_at, self.now) + time.monotonic() - self.taken_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,9 @@ class Delivery:
 
         It waits for Postgres: nobody else knows how the step ended.
         """
+        account = entry.account(step.account_id)
+        if not (step.uncertain and outcome.state == "uncertain"):  # a look that found nothing new
+            metrics.delivery(account.channel if account else "", outcome.state, step.waited)
         while True:
             try:
                 async with acting_for(self.pool, job.tenant_id) as connection:

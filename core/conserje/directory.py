@@ -14,12 +14,13 @@ from cachetools import LRUCache, TTLCache
 from pydantic import BaseModel, ValidationError
 from pydantic_core.core_schema import ErrorType
 
-from conserje import channel, tenants
+from conserje import accounts, channel
+from conserje.accounts import Account, credentials_context
 from conserje.assistant import AnyAssistant, Assistant
 from conserje.changes import Changes
 from conserje.channel import AnyAccount, AnyChannel
 from conserje.database import CANNOT_ASK, Pool, describe
-from conserje.tenants import Account, Tenant, credentials_context
+from conserje.tenants import Tenant
 from conserje.vault import Vault, VaultError
 
 Key = tuple[Literal["slug", "domain", "id"], str]
@@ -57,6 +58,9 @@ class Entry:
 
     def accounts_of(self, channel: str) -> list[Account]:
         return [account for account in self.accounts if account.channel == channel]
+
+    def account(self, account_id: int) -> Account | None:
+        return next((account for account in self.accounts if account.id == account_id), None)
 
     def opened(self, account: Account | None, plugin: AnyChannel | AnyAssistant, vault: Vault) -> AnyAccount:
         """The account as the plugin gets it; None: the tenant has no account for this assistant.
@@ -119,14 +123,14 @@ class Directory:
 
     def __init__(self, pool: Pool, url: str, size: int = 10_000) -> None:
         self._pool = pool
-        self._changes = Changes(url)
+        self.changes = Changes(url)
         self._entries: LRUCache[Key, Entry] = LRUCache(size)
         self._unknown: TTLCache[Key, int] = TTLCache(size, UNKNOWN_FOR)  # the count of changes then
         self._loading: dict[Key, asyncio.Task[Entry]] = {}
         self._ask_again = 0.0  # when to ask anew for what is remembered, after Postgres did not answer
 
     async def __aenter__(self) -> Self:
-        await self._changes.__aenter__()
+        await self.changes.__aenter__()
         return self
 
     async def __aexit__(
@@ -134,7 +138,7 @@ class Directory:
     ) -> None:
         for task in self._loading.values():
             task.cancel()
-        await self._changes.__aexit__(kind, error, trace)
+        await self.changes.__aexit__(kind, error, trace)
 
     async def by_slug(self, slug: str) -> Entry:
         """Raises UnknownTenant or DirectoryUnavailable. Aliases are no slugs."""
@@ -151,13 +155,17 @@ class Directory:
     def cached(self, key: Key) -> Entry | None:
         """The entry, if it is in memory and nothing newer was heard of."""
         entry = self._entries.get(key)
-        return entry if entry is not None and self._changes.listening and self._current(entry) else None
+        return entry if entry is not None and self.changes.listening and self._current(entry) else None
+
+    def changed(self, tenant_id: int) -> None:
+        """This process changed the tenant's rows: it need not wait to hear of it."""
+        self.changes.note([tenant_id])
 
     def _current(self, entry: Entry) -> bool:
-        return self._changes.unchanged(entry.tenant.id, entry.loaded)
+        return self.changes.unchanged(entry.tenant.id, entry.loaded)
 
     async def _find(self, key: Key) -> Entry:
-        if self._changes.listening and self._unknown.get(key) == self._changes.count:
+        if self.changes.listening and self._unknown.get(key) == self.changes.count:
             raise _no_tenant(key)
         if (loading := self._loading.get(key)) is None:
             loading = self._loading[key] = asyncio.create_task(self._load(key))
@@ -188,9 +196,9 @@ class Directory:
     async def _ask_until_current(self, key: Key) -> Entry | None:
         """Postgres' answer, None for no; an answer that a change overtook is not kept, but asked anew."""
         for _ in range(TRIES):
-            began = self._changes.count
+            began = self.changes.count
             entry = await self._ask(key)
-            if entry is None and self._changes.count == began:
+            if entry is None and self.changes.count == began:
                 self._unknown[key] = began
                 break
             if entry is not None and self._current(entry):
@@ -199,8 +207,8 @@ class Directory:
         return entry
 
     async def _ask(self, key: Key) -> Entry | None:
-        began = self._changes.count
-        query = asyncio.create_task(tenants.find(self._pool, *key))
+        began = self.changes.count
+        query = asyncio.create_task(accounts.find(self._pool, *key))
         query.add_done_callback(lambda task: task.cancelled() or task.exception())  # it may end unawaited
         try:
             # Not asyncio.timeout: a cancelled query still waits for the word of a silent server.

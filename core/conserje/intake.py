@@ -16,10 +16,11 @@ import asyncpg
 from cachetools import LRUCache
 
 from conserje import jobs, messages
+from conserje.accounts import Account
 from conserje.database import CANNOT_ASK, Connection, Pool
 from conserje.jobs import Job
 from conserje.message import Event, InboundMessage, StatusUpdate, Unreadable
-from conserje.tenants import Account, Tenant
+from conserje.tenants import Tenant
 
 log = logging.getLogger(__name__)
 
@@ -189,9 +190,7 @@ class Intake:
         await self._look_at_load(connection, {item.tenant.id for item in items}, now)
         places = await messages.take(connection, inbound)
         return [
-            self._job(item.tenant, place, now)
-            for item, place in zip(items, places, strict=True)
-            if place.message_id
+            self._job(item, place, now) for item, place in zip(items, places, strict=True) if place.message_id
         ]
 
     async def _look_at_load(self, connection: Connection, tenant_ids: set[int], now: float) -> None:
@@ -205,10 +204,12 @@ class Intake:
                 load = self._loads.setdefault(tenant_id, _Load(0, 0.0))
                 load.waiting, load.asked = waiting, now
 
-    def _job(self, tenant: Tenant, place: messages.Taken, now: float) -> Job:
-        priority, pause = self._loads[tenant.id].one_more(now)
-        delay = max(tenant.quiet_period, timedelta(seconds=pause))
-        return Job(jobs.CONVERSE, tenant.id, place.conversation_id, place.message_id or 0, priority, delay)
+    def _job(self, item: _Item, place: messages.Taken, now: float) -> Job:
+        priority, pause = self._loads[item.tenant.id].one_more(now)
+        delay = max(item.account.quiet_period_of(item.tenant), timedelta(seconds=pause))
+        return Job(
+            jobs.CONVERSE, item.tenant.id, place.conversation_id, place.message_id or 0, priority, delay
+        )
 
     async def _reject(self, item: _Item, error: Exception) -> None:
         log.error("An event of %s was refused by Postgres (%s)", item.account.address, type(error).__name__)

@@ -36,6 +36,8 @@ WHERE message.tenant_id = $1
 
 TAKEN = MESSAGE + "AND message.account_id = $2 AND message.event_key = $3"
 
+AT = MESSAGE + "AND message.conversation_id = $2 AND message.id = $3 AND message.direction = 'in'"
+
 SAID = (
     MESSAGE + "AND message.conversation_id = $2 AND message.direction = 'out' AND message.turn_id = $3"
     " ORDER BY message.sequence"
@@ -160,8 +162,18 @@ class Exchange:
 async def exchange(connection: Connection, tenant_id: int, account_id: int, key: bytes) -> Exchange | None:
     """The inbound message stored under an event key, with its answer; None: it is not stored."""
     row = await connection.fetchrow(TAKEN, tenant_id, account_id, key)
-    if row is None:
-        return None
+    return await _answered(connection, tenant_id, row) if row else None
+
+
+async def exchange_at(
+    connection: Connection, tenant_id: int, conversation_id: int, message_id: int
+) -> Exchange | None:
+    """The inbound message at its place, with its answer; None: there is none."""
+    row = await connection.fetchrow(AT, tenant_id, conversation_id, message_id)
+    return await _answered(connection, tenant_id, row) if row else None
+
+
+async def _answered(connection: Connection, tenant_id: int, row: asyncpg.Record) -> Exchange:
     message = Message.from_row(row)
     if message.state != "answered":
         return Exchange(message, None, ())

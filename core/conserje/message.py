@@ -64,6 +64,24 @@ class Buttons:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One thing of a list: the id that comes back, what is shown, and a line about it."""
+
+    id: str
+    title: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """Words with more things to choose below them than buttons can hold, each with a line about it."""
+
+    text: str
+    rows: tuple[Row, ...]
+    type: Literal["list"] = "list"
+
+
+@dataclass(frozen=True, slots=True)
 class Pressed:
     """The contact chose a button or a row of a list."""
 
@@ -82,7 +100,7 @@ class Unknown:
 
 
 Content = Annotated[
-    Text | Media | Location | Buttons | Pressed | Unknown,
+    Text | Media | Location | Buttons | List | Pressed | Unknown,
     Discriminator("type"),
 ]
 
@@ -111,10 +129,16 @@ def plain(content: Content) -> str:
             return f"[{name or 'location'} {latitude:.5f},{longitude:.5f}]"
         case Buttons(text=text, buttons=buttons):
             return "\n".join([text, *(f"[{button.title}]" for button in buttons)])
+        case List(text=text, rows=rows):
+            return "\n".join([text, *map(_line, rows)])
         case Pressed(title=title):
             return title
         case Unknown(kind=kind):
             return f"[{kind}]"
+
+
+def _line(row: Row) -> str:
+    return f"• {row.title}: {row.description}" if row.description else f"• {row.title}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +205,11 @@ class OutboundMessage:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a channel can carry: characters of a text, and how many buttons (0: none)."""
+    """What a channel can carry: characters of a text, how many buttons and rows of a list (0: none)."""
 
     text: int = 4096
     buttons: int = 0
+    rows: int = 0
 
 
 def fit(content: Content, limits: Limits) -> list[Content]:
@@ -193,6 +218,8 @@ def fit(content: Content, limits: Limits) -> list[Content]:
         case Buttons(text=text, buttons=buttons) if len(buttons) > limits.buttons:
             numbered = "\n".join(f"{n}. {button.title}" for n, button in enumerate(buttons, 1))
             return fit(Text(f"{text}\n{numbered}"), limits)
+        case List(rows=rows) if len(rows) > limits.rows:
+            return fit(Text(plain(content)), limits)
         case Text(text=text) if len(text) > limits.text:
             return [Text(piece) for piece in split(text, limits.text)]
         case _:

@@ -48,6 +48,11 @@ class Settings(BaseModel):
     listen: str = Field(
         default="127.0.0.1:8080", description="Where `serve` listens: host:port, or the path of a socket."
     )
+    operator_listen: str = Field(
+        default="127.0.0.1:9001",
+        description="Where `serve` listens for the operator: health, metrics, the predecessors' routes;"
+        " host:port, or the path of a socket.",
+    )
     public_url: str | None = Field(
         default=None,
         description="A tenant's public address with {slug} in it. None: https://{slug}.<first"

@@ -1,16 +1,17 @@
-"""Tenants, their domains and their accounts, as the tables hold them."""
+"""Tenants, their domains and their senders, as the tables hold them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from conserje.assistant import Tenant as TenantSeen
 from conserje.database import Connection, Pool
 
 if TYPE_CHECKING:
@@ -52,27 +53,10 @@ class Tenant:
     def active(self) -> bool:
         return self.status == "active"
 
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A tenant's identity at one channel's provider, credentials sealed."""
-
-    id: int
-    channel: str
-    address: str
-    settings: dict[str, Any]
-    credentials: str | None = field(repr=False)
-    status: str
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any] | asyncpg.Record) -> Account:
-        values = {name: row[name] for name in cls.__slots__}
-        values["settings"] = json.loads(row["settings"])
-        return cls(**values)
-
     @property
-    def active(self) -> bool:
-        return self.status == "active"
+    def seen(self) -> TenantSeen:
+        """What a plugin sees of it."""
+        return TenantSeen(self.slug, self.name, self.locale, self.currency, self.time_zone)
 
 
 SENTENCES = {
@@ -80,11 +64,13 @@ SENTENCES = {
     "tenants_slug_form": "A slug is 1 to 40 of a-z, 0-9 and -, with no - at either end and no -- at 3.",
     "tenants_slug_reserved": "The slug is reserved for the installation's own hosts.",
     "tenants_name_check": "A tenant's name is 1 to 200 characters.",
+    "api_keys_name_check": "A key's name is 1 to 100 characters.",
     "tenants_status_check": "A tenant's status is active or suspended.",
     "tenants_locale_check": "A locale is a language and perhaps a country, like es-CL.",
     "tenants_currency_check": "A currency is three capital letters, like CLP.",
     "tenants_time_zone_check": "The time zone is unknown; write one like America/Santiago.",
     "tenants_assistant_settings_check": "The assistant's settings are a JSON object.",
+    "tenants_metadata_check": "A tenant's metadata is a JSON object.",
     "tenants_quiet_period_check": "A quiet period is 0 to 60 seconds.",
     "tenants_longest_wait_check": "The longest wait is 0 to 10 minutes.",
     "tenants_hand_back_after_check": "The time after which a conversation is handed back is more than 0.",
@@ -100,13 +86,17 @@ SENTENCES = {
         "The tenant has this account already. To change its credentials, set the column to what "
         "`conserje seal` prints."
     ),
+    "accounts_quiet_period_check": "A quiet period is 0 to 60 seconds.",
     "accounts_tenant_id_fkey": "There is no such tenant.",
     "domains_tenant_id_fkey": "There is no such tenant.",
+    "sender_tenants_phone_check": "A phone is a + and 6 to 15 digits, its country first.",
+    "sender_tenants_phone_key": "The phone writes to a tenant already.",
+    "sender_tenants_tenant_id_fkey": "There is no such tenant.",
 }
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     """Turn what the database refuses into a sentence; its own text may show the row."""
     try:
         yield
@@ -119,53 +109,44 @@ def _refusals() -> Iterator[None]:
         raise TenantError("A value holds characters that the database cannot store.") from None
 
 
-FIND = """
-SELECT id, slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
-       assistant_settings, quiet_period, longest_wait, hand_back_after, data_key,
-       coalesce((SELECT json_agg(json_build_object(
-                            'id', id, 'channel', channel, 'address', address, 'settings', settings::text,
-                            'credentials', credentials, 'status', status) ORDER BY channel, address)
-                 FROM accounts WHERE tenant_id = tenants.id), '[]') AS accounts
-FROM tenants
-WHERE id = CASE $1 WHEN 'slug' THEN (SELECT id FROM tenants WHERE slug = $2)
-                   WHEN 'domain' THEN (SELECT tenant_id FROM domains WHERE host = $2)
-                   WHEN 'id' THEN $2::bigint END
-"""
-
-LIST = """
+TENANT = """
 SELECT id, slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
        assistant_settings, quiet_period, longest_wait, hand_back_after, data_key
-FROM tenants ORDER BY slug
+FROM tenants
 """
+GET = TENANT + "WHERE slug = $1"
+LIST = TENANT + "ORDER BY slug"
 
 
-async def add(connection: Connection, slug: str, name: str, **values: str) -> Tenant:
+async def add(connection: Connection, slug: str, name: str, **values: object) -> Tenant:
     """Store a tenant; `values` are further columns, the others have their defaults. Raises TenantError."""
     columns = {"slug": slug, "name": name, **values}
-    with _refusals():
+    with refusals():
         await connection.execute(_insert("tenants", list(columns)), *columns.values())
     return await get(connection, slug)
 
 
 async def get(connection: Connection, slug: str) -> Tenant:
     """Raises TenantError where there is none."""
-    if found := await find(connection, "slug", slug):
-        return found[0]
+    if row := await connection.fetchrow(GET, slug):
+        return Tenant.from_row(row)
     raise _no_tenant(slug)
-
-
-async def find(
-    database: Connection | Pool, by: Literal["slug", "domain", "id"], value: str
-) -> tuple[Tenant, tuple[Account, ...]] | None:
-    """A tenant with all its accounts, in one query."""
-    row = await database.fetchrow(FIND, by, value)
-    if row is None:
-        return None
-    return Tenant.from_row(row), tuple(Account.from_row(account) for account in json.loads(row["accounts"]))
 
 
 async def list_all(connection: Connection) -> list[Tenant]:
     return [Tenant.from_row(row) for row in await connection.fetch(LIST)]
+
+
+async def with_alias(database: Connection | Pool, alias: str) -> list[tuple[int, str]]:
+    """The ids and slugs of the tenants that have this old id."""
+    rows = await database.fetch(
+        "SELECT id, slug FROM tenants WHERE aliases @> ARRAY[$1] ORDER BY slug", alias
+    )
+    return [(row["id"], row["slug"]) for row in rows]
+
+
+async def slugs(database: Connection | Pool) -> list[str]:
+    return [row["slug"] for row in await database.fetch("SELECT slug FROM tenants ORDER BY slug")]
 
 
 async def suspend(connection: Connection, slug: str) -> None:
@@ -202,7 +183,7 @@ def reserving_base(slug: str, bases: Sequence[str]) -> str | None:
 
 async def add_domain(connection: Connection, tenant_id: int, host: str) -> None:
     """Let a host outside the base domains name the tenant. Raises TenantError."""
-    with _refusals():
+    with refusals():
         await connection.execute(_insert("domains", ["tenant_id", "host"]), tenant_id, host)
 
 
@@ -216,51 +197,6 @@ async def remove_domain(connection: Connection, tenant_id: int, host: str) -> No
 async def list_domains(connection: Connection, tenant_id: int) -> list[str]:
     rows = await connection.fetch("SELECT host FROM domains WHERE tenant_id = $1 ORDER BY host", tenant_id)
     return [row["host"] for row in rows]
-
-
-LIST_ACCOUNTS = """
-SELECT id, channel, address, settings, credentials, status
-FROM accounts WHERE tenant_id = $1 ORDER BY channel, address
-"""
-
-ADD_ACCOUNT = """
-INSERT INTO accounts (tenant_id, channel, address, settings, credentials) VALUES ($1, $2, $3, $4, $5)
-RETURNING id, channel, address, settings, credentials, status
-"""
-
-
-async def add_account(
-    connection: Connection,
-    tenant_id: int,
-    channel: str,
-    address: str,
-    *,
-    settings: Mapping[str, Any] | None = None,
-    credentials: str | None = None,
-) -> Account:
-    """Store an account; `credentials` are sealed. Raises TenantError."""
-    with _refusals():
-        row = await connection.fetchrow(
-            ADD_ACCOUNT, tenant_id, channel, address, json.dumps(settings or {}), credentials
-        )
-    assert row is not None
-    return Account.from_row(row)
-
-
-async def list_accounts(connection: Connection, tenant_id: int) -> list[Account]:
-    return [Account.from_row(row) for row in await connection.fetch(LIST_ACCOUNTS, tenant_id)]
-
-
-async def remove_account(connection: Connection, tenant_id: int, channel: str, address: str) -> None:
-    """Delete the account and its conversations. Raises TenantError where there is none."""
-    done = await connection.execute(
-        "DELETE FROM accounts WHERE tenant_id = $1 AND channel = $2 AND address = $3",
-        tenant_id,
-        channel,
-        address,
-    )
-    if done == "DELETE 0":
-        raise TenantError(f"The tenant has no account {channel} {address}; see `conserje account list`.")
 
 
 async def data_key(connection: Connection, vault: Vault, tenant_id: int) -> str:
@@ -277,31 +213,6 @@ async def data_key(connection: Connection, vault: Vault, tenant_id: int) -> str:
         raise TenantError("There is no such tenant.")
     key: str = row["data_key"]
     return key
-
-
-def credentials_context(tenant_id: int, channel: str, address: str) -> tuple[str, ...]:
-    """What the credentials of an account are sealed to."""
-    return (str(tenant_id), channel, address, "credentials")
-
-
-async def seal_credentials(
-    connection: Connection, vault: Vault, tenant_id: int, channel: str, address: str, plain: bytes
-) -> str:
-    """The credentials (JSON) as the account's row holds them. Raises TenantError or VaultError."""
-    key = await data_key(connection, vault, tenant_id)
-    return vault.seal(key, credentials_context(tenant_id, channel, address), plain)
-
-
-NOTE_SEEN = """
-INSERT INTO secrets_seen (tenant_id, account_id, name)
-SELECT tenant_id, id, $3 FROM accounts WHERE tenant_id = $1 AND id = $2
-ON CONFLICT (tenant_id, account_id, name) DO UPDATE SET last_seen = now()
-"""
-
-
-async def note_secret_seen(connection: Connection, tenant_id: int, account_id: int, name: str) -> None:
-    """Remember that the provider signs with the account's secret `name`; nothing for an account removed."""
-    await connection.execute(NOTE_SEEN, tenant_id, account_id, name)
 
 
 DATA_KEYS = """

@@ -56,8 +56,7 @@ Handler = Callable[[httpx2.Request], httpx2.Response]
 class ChannelContract:
     """What every channel keeps. The subclass names the channel and an account to try it with.
 
-    Nothing is sent anywhere: the provider is a function inside the test. Needs pytest-asyncio in its
-    mode "auto".
+    Nothing is sent anywhere. Needs pytest-asyncio in its mode "auto".
     """
 
     channel: ClassVar[type[AnyChannel]]
@@ -166,6 +165,29 @@ class ChannelContract:
         answer = self._channel().acknowledge(self.hook(_TEXT))
         assert 200 <= answer.status < 300
 
+    def _read(self, hook: Webhook) -> None:
+        self._channel().claims(hook)
+        for event in self._channel().parse(hook):
+            assert isinstance(event, InboundMessage | StatusUpdate | Unreadable)
+
+    def _channel(self, http: httpx2.AsyncClient | None = None) -> AnyChannel:
+        """Without `http`, a channel that can do no I/O."""
+        operator = self.channel.Operator.model_validate(self.operator)
+        return self.channel(operator, http)  # type: ignore[arg-type]
+
+    def _account(self, credentials: Mapping[str, Any] | None = None) -> AnyAccount:
+        opened = self.channel.Credentials.model_validate(dict(credentials or self.credentials))
+        settings = self.channel.Settings.model_validate(dict(self.settings))
+        return Account("tienda", self.address, opened, settings)
+
+    def _outbound(self) -> OutboundMessage:
+        status_url = f"https://tienda.bot.example/bot/{self.channel.name}/status?message=7"
+        return OutboundMessage(7, self.sender, Text(_TEXT), status_url, datetime.now(UTC))
+
+
+class ProviderChannelContract(ChannelContract):
+    """What a channel keeps besides that has a provider; in the test that is a function."""
+
     async def test_a_provider_out_of_reach_took_nothing(self) -> None:
         def answer(request: httpx2.Request) -> httpx2.Response:
             raise httpx2.ConnectError("refused", request=request)
@@ -210,25 +232,6 @@ class ChannelContract:
         for private in (*_secrets(account.credentials), _TEXT):
             assert private not in str(raised.value)
         return raised.value
-
-    def _read(self, hook: Webhook) -> None:
-        self._channel().claims(hook)
-        for event in self._channel().parse(hook):
-            assert isinstance(event, InboundMessage | StatusUpdate | Unreadable)
-
-    def _channel(self, http: httpx2.AsyncClient | None = None) -> AnyChannel:
-        """Without `http`, a channel that can do no I/O."""
-        operator = self.channel.Operator.model_validate(self.operator)
-        return self.channel(operator, http)  # type: ignore[arg-type]
-
-    def _account(self, credentials: Mapping[str, Any] | None = None) -> AnyAccount:
-        opened = self.channel.Credentials.model_validate(dict(credentials or self.credentials))
-        settings = self.channel.Settings.model_validate(dict(self.settings))
-        return Account("tienda", self.address, opened, settings)
-
-    def _outbound(self) -> OutboundMessage:
-        status_url = f"https://tienda.bot.example/bot/{self.channel.name}/status?message=7"
-        return OutboundMessage(7, self.sender, Text(_TEXT), status_url, datetime.now(UTC))
 
 
 class GivenProducts:

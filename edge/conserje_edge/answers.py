@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -18,16 +19,23 @@ _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
 class Problem(Exception):
-    """The request is answered with this status; `cause` is for the log alone."""
+    """The request is answered with this status; `cause` is for the log alone.
 
-    def __init__(self, status: HTTPStatus, cause: str = "", *headers: Header) -> None:
+    `told` are further members of the document, for callers who are known.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, cause: str = "", *headers: Header, told: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(cause)
         self.status = status
         self.cause = cause
         self.headers = headers
+        self.told = told or {}
 
     def answer(self, request_id: str) -> Messages:
-        document = {"title": self.status.phrase, "status": self.status, "request_id": request_id}
+        known = {"title": self.status.phrase, "status": self.status, "request_id": request_id}
+        document = {**known, **self.told}
         own = [_PROBLEM, (b"x-request-id", request_id.encode()), *self.headers]
         return _messages(self.status, own, json.dumps(document).encode())
 

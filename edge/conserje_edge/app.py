@@ -8,19 +8,26 @@ import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import NoReturn
 
 from starlette.routing import Router
+from starlette.types import Receive, Scope, Send
 
 from conserje.cli.failure import failed
 from conserje.cli.installation import open_installation
 from conserje.directory import Directory
+from conserje.feed import Feed
+from conserje.heartbeat import Heartbeat
 from conserje.intake import Intake
 from conserje.vault import check_keyring
 from conserje_edge.hosts import Hosts
+from conserje_edge.limits import Limits
+from conserje_edge.pages import Pages
 from conserje_edge.requests import Proxies
+from conserje_edge.shared import SharedWebhooks
 from conserje_edge.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
@@ -37,7 +44,9 @@ async def open_webhooks() -> AsyncIterator[Webhooks]:
         hosts, proxies = Hosts(settings.domains), Proxies(settings.trusted_proxies)
         async with pool.acquire() as connection:
             await check_keyring(connection, installation.vault)
-        async with Directory(pool, installation.url) as directory, Intake(pool) as intake:
+        directory = Directory(pool, installation.url)
+        feed = Feed(pool, directory.changes)
+        async with directory, Intake(pool) as intake:
             webhooks = Webhooks(
                 hosts=hosts,
                 proxies=proxies,
@@ -46,10 +55,30 @@ async def open_webhooks() -> AsyncIterator[Webhooks]:
                 plugins=installation.plugins,
                 intake=intake,
                 pool=pool,
+                feed=feed,
+                limits=Limits(),
                 body_limit=settings.body_limit,
             )
             yield webhooks
             await webhooks.close()
+
+
+@dataclass
+class Front:
+    """What is asked for by its path: a tenant's webhook, one of the shared host, or a page."""
+
+    webhooks: Webhooks
+    shared: SharedWebhooks
+    pages: Pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: bytes = scope["raw_path"]
+        if path.startswith(b"/bot/"):
+            await self.webhooks(scope, receive, send)
+        elif path.startswith(b"/webhook/"):
+            await self.shared(scope, receive, send)
+        else:
+            await self.pages(scope, receive, send)
 
 
 def create() -> Router:
@@ -60,10 +89,13 @@ def create() -> Router:
         async with AsyncExitStack() as stack:
             with _ended_by_signals():
                 try:
-                    router.default = await stack.enter_async_context(open_webhooks())
+                    webhooks = await stack.enter_async_context(open_webhooks())
                 except Exception as error:
                     _give_up(error)
+            router.default = Front(webhooks, SharedWebhooks(webhooks), Pages(webhooks))
             _end_with_server()
+            _call_on_signals(webhooks.feed.stop)
+            await stack.enter_async_context(Heartbeat(webhooks.pool, "edge"))
             gc.collect()
             gc.freeze()  # what is loaded stays; to look through it again and again would cost every webhook
             yield
@@ -81,6 +113,16 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _call_on_signals(stop: Callable[[], None]) -> None:
+    """Granian, told to stop, waits for the streams that are open, and tells nobody that it does.
+
+    Its own handler goes on to hear the signal: the loop's descriptor for that stays as it is.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
 
 
 def _give_up(error: Exception) -> NoReturn:

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from time import perf_counter
 
+from conserje.accounts import Account
 from conserje.channel import Answer, AnyChannel, Forged, Malformed, Webhook
 from conserje.directory import AccountUnusable, Entry
 from conserje.message import Event, InboundMessage, StatusUpdate, Unreadable
-from conserje.tenants import Account
 from conserje.vault import Vault
 from conserje_edge.answers import Messages, Problem, acknowledgement, unavailable
 
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 SLOW = 0.05  # seconds for verifying or parsing
 
 Verified = list[tuple[Account, str | None]]
+Taken = list[tuple[Account, Event]]
 
 
 def place(error: BaseException) -> str:
@@ -82,9 +83,9 @@ def _try_each(
     return verified, unjudged
 
 
-def parse(channel: AnyChannel, hook: Webhook, accounts: dict[str, Account]) -> list[tuple[Account, Event]]:
+def parse(channel: AnyChannel, hook: Webhook, accounts: dict[str, Account]) -> Taken:
     """The events of verified accounts; what cannot be read is an event too, with the body as it came."""
-    taken: list[tuple[Account, Event]] = []
+    taken: Taken = []
     with _measured(channel, "parsing"):
         try:
             for event in channel.parse(hook):

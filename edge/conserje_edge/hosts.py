@@ -33,11 +33,14 @@ class Hosts:
             raise SettingsError("CONSERJE_DOMAINS names no domain.")
         _refuse_public_suffixes(self.bases)
 
+    def is_base(self, header: str) -> bool:
+        """Whether a Host header names a base domain itself."""
+        return _host(header) in self.bases
+
     def name(self, header: str) -> Name | None:
         """The name in a Host header; None where no tenant can have it."""
-        if not (match := _HEADER.match(header)) or int(match[2] or 0) > _LARGEST_PORT:
+        if (host := _host(header)) is None:
             return None
-        host = match[1].lower().removesuffix(".")
         for base in self.bases:
             if host == base:
                 return None
@@ -45,6 +48,13 @@ class Hosts:
                 label = host[: -len(base) - 1]
                 return Name("slug", label) if SLUG.match(label) else None
         return Name("domain", host) if _can_be_domain(host) else None
+
+
+def _host(header: str) -> str | None:
+    """The host in a Host header, in lower case; None where it can be none."""
+    if not (match := _HEADER.match(header)) or int(match[2] or 0) > _LARGEST_PORT:
+        return None
+    return match[1].lower().removesuffix(".")
 
 
 def _can_be_domain(host: str) -> bool:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import stat
+import resource
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
@@ -21,68 +17,16 @@ from granian.server.mp import MPServer
 from conserje import embedded, log
 from conserje.cli.installation import read_settings
 from conserje.settings import Settings, SettingsError
+from conserje_edge.addresses import OPERATOR_LISTEN, Address, address, require_free
 from conserje_edge.app import create, open_webhooks
+from conserje_edge.operator.keeper import Keeper
+from conserje_edge.operator.listener import listen
 
 RESPAWN_SECONDS = 0.5
 STOP_SECONDS = 15  # for requests in hand; then a worker is killed
 IDLE_MILLISECONDS = 30_000  # a proxy must close its idle connections sooner
 BACKLOG = 2048
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where the server listens: a host and a port, or a unix socket."""
-
-    host: str = ""
-    port: int = 0
-    path: Path | None = None
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"unix:{self.path}" if self.path else f"http://{host}:{self.port}"
-
-
-def address(listen: str) -> Address:
-    """The meaning of CONSERJE_LISTEN. Raises SettingsError."""
-    if "/" in listen:
-        return Address(path=Path(listen).absolute())
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise SettingsError(f"CONSERJE_LISTEN: {listen!r} is neither host:port nor the path of a socket.")
-    try:
-        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise SettingsError(f"CONSERJE_LISTEN: the host {host} cannot be found ({error.strerror}).") from None
-    return Address(host=str(found[0][4][0]), port=int(port))
-
-
-def require_free(where: Address) -> None:
-    """Raises SettingsError where nobody can listen; removes a socket that nobody listens on."""
-    try:
-        if where.path:
-            _require_free_path(where.path)
-        else:
-            family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
-            socket.create_server((where.host, where.port), family=family).close()
-    except OSError as error:
-        raise SettingsError(
-            f"CONSERJE_LISTEN: {where} cannot be listened on ({error.strerror or error}). "
-            "Stop what is there, or choose another address."
-        ) from None
-
-
-def _require_free_path(path: Path) -> None:
-    if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
-        raise SettingsError(f"CONSERJE_LISTEN: {path} is there and is no socket.")
-    with socket.socket(socket.AF_UNIX) as client:
-        try:
-            client.connect(os.fspath(path))
-        except FileNotFoundError:
-            path.parent.stat()
-        except ConnectionRefusedError:
-            path.unlink()
-        else:
-            raise SettingsError(f"CONSERJE_LISTEN: another server listens on {path}. Stop it first.")
+IN_HAND = 16_384  # requests at once in one worker; the streams of open pages are most of them
 
 
 class Server(MPServer):
@@ -111,11 +55,18 @@ def server(where: Address, given: Settings) -> Server:
         http1_settings=HTTP1Settings(header_read_timeout=IDLE_MILLISECONDS),
         websockets=False,
         backlog=BACKLOG,
+        backpressure=IN_HAND,
         log_level=level,
         log_dictconfig={"formatters": {}, "handlers": {}, "loggers": {"_granian": {}}},  # ours has them
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
     )
+
+
+def _allow_many_connections() -> None:
+    """Each stream is a descriptor; the usual limit of 1024 is for programs that use select()."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _check(given: Settings, held: AsyncExitStack) -> None:
@@ -128,7 +79,7 @@ async def _check(given: Settings, held: AsyncExitStack) -> None:
 
 @click.command()
 def serve() -> None:
-    """Take providers' webhooks until stopped.
+    """Take providers' webhooks, and answer the operator, until stopped.
 
     \b
     Example:
@@ -136,14 +87,25 @@ def serve() -> None:
     """
     given = read_settings()
     log.set_up(given.log_level)
-    where = address(given.listen)
-    require_free(where)
+    _allow_many_connections()
+    where, operators = _addresses(given)
     with asyncio.Runner() as runner:
         held = AsyncExitStack()
         try:
             runner.run(_check(given, held))
             processes = server(where, given)
-            processes.on_startup(lambda: click.echo(f"Listening on {where}"))
-            processes.serve(target_loader=create, wrap_loader=False)
+            processes.on_startup(lambda: click.echo(f"Listening on {where}\nFor the operator: {operators}"))
+            with Keeper(listen):
+                processes.serve(target_loader=create, wrap_loader=False)
         finally:
             runner.run(held.aclose())
+
+
+def _addresses(given: Settings) -> tuple[Address, Address]:
+    """Where the tenants' and the operator's listeners are. Raises SettingsError where they cannot be."""
+    where, operators = address(given.listen), address(given.operator_listen, OPERATOR_LISTEN)
+    if where.meets(operators):
+        raise SettingsError(f"{OPERATOR_LISTEN}: {operators} is for CONSERJE_LISTEN. Choose another address.")
+    require_free(where)
+    require_free(operators, OPERATOR_LISTEN)
+    return where, operators

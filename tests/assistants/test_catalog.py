@@ -14,16 +14,20 @@ from conserje import (
     Contact,
     Content,
     File,
+    List,
     Location,
     Media,
     Nothing,
+    Pressed,
     Product,
     Reply,
+    Row,
     Tenant,
     Text,
     Turn,
     Unknown,
     Utterance,
+    plain,
 )
 from conserje.products import from_row
 from conserje.testing import AssistantContract, GivenProducts, said
@@ -65,9 +69,9 @@ async def ask(
 
 
 def words(reply: Reply) -> str:
+    """What a channel without lists or buttons says."""
     (message,) = reply.messages
-    assert isinstance(message, Text)
-    return message.text
+    return plain(message)
 
 
 def names_a_product(reply: Reply) -> bool:
@@ -101,7 +105,12 @@ async def test_understands_what_its_predecessor_did(slug: str, text: str, intent
         ("acme", "amnesia haze", "producto", "agotado"),
         ("acme", "baporisador portatil", "producto", "Vaporizador portátil"),
         ("acme", "NORTHERN LIGTHS!!!", "producto", "Northern Lights 5 g"),
-        ("acme", "Hola!! tienes semillitas?", "producto", "¡Hola! Tenemos esto:\n• Semillas"),
+        (
+            "acme",
+            "Hola!! tienes semillitas?",
+            "producto",
+            "¡Hola! Tenemos esto. ¿Cuál te interesa?\n• Semillas",
+        ),
         ("acme", "busco un vaporizador para mi hermano que cumple años", "producto", "Vaporizador"),
         ("acme", "quiero 2 brownies porfa", "producto", "Brownie"),
         ("acme", "algo para dormir?", "producto", "Aceite CBD"),
@@ -304,6 +313,38 @@ async def test_a_yes_to_an_offer_goes_to_a_person(text: str) -> None:
     offer = words(await ask("bravo", "la silla"))
     reply = await ask("bravo", text, history=[said("la silla"), said(offer, "assistant")])
     assert (words(reply), reply.intent, reply.hand_over) == (SOLD, "compra", True)
+
+
+async def test_a_yes_to_one_of_several_offered_goes_to_a_person() -> None:
+    several = await ask("acme", "tienes semillitas?")
+    for offer in (several.messages[0], Text(words(several))):  # as a page has it, and as Twilio has it
+        history = [said("tienes semillitas?"), Utterance("assistant", offer, datetime.now(UTC))]
+        assert (await ask("acme", "sí, quiero comprar", history=history)).intent == "compra"
+
+
+async def test_several_products_are_a_list_to_choose_from() -> None:
+    pelotas = [
+        Product(7, "Pelota grande", Decimal(4990), 2),
+        Product(8, "Pelota chica", Decimal(1990), 0),
+    ]
+    reply = await ask("mundo-canino", "pelotas", products=pelotas)
+    assert reply.messages == (
+        List(
+            "Tenemos esto. ¿Cuál te interesa?",
+            (
+                Row("product-7", "Pelota grande", "$4.990, quedan 2"),
+                Row("product-8", "Pelota chica", "$1.990, agotado por ahora"),
+            ),
+        ),
+    )
+    chosen = await ask("mundo-canino", Pressed("product-7", "Pelota grande"), products=pelotas)
+    assert words(chosen) == "Pelota grande: $4.990, quedan 2. ¿Te interesa?"
+
+
+async def test_a_product_chosen_that_is_sold_no_more_is_looked_for_by_its_name() -> None:
+    newer = Product(9, "Pelota grande roja", Decimal(5990))
+    reply = await ask("mundo-canino", Pressed("product-7", "Pelota grande"), products=[newer])
+    assert words(reply) == "Pelota grande roja: $5.990. ¿Te interesa?"
 
 
 @pytest.mark.parametrize("text", ["no", "no quiero", "sí"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from conserje.testing import ChannelContract
+from conserje.testing import ProviderChannelContract
 from conserje_twilio import Twilio
 
 
-class TestTwilio(ChannelContract):
+class TestTwilio(ProviderChannelContract):
     channel = Twilio
     address = "whatsapp:+56911111111"
     sender = "whatsapp:+56922222222"

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from packages import install
 
-from conserje import database, tenants
+from conserje import accounts, database
 from conserje.cli import main
 from conserje.cli.domain import own_host
 from conserje.database import Pool
@@ -194,7 +194,7 @@ async def test_an_account_opens_as_it_was_given(run: Run, pool: Pool, tmp_path: 
     vault = Vault.read(tmp_path / "data" / "keys" / "master.json")
     pigeon = load({}, client()).channel("pigeon")
     for expected in ("s3cret", "n3w"):
-        found = await tenants.find(pool, "slug", "acme")
+        found = await accounts.find(pool, "slug", "acme")
         assert found
         opened = Entry(*found).opened(found[1][0], pigeon, vault)
         assert (opened.credentials.token.get_secret_value(), opened.settings.colour) == (expected, "blue")

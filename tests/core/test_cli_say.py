@@ -203,7 +203,10 @@ async def test_taken_and_not_stored_is_another_database(demo: Terminal) -> None:
     ("words", "sentence"),
     [
         (("nadie", "hola"), "no tenant nadie"),
-        (("mundo-canino", "hola"), "conserje account add mundo-canino twilio ADDRESS"),
+        (
+            ("mundo-canino", "hola", "--channel", "twilio"),
+            "conserje account add mundo-canino twilio ADDRESS",
+        ),
         (("acme", "hola", "--channel", "pigeon"), "The channel pigeon is not installed"),
     ],
 )
@@ -219,6 +222,27 @@ async def test_a_sender_that_the_channel_does_not_read_is_said_so(demo: Terminal
     await demo.type("account", "add", *sms, "--credentials", str(credentials))
     said = (await demo.type("say", "mundo-canino", "hola", "--from", "", code=1)).stderr
     assert "twilio reads no message" in said
+
+
+@pytest.mark.parametrize("channel", ["", "json", "web"])
+async def test_a_tenant_without_a_provider_is_written_to_as_well(shop: Shop, channel: str) -> None:
+    async with shop.working():
+        said = await shop.say("mundo-canino", "hola", *(("--channel", channel) if channel else ()))
+    used = channel or "json"
+    assert said.startswith(f"+56900000001 to Mundo Canino ({used} {used})\n  hola\n")
+    assert "by catalog" in said and not shop.stand_in.messages
+
+
+async def test_what_every_tenant_has_is_asked_for_by_name_where_there_is_a_provider(shop: Shop) -> None:
+    async with shop.working():
+        said = await shop.say("acme", "hola", "--channel", "json")
+    assert "(json json)" in said and not shop.stand_in.messages
+
+
+async def test_a_suspended_account_that_every_tenant_has_is_said_to_be(demo: Terminal) -> None:
+    await demo.type("account", "set", "acme", "json", "json", "--status", "suspended")
+    said = (await demo.type("say", "acme", "hola", "--channel", "json", code=1)).stderr
+    assert "`conserje account set acme json json --status active`" in said
 
 
 async def test_a_suspended_tenant_is_not_written_to(demo: Terminal) -> None:

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from conserje import changes, database, tenants
+from conserje import accounts, changes, database, tenants
 from conserje.database import Pool
 from conserje.directory import Directory, DirectoryUnavailable, Entry, Key, UnknownTenant
 
@@ -97,13 +97,13 @@ async def directory(pool: Pool, database_url: str) -> AsyncIterator[Directory]:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What Postgres was asked for."""
     asked: list[tuple[str, str]] = []
-    find = tenants.find
+    find = accounts.find
 
     async def counting(database: Any, *key: Any) -> Any:
         asked.append(key)
         return await find(database, *key)
 
-    monkeypatch.setattr(tenants, "find", counting)
+    monkeypatch.setattr(accounts, "find", counting)
     return asked
 
 
@@ -285,7 +285,7 @@ async def test_an_answer_that_a_change_overtook_is_neither_kept_nor_given(
     acme = await tenant_id(pool)
     await settled(directory)
     answered, release = asyncio.Event(), asyncio.Event()
-    find = tenants.find
+    find = accounts.find
 
     async def slow(database: Any, *key: Any) -> Any:
         found = await find(database, *key)
@@ -293,7 +293,7 @@ async def test_an_answer_that_a_change_overtook_is_neither_kept_nor_given(
         await release.wait()
         return found
 
-    monkeypatch.setattr(tenants, "find", slow)
+    monkeypatch.setattr(accounts, "find", slow)
     loading = asyncio.create_task(directory.by_id(acme))
     await answered.wait()
     await pool.execute("UPDATE tenants SET name = 'New'")

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
-from conserje import Assistant, Channel, Nothing, http, tenants
+from conserje import Assistant, Channel, Nothing, accounts, http, tenants
 from conserje.database import Connection
 from conserje.directory import AccountUnusable, Entry
 from conserje.vault import Vault, create_keyring
@@ -69,11 +69,11 @@ class House:
     ) -> Entry:
         sealed = None
         if given is not None:
-            sealed = await tenants.seal_credentials(
+            sealed = await accounts.seal_credentials(
                 self.connection, self.vault, self.tenant.id, channel, sealed_for, json.dumps(given).encode()
             )
-        await tenants.add_account(self.connection, self.tenant.id, channel, "a", credentials=sealed, **values)
-        found = await tenants.find(self.connection, "slug", "acme")
+        await accounts.add(self.connection, self.tenant.id, channel, "a", credentials=sealed, **values)
+        found = await accounts.find(self.connection, "slug", "acme")
         assert found
         return Entry(*found)
 
@@ -145,7 +145,7 @@ async def test_credentials_sealed_for_another_row_do_not_open(house: House) -> N
 async def test_credentials_of_a_tenant_without_a_key_do_not_open(house: House) -> None:
     entry = await house.entry("post", {"token": "secret"})
     await house.connection.execute("UPDATE tenants SET data_key = NULL")
-    found = await tenants.find(house.connection, "slug", "acme")
+    found = await accounts.find(house.connection, "slug", "acme")
     assert found
     with pytest.raises(AccountUnusable, match="another tenant"):
         Entry(*found).opened(entry.accounts[0], post(), house.vault)

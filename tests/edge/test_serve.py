@@ -21,11 +21,11 @@ from scene import until
 from signed import sign
 from twilio.request_validator import RequestValidator
 
-from conserje import tenants
+from conserje import accounts, tenants
 from conserje.database import Pool
 from conserje.settings import SettingsError
 from conserje.vault import Vault
-from conserje_edge.serve import Address, address, require_free
+from conserje_edge.addresses import Address, address, require_free
 
 SECRET = "s3cret-of-acme"
 HERE = Path(__file__).parent.parent
@@ -64,6 +64,7 @@ def environment(tmp_path: Path, database_url: str, keyring: Path) -> dict[str, s
         "CONSERJE_MASTER_KEYS_FILE": str(keyring),
         "CONSERJE_DATA_DIR": str(tmp_path),
         "CONSERJE_LISTEN": f"127.0.0.1:{free_port()}",
+        "CONSERJE_OPERATOR_LISTEN": str(tmp_path / "operator.sock"),
         "CONSERJE_BODY_LIMIT": "5000",
     }
 
@@ -74,10 +75,10 @@ async def acme(pool: Pool, keyring: Path) -> None:
     async with pool.acquire() as connection:
         tenant = await tenants.add(connection, "acme", "Acme")
         plain = json.dumps({"secret": SECRET}).encode()
-        sealed = await tenants.seal_credentials(
+        sealed = await accounts.seal_credentials(
             connection, Vault.read(keyring), tenant.id, "signed", "+1", plain
         )
-        await tenants.add_account(connection, tenant.id, "signed", "+1", credentials=sealed)
+        await accounts.add(connection, tenant.id, "signed", "+1", credentials=sealed)
 
 
 async def texts(pool: Pool) -> set[str]:
@@ -270,8 +271,8 @@ async def test_what_twilio_signs_is_taken(environment: dict[str, str], pool: Poo
         tenant = await tenants.add(connection, "bravo", "Bravo")
         plain = json.dumps({"account_sid": "AC" + "1" * 32, "auth_token": token}).encode()
         account = (tenant.id, "twilio", "whatsapp:+56911111111")
-        sealed = await tenants.seal_credentials(connection, Vault.read(keyring), *account, plain)
-        await tenants.add_account(connection, *account, credentials=sealed)
+        sealed = await accounts.seal_credentials(connection, Vault.read(keyring), *account, plain)
+        await accounts.add(connection, *account, credentials=sealed)
     form = {
         "AccountSid": "AC" + "1" * 32,
         "MessageSid": "SM" + "2" * 32,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from installation import Installation, credentials
 from processes import Serving
 
-from conserje import tenants
+from conserje import accounts
 from conserje_fakes.twilio_messages import TwilioAccount
 
 TENANTS = 1000
@@ -38,7 +38,7 @@ def prepare(installation: Installation, number: int) -> Client:
     )
     installation.know(slug, account)
     key = installation.vault.new_data_key()
-    context = tenants.credentials_context(10_000 + number, "twilio", account.numbers[0])
+    context = accounts.credentials_context(10_000 + number, "twilio", account.numbers[0])
     sealed = installation.vault.seal(key, context, credentials(account))
     return Client(slug, (10_000 + number, slug, key, account.numbers[0], sealed))
 

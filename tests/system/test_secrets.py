@@ -17,7 +17,7 @@ from processes import Serving, family
 from scene import until
 from terminal import Terminal
 
-from conserje import tenants
+from conserje import accounts, tenants
 from conserje.vault import read_keyring
 from conserje_fakes import server as stand_in_server
 from conserje_fakes.openai import Fault as OpenAIFault
@@ -165,10 +165,10 @@ async def add_account(
 ) -> None:
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-        sealed = plain and await tenants.seal_credentials(
+        sealed = plain and await accounts.seal_credentials(
             connection, installation.vault, tenant.id, channel, address, json.dumps(plain).encode()
         )
-        await tenants.add_account(connection, tenant.id, channel, address, credentials=sealed or None)
+        await accounts.add(connection, tenant.id, channel, address, credentials=sealed or None)
 
 
 def requests(installation: Installation, planted: dict[str, bytes]) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from conserje import plugins
 from conserje.cli.account import account, seal
 from conserje.cli.failure import failed
 from conserje.cli.held import held
+from conserje.cli.key import key
 from conserje.cli.keys import keys
 from conserje.cli.message import message
 from conserje.cli.migrate import migrate
@@ -58,5 +59,5 @@ def main() -> None:
     """
 
 
-for _command in (account, held, keys, message, migrate, plugin, product, say, seal, tenant, up, work):
+for _command in (account, held, key, keys, message, migrate, plugin, product, say, seal, tenant, up, work):
     main.add_command(_command)

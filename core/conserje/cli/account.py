@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import json
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 import click
 
-from conserje import tenants
+from conserje import accounts, tenants
+from conserje.accounts import Account
 from conserje.assistant import AnyAssistant, Assistant
-from conserje.channel import AnyChannel
+from conserje.channel import AnyChannel, Channel
 from conserje.cli.insert import insert_account
 from conserje.cli.installation import Installation, with_installation
 from conserje.cli.table import json_option, show_rows
 from conserje.database import Connection
 from conserje.directory import validated
+from conserje.tenants import Tenant, TenantError
 
 
 @click.group()
 def account() -> None:
-    """Add, list and remove tenants' accounts."""
+    """Add, change, list and remove tenants' accounts."""
+
+
+credentials_option = click.option(
+    "--credentials", type=click.File("rb"), metavar="FILE", help="JSON; - is standard input."
+)
 
 
 @account.command()
 @click.argument("slug")
 @click.argument("channel")
 @click.argument("address")
-@click.option("--credentials", type=click.File("rb"), metavar="FILE", help="JSON; - is standard input.")
+@credentials_option
 @click.option("--settings", default="{}", metavar="JSON", help="The channel's settings for this account.")
 @click.option("--sql", is_flag=True, help="Print the row, credentials sealed, instead of storing it.")
 @with_installation
@@ -49,29 +56,66 @@ async def add(
       conserje account add acme twilio whatsapp:+56912345678 --credentials acme.json
     """
     plugin = _plugin(installation, channel)
-    if isinstance(plugin, Assistant) and settings != "{}":
-        raise click.UsageError("An assistant's settings are the tenant's, not an account's.")
-    validated(plugin.Settings, settings, "settings")
-    async with installation.pool.acquire() as connection:
+    _check(plugin, address, settings)
+    async with installation.pool.acquire() as connection, connection.transaction():
         tenant = await tenants.get(connection, slug)
         sealed = None
         if credentials:
             sealed = await _seal(installation, connection, tenant, plugin, address, credentials.read())
-        elif plugin.shared_credentials() is None:
+        elif not _made_by_core(plugin) and plugin.shared_credentials() is None:
             validated(plugin.Credentials, "{}", "credentials (none are given)")
         if not sql:
-            await tenants.add_account(
-                connection, tenant.id, channel, address, settings=json.loads(settings), credentials=sealed
-            )
+            await _store(installation, connection, tenant, plugin, address, json.loads(settings), sealed)
     if sql:
         columns = {"channel": channel, "address": address, "settings": settings, "credentials": sealed}
         click.echo(insert_account(slug, {name: value for name, value in columns.items() if value}))
         return
     click.echo(f"{slug} has the account {channel} {address}.")
-    if not isinstance(plugin, Assistant):
+    if isinstance(plugin, Channel) and not plugin.per_tenant:
         click.echo(
             f"Webhook for the provider: {installation.settings.tenant_url(slug)}/bot/{channel}/webhook"
         )
+
+
+@account.command("set")
+@click.argument("slug")
+@click.argument("channel")
+@click.argument("address")
+@click.option("--settings", metavar="JSON", help="All of the channel's settings for this account.")
+@credentials_option
+@click.option("--status", type=click.Choice(["active", "suspended"]))
+@with_installation
+async def set_account(
+    installation: Installation,
+    slug: str,
+    channel: str,
+    address: str,
+    settings: str | None,
+    credentials: BinaryIO | None,
+    status: str | None,
+) -> None:
+    """Change an account; what is not given stays.
+
+    \b
+    Example:
+      conserje account set acme web web --settings '{"greeting": "Hola"}'
+    """
+    if settings is None and credentials is None and status is None:
+        raise click.UsageError("Give --settings, --credentials or --status.")
+    plugin = _plugin(installation, channel)
+    _check(plugin, address, settings or "{}")
+    async with installation.pool.acquire() as connection, connection.transaction():
+        tenant = await tenants.get(connection, slug)
+        sealed = None
+        if credentials:
+            sealed = await _seal(installation, connection, tenant, plugin, address, credentials.read())
+        if _made_by_core(plugin):
+            await accounts.ensure(connection, installation.vault, tenant.id, plugin)
+        given = json.loads(settings) if settings else None
+        await accounts.change(
+            connection, tenant.id, channel, address, settings=given, credentials=sealed, status=status
+        )
+    click.echo(f"{channel} {address} of {slug} is changed.")
 
 
 @account.command("list")
@@ -87,11 +131,11 @@ async def list_accounts(installation: Installation, slug: str, as_json: bool) ->
     """
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-        accounts = await tenants.list_accounts(connection, tenant.id)
-    show_rows([described(account) for account in accounts], as_json, f"{slug} has no accounts.")
+        found = await accounts.list_all(connection, tenant.id)
+    show_rows([described(account) for account in found], as_json, f"{slug} has no accounts.")
 
 
-def described(account: tenants.Account) -> dict[str, Any]:
+def described(account: Account) -> dict[str, Any]:
     """An account as it may be shown."""
     return {
         "channel": account.channel,
@@ -119,7 +163,7 @@ async def remove(installation: Installation, slug: str, channel: str, address: s
         tenant = await tenants.get(connection, slug)
         if not yes:
             click.confirm(f"Remove {channel} {address} of {slug} and its conversations?", abort=True)
-        await tenants.remove_account(connection, tenant.id, channel, address)
+        await accounts.remove(connection, tenant.id, channel, address)
     click.echo(f"{channel} {address} of {slug} is removed.")
 
 
@@ -147,15 +191,47 @@ def _plugin(installation: Installation, name: str) -> AnyChannel | AnyAssistant:
     return plugins.assistant(name) if name in plugins.assistants else plugins.channel(name)
 
 
+def _made_by_core(plugin: AnyChannel | AnyAssistant) -> TypeGuard[AnyChannel]:
+    """Whether every tenant has an account of it, made at its first use."""
+    return isinstance(plugin, Channel) and plugin.per_tenant
+
+
+def _check(plugin: AnyChannel | AnyAssistant, address: str, settings: str) -> None:
+    """Raises UsageError, TenantError or AccountUnusable."""
+    if isinstance(plugin, Assistant) and settings != "{}":
+        raise click.UsageError("An assistant's settings are the tenant's, not an account's.")
+    if _made_by_core(plugin) and address != plugin.name:
+        raise TenantError(f"A tenant has one account {plugin.name}, and its address is {plugin.name}.")
+    validated(plugin.Settings, settings, "settings")
+
+
+async def _store(
+    installation: Installation,
+    connection: Connection,
+    tenant: Tenant,
+    plugin: AnyChannel | AnyAssistant,
+    address: str,
+    settings: dict[str, Any],
+    sealed: str | None,
+) -> None:
+    """Add the account; one that core makes may be there already."""
+    place = (connection, tenant.id, plugin.name, address)
+    if _made_by_core(plugin):
+        await accounts.ensure(connection, installation.vault, tenant.id, plugin)
+        await accounts.change(*place, settings=settings, credentials=sealed)
+    else:
+        await accounts.add(*place, settings=settings, credentials=sealed)
+
+
 async def _seal(
     installation: Installation,
     connection: Connection,
-    tenant: tenants.Tenant,
+    tenant: Tenant,
     plugin: AnyChannel | AnyAssistant,
     address: str,
     plain: bytes,
 ) -> str:
     validated(plugin.Credentials, plain, "credentials")
-    return await tenants.seal_credentials(
+    return await accounts.seal_credentials(
         connection, installation.vault, tenant.id, plugin.name, address, plain
     )

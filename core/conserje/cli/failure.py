@@ -7,6 +7,7 @@ from typing import IO, Any
 import asyncpg
 import click
 
+from conserje.api_keys import ApiKeyError
 from conserje.cli.processes import ProcessFailed
 from conserje.database import DatabaseError, describe
 from conserje.directory import AccountUnusable, DirectoryUnavailable, UnknownTenant
@@ -19,6 +20,7 @@ from conserje.vault import VaultError
 
 KNOWN = (
     AccountUnusable,
+    ApiKeyError,
     DatabaseError,
     DirectoryUnavailable,
     HeldError,

@@ -17,6 +17,14 @@ def insert_account(slug: str, columns: Mapping[str, str]) -> str:
     )
 
 
+def insert_sender(slug: str, phone: str) -> str:
+    """A phone of the tenant that has this slug when the statement runs."""
+    return (
+        f"INSERT INTO sender_tenants (tenant_id, phone) "  # noqa: S608
+        f"SELECT id, {_literal(phone)} FROM tenants WHERE slug = {_literal(slug)};"
+    )
+
+
 def _literals(columns: Mapping[str, str]) -> str:
     return ", ".join(map(_literal, columns.values()))
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta, tzinfo
 from itertools import takewhile
 from typing import Any
@@ -16,19 +16,20 @@ from urllib.parse import urlsplit
 import click
 import httpx2
 
-from conserje import listing, tenants
+from conserje import accounts, listing, tenants
+from conserje.accounts import Account
 from conserje.channel import AnyChannel, Channel, NotOffered, Webhook
 from conserje.cli.failure import Failed
 from conserje.cli.installation import Installation, with_installation
 from conserje.cli.message import as_data, seconds, shorten, zone
 from conserje.cli.table import json_option, show_json
-from conserje.database import acting_for
+from conserje.database import Connection, acting_for
 from conserje.directory import Entry
 from conserje.listing import Exchange, Message, Turn
 from conserje.message import InboundMessage, plain
 from conserje.messages import digest
 from conserje.plugins import Plugins
-from conserje.tenants import Account, Tenant
+from conserje.tenants import Tenant
 
 SENDER = "+56900000001"
 LOOK_EVERY = 0.1  # seconds
@@ -66,16 +67,19 @@ async def say(
     """Write to a tenant as a contact, and print the reply.
 
     Posts the signed webhook that the provider would post to `conserje serve`; the reply goes the whole way
-    and is sent to the provider.
+    and is sent to the provider. A tenant without a provider is written to as its page or a program would.
 
     \b
     Example:
       conserje say acme "wena loco"
     """
     async with installation.pool.acquire() as connection:
-        tenant = await tenants.get(connection, slug)
-        entry = Entry(tenant, tuple(await tenants.list_accounts(connection, tenant.id)))
-    account, channel = _simulated(entry, installation.plugins, channel_name)
+        entry = await _entry(connection, slug)
+        channel = _simulated(entry, installation.plugins, channel_name)
+        if channel.per_tenant:
+            await accounts.ensure(connection, installation.vault, entry.tenant.id, channel)
+            entry = await _entry(connection, slug)
+    tenant, account = entry.tenant, _active(entry, channel)[0]
     hook, key = _compose(installation, entry, account, channel, sender, text)
     await _post(installation.settings.listen, slug, hook)
     if not as_json:
@@ -88,8 +92,21 @@ async def say(
     _end(exchange, tenant, as_json)
 
 
-def _simulated(entry: Entry, plugins: Plugins, wanted: str | None) -> tuple[Account, AnyChannel]:
-    """The first account by which a contact can be simulated. Raises Failed."""
+async def _entry(connection: Connection, slug: str) -> Entry:
+    """Raises TenantError."""
+    tenant = await tenants.get(connection, slug)
+    return Entry(tenant, tuple(await accounts.list_all(connection, tenant.id)))
+
+
+def _active(entry: Entry, channel: AnyChannel) -> list[Account]:
+    return [account for account in entry.accounts_of(channel.name) if account.active]
+
+
+def _simulated(entry: Entry, plugins: Plugins, wanted: str | None) -> AnyChannel:
+    """The channel by which to simulate a contact: of a provider, else one that every tenant has.
+
+    Raises Failed.
+    """
     tenant = entry.tenant
     if not tenant.active:
         raise Failed(
@@ -97,16 +114,23 @@ def _simulated(entry: Entry, plugins: Plugins, wanted: str | None) -> tuple[Acco
         )
     if wanted:
         plugins.channel(wanted)
-    for account in entry.accounts:
-        channel = plugins.channels.get(account.channel)
-        if channel and account.active and wanted in (None, channel.name) and _composes(channel):
-            return account, channel
-    name = wanted or next(
-        (name for name, each in sorted(plugins.channels.items()) if _composes(each)), "CHANNEL"
-    )
-    raise Failed(
-        f"{tenant.slug} has no account{f' of {wanted}' if wanted else ''} by which to simulate a contact;"
-        f" add one: conserje account add {tenant.slug} {name} ADDRESS --credentials FILE"
+    able = [each for _, each in sorted(plugins.channels.items()) if _composes(each)]
+    for channel in sorted(able, key=lambda channel: channel.per_tenant):
+        made_on_demand = channel.per_tenant and not entry.accounts_of(channel.name)
+        if wanted in (None, channel.name) and (made_on_demand or _active(entry, channel)):
+            return channel
+    raise Failed(_add_one(tenant.slug, able, wanted))
+
+
+def _add_one(slug: str, able: Sequence[AnyChannel], wanted: str | None) -> str:
+    """What to do where no account can be used."""
+    if wanted in [channel.name for channel in able if channel.per_tenant]:
+        again = f"conserje account set {slug} {wanted} {wanted} --status active"
+        return f"The account {wanted} of {slug} is suspended: `{again}` lets it answer again."
+    name = wanted or next((channel.name for channel in able if not channel.per_tenant), "CHANNEL")
+    return (
+        f"{slug} has no account{f' of {wanted}' if wanted else ''} by which to simulate a contact;"
+        f" add one: conserje account add {slug} {name} ADDRESS --credentials FILE"
     )
 
 

@@ -7,11 +7,12 @@ from typing import Any
 import click
 import uvloop
 
-from conserje import tenants
+from conserje import accounts, senders, tenants
 from conserje.cli.account import described
 from conserje.cli.domain import domain
-from conserje.cli.insert import insert_tenant
+from conserje.cli.insert import insert_sender, insert_tenant
 from conserje.cli.installation import Installation, open_installation, read_settings, with_installation
+from conserje.cli.phone import phone
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
 from conserje.settings import Settings
 from conserje.tenants import Tenant, TenantError
@@ -23,6 +24,7 @@ def tenant() -> None:
 
 
 tenant.add_command(domain)
+tenant.add_command(phone)
 
 
 @tenant.command()
@@ -32,9 +34,10 @@ tenant.add_command(domain)
 @click.option("--locale", help="Like es-CL, which it is if not given.")
 @click.option("--currency", help="Like CLP, which it is if not given.")
 @click.option("--time-zone", help="Like America/Santiago, which it is if not given.")
-@click.option("--sql", is_flag=True, help="Print the row instead of storing it.")
+@click.option("--phone", "phones", multiple=True, help="Who writes to `POST /webhook` for it; repeatable.")
+@click.option("--sql", is_flag=True, help="Print the rows instead of storing them.")
 @json_option
-def add(slug: str, sql: bool, as_json: bool, **options: str | None) -> None:
+def add(slug: str, phones: tuple[str, ...], sql: bool, as_json: bool, **options: str | None) -> None:
     """Add a tenant; it is live at once.
 
     SLUG is the first label of its host.
@@ -46,18 +49,22 @@ def add(slug: str, sql: bool, as_json: bool, **options: str | None) -> None:
     columns = {name: value for name, value in options.items() if value is not None}
     if base := tenants.reserving_base(slug, read_settings().domains):
         raise TenantError(f"The slug {slug} is reserved: {base} is a base domain (CONSERJE_DOMAINS).")
+    phones = tuple(dict.fromkeys(map(senders.normalised, phones)))
     if sql:
-        click.echo(insert_tenant({"slug": slug, **columns}))
+        rows = [insert_tenant({"slug": slug, **columns}), *(insert_sender(slug, phone) for phone in phones)]
+        click.echo("\n".join(rows))
     else:
-        uvloop.run(_add(slug, columns, as_json))
+        uvloop.run(_add(slug, columns, phones, as_json))
 
 
-async def _add(slug: str, columns: dict[str, str], as_json: bool) -> None:
+async def _add(slug: str, columns: dict[str, str], phones: tuple[str, ...], as_json: bool) -> None:
     async with open_installation() as installation:
         if "assistant" in columns:
             installation.plugins.assistant(columns["assistant"])  # raises where there is none
-        async with installation.pool.acquire() as connection:
+        async with installation.pool.acquire() as connection, connection.transaction():
             added = await tenants.add(connection, slug, **columns)
+            for phone in phones:
+                await senders.add(connection, added.id, phone)
     if as_json:
         show_json(_described(added, installation.settings))
     else:
@@ -96,7 +103,7 @@ async def list_tenants(installation: Installation, as_json: bool) -> None:
 @json_option
 @with_installation
 async def show(installation: Installation, slug: str, as_json: bool) -> None:
-    """Show a tenant, its domains and its accounts.
+    """Show a tenant, its domains, phones and accounts.
 
     \b
     Example:
@@ -105,7 +112,8 @@ async def show(installation: Installation, slug: str, as_json: bool) -> None:
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
         domains = await tenants.list_domains(connection, tenant.id)
-        accounts = [described(account) for account in await tenants.list_accounts(connection, tenant.id)]
+        phones = await senders.list_all(connection, tenant.id)
+        owned = [described(account) for account in await accounts.list_all(connection, tenant.id)]
     fields = _described(tenant, installation.settings) | {
         "fallback_assistant": tenant.fallback_assistant,
         "assistant_settings": tenant.assistant_settings,
@@ -117,13 +125,14 @@ async def show(installation: Installation, slug: str, as_json: bool) -> None:
         "hand_back_after": f"{tenant.hand_back_after.total_seconds():g} s",
         "aliases": tenant.aliases,
         "domains": domains,
+        "phones": phones,
     }
     if as_json:
-        show_json(fields | {"accounts": accounts})
+        show_json(fields | {"accounts": owned})
     else:
         show_fields(fields)
         click.echo()
-        show_rows(accounts, False, f"{slug} has no accounts.")
+        show_rows(owned, False, f"{slug} has no accounts.")
 
 
 @tenant.command()

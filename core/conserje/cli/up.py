@@ -43,7 +43,8 @@ def up(demo: bool) -> None:
 
 async def _up(demo: bool) -> None:
     settings = read_settings()
-    _refuse_taken_port(settings.listen)
+    _refuse_taken_port(settings.listen, "CONSERJE_LISTEN")
+    _refuse_taken_port(settings.operator_listen, "CONSERJE_OPERATOR_LISTEN")
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -88,7 +89,7 @@ async def _postgres(settings: Settings) -> AsyncIterator[tuple[str, str]]:
         yield url, f"PostgreSQL {major} (embedded), data in {settings.data_dir}"
 
 
-def _refuse_taken_port(listen: str) -> None:
+def _refuse_taken_port(listen: str, setting: str) -> None:
     """Say so before anything is started: somebody listens there already."""
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
@@ -99,7 +100,7 @@ def _refuse_taken_port(listen: str) -> None:
             probe.bind((host.strip("[]"), int(port)))
         except OSError as error:
             raise SettingsError(
-                f"{listen} cannot be listened on ({error.strerror}): stop what does, or set CONSERJE_LISTEN."
+                f"{listen} cannot be listened on ({error.strerror}): stop what does, or set {setting}."
             ) from None
 
 
@@ -141,10 +142,11 @@ async def _start(children: Processes, settings: Settings, demo: Demo, stop: asyn
         await children.start(f"stand-in {number}", command)
     await children.start("work", [sys.executable, "-m", "conserje", "work"])
     await children.start("serve", [sys.executable, "-m", "conserje", "serve"])
-    listening = asyncio.create_task(_listening(settings.listen))
-    await _first(listening, children, stop, START_LIMIT)
-    if not listening.done() and not stop.is_set():
-        raise ProcessFailed(f"serve does not listen on {settings.listen} after {START_LIMIT:g} s.")
+    for listen in (settings.listen, settings.operator_listen):
+        listening = asyncio.create_task(_listening(listen))
+        await _first(listening, children, stop, START_LIMIT)
+        if not listening.done() and not stop.is_set():
+            raise ProcessFailed(f"serve does not listen on {listen} after {START_LIMIT:g} s.")
 
 
 async def _run_until(children: Processes, stop: asyncio.Event) -> None:
@@ -201,7 +203,15 @@ def _banner(server: str, url: str, settings: Settings, demo: Demo) -> str:
         lines.append(f"Its number:    {program} account add nueva-tienda {account}")
     else:
         lines.append(f"It will be at  {settings.tenant_url('nueva-tienda')}")
+    lines.append(f"Its health:    {_asked(settings.operator_listen)}")
     return "\n".join([*lines, "", "Ctrl-C stops everything."])
+
+
+def _asked(listen: str) -> str:
+    """How the operator's listener is asked whether all is well."""
+    if "/" in listen:
+        return f"curl --unix-socket {listen} http://localhost/readyz"
+    return f"curl http://{listen}/readyz"
 
 
 def _program() -> str:

@@ -13,6 +13,7 @@ from conserje.cli.installation import open_installation
 from conserje.conversation import Conversation
 from conserje.delivery import Delivery
 from conserje.directory import Directory
+from conserje.heartbeat import Heartbeat
 from conserje.vault import check_keyring
 from conserje.worker import Worker
 
@@ -37,7 +38,7 @@ async def _work() -> None:
         async with pool.acquire() as connection:
             await check_keyring(connection, installation.vault)
         plugins, vault = installation.plugins, installation.vault
-        async with Directory(pool, installation.url) as directory:
+        async with Directory(pool, installation.url) as directory, Heartbeat(pool, "work"):
             worker = Worker(
                 pool,
                 installation.url,

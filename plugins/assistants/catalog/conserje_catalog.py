@@ -9,12 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from conserje import (
     Assistant,
     Content,
+    List,
     Match,
     Media,
     Nothing,
     Pressed,
     Product,
     Reply,
+    Row,
     Tenant,
     Text,
     Turn,
@@ -96,6 +98,8 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
         asked = Asked(fold(text))
         if PERSON.search(asked.text):
             return say(HAND_OVER, "persona", 0.95, hand_over=True)
+        if chosen := await chosen_of(turn):
+            return offer(turn.tenant, chosen, asked)
         matches = await turn.products.search(text, SHOWN)
         meant = sure(matches) or (await meant_before(turn) if asked.follows_up else [])
         if meant:
@@ -158,6 +162,14 @@ def sure(matches: Sequence[Match]) -> list[Match]:
     return [match for match in matches if match.score >= max(SURE, matches[0].score - 0.15)]
 
 
+async def chosen_of(turn: Turn[Nothing, CatalogSettings]) -> list[Match]:
+    """The product whose row of a list the contact chose last."""
+    last = turn.messages[-1].content
+    if not isinstance(last, Pressed):
+        return []
+    return [Match(product, 1.0) for product in await turn.products.all() if row_id(product) == last.id]
+
+
 async def meant_before(turn: Turn[Nothing, CatalogSettings]) -> list[Match]:
     """The products that the contact asked for a moment ago."""
     for said in reversed([said for said in turn.history if said.author == "contact"][-5:]):
@@ -169,21 +181,28 @@ async def meant_before(turn: Turn[Nothing, CatalogSettings]) -> list[Match]:
 def offered(turn: Turn[Nothing, CatalogSettings]) -> bool:
     """Whether the last thing said to the contact was an offer."""
     last = next((plain(said.content) for said in reversed(turn.history) if said.author == "assistant"), "")
-    return last.endswith((ONE, SEVERAL))
+    return last.endswith(ONE) or last.partition("\n")[0].endswith(SEVERAL)
 
 
 def offer(tenant: Tenant, matches: Sequence[Match], asked: Asked) -> Reply:
-    hello = "¡Hola! " if asked.words[0] in GREETINGS else ""
-    if len(matches) == 1:
-        text = f"{hello}{line(tenant, matches[0].product)}. {ONE}"
+    hello = "¡Hola! " if asked.words and asked.words[0] in GREETINGS else ""
+    products = [match.product for match in matches]
+    if len(products) == 1:
+        [product] = products
+        said: Content = Text(f"{hello}{product.name}: {terms(tenant, product)}. {ONE}")
     else:
-        lines = "\n".join(f"• {line(tenant, match.product)}" for match in matches)
-        text = f"{hello}Tenemos esto:\n{lines}\n{SEVERAL}"
-    return say(text, asked.topic, matches[0].score)
+        rows = tuple(Row(row_id(product), product.name, terms(tenant, product)) for product in products)
+        said = List(f"{hello}Tenemos esto. {SEVERAL}", rows)
+    return Reply((said,), asked.topic, matches[0].score)
 
 
-def line(tenant: Tenant, product: Product) -> str:
-    return f"{product.name}: {format_price(product.price, tenant.currency)}{stock(product)}"
+def row_id(product: Product) -> str:
+    return f"product-{product.id}"
+
+
+def terms(tenant: Tenant, product: Product) -> str:
+    """Price and stock."""
+    return format_price(product.price, tenant.currency) + stock(product)
 
 
 def stock(product: Product) -> str:

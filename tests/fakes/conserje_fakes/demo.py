@@ -14,16 +14,18 @@ from typing import Any
 
 import click
 
-from conserje import products, tenants
+from conserje import accounts, products, tenants
+from conserje.accounts import credentials_context
 from conserje.cli.installation import Installation, with_installation
 from conserje.cli.table import show_json
 from conserje.database import Connection
-from conserje.tenants import TenantError, credentials_context
+from conserje.tenants import TenantError
 from conserje_fakes.twilio_messages import TwilioAccount
 
 SLUGS = ("acme", "bravo", "mundo-canino")
 ADDRESSES = {"acme": "whatsapp:+56900000101", "bravo": "whatsapp:+56900000102"}
 CHANNEL = "twilio"
+PAGE = "web"  # every tenant has one; the row is here for its looks
 ACCOUNTS_FILE = "demo-twilio-accounts.json"
 SPARE_FILE = "demo-twilio-credentials.json"  # of an account for whoever adds a client
 SPARE_NUMBERS = [f"whatsapp:+5690000020{n}" for n in range(1, 10)]
@@ -93,7 +95,7 @@ async def _refuse_foreign_installation(connection: Connection) -> None:
     there = {tenant.slug: tenant for tenant in await tenants.list_all(connection)}
     for slug, address in ADDRESSES.items():
         if slug in there and address in {
-            account.address for account in await tenants.list_accounts(connection, there[slug].id)
+            account.address for account in await accounts.list_all(connection, there[slug].id)
         }:
             return
     if there:
@@ -111,6 +113,7 @@ async def _stage(installation: Installation, connection: Connection, slug: str) 
         made = await tenants.add(connection, slug, catalogue["name"])
         rows = [products.from_row(row, made.currency) for row in catalogue["products"]]
         await products.upsert_many(connection, made.id, rows)
+        await accounts.add(connection, made.id, PAGE, PAGE, settings=catalogue["page"])
     tenant = await tenants.get(connection, slug)
     if slug not in ADDRESSES:
         return DemoTenant(slug, None)
@@ -122,16 +125,16 @@ async def _account(
 ) -> TwilioAccount:
     """The tenant's account at the stand-in, with credentials made up the first time."""
     vault = installation.vault
-    for account in await tenants.list_accounts(connection, tenant_id):
+    for account in await accounts.list_all(connection, tenant_id):
         if (account.channel, account.address) == (CHANNEL, address) and account.credentials:
             key = await tenants.data_key(connection, vault, tenant_id)
             opened = vault.unseal(key, credentials_context(tenant_id, CHANNEL, address), account.credentials)
             return _known(json.loads(opened), address)
     made = _made_up()
-    sealed = await tenants.seal_credentials(
+    sealed = await accounts.seal_credentials(
         connection, vault, tenant_id, CHANNEL, address, json.dumps(made).encode()
     )
-    await tenants.add_account(connection, tenant_id, CHANNEL, address, credentials=sealed)
+    await accounts.add(connection, tenant_id, CHANNEL, address, credentials=sealed)
     return _known(made, address)
 
 

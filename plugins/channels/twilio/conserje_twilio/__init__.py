@@ -97,6 +97,7 @@ class Twilio(Channel[TwilioCredentials, Nothing, TwilioOperator]):
     Settings = Nothing
     Operator = TwilioOperator
     limits = Limits(text=1600, buttons=0)
+    shared = frozenset({"twilio", "whatsapp"})
 
     def shared_credentials(self) -> TwilioCredentials | None:
         shared = self.operator

@@ -1,0 +1,212 @@
+"""Accounts: tenants' identities at their providers, as the table holds them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import asyncpg
+from pydantic import SecretStr
+
+from conserje import tenants
+from conserje.database import Connection, Pool
+from conserje.tenants import Tenant, TenantError, refusals
+
+if TYPE_CHECKING:
+    from conserje.channel import AnyChannel
+    from conserje.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A tenant's identity at one channel's provider, credentials sealed."""
+
+    id: int
+    channel: str
+    address: str
+    settings: dict[str, Any]
+    credentials: str | None = field(repr=False)
+    status: str
+    quiet_period: timedelta | None = None  # None: the tenant's
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any] | asyncpg.Record) -> Account:
+        values = {name: row[name] for name in cls.__slots__}
+        values["settings"] = json.loads(row["settings"])
+        if row["quiet_period"] is not None:
+            values["quiet_period"] = timedelta(seconds=float(row["quiet_period"]))
+        return cls(**values)
+
+    @property
+    def active(self) -> bool:
+        return self.status == "active"
+
+    def quiet_period_of(self, tenant: Tenant) -> timedelta:
+        """How long a contact must be silent before an answer is thought."""
+        return tenant.quiet_period if self.quiet_period is None else self.quiet_period
+
+
+FIND = """
+SELECT id, slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
+       assistant_settings, quiet_period, longest_wait, hand_back_after, data_key,
+       coalesce((SELECT json_agg(json_build_object(
+                            'id', id, 'channel', channel, 'address', address, 'settings', settings::text,
+                            'credentials', credentials, 'status', status,
+                            'quiet_period', extract(epoch FROM accounts.quiet_period))
+                        ORDER BY channel, address)
+                 FROM accounts WHERE tenant_id = tenants.id), '[]') AS accounts
+FROM tenants
+WHERE id = CASE $1 WHEN 'slug' THEN (SELECT id FROM tenants WHERE slug = $2)
+                   WHEN 'domain' THEN (SELECT tenant_id FROM domains WHERE host = $2)
+                   WHEN 'id' THEN $2::bigint END
+"""
+
+
+async def find(
+    database: Connection | Pool, by: Literal["slug", "domain", "id"], value: str
+) -> tuple[Tenant, tuple[Account, ...]] | None:
+    """A tenant with all its accounts, in one query."""
+    row = await database.fetchrow(FIND, by, value)
+    if row is None:
+        return None
+    return Tenant.from_row(row), tuple(Account.from_row(account) for account in json.loads(row["accounts"]))
+
+
+LIST = """
+SELECT id, channel, address, settings, credentials, status, extract(epoch FROM quiet_period) AS quiet_period
+FROM accounts WHERE tenant_id = $1 ORDER BY channel, address
+"""
+
+ADD = """
+INSERT INTO accounts (tenant_id, channel, address, settings, credentials, status, quiet_period)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+RETURNING id, channel, address, settings, credentials, status,
+    extract(epoch FROM quiet_period) AS quiet_period
+"""
+
+# An operator may have made the row for the sake of its settings, without what core makes up.
+ENSURE = """
+INSERT INTO accounts (tenant_id, channel, address, credentials, quiet_period) VALUES ($1, $2, $2, $3, $4)
+ON CONFLICT (tenant_id, channel, address)
+DO UPDATE SET credentials = excluded.credentials, quiet_period = excluded.quiet_period
+WHERE accounts.credentials IS NULL
+"""
+
+CHANGE = """
+UPDATE accounts SET settings = coalesce($4, settings), credentials = coalesce($5, credentials),
+    status = coalesce($6, status)
+WHERE tenant_id = $1 AND channel = $2 AND address = $3
+"""
+
+# Of active tenants; a message may name several addresses of the channel.
+AT_ADDRESSES = """
+SELECT DISTINCT tenant_id FROM accounts JOIN tenants ON tenants.id = tenant_id
+WHERE channel = $1 AND address = ANY ($2) AND accounts.status = 'active' AND tenants.status = 'active'
+ORDER BY tenant_id LIMIT 100
+"""
+
+
+async def add(
+    connection: Connection,
+    tenant_id: int,
+    channel: str,
+    address: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    credentials: str | None = None,
+    status: str = "active",
+    quiet_period: timedelta | None = None,
+) -> Account:
+    """Store an account; `credentials` are sealed. Raises TenantError."""
+    given = json.dumps(settings or {})
+    with refusals():
+        row = await connection.fetchrow(
+            ADD, tenant_id, channel, address, given, credentials, status, quiet_period
+        )
+    assert row is not None
+    return Account.from_row(row)
+
+
+async def ensure(connection: Connection, vault: Vault, tenant_id: int, channel: AnyChannel) -> None:
+    """Let the tenant have its account of a channel that every tenant has. Raises TenantError or VaultError.
+
+    Its address is the channel's name, its credentials are what their model makes up.
+    """
+    made_up = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in channel.Credentials()
+    }
+    plain = json.dumps(made_up).encode()
+    sealed = await seal_credentials(connection, vault, tenant_id, channel.name, channel.name, plain)
+    await connection.execute(ENSURE, tenant_id, channel.name, sealed, channel.quiet_period)
+
+
+async def change(
+    connection: Connection,
+    tenant_id: int,
+    channel: str,
+    address: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    credentials: str | None = None,
+    status: str | None = None,
+) -> None:
+    """Replace what is given. Raises TenantError where there is no such account."""
+    given = None if settings is None else json.dumps(settings)
+    with refusals():
+        done = await connection.execute(CHANGE, tenant_id, channel, address, given, credentials, status)
+    if done == "UPDATE 0":
+        raise _no_account(channel, address)
+
+
+async def list_all(connection: Connection, tenant_id: int) -> list[Account]:
+    return [Account.from_row(row) for row in await connection.fetch(LIST, tenant_id)]
+
+
+async def tenants_at(database: Connection | Pool, channel: str, addresses: Sequence[str]) -> list[int]:
+    """The ids of the active tenants that have an active account at one of these addresses."""
+    return [row["tenant_id"] for row in await database.fetch(AT_ADDRESSES, channel, list(addresses))]
+
+
+async def remove(connection: Connection, tenant_id: int, channel: str, address: str) -> None:
+    """Delete the account and its conversations. Raises TenantError where there is none."""
+    done = await connection.execute(
+        "DELETE FROM accounts WHERE tenant_id = $1 AND channel = $2 AND address = $3",
+        tenant_id,
+        channel,
+        address,
+    )
+    if done == "DELETE 0":
+        raise _no_account(channel, address)
+
+
+def _no_account(channel: str, address: str) -> TenantError:
+    return TenantError(f"The tenant has no account {channel} {address}; see `conserje account list`.")
+
+
+def credentials_context(tenant_id: int, channel: str, address: str) -> tuple[str, ...]:
+    """What the credentials of an account are sealed to."""
+    return (str(tenant_id), channel, address, "credentials")
+
+
+async def seal_credentials(
+    connection: Connection, vault: Vault, tenant_id: int, channel: str, address: str, plain: bytes
+) -> str:
+    """The credentials (JSON) as the account's row holds them. Raises TenantError or VaultError."""
+    key = await tenants.data_key(connection, vault, tenant_id)
+    return vault.seal(key, credentials_context(tenant_id, channel, address), plain)
+
+
+NOTE_SEEN = """
+INSERT INTO secrets_seen (tenant_id, account_id, name)
+SELECT tenant_id, id, $3 FROM accounts WHERE tenant_id = $1 AND id = $2
+ON CONFLICT (tenant_id, account_id, name) DO UPDATE SET last_seen = now()
+"""
+
+
+async def note_secret_seen(connection: Connection, tenant_id: int, account_id: int, name: str) -> None:
+    """Remember that the provider signs with the account's secret `name`; nothing for an account removed."""
+    await connection.execute(NOTE_SEEN, tenant_id, account_id, name)

@@ -1,0 +1,118 @@
+"""`conserje key`: the keys that programs show to the operator's listener."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from conserje import api_keys, tenants
+from conserje.api_keys import ApiKey
+from conserje.cli.installation import Installation, with_installation
+from conserje.cli.table import json_option, show_json, show_rows
+
+_LIFE = re.compile(r"([1-9][0-9]{0,4})([hdw])")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+def _life(context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
+    if value is None:
+        return None
+    if not (match := _LIFE.fullmatch(value)):
+        raise click.BadParameter(f"{value!r} is no time like 12h, 90d or 52w.")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+@click.group()
+def key() -> None:
+    """Add, list and revoke the keys to the operator's listener."""
+
+
+@key.command()
+@click.argument("name")
+@click.option("--tenant", "slug", help="Whose it is; the operator's, for all tenants, if not given.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(api_keys.SCOPES),
+    default=["read"],
+    help="What it is good for; may be given twice. [default: read]",
+)
+@click.option("--expires", "life", callback=_life, help="After how long, like 90d; never if not given.")
+@json_option
+@with_installation
+async def add(
+    installation: Installation,
+    name: str,
+    slug: str | None,
+    scopes: tuple[str, ...],
+    life: timedelta | None,
+    as_json: bool,
+) -> None:
+    """Make a key and show it, this once.
+
+    NAME says who will use it. The key goes into the header `Authorization: Bearer KEY`.
+
+    \b
+    Example:
+      conserje key add shop --tenant acme --scope read --scope write --expires 90d
+    """
+    async with installation.pool.acquire() as connection:
+        tenant_id = (await tenants.get(connection, slug)).id if slug is not None else None
+        made, shown = await api_keys.add(connection, name, tenant_id=tenant_id, scopes=set(scopes), life=life)
+    if as_json:
+        show_json(_described(made) | {"key": shown})
+    else:
+        click.echo(shown)
+        click.echo("Keep it: it is not shown again. `conserje key revoke` ends it.", err=True)
+
+
+def _described(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "tenant": key.tenant,
+        "scopes": sorted(key.scopes),
+        "created": _moment(key.created_at),
+        "expires": _moment(key.expires_at),
+        "used": _moment(key.used_at),
+    }
+
+
+def _moment(time: datetime | None) -> str | None:
+    return time.isoformat(timespec="seconds") if time else None
+
+
+@key.command("list")
+@json_option
+@with_installation
+async def list_keys(installation: Installation, as_json: bool) -> None:
+    """List the keys, whose they are and when each was last used.
+
+    \b
+    Example:
+      conserje key list
+    """
+    async with installation.pool.acquire() as connection:
+        found = await api_keys.list_all(connection)
+    show_rows([_described(key) for key in found], as_json, "No keys yet: conserje key add NAME")
+
+
+@key.command()
+@click.argument("key_id", metavar="ID")
+@with_installation
+async def revoke(installation: Installation, key_id: str) -> None:
+    """Let nobody in by a key any more.
+
+    ID is what `conserje key list` shows, the key's second part.
+
+    \b
+    Example:
+      conserje key revoke 8f3k2m9x0a
+    """
+    async with installation.pool.acquire() as connection:
+        await api_keys.revoke(connection, key_id)
+    click.echo(f"{key_id} is revoked.")

@@ -1,0 +1,103 @@
+"""What a process counts, how it is written down for the others, and how it is put together again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.metrics_core import Metric
+
+registry = CollectorRegistry()
+
+_WEBHOOKS = Counter(
+    "conserje_webhooks",
+    "Webhooks by what became of them; without a channel where none was found.",
+    ["channel", "outcome"],
+    registry=registry,
+)
+_TURNS = Histogram(
+    "conserje_turn_seconds",
+    "From the oldest message that a turn answers until its reply is stored.",
+    ["assistant"],
+    buckets=(0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 20, 30, 60),
+    registry=registry,
+)
+_DELIVERIES = Counter(
+    "conserje_deliveries",
+    "Attempts to send a message, by the state that they came to.",
+    ["channel", "state"],
+    registry=registry,
+)
+_DELIVERY_SECONDS = Histogram(
+    "conserje_delivery_seconds",
+    "From storing a message until its provider has it.",
+    ["channel"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+    registry=registry,
+)
+
+OUTCOMES = {
+    HTTPStatus.BAD_REQUEST: "malformed",
+    HTTPStatus.FORBIDDEN: "forged",
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "malformed",
+    HTTPStatus.REQUEST_TIMEOUT: "too_slow",
+    HTTPStatus.CONFLICT: "ambiguous",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
+    HTTPStatus.TOO_MANY_REQUESTS: "limited",
+    HTTPStatus.SERVICE_UNAVAILABLE: "unavailable",
+}
+
+_webhooks: dict[tuple[str, int], Callable[[], None]] = {}
+
+
+def webhook(channel: str, status: int) -> None:
+    """A webhook was answered; `channel` is the name of a plugin, never a stranger's word."""
+    if (
+        count := _webhooks.get((channel, status))
+    ) is None:  # finding a label's counter costs more than counting
+        outcome = "accepted" if 200 <= status < 300 else OUTCOMES.get(HTTPStatus(status), "failed")
+        count = _webhooks[channel, status] = _WEBHOOKS.labels(channel, outcome).inc
+    count()
+
+
+def turn(assistant: str, seconds: float) -> None:
+    """A turn is settled, so long after the oldest message that it answers."""
+    _TURNS.labels(assistant).observe(seconds)
+
+
+def delivery(channel: str, state: str, seconds: float) -> None:
+    """An attempt to send a message came to `state`, so long after the message was stored."""
+    _DELIVERIES.labels(channel, state).inc()
+    if state == "sent":
+        _DELIVERY_SECONDS.labels(channel).observe(seconds)
+
+
+def write() -> str:
+    """What this process has counted since it started."""
+    return json.dumps([_family(metric) for metric in registry.collect()])
+
+
+def _family(metric: Metric) -> dict[str, Any]:
+    samples = [
+        (sample.name, sample.labels, sample.value)
+        for sample in metric.samples
+        if not sample.name.endswith("_created")  # the heartbeat says when the process started
+    ]
+    return {"name": metric.name, "help": metric.documentation, "type": metric.type, "samples": samples}
+
+
+def join(written: Mapping[str, str]) -> list[Metric]:
+    """What several processes wrote, each sample with the label `process`."""
+    metrics: dict[str, Metric] = {}
+    for process, text in written.items():
+        for family in json.loads(text):
+            metric = metrics.setdefault(
+                family["name"], Metric(family["name"], family["help"], family["type"])
+            )
+            for name, labels, value in family["samples"]:
+                metric.add_sample(name, {**labels, "process": process}, value)
+    return list(metrics.values())

@@ -1,0 +1,28 @@
+"""What the operator's routes work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conserje.database import Pool
+from conserje.directory import Directory
+from conserje.feed import Feed
+from conserje.intake import Intake
+from conserje.plugins import Plugins
+from conserje.settings import Settings
+from conserje.vault import Vault
+from conserje_edge.webhooks import Webhooks
+
+
+@dataclass
+class Desk:
+    """One installation, as the operator's listener has it open."""
+
+    settings: Settings
+    pool: Pool
+    directory: Directory
+    vault: Vault
+    plugins: Plugins
+    intake: Intake
+    feed: Feed
+    webhooks: Webhooks

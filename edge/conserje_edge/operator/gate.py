@@ -1,0 +1,149 @@
+"""The gate of the operator's listener: who may come in, before any route is looked for."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Literal
+
+import asyncpg
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from conserje import api_keys
+from conserje.api_keys import ApiKeyError
+from conserje.database import CANNOT_ASK, Pool, describe
+from conserje_edge.answers import Problem, unavailable
+from conserje_edge.channels import place
+from conserje_edge.hosts import Hosts
+from conserje_edge.requests import Proxies, read_headers, request_id
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+MARK = "x-conserje-console"  # nginx sets it for console.<domain> and drops it elsewhere
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_HOST = re.compile(r"([a-z0-9.-]+|\[::1\])(?::[0-9]{1,5})?")
+_BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the operator, or one tenant."""
+
+    tenant_id: int | None  # None: the operator
+    scopes: frozenset[str]
+
+    def require(self, scope: Literal["read", "write"], tenant_id: int | None = None) -> None:
+        """Raises Problem 403 unless the caller may do this for the tenant; None: for the installation."""
+        if scope not in self.scopes or self.tenant_id not in (None, tenant_id):
+            raise Problem(HTTPStatus.FORBIDDEN)
+
+
+OPERATOR = Caller(None, frozenset({"read", "write"}))
+
+
+def caller(request: Request) -> Caller:
+    """Who asks; the gate has looked."""
+    found: Caller = request.state.caller
+    return found
+
+
+class Gate:
+    """The ASGI application around the operator's routes; what they raise becomes a problem document."""
+
+    def __init__(self, app: ASGIApp, hosts: Hosts, proxies: Proxies, pool: Pool) -> None:
+        self._app = app
+        self._names = LOOPBACK | {f"console.{base}" for base in hosts.bases}
+        self._proxies = proxies
+        self._pool = pool
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        request = request_id(scope, self._proxies.trusts(scope))
+        try:
+            admitted = await self._admit(scope, read_headers(scope))
+            state = {**scope.get("state", {}), "caller": admitted, "request_id": request}
+            # With an app in it, Starlette raises its own refusals instead of answering them in plain text.
+            await self._app({**scope, "app": self, "state": state}, receive, watched)
+        except Exception as error:
+            problem = _problem(error)
+            if problem.cause:
+                log.warning("%s (%s, request %s)", problem.cause, problem.status, request)
+            if begun:
+                return
+            for part in problem.answer(request):
+                await send(part)
+
+    async def _admit(self, scope: Scope, headers: Mapping[str, str]) -> Caller:
+        """Who asks. Raises Problem."""
+        host = headers["host"].lower()
+        match = _HOST.fullmatch(host)
+        if not match or match[1] not in self._names:
+            raise Problem(HTTPStatus.NOT_FOUND)
+        _refuse_foreign_pages(scope["method"], host, headers)
+        if "authorization" in headers:
+            return await self._key_holder(headers["authorization"])
+        if match[1] in LOOPBACK and MARK not in headers and _is_near(scope):
+            return OPERATOR
+        raise _unauthorized()
+
+    async def _key_holder(self, authorization: str) -> Caller:
+        bearer = _BEARER.fullmatch(authorization)
+        if not bearer:
+            raise _unauthorized()
+        try:
+            key = await api_keys.check(self._pool, bearer[1])
+        except ApiKeyError:
+            raise _unauthorized() from None
+        except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+            raise unavailable(f"A key cannot be checked: {describe(error)}") from None
+        return Caller(key.tenant_id, key.scopes)
+
+
+def _refuse_foreign_pages(method: str, host: str, headers: Mapping[str, str]) -> None:
+    """A page of another host may be open in the operator's browser. Raises Problem."""
+    origin = headers.get("origin")
+    if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
+        raise Problem(HTTPStatus.FORBIDDEN)
+    if method not in SAFE and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise Problem(HTTPStatus.FORBIDDEN)
+
+
+def _is_near(scope: Scope) -> bool:
+    """Whether the peer is on this machine; that of a unix socket has no address."""
+    client = scope.get("client")
+    if not client or not client[0]:
+        return True
+    address = ipaddress.ip_address(client[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _unauthorized() -> Problem:
+    """The same for no key, a wrong one and one that is no more."""
+    return Problem(HTTPStatus.UNAUTHORIZED, "", (b"www-authenticate", b'Bearer realm="conserje"'))
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, HTTPException):
+        headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
+        return Problem(HTTPStatus(error.status_code), "", *headers)
+    if isinstance(error, (*CANNOT_ASK, asyncpg.PostgresError)):
+        return unavailable(f"Postgres does not answer the operator's listener: {describe(error)}")
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"The operator's listener failed: {place(error)}")

@@ -1,0 +1,127 @@
+"""`/livez` and `/readyz`: whether this process lives, and whether the installation can work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from conserje import heartbeat
+from conserje.database import CANNOT_ASK, DatabaseError, describe, refuse_other_schema
+from conserje.settings import SettingsError
+from conserje.vault import Vault, VaultError, check_keyring
+from conserje_edge.addresses import Address, address
+from conserje_edge.operator.deadline import within
+from conserje_edge.operator.desk import Desk
+from conserje_edge.operator.gate import caller
+
+LIMIT = 2.0  # seconds for all checks, which run beside each other
+EDGE_LIMIT = 1.5
+QUESTION = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+class Unready(Exception):
+    """A check fails; the text says what to do."""
+
+
+def routes(desk: Desk) -> list[Route]:
+    async def readyz(request: Request) -> Response:
+        caller(request).require("read")
+        return await ready(desk)
+
+    return [Route("/livez", _livez), Route("/readyz", readyz)]
+
+
+async def _livez(request: Request) -> Response:
+    return JSONResponse({"alive": True})
+
+
+async def ready(desk: Desk) -> Response:
+    """200 or 503, and what each check says."""
+    failures = await asyncio.gather(*(_failure(check, desk) for check in CHECKS.values()))
+    checks = {
+        name: {"ok": True} if failure is None else {"ok": False, "detail": failure}
+        for name, failure in zip(CHECKS, failures, strict=True)
+    }
+    fine = not any(failures)
+    return JSONResponse({"ready": fine, "checks": checks}, 200 if fine else 503)
+
+
+async def _failure(check: Callable[[Desk], Awaitable[None]], desk: Desk) -> str | None:
+    async def run() -> None:
+        await check(desk)
+
+    try:
+        await within(LIMIT, run())
+    except (Unready, DatabaseError, VaultError, SettingsError) as error:
+        return str(error)
+    except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+        return f"Postgres cannot be asked ({describe(error)}). See that it runs, and CONSERJE_DATABASE_URL."
+    return None
+
+
+async def _postgres(desk: Desk) -> None:
+    await desk.pool.fetchval("SELECT 1")
+
+
+async def _migrations(desk: Desk) -> None:
+    async with desk.pool.acquire() as connection:
+        await refuse_other_schema(connection)
+
+
+async def _keyring(desk: Desk) -> None:
+    vault = Vault.read(desk.settings.keyring)  # as a process that starts now would read it
+    async with desk.pool.acquire() as connection:
+        await check_keyring(connection, vault)
+
+
+async def _plugins(desk: Desk) -> None:
+    if desk.plugins.broken:
+        broken = "; ".join(f"{name} {why}" for name, why in sorted(desk.plugins.broken.items()))
+        raise Unready(f"Install these plugins again, or remove them: {broken}")
+
+
+async def _edge(desk: Desk) -> None:
+    where = address(desk.settings.listen)
+    try:
+        async with asyncio.timeout(EDGE_LIMIT):
+            answered = await _answers(where)
+    except OSError:  # also the time limit
+        answered = False
+    if not answered:
+        raise Unready(f"Nobody answers at {where} (CONSERJE_LISTEN): see what `conserje serve` logs.")
+
+
+async def _answers(where: Address) -> bool:
+    """Whether somebody speaks HTTP there."""
+    if where.path:
+        reader, writer = await asyncio.open_unix_connection(where.path)
+    else:
+        reader, writer = await asyncio.open_connection(where.host, where.port)
+    try:
+        writer.write(QUESTION)
+        return (await reader.read(5)).startswith(b"HTTP/")
+    finally:
+        writer.close()
+
+
+async def _worker(desk: Desk) -> None:
+    if not any(process.kind == "work" for process in await heartbeat.living(desk.pool)):
+        seconds = heartbeat.LIVING.total_seconds()
+        raise Unready(
+            f"No `conserje work` was seen for {seconds:g} s, so nobody answers messages: start one."
+        )
+
+
+CHECKS: dict[str, Callable[[Desk], Awaitable[None]]] = {
+    "postgres": _postgres,
+    "migrations": _migrations,
+    "keyring": _keyring,
+    "plugins": _plugins,
+    "edge": _edge,
+    "worker": _worker,
+}

@@ -1,0 +1,62 @@
+"""Keeps the process of the operator's listener: starts it, again when it dies, and ends it."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import Self
+
+log = logging.getLogger(__name__)
+
+AGAIN_AFTER = 0.5  # seconds: a process that cannot start must not keep the processor busy
+END_SECONDS = 5.0  # then it is killed
+
+
+@dataclass
+class Keeper:
+    """Keeps one process, whose whole life is `target`, for as long as it is entered."""
+
+    target: Callable[[], None]
+    _ending: threading.Event = field(default_factory=threading.Event)
+    _changing: threading.Lock = field(default_factory=threading.Lock)
+    _process: SpawnProcess | None = None
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changing:
+            self._ending.set()
+            process = self._process
+        if process:
+            process.terminate()
+            self._thread.join(END_SECONDS)
+            process.kill()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        resource_tracker.ensure_running()  # later it would undo the next line, which holds for the child too
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is ours to pass on
+        while process := self._start():
+            process.join()
+            if not self._ending.wait(AGAIN_AFTER):
+                log.error("The operator's listener ended (%s) and is started again", process.exitcode)
+
+    def _start(self) -> SpawnProcess | None:
+        with self._changing:
+            if self._ending.is_set():
+                return None
+            self._process = multiprocessing.get_context("spawn").Process(target=self.target, name="operator")
+            self._process.start()
+            return self._process

@@ -1,0 +1,135 @@
+"""`/metrics`: what all processes have counted, and what waits in the database, for Prometheus."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from conserje import heartbeat, metrics
+from conserje.database import CANNOT_ASK, Connection, describe
+from conserje.heartbeat import Living
+from conserje_edge.operator.deadline import within
+from conserje_edge.operator.desk import Desk
+from conserje_edge.operator.gate import caller
+
+log = logging.getLogger(__name__)
+
+LIMIT = 5.0  # seconds; a scrape has ten
+TENANTS_SHOWN = 50  # the others are one sum, without a name
+
+HELD = """
+SELECT slug, count(*) AS held FROM (
+    SELECT tenant_id FROM conversations WHERE state = 'held'
+    UNION ALL SELECT tenant_id FROM messages WHERE state = 'held'
+    UNION ALL SELECT tenant_id FROM rejects) AS held
+JOIN tenants ON tenants.id = tenant_id
+GROUP BY slug ORDER BY held DESC, slug
+"""
+
+# What is held or of a suspended tenant waits for the operator, not for a turn.
+WAITING = """
+SELECT slug, count(*) AS waiting, extract(epoch FROM now() - min(messages.created_at))::float AS oldest
+FROM messages
+JOIN conversations ON conversations.tenant_id = messages.tenant_id AND conversations.id = conversation_id
+    AND conversations.state <> 'held'
+JOIN tenants ON tenants.id = messages.tenant_id AND tenants.status = 'active'
+WHERE direction = 'in' AND messages.turn_id IS NULL
+GROUP BY slug ORDER BY oldest DESC, slug
+"""
+
+UNCERTAIN = "SELECT count(*) FROM messages WHERE state = 'uncertain'"
+
+QUEUE = """
+SELECT count(*) AS jobs, coalesce(extract(epoch FROM now() - min(execute_after) FILTER (
+    WHERE status = 'queued' AND execute_after <= now())), 0)::float AS oldest
+FROM pgqueuer.pgqueuer
+"""
+
+TENANTS = "SELECT status, count(*) AS tenants FROM tenants GROUP BY status ORDER BY status"
+
+
+def routes(desk: Desk) -> list[Route]:
+    async def show(request: Request) -> Response:
+        caller(request).require("read")
+        return Response(generate_latest(await _collect(desk)), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    return [Route("/metrics", show)]
+
+
+@dataclass
+class Collected(Collector):
+    """Metrics that are there already."""
+
+    metrics: list[Metric]
+
+    def collect(self) -> Iterable[Metric]:
+        return self.metrics
+
+
+async def _collect(desk: Desk) -> Collected:
+    written = {heartbeat.this_process(): metrics.write()}  # webhooks that came in by this listener
+    stored: list[Metric] = []
+    try:
+        living, stored = await within(LIMIT, _ask(desk))
+        written |= {process.process: process.counted for process in living}
+    except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+        log.warning("Postgres is not in the metrics: %s", describe(error))
+    up = GaugeMetricFamily("conserje_postgres_up", "Whether Postgres answers this listener.", bool(stored))
+    return Collected([up, *stored, *metrics.join(written)])
+
+
+async def _ask(desk: Desk) -> tuple[list[Living], list[Metric]]:
+    living = await heartbeat.living(desk.pool)
+    kinds = {"edge": 0, "work": 0} | Counter(process.kind for process in living)
+    async with desk.pool.acquire() as connection:
+        stored = [metric async for metric in _stored(connection)]
+    processes = _gauge("conserje_processes", "Processes that live, by their kind.", "kind", kinds.items())
+    return living, [processes, *stored]
+
+
+async def _stored(connection: Connection) -> AsyncIterator[Metric]:
+    rows = await connection.fetch(TENANTS)
+    yield _gauge("conserje_tenants", "Tenants by status.", "status", rows)
+    held = [(row["slug"], row["held"]) for row in await connection.fetch(HELD)]
+    yield _gauge(
+        "conserje_held", "Turns, messages and rejects that wait for an operator.", "tenant", _few(held, sum)
+    )
+    rows = await connection.fetch(WAITING)
+    waiting = _few([(row["slug"], row["waiting"]) for row in rows], sum)
+    yield _gauge("conserje_waiting_messages", "Messages that no turn has answered yet.", "tenant", waiting)
+    oldest = _few([(row["slug"], row["oldest"]) for row in rows], max)
+    yield _gauge("conserje_oldest_waiting_seconds", "Age of the oldest of these.", "tenant", oldest)
+    yield GaugeMetricFamily(
+        "conserje_uncertain_messages",
+        "Messages that a provider may have.",
+        await connection.fetchval(UNCERTAIN),
+    )
+    queue = await connection.fetchrow(QUEUE)
+    assert queue is not None
+    yield GaugeMetricFamily("conserje_jobs", "Jobs in the queue, due or not.", queue["jobs"])
+    yield GaugeMetricFamily("conserje_oldest_job_seconds", "How long the oldest job is due.", queue["oldest"])
+
+
+def _gauge(name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -> Metric:
+    gauge = GaugeMetricFamily(name, text, labels=[label])
+    for labelled, value in values:
+        gauge.add_metric([labelled], value)
+    return gauge
+
+
+def _few(
+    values: Sequence[tuple[str, float]], join: Callable[[Iterable[float]], float]
+) -> list[tuple[str, float]]:
+    """The first TENANTS_SHOWN by name, and the others as one."""
+    shown, rest = list(values[:TENANTS_SHOWN]), [value for _, value in values[TENANTS_SHOWN:]]
+    return [*shown, ("", join(rest))] if rest else shown

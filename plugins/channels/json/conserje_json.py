@@ -1,0 +1,99 @@
+"""The channel `json`: programs write to a tenant, and read what is answered from the feed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+
+from conserje import (
+    Account,
+    Channel,
+    Event,
+    Forged,
+    InboundMessage,
+    Limits,
+    Malformed,
+    Nothing,
+    OutboundMessage,
+    Receipt,
+    Text,
+    Webhook,
+)
+
+HEADER = "x-conserje-signature"
+PHONE = r"^[^\x00-\x1f\x7f]{1,64}$"
+
+
+class JsonCredentials(BaseModel):
+    """What requests to a tenant are signed with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    secret: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(32)), min_length=1)
+
+
+class Written(BaseModel):
+    """The body: `id` names the message once for its sender, however often it comes."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")  # no colon, which ends the sender in the event's key
+    telefono: Annotated[str, StringConstraints(strip_whitespace=True, pattern=PHONE)]
+    mensaje: str = Field(pattern=r"^[^\x00]*$")
+
+
+JsonAccount = Account[JsonCredentials, Nothing]
+
+
+class Json(Channel[JsonCredentials, Nothing, Nothing]):
+    """Requests signed by HMAC-SHA256 over the body; every tenant has the account "json"."""
+
+    name = "json"
+    Credentials = JsonCredentials
+    Settings = Nothing
+    Operator = Nothing
+    limits = Limits(text=65_536, buttons=100, rows=1000)
+    per_tenant = True
+    quiet_period = timedelta(0)
+
+    def verify(self, hook: Webhook, account: JsonAccount) -> None:
+        given = hook.headers.get(HEADER, "").encode("utf-8", "surrogatepass")
+        if not hmac.compare_digest(given, sign(hook.body, account).encode()):
+            raise Forged("The secret of this account did not sign the body.")
+        read(hook)
+
+    def parse(self, hook: Webhook) -> Iterable[Event]:
+        written = read(hook)
+        key = f"{written.telefono}:{written.id}"
+        yield InboundMessage(self.name, key, written.telefono, Text(written.mensaje))
+
+    async def send(self, message: OutboundMessage, account: JsonAccount) -> Receipt:
+        return Receipt(str(message.id))
+
+    async def find(self, message: OutboundMessage, account: JsonAccount) -> Receipt:
+        return Receipt(str(message.id))
+
+    def compose(self, account: JsonAccount, url: str, sender: str, text: str) -> Webhook:
+        body = json.dumps({"id": secrets.token_hex(16), "telefono": sender, "mensaje": text}).encode()
+        headers = {"content-type": "application/json", HEADER: sign(body, account)}
+        return Webhook("POST", "webhook", url, headers, body)
+
+
+def sign(body: bytes, account: JsonAccount) -> str:
+    key = account.credentials.secret.get_secret_value().encode()
+    return "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
+
+
+def read(hook: Webhook) -> Written:
+    """Raises Malformed, naming the field."""
+    try:
+        return Written.model_validate_json(hook.body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "The body"
+        raise Malformed(f"{place}: {first['msg']}.") from None

@@ -1,0 +1,233 @@
+"""The routes of the chat page: the page, its parts, its session, and what the feed has for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from importlib.resources import files
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jinja2 import Environment, PackageLoader
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from conserje import Buttons, House, List, Look, Said, Tenant, Visit, plain
+from conserje_web import theme
+from conserje_web.settings import WebSettings
+from conserje_web.words import Words, words_of
+
+RETRY = 2000  # milliseconds until a browser asks again for a stream that broke
+YEAR = 365 * 24 * 3600  # seconds
+LOADER_SECONDS = 300  # its address never changes, so a new one is seen that much later
+
+NO_STORE = {"cache-control": "no-store"}
+SAFE = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
+
+templates = Environment(
+    loader=PackageLoader("conserje_web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of the page, named by what is in it."""
+
+    content: bytes
+    media_type: str
+
+    @classmethod
+    def stored(cls, name: str, media_type: str) -> Part:
+        return cls((files("conserje_web") / "static" / name).read_bytes(), media_type)
+
+    @property
+    def version(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()[:16]
+
+
+class Pages:
+    """The pages of every tenant, from what the house tells of each."""
+
+    stored: ClassVar[dict[str, Part]] = {
+        "/chat.css": Part.stored("chat.css", "text/css"),
+        "/page.js": Part.stored("page.js", "text/javascript"),
+    }
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self.routes = [
+            Route("/", self.page, methods=["GET"]),
+            *(Route(path, self.part, methods=["GET"]) for path in (*self.stored, "/theme.css", "/icon.svg")),
+            Route("/chat.js", self.loader, methods=["GET"]),
+            Route("/session", self.session, methods=["POST"]),
+            Route("/history", self.history, methods=["GET"]),
+            Route("/stream", self.stream, methods=["GET"]),
+        ]
+
+    async def page(self, request: Request) -> Response:
+        visit = await self._house.visit(request)
+        text = templates.get_template("page.html").render(_described(visit, datetime.now(UTC)))
+        return Response(text, media_type="text/html", headers=_page_headers(visit.settings))
+
+    async def part(self, request: Request) -> Response:
+        path = request.url.path
+        part = self.stored.get(path) or _parts_of(await self._house.visit(request))[path]
+        lasts = request.query_params.get("v") == part.version  # two releases may be serving at once
+        return _file(request, part, f"public, max-age={YEAR}, immutable" if lasts else "no-cache")
+
+    async def loader(self, request: Request) -> Response:
+        """The script that a tenant's own site names."""
+        visit = await self._house.visit(request)
+        words, title = words_of(visit.tenant.locale), _title(visit)
+        chat = {
+            "origins": visit.settings.origins,
+            "brand": visit.settings.colour,
+            "onBrand": theme.letters_on(visit.settings.colour),
+            "title": title,
+            "open": words.open_chat.format(name=title),
+            "close": words.close_chat,
+        }
+        text = templates.get_template("chat.js").render(chat=chat)
+        part = Part(text.encode(), "text/javascript")
+        return _file(request, part, f"public, max-age={LOADER_SECONDS}")
+
+    async def session(self, request: Request) -> Response:
+        session = await self._house.open_session(request)
+        cookie = {"set-cookie": session.cookie} if session.cookie else {}
+        return Response(status_code=204, headers={**NO_STORE, **cookie})
+
+    async def history(self, request: Request) -> Response:
+        if found := await self._follow(request, 0):
+            look, looks = found
+            await looks.aclose()
+            return JSONResponse(_as_data(look), headers={**SAFE, **NO_STORE})
+        return _nothing_written()
+
+    async def stream(self, request: Request) -> Response:
+        given = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        after = int(given) if given.isascii() and given.isdigit() and len(given) <= 18 else 0
+        if found := await self._follow(request, after):
+            headers = {**SAFE, **NO_STORE, "x-accel-buffering": "no"}
+            return StreamingResponse(_events(*found), media_type="text/event-stream", headers=headers)
+        return _nothing_written()
+
+    async def _follow(self, request: Request, after: int) -> tuple[Look, AsyncGenerator[Look, None]] | None:
+        """The first look at what the visitor and the tenant have said, and those to come."""
+        if not (session := await self._house.session(request)):
+            return None
+        looks = self._house.feed(session, after)
+        first = await anext(looks, None)
+        return (first, looks) if first else None
+
+
+def _nothing_written() -> Response:
+    """204, at which an EventSource asks no more."""
+    return Response(status_code=204, headers=NO_STORE)
+
+
+async def _events(look: Look, looks: AsyncGenerator[Look, None]) -> AsyncIterator[str]:
+    """Server-sent events (HTML standard, 9.2); a look without news is a comment to keep the line."""
+    yield f"retry: {RETRY}\n{_event(look)}"
+    thinking = look.thinking
+    async with aclosing(looks):
+        async for look in looks:
+            yield _event(look) if look.said or look.thinking != thinking else ":\n\n"
+            thinking = look.thinking
+
+
+def _event(look: Look) -> str:
+    last = f"id: {look.said[-1].id}\n" if look.said else ""
+    return f"{last}data: {json.dumps(_as_data(look), ensure_ascii=False, separators=(',', ':'))}\n\n"
+
+
+def _as_data(look: Look) -> dict[str, Any]:
+    return {"said": [_as_shown(said) for said in look.said], "thinking": look.thinking}
+
+
+def _as_shown(said: Said) -> dict[str, Any]:
+    shown: dict[str, Any] = {"id": said.id, "author": said.author, "at": said.at.isoformat()}
+    match said.content:
+        case Buttons(text=text, buttons=buttons):
+            return shown | {
+                "text": text,
+                "choices": [{"id": button.id, "title": button.title} for button in buttons],
+            }
+        case List(text=text, rows=rows):
+            choices = [{"id": row.id, "title": row.title, "description": row.description} for row in rows]
+            return shown | {"text": text, "choices": choices}
+        case content:
+            return shown | {"text": plain(content)}
+
+
+def _file(request: Request, part: Part, cache: str) -> Response:
+    headers = {**SAFE, "cache-control": cache, "etag": f'"{part.version}"'}
+    if headers["etag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(part.content, media_type=part.media_type, headers=headers)
+
+
+def _page_headers(settings: WebSettings) -> dict[str, str]:
+    policy = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "connect-src": "'self'",
+        "img-src": " ".join(filter(None, ["'self'", settings.logo_origin])),
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": " ".join(settings.origins) or "'none'",
+    }
+    written = "; ".join(f"{name} {value}" for name, value in policy.items())
+    return {**SAFE, "content-security-policy": written, "cache-control": "no-cache"}
+
+
+def _title(visit: Visit) -> str:
+    title: str = visit.settings.title or visit.tenant.name
+    return title
+
+
+def _parts_of(visit: Visit) -> dict[str, Part]:
+    """The parts that differ from tenant to tenant."""
+    colour = visit.settings.colour
+    return {
+        "/theme.css": Part(theme.style_sheet(colour).encode(), "text/css"),
+        "/icon.svg": Part(theme.icon(_title(visit), colour).encode(), "image/svg+xml"),
+    }
+
+
+def _described(visit: Visit, now: datetime) -> dict[str, Any]:
+    """What the template shows."""
+    tenant, settings, title = visit.tenant, visit.settings, _title(visit)
+    words = words_of(tenant.locale)
+    parts = Pages.stored | _parts_of(visit)
+    return {
+        "lang": tenant.locale if tenant.locale.startswith(words.lang) else words.lang,
+        "title": title,
+        "words": words,
+        "said_by_script": _said_by_script(words, title),
+        "settings": settings,
+        "is_open": settings.open_at(now, _zone(tenant)),
+        "address": {path: f"{path}?v={part.version}" for path, part in parts.items()},
+    }
+
+
+def _said_by_script(words: Words, title: str) -> dict[str, str]:
+    names = ("you", "sending", "unsent", "again", "refused", "too_many", "no_cookie", "own_tab")
+    said = {name: getattr(words, name) for name in names}
+    return said | {"name": title, "thinking": words.thinking.format(name=title)}
+
+
+def _zone(tenant: Tenant) -> tzinfo:
+    try:
+        return ZoneInfo(tenant.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):  # Postgres knows more names
+        return UTC

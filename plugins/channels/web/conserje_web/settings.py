@@ -1,0 +1,104 @@
+"""What a tenant may set of its page: how it looks, what it says, when it is open, who may embed it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, tzinfo
+from typing import Annotated, Literal, NamedTuple, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints
+
+DAY, WEEK = 24 * 60, 7 * 24 * 60  # minutes
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+_RANGE = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_HOST = rf"{_LABEL}(?:\.{_LABEL})+"
+_PORT = r"(?::[0-9]{1,5})?"
+_ORIGIN = re.compile(rf"(?:https://{_HOST}|http://(?:(?:{_LABEL}\.)*localhost|127\.0\.0\.1)){_PORT}")
+_LOGO = re.compile(rf"(https://{_HOST}{_PORT})/\S*", re.ASCII)
+
+
+class Hours(NamedTuple):
+    """Opening hours of a day in minutes after midnight; an end that is not later is on the next day."""
+
+    begin: int
+    end: int
+
+    @classmethod
+    def read(cls, written: object) -> Self:
+        found = _RANGE.fullmatch(written) if isinstance(written, str) else None
+        if not found:
+            raise ValueError('write hours like "09:00-18:30"')
+        begin = int(found[1]) * 60 + int(found[2])
+        end = int(found[3]) * 60 + int(found[4]) if found[3] else DAY
+        if begin == end:
+            raise ValueError('the hours end when they begin; write "00:00-24:00" for the whole day')
+        return cls(begin, end)
+
+    def contain(self, minute: int) -> bool:
+        """Whether `minute`, counted from the day's midnight through the week, is within."""
+        return (minute - self.begin) % WEEK < ((self.end - self.begin) % DAY or DAY)
+
+
+def _origin(written: object) -> str:
+    if not isinstance(written, str) or not _ORIGIN.fullmatch(written):
+        raise ValueError('write an origin like "https://www.example.com", without a path')
+    return written
+
+
+def _logo(written: object) -> str:
+    if not isinstance(written, str) or not _LOGO.fullmatch(written):
+        raise ValueError('write the address of a picture like "https://www.example.com/logo.png"')
+    return written
+
+
+def _https(written: object) -> str:
+    if not isinstance(written, str) or urlsplit(written).scheme != "https" or not urlsplit(written).hostname:
+        raise ValueError('write an address like "https://www.example.com/privacy"')
+    return written
+
+
+Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+Long = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+Range = Annotated[Hours, PlainValidator(Hours.read, json_schema_input_type=str)]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+class WebSettings(BaseModel):
+    """A tenant's page. Nothing is needed: what is not set, the page says in the tenant's language."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Short | None = Field(default=None, description="The page's name; none: the tenant's.")
+    colour: Annotated[str, StringConstraints(pattern=r"\A#[0-9a-fA-F]{6}\z")] = "#0b6e4f"
+    logo: Annotated[str, BeforeValidator(_logo)] | None = None
+    greeting: Long | None = Field(default=None, description="Said before anybody writes.")
+    quick_answers: list[Short] = Field(default=[], max_length=8, description="What one may want to write.")
+    hours: dict[Weekday, list[Range]] = Field(
+        default={}, description="In the tenant's time zone; a day that is not named is closed."
+    )
+    closed_text: Long | None = Field(default=None, description="Said outside of the hours.")
+    origins: list[Annotated[str, BeforeValidator(_origin)]] = Field(
+        default=[], max_length=20, description="The sites that may show the page within theirs."
+    )
+    privacy: Long | None = Field(default=None, description="What becomes of what is written.")
+    privacy_url: Annotated[str, BeforeValidator(_https)] | None = None
+
+    @property
+    def logo_origin(self) -> str | None:
+        found = _LOGO.fullmatch(self.logo) if self.logo else None
+        return found[1] if found else None
+
+    def open_at(self, moment: datetime, zone: tzinfo) -> bool | None:
+        """Whether it is open at that moment; None where no hours are set."""
+        if not self.hours:
+            return None
+        now = moment.astimezone(zone)
+        minute = now.weekday() * DAY + now.hour * 60 + now.minute
+        return any(
+            hours.contain(minute - WEEKDAYS.index(day) * DAY)
+            for day, listed in self.hours.items()
+            for hours in listed
+        )

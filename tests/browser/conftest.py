@@ -1,0 +1,112 @@
+"""A real browser, and an installation at work whose chat pages it opens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from browser.visitors import Site, Visitor
+from installation import install
+from packages import install as install_package
+from playwright.async_api import Browser, async_playwright
+
+from conserje import database
+from conserje.vault import create_keyring
+
+CHROMIUM = "/usr/bin/chromium"
+NO_SANDBOX = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own does not work as root
+
+# An assistant that offers buttons, and takes its time where it is asked to.
+COLOURS = """
+import asyncio
+from conserje import Assistant, Button, Buttons, Nothing, Pressed, Reply, Text
+
+class Colours(Assistant[Nothing, Nothing, Nothing]):
+    name = "colours"
+    Credentials = Settings = Operator = Nothing
+
+    async def reply(self, turn):
+        match turn.messages[-1].content:
+            case Pressed(id=chosen, title=title):
+                return Reply((Text(f"Elegiste {title} ({chosen})"),))
+            case Text(text="piensa"):
+                await asyncio.sleep(1)
+                return Reply((Text("ya"),))
+            case _:
+                return Reply((Buttons("¿De qué color?", (Button("r", "Rojo"), Button("a", "Azul"))),))
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if Path(CHROMIUM).exists():
+        return
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.skip(reason="needs Debian's package chromium"))
+
+
+@pytest_asyncio.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=NO_SANDBOX)
+        yield browser
+        await browser.close()
+
+
+def _packages(parent: Path) -> Path:
+    """A folder with the tests' own assistant."""
+    folder = parent / "packages"
+    folder.mkdir()
+    install_package(folder, "conserje_colours", COLOURS, {"colours": "conserje.assistants"})
+    return folder
+
+
+@asynccontextmanager
+async def _installed(
+    new_database: Callable[[], AbstractAsyncContextManager[str]], folder: Path
+) -> AsyncIterator[Site]:
+    """An installation with nothing running yet."""
+    keyring = folder / "keys" / "master.json"
+    create_keyring(keyring)
+    async with (
+        new_database() as url,
+        await database.connect_pool(url) as pool,
+        install(pool, url, keyring) as installation,
+    ):
+        installation.environment["PYTHONPATH"] = str(_packages(folder))
+        yield Site(installation)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def site(
+    new_database: Callable[[], AbstractAsyncContextManager[str]], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Site]:
+    """An installation at work, for tests that harm nobody: each has a tenant of its own."""
+    async with (
+        _installed(new_database, tmp_path_factory.mktemp("site")) as site,
+        site.installation.serving(),
+        site.installation.working(),
+    ):
+        yield site
+
+
+@pytest_asyncio.fixture
+async def alone(
+    new_database: Callable[[], AbstractAsyncContextManager[str]], tmp_path: Path
+) -> AsyncIterator[Site]:
+    """An installation of the test's own, with nothing running yet."""
+    async with _installed(new_database, tmp_path) as site:
+        yield site
+
+
+@pytest_asyncio.fixture
+async def visitor(browser: Browser) -> AsyncIterator[Visitor]:
+    context = await browser.new_context(viewport={"width": 1000, "height": 720}, locale="es-CL")
+    visitor = Visitor(context)
+    yield visitor
+    await context.close()
+    assert not visitor.complaints

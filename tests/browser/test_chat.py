@@ -1,0 +1,324 @@
+"""The chat page in a real browser, with the real processes behind it."""
+
+from __future__ import annotations
+
+import re
+
+import httpx2
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from browser.visitors import Site, Visitor
+from installation import until_true
+from playwright.async_api import FrameLocator, Page, Route, expect
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route as Path
+
+from conserje_fakes.server import serving
+
+SHOP = {
+    "colour": "#ffc400",
+    "greeting": "¡Wena! ¿Qué buscas?",
+    "quick_answers": ["¿Qué tienen?", "Pelotas"],
+    "hours": {"monday": []},
+    "privacy_url": "https://example.com/privacidad",
+}
+BALLS = [("Pelota chica", 1990, 3), ("Pelota grande", 4990, 0)]
+TAKEN = "SELECT count(*) FROM messages JOIN tenants ON tenants.id = tenant_id WHERE slug = $1"
+
+
+async def write(page: Page | FrameLocator, text: str) -> None:
+    field = page.get_by_label("Escribe un mensaje")
+    await field.fill(text)
+    await field.press("Enter")
+
+
+async def until_said(page: Page | FrameLocator, *texts: str) -> None:
+    """Until the feed's messages are exactly these, in this order."""
+    await expect(page.locator(".said[data-id] .text")).to_have_text(list(texts))
+
+
+async def test_a_visitor_talks_and_finds_everything_again_after_a_reload(
+    site: Site, visitor: Visitor
+) -> None:
+    page = await visitor.page(await site.add("talk", greeting="¡Wena!"))
+    await expect(page.get_by_role("log")).to_have_text("Talk: ¡Wena!")
+    for number in range(3):
+        await write(page, f"hola {number}")
+    said = ["Tú: hola 0", "Tú: hola 1", "Tú: hola 2"]
+    await expect(page.locator(".said.mine .text")).to_have_text(said)
+    await expect(page.locator(".said:not(.mine)", has_text="hola 2")).to_have_count(1)
+    before = await page.locator(".said[data-id] .text").all_text_contents()
+    await page.reload()
+    await until_said(page, *before)
+    await write(page, "¿sigues ahí?")
+    await until_said(page, *before, "Tú: ¿sigues ahí?", "Talk: ¿sigues ahí?")
+
+
+async def test_who_only_looks_costs_neither_session_nor_stream(site: Site, visitor: Visitor) -> None:
+    page = await visitor.page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2].partition("?")[0]))
+    await page.goto(await site.add("idle"))
+    await page.wait_for_load_state("networkidle")
+    assert set(asked) == {"", "chat.css", "history", "icon.svg", "page.js", "theme.css"}
+    assert not await visitor.context.cookies()
+
+
+async def test_a_second_tab_shows_the_same_and_each_message_once(site: Site, visitor: Visitor) -> None:
+    url = await site.add("tabs")
+    first = await visitor.page(url)
+    await write(first, "uno")
+    await until_said(first, "Tú: uno", "Tabs: uno")
+    second = await visitor.page(url)
+    await write(second, "dos")
+    for page in (first, second):
+        await until_said(page, "Tú: uno", "Tabs: uno", "Tú: dos", "Tabs: dos")
+    async with second.expect_request("**/stream*"):  # it is looked at, so it listens for both
+        await second.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await write(first, "tres")
+    said = ["Tú: uno", "Tabs: uno", "Tú: dos", "Tabs: dos", "Tú: tres", "Tabs: tres"]
+    for page in (first, second):
+        await until_said(page, *said)
+    await second.close()
+    await write(first, "fin")
+    await until_said(first, *said, "Tú: fin", "Tabs: fin")
+
+
+async def test_twelve_tabs_all_hear_by_one_stream(site: Site, visitor: Visitor) -> None:
+    url = await site.add("twelve")
+    pages = [await visitor.page(url) for _ in range(12)]
+    await write(pages[0], "hola")
+    for page in pages:
+        await until_said(page, "Tú: hola", "Twelve: hola")
+    await pages.pop(0).close()
+    await write(pages[-1], "chao")
+    for page in pages:
+        await until_said(page, "Tú: hola", "Twelve: hola", "Tú: chao", "Twelve: chao")
+
+
+async def test_a_message_whose_answer_was_lost_is_taken_once(site: Site, visitor: Visitor) -> None:
+    visitor.expected = "net::ERR_FAILED"
+    page = await visitor.page(await site.add("lost"))
+
+    async def lose(route: Route) -> None:
+        request = route.request
+        [cookie] = await visitor.context.cookies()
+        headers = {
+            "host": request.url.split("/")[2],
+            "origin": site.url("lost"),
+            "cookie": f"{cookie['name']}={cookie['value']}",
+            "content-type": "application/json",
+        }
+        local = request.url.replace("lost.localhost", "127.0.0.1")  # only Chromium knows the name
+        async with httpx2.AsyncClient(trust_env=False) as http:
+            assert (await http.post(local, headers=headers, content=request.post_data)).status_code == 200
+        await route.abort()
+
+    await page.route("**/bot/web/webhook", lose, times=2)
+    await write(page, "una vez")
+    await until_said(page, "Tú: una vez", "Lost: una vez")
+    await write(page, "otra")
+    await until_said(page, "Tú: una vez", "Lost: una vez", "Tú: otra", "Lost: otra")
+    assert await site.installation.pool.fetchval(TAKEN, "lost") == 4
+
+
+async def test_a_server_that_goes_and_comes_back_loses_and_doubles_nothing(
+    alone: Site, visitor: Visitor
+) -> None:
+    visitor.expected = "net::ERR_|status of 503"
+    url = await alone.add("cut")
+    async with alone.installation.working():
+        async with alone.installation.serving():
+            page = await visitor.page(url)
+            await write(page, "uno")
+            await until_said(page, "Tú: uno", "Cut: uno")
+        await write(page, "dos")
+        await expect(page.get_by_text("Enviando…")).to_be_visible()
+        async with alone.installation.serving():
+            await until_said(page, "Tú: uno", "Cut: uno", "Tú: dos", "Cut: dos")
+            await write(page, "tres")
+            await until_said(page, "Tú: uno", "Cut: uno", "Tú: dos", "Cut: dos", "Tú: tres", "Cut: tres")
+    assert await alone.installation.pool.fetchval(TAKEN, "cut") == 6
+
+
+async def test_who_writes_too_fast_is_told_and_may_try_again(site: Site, visitor: Visitor) -> None:
+    visitor.expected = "status of 429"
+    page = await visitor.page(await site.add("fast"))
+    await page.route("**/bot/web/webhook", lambda route: route.fulfill(status=429), times=1)
+    await write(page, "hola")
+    await expect(page.get_by_text("Vas muy rápido")).to_be_visible()
+    await page.get_by_role("button", name="Reintentar").click()
+    await until_said(page, "Tú: hola", "Fast: hola")
+    await expect(page.get_by_text("Vas muy rápido")).to_have_count(0)
+
+
+async def test_a_message_that_is_refused_stays_where_it_was_written(site: Site, visitor: Visitor) -> None:
+    visitor.expected = "status of 400"
+    page = await visitor.page(await site.add("wrong"))
+    await page.route("**/bot/web/webhook", lambda route: route.fulfill(status=400), times=1)
+    await write(page, "esto no")
+    await expect(page.get_by_text("no se puede enviar así")).to_be_visible()
+    await write(page, "esto sí")
+    await until_said(page, "Tú: esto sí", "Wrong: esto sí")
+    said = ["Wrong: ¡Hola! ¿En qué te podemos ayudar?", "Tú: esto no", "Tú: esto sí", "Wrong: esto sí"]
+    await expect(page.locator(".text")).to_have_text(said)
+
+
+async def test_a_session_that_is_over_is_opened_again(site: Site, visitor: Visitor) -> None:
+    visitor.expected = "status of 403"
+    page = await visitor.page(await site.add("over"))
+    await write(page, "hola")
+    await until_said(page, "Tú: hola", "Over: hola")
+    await visitor.context.clear_cookies()
+    await write(page, "otra vez")
+    await until_said(page, "Tú: hola", "Over: hola", "Tú: otra vez", "Over: otra vez")
+
+
+async def test_buttons_are_pressed_and_the_typing_sign_shows(site: Site, visitor: Visitor) -> None:
+    page = await visitor.page(await site.add("colours", "colours", quick_answers=["Quiero una"]))
+    await page.get_by_role("button", name="Quiero una").click()
+    await page.get_by_role("button", name="Azul").click()
+    said = ("Tú: Quiero una", "Colours: ¿De qué color?", "Tú: Azul", "Colours: Elegiste Azul (a)")
+    await until_said(page, *said)
+    await expect(page.get_by_role("button", name="Quiero una")).to_be_hidden()
+    await write(page, "piensa")
+    await expect(page.get_by_role("status")).to_have_text("Colours está escribiendo…")
+    await until_said(page, *said, "Tú: piensa", "Colours: ya")
+    await expect(page.get_by_role("status")).to_be_empty()
+
+
+async def test_products_are_cards_with_their_price(site: Site, visitor: Visitor) -> None:
+    page = await visitor.page(await site.add("shop", "catalog", BALLS, **SHOP))
+    await write(page, "tienen pelotas?")
+    card = page.get_by_role("button", name="Pelota chica")
+    await expect(card).to_have_text("Pelota chica $1.990, quedan 3")
+    await card.click()
+    await until_said(
+        page,
+        "Tú: tienen pelotas?",
+        "Shop: Tenemos esto. ¿Cuál te interesa?",
+        "Tú: Pelota chica",
+        "Shop: Pelota chica: $1.990, quedan 3. ¿Te interesa?",
+    )
+
+
+async def test_markup_is_text_and_only_https_is_a_link(site: Site, visitor: Visitor) -> None:
+    page = await visitor.page(await site.add("markup", greeting="<b>hola</b>"))
+    evil = "<img src=x onerror=alert(1)> javascript:alert(1) (https://example.com/a?b=c)."
+    await write(page, evil)
+    await until_said(page, f"Tú: {evil}", f"Markup: {evil}")
+    assert await page.locator(".text img, .text b").count() == 0
+    links = page.locator(".said[data-id] a")
+    await expect(links).to_have_text(["https://example.com/a?b=c"] * 2)
+    await expect(links.first).to_have_attribute("rel", "noopener noreferrer")
+
+
+async def test_the_keyboard_is_enough(site: Site, visitor: Visitor) -> None:
+    page = await visitor.page(await site.add("keys", "colours", quick_answers=["Quiero una"]))
+    await expect(page.get_by_label("Escribe un mensaje")).to_be_focused()
+    await page.keyboard.press("Shift+Tab")
+    await expect(page.get_by_role("button", name="Quiero una")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Escribe un mensaje")).to_be_focused()
+    await expect(page.get_by_role("button", name="Azul")).to_be_visible()
+    await page.keyboard.press("Shift+Tab")
+    await page.keyboard.press("Space")
+    await expect(page.get_by_text("Elegiste Azul (a)")).to_be_visible()
+    await page.get_by_label("Escribe un mensaje").focus()
+    await page.keyboard.type("dos")
+    await page.keyboard.press("Shift+Enter")
+    await page.keyboard.type("líneas")
+    await page.keyboard.press("Enter")
+    own = page.locator(".said.mine[data-id] .text").last
+    await expect(own).to_have_text("Tú: dos líneas")
+    assert (await own.inner_text()).endswith("dos\nlíneas")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width"), [("light", 1000), ("dark", 1000), ("light", 390), ("dark", 360)]
+)
+async def test_it_fits_and_axe_finds_nothing(site: Site, visitor: Visitor, scheme: str, width: int) -> None:
+    page = await visitor.page()
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    await page.set_viewport_size({"width": width, "height": 720})
+    await page.goto(await site.add(f"axe-{scheme}-{width}", "catalog", BALLS, **SHOP))
+    assert not await violations(page)
+    await write(page, "x" * 300)
+    await write(page, "pelotas")
+    await expect(page.get_by_role("button", name="Pelota chica")).to_be_visible()
+    assert not await violations(page)
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+
+
+async def violations(page: Page) -> list[str]:
+    found = await Axe().run(page)
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found.response["violations"]]
+
+
+def foreign(body: str) -> Starlette:
+    """A site of a client's own."""
+
+    async def home(request: Request) -> HTMLResponse:
+        head = "<!doctype html><html lang=es><title>Tienda</title><link rel=icon href=data:,>"
+        page = f"{head}<main><h1>Tienda</h1>{body}"
+        return HTMLResponse(page, headers={"content-security-policy": "style-src 'none'"})
+
+    return Starlette(routes=[Path("/", home)])
+
+
+async def test_the_widget_on_a_client_s_own_site(site: Site, visitor: Visitor) -> None:
+    async with serving(foreign(f'<script src="{site.url("widget")}/chat.js"></script>')) as shop:
+        shop = shop.replace("127.0.0.1", "localhost")
+        await site.add("widget", origins=[shop])
+        page = await visitor.page(shop)
+        button = page.get_by_role("button", name="Abrir el chat de Widget")
+        await expect(button).to_have_attribute("aria-expanded", "false")
+        assert not await violations(page)
+        await button.click()
+        frame = page.frame_locator("iframe")
+        await expect(frame.get_by_label("Escribe un mensaje")).to_be_focused()
+        await write(frame, "hola")
+        await until_said(frame, "Tú: hola", "Widget: hola")
+        await page.keyboard.press("Escape")
+        await expect(page.locator("iframe")).to_be_hidden()
+        await expect(button).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(frame.get_by_label("Escribe un mensaje")).to_be_focused()
+        await page.get_by_role("button", name="Cerrar el chat").click()
+        await expect(page.locator("iframe")).to_be_hidden()
+        await page.reload()
+        await button.click()
+        await until_said(frame, "Tú: hola", "Widget: hola")
+        [cookie] = await visitor.context.cookies()
+        assert cookie["partitionKey"] == "http://localhost"
+
+
+async def test_a_browser_that_keeps_no_cookie_is_shown_the_way_out(site: Site, visitor: Visitor) -> None:
+    visitor.expected = "status of 403"
+    async with serving(foreign(f'<script src="{site.url("blocked")}/chat.js"></script>')) as shop:
+        shop = shop.replace("127.0.0.1", "localhost")
+        await site.add("blocked", origins=[shop])
+        page = await visitor.page(shop)
+        await page.route("**/session", lambda route: route.fulfill(status=204))
+        await page.get_by_role("button", name="Abrir el chat").click()
+        frame = page.frame_locator("iframe")
+        await write(frame, "hola")
+        link = frame.get_by_role("link", name="Abrir el chat en su propia pestaña")
+        await expect(link).to_have_attribute("href", f"{site.url('blocked')}/")
+
+
+async def test_a_site_that_is_not_on_the_list_gets_no_chat(site: Site, visitor: Visitor) -> None:
+    visitor.expected = r"frame-ancestors|is not shown: its setting \"origins\""
+    url = await site.add("refused", origins=["https://www.tienda.cl"])
+    body = f'<script src="{url}/chat.js"></script><iframe src="{url}/"></iframe>'
+    async with serving(foreign(body)) as shop:
+        page = await visitor.page(shop)
+
+        async def refused() -> bool:
+            return len(page.frames) == 2 and page.frames[1].url.startswith("chrome-error:")
+
+        await until_true(refused)
+        assert await page.locator("conserje-chat").count() == 0
+    assert re.search("frame-ancestors", " ".join(visitor.heard))

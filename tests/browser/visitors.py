@@ -1,0 +1,71 @@
+"""What a test of the chat page has at hand: the tenants' hosts, and somebody who visits them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from installation import Installation
+from playwright.async_api import BrowserContext, ConsoleMessage, Page
+
+from conserje import accounts, tenants
+
+ADD_PRODUCT = "INSERT INTO products (tenant_id, name, price, stock) VALUES ($1, $2, $3, $4)"
+
+
+@dataclass
+class Site:
+    """The tenants' hosts, as a browser reaches them."""
+
+    installation: Installation
+
+    def url(self, slug: str) -> str:
+        """Chromium resolves *.localhost by itself, and trusts it as it trusts https."""
+        port = self.installation.environment["CONSERJE_LISTEN"].rpartition(":")[2]
+        return f"http://{slug}.localhost:{port}"
+
+    async def add(
+        self,
+        slug: str,
+        assistant: str = "echo",
+        products: Sequence[tuple[str, int, int]] = (),
+        **settings: Any,
+    ) -> str:
+        """The address of a new tenant's page."""
+        async with self.installation.pool.acquire() as connection, connection.transaction():
+            tenant = await tenants.add(connection, slug, slug.title(), assistant=assistant)
+            await connection.execute("UPDATE tenants SET quiet_period = '0' WHERE id = $1", tenant.id)
+            for name, price, stock in products:
+                await connection.execute(ADD_PRODUCT, tenant.id, name, Decimal(price), stock)
+            if settings:
+                await accounts.add(connection, tenant.id, "web", "web", settings=settings)
+        return self.url(slug)
+
+
+@dataclass
+class Visitor:
+    """One person's browser; whatever its pages complain of fails the test, but for what `expected` fits."""
+
+    context: BrowserContext
+    expected: str = r"(?!)"
+    heard: list[str] = field(default_factory=list)
+
+    async def page(self, url: str | None = None) -> Page:
+        page = await self.context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.heard.append(str(error)))
+        if url:
+            await page.goto(url)
+        return page
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.heard.append(f"{message.type}: {message.text} ({message.location['url']})")
+
+    @property
+    def complaints(self) -> list[str]:
+        return [each for each in self.heard if not re.search(self.expected, each)]

@@ -1,0 +1,88 @@
+"""The channel json keeps the contract of channels, and what is its own."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import ClassVar
+
+import pytest
+
+from conserje import Account, Forged, InboundMessage, Malformed, Nothing, OutboundMessage, Text, Webhook
+from conserje.http import client
+from conserje.testing import ChannelContract
+from conserje_json import Json, JsonCredentials, sign
+
+URL = "https://tienda.bot.example/bot/json/webhook"
+
+
+class TestJson(ChannelContract):
+    channel = Json
+    address = "json"
+    sender = "+56999999999"
+    credentials: ClassVar = {"secret": "secreto"}
+    other_credentials: ClassVar = {"secret": "ajeno"}
+
+
+@pytest.fixture
+def channel() -> Json:
+    return Json(Nothing(), client())
+
+
+@pytest.fixture
+def account() -> Account[JsonCredentials, Nothing]:
+    return Account("tienda", "json", JsonCredentials(), Nothing())
+
+
+def posted(body: bytes, account: Account[JsonCredentials, Nothing]) -> Webhook:
+    return Webhook("POST", "webhook", URL, {"x-conserje-signature": sign(body, account)}, body)
+
+
+def test_secrets_made_up_are_long_and_never_the_same() -> None:
+    made = {JsonCredentials().secret.get_secret_value() for _ in range(3)}
+    assert len(made) == 3 and min(map(len, made)) >= 32
+
+
+def test_the_sender_is_kept_as_given_but_for_space_around_it(
+    channel: Json, account: Account[JsonCredentials, Nothing]
+) -> None:
+    hook = posted(b'{"id": "7", "telefono": " 9 1234-567\\t", "mensaje": "  hola\\n"}', account)
+    channel.verify(hook, account)
+    assert list(channel.parse(hook)) == [
+        InboundMessage("json", "9 1234-567:7", "9 1234-567", Text("  hola\n"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"telefono": "+569", "mensaje": "hola"}, "id"),
+        ({"id": "a:b", "telefono": "+569", "mensaje": "hola"}, "id"),
+        ({"id": "1", "telefono": " ", "mensaje": "hola"}, "telefono"),
+        ({"id": "1", "telefono": "9" * 65, "mensaje": "hola"}, "telefono"),
+        ({"id": "1", "telefono": "+56\0", "mensaje": "hola"}, "telefono"),
+        ({"id": "1", "telefono": 569, "mensaje": "hola"}, "telefono"),
+        ({"id": "1", "telefono": "+569", "mensaje": "ho\0la"}, "mensaje"),
+        ({"id": "1", "telefono": "+569", "mensaje": None}, "mensaje"),
+        (["hola"], "The body"),
+    ],
+)
+def test_a_signed_body_that_makes_no_sense_is_malformed(
+    channel: Json, account: Account[JsonCredentials, Nothing], body: object, field: str
+) -> None:
+    with pytest.raises(Malformed, match=f"^{field}: "):
+        channel.verify(posted(json.dumps(body).encode(), account), account)
+
+
+def test_the_signature_is_judged_before_the_body(
+    channel: Json, account: Account[JsonCredentials, Nothing]
+) -> None:
+    with pytest.raises(Forged):
+        channel.verify(Webhook("POST", "webhook", URL, {}, b"{"), account)
+
+
+async def test_a_reply_is_sent_because_it_is_stored(
+    channel: Json, account: Account[JsonCredentials, Nothing]
+) -> None:
+    reply = OutboundMessage(7, "+569", Text("hola"), "", datetime.now(UTC))
+    assert await channel.send(reply, account) == await channel.find(reply, account)

@@ -1,0 +1,121 @@
+"""The predecessors' routes in one process, behind the gate, with a worker beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from scene import Parrot
+from starlette.routing import Router
+
+from conserje import Nothing, api_keys, tenants
+from conserje.conversation import Conversation
+from conserje.database import Pool
+from conserje.delivery import Delivery
+from conserje.directory import Directory
+from conserje.feed import Feed
+from conserje.http import client
+from conserje.intake import Intake
+from conserje.plugins import Plugins
+from conserje.settings import Settings
+from conserje.vault import Vault
+from conserje.worker import Worker
+from conserje_catalog import Catalog
+from conserje_edge.hosts import Hosts
+from conserje_edge.limits import Limits
+from conserje_edge.operator.desk import Desk
+from conserje_edge.operator.gate import Gate
+from conserje_edge.operator.predecessors import routes
+from conserje_edge.requests import Proxies
+from conserje_edge.webhooks import Webhooks
+from conserje_json import Json
+from conserje_openai import OpenAI
+from conserje_twilio import Twilio
+
+
+@dataclass
+class Office:
+    """What callers on this machine reach, and what stands behind it."""
+
+    desk: Desk
+    url: str
+    http: httpx2.AsyncClient
+    parrot: Parrot
+
+    async def add(self, slug: str, **columns: object) -> int:
+        """A tenant that answers by the parrot; its id."""
+        async with self.desk.pool.acquire() as connection:
+            added = await tenants.add(
+                connection,
+                slug,
+                slug.title(),
+                **{"assistant": "parrot", "fallback_assistant": "parrot"} | columns,
+            )
+        return added.id
+
+    async def key(self, tenant_id: int | None, *scopes: str) -> dict[str, str]:
+        """The headers of a caller with a key."""
+        async with self.desk.pool.acquire() as connection:
+            _, key = await api_keys.add(
+                connection, "x", tenant_id=tenant_id, scopes=scopes or ("read", "write")
+            )
+        return {"authorization": f"Bearer {key}"}
+
+    async def get(self, path: str, headers: dict[str, str] | None = None, code: int = 200) -> Any:
+        return self._read(await self.http.get(path, headers=headers), code)
+
+    async def post(
+        self, path: str, body: object, headers: dict[str, str] | None = None, code: int = 200
+    ) -> Any:
+        return self._read(await self.http.post(path, json=body, headers=headers), code)
+
+    def _read(self, answer: httpx2.Response, code: int) -> Any:
+        assert answer.status_code == code, answer.text
+        return answer.json()
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """A worker at work."""
+        desk = self.desk
+        conversation = Conversation(
+            desk.pool, desk.directory, desk.plugins, desk.vault, desk.settings.turn_limit
+        )
+        delivery = Delivery(desk.pool, desk.directory, desk.plugins, desk.vault, desk.settings)
+        worker = Worker(desk.pool, self.url, conversation, delivery, desk.settings.slots)
+        running = asyncio.create_task(worker.run())
+        try:
+            yield
+        finally:
+            worker.stop()
+            await asyncio.wait_for(running, 20)
+
+
+@asynccontextmanager
+async def open_office(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Office]:
+    parrot, http, vault = Parrot(), client(), Vault.read(keyring)
+    plugins = Plugins(
+        {"json": Json(Nothing(), http), "twilio": Twilio(Twilio.Operator(), http)},
+        {
+            "parrot": parrot,
+            "catalog": Catalog(Catalog.Operator(), http),
+            "openai": OpenAI(OpenAI.Operator(), http),
+        },
+    )
+    hosts, proxies, settings = Hosts(["localhost"]), Proxies(["127.0.0.1"]), Settings()
+    directory = Directory(pool, url)
+    feed = Feed(pool, directory.changes)
+    async with directory, Intake(pool) as intake:
+        webhooks = Webhooks(
+            hosts, proxies, directory, vault, plugins, intake, pool, feed, Limits(), settings.body_limit
+        )
+        desk = Desk(settings, pool, directory, vault, plugins, intake, feed, webhooks)
+        gate = Gate(Router(routes(desk), redirect_slashes=False), hosts, proxies, pool)
+        transport = httpx2.ASGITransport(gate, client=("127.0.0.1", 1))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:9001") as client_:
+            yield Office(desk, url, client_, parrot)
+        await webhooks.close()

@@ -180,6 +180,7 @@ class Conserje:
             "CONSERJE_DATABASE_URL": postgres.url(database, self.owner),
             "CONSERJE_DATA_DIR": str(self.folder),
             "CONSERJE_LISTEN": f"127.0.0.1:{port}",
+            "CONSERJE_OPERATOR_LISTEN": str(self.folder / "operator.sock"),
             "CONSERJE_WORKERS": str(workers),
         }
 

@@ -116,6 +116,15 @@ class Receipt:
     provider_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events of an account since a cursor, oldest first, and the next cursor; `more`: ask again at once."""
+
+    events: tuple[Event, ...]
+    cursor: str
+    more: bool = False
+
+
 C = TypeVar("C", bound=BaseModel)
 S = TypeVar("S", bound=BaseModel)
 O = TypeVar("O", bound=BaseModel)  # noqa: E741
@@ -195,6 +204,15 @@ class Channel(Generic[C, S, O]):
         Uncertain.
         """
         raise NotImplementedError
+
+    async def fetch(self, account: Account[C, S], cursor: str | None) -> Page:
+        """What the provider took from contacts since `cursor`; None: the first time.
+
+        Called after an outage and every few minutes, so that what the provider could not post is not
+        missed; events that were taken already change nothing. Each message says when it was written (`at`).
+        Raises CannotTell.
+        """
+        raise NotOffered(f"The channel {self.name} cannot fetch messages.")
 
     async def find(self, message: OutboundMessage, account: Account[C, S]) -> Receipt | None:
         """Ask the provider for a message whose sending ended uncertain; None: certainly not there.

@@ -157,6 +157,7 @@ class InboundMessage:
     identities: tuple[str, ...] = ()
     name: str = ""
     provider_id: str = ""
+    at: datetime | None = None  # when it was written, if the event comes later than the provider meant
 
 
 Status = Literal["sent", "delivered", "read", "failed"]

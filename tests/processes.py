@@ -153,7 +153,8 @@ class Serving(Running):
 
     async def answers(self) -> bool:
         try:
-            return await self.status(b"GET / HTTP/1.1\r\nHost: nobody.localhost\r\n\r\n") == 404
+            # 503 where Postgres cannot be asked for tenants.
+            return await self.status(b"GET / HTTP/1.1\r\nHost: nobody.localhost\r\n\r\n") in (404, 503)
         except (OSError, IndexError):
             return False
 

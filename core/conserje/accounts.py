@@ -51,7 +51,8 @@ class Account:
 
 FIND = """
 SELECT id, slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
-       assistant_settings, quiet_period, longest_wait, hand_back_after, data_key,
+       assistant_settings, quiet_period, longest_wait, hand_back_after, late_after, late_rule, late_text,
+       held_text, data_key,
        coalesce((SELECT json_agg(json_build_object(
                             'id', id, 'channel', channel, 'address', address, 'settings', settings::text,
                             'credentials', credentials, 'status', status,

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import asyncpg
 
-from conserje.database import CANNOT_ASK, describe
+from conserje.database import CANNOT_ASK, PATIENCE, connect, describe
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ class Changes:
         self._last_of_all = 0  # the count when everything may have changed
         self._tried = asyncio.Event()
         self._subscribers: dict[str, Callable[[str | None], None]] = {}
+        self._told: list[Callable[[list[int] | None], None]] = []
 
     def subscribe(self, channel: str, hear: Callable[[str | None], None]) -> None:
         """Call `hear` with what is told on another channel; with None where some of it may be lost.
@@ -60,14 +61,19 @@ class Changes:
         """
         self._subscribers[channel] = hear
 
+    def tell(self, hear: Callable[[list[int] | None], None]) -> None:
+        """Call `hear` with the ids of tenants that changed; with None where any may have."""
+        self._told.append(hear)
+
     def unchanged(self, tenant_id: int, since: int) -> bool:
         """Whether nothing was heard of this tenant after the count was `since`."""
         return since >= self._last_of_all and since >= self._last.get(tenant_id, 0)
 
     async def __aenter__(self) -> Self:
-        """Returns when it listens, or when Postgres could not be reached at the first try."""
+        """Returns when it listens, or when Postgres did not let it at the first try, or for PATIENCE."""
         self._following = asyncio.create_task(self._follow())
-        await self._tried.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._tried.wait(), PATIENCE)
         return self
 
     async def __aexit__(
@@ -94,7 +100,7 @@ class Changes:
 
     async def _listen(self) -> None:
         """Hear changes until the connection is lost; raises what lost it."""
-        connection = await asyncpg.connect(
+        connection = await connect(
             self._url,
             timeout=5,
             command_timeout=ROUND,
@@ -138,6 +144,8 @@ class Changes:
         if ids:
             self.count += 1
             self._last.update(dict.fromkeys(ids, self.count))
+            for hear in self._told:
+                hear(ids)
         if len(self._last) > REMEMBERED:
             self._note_all()
 
@@ -145,6 +153,8 @@ class Changes:
         self.count += 1
         self._last_of_all = self.count
         self._last.clear()
+        for hear in self._told:
+            hear(None)
 
 
 def _pass_on(

@@ -14,13 +14,14 @@ from typing import Any
 
 import asyncpg
 
-from conserje import feed, jobs, messages, metrics
+from conserje import feed, jobs, late, messages, metrics
 from conserje.assistant import AnyAssistant, Contact, NoAnswer, Reply, Turn, Utterance
 from conserje.channel import AnyChannel
 from conserje.database import CANNOT_ASK, Connection, Pool, acting_for
 from conserje.directory import AccountUnusable, Directory, Entry
 from conserje.jobs import Job
-from conserje.message import Content, Limits, fit, from_json
+from conserje.log import place
+from conserje.message import Content, Limits, Text, fit, from_json
 from conserje.plugins import PluginMissing, Plugins
 from conserje.products import TenantProducts
 from conserje.vault import Vault
@@ -33,7 +34,7 @@ STARTS = 3
 HISTORY = 30
 
 LOCK = """
-SELECT account_id, contact_id, state, epoch, turn_id, starts, now() AS now,
+SELECT account_id, contact_id, state, epoch, turn_id, starts, cause, unparked_at, now() AS now,
        leased_until - now() AS lease_left, hand_back_at <= now() AS handed_back,
        (SELECT name FROM contacts WHERE tenant_id = $1 AND id = contact_id) AS contact_name
 FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
@@ -55,9 +56,17 @@ GIVE_UP = """
 UPDATE conversations SET leased_until = NULL, cause = $4 WHERE tenant_id = $1 AND id = $2 AND epoch = $3
 """
 
+# With what the contact is told, in its place behind what was said before.
 HOLD = """
-UPDATE conversations SET state = 'held', leased_until = NULL, cause = coalesce(cause, $3)
-WHERE tenant_id = $1 AND id = $2
+WITH held AS (
+    UPDATE conversations SET state = 'held', leased_until = NULL, cause = $3,
+        next_sequence = next_sequence + cardinality($4::text[])
+    WHERE tenant_id = $1 AND id = $2
+    RETURNING account_id, next_sequence - cardinality($4::text[]) AS sequence
+)
+INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, sequence, state)
+SELECT $1, $2, account_id, 'out', told.content, sequence + told.n - 1, 'queued'
+FROM held, unnest($4::text[]) WITH ORDINALITY AS told (content, n)
 """
 
 LEAVE_TO_PERSON = """
@@ -113,6 +122,7 @@ class Claim:
     unanswered: tuple[Message, ...]
     history: tuple[Utterance, ...]
     claimed_at: datetime
+    late: timedelta | None  # the age of the oldest message, where it is too old for the tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +186,36 @@ class Conversation:
                 if job.message_id in (0, unanswered[-1].id):  # nobody else's job comes later
                     await _enqueue(connection, job, delay=rest)
                 return None
+            tenant = entry.tenant
             if row["starts"] >= STARTS:
-                cause = f"The turn was started {STARTS} times without an end."
-                await connection.execute(HOLD, job.tenant_id, job.conversation_id, cause)
-                await self._wake(connection, entry, job, row["account_id"])
-                log.error("Conversation %s of %s is held", job.conversation_id, entry.tenant.slug)
+                cause = row["cause"] or f"The turn was started {STARTS} times without an end."
+                await self._hold(connection, entry, job, row["account_id"], cause, tenant.held_text)
                 return None
-            return await _lease_out(connection, job, row, unanswered)
+            written = [message.created_at for message in unanswered]
+            age = late.late(tenant, written, row["unparked_at"], row["now"])
+            if age and tenant.late_rule == "park":
+                await self._hold(connection, entry, job, row["account_id"], late.cause(tenant, age))
+                return None
+            return await _lease_out(connection, job, row, unanswered, age)
+
+    async def _hold(
+        self,
+        connection: Connection,
+        entry: Entry,
+        job: Job,
+        account_id: int,
+        cause: str,
+        text: str | None = None,
+    ) -> None:
+        """Leave the conversation to an operator; `text` is what its contact is told."""
+        said = fit(Text(text), self._limits(entry, account_id)) if text else []
+        told = [messages.stored(content) for content in said]
+        await connection.execute(HOLD, job.tenant_id, job.conversation_id, cause, told)
+        await self._wake(connection, entry, job, account_id)
+        log.error("Conversation %s of %s is held", job.conversation_id, entry.tenant.slug)
+        if told:
+            await connection.execute("RESET ROLE")  # the queue is conserje_core's
+            await jobs.enqueue(connection, [Job(jobs.DELIVER, job.tenant_id, job.conversation_id)])
 
     async def _think_under_lease(self, entry: Entry, job: Job, claim: Claim) -> Thought:
         """Think while the lease is renewed. Raises LostLease as soon as it is lost, or NoReply."""
@@ -198,6 +231,20 @@ class Conversation:
             renewal.cancel()
 
     async def _think(self, entry: Entry, claim: Claim) -> Thought:
+        """What the tenant's late rule asks for, else what an assistant says. Raises NoReply."""
+        tenant = entry.tenant
+        if claim.late is None:
+            return await self._ask(entry, claim)
+        if tenant.late_rule == "hand_over":
+            reply = Reply([late.notice(tenant)], hand_over=True)
+            return Thought(reply, "late rule", timedelta(0), late.cause(tenant, claim.late))
+        thought = await self._ask(entry, claim)
+        if tenant.late_rule == "apologise" and thought.reply.messages:
+            said = [late.apology(tenant), *thought.reply.messages]
+            return replace(thought, reply=replace(thought.reply, messages=said))
+        return thought
+
+    async def _ask(self, entry: Entry, claim: Claim) -> Thought:
         """The reply of the tenant's assistant, else of its fallback. Raises NoReply."""
         started = time.monotonic()
         tenant = entry.tenant
@@ -217,7 +264,7 @@ class Conversation:
             except Exception as error:
                 # Its text may hold what a contact wrote or a key: the type says enough.
                 cause = f"{name}: {type(error).__name__}"
-                log.warning("Assistant %s of %s failed: %s", name, tenant.slug, _where(error))
+                log.warning("Assistant %s of %s failed: %s", name, tenant.slug, place(error))
             else:
                 return Thought(reply, name, timedelta(seconds=time.monotonic() - started), cause)
         raise NoReply(cause)
@@ -225,13 +272,15 @@ class Conversation:
     def _turn(self, entry: Entry, claim: Claim, assistant: AnyAssistant) -> Turn[Any, Any]:
         """Raises AccountUnusable."""
         tenant = entry.tenant
+        # What was fetched may have been written before what was taken earlier.
+        written = sorted(claim.unanswered, key=lambda message: message.created_at)
         own = [account for account in entry.accounts_of(assistant.name) if account.active]
         account = entry.opened(own[0] if own else None, assistant, self.vault)
         return Turn(
             id=claim.turn_id,
             tenant=tenant.seen,
             contact=claim.contact,
-            messages=[Utterance("contact", each.content, each.created_at) for each in claim.unanswered],
+            messages=[Utterance("contact", each.content, each.created_at) for each in written],
             history=claim.history,
             products=TenantProducts(self.pool, tenant.id),
             credentials=account.credentials,
@@ -252,10 +301,11 @@ class Conversation:
             unanswered = await _unanswered(connection, job)
             read = {each.id for each in claim.unanswered}
             newer = [each for each in unanswered if each.id not in read]
-            waiting = messages.age(claim.unanswered[0].created_at, row["now"])
+            oldest = _oldest(claim.unanswered)
+            waiting = messages.age(oldest, row["now"])
             if newer and waiting < entry.tenant.longest_wait.total_seconds():
                 return replace(claim, unanswered=unanswered)
-            waited = claim.claimed_at - claim.unanswered[0].created_at
+            waited = claim.claimed_at - oldest
             await _store_turn(connection, entry, job, claim, thought, said, waited)
             await self._wake(connection, entry, job, claim.account_id)
             await connection.execute("RESET ROLE")  # the queue is conserje_core's
@@ -320,12 +370,21 @@ def _still_quiet(
     newest = max(message.created_at for message in unanswered)
     account = entry.account(account_id)
     rest = newest + (account.quiet_period_of(entry.tenant) if account else entry.tenant.quiet_period) - now
-    over = unanswered[0].created_at + entry.tenant.longest_wait <= now
+    over = _oldest(unanswered) + entry.tenant.longest_wait <= now
     return None if over or rest <= timedelta(0) else rest
 
 
+def _oldest(unanswered: Sequence[Message]) -> datetime:
+    """Not that of the first one taken: another may have come late."""
+    return min(message.created_at for message in unanswered)
+
+
 async def _lease_out(
-    connection: Connection, job: Job, row: asyncpg.Record, unanswered: tuple[Message, ...]
+    connection: Connection,
+    job: Job,
+    row: asyncpg.Record,
+    unanswered: tuple[Message, ...],
+    age: timedelta | None,
 ) -> Claim:
     history = await connection.fetch(
         messages.HISTORY, job.tenant_id, job.conversation_id, unanswered[0].id, HISTORY
@@ -347,6 +406,7 @@ async def _lease_out(
             for past in history
         ),
         claimed_at=row["now"],
+        late=age,
     )
 
 
@@ -384,12 +444,3 @@ async def _enqueue(connection: Connection, job: Job, delay: timedelta) -> None:
     await connection.execute("RESET ROLE")  # the queue is conserje_core's
     again = Job(jobs.CONVERSE, job.tenant_id, job.conversation_id, job.message_id, job.priority, delay)
     await jobs.enqueue(connection, [again])
-
-
-def _where(error: Exception) -> str:
-    """The type of `error` and the line that raised it, without its text."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-    return type(error).__name__ + place

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -16,8 +18,11 @@ from conserje import jobs
 Connection: TypeAlias = "asyncpg.Connection[Any] | PoolConnectionProxy[Any]"
 Pool: TypeAlias = "asyncpg.Pool[Any]"
 
+log = logging.getLogger(__name__)
+
 MIGRATION_LOCK = 0x636F6E7365726A65  # "conserje"
 OLDEST_SERVER = 150000
+PATIENCE = 2.0  # seconds that a start waits for a Postgres that it can do without
 
 CANNOT_ASK = (
     OSError,
@@ -31,42 +36,80 @@ CANNOT_ASK = (
 )
 """What is raised when Postgres cannot answer, as opposed to when it answers no."""
 
+HOST_LIMIT = 2.0  # seconds that one of several hosts gets to take a connection
+
 
 class DatabaseError(Exception):
     """The database cannot be used as it is; the text says what to do."""
 
 
-async def connect_pool(url: str, *, smallest: int = 1, largest: int = 10, **settings: str) -> Pool:
+_took_last: dict[str, str] = {}  # of a URL with several hosts: its host that took the last connection
+
+
+async def connect(url: str, **how: Any) -> asyncpg.Connection[Any]:
+    """A connection to one of the URL's hosts, each of which is asked by itself.
+
+    asyncpg would wait for a silent one until the time for all of them is over.
+    """
+    hosts = sorted(_each_host(url), key=lambda host: host != _took_last.get(url))
+    for host in hosts[:-1]:
+        with suppress(*CANNOT_ASK):
+            return await _connect_to(host, url, **how | {"timeout": HOST_LIMIT})
+    return await _connect_to(hosts[-1], url, **how)
+
+
+async def _connect_to(host: str, url: str, **how: Any) -> asyncpg.Connection[Any]:
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(host, **how)
+    _took_last[url] = host
+    return connection
+
+
+def _each_host(url: str) -> list[str]:
+    """`url` once for each of the hosts that it names."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    return [parts._replace(netloc=user + at + host).geturl() for host in hosts.split(",")]
+
+
+async def connect_pool(url: str, *, largest: int = 10, patient: bool = False, **settings: str) -> Pool:
     """A pool whose connections act as conserje_core.
 
     Raises DatabaseError for a user whom no policy binds, a schema of another release, or a server
-    that cannot be reached.
+    that cannot be reached; with `patient` such a server may answer later.
     """
+    pool: Pool = await asyncpg.create_pool(  # type: ignore[call-overload] # its stubs want more of `connect`
+        url,
+        connect=connect,
+        min_size=0,
+        max_size=largest,
+        timeout=5,
+        command_timeout=10,
+        reset=_keep,
+        server_settings={"role": "conserje_core", "application_name": "conserje", **settings},
+    )
     try:
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=smallest,
-            max_size=largest,
-            timeout=5,
-            command_timeout=10,
-            reset=_keep,
-            server_settings={"role": "conserje_core", "application_name": "conserje", **settings},
-        )
+        await _check(pool, patient)
+    except BaseException:
+        pool.terminate()
+        raise
+    return pool
+
+
+async def _check(pool: Pool, patient: bool) -> None:
+    """Raises DatabaseError."""
+    try:
+        async with pool.acquire(timeout=PATIENCE if patient else None) as connection:
+            await _refuse_unbound_user(connection)
+            await refuse_other_schema(connection)
     except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as error:
         raise DatabaseError(
             f"The database's user cannot act as conserje_core ({error}). "
             "Run `conserje up` or `conserje migrate` first."
         ) from None
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-        raise DatabaseError(f"Postgres cannot be reached: {describe(error)}.") from None
-    try:
-        async with pool.acquire() as connection:
-            await _refuse_unbound_user(connection)
-            await refuse_other_schema(connection)
-    except BaseException:
-        pool.terminate()
-        raise
-    return pool
+        if not patient or not isinstance(error, CANNOT_ASK):
+            raise DatabaseError(f"Postgres cannot be reached: {describe(error)}.") from None
+        log.warning("Postgres cannot be reached yet: %s", describe(error))
 
 
 async def _keep(_connection: Connection) -> None:
@@ -129,7 +172,7 @@ async def transaction(connection: Connection, tenant_id: int) -> AsyncIterator[N
     try:
         yield
     except BaseException:
-        if not connection.is_closed():
+        with suppress(asyncpg.InterfaceError):  # it is closed: nothing is left to roll back
             await connection.execute("ROLLBACK")
         raise
     await connection.execute("COMMIT")
@@ -141,7 +184,7 @@ async def migrate(url: str) -> tuple[int, int]:
     Raises DatabaseError where the user may not, with the SQL that somebody who may has to run.
     """
     try:
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await connect(url, timeout=10)
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
         raise DatabaseError(f"Postgres cannot be reached: {describe(error)}.") from None
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -20,8 +21,12 @@ from conserje.assistant import AnyAssistant, Assistant
 from conserje.changes import Changes
 from conserje.channel import AnyAccount, AnyChannel
 from conserje.database import CANNOT_ASK, Pool, describe
+from conserje.nodefile import NodeFileError
+from conserje.roster import Roster
 from conserje.tenants import Tenant
 from conserje.vault import Vault, VaultError
+
+log = logging.getLogger(__name__)
 
 Key = tuple[Literal["slug", "domain", "id"], str]
 
@@ -121,8 +126,9 @@ class Directory:
     What was found serves until it changed, and on while Postgres cannot answer.
     """
 
-    def __init__(self, pool: Pool, url: str, size: int = 10_000) -> None:
+    def __init__(self, pool: Pool, url: str, roster: Roster | None = None, size: int = 10_000) -> None:
         self._pool = pool
+        self._roster = roster
         self.changes = Changes(url)
         self._entries: LRUCache[Key, Entry] = LRUCache(size)
         self._unknown: TTLCache[Key, int] = TTLCache(size, UNKNOWN_FOR)  # the count of changes then
@@ -185,13 +191,23 @@ class Directory:
             entry = await self._ask_until_current(key)
         except (*CANNOT_ASK, asyncpg.PostgresError) as error:
             self._ask_again = time.monotonic() + ASK_LIMIT
-            if remembered is not None:
-                return remembered
+            if found := remembered or await self._in_roster(key):
+                self._entries[key] = found
+                return found
             raise DirectoryUnavailable(f"Postgres cannot be asked: {describe(error)}.") from error
         if entry is None:
             self._entries.pop(key, None)
             raise _no_tenant(key)
         return entry
+
+    async def _in_roster(self, key: Key) -> Entry | None:
+        """What this node wrote down of a tenant, when Postgres cannot be asked."""
+        try:
+            found = await self._roster.find(*key) if self._roster else None
+        except NodeFileError as error:
+            log.warning("The roster cannot be read: %s", error)
+            return None
+        return Entry(*found) if found else None
 
     async def _ask_until_current(self, key: Key) -> Entry | None:
         """Postgres' answer, None for no; an answer that a change overtook is not kept, but asked anew."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import astuple, dataclass
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -13,6 +15,9 @@ from conserje.database import Connection
 from conserje.delivery import FATE_UNKNOWN
 from conserje.jobs import Job
 from conserje.message import from_json, plain
+
+LARGEST = 500  # that are retried or dropped at once
+RETRY_PACE = timedelta(milliseconds=20)  # between two of many
 
 # The letter of an id says what it is: t for the turn of a conversation, m for a message, r for a reject.
 HELD = """
@@ -49,11 +54,18 @@ SELECT * FROM (
 ) AS held
 """
 
-LIST = HELD + "WHERE $1::text IS NULL OR tenant = $1 ORDER BY since, id"
+MATCHING = """
+WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR strpos(lower(cause), lower($2)) > 0)
+  AND ($3::timestamptz IS NULL OR since >= $3) AND ($4::timestamptz IS NULL OR since < $4)
+  AND strpos($5, left(id, 1)) > 0
+"""
+LIST = HELD + MATCHING + "ORDER BY since, id LIMIT $6"
+COUNT = f"SELECT count(*) FROM ({HELD}{MATCHING}) AS matching"  # noqa: S608 - of our own
 GET = HELD + "WHERE id = $1"
 
 RETRY_TURN = """
-UPDATE conversations SET state = 'open', starts = 0, cause = NULL WHERE id = $1 AND state = 'held'
+UPDATE conversations SET state = 'open', starts = 0, cause = NULL, unparked_at = now()
+WHERE id = $1 AND state = 'held'
 RETURNING tenant_id, id
 """
 
@@ -116,9 +128,25 @@ class Held:
         return self.id.startswith("m") and self.cause.startswith(FATE_UNKNOWN)
 
 
-async def list_all(connection: Connection, slug: str | None = None) -> list[Held]:
-    """All that is held, of one tenant or of all, the longest held first."""
-    return [Held.from_row(row) for row in await connection.fetch(LIST, slug)]
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which of all that is held is meant; what is None does not matter."""
+
+    tenant: str | None = None  # its slug
+    cause: str | None = None  # a part of it
+    since: datetime | None = None
+    before: datetime | None = None
+    kinds: str = "tmr"
+
+
+async def list_all(connection: Connection, wanted: Filter, limit: int | None = None) -> list[Held]:
+    """What is held, the longest held first."""
+    return [Held.from_row(row) for row in await connection.fetch(LIST, *astuple(wanted), limit)]
+
+
+async def count(connection: Connection, wanted: Filter) -> int:
+    number: int = await connection.fetchval(COUNT, *astuple(wanted))
+    return number
 
 
 async def get(connection: Connection, held_id: str) -> Held:
@@ -128,13 +156,13 @@ async def get(connection: Connection, held_id: str) -> Held:
     raise _not_held(held_id)
 
 
-async def retry(connection: Connection, held_id: str) -> None:
-    """Let a turn be thought again, or a message be sent again. Raises HeldError."""
+async def retry(connection: Connection, held_id: str, delay: timedelta = timedelta(0)) -> None:
+    """Let a turn be thought again, or a message be sent again, after `delay`. Raises HeldError."""
     kind, number = _parse(held_id)
     if kind == "r":
         raise HeldError(f"{held_id} cannot be retried: it could not be read. Its sender must send it again.")
     statement, entrypoint = (RETRY_TURN, jobs.CONVERSE) if kind == "t" else (RETRY_MESSAGE, jobs.DELIVER)
-    await _release(connection, held_id, statement, number, entrypoint)
+    await _release(connection, held_id, statement, number, entrypoint, delay)
 
 
 async def drop(connection: Connection, held_id: str) -> None:
@@ -152,15 +180,40 @@ async def drop(connection: Connection, held_id: str) -> None:
             await _release(connection, held_id, DROP_REJECT, number)
 
 
+async def retry_all(connection: Connection, held: Iterable[Held]) -> int:
+    """Retry one after the other, at a pace that leaves room for others; how many were still held."""
+    done = 0
+    for each in held:
+        with suppress(HeldError):  # somebody else was faster
+            await retry(connection, each.id, done * RETRY_PACE)
+            done += 1
+    return done
+
+
+async def drop_all(connection: Connection, held: Iterable[Held]) -> int:
+    """Drop one after the other; how many were still held."""
+    done = 0
+    for each in held:
+        with suppress(HeldError):
+            await drop(connection, each.id)
+            done += 1
+    return done
+
+
 async def _release(
-    connection: Connection, held_id: str, statement: str, number: int, entrypoint: str | None = None
+    connection: Connection,
+    held_id: str,
+    statement: str,
+    number: int,
+    entrypoint: str | None = None,
+    delay: timedelta = timedelta(0),
 ) -> None:
     async with connection.transaction():
         row = await connection.fetchrow(statement, number)
         if row is None:
             raise _not_held(held_id)
         if entrypoint:
-            await jobs.enqueue(connection, [Job(entrypoint, row[0], row[1])])
+            await jobs.enqueue(connection, [Job(entrypoint, row[0], row[1], delay=delay)])
 
 
 def _parse(held_id: str) -> tuple[str, int]:

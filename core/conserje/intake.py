@@ -6,9 +6,9 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -17,15 +17,21 @@ from cachetools import LRUCache
 
 from conserje import jobs, messages
 from conserje.accounts import Account
-from conserje.database import CANNOT_ASK, Connection, Pool
+from conserje.database import CANNOT_ASK, Connection, Pool, describe
 from conserje.jobs import Job
-from conserje.message import Event, InboundMessage, StatusUpdate, Unreadable
+from conserje.log import place
+from conserje.message import Event
+from conserje.messages import InboundRow, RejectRow, ReportRow, Row
+from conserje.nodefile import NodeFileError
+from conserje.spool import Spool
 from conserje.tenants import Tenant
 
 log = logging.getLogger(__name__)
 
 IN_FLIGHT = 2  # one batch is being written while the next one's commit waits for the disk
 LARGEST_BATCH = 256
+STORE_LIMIT = 1.0  # seconds that Postgres may take before the spool does
+DRAIN_EVERY = 0.2  # seconds between two looks at the spool, and two tries to empty it
 FLOOD = 100  # waiting messages of a tenant from which on they are a flood
 FLOOD_PACE = 0.02  # seconds between the due times that one node gives to a flood's messages
 LOOK_AGAIN = 0.25  # seconds that a look at how many wait is good for
@@ -43,13 +49,12 @@ class NotDurable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    tenant: Tenant
-    account: Account
-    event: Event
+    row: Row
+    quiet_period: timedelta = timedelta(0)
 
     @property
-    def place(self) -> tuple[int, int, str]:
-        return self.tenant.id, self.account.id, self.event.key
+    def place(self) -> tuple[int, int, bytes]:
+        return self.row.tenant_id, self.row.account_id, self.row.event_key
 
 
 @dataclass(slots=True)
@@ -81,11 +86,17 @@ class _Load:
 
 @dataclass
 class Intake:
-    """Group commit: whoever waits while a batch is written goes into the next one."""
+    """Group commit: whoever waits while a batch is written goes into the next one.
+
+    With a spool, what Postgres does not take within STORE_LIMIT goes there, and so does all that comes
+    while something is in it.
+    """
 
     pool: Pool
+    spool: Spool | None = None
     _queue: deque[_Waiting] = field(default_factory=deque)
     _flights: set[asyncio.Task[None]] = field(default_factory=set)
+    _storing: set[asyncio.Task[None]] = field(default_factory=set)
     _loads: LRUCache[int, _Load] = field(default_factory=lambda: LRUCache(10_000))
 
     async def __aenter__(self) -> Self:
@@ -96,18 +107,47 @@ class Intake:
     ) -> None:
         while self._flights:
             await asyncio.wait(self._flights)
+        for task in self._storing:  # what they store is in the spool as well
+            task.cancel()
 
     async def take(self, tenant: Tenant, events: Sequence[tuple[Account, Event]]) -> None:
-        """Return when all `events` are committed. Raises NotDurable."""
+        """Return when all `events` are on a disk. Raises NotDurable."""
         if not events:
             return
+        items = [
+            _Item(messages.prepare(tenant.id, account, event), account.quiet_period_of(tenant))
+            for account, event in events
+        ]
         durable = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting([_Item(tenant, account, event) for account, event in events], durable))
+        self._queue.append(_Waiting(items, durable))
         if len(self._flights) < IN_FLIGHT:
             flight = asyncio.create_task(self._fly())
             self._flights.add(flight)
             flight.add_done_callback(self._flights.discard)
         await durable
+
+    async def drain(self, spool: Spool) -> None:
+        """Give what was spooled to Postgres, the oldest first, until this is cancelled."""
+        while True:
+            await asyncio.sleep(DRAIN_EVERY)
+            if not spool.busy:
+                continue
+            try:
+                drained = await self._drain(spool)
+            except Exception as error:  # of Postgres or of the file; neither loses an event
+                log.warning("The spool keeps its events for now: %s", describe(error))
+            else:
+                log.info("The spool is empty again: Postgres has its %d events", drained)
+
+    async def _drain(self, spool: Spool) -> int:
+        """Empty the spool; how many events were in it."""
+        drained = 0
+        while rows := await spool.oldest(2 * LARGEST_BATCH):
+            await self._store(_unique(_Item(messages.unpack(packed)) for _, packed in rows), orphans=True)
+            await spool.forget(rows[-1][0])
+            drained += len(rows)
+        await spool.settle()
+        return drained
 
     async def _fly(self) -> None:
         while self._queue:
@@ -129,68 +169,92 @@ class Intake:
         return batch
 
     async def _commit(self, items: list[_Item]) -> Exception | None:
-        """Store what can be stored; the error if it is not known to be on disk."""
-        unique = sorted({item.place: item for item in items}.values(), key=lambda item: item.place)
+        """Make `items` durable; the error if they are not known to be."""
+        items = _unique(items)
         try:
-            await self._store(unique)
-        except CANNOT_ASK as error:
-            log.warning("Postgres does not take events: %s", error or type(error).__name__)
+            if self.spool is None:
+                await self._store(items)
+            elif self.spool.busy:
+                await self._keep(self.spool, items)
+            else:
+                await self._store_or_keep(self.spool, items)
+        except (*CANNOT_ASK, NodeFileError) as error:
+            log.warning("Events are not taken: %s", describe(error))
             return error
         except Exception as error:
-            log.exception("A batch of events could not be stored")
+            log.error("A batch of events could not be stored: %s", place(error))
             return error
         return None
 
-    async def _store(self, items: list[_Item], tries: int = RETRIES) -> None:
-        """Store `items`; what Postgres refuses is halved out until it stands alone, and kept raw."""
+    async def _store_or_keep(self, spool: Spool, items: list[_Item]) -> None:
+        """Postgres has STORE_LIMIT; what it does not take by then, perhaps after all, the spool has."""
+        storing = asyncio.create_task(self._store(items))
+        self._storing.add(storing)
+        storing.add_done_callback(self._storing.discard)
+        # Not asyncio.timeout: a cancelled query still waits for the word of a silent server.
+        await asyncio.wait({storing}, timeout=STORE_LIMIT)
+        if not storing.done():
+            storing.add_done_callback(lambda done: done.cancelled() or done.exception())
+            log.warning("Postgres is silent: events go to the spool")
+            await self._keep(spool, items)
+            return
+        try:
+            storing.result()
+        except asyncpg.ForeignKeyViolationError:
+            raise
+        except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+            log.warning("Postgres does not take events, the spool does: %s", type(error).__name__)
+            await self._keep(spool, items)
+
+    async def _keep(self, spool: Spool, items: Sequence[_Item]) -> None:
+        now = datetime.now(UTC)
+        await spool.keep([messages.pack(_with_time(item.row, now)) for item in items])
+
+    async def _store(self, items: list[_Item], tries: int = RETRIES, *, orphans: bool = False) -> None:
+        """Store `items`; what Postgres refuses is halved out until it stands alone, and kept raw.
+
+        With `orphans`, what belongs to an account that is gone goes with it.
+        """
         try:
             async with self.pool.acquire(timeout=5) as connection, connection.transaction():
                 await self._write(connection, items)
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
             if not tries:
                 raise
-            await self._store(items, tries - 1)
-        except asyncpg.ForeignKeyViolationError:
-            raise  # the account was removed meanwhile: whoever posts again is told so
+            await self._store(items, tries - 1, orphans=orphans)
         except POISON as error:
+            if isinstance(error, asyncpg.ForeignKeyViolationError) and not orphans:
+                raise  # the account was removed meanwhile: whoever posts again is told so
             if len(items) == 1:
                 await self._reject(items[0], error)
                 return
             middle = len(items) // 2
-            await self._store(items[:middle])
-            await self._store(items[middle:])
+            await self._store(items[:middle], orphans=orphans)
+            await self._store(items[middle:], orphans=orphans)
 
     async def _write(self, connection: Connection, items: list[_Item]) -> None:
-        due = await self._take(connection, [item for item in items if isinstance(item.event, InboundMessage)])
-        updates = [
-            (item.tenant.id, item.account.id, item.event)
-            for item in items
-            if isinstance(item.event, StatusUpdate)
-        ]
-        if updates:
-            settled = await messages.report(connection, updates)
+        due = await self._take(connection, items)
+        reports = [item.row for item in items if isinstance(item.row, ReportRow)]
+        if reports:
+            settled = await messages.report(connection, reports)
             due += [Job(jobs.DELIVER, tenant_id, conversation) for tenant_id, conversation in settled]
         for item in items:
-            if isinstance(event := item.event, Unreadable):
-                await messages.reject(
-                    connection, item.tenant.id, item.account.id, event.key, event.raw, event.cause
-                )
+            if isinstance(item.row, RejectRow):
+                await messages.reject(connection, item.row)
         await jobs.enqueue(connection, due)
 
     async def _take(self, connection: Connection, items: list[_Item]) -> list[Job]:
         """Store inbound messages; a job for each that is new, due when its quiet period ends."""
-        if not items:
+        inbound = [(item.row, item.quiet_period) for item in items if isinstance(item.row, InboundRow)]
+        if not inbound:
             return []
-        inbound = [
-            messages.Inbound(item.tenant.id, item.account.id, item.account.channel, item.event)
-            for item in items
-            if isinstance(item.event, InboundMessage)
-        ]
         now = time.monotonic()
-        await self._look_at_load(connection, {item.tenant.id for item in items}, now)
-        places = await messages.take(connection, inbound)
+        await self._look_at_load(connection, {row.tenant_id for row, _ in inbound}, now)
+        places = await messages.take(connection, [row for row, _ in inbound])
         return [
-            self._job(item, place, now) for item, place in zip(items, places, strict=True) if place.message_id
+            self._job(row.tenant_id, place.conversation_id, place.message_id, quiet_period, now)
+            for (row, quiet_period), place in zip(inbound, places, strict=True)
+            if place.message_id
         ]
 
     async def _look_at_load(self, connection: Connection, tenant_ids: set[int], now: float) -> None:
@@ -204,21 +268,32 @@ class Intake:
                 load = self._loads.setdefault(tenant_id, _Load(0, 0.0))
                 load.waiting, load.asked = waiting, now
 
-    def _job(self, item: _Item, place: messages.Taken, now: float) -> Job:
-        priority, pause = self._loads[item.tenant.id].one_more(now)
-        delay = max(item.account.quiet_period_of(item.tenant), timedelta(seconds=pause))
-        return Job(
-            jobs.CONVERSE, item.tenant.id, place.conversation_id, place.message_id or 0, priority, delay
-        )
+    def _job(
+        self, tenant_id: int, conversation_id: int, message_id: int, quiet_period: timedelta, now: float
+    ) -> Job:
+        priority, pause = self._loads[tenant_id].one_more(now)
+        delay = max(quiet_period, timedelta(seconds=pause))
+        return Job(jobs.CONVERSE, tenant_id, conversation_id, message_id, priority, delay)
 
     async def _reject(self, item: _Item, error: Exception) -> None:
-        log.error("An event of %s was refused by Postgres (%s)", item.account.address, type(error).__name__)
+        row = item.row
+        log.error("An event of account %s was refused by Postgres (%s)", row.account_id, type(error).__name__)
+        if isinstance(error, asyncpg.ForeignKeyViolationError):
+            return  # its account is gone, and would have taken it along
+        raw = row.raw if isinstance(row, RejectRow) else messages.pack(row).decode()
+        reject = RejectRow(row.tenant_id, row.account_id, row.event_key, raw, f"Postgres: {error}"[:500])
         async with self.pool.acquire(timeout=5) as connection:
-            await messages.reject(
-                connection,
-                item.tenant.id,
-                item.account.id,
-                item.event.key,
-                repr(item.event),
-                f"Postgres: {error}",
-            )
+            await messages.reject(connection, reject)
+
+
+def _unique(items: Iterable[_Item]) -> list[_Item]:
+    """Each event once, in the order of their taking."""
+    first: dict[tuple[int, int, bytes], _Item] = {}
+    for item in items:
+        first.setdefault(item.place, item)
+    return list(first.values())
+
+
+def _with_time(row: Row, now: datetime) -> Row:
+    """A message that will be stored later says when it came."""
+    return row._replace(at=row.at or now) if isinstance(row, InboundRow) else row

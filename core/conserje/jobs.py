@@ -89,6 +89,8 @@ async def install(connection: asyncpg.Connection[Any]) -> None:
     else:
         await pgqueuer.install()
     await connection.execute(
+        # Unlogged like its table, it is broken on a standby that is promoted before it has flushed it.
+        "ALTER SEQUENCE pgqueuer.pgqueuer_log_id_seq SET LOGGED;"
         "GRANT USAGE ON SCHEMA pgqueuer TO conserje_core;"
         "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA pgqueuer TO conserje_core;"
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA pgqueuer TO conserje_core"

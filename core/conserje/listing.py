@@ -21,7 +21,7 @@ SELECT message.id, message.created_at AS at, message.conversation_id, conversati
             WHEN message.turn_id IS NULL AND conversations.leased_until > now() THEN 'thinking'
             WHEN message.turn_id IS NULL THEN 'waiting'
             WHEN turns.id IS NULL THEN 'dropped'
-            WHEN message.created_at > turns.settled_at THEN 'with a person'
+            WHEN message.created_at + coalesce(message.late_by, '0') > turns.settled_at THEN 'with a person'
             ELSE 'answered' END AS state,
        CASE WHEN message.direction = 'out' THEN message.cause
             WHEN message.turn_id IS NULL THEN conversations.cause END AS cause

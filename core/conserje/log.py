@@ -18,3 +18,12 @@ def set_up(level: str) -> None:
 
 def _ours_or_important(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.INFO or record.name.startswith("conserje")
+
+
+def place(error: BaseException) -> str:
+    """The kind of `error` and the line that raised it; never its text, which may quote a message."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    return type(error).__name__ + where

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
+from conserje.accounts import Account
 from conserje.database import Connection
-from conserje.message import Content, InboundMessage, StatusUpdate, contents, to_json
+from conserje.message import (
+    Content,
+    Event,
+    InboundMessage,
+    StatusUpdate,
+    Unreadable,
+    contents,
+    to_json,
+)
 
-# Stores the events whose conversation is known, in one order for all nodes; the others come back
-# without one. `taken` is false for what was there already.
+# Stores the events whose conversation is known; the others come back without one. The ids follow the order
+# of the events, which is that of their taking; the rows are stored in one order for all nodes, so that none
+# waits for another in a circle. `taken` is false for what was there already.
 TAKE = """
 WITH event AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::text[],
-                         $7::text[])
-    WITH ORDINALITY AS t (tenant_id, account_id, channel, sender, event_key, content, provider_id, n)
+                         $7::text[], $8::timestamptz[])
+    WITH ORDINALITY AS t (tenant_id, account_id, channel, sender, event_key, content, provider_id, at, n)
 ), placed AS (
     SELECT event.*, place.conversation_id
     FROM event LEFT JOIN LATERAL (  -- row by row: a plan made for an empty table must not scan a full one
@@ -31,10 +42,16 @@ WITH event AS (
         WHERE identities.tenant_id = event.tenant_id AND identities.channel = event.channel
           AND identities.name = event.sender
         LIMIT 1) AS place ON true
+), numbered AS MATERIALIZED (
+    SELECT *, nextval('messages_id_seq') AS id
+    FROM (SELECT * FROM placed WHERE conversation_id IS NOT NULL ORDER BY n) AS in_order
 ), taken AS (
-    INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, provider_id, event_key)
-    SELECT tenant_id, conversation_id, account_id, 'in', content, provider_id, event_key
-    FROM placed WHERE conversation_id IS NOT NULL
+    INSERT INTO messages (tenant_id, conversation_id, id, account_id, direction, content, provider_id,
+                          event_key, created_at, late_by)
+    OVERRIDING SYSTEM VALUE
+    SELECT tenant_id, conversation_id, id, account_id, 'in', content, provider_id, event_key,
+           least(coalesce(at, now()), now()), CASE WHEN at < now() THEN now() - at END
+    FROM numbered
     ORDER BY tenant_id, account_id, event_key
     ON CONFLICT (tenant_id, account_id, event_key) DO NOTHING
     RETURNING tenant_id, account_id, event_key, id
@@ -197,77 +214,130 @@ def _cleaned(value: Any) -> Any:
             return value
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
-    """An inbound message with the rows that it belongs to."""
+class InboundRow(NamedTuple):
+    """An inbound message as it is stored; all that is dear about it is done once, here."""
 
     tenant_id: int
     account_id: int
     channel: str
-    event: InboundMessage
+    sender: str
+    event_key: bytes
+    content: str
+    provider_id: str | None
+    at: datetime | None  # when it was written, where that is earlier
+    others: str  # further names of the sender, as JSON
+    name: str
 
 
-async def take(connection: Connection, inbound: Sequence[Inbound]) -> list[Taken]:
+class ReportRow(NamedTuple):
+    """A status report as it is stored."""
+
+    tenant_id: int
+    account_id: int
+    event_key: bytes
+    message_id: int | None
+    provider_id: str
+    status: str
+    cause: str | None
+
+
+class RejectRow(NamedTuple):
+    """What could not be read or stored, as it came."""
+
+    tenant_id: int
+    account_id: int
+    event_key: bytes
+    raw: str
+    cause: str
+
+
+Row = InboundRow | ReportRow | RejectRow
+
+
+def prepare(tenant_id: int, account: Account, event: Event) -> Row:
+    """The row of an event; what Postgres cannot store is cleaned out of it."""
+    place, key = (tenant_id, account.id), digest(event.key)
+    match event:
+        case InboundMessage():
+            others = _JSON_STRINGS.dump_json([clean(name) for name in event.identities if name]).decode()
+            return InboundRow(
+                *place,
+                account.channel,
+                clean(event.sender),
+                key,
+                stored(event.content),
+                clean(event.provider_id) or None,
+                event.at,
+                others,
+                clean(event.name)[:200],
+            )
+        case StatusUpdate():
+            cause = clean(event.cause)[:500] or None
+            return ReportRow(*place, key, event.message_id, clean(event.provider_id), event.status, cause)
+        case Unreadable():
+            return RejectRow(*place, key, clean(event.raw), clean(event.cause)[:500])
+
+
+async def take(connection: Connection, rows: Sequence[InboundRow]) -> list[Taken]:
     """Store each message once, with its contact and conversation; the places in the same order.
 
-    No two of `inbound` have the same account and key.
+    No two of `rows` have the same account and key.
     """
-    rows = [
-        (
-            item.tenant_id,
-            item.account_id,
-            item.channel,
-            clean(item.event.sender),
-            digest(item.event.key),
-            stored(item.event.content),
-            clean(item.event.provider_id) or None,
-        )
-        for item in inbound
-    ]
-    found = await connection.fetch(TAKE, *columns(rows, 7))
+    found = await connection.fetch(TAKE, *columns([row[:8] for row in rows], 8))
     homeless = [n for n, record in enumerate(found) if record[1] is None]
     places = [Taken(record[1] or 0, record[2]) for record in found]
     if homeless:
-        await connection.fetch(PLACE, *columns([_place(inbound[n]) for n in homeless], 6))
-        again = await connection.fetch(TAKE, *columns([rows[n] for n in homeless], 7))
+        await connection.fetch(PLACE, *columns([_place(rows[n]) for n in homeless], 6))
+        again = await connection.fetch(TAKE, *columns([rows[n][:8] for n in homeless], 8))
         for n, record in zip(homeless, again, strict=True):
             places[n] = Taken(record[1], record[2])
     return places
 
 
-def _place(item: Inbound) -> tuple[Any, ...]:
-    event = item.event
-    others = _JSON_STRINGS.dump_json([clean(name) for name in event.identities if name]).decode()
-    name = clean(event.name)[:200]
-    return item.tenant_id, item.account_id, item.channel, clean(event.sender), others, name
+def _place(row: InboundRow) -> tuple[Any, ...]:
+    return row.tenant_id, row.account_id, row.channel, row.sender, row.others, row.name
 
 
-async def report(
-    connection: Connection, updates: Sequence[tuple[int, int, StatusUpdate]]
-) -> list[tuple[int, int]]:
-    """Keep and apply status reports (tenant, account, report); the tenant and conversation of
-    each message whose fate was uncertain until now."""
-    rows = [
-        (
-            tenant_id,
-            account_id,
-            digest(update.key),
-            update.message_id,
-            clean(update.provider_id),
-            update.status,
-            clean(update.cause)[:500] or None,
-        )
-        for tenant_id, account_id, update in updates
-    ]
+async def report(connection: Connection, rows: Sequence[ReportRow]) -> list[tuple[int, int]]:
+    """Keep and apply status reports; the tenant and conversation of each message whose fate was
+    uncertain until now."""
     moved = await connection.fetch(REPORT, *columns(rows, 7))
     return [(row["tenant_id"], row["conversation_id"]) for row in moved if row["was"] == "uncertain"]
 
 
-async def reject(
-    connection: Connection, tenant_id: int, account_id: int, key: str, raw: str, cause: str
-) -> None:
+async def reject(connection: Connection, row: RejectRow) -> None:
     """Keep what could not be read or stored, as it came."""
-    await connection.execute(REJECT, tenant_id, account_id, digest(key), clean(raw), clean(cause)[:500])
+    await connection.execute(REJECT, *row)
+
+
+_KINDS: dict[str, type[Row]] = {"in": InboundRow, "report": ReportRow, "reject": RejectRow}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+def pack(row: Row) -> bytes:
+    """A row as the spool holds it."""
+    return json.dumps([_NAMES[type(row)], *map(_packed, row)], ensure_ascii=False).encode()
+
+
+def _packed(value: object) -> object:
+    match value:
+        case bytes():
+            return value.hex()
+        case datetime():
+            return value.isoformat()
+        case _:
+            return value
+
+
+def unpack(packed: bytes) -> Row:
+    """The row that `pack` packed."""
+    name, *values = json.loads(packed)
+    kind = _KINDS[name]
+    fields = dict(zip(kind._fields, values, strict=True))
+    fields["event_key"] = bytes.fromhex(fields["event_key"])
+    if at := fields.get("at"):
+        fields["at"] = datetime.fromisoformat(at)
+    return kind(**fields)
 
 
 def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:

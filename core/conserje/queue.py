@@ -8,11 +8,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Self, TypeVar
 
-import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.ports.driver import NotifyCallback
 
-from conserje.database import CANNOT_ASK, Pool
+from conserje.database import CANNOT_ASK, Pool, connect
 
 log = logging.getLogger(__name__)
 
@@ -90,12 +89,20 @@ class QueueDriver(AsyncpgPoolDriver):
                 await self._listen_once()
             except CANNOT_ASK as error:
                 log.warning("The queue's listener lost its connection: %s", type(error).__name__)
+                if isinstance(error, TimeoutError):
+                    self._hang_up()
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE) if not self._listening.is_set() else 0.1
             self._listening.clear()
 
+    def _hang_up(self) -> None:
+        """Postgres is silent. Its machine may be gone and another have its place, of which those who
+        wait on the pool's connections would hear only after their time limits, one after the other."""
+        for holder in self._pool._holders:  # type: ignore[attr-defined] # nothing public ends those in use
+            holder.terminate()
+
     async def _listen_once(self) -> None:
-        connection = await asyncpg.connect(
+        connection = await connect(
             self._url,
             timeout=5,
             server_settings={"role": "conserje_core", "application_name": "conserje queue"},

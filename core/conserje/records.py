@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from conserje import accounts, senders, tenants
 from conserje.database import Connection
+from conserje.tenants import LateRule
 
 Status = Literal["active", "suspended"]
 
@@ -46,6 +47,10 @@ class Record(BaseModel):
     quiet_period: timedelta | None = None
     longest_wait: timedelta | None = None
     hand_back_after: timedelta | None = None
+    late_after: timedelta | None = None
+    late_rule: LateRule | None = None
+    late_text: str | None = None
+    held_text: str | None = None
     metadata: dict[str, Any] | None = None  # what the operator's own systems say of it
     phones: list[str] | None = None
     domains: list[str] | None = None
@@ -68,12 +73,17 @@ COLUMNS = (
     "quiet_period",
     "longest_wait",
     "hand_back_after",
+    "late_after",
+    "late_rule",
+    "late_text",
+    "held_text",
     "metadata",
 )
 
 READ = """
 SELECT slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
-       assistant_settings, quiet_period, longest_wait, hand_back_after, metadata,
+       assistant_settings, quiet_period, longest_wait, hand_back_after, late_after, late_rule, late_text,
+       held_text, metadata,
        ARRAY(SELECT phone FROM sender_tenants WHERE tenant_id = tenants.id ORDER BY phone) AS phones,
        ARRAY(SELECT host FROM domains WHERE tenant_id = tenants.id ORDER BY host) AS domains,
        coalesce((SELECT json_agg(json_build_object(

@@ -65,11 +65,26 @@ class Settings(BaseModel):
     )
     workers: int = Field(default=2, ge=1, le=256, description="Processes of `serve`.")
     slots: int = Field(default=40, ge=20, le=1000, description="Turns and deliveries at once in one `work`.")
+    spool: str = Field(
+        default="on",
+        pattern="^(on|off)$",
+        description="Whether events go to a file in the data directory while Postgres cannot take them;"
+        " off for a node without a lasting disk.",
+    )
+    spool_limit: int = Field(
+        default=4096, ge=1, description="Largest size of that file, in megabytes; then nothing is taken."
+    )
     body_limit: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="Largest webhook body taken, in bytes."
     )
     turn_limit: float = Field(default=30.0, gt=0, description="Seconds an assistant may think.")
     send_limit: float = Field(default=20.0, gt=0, description="Seconds a provider may take for one message.")
+    fetch_every: float = Field(
+        default=300.0,
+        ge=0,
+        description="Seconds until an account's provider is asked again for messages that it could not post,"
+        " where the channel can; 0: never.",
+    )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="How much is logged."
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import asyncpg
 
@@ -16,6 +16,9 @@ from conserje.database import Connection, Pool
 
 if TYPE_CHECKING:
     from conserje.vault import Vault
+
+
+LateRule = Literal["answer", "apologise", "hand_over", "park"]
 
 
 class TenantError(Exception):
@@ -40,6 +43,10 @@ class Tenant:
     quiet_period: timedelta
     longest_wait: timedelta
     hand_back_after: timedelta
+    late_after: timedelta
+    late_rule: LateRule
+    late_text: str | None
+    held_text: str | None
     data_key: str | None = field(repr=False)
 
     @classmethod
@@ -74,6 +81,10 @@ SENTENCES = {
     "tenants_quiet_period_check": "A quiet period is 0 to 60 seconds.",
     "tenants_longest_wait_check": "The longest wait is 0 to 10 minutes.",
     "tenants_hand_back_after_check": "The time after which a conversation is handed back is more than 0.",
+    "tenants_late_after_check": "The time after which a message is late is more than 0.",
+    "tenants_late_rule_check": "A late rule is answer, apologise, hand_over or park.",
+    "tenants_late_text_check": "The text for late answers is 1 to 1000 characters.",
+    "tenants_held_text_check": "The text for held conversations is 1 to 1000 characters.",
     "tenants_data_key_check": "A data key is wrapped by the vault and begins with v1.",
     "domains_host_key": "The domain belongs to a tenant already.",
     "domains_host_check": "A domain is a host name like chat.example.com, in lower case and without a port.",
@@ -111,7 +122,8 @@ def refusals() -> Iterator[None]:
 
 TENANT = """
 SELECT id, slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
-       assistant_settings, quiet_period, longest_wait, hand_back_after, data_key
+       assistant_settings, quiet_period, longest_wait, hand_back_after, late_after, late_rule, late_text,
+       held_text, data_key
 FROM tenants
 """
 GET = TENANT + "WHERE slug = $1"
@@ -147,6 +159,18 @@ async def with_alias(database: Connection | Pool, alias: str) -> list[tuple[int,
 
 async def slugs(database: Connection | Pool) -> list[str]:
     return [row["slug"] for row in await database.fetch("SELECT slug FROM tenants ORDER BY slug")]
+
+
+async def change(connection: Connection, slug: str, **values: object) -> Tenant:
+    """Replace these columns. Raises TenantError."""
+    assignments = ", ".join(f"{name} = ${n}" for n, name in enumerate(values, 2))
+    with refusals():
+        await connection.execute(
+            f"UPDATE tenants SET {assignments} WHERE slug = $1",  # noqa: S608 - names of our own
+            slug,
+            *values.values(),
+        )
+    return await get(connection, slug)
 
 
 async def suspend(connection: Connection, slug: str) -> None:

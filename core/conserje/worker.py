@@ -20,6 +20,7 @@ from conserje.database import CANNOT_ASK, Pool
 from conserje.delivery import Delivery
 from conserje.directory import DirectoryUnavailable, UnknownTenant
 from conserje.jobs import Job
+from conserje.log import place
 from conserje.queue import QueueDriver
 
 log = logging.getLogger(__name__)
@@ -199,8 +200,8 @@ class Worker:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
                 continue
-            except Exception:
-                log.exception("A %s job of tenant %s failed", job.entrypoint, job.tenant_id)
+            except Exception as error:
+                log.error("A %s job of tenant %s failed: %s", job.entrypoint, job.tenant_id, place(error))
                 await self._put_back(job, AFTER_A_FAILURE)
             return
 

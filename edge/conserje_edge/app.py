@@ -17,11 +17,12 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from conserje.cli.failure import failed
-from conserje.cli.installation import open_installation
+from conserje.cli.installation import Installation, open_installation, read_settings
 from conserje.directory import Directory
 from conserje.feed import Feed
 from conserje.heartbeat import Heartbeat
 from conserje.intake import Intake
+from conserje.node import can_do_without_postgres, open_node
 from conserje.vault import check_keyring
 from conserje_edge.hosts import Hosts
 from conserje_edge.limits import Limits
@@ -39,14 +40,17 @@ async def open_webhooks() -> AsyncIterator[Webhooks]:
 
     Raises SettingsError, DatabaseError or VaultError.
     """
-    async with open_installation() as installation:
+    patient = can_do_without_postgres(read_settings())
+    async with open_installation(patient=patient) as installation, AsyncExitStack() as stack:
         settings, pool = installation.settings, installation.pool
         hosts, proxies = Hosts(settings.domains), Proxies(settings.trusted_proxies)
-        async with pool.acquire() as connection:
-            await check_keyring(connection, installation.vault)
-        directory = Directory(pool, installation.url)
+        await _check_keyring(installation)
+        node = await stack.enter_async_context(open_node(settings))
+        directory = Directory(pool, installation.url, node.roster)
         feed = Feed(pool, directory.changes)
-        async with directory, Intake(pool) as intake:
+        if node.roster:
+            directory.changes.tell(node.roster.hear)
+        async with directory, Intake(pool, node.spool) as intake, node.working(pool, intake):
             webhooks = Webhooks(
                 hosts=hosts,
                 proxies=proxies,
@@ -61,6 +65,14 @@ async def open_webhooks() -> AsyncIterator[Webhooks]:
             )
             yield webhooks
             await webhooks.close()
+
+
+async def _check_keyring(installation: Installation) -> None:
+    """Raises VaultError. A Postgres that is away cannot say what the keyring must open."""
+    vault = installation.vault
+    if installation.pool.get_size():
+        async with installation.pool.acquire() as connection:
+            await check_keyring(connection, vault)
 
 
 @dataclass

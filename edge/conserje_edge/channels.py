@@ -12,6 +12,7 @@ from time import perf_counter
 from conserje.accounts import Account
 from conserje.channel import Answer, AnyChannel, Forged, Malformed, Webhook
 from conserje.directory import AccountUnusable, Entry
+from conserje.log import place
 from conserje.message import Event, InboundMessage, StatusUpdate, Unreadable
 from conserje.vault import Vault
 from conserje_edge.answers import Messages, Problem, acknowledgement, unavailable
@@ -22,15 +23,6 @@ SLOW = 0.05  # seconds for verifying or parsing
 
 Verified = list[tuple[Account, str | None]]
 Taken = list[tuple[Account, Event]]
-
-
-def place(error: BaseException) -> str:
-    """The kind of `error` and the line that raised it; never its text, which may quote a request."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-    return type(error).__name__ + where
 
 
 def verify(channel: AnyChannel, hook: Webhook, entry: Entry, vault: Vault) -> Verified:

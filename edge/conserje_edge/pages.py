@@ -8,7 +8,7 @@ from http import HTTPStatus
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from conserje_edge import channels
+from conserje.log import place
 from conserje_edge.answers import Problem
 from conserje_edge.house import PageHouse
 from conserje_edge.webhooks import Webhooks
@@ -47,7 +47,7 @@ class Pages:
 
 
 def _failure(error: Exception) -> Problem:
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"A page failed: {channels.place(error)}")
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"A page failed: {place(error)}")
 
 
 def _refuse_large(scope: Scope) -> None:

@@ -22,6 +22,7 @@ from conserje.database import CANNOT_ASK, Pool, describe
 from conserje.directory import Directory, DirectoryUnavailable, Entry, UnknownTenant
 from conserje.feed import Feed
 from conserje.intake import Intake, NotDurable
+from conserje.log import place
 from conserje.message import InboundMessage
 from conserje.plugins import PluginMissing, Plugins
 from conserje.tenants import Tenant, TenantError
@@ -72,7 +73,7 @@ class Webhooks:
         except Problem as problem:
             start, body = self.explain(problem, scope)
         except Exception as error:
-            start, body = self.explain(unavailable(f"The edge failed: {channels.place(error)}"), scope)
+            start, body = self.explain(unavailable(f"The edge failed: {place(error)}"), scope)
         metrics.webhook(counted, start["status"])
         await send(start)
         await send(body)

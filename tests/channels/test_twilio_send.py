@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -316,15 +316,18 @@ async def test_of_two_equal_messages_the_one_that_is_not_owned_is_found(front: F
 @pytest.mark.parametrize(
     "looking",
     [
-        message("Otra cosa"),
-        message(to="whatsapp:+56944444444"),
-        message(attempted_at=datetime.now(UTC) + timedelta(minutes=1)),
+        lambda: message("Otra cosa"),
+        lambda: message(to="whatsapp:+56944444444"),
+        lambda: message(attempted_at=datetime.now(UTC) + timedelta(minutes=1)),
     ],
+    ids=["text", "contact", "later"],
 )
-async def test_a_message_that_is_not_listed_may_be_so_later(front: Front, looking: OutboundMessage) -> None:
+async def test_a_message_that_is_not_listed_may_be_so_later(
+    front: Front, looking: Callable[[], OutboundMessage]
+) -> None:
     await front.channel.send(message(), account())
     with pytest.raises(CannotTell):
-        await front.channel.find(looking, account())
+        await front.channel.find(looking(), account())
 
 
 async def test_a_message_that_is_not_listed_after_a_minute_was_not_taken(front: Front) -> None:

@@ -121,6 +121,41 @@ async def test_a_tenant_is_shown_with_all_that_is_its(run: Run) -> None:
     assert "currency            PEN\n" in plain and "pigeon   coop" in plain
 
 
+async def test_a_tenant_is_changed_in_what_is_given(run: Run) -> None:
+    async def shown() -> tuple[object, ...]:
+        fields = json.loads((await run("tenant", "show", "acme", "--json")).output)
+        names = ("name", "assistant", "late_rule", "late_after", "late_text", "held_text")
+        return tuple(fields[name] for name in names)
+
+    await run("tenant", "add", "acme", "--name", "Acme")
+    assert await shown() == ("Acme", "catalog", "answer", "900 s", None, None)
+    changed = await run(
+        *("tenant", "set", "acme", "--late-rule", "hand_over", "--late-after", "2h", "--assistant", "owl"),
+        *("--held-text", "Ya te escribimos."),
+    )
+    assert changed.output == "acme is changed.\n"
+    assert await shown() == ("Acme", "owl", "hand_over", "7200 s", None, "Ya te escribimos.")
+    await run("tenant", "set", "acme", "--held-text", "", "--name", "Acme 2")
+    assert await shown() == ("Acme 2", "owl", "hand_over", "7200 s", None, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["acme"], 2, "Give something to change"),
+        (["acme", "--late-rule", "shrug"], 2, "'apologise'"),
+        (["acme", "--late-after", "soon"], 2, "no duration like 90s, 15m, 2h or 3d"),
+        (["acme", "--assistant", "parrot"], 1, "parrot is not installed"),
+        (["acme", "--name", ""], 1, "1 to 200 characters"),
+        (["acme", "--late-text", " "], 1, "1 to 1000 characters"),
+        (["nobody", "--name", "Nobody"], 1, "no tenant nobody"),
+    ],
+)
+async def test_a_change_refused_says_why(run: Run, words: list[str], code: int, said: str) -> None:
+    await run("tenant", "add", "acme", "--name", "Acme")
+    assert said in (await run("tenant", "set", *words, code=code)).output
+
+
 async def test_suspended_resumed_and_removed(run: Run) -> None:
     await run("tenant", "add", "acme", "--name", "Acme")
     await run("tenant", "suspend", "acme")

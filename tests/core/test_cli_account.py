@@ -33,6 +33,21 @@ async def test_an_account_is_changed_in_what_is_given(acme: Terminal, pool: Pool
     assert shown["status"] == "active"
 
 
+async def test_why_an_account_cannot_be_asked_for_messages_is_shown(acme: Terminal, pool: Pool) -> None:
+    place = ("acme", "twilio", "+56911111111")
+    await acme.type("account", "add", *place, TWILIO_ACCOUNT_SID="AC" + "1" * 32, TWILIO_AUTH_TOKEN="made up")
+    [shown] = await acme.read("account", "list", "acme", "--json")
+    assert (shown["fetched_at"], shown["fetch_failed"]) == (None, None)
+    await pool.execute(
+        "INSERT INTO fetches (tenant_id, account_id, fetched_at, cause)"
+        " SELECT tenant_id, id, '2026-03-01 12:00Z', '20003: check auth_token.' FROM accounts"
+    )
+    [shown] = await acme.read("account", "list", "acme", "--json")
+    assert shown["fetched_at"] == "2026-03-01T12:00:00+00:00"
+    assert shown["fetch_failed"] == "20003: check auth_token."
+    assert "20003: check auth_token." in (await acme.type("tenant", "show", "acme")).stdout
+
+
 async def test_credentials_are_changed_and_open(acme: Terminal, pool: Pool, tmp_path: Path) -> None:
     file = tmp_path / "c.json"
     place = ("acme", "twilio", "+56911111111", "--credentials", str(file))

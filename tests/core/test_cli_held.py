@@ -10,7 +10,7 @@ from scene import Scene, until
 from terminal import Terminal
 
 from conserje import Unreadable, jobs
-from conserje.delivery import Step, _still_uncertain
+from conserje.delivery import FATE_UNKNOWN, Step, _still_uncertain
 from conserje.jobs import Job
 from conserje.message import OutboundMessage, Text
 
@@ -79,8 +79,70 @@ async def test_a_tenant_s_list_has_its_own_only(scene: Scene, terminal: Terminal
     message = await hold_message(scene)
     await scene.add("bravo")
     await hold_turn(scene, "bravo")
-    assert [each["id"] for each in await terminal.read("held", "list", "acme", "--json")] == [message]
-    assert "no tenant nadie" in (await terminal.type("held", "list", "nadie", code=1)).stderr
+    [its_own] = await terminal.read("held", "list", "--tenant", "acme", "--json")
+    assert its_own["id"] == message
+    assert "no tenant nadie" in (await terminal.type("held", "list", "--tenant", "nadie", code=1)).stderr
+
+
+async def held_ids(terminal: Terminal, *filters: str) -> list[str]:
+    return [each["id"] for each in await terminal.read("held", "list", *filters, "--json")]
+
+
+async def test_the_list_is_filtered_by_cause_and_time(scene: Scene, terminal: Terminal) -> None:
+    message = await hold_message(scene, "Tried for 1:00:00: 20429")
+    await scene.pool.execute("UPDATE messages SET attempted_at = now() - interval '3 hours'")
+    await scene.add("bravo")
+    turn = await hold_turn(scene, "bravo")
+    assert await held_ids(terminal, "--cause", "TRIED FOR") == [message]
+    assert await held_ids(terminal, "--cause", "%") == []
+    assert await held_ids(terminal, "--since", "2h") == [turn]
+    assert await held_ids(terminal, "--before", "2h") == [message]
+    assert await held_ids(terminal, "--before", "2026-01-01T12:30") == []
+    assert await held_ids(terminal, "--since", "4h", "--cause", "times", "--tenant", "bravo") == [turn]
+    odd = await terminal.type("held", "list", "--since", "yesterday", code=2)
+    assert "no time like 2h" in odd.stderr
+
+
+async def test_all_that_match_are_retried_once_the_operator_agrees(scene: Scene, terminal: Terminal) -> None:
+    await hold_message(scene, f"{FATE_UNKNOWN}: TimeoutError")
+    await hold_reject(scene)
+    await scene.add("bravo")
+    turn = await hold_turn(scene, "bravo")
+    asked = await terminal.type("held", "retry", "--all-matching", code=1)  # nobody there to be asked
+    assert "Retry 2? Contacts may receive 1 of them twice." in asked.stdout
+    assert len(await held_ids(terminal)) == 3
+    done = await terminal.type("held", "retry", "--all-matching", "--tenant", "bravo", "--yes")
+    assert done.stdout == "1 are tried again.\n"
+    assert turn not in await held_ids(terminal)
+    async with scene.working():
+        await answered(scene, "hola / ¿están?")
+        assert scene.post.texts == ["hola / ¿están?"]  # the other tenant's is still held
+
+
+async def test_no_more_than_so_many_are_dropped_at_once(
+    scene: Scene, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conserje.held.LARGEST", 2)
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    for n in range(3):
+        odd = Unreadable(account.address, f"{n}", "To=", "no MessageSid")
+        await scene.intake.take(entry.tenant, [(account, odd)])
+    asked = await terminal.type("held", "drop", "--all-matching", "--cause", "no Message", code=1)
+    assert "Drop the 2 longest held of 3?" in asked.stdout
+    done = await terminal.type("held", "drop", "--all-matching", "--cause", "no Message", "--yes")
+    assert done.stdout == "2 are dropped.\n"
+    assert len(await held_ids(terminal)) == 1
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["m1", "--all-matching"], ["m1", "--tenant", "acme"], ["--cause", "x"]]
+)
+@pytest.mark.parametrize("command", ["retry", "drop"])
+async def test_one_or_all_that_match_but_never_by_accident(
+    terminal: Terminal, command: str, words: list[str]
+) -> None:
+    assert "--all-matching" in (await terminal.type("held", command, *words, code=2)).stderr
 
 
 async def test_show_tells_the_texts(scene: Scene, terminal: Terminal) -> None:

@@ -153,3 +153,14 @@ async def test_a_report_cannot_name_another_accounts_message(scene: Scene) -> No
     report = StatusUpdate(account.address, "P", "failed", f"P{theirs}", theirs)
     await scene.intake.take(bravo.tenant, [(account, report)])
     assert await scene.pool.fetchval("SELECT state FROM messages WHERE direction = 'out'") != "failed"
+
+
+async def test_promise_4_messages_of_one_batch_keep_their_order(scene: Scene) -> None:
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    texts = [f"n{n}" for n in range(50)]
+    batch = [(account, InboundMessage("+56 acme", f"key {text}", "ana", Text(text))) for text in texts]
+    await scene.intake.take(entry.tenant, batch[:20])  # of a contact who was unknown
+    await scene.intake.take(entry.tenant, batch[20:])
+    rows = await scene.pool.fetch("SELECT content::json->>'text' AS text FROM messages ORDER BY id")
+    assert [row["text"] for row in rows] == texts

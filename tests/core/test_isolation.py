@@ -38,6 +38,7 @@ async def fill(scene: Scene, slug: str) -> int:
         "INSERT INTO products (tenant_id, name, price) VALUES ($1, 'x', 1)",
         "INSERT INTO domains (tenant_id, host) SELECT id, slug || '.example.com' FROM tenants WHERE id = $1",
         f"INSERT INTO secrets_seen (tenant_id, account_id, name) VALUES ($1, {account.id}, 'x')",
+        f"INSERT INTO fetches (tenant_id, account_id) VALUES ($1, {account.id})",
         "INSERT INTO sender_tenants (tenant_id, phone) SELECT $1, '+5690000' || $1::bigint",
         "INSERT INTO api_keys (id, tenant_id, name, hash, scopes) SELECT lpad(id::text, 10, '0'), id, 'x',"
         " sha256('x'), '{read}' FROM tenants WHERE id = $1",
@@ -50,7 +51,7 @@ async def test_a_tenant_sees_its_own_rows_only_in_every_table(scene: Scene) -> N
     await scene.add("bravo")
     acme, bravo = await fill(scene, "acme"), await fill(scene, "bravo")
     tables = await scene.pool.fetch(TABLES)
-    assert len(tables) >= 15
+    assert len(tables) >= 16
     for table in tables:
         assert table["forced"], table["name"]
         count = f"SELECT count(*) FROM {table['name']} WHERE {table['key']} = $1"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,22 @@ async def test_nothing_is_done_to_a_tenant_that_is_not_there(connection: Connect
             await act(connection, "nobody")
 
 
+async def test_changed_in_what_is_given(connection: Connection) -> None:
+    added = await tenants.add(connection, "acme", "Acme")
+    assert (added.late_rule, added.late_after, added.late_text, added.held_text) == (
+        "answer",
+        timedelta(minutes=15),
+        None,
+        None,
+    )
+    changed = await tenants.change(connection, "acme", late_rule="park", late_after=timedelta(hours=1))
+    assert changed == replace(added, late_rule="park", late_after=timedelta(hours=1))
+    found = await accounts.find(connection, "slug", "acme")
+    assert found and found[0] == changed
+    with pytest.raises(TenantError, match="no tenant nobody"):
+        await tenants.change(connection, "nobody", late_rule="park")
+
+
 @pytest.mark.parametrize(
     ("slug", "values", "sentence"),
     [
@@ -67,12 +85,16 @@ async def test_nothing_is_done_to_a_tenant_that_is_not_there(connection: Connect
         ("acme", {"time_zone": "Chile/Nowhere"}, "time zone is unknown"),
         ("acme", {"currency": "pesos"}, "three capital letters"),
         ("acme", {"locale": "spanish"}, "es-CL"),
+        ("acme", {"late_rule": "shrug"}, "apologise"),
+        ("acme", {"late_after": timedelta(0)}, "more than 0"),
+        ("acme", {"late_text": " "}, "1 to 1000"),
+        ("acme", {"held_text": "a" * 1001}, "1 to 1000"),
         ("acme", {"assistant": "a\x00b"}, "characters that the database cannot store"),
         ("acme", {"assistant": "a\udcff"}, "characters that the database cannot store"),
     ],
 )
 async def test_what_the_database_refuses_is_a_sentence(
-    connection: Connection, slug: str, values: dict[str, str], sentence: str
+    connection: Connection, slug: str, values: dict[str, object], sentence: str
 ) -> None:
     await tenants.add(connection, "taken", "Taken")
     with pytest.raises(TenantError, match=sentence):

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, TypeGuard
 
 import click
 
-from conserje import accounts, tenants
+from conserje import accounts, gaps, tenants
 from conserje.accounts import Account
 from conserje.assistant import AnyAssistant, Assistant
 from conserje.channel import AnyChannel, Channel
@@ -16,6 +16,7 @@ from conserje.cli.installation import Installation, with_installation
 from conserje.cli.table import json_option, show_rows
 from conserje.database import Connection
 from conserje.directory import validated
+from conserje.gaps import Fetch
 from conserje.tenants import Tenant, TenantError
 
 
@@ -131,18 +132,28 @@ async def list_accounts(installation: Installation, slug: str, as_json: bool) ->
     """
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-        found = await accounts.list_all(connection, tenant.id)
-    show_rows([described(account) for account in found], as_json, f"{slug} has no accounts.")
+        found = await described_all(connection, tenant.id)
+    show_rows(found, as_json, f"{slug} has no accounts.")
 
 
-def described(account: Account) -> dict[str, Any]:
-    """An account as it may be shown."""
+async def described_all(connection: Connection, tenant_id: int) -> list[dict[str, Any]]:
+    """A tenant's accounts as they may be shown."""
+    fetches = await gaps.list_all(connection, tenant_id)
+    return [
+        _described(account, fetches.get(account.id))
+        for account in await accounts.list_all(connection, tenant_id)
+    ]
+
+
+def _described(account: Account, fetch: Fetch | None) -> dict[str, Any]:
     return {
         "channel": account.channel,
         "address": account.address,
         "status": account.status,
         "credentials": "sealed" if account.credentials else "the operator's",
         "settings": account.settings,
+        "fetched_at": fetch.fetched_at.isoformat(timespec="seconds") if fetch else None,
+        "fetch_failed": fetch.cause if fetch else None,
     }
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
 
 import click
 
@@ -10,7 +14,11 @@ from conserje import held as holding
 from conserje import tenants
 from conserje.cli.installation import Installation, with_installation
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
-from conserje.held import Held
+from conserje.cli.times import Moment
+from conserje.database import Connection
+from conserje.held import Filter, Held
+
+R = TypeVar("R")
 
 
 @click.group()
@@ -22,21 +30,59 @@ def held() -> None:
     """
 
 
+def filtered(command: Callable[..., R]) -> Callable[..., R]:
+    """Options that say which of all that is held is meant, for the command's `wanted`."""
+
+    @click.option("--tenant", metavar="SLUG", help="Of this tenant.")
+    @click.option("--cause", metavar="TEXT", help="With this in its cause.")
+    @click.option("--since", type=Moment(), help="Waiting since then or later: 2h (ago), 2026-03-01T12:30.")
+    @click.option("--before", type=Moment(), help="Waiting since before then.")
+    @functools.wraps(command)
+    def run(
+        *args: Any,
+        tenant: str | None,
+        cause: str | None,
+        since: datetime | None,
+        before: datetime | None,
+        **kwargs: Any,
+    ) -> R:
+        return command(*args, wanted=Filter(tenant, cause, since, before), **kwargs)
+
+    return run
+
+
+def one_or_all(command: Callable[..., R]) -> Callable[..., R]:
+    """An id, or --all-matching with the filters."""
+
+    @click.argument("id", required=False)
+    @click.option("--all-matching", is_flag=True, help=f"All that match, at most {holding.LARGEST}.")
+    @click.option("--yes", is_flag=True, help="Do not ask.")
+    @functools.wraps(command)
+    def run(*args: Any, id: str | None, all_matching: bool, wanted: Filter, **kwargs: Any) -> R:
+        if bool(id) == all_matching or (id and wanted != Filter()):
+            raise click.UsageError(
+                "Give an ID, or --all-matching with --tenant, --cause, --since or --before."
+            )
+        return command(*args, id=id, wanted=wanted, **kwargs)
+
+    return filtered(run)
+
+
 @held.command("list")
-@click.argument("slug", required=False)
+@filtered
 @json_option
 @with_installation
-async def list_held(installation: Installation, slug: str | None, as_json: bool) -> None:
-    """List what is held, of one tenant or of all.
+async def list_held(installation: Installation, wanted: Filter, as_json: bool) -> None:
+    """List what is held, the longest held first.
 
     \b
     Example:
-      conserje held list acme
+      conserje held list --tenant acme --cause "no answer" --since 2h
     """
     async with installation.pool.acquire() as connection:
-        if slug:
-            await tenants.get(connection, slug)
-        found = await holding.list_all(connection, slug)
+        if wanted.tenant:
+            await tenants.get(connection, wanted.tenant)
+        found = await holding.list_all(connection, wanted)
     rows = [_fields(each) for each in found]
     if not as_json:
         for row in rows:
@@ -56,7 +102,10 @@ async def show(installation: Installation, id: str, as_json: bool) -> None:
       conserje held show t12
     """
     async with installation.pool.acquire() as connection:
-        fields = _fields(await holding.get(connection, id))
+        found = await holding.get(connection, id)
+    fields = _fields(found)
+    if id.startswith("t"):
+        fields["waits_for"] = f"a person: write to {found.contact}, or `conserje held retry {id}`"
     if as_json:
         show_json(fields)
     else:
@@ -65,36 +114,60 @@ async def show(installation: Installation, id: str, as_json: bool) -> None:
 
 
 @held.command()
-@click.argument("id")
+@one_or_all
 @with_installation
-async def retry(installation: Installation, id: str) -> None:
+async def retry(installation: Installation, id: str | None, wanted: Filter, yes: bool) -> None:
     """Think a turn again, or send a message again.
 
     \b
     Example:
       conserje held retry m12
+      conserje held retry --all-matching --tenant acme --cause "no answer"
     """
     async with installation.pool.acquire() as connection:
-        found = await holding.get(connection, id)
+        if id is None:
+            found = await _matching(connection, replace(wanted, kinds="tm"), "Retry", yes)
+            click.echo(f"{await holding.retry_all(connection, found)} are tried again.")
+            return
+        one = await holding.get(connection, id)
         await holding.retry(connection, id)
-    click.echo(f"{id} is tried again: see `conserje message list {found.tenant}`.")
-    if found.uncertain:
+    click.echo(f"{id} is tried again: see `conserje message list {one.tenant}`.")
+    if one.uncertain:
         click.echo("The provider may have taken it before: the contact may receive it twice.", err=True)
 
 
 @held.command()
-@click.argument("id")
+@one_or_all
 @with_installation
-async def drop(installation: Installation, id: str) -> None:
+async def drop(installation: Installation, id: str | None, wanted: Filter, yes: bool) -> None:
     """Give up for good: messages stay unanswered, or unsent; a webhook is forgotten.
 
     \b
     Example:
       conserje held drop r12
+      conserje held drop --all-matching --tenant acme --before 30d
     """
     async with installation.pool.acquire() as connection:
+        if id is None:
+            found = await _matching(connection, wanted, "Drop", yes)
+            click.echo(f"{await holding.drop_all(connection, found)} are dropped.")
+            return
         await holding.drop(connection, id)
     click.echo(f"{id} is dropped.")
+
+
+async def _matching(connection: Connection, wanted: Filter, verb: str, yes: bool) -> list[Held]:
+    """What the filters leave, once the operator has agreed to it."""
+    if wanted.tenant:
+        await tenants.get(connection, wanted.tenant)
+    found = await holding.list_all(connection, wanted, holding.LARGEST)
+    if found and not yes:
+        count = await holding.count(connection, wanted)
+        which = f"{len(found)}" if count <= len(found) else f"the {len(found)} longest held of {count}"
+        uncertain = sum(each.uncertain for each in found)
+        twice = f" Contacts may receive {uncertain} of them twice." if uncertain and verb == "Retry" else ""
+        click.confirm(f"{verb} {which}?{twice}", abort=True)
+    return found
 
 
 def _fields(each: Held) -> dict[str, Any]:

@@ -62,10 +62,13 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 @asynccontextmanager
-async def open_installation(*, migrate: bool = False, connections: int = 10) -> AsyncIterator[Installation]:
+async def open_installation(
+    *, migrate: bool = False, connections: int = 10, patient: bool = False
+) -> AsyncIterator[Installation]:
     """The installation that the environment describes, with the embedded Postgres if none is given.
 
-    Raises SettingsError or DatabaseError, the latter also for an empty database unless `migrate`.
+    Raises SettingsError or DatabaseError, the latter also for an empty database unless `migrate`, and
+    for a Postgres that cannot be reached unless `patient`.
     """
     given = read_settings()
     log.set_up(given.log_level)
@@ -74,7 +77,7 @@ async def open_installation(*, migrate: bool = False, connections: int = 10) -> 
         if not url:
             url = await stack.enter_async_context(embedded.running(given.data_dir))
         migrated = await database.migrate(url) if migrate else None
-        pool = await database.connect_pool(url, largest=connections)
+        pool = await database.connect_pool(url, largest=connections, patient=patient)
         installation = Installation(given, os.environ, url, pool, migrated)
         stack.push_async_callback(installation.close)
         yield installation

@@ -113,8 +113,15 @@ def lines(item: Item, zone: tzinfo, width: int | None) -> Iterator[str]:
     head = f"{item.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {shorten(who, 28):28}  {kind:6}  "
     room = None if width is None else max(width - len(head) - 22, 10)
     yield head + click.style(f"{state:20}", COLOURS.get(state.partition(" ")[0])) + f"  {shorten(text, room)}"
-    if item.cause:
-        yield f"{'':21}{shorten(item.cause, None)}"
+    if cause := _cause(item):
+        yield f"{'':21}{shorten(cause, None)}"
+
+
+def _cause(item: Item) -> str | None:
+    if isinstance(item, Message) and item.direction == "in" and item.state == "held":
+        cause = (item.cause or "No cause is known").rstrip(".")
+        return f"{cause}. It waits for a person: see `conserje held show t{item.conversation_id}`."
+    return item.cause
 
 
 def _columns(item: Item) -> tuple[str, str, str, str]:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 import uvloop
 
-from conserje import accounts, senders, tenants
-from conserje.cli.account import described
+from conserje import senders, tenants
+from conserje.cli.account import described_all
 from conserje.cli.domain import domain
 from conserje.cli.insert import insert_sender, insert_tenant
 from conserje.cli.installation import Installation, open_installation, read_settings, with_installation
 from conserje.cli.phone import phone
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
+from conserje.cli.times import Duration
 from conserje.settings import Settings
-from conserje.tenants import Tenant, TenantError
+from conserje.tenants import LateRule, Tenant, TenantError
 
 
 @click.group()
 def tenant() -> None:
-    """Add, list, show, suspend, resume and remove tenants."""
+    """Add, list, show, change, suspend, resume and remove tenants."""
 
 
 tenant.add_command(domain)
@@ -72,6 +73,49 @@ async def _add(slug: str, columns: dict[str, str], phones: tuple[str, ...], as_j
         click.echo(f"Next: conserje account add {slug} CHANNEL ADDRESS --credentials FILE")
 
 
+@tenant.command("set")
+@click.argument("slug")
+@click.option("--name", help="What the business is called.")
+@click.option("--assistant", help="Who answers.")
+@click.option("--fallback-assistant", help="Who answers when that one cannot.")
+@click.option("--locale", help="Like es-CL.")
+@click.option("--currency", help="Like CLP.")
+@click.option("--time-zone", help="Like America/Santiago.")
+@click.option("--late-after", type=Duration(), help="How old an unanswered message is late, like 15m.")
+@click.option(
+    "--late-rule",
+    type=click.Choice(get_args(LateRule)),
+    help="What is done about late messages: answer them, apologise before the answer, hand the conversation"
+    " over to a person, or park it among the held.",
+)
+@click.option("--late-text", help="What is said then; empty: a sentence in the tenant's language.")
+@click.option("--held-text", help="What a contact is told whose turn is held; empty: nothing.")
+def set_tenant(slug: str, **options: object) -> None:
+    """Change a tenant at once; what is not given stays.
+
+    \b
+    Example:
+      conserje tenant set acme --late-rule apologise --held-text "Te respondemos en un rato."
+    """
+    columns = {name: value for name, value in options.items() if value is not None}
+    if not columns:
+        raise click.UsageError("Give something to change; see --help.")
+    for text in ("late_text", "held_text"):
+        if columns.get(text) == "":
+            columns[text] = None
+    uvloop.run(_set(slug, columns))
+    click.echo(f"{slug} is changed.")
+
+
+async def _set(slug: str, columns: dict[str, object]) -> None:
+    async with open_installation() as installation:
+        for option in ("assistant", "fallback_assistant"):
+            if option in columns:
+                installation.plugins.assistant(str(columns[option]))  # raises where there is none
+        async with installation.pool.acquire() as connection:
+            await tenants.change(connection, slug, **columns)
+
+
 def _described(tenant: Tenant, settings: Settings) -> dict[str, Any]:
     return {
         "slug": tenant.slug,
@@ -113,7 +157,7 @@ async def show(installation: Installation, slug: str, as_json: bool) -> None:
         tenant = await tenants.get(connection, slug)
         domains = await tenants.list_domains(connection, tenant.id)
         phones = await senders.list_all(connection, tenant.id)
-        owned = [described(account) for account in await accounts.list_all(connection, tenant.id)]
+        owned = await described_all(connection, tenant.id)
     fields = _described(tenant, installation.settings) | {
         "fallback_assistant": tenant.fallback_assistant,
         "assistant_settings": tenant.assistant_settings,
@@ -123,6 +167,10 @@ async def show(installation: Installation, slug: str, as_json: bool) -> None:
         "quiet_period": f"{tenant.quiet_period.total_seconds():g} s",
         "longest_wait": f"{tenant.longest_wait.total_seconds():g} s",
         "hand_back_after": f"{tenant.hand_back_after.total_seconds():g} s",
+        "late_after": f"{tenant.late_after.total_seconds():g} s",
+        "late_rule": tenant.late_rule,
+        "late_text": tenant.late_text,
+        "held_text": tenant.held_text,
         "aliases": tenant.aliases,
         "domains": domains,
         "phones": phones,

@@ -13,7 +13,9 @@ from conserje.cli.installation import open_installation
 from conserje.conversation import Conversation
 from conserje.delivery import Delivery
 from conserje.directory import Directory
+from conserje.gaps import Gaps
 from conserje.heartbeat import Heartbeat
+from conserje.intake import Intake
 from conserje.vault import check_keyring
 from conserje.worker import Worker
 
@@ -38,7 +40,12 @@ async def _work() -> None:
         async with pool.acquire() as connection:
             await check_keyring(connection, installation.vault)
         plugins, vault = installation.plugins, installation.vault
-        async with Directory(pool, installation.url) as directory, Heartbeat(pool, "work"):
+        async with (
+            Directory(pool, installation.url) as directory,
+            Heartbeat(pool, "work"),
+            Intake(pool) as intake,
+            Gaps(pool, directory, plugins, vault, intake, settings.fetch_every),
+        ):
             worker = Worker(
                 pool,
                 installation.url,

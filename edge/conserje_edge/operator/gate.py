@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from conserje import api_keys
 from conserje.api_keys import ApiKeyError
 from conserje.database import CANNOT_ASK, Pool, describe
+from conserje.log import place
 from conserje_edge.answers import Problem, unavailable
-from conserje_edge.channels import place
 from conserje_edge.hosts import Hosts
 from conserje_edge.requests import Proxies, read_headers, request_id
 

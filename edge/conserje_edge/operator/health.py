@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from conserje import heartbeat
 from conserje.database import CANNOT_ASK, DatabaseError, describe, refuse_other_schema
+from conserje.nodefile import NodeFileError
 from conserje.settings import SettingsError
 from conserje.vault import Vault, VaultError, check_keyring
 from conserje_edge.addresses import Address, address
@@ -85,6 +86,14 @@ async def _plugins(desk: Desk) -> None:
         raise Unready(f"Install these plugins again, or remove them: {broken}")
 
 
+async def _spool(desk: Desk) -> None:
+    if spool := desk.intake.spool:
+        try:
+            await spool.check()
+        except NodeFileError as error:
+            raise Unready(f"{error} Without it nothing is taken while Postgres is away.") from None
+
+
 async def _edge(desk: Desk) -> None:
     where = address(desk.settings.listen)
     try:
@@ -122,6 +131,7 @@ CHECKS: dict[str, Callable[[Desk], Awaitable[None]]] = {
     "migrations": _migrations,
     "keyring": _keyring,
     "plugins": _plugins,
+    "spool": _spool,
     "edge": _edge,
     "worker": _worker,
 }

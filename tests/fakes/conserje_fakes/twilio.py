@@ -15,8 +15,9 @@ Rules, with the code that breaking them is answered with:
 
 A trial account's SMS begin with Twilio's notice. Messages go from queued over sent to delivered, each
 step after the first reported to StatusCallback in the way of `habit`. Webhooks are those of
-`twilio_webhooks`. Test doors: POST /_stand-in/faults {"next": [...]}, POST /_stand-in/habit
-{"habit": ...}, POST /_stand-in/deliver {"url", "form"}, GET /_stand-in/messages.
+`twilio_webhooks`; what contacts wrote is listed with what was sent. Test doors: POST /_stand-in/faults
+{"next": [...]}, POST /_stand-in/habit {"habit": ...}, POST /_stand-in/deliver {"url", "form"}, GET
+/_stand-in/messages.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from conserje_fakes import server
-from conserje_fakes.twilio_messages import MESSAGES, Habit, Refusal, StandIn, TwilioAccount
+from conserje_fakes.twilio_messages import MEDIA, MESSAGES, Habit, Refusal, StandIn, TwilioAccount
 
 __all__ = ["Fault", "Habit", "StandIn", "TwilioAccount", "create"]
 
@@ -135,6 +136,14 @@ async def list_messages(request: Request) -> Response:
     )
 
 
+async def list_media(request: Request) -> Response:
+    account = _account(request)
+    found = _state(request).received.get(request.path_params["message"])
+    if found is None or found.account_sid != account.account_sid:
+        raise Refusal(404, 20404, f"The requested resource {request.url.path} was not found")
+    return JSONResponse({"media_list": found.media_json(), "next_page_uri": None})
+
+
 async def set_faults(request: Request) -> Response:
     following = (await request.json())["next"]
     if unknown := set(following) - set(get_args(Fault)):
@@ -182,6 +191,7 @@ def create(
         routes=[
             Route(MESSAGES, create_message, methods=["POST"]),
             Route(MESSAGES, list_messages, methods=["GET"]),
+            Route(MEDIA, list_media, methods=["GET"]),
             Route("/_stand-in/faults", set_faults, methods=["POST"]),
             Route("/_stand-in/habit", set_habit, methods=["POST"]),
             Route("/_stand-in/deliver", deliver_webhook, methods=["POST"]),

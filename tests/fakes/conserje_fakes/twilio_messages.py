@@ -29,6 +29,7 @@ STOP = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "END", "QUIT", "CANCEL", "RE
 START = frozenset({"START", "UNSTOP", "YES"})
 TRIAL_NOTICE = "Sent from your Twilio trial account - "
 MESSAGES = "/2010-04-01/Accounts/{sid}/Messages.json"
+MEDIA = "/2010-04-01/Accounts/{sid}/Messages/{message}/Media.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Message:
     error_code: int | None = None
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     sent: datetime | None = None
+    direction: str = "outbound-api"
+    content_types: Sequence[str] = ()  # of the media
 
     def json(self) -> dict[str, Any]:
         uri = MESSAGES.format(sid=self.account_sid).replace(".json", f"/{self.sid}.json")
@@ -66,7 +69,7 @@ class Message:
             "date_created": format_datetime(self.created),
             "date_sent": format_datetime(self.sent) if self.sent else None,
             "date_updated": format_datetime(self.sent or self.created),
-            "direction": "outbound-api",
+            "direction": self.direction,
             "error_code": self.error_code,
             "error_message": None,
             "from": self.sender,
@@ -81,6 +84,20 @@ class Message:
             "to": self.to,
             "uri": uri,
         }
+
+    def media_json(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "sid": url.rpartition("/")[2],
+                "account_sid": self.account_sid,
+                "parent_sid": self.sid,
+                "content_type": content_type,
+                "date_created": format_datetime(self.created),
+                "date_updated": format_datetime(self.created),
+                "uri": urlsplit(url).path + ".json",
+            }
+            for url, content_type in zip(self.media, self.content_types, strict=True)
+        ]
 
 
 class Refusal(Exception):
@@ -109,6 +126,7 @@ class StandIn:
         self.rate = rate
         self.window = window
         self.messages: list[Message] = []
+        self.received: dict[str, Message] = {}  # by SID
         self.callbacks: list[Delivered] = []
         self._opted_out: set[tuple[str, str]] = set()
         self._last_written: dict[tuple[str, str], datetime] = {}
@@ -144,8 +162,28 @@ class StandIn:
     async def deliver(self, url: str, form: Form) -> Delivered:
         """Post an inbound webhook to `url`, whose fragment says when it is posted again."""
         fields = dict(form)
-        self._note(fields["To"], fields["From"], fields.get("Body", ""))
+        self.receive(fields)
         return await deliver(self._http, url, form, self.accounts[fields["AccountSid"]].auth_token)
+
+    def receive(self, form: Mapping[str, str], at: datetime | None = None) -> None:
+        """Keep and list what a contact wrote, posted or not."""
+        self._note(form["To"], form["From"], form.get("Body", ""))
+        at = at or datetime.now(UTC)
+        count = range(int(form.get("NumMedia", "0")))
+        self.received[form["MessageSid"]] = Message(
+            account_sid=form["AccountSid"],
+            sender=form["From"],
+            to=form["To"],
+            body=form.get("Body", ""),
+            media=[form[f"MediaUrl{n}"] for n in count],
+            content_types=[form[f"MediaContentType{n}"] for n in count],
+            status_callback="",
+            sid=form["MessageSid"],
+            status="received",
+            created=at,
+            sent=at,
+            direction="inbound",
+        )
 
     def _note(self, number: str, contact: str, text: str) -> None:
         self._last_written[number, contact] = datetime.now(UTC)
@@ -234,9 +272,10 @@ class StandIn:
 
     def listed(self, account: TwilioAccount, query: Mapping[str, str]) -> list[Message]:
         """The account's messages that the filters leave, newest first; DateSent leaves out unsent ones."""
+        kept = sorted([*self.messages, *self.received.values()], key=lambda message: message.created)
         return [
             message
-            for message in reversed(self.messages)
+            for message in reversed(kept)
             if message.account_sid == account.account_sid
             and query.get("To", message.to) == message.to
             and query.get("From", message.sender) == message.sender

@@ -24,6 +24,7 @@ from conserje import (
     Media,
     Nothing,
     OutboundMessage,
+    Page,
     Receipt,
     Refused,
     Text,
@@ -31,7 +32,7 @@ from conserje import (
     Webhook,
     plain,
 )
-from conserje_twilio import api, events, signature
+from conserje_twilio import api, events, inbound, signature
 
 if TYPE_CHECKING:  # loads half of the SDK, which a process that never sends can do without
     from twilio.rest.api.v2010.account.message import MessageInstance
@@ -40,6 +41,8 @@ TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 CLOCK_SKEW = timedelta(seconds=5)
 SETTLED_AFTER = timedelta(seconds=60)  # until then a message may be taken and not yet listed
 LISTED = 200
+OVERLAP = timedelta(minutes=10)  # the list lags behind, and clocks differ
+WINDOW = timedelta(hours=6)  # that is listed at once, however long the gap was
 TRIAL_PREFIX = "Sent from your Twilio trial account - "
 
 
@@ -146,14 +149,15 @@ class Twilio(Channel[TwilioCredentials, Nothing, TwilioOperator]):
 
     async def find(self, message: OutboundMessage, account: TwilioAccount) -> Receipt | None:
         await api.load()
-        client = api.client(account.credentials.account_sid, self._transport(account))
+        transport = self._transport(account)
+        client = api.client(account.credentials.account_sid, transport)
         try:
             # Not narrowed by DateSent: a message still in Twilio's queue has none.
             listed = await client.messages.list_async(
                 to=message.to, from_=account.address, limit=LISTED, page_size=LISTED
             )
         except Exception as error:
-            raise CannotTell(f"Twilio could not be asked ({type(error).__name__}).") from None
+            raise api.unanswered(error, transport.status) from None
         recent = [entry for entry in listed if _created(entry) >= message.attempted_at - CLOCK_SKEW]
         ours = [entry.sid for entry in recent if entry.sid and _is(entry, message)]
         if ours:
@@ -161,6 +165,22 @@ class Twilio(Channel[TwilioCredentials, Nothing, TwilioOperator]):
         if len(recent) == LISTED or datetime.now(UTC) < message.attempted_at + SETTLED_AFTER:
             raise CannotTell("Twilio lists no such message, but may not list all of them yet.")
         return None
+
+    async def fetch(self, account: TwilioAccount, cursor: str | None) -> Page:
+        now = datetime.now(UTC)
+        if cursor is None:
+            return Page((), now.isoformat())
+        since = datetime.fromisoformat(cursor) - OVERLAP
+        until = min(since + WINDOW, now)
+        await api.load()
+        transport = self._transport(account)
+        client = api.client(account.credentials.account_sid, transport)
+        try:
+            listed = await api.received(client, account.address, since, until if until < now else None)
+            messages = await inbound.read(client, self.operator.base_url, listed)
+        except Exception as error:
+            raise api.unanswered(error, transport.status) from None
+        return Page(messages, until.isoformat(), more=until < now)
 
     def compose(self, account: TwilioAccount, url: str, sender: str, text: str) -> Webhook:
         if account.address.startswith("whatsapp:"):

@@ -6,25 +6,32 @@ import asyncio
 import logging
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx2
+from twilio.base import values
 from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from conserje import Refused, TryLater, Uncertain
+from conserje import CannotTell, Refused, TryLater, Uncertain
 from conserje_twilio.errors import BUSY, explain
 
+if TYPE_CHECKING:
+    from twilio.rest.api.v2010.account.message import MessageInstance
+
 NEVER_WRITTEN = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+_REFUSED: dict[int, int] = {httpx2.codes.UNAUTHORIZED: 20003, httpx2.codes.TOO_MANY_REQUESTS: 20429}
+PAGE_SIZE = 1000  # the largest that Twilio gives
 _LONGEST_WAIT = 300
 
 
 class Transport(AsyncHttpClient):
-    """Carries one call of the SDK to the operator's base URL, and keeps the Retry-After of its answer.
+    """Carries one call of the SDK to the operator's base URL, and keeps status and Retry-After of its answer.
 
     In a rotation either auth token may be the live one: a token that is refused with 401 has had no
     effect, so the next is tried.
@@ -36,6 +43,7 @@ class Transport(AsyncHttpClient):
         self._base_url = base_url.rstrip("/")
         self._tokens = tokens
         self.retry_after = 5.0
+        self.status = 0  # of the last answer
 
     async def request(  # type: ignore[override]  # as the SDK's own asynchronous clients do
         self,
@@ -62,6 +70,7 @@ class Transport(AsyncHttpClient):
             )
             if answer.status_code != httpx2.codes.UNAUTHORIZED:
                 break
+        self.status = answer.status_code
         self.retry_after = _seconds(answer.headers.get("retry-after", ""))
         return Response(answer.status_code, answer.text, answer.headers)
 
@@ -97,6 +106,38 @@ def outcome(error: Exception, retry_after: float) -> Exception:
     if isinstance(error, NEVER_WRITTEN):
         return TryLater(f"Twilio could not be reached ({type(error).__name__}).")
     return Uncertain(f"Twilio's answer did not come, or was none of Twilio's ({type(error).__name__}).")
+
+
+def unanswered(error: Exception, status: int) -> CannotTell:
+    """Why Twilio's list could not be read; the SDK's error does not say with which status."""
+    if status in _REFUSED:
+        return CannotTell(f"{explain(_REFUSED[status])}.")
+    return CannotTell(f"Twilio could not be asked ({type(error).__name__}).")
+
+
+async def received(
+    client: Client, address: str, since: datetime, until: datetime | None
+) -> list[MessageInstance]:
+    """What contacts wrote to `address`, oldest first; all since `since` if `until` is None.
+
+    Twilio lists the newest first, and documents no more than dates for its filters: it may list more
+    than it was asked for.
+    """
+    found = []
+    pages = await client.messages.stream_async(
+        to=address,
+        date_sent_after=since,
+        date_sent_before=values.unset if until is None else until,
+        page_size=PAGE_SIZE,
+    )
+    async for entry in pages:
+        sent = entry.date_sent or entry.date_created
+        if sent and sent < since:
+            break
+        whole = str(entry.direction) == "inbound" and str(entry.status) != "receiving"
+        if whole and sent and (until is None or sent <= until):
+            found.append(entry)
+    return found[::-1]
 
 
 def _answered(status: int, code: object, retry_after: float) -> Exception:

@@ -78,6 +78,11 @@ def address(hook: Webhook) -> str:
     raise Malformed(f"The form has no {name}.")
 
 
+def key(sid: str) -> str:
+    """What names an inbound message, whether it is posted or fetched."""
+    return f"in:{sid}"
+
+
 def read(hook: Webhook) -> Event:
     """The one event of the form; Unreadable when it makes no sense."""
     try:
@@ -99,7 +104,7 @@ def _message(hook: Webhook) -> InboundMessage:
     names = (f"whatsapp:+{number}" if number else "", form.get("ExternalUserId"))
     return InboundMessage(
         address=address(hook),
-        key=f"in:{sid}",
+        key=key(sid),
         sender=sender,
         content=_content(form),
         identities=tuple(dict.fromkeys(name for name in names if name and name != sender)),

@@ -1,0 +1,1 @@
+"""Strangers at the webhook routes: requests that nobody signed as they are, in any number."""

@@ -1,0 +1,243 @@
+"""Several nodes over one Postgres: two edges and two workers behave as one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import cycle
+
+import pytest
+from installation import Installation, until_taken
+from processes import Running, Serving, family, free_port, running, serving
+from scene import until
+
+SHOPS = 4
+CONTACTS = 3  # of each shop
+PACE = 0.05  # seconds between two messages of a contact: a load, not an overload
+TAKEN_BETWEEN = 40  # messages between a kill and the start, and between a start and the next kill
+SETTLED_WITHIN = 100.0  # seconds: what was being sent at a kill is looked for at Twilio after 60
+
+
+@dataclass
+class Node:
+    """One process of the four, which comes back as itself."""
+
+    open: Callable[[], AbstractAsyncContextManager[Running]]
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def start(self) -> None:
+        self.at_work = await self._stack.enter_async_context(self.open())
+
+    async def kill(self) -> None:
+        """Its machine loses power."""
+        for pid in family(self.at_work.pid):
+            os.kill(pid, signal.SIGKILL)
+        await self._stack.aclose()
+
+    async def stop(self) -> None:
+        """Its operator stops it, and waits."""
+        await self._stack.aclose()
+
+    @property
+    def edge(self) -> Serving:
+        assert isinstance(self.at_work, Serving)
+        return self.at_work
+
+
+@dataclass
+class Nodes:
+    edges: list[Node]
+    workers: list[Node]
+
+    @property
+    def said(self) -> str:
+        return "".join(node.at_work.said for node in (*self.edges, *self.workers))
+
+
+@asynccontextmanager
+async def nodes(installation: Installation) -> AsyncIterator[Nodes]:
+    """Two machines, each with an edge and a worker, and a data directory of its own."""
+    both = Nodes([], [])
+    for name in ("left", "right"):
+        folder = installation.folder / name
+        folder.mkdir()
+        environment = installation.environment | {
+            "CONSERJE_DATA_DIR": str(folder),
+            "CONSERJE_LISTEN": f"127.0.0.1:{free_port()}",
+            "CONSERJE_OPERATOR_LISTEN": str(folder / "operator.sock"),
+        }
+        both.edges.append(Node(lambda environment=environment: serving(environment)))  # type: ignore[misc]
+        both.workers.append(
+            Node(
+                lambda environment=environment, folder=folder: running(  # type: ignore[misc]
+                    environment, "work", log=folder / "work.log"
+                )
+            )
+        )
+    async with AsyncExitStack() as stack:
+        for node in (*both.edges, *both.workers):
+            stack.push_async_callback(node.stop)
+            await node.start()
+        yield both
+
+
+@dataclass
+class Load:
+    """Contacts who write one message after the other, each at the other edge than the last."""
+
+    installation: Installation
+    taken: defaultdict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    over: bool = False
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.taken.values()))
+
+    async def more(self, count: int) -> None:
+        """Until so many more are acknowledged."""
+        enough = self.count + count
+        await until(lambda: self.count >= enough, 40)
+
+    async def go_on(self, slug: str, contact: str, post: Callable[[bytes], asyncio.Future[None]]) -> None:
+        number = 0
+        while not self.over:
+            text = f"palabra {number}"
+            await post(self.installation.message(slug, contact, text))
+            self.taken[slug, contact].append(text)
+            number += 1
+            await asyncio.sleep(PACE)
+
+    @asynccontextmanager
+    async def going_on(self, post: Callable[[str], Callable[[bytes], object]]) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as writers:
+            for shop in range(SHOPS):
+                for number in range(CONTACTS):
+                    contact = f"whatsapp:+56960{shop}000{number:02}"
+                    writers.create_task(self.go_on(f"shop-{shop}", contact, post(contact)))  # type: ignore[arg-type]
+            try:
+                yield
+            finally:
+                self.over = True
+
+    def answered(self) -> dict[tuple[str, str], list[str]]:
+        """What each contact was told, line by line: the assistant says back a burst's messages as lines."""
+        told: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        slugs = {account.numbers[0]: slug for slug, account in self.installation.accounts.items()}
+        for message in self.installation.twilio.messages:
+            told[slugs[message.sender], message.to] += message.body.splitlines()
+        return told
+
+
+async def open_shops(installation: Installation) -> None:
+    for shop in range(SHOPS):
+        await installation.add(f"shop-{shop}")
+
+
+@pytest.mark.timeout(240)
+async def test_promises_3_4_and_5_each_of_two_edges_and_two_workers_killed_under_load(
+    installation: Installation,
+) -> None:
+    """Every acknowledged message is answered once, in the order of its contact's writing."""
+    await open_shops(installation)
+    load = Load(installation)
+    async with nodes(installation) as both:
+
+        def alternating(_: str) -> Callable[[bytes], object]:
+            edges = cycle(both.edges)
+            return lambda request: until_taken_by_one(edges, request)
+
+        async with load.going_on(alternating):
+            for victim in (*both.edges, *both.workers):
+                await load.more(TAKEN_BETWEEN)
+                await victim.kill()
+                await load.more(TAKEN_BETWEEN)
+                await victim.start()
+            await load.more(TAKEN_BETWEEN)
+        await installation.until_settled(SETTLED_WITHIN)
+    assert load.answered() == load.taken
+
+
+async def until_taken_by_one(edges: cycle[Node], request: bytes) -> None:
+    """Post at the next edge, and at the one after it where that is down: as a patient provider does."""
+    while True:
+        try:
+            if 200 <= await next(edges).edge.status(request) < 300:
+                return
+        except (OSError, IndexError):  # refused, reset, or closed without an answer
+            pass
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.timeout(240)
+async def test_a_rolling_restart_drops_no_request_and_finishes_what_is_in_hand(
+    installation: Installation,
+) -> None:
+    """Nothing but a refused connection lets a request go to the other edge."""
+    await open_shops(installation)
+    load = Load(installation)
+    answers: Counter[int | str] = Counter()
+    async with nodes(installation) as both:
+
+        def balanced(_: str) -> Callable[[bytes], object]:
+            edges = cycle(both.edges)
+
+            async def post(request: bytes) -> None:
+                answers[await balance(edges, request)] += 1
+
+            return post
+
+        async with load.going_on(balanced):
+            for node in (*both.edges, *both.workers):
+                await load.more(TAKEN_BETWEEN)
+                await node.stop()
+                assert node.at_work.process.returncode == 0, node.at_work.said
+                await load.more(TAKEN_BETWEEN)
+                await node.start()
+            await load.more(TAKEN_BETWEEN)
+        await installation.until_settled(30)
+        assert "others take them over" not in both.said
+    assert set(answers) == {200}
+    assert load.answered() == load.taken
+
+
+async def balance(edges: cycle[Node], request: bytes) -> int | str:
+    """The status of the only answer, or how the connection was lost after it had been made."""
+    while True:
+        edge = next(edges).edge
+        try:
+            reader, writer = await edge.connect()
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.005)
+            continue
+        try:
+            writer.write(request)
+            head = await asyncio.wait_for(reader.readline(), 20)
+            return int(head.split(b" ", 2)[1]) if head else "closed without an answer"
+        except ConnectionError as error:
+            return type(error).__name__
+        finally:
+            writer.close()
+
+
+async def test_promise_2_the_same_event_at_two_edges_at_once_is_answered_once(
+    installation: Installation,
+) -> None:
+    await open_shops(installation)
+    written = {f"whatsapp:+5697{number:07}": f"shop-{number % SHOPS}" for number in range(1000)}
+    waiting = list(written)
+    async with nodes(installation) as both:
+
+        async def post_all() -> None:
+            while waiting:
+                contact = waiting.pop()
+                request = installation.message(written[contact], contact, contact)
+                await asyncio.gather(*(until_taken(node.edge, request) for node in both.edges))
+
+        await asyncio.gather(*(post_all() for _ in range(8)))
+        await installation.until_settled(60)
+    assert installation.replies == {(contact, contact): 1 for contact in written}

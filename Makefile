@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up install test check bench docs
+.PHONY: up install test soak check bench docs
 
 up: install  ## everything on this machine, with three demo tenants
 	@exec $(BIN)/conserje up --demo
@@ -19,6 +19,10 @@ install: .venv/installed
 
 test: install  ## all tests, in parallel
 	$(BIN)/pytest -n auto
+
+soak: install  ## a thousand deaths under load (a row for docs/reliability.md), a million bad posts
+	cd tests && ../$(BIN)/python -m crash.run --deaths 1000
+	cd tests && ../$(BIN)/python -m fuzz --count 1000000
 
 check: install  ## style, types, layers
 	$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/mypy && $(BIN)/lint-imports

@@ -48,6 +48,12 @@ class Step:
     created_at: datetime
     now: datetime  # by the database's clock
     taken_at: float = field(default_factory=time.monotonic)
+    taken_on: float = field(default_factory=time.time)
+
+    @property
+    def slept(self) -> float:
+        """Seconds since the step was taken, also those in which the machine stood still."""
+        return max(time.monotonic() - self.taken_at, time.time() - self.taken_on)
 
     @property
     def waited(self) -> float:
@@ -161,6 +167,8 @@ class Delivery:
             channel, account = self._at_provider(entry, step.account_id)
         except (AccountUnusable, PluginMissing) as error:
             return Outcome(state="held", cause=str(error))
+        if step.slept > self.settings.send_limit:
+            return _unknown("the worker was stopped before it sent")  # others may have taken it over
         try:
             async with asyncio.timeout(self.settings.send_limit):
                 return Outcome(await channel.send(step.message, account))

@@ -133,7 +133,7 @@ class Directory:
         self._entries: LRUCache[Key, Entry] = LRUCache(size)
         self._unknown: TTLCache[Key, int] = TTLCache(size, UNKNOWN_FOR)  # the count of changes then
         self._loading: dict[Key, asyncio.Task[Entry]] = {}
-        self._ask_again = 0.0  # when to ask anew for what is remembered, after Postgres did not answer
+        self._ask_again = 0.0  # when to ask anew after Postgres did not answer; 0: it did
 
     async def __aenter__(self) -> Self:
         await self.changes.__aenter__()
@@ -176,6 +176,8 @@ class Directory:
         if (loading := self._loading.get(key)) is None:
             loading = self._loading[key] = asyncio.create_task(self._load(key))
             loading.add_done_callback(lambda done: self._loaded(key, done))
+        if self._ask_again and not self.changes.listening and (remembered := self._entries.get(key)):
+            return remembered  # who asks need not wait to hear that Postgres is still silent
         return await asyncio.shield(loading)  # who waits may be cancelled; the others wait on
 
     def _loaded(self, key: Key, task: asyncio.Task[Entry]) -> None:
@@ -184,21 +186,25 @@ class Directory:
             task.exception()  # those who waited have it; perhaps nobody waits any more
 
     async def _load(self, key: Key) -> Entry:
-        remembered = self._entries.get(key)
-        if remembered is not None and time.monotonic() < self._ask_again:
-            return remembered
+        if time.monotonic() < self._ask_again:
+            return await self._last_known(key, "it did not answer a moment ago")
         try:
             entry = await self._ask_until_current(key)
         except (*CANNOT_ASK, asyncpg.PostgresError) as error:
             self._ask_again = time.monotonic() + ASK_LIMIT
-            if found := remembered or await self._in_roster(key):
-                self._entries[key] = found
-                return found
-            raise DirectoryUnavailable(f"Postgres cannot be asked: {describe(error)}.") from error
+            return await self._last_known(key, describe(error))
+        self._ask_again = 0.0
         if entry is None:
             self._entries.pop(key, None)
             raise _no_tenant(key)
         return entry
+
+    async def _last_known(self, key: Key, cause: str) -> Entry:
+        """What is remembered or written down of a tenant. Raises DirectoryUnavailable."""
+        if found := self._entries.get(key) or await self._in_roster(key):
+            self._entries[key] = found
+            return found
+        raise DirectoryUnavailable(f"Postgres cannot be asked: {cause}.")
 
     async def _in_roster(self, key: Key) -> Entry | None:
         """What this node wrote down of a tenant, when Postgres cannot be asked."""

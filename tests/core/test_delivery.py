@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -199,3 +200,24 @@ async def test_an_account_that_cannot_be_used_holds_with_the_reason(scene: Scene
             await asyncio.sleep(0.01)
     await scene.delivery.deliver(job)
     assert (await states(scene))[0][3] == "The account of acme is suspended or gone."
+
+
+async def test_a_worker_that_slept_before_the_call_does_not_make_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may have found that the provider does not have it, and sent it."""
+    job = await speak(scene, "uno")
+    take_next = scene.delivery._take_next
+    woken = 0.0
+
+    async def asleep(*arguments: Any) -> Any:
+        step = await take_next(*arguments)
+        monkeypatch.setattr("conserje.delivery.time.time", lambda: woken)
+        return step
+
+    scene.post.found = Receipt("P9")
+    monkeypatch.setattr(scene.delivery, "_take_next", asleep)
+    woken = time.time() + scene.delivery.settings.send_limit + 1
+    await scene.delivery.deliver(job)
+    assert scene.post.texts == []
+    assert [state for state, *_ in await states(scene)] == ["uncertain"]

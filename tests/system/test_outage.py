@@ -151,8 +151,10 @@ async def limit_files(server: Server, largest: str) -> None:
 
 
 @asynccontextmanager
-async def at_work(tmp_path: Path, **more: str) -> AsyncIterator[tuple[Server, Installation, AsyncExitStack]]:
-    """The tenant acme with its worker, on a Postgres of its own."""
+async def installed(
+    tmp_path: Path, **more: str
+) -> AsyncIterator[tuple[Server, Installation, AsyncExitStack]]:
+    """The tenant acme, on a Postgres of its own."""
     keyring = tmp_path / "keys" / "master.json"
     create_keyring(keyring)
     with new_folder() as folder:
@@ -165,10 +167,17 @@ async def at_work(tmp_path: Path, **more: str) -> AsyncIterator[tuple[Server, In
                 installation = await stack.enter_async_context(install(pool, server.url, keyring))
                 installation.environment |= more
                 await installation.add("acme")
-                await stack.enter_async_context(installation.working())
                 yield server, installation, stack
         finally:
             await server.stop()
+
+
+@asynccontextmanager
+async def at_work(tmp_path: Path, **more: str) -> AsyncIterator[tuple[Server, Installation, AsyncExitStack]]:
+    """The tenant acme with its worker, on a Postgres of its own."""
+    async with installed(tmp_path, **more) as (server, installation, stack):
+        await stack.enter_async_context(installation.working())
+        yield server, installation, stack
 
 
 async def until_on_roster(installation: Installation) -> None:

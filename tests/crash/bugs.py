@@ -1,0 +1,78 @@
+"""Three deliberate bugs, to show that the harness sees them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from conserje import conversation, delivery
+from conserje.accounts import Account
+from conserje.database import acting_for
+from conserje.delivery import Delivery, Step
+from conserje.intake import Intake
+from conserje.jobs import Job
+from conserje.message import Event
+from conserje.tenants import Tenant
+
+BUG = "CRASH_BUG"  # the variable that names the bug to have
+
+
+def send_before_commit() -> None:
+    """The provider is called inside the transaction that writes `sending`."""
+
+    async def deliver(self: Delivery, job: Job) -> None:
+        entry = await self.directory.by_id(job.tenant_id)
+        step: Any = None
+        while step is None or isinstance(step, Step):
+            async with acting_for(self.pool, job.tenant_id) as connection:
+                step = await self._take_next(connection, entry, job)
+                if not isinstance(step, Step):
+                    return
+                await delivery._write_down(connection, job, step, await self._send(entry, step))
+
+    Delivery.deliver = deliver  # type: ignore[method-assign]
+
+
+def acknowledge_before_commit() -> None:
+    """Whoever posts is answered while the transaction is still to come."""
+    take, running = Intake.take, set()
+
+    async def take_later(self: Intake, tenant: Tenant, events: Sequence[tuple[Account, Event]]) -> None:
+        task = asyncio.create_task(take(self, tenant, events))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    Intake.take = take_later  # type: ignore[method-assign]
+
+
+def lease_without_epoch() -> None:
+    """Whoever had the lease once may settle: neither the epoch nor `turn_id` is a fence.
+
+    Without the epoch alone nothing goes wrong: a message is marked by one turn only.
+    """
+    conversation.LEASE_OUT = _changed(conversation.LEASE_OUT, "epoch = epoch + 1", "epoch = epoch")
+    conversation.LEASE_OUT = _changed(
+        conversation.LEASE_OUT,
+        "CASE WHEN state = 'person' OR turn_id IS NULL THEN nextval('turn_ids') ELSE turn_id END",
+        "nextval('turn_ids')",
+    )
+    conversation.SETTLE = _changed(
+        conversation.SETTLE, "($4::bigint[]) AND turn_id IS NULL", "($4::bigint[])"
+    )
+
+
+def _changed(statement: str, part: str, by: str) -> str:
+    assert part in statement, f"The statement has no {part!r} any more: write the bug anew."
+    return statement.replace(part, by)
+
+
+BUGS = {
+    "send-before-commit": send_before_commit,
+    "acknowledge-before-commit": acknowledge_before_commit,
+    "lease-without-epoch": lease_without_epoch,
+}
+
+
+def plant(name: str) -> None:
+    BUGS[name]()

@@ -1,0 +1,152 @@
+"""The town: three tenants with an account of every kind, and everybody who writes to them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import random
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+
+import asyncpg
+import httpx2
+from crash.contacts import Contact, Post, write
+from crash.points import ORDERS
+from crash.providers import BatchAccount, BatchProvider, Pages, Received, Twilio
+from crash.verdict import SEND_LIMIT
+from installation import Installation, install
+from packages import install as install_package
+
+from conserje import accounts, database, tenants
+from conserje.vault import create_keyring
+from conserje_fakes.twilio_messages import Habit
+
+TESTS = Path(__file__).parents[1]
+SLUGS = ("acme", "bravo", "cobre")
+QUIET = "0.15 seconds"
+LONGEST_WAIT = "2 seconds"
+HABITS: tuple[Habit, ...] = tuple(habit for habit in get_args(Habit) if habit != "late")
+
+
+@dataclass
+class Town:
+    """All that is outside the machine."""
+
+    installation: Installation
+    twilio: Twilio
+    batch: BatchProvider
+    pages: Pages
+    chance: random.Random
+    contacts: list[Contact] = field(default_factory=list)
+    over: bool = False
+    _serial: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def write(self) -> None:
+        """Everybody writes, until it is over and all have said what they had begun to say."""
+        posts: dict[str, Post] = {
+            "twilio": self.twilio.post,
+            "batch": self.batch.post,
+            "web": self.pages.post,
+        }
+        await asyncio.gather(*(self._write(slug, *by) for slug in SLUGS for by in posts.items()))
+
+    async def _write(self, slug: str, channel: str, post: Post) -> None:
+        """One contact after the other."""
+        while not self.over:
+            number = next(self._serial)
+            peer = {"twilio": f"whatsapp:+569{number:08}"}.get(channel, f"{channel} {number}")
+            contact = Contact(f"c{number}", slug, channel, peer)
+            self.contacts.append(contact)
+            self.installation.twilio.habit = self.chance.choice(HABITS)
+            await write(contact, post, self.chance, lambda: self.over)
+
+    async def look(self, contacts: list[Contact]) -> None:
+        """See what the pages of those among `contacts` show who have one."""
+        await self.pages.look([each for each in contacts if each.channel == "web"])
+
+    def received(self) -> Received:
+        """What everybody was sent."""
+        return self.twilio.received() | self.batch.received() | self.pages.received()
+
+    def unanswered(self) -> list[Contact]:
+        """Who was told that a message is taken and has no answer to it."""
+        received = self.received()
+        return [
+            contact
+            for contact in self.contacts
+            if not set(contact.acknowledged) <= set("\n".join(received.get(contact.key, ())).split("\n"))
+        ]
+
+
+@asynccontextmanager
+async def settled_in(folder: Path, url: str, chance: random.Random) -> AsyncIterator[Town]:
+    """A town around an installation in `folder`, on an empty database, with nothing running yet."""
+    keyring = folder / "keys" / "master.json"
+    create_keyring(keyring)
+    await database.migrate(url)
+    # No connection is kept where Postgres dies; asyncpg would complain of each.
+    pool = await asyncpg.create_pool(url, min_size=0, server_settings={"role": "conserje_core"})
+    async with install(pool, url, keyring, edge_workers=2) as installation:
+        port = installation.environment["CONSERJE_LISTEN"].rpartition(":")[2]
+        base = f"http://{{slug}}.localhost:{port}"
+        limits = httpx2.Limits(max_connections=None)
+        async with httpx2.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", timeout=5, limits=limits, trust_env=False
+        ) as http:
+            batch = BatchProvider(base, http, chance)
+            town = Town(installation, Twilio(installation, base), batch, Pages(base, http), chance)
+            async with batch.listening() as batch_url:
+                installation.environment.update(_environment(folder, batch_url))
+                for slug in SLUGS:
+                    await _add(town, slug)
+                posting = [asyncio.create_task(batch.post_batches(each)) for each in batch.accounts.values()]
+                yield town
+                for task in posting:
+                    task.cancel()
+                await asyncio.wait(posting)
+    pool.terminate()
+
+
+def _environment(folder: Path, batch_url: str) -> Mapping[str, str]:
+    (folder / "plugin").mkdir()
+    source = "from crash.batch import Batch\n"
+    install_package(folder / "plugin", "crash_batch", source, {"batch": "conserje.channels"})
+    (folder / "orders").mkdir()
+    return {
+        "PYTHONPATH": f"{TESTS}:{folder / 'plugin'}:{os.environ.get('PYTHONPATH', '')}",
+        ORDERS: str(folder / "orders"),
+        "CONSERJE_BATCH_BASE_URL": batch_url,
+        "CONSERJE_SEND_LIMIT": str(SEND_LIMIT),
+        "CONSERJE_LOG_LEVEL": "info",
+    }
+
+
+async def _add(town: Town, slug: str) -> None:
+    """A tenant who says back what it hears, at once, with its accounts."""
+    installation = town.installation
+    await installation.add(slug, quiet=QUIET)
+    account = BatchAccount(slug, f"batch of {slug}", secrets.token_hex(16))
+    async with installation.pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "UPDATE tenants SET fallback_assistant = 'echo', longest_wait = $2::text::interval"
+            " WHERE slug = $1",
+            slug,
+            LONGEST_WAIT,
+        )
+        tenant = await tenants.get(connection, slug)
+        sealed = await accounts.seal_credentials(
+            connection,
+            installation.vault,
+            tenant.id,
+            "batch",
+            account.address,
+            json.dumps({"secret": account.secret}).encode(),
+        )
+        await accounts.add(connection, tenant.id, "batch", account.address, credentials=sealed)
+    town.batch.accounts[slug] = account

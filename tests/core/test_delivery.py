@@ -215,7 +215,7 @@ async def test_a_worker_that_slept_before_the_call_does_not_make_it(
         monkeypatch.setattr("conserje.delivery.time.time", lambda: woken)
         return step
 
-    scene.post.found = Receipt("P9")
+    scene.post.found = CannotTell("not yet")
     monkeypatch.setattr(scene.delivery, "_take_next", asleep)
     woken = time.time() + scene.delivery.settings.send_limit + 1
     await scene.delivery.deliver(job)

@@ -18,7 +18,7 @@ install: .venv/installed
 	@touch $@
 
 test: install  ## all tests, in parallel
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 soak: install  ## a thousand deaths under load (a row for docs/reliability.md), a million bad posts
 	cd tests && ../$(BIN)/python -m crash.run --deaths 1000

@@ -272,15 +272,13 @@ class Conversation:
     def _turn(self, entry: Entry, claim: Claim, assistant: AnyAssistant) -> Turn[Any, Any]:
         """Raises AccountUnusable."""
         tenant = entry.tenant
-        # What was fetched may have been written before what was taken earlier.
-        written = sorted(claim.unanswered, key=lambda message: message.created_at)
         own = [account for account in entry.accounts_of(assistant.name) if account.active]
         account = entry.opened(own[0] if own else None, assistant, self.vault)
         return Turn(
             id=claim.turn_id,
             tenant=tenant.seen,
             contact=claim.contact,
-            messages=[Utterance("contact", each.content, each.created_at) for each in written],
+            messages=[Utterance("contact", each.content, each.created_at) for each in claim.unanswered],
             history=claim.history,
             products=TenantProducts(self.pool, tenant.id),
             credentials=account.credentials,

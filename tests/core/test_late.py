@@ -115,7 +115,7 @@ async def test_the_oldest_message_counts_also_if_it_was_taken_last(scene: Scene)
     await rule(scene, late_rule="apologise")
     await scene.write("¿hola?")
     await write_late(scene)
-    assert await converse(scene) == [APOLOGIES["es"], "¿tienen pan? / ¿hola?"]
+    assert await converse(scene) == [APOLOGIES["es"], "¿hola? / ¿tienen pan?"]
     assert await scene.pool.fetchval("SELECT waited FROM turns") >= HOUR
 
 
@@ -151,7 +151,7 @@ async def test_a_late_conversation_is_parked_until_an_operator_lets_it_be_answer
     assert held["cause"] == "The oldest message is 1:00:00 old: the tenant's late rule is park."
     await write_late(scene, "¿y leche?", 2 * HOUR)  # fetched while it is parked
     await terminal.type("held", "retry", held["id"])
-    assert await converse(scene) == ["¿y leche? / ¿tienen pan?"]
+    assert await converse(scene) == ["¿tienen pan? / ¿y leche?"]
     await write_late(scene, "¿están?", timedelta(0))
     await scene.pool.execute("UPDATE conversations SET unparked_at = now() - interval '1 day'")
     await write_late(scene, "¿hola?", 3 * HOUR)

@@ -18,7 +18,7 @@ from crash.postgres import Postgres
 from processes import alive, children
 from scene import until
 
-STALLED_FOR = 5.0  # seconds: longer than a lease, shorter than an uncertain sending is left alone
+STALLED_FOR = 6.0  # seconds: longer than a lease, shorter than an uncertain sending is left alone
 PATIENCE = 3.0  # seconds from an order to a death, before other things happen beside
 REACHED_WITHIN = 30.0  # seconds from an order to a death, at the end of the run
 

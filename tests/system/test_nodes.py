@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections import Counter, defaultdict
@@ -12,15 +13,15 @@ from dataclasses import dataclass, field
 from itertools import cycle
 
 import pytest
-from installation import Installation, until_taken
+from installation import Installation, until_taken, until_true
 from processes import Running, Serving, family, free_port, running, serving
 from scene import until
 
-SHOPS = 4
+SHOPS = 2
 CONTACTS = 3  # of each shop
 PACE = 0.05  # seconds between two messages of a contact: a load, not an overload
-TAKEN_BETWEEN = 40  # messages between a kill and the start, and between a start and the next kill
-SETTLED_WITHIN = 100.0  # seconds: what was being sent at a kill is looked for at Twilio after 60
+TAKEN_BETWEEN = 12  # messages between a kill and the start, and between a start and the next kill
+SETTLED_WITHIN = 30.0  # seconds
 
 
 @dataclass
@@ -158,8 +159,37 @@ async def test_promises_3_4_and_5_each_of_two_edges_and_two_workers_killed_under
                 await load.more(TAKEN_BETWEEN)
                 await victim.start()
             await load.more(TAKEN_BETWEEN)
-        await installation.until_settled(SETTLED_WITHIN)
-    assert load.answered() == load.taken
+        uncertain = await until_answered(installation)
+    for contact, texts in load.taken.items():
+        answered = load.answered()[contact]
+        assert answered == [text for text in texts if text in answered], "each once, and in order"
+        assert {*texts} - {*answered} <= uncertain, "all but what was being sent at a kill"
+
+
+IN_HAND = """
+SELECT count(*) FROM messages WHERE (direction = 'in' AND turn_id IS NULL) OR state IN ('queued', 'sending')
+"""
+BLOCKED = """
+SELECT content, state FROM messages AS waiting WHERE state IN ('queued', 'uncertain', 'held') AND EXISTS (
+    SELECT FROM messages WHERE tenant_id = waiting.tenant_id AND conversation_id = waiting.conversation_id
+    AND state IN ('uncertain', 'held') AND sequence <= waiting.sequence)
+"""
+
+
+async def until_answered(installation: Installation) -> set[str]:
+    """Wait until only that is left which a kill cut, or what stands behind it; its lines.
+
+    Twilio is asked for it after a minute: other tests wait for that.
+    """
+
+    async def nothing_else() -> bool:
+        in_hand = await installation.pool.fetchval(IN_HAND)
+        blocked = await installation.pool.fetch(BLOCKED)
+        return bool(in_hand == sum(row["state"] == "queued" for row in blocked))
+
+    await until_true(nothing_else, SETTLED_WITHIN)
+    contents = [json.loads(row["content"]) for row in await installation.pool.fetch(BLOCKED)]
+    return {line for content in contents for line in content["text"].splitlines()}
 
 
 async def until_taken_by_one(edges: cycle[Node], request: bytes) -> None:

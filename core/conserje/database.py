@@ -172,8 +172,9 @@ async def transaction(connection: Connection, tenant_id: int) -> AsyncIterator[N
     try:
         yield
     except BaseException:
-        with suppress(asyncpg.InterfaceError):  # it is closed: nothing is left to roll back
-            await connection.execute("ROLLBACK")
+        with suppress(asyncpg.InterfaceError):  # raised also by the question, where all is over
+            if not connection.is_closed():
+                await connection.execute("ROLLBACK")
         raise
     await connection.execute("COMMIT")
 

@@ -18,6 +18,7 @@ from conserje.channel import AnyAccount, AnyChannel, CannotTell, Channel, Page
 from conserje.database import CANNOT_ASK, Connection, Pool, describe
 from conserje.directory import AccountUnusable, Directory, DirectoryUnavailable, Entry, UnknownTenant
 from conserje.intake import Intake, NotDurable
+from conserje.log import place
 from conserje.plugins import Plugins
 from conserje.vault import Vault
 
@@ -185,8 +186,8 @@ class Gaps:
             pass  # removed meanwhile
         except (*CANNOT_ASK, asyncpg.PostgresError, DirectoryUnavailable, NotDurable) as error:
             log.warning("A tenant's providers are asked for messages later: %s", describe(error))
-        except Exception:  # others' rounds go on
-            log.exception("Asking the providers of tenant %s for messages failed", tenant_id)
+        except Exception as error:  # others' rounds go on
+            log.error("Asking the providers of tenant %s for messages failed: %s", tenant_id, place(error))
 
     async def _claim(self, lane: Lane, tenant_id: int, before: datetime) -> Claim | None:
         """The account to ask for next; None: there is none that is due. Raises UnknownTenant."""
@@ -199,21 +200,21 @@ class Gaps:
 
     async def _ask(self, lane: Lane, claim: Claim, end: float) -> None:
         """Take all that there is for one account; the cursor is stored behind what was taken."""
-        place = (claim.entry.tenant.id, claim.account.id, claim.at)
+        row = (claim.entry.tenant.id, claim.account.id, claim.at)
         try:
             opened = claim.entry.opened(claim.account, lane.channel, self.vault)
             cursor, more = claim.cursor, True
             while more and time.monotonic() < end:
                 page = await self._fetch(lane.channel, opened, cursor)
                 await self._take(claim, page)
-                await self.pool.execute(FETCHED, *place, page.cursor)
+                await self.pool.execute(FETCHED, *row, page.cursor)
                 more = page.more and page.cursor != cursor
                 cursor = page.cursor
         except (CannotTell, AccountUnusable) as error:
             log.warning(
                 "%s %s cannot be asked for messages: %s", lane.channel.name, claim.account.address, error
             )
-            await self.pool.execute(FAILED, *place, str(error)[:500])
+            await self.pool.execute(FAILED, *row, str(error)[:500])
 
     async def _fetch(self, channel: AnyChannel, account: AnyAccount, cursor: str | None) -> Page:
         """Raises CannotTell, whatever the plugin raises."""
@@ -228,10 +229,9 @@ class Gaps:
             raise CannotTell(f"The channel ended with {type(error).__name__}.") from None
 
     async def _take(self, claim: Claim, page: Page) -> None:
-        """One by one: messages of one transaction have no order."""
-        for event in page.events:
-            if event.address == claim.account.address:
-                await self.intake.take(claim.entry.tenant, [(claim.account, event)])
+        account = claim.account
+        events = [(account, event) for event in page.events if event.address == account.address]
+        await self.intake.take(claim.entry.tenant, events)
 
 
 def offers_fetch(channel: Any) -> bool:

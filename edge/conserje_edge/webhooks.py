@@ -59,6 +59,7 @@ class Webhooks:
         default_factory=lambda: TTLCache(100_000, HOUR, monotonic)
     )
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _renewed_lately: TTLCache[int, None] = field(default_factory=lambda: TTLCache(10_000, 1, monotonic))
     suspended: Counter[str] = field(default_factory=Counter)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -158,7 +159,10 @@ class Webhooks:
 
     async def _with_account(self, entry: Entry, channel: AnyChannel) -> Entry:
         """`entry`, looked up again where another process may just have made the account."""
-        return entry if entry.accounts_of(channel.name) else await self._renewed(entry)
+        if entry.accounts_of(channel.name) or entry.tenant.id in self._renewed_lately:
+            return entry
+        self._renewed_lately[entry.tenant.id] = None  # strangers may post here, and each look costs a query
+        return await self._renewed(entry)
 
     async def _renewed(self, entry: Entry) -> Entry:
         self.directory.changed(entry.tenant.id)

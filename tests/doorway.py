@@ -22,12 +22,10 @@ from conserje.http import client
 from conserje.intake import Intake
 from conserje.plugins import Plugins
 from conserje.vault import Vault
-from conserje_edge.app import Front
+from conserje_edge.app import front
 from conserje_edge.hosts import Hosts
 from conserje_edge.limits import Limits
-from conserje_edge.pages import Pages
 from conserje_edge.requests import Proxies
-from conserje_edge.shared import SharedWebhooks
 from conserje_edge.webhooks import Webhooks
 
 SECRET = "s3cret-of-acme"
@@ -114,21 +112,22 @@ async def open_edge(
     vault, channel = Vault.read(keyring), Moody()
     directory = Directory(pool, url)
     feed = Feed(pool, directory.changes)
-    async with directory, Intake(pool) as intake:
+    plugins = Plugins({"signed": channel})
+    async with directory, Intake(pool, plugins) as intake:
         webhooks = Webhooks(
             Hosts(["localhost"]),
             Proxies(["127.0.0.1"]),
             directory,
             vault,
-            Plugins({"signed": channel}),
+            plugins,
             intake,
             pool,
             feed,
             Limits(),
             body_limit=2000,
         )
-        front = Front(webhooks, SharedWebhooks(webhooks), Pages(webhooks))
-        transport = httpx2.ASGITransport(front, client=peer)
+        app = front(webhooks, keyring.parent.parent / "files")
+        transport = httpx2.ASGITransport(app, client=peer)
         async with httpx2.AsyncClient(transport=transport) as http:
             edge = Edge(webhooks, channel, http, pool, vault)
             await edge.add("acme", "+1")

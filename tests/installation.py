@@ -6,9 +6,10 @@ import asyncio
 import itertools
 import json
 import secrets
+import sqlite3
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,18 +105,27 @@ class Installation:
         """How often Twilio was handed which text for whom."""
         return Counter((message.to, message.body) for message in self.twilio.messages)
 
+    def _is_spooled(self) -> bool:
+        """Whether a node still has events that Postgres has not."""
+        return any(map(_holds_events, self.folder.rglob("events.sqlite")))
+
     async def states(self) -> dict[str, str]:
         """The state of each reply, by its text."""
         rows = await self.pool.fetch("SELECT content, state FROM messages WHERE direction = 'out'")
         return {json.loads(row["content"])["text"]: row["state"] for row in rows}
 
     async def until_settled(self, limit: float = 20.0) -> None:
-        """Until nothing waits for an answer or for its fate."""
+        """Until nothing waits for an answer or for its fate, nor in a node's spool."""
 
         async def settled() -> bool:
-            return not await self.pool.fetchval(UNSETTLED)
+            return not (self._is_spooled() or await self.pool.fetchval(UNSETTLED))
 
         await until_true(settled, limit)
+
+
+def _holds_events(spool: Path) -> bool:
+    with closing(sqlite3.connect(spool, timeout=10)) as connection:
+        return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM events)").fetchone()[0])
 
 
 def credentials(account: TwilioAccount) -> bytes:

@@ -14,6 +14,7 @@ from scene import Parrot
 from starlette.routing import Router
 
 from conserje import Nothing, api_keys, tenants
+from conserje.collector import Collector, Folder
 from conserje.conversation import Conversation
 from conserje.database import Pool
 from conserje.delivery import Delivery
@@ -21,6 +22,7 @@ from conserje.directory import Directory
 from conserje.feed import Feed
 from conserje.http import client
 from conserje.intake import Intake
+from conserje.notifier import Notifier
 from conserje.plugins import Plugins
 from conserje.settings import Settings
 from conserje.vault import Vault
@@ -86,7 +88,11 @@ class Office:
             desk.pool, desk.directory, desk.plugins, desk.vault, desk.settings.turn_limit
         )
         delivery = Delivery(desk.pool, desk.directory, desk.plugins, desk.vault, desk.settings)
-        worker = Worker(desk.pool, self.url, conversation, delivery, desk.settings.slots)
+        collector = Collector(
+            desk.pool, desk.directory, desk.plugins, desk.vault, Folder(desk.settings.files)
+        )
+        notifier = Notifier(desk.pool, desk.directory, desk.vault, desk.settings)
+        worker = Worker(desk.pool, self.url, conversation, delivery, collector, notifier, desk.settings.slots)
         running = asyncio.create_task(worker.run())
         try:
             yield
@@ -106,10 +112,11 @@ async def open_office(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Offi
             "openai": OpenAI(OpenAI.Operator(), http),
         },
     )
-    hosts, proxies, settings = Hosts(["localhost"]), Proxies(["127.0.0.1"]), Settings()
+    hosts, proxies = Hosts(["localhost"]), Proxies(["127.0.0.1"])
+    settings = Settings(data_dir=keyring.parent.parent)
     directory = Directory(pool, url)
     feed = Feed(pool, directory.changes)
-    async with directory, Intake(pool) as intake:
+    async with directory, Intake(pool, plugins) as intake:
         webhooks = Webhooks(
             hosts, proxies, directory, vault, plugins, intake, pool, feed, Limits(), settings.body_limit
         )

@@ -22,12 +22,14 @@ from conserje import (
     Text,
     Turn,
 )
+from conserje.collector import Collector, Folder
 from conserje.conversation import Conversation
 from conserje.database import Pool
 from conserje.delivery import Delivery
 from conserje.directory import Directory, Entry
 from conserje.http import client
 from conserje.intake import Intake
+from conserje.notifier import Notifier
 from conserje.plugins import Plugins
 from conserje.settings import Settings
 from conserje.vault import Vault
@@ -103,6 +105,8 @@ class Scene:
     intake: Intake
     conversation: Conversation
     delivery: Delivery
+    collector: Collector
+    notifier: Notifier
     slug: str = "acme"
     _keys: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -132,7 +136,9 @@ class Scene:
     @asynccontextmanager
     async def working(self, slots: int = 40) -> AsyncIterator[Worker]:
         """A worker at work."""
-        worker = Worker(self.pool, self.url, self.conversation, self.delivery, slots)
+        worker = Worker(
+            self.pool, self.url, self.conversation, self.delivery, self.collector, self.notifier, slots
+        )
         running = asyncio.create_task(worker.run())
         try:
             yield worker
@@ -147,8 +153,8 @@ async def stage(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Scene]:
     post, parrot = Post(), Parrot()
     plugins = Plugins({"post": post}, {"parrot": parrot})
     vault = Vault.read(keyring)
-    settings = Settings(turn_limit=5.0, send_limit=1.0)
-    async with Directory(pool, url) as directory, Intake(pool) as intake:
+    settings = Settings(turn_limit=5.0, send_limit=1.0, data_dir=keyring.parent.parent)
+    async with Directory(pool, url) as directory, Intake(pool, plugins) as intake:
         yield Scene(
             pool,
             url,
@@ -159,6 +165,8 @@ async def stage(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Scene]:
             intake,
             Conversation(pool, directory, plugins, vault, settings.turn_limit),
             Delivery(pool, directory, plugins, vault, settings),
+            Collector(pool, directory, plugins, vault, Folder(settings.files)),
+            Notifier(pool, directory, vault, settings),
         )
 
 

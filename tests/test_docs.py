@@ -10,12 +10,14 @@ import click
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from conserje import plugins
 from conserje.cli import main
 from conserje.plugins import operator_models
 from conserje.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 MANUAL = ROOT / "docs" / "settings.md"
+TABLE = ("| variable | default | meaning |", "|---|---|---|")
 
 
 def rows(prefix: str, model: type[BaseModel]) -> list[str]:
@@ -35,15 +37,37 @@ def render() -> str:
         "",
         "Environment variables. One that belongs to nobody is an error that names the nearest.",
         "",
-        "| variable | default | meaning |",
-        "|---|---|---|",
+        *TABLE,
         *rows(PREFIX, Settings),
     ]
     for name, model in sorted(operator_models(), key=lambda pair: pair[0]):
         if model.model_fields:
-            head = ["", f"## Plugin `{name}`", "", "| variable | default | meaning |", "|---|---|---|"]
-            lines += [*head, *rows(f"{PREFIX}{name.upper()}_", model)]
+            lines += ["", f"## Plugin `{name}`", "", *TABLE, *rows(f"{PREFIX}{name.upper()}_", model)]
+    for command in sorted(plugins.commands(), key=lambda command: command.name or ""):
+        if found := rows_of(command):
+            lines += ["", f"## Command `{command.name}`", "", *TABLE, *found]
     return "\n".join(lines) + "\n"
+
+
+def rows_of(group: click.Command) -> list[str]:
+    """The variables of a command's options that are not core's."""
+    options: dict[str, click.Option] = {}
+    for _, command in commands(group) if isinstance(group, click.Group) else [((), group)]:
+        for option in command.params:
+            name = option.envvar
+            if isinstance(option, click.Option) and isinstance(name, str):
+                options.setdefault(name, option)
+    own = sorted(name for name in options if name.removeprefix(PREFIX).lower() not in Settings.model_fields)
+    return [f"| `{name}` | {shown(options[name].default)} | {meaning(options[name])} |" for name in own]
+
+
+def shown(default: object) -> str:
+    return str(default) if isinstance(default, (str, int, float, Path)) else ""
+
+
+def meaning(option: click.Option) -> str:
+    assert option.help, option.name
+    return option.help.partition(" [env:")[0]
 
 
 def test_every_setting_is_in_the_manual() -> None:

@@ -11,6 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+from installation import Installation
+
+from conserje import Account, Nothing, SessionKey, accounts, signed
+from conserje.sessions import cookie_name
+
+PLACES = """
+SELECT conversation_for(tenant_id, accounts.id, 'web', 'visitor' || n, '{}', '')
+FROM accounts JOIN tenants ON tenants.id = tenant_id, generate_series(1, $2) AS n
+WHERE slug = $1 AND channel = 'web'
+"""
 
 
 @dataclass
@@ -88,3 +98,17 @@ class Stream:
 
 def texts(look: Mapping[str, Any]) -> list[str]:
     return [f"{said['author']}: {said['text']}" for said in look["said"]]
+
+
+async def known_visitors(installation: Installation, slug: str, count: int) -> list[str]:
+    """Cookies of visitor1, visitor2 and so on, who wrote before; the page has had its first visitor."""
+    await installation.pool.execute(PLACES, slug, count)
+    found = await accounts.find(installation.pool, "slug", slug)
+    assert found
+    tenant, owned = found
+    [sealed] = [account.credentials for account in owned if account.channel == "web"]
+    assert tenant.data_key and sealed
+    context = accounts.credentials_context(tenant.id, "web", "web")
+    key = SessionKey.model_validate_json(installation.vault.unseal(tenant.data_key, context, sealed))
+    account = Account(slug, "web", key, Nothing())
+    return [f"{cookie_name(account)}={signed(f'visitor{n}', account)}" for n in range(1, count + 1)]

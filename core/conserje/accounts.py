@@ -9,15 +9,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import asyncpg
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 
 from conserje import tenants
 from conserje.database import Connection, Pool
+from conserje.message import Template, to_json
 from conserje.tenants import Tenant, TenantError, refusals
 
 if TYPE_CHECKING:
     from conserje.channel import AnyChannel
     from conserje.vault import Vault
+
+
+_TEMPLATE = TypeAdapter(Template)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Account:
     credentials: str | None = field(repr=False)
     status: str
     quiet_period: timedelta | None = None  # None: the tenant's
+    window_template: Template | None = None  # as which a reply leaves that comes too late to leave as it is
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any] | asyncpg.Record) -> Account:
@@ -38,6 +43,8 @@ class Account:
         values["settings"] = json.loads(row["settings"])
         if row["quiet_period"] is not None:
             values["quiet_period"] = timedelta(seconds=float(row["quiet_period"]))
+        if row["window_template"] is not None:
+            values["window_template"] = _TEMPLATE.validate_json(row["window_template"])
         return cls(**values)
 
     @property
@@ -52,11 +59,12 @@ class Account:
 FIND = """
 SELECT id, slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
        assistant_settings, quiet_period, longest_wait, hand_back_after, late_after, late_rule, late_text,
-       held_text, data_key,
+       held_text, notice_url, notice_email, data_key,
        coalesce((SELECT json_agg(json_build_object(
                             'id', id, 'channel', channel, 'address', address, 'settings', settings::text,
                             'credentials', credentials, 'status', status,
-                            'quiet_period', extract(epoch FROM accounts.quiet_period))
+                            'quiet_period', extract(epoch FROM accounts.quiet_period),
+                            'window_template', window_template::text)
                         ORDER BY channel, address)
                  FROM accounts WHERE tenant_id = tenants.id), '[]') AS accounts
 FROM tenants
@@ -77,15 +85,17 @@ async def find(
 
 
 LIST = """
-SELECT id, channel, address, settings, credentials, status, extract(epoch FROM quiet_period) AS quiet_period
+SELECT id, channel, address, settings, credentials, status, extract(epoch FROM quiet_period) AS quiet_period,
+    window_template
 FROM accounts WHERE tenant_id = $1 ORDER BY channel, address
 """
 
 ADD = """
-INSERT INTO accounts (tenant_id, channel, address, settings, credentials, status, quiet_period)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO accounts (tenant_id, channel, address, settings, credentials, status, quiet_period,
+                      window_template)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 RETURNING id, channel, address, settings, credentials, status,
-    extract(epoch FROM quiet_period) AS quiet_period
+    extract(epoch FROM quiet_period) AS quiet_period, window_template
 """
 
 # An operator may have made the row for the sake of its settings, without what core makes up.
@@ -98,15 +108,14 @@ WHERE accounts.credentials IS NULL
 
 CHANGE = """
 UPDATE accounts SET settings = coalesce($4, settings), credentials = coalesce($5, credentials),
-    status = coalesce($6, status)
+    status = coalesce($6, status),
+    window_template = CASE WHEN $7::text IS NULL THEN window_template ELSE nullif($7, '')::jsonb END
 WHERE tenant_id = $1 AND channel = $2 AND address = $3
 """
 
-# Of active tenants; a message may name several addresses of the channel.
 AT_ADDRESSES = """
-SELECT DISTINCT tenant_id FROM accounts JOIN tenants ON tenants.id = tenant_id
-WHERE channel = $1 AND address = ANY ($2) AND accounts.status = 'active' AND tenants.status = 'active'
-ORDER BY tenant_id LIMIT 100
+SELECT address, array_agg(tenant_id ORDER BY tenant_id) AS tenant_ids FROM accounts
+WHERE channel = $1 AND address = ANY ($2) GROUP BY address
 """
 
 
@@ -120,12 +129,21 @@ async def add(
     credentials: str | None = None,
     status: str = "active",
     quiet_period: timedelta | None = None,
+    window_template: Template | None = None,
 ) -> Account:
     """Store an account; `credentials` are sealed. Raises TenantError."""
     given = json.dumps(settings or {})
     with refusals():
         row = await connection.fetchrow(
-            ADD, tenant_id, channel, address, given, credentials, status, quiet_period
+            ADD,
+            tenant_id,
+            channel,
+            address,
+            given,
+            credentials,
+            status,
+            quiet_period,
+            window_template and to_json(window_template),
         )
     assert row is not None
     return Account.from_row(row)
@@ -154,11 +172,24 @@ async def change(
     settings: Mapping[str, Any] | None = None,
     credentials: str | None = None,
     status: str | None = None,
+    window_template: Template | Literal[""] | None = None,
 ) -> None:
-    """Replace what is given. Raises TenantError where there is no such account."""
+    """Replace what is given; an empty template takes the template away.
+
+    Raises TenantError where there is no such account.
+    """
     given = None if settings is None else json.dumps(settings)
     with refusals():
-        done = await connection.execute(CHANGE, tenant_id, channel, address, given, credentials, status)
+        done = await connection.execute(
+            CHANGE,
+            tenant_id,
+            channel,
+            address,
+            given,
+            credentials,
+            status,
+            to_json(window_template) if window_template else window_template,
+        )
     if done == "UPDATE 0":
         raise _no_account(channel, address)
 
@@ -167,9 +198,12 @@ async def list_all(connection: Connection, tenant_id: int) -> list[Account]:
     return [Account.from_row(row) for row in await connection.fetch(LIST, tenant_id)]
 
 
-async def tenants_at(database: Connection | Pool, channel: str, addresses: Sequence[str]) -> list[int]:
-    """The ids of the active tenants that have an active account at one of these addresses."""
-    return [row["tenant_id"] for row in await database.fetch(AT_ADDRESSES, channel, list(addresses))]
+async def tenants_at(
+    database: Connection | Pool, channel: str, addresses: Sequence[str]
+) -> dict[str, tuple[int, ...]]:
+    """The ids of the tenants that have an account at each of these addresses, where there are any."""
+    rows = await database.fetch(AT_ADDRESSES, channel, list(addresses))
+    return {row["address"]: tuple(row["tenant_ids"]) for row in rows}
 
 
 async def remove(connection: Connection, tenant_id: int, channel: str, address: str) -> None:

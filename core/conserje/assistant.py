@@ -81,6 +81,7 @@ class Utterance:
     author: Literal["contact", "assistant"]
     content: Content
     at: datetime
+    quoted: Content | None = None  # the message that it answers, where the contact pointed at one
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +103,13 @@ class Turn(Generic[C, S]):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the assistant says; no messages: silence."""
+    """What the assistant says; no messages: silence. `quote`: it points at the last message it answers."""
 
     messages: Sequence[Content] = ()
     intent: str | None = None
     confidence: float | None = None
     hand_over: bool = False
+    quote: bool = False
     usage: dict[str, int] = field(default_factory=dict)
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 import httpx2
 from pydantic import BaseModel, ConfigDict
 
-from conserje.message import Event, Limits, OutboundMessage
+from conserje.consent import OPT_IN_WORDS, OPT_OUT_WORDS
+from conserje.limits import Limits
+from conserje.message import Event, File, OutboundMessage
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -30,6 +32,18 @@ class Forged(Exception):
 
 class Refused(Exception):
     """The provider will not take this message, now or later. The text is the cause shown."""
+
+
+class OptedOut(Refused):
+    """The contact wants no more, as the provider knows; `marketing`: nothing that the business begins."""
+
+    def __init__(self, cause: str, *, marketing: bool = False) -> None:
+        super().__init__(cause)
+        self.marketing = marketing
+
+
+class OutsideWindow(Refused):
+    """The contact wrote too long ago: the provider takes nothing but a template."""
 
 
 class TryLater(Exception):
@@ -125,6 +139,23 @@ class Page:
     more: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out about an account at its provider, and how to mend it where it is not well."""
+
+    level: Literal["ok", "warning", "error"]
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """The public addresses to which an account's provider posts."""
+
+    webhook: str
+    status: str
+
+
 C = TypeVar("C", bound=BaseModel)
 S = TypeVar("S", bound=BaseModel)
 O = TypeVar("O", bound=BaseModel)  # noqa: E741
@@ -161,6 +192,8 @@ class Channel(Generic[C, S, O]):
     per_tenant: ClassVar[bool] = False
     quiet_period: ClassVar[timedelta | None] = None  # of the accounts made so; None: the tenant's
     shared: ClassVar[frozenset[str]] = frozenset()  # its names below /webhook/ at a base domain itself
+    opt_out_words: ClassVar[frozenset[str]] = OPT_OUT_WORDS  # a whole message that wants no more, folded
+    opt_in_words: ClassVar[frozenset[str]] = OPT_IN_WORDS  # and again, after that
 
     def __init__(self, operator: O, http: httpx2.AsyncClient) -> None:
         self.operator = operator
@@ -170,10 +203,19 @@ class Channel(Generic[C, S, O]):
         """The operator's credentials for accounts that have none of their own."""
         return None
 
+    def limits_of(self, address: str) -> Limits:
+        """What the account of this address can carry, where accounts differ."""
+        return self.limits
+
+    def window(self, address: str) -> timedelta | None:
+        """How long after a contact's last message not only templates are taken; None: always."""
+        return None
+
     def claims(self, hook: Webhook) -> Sequence[str]:
         """The addresses that the request names, not yet verified; (): try every account.
 
-        Called first. Raises Malformed.
+        Called first. Raises Malformed. At a shared address, a request that names none is verified with
+        the shared credentials: a handshake.
         """
         return ()
 
@@ -220,6 +262,32 @@ class Channel(Generic[C, S, O]):
         Raises CannotTell.
         """
         raise CannotTell(f"The channel {self.name} cannot look for messages.")
+
+    def media(self, file: File, account: Account[C, S]) -> AsyncIterator[bytes]:
+        """The bytes of a file that a contact sent, as they come; core counts them and keeps the time.
+
+        Called in a worker, once the message is stored and perhaps again. Raises NotOffered, Refused for a
+        file that is gone, TryLater or anything else for one that may be had later.
+        """
+        raise NotOffered(f"The channel {self.name} cannot read files.")
+
+    async def attend(self, provider_id: str, account: Account[C, S]) -> None:
+        """Show the contact that the message is read and that an answer is being written.
+
+        Called when a turn begins to think, beside it; whatever it raises changes nothing. Raises NotOffered.
+        """
+        raise NotOffered(f"The channel {self.name} shows no typing.")
+
+    async def examine(self, account: Account[C, S], urls: Urls) -> Sequence[Finding]:
+        """Ask the provider whether the account is well and posts to `urls`; changes nothing.
+
+        Raises NotOffered or CannotTell.
+        """
+        raise NotOffered(f"The channel {self.name} cannot be examined.")
+
+    async def configure(self, account: Account[C, S], urls: Urls) -> None:
+        """Have the provider post to `urls`. Raises NotOffered, Refused or CannotTell."""
+        raise NotOffered(f"The channel {self.name} cannot be configured from here.")
 
     def compose(self, account: Account[C, S], url: str, sender: str, text: str) -> Webhook:
         """The signed request that the provider would post to `url` if `sender` wrote `text`.

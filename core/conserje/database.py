@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -134,17 +134,21 @@ async def _refuse_unbound_user(connection: Connection) -> None:
         )
 
 
+OLDEST_SERVED = "SELECT max(coalesce(works_with, version)) FROM public.migrations WHERE version > $1"
+
+
 async def refuse_other_schema(connection: Connection) -> None:
-    """Raises DatabaseError unless the schema is the one that this release works with."""
-    here, known = await schema_version(connection), migrations()[-1][0]
+    """Raises DatabaseError for a schema but our own, or a newer one that says it works with ours."""
+    here, known = await schema_version(connection), migrations()[-1].version
     if here < known:
         raise DatabaseError(
-            f"The database's schema is {here}, this release needs {known}: "
+            f"The database's schema is {here}, too old for this release, which needs {known}: "
             "run `conserje up` or `conserje migrate`."
         )
-    if here > known:
+    if here > known and (oldest := await connection.fetchval(OLDEST_SERVED, known)) > known:
         raise DatabaseError(
-            f"The database's schema is {here}, newer than this release knows ({known}): update Conserje."
+            f"The database's schema is {here}, too new for this release, which knows {known}; it works with "
+            f"releases that know {oldest}: update Conserje, or restore the backup made before the migration."
         )
 
 
@@ -202,26 +206,49 @@ async def migrate(url: str) -> tuple[int, int]:
         await connection.close()
 
 
-def migrations() -> list[tuple[int, str]]:
-    """Number and SQL of each migration, in order."""
+class Migration(NamedTuple):
+    """A file of `sql/`. Its first line may name the oldest schema whose processes still work after it."""
+
+    version: int
+    statements: str
+
+    @property
+    def works_with(self) -> int:
+        """Without that line: its own processes alone."""
+        first = re.match(r"-- Works with processes of schema (\d+)\.\n", self.statements)
+        return int(first[1]) if first else self.version
+
+
+def migrations() -> list[Migration]:
+    """All of this release, in order."""
     found = []
     for file in files("conserje").joinpath("sql").iterdir():
         if match := re.fullmatch(r"(\d{4})_\w+\.sql", file.name):
-            found.append((int(match[1]), file.read_text(encoding="utf-8")))
+            found.append(Migration(int(match[1]), file.read_text(encoding="utf-8")))
     return sorted(found)
 
 
+# What migrations themselves need cannot come by one.
+APPLIED = """
+CREATE TABLE IF NOT EXISTS public.migrations (
+    version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now()
+);
+ALTER TABLE public.migrations ADD COLUMN IF NOT EXISTS works_with int;
+GRANT SELECT ON public.migrations TO conserje_core
+"""
+
+
 async def _apply(connection: Connection, before: int) -> None:
-    await connection.execute(
-        "CREATE TABLE IF NOT EXISTS public.migrations "
-        "(version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());"
-        "GRANT SELECT ON public.migrations TO conserje_core"
-    )
-    for version, statements in migrations():
-        if version > before:
+    await connection.execute(APPLIED)
+    for migration in migrations():
+        if migration.version > before:
             async with connection.transaction():
-                await connection.execute(statements)
-                await connection.execute("INSERT INTO public.migrations (version) VALUES ($1)", version)
+                await connection.execute(migration.statements)
+                await connection.execute(
+                    "INSERT INTO public.migrations (version, works_with) VALUES ($1, $2)",
+                    migration.version,
+                    migration.works_with,
+                )
 
 
 ROLES = """

@@ -5,26 +5,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from conserje import jobs, messages, metrics
+import asyncpg
+
+from conserje import consents, jobs, messages, metrics, window
 from conserje.channel import (
     AnyAccount,
     AnyChannel,
     CannotTell,
+    OptedOut,
+    OutsideWindow,
     Receipt,
     Refused,
     TryLater,
     Uncertain,
 )
+from conserje.consents import Sign
 from conserje.database import CANNOT_ASK, Connection, Pool, acting_for
 from conserje.directory import AccountUnusable, Directory, Entry
+from conserje.files import Links
 from conserje.jobs import Job
-from conserje.message import OutboundMessage, from_json
+from conserje.limits import linked
+from conserje.message import Content, Media, OutboundMessage, Template, from_json
 from conserje.plugins import PluginMissing, Plugins
+from conserje.rows import stored
 from conserje.settings import Settings
-from conserje.vault import Vault
+from conserje.vault import Vault, VaultError
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +53,7 @@ class Step:
     account_id: int
     attempt: int
     uncertain: bool
+    outside: bool  # the provider has said before that the contact wrote too long ago
     created_at: datetime
     now: datetime  # by the database's clock
     taken_at: float = field(default_factory=time.monotonic)
@@ -69,6 +78,8 @@ class Outcome:
     state: str = "sent"
     cause: str | None = None
     pause: timedelta | None = None
+    outside: bool = False  # the window, as the provider says
+    sign: Sign | None = None  # that the contact wants no more
 
 
 @dataclass
@@ -105,7 +116,7 @@ class Delivery:
         while True:
             try:
                 async with acting_for(self.pool, job.tenant_id) as connection:
-                    await _write_down(connection, job, step, outcome)
+                    await _write_down(connection, job, step.message.id, step.attempt, outcome)
                     return outcome.pause or await self._take_next(connection, entry, job)
             except CANNOT_ASK as error:
                 log.warning("Postgres does not take the end of a sending: %s", type(error).__name__)
@@ -117,30 +128,66 @@ class Delivery:
         `sending` is committed before the step is made, so whoever finds it knows that the provider
         may have been called.
         """
-        row = await connection.fetchrow(messages.NEXT, job.tenant_id, job.conversation_id)
-        if row is None:
-            return None
-        attempt, attempted_at = row["attempt"], row["attempted_at"]
-        if row["state"] != "sending" and row["due_at"] and row["due_at"] > row["now"]:
-            return row["due_at"] - row["now"]  # type: ignore[no-any-return]
-        if row["state"] == "queued":
-            started = await connection.fetchrow(messages.START, job.tenant_id, job.conversation_id, row["id"])
-            assert started is not None  # the row is locked
-            attempt, attempted_at = started
-        elif row["state"] == "sending" and (rest := self._call_may_last(attempted_at, row["now"])):
-            return rest
+        while row := await connection.fetchrow(messages.NEXT, job.tenant_id, job.conversation_id):
+            content = from_json(row["content"])
+            queued = row["state"] == "queued"
+            if queued and (why := consents.refusal(row, content)):
+                leaving: Content | Outcome = Outcome(state="refused", cause=why)
+            elif rest := self._rest(row):
+                return rest
+            elif not queued:
+                return self._step(entry, row, content, row["attempt"], row["attempted_at"])
+            else:
+                leaving = await self._leaving(connection, entry, job, row, content)
+            if not isinstance(leaving, Outcome):
+                changed = None if leaving is content else stored(leaving)
+                place = (job.tenant_id, job.conversation_id, row["id"])
+                started = await connection.fetchrow(messages.START, *place, changed)
+                assert started is not None  # the row is locked
+                return self._step(entry, row, leaving, *started)
+            await _write_down(connection, job, row["id"], row["attempt"], leaving)
+        return None
+
+    def _rest(self, row: asyncpg.Record) -> timedelta | None:
+        """How long the message has to wait; None: its time has come."""
+        if row["state"] == "sending":
+            return self._call_may_last(row["attempted_at"], row["now"])
+        return row["due_at"] - row["now"] if row["due_at"] and row["due_at"] > row["now"] else None
+
+    async def _leaving(
+        self, connection: Connection, entry: Entry, job: Job, row: asyncpg.Record, content: Content
+    ) -> Content | Outcome:
+        """What leaves of a queued message: outside the window a template, or nothing."""
+        account = entry.account(row["account_id"])
+        channel = self.plugins.channels.get(account.channel) if account else None
+        if account is None or channel is None or isinstance(content, Template):
+            return content
+        limit = channel.window(account.address)
+        if await window.is_open(connection, job.tenant_id, job.conversation_id, row, limit):
+            return content
+        template = window.way_out(content, account)
+        if template is None:
+            return Outcome(state="held", cause=window.cause(limit, entry.tenant.slug, account))
+        why = consents.refusal(row, template)
+        return Outcome(state="refused", cause=why) if why else template
+
+    def _step(
+        self, entry: Entry, row: asyncpg.Record, content: Content, attempt: int, attempted_at: datetime
+    ) -> Step:
         return Step(
             OutboundMessage(
                 id=row["id"],
                 to=row["peer"],
-                content=from_json(row["content"]),
+                content=content,
                 status_url=self._status_url(entry, row["account_id"], row["id"]),
                 attempted_at=attempted_at,
                 owned=frozenset(row["owned"]),
+                quotes=row["quotes"] or "",
             ),
             account_id=row["account_id"],
             attempt=attempt,
             uncertain=row["state"] != "queued",
+            outside=row["outside_as"] is not None,
             created_at=row["created_at"],
             now=row["now"],
         )
@@ -171,9 +218,10 @@ class Delivery:
             return _unknown("the worker was stopped before it sent")  # others may have taken it over
         try:
             async with asyncio.timeout(self.settings.send_limit):
-                return Outcome(await channel.send(step.message, account))
+                message = await self._with_links(entry, step, channel, account)
+                return Outcome(await channel.send(message, account))
         except Refused as error:
-            return Outcome(state="refused", cause=str(error))
+            return _refused(step, error)
         except TryLater as error:
             return _later(step, error)
         except Uncertain as error:
@@ -184,12 +232,27 @@ class Delivery:
             log.warning("Sending by %s ended with %s", channel.name, type(error).__name__)
             return _unknown(type(error).__name__)
 
+    async def _with_links(
+        self, entry: Entry, step: Step, channel: AnyChannel, account: AnyAccount
+    ) -> OutboundMessage:
+        """The message with addresses for the files that are kept here. Raises Refused or TryLater."""
+        content = step.message.content
+        if not isinstance(content, Media):
+            return step.message
+        links = Links(self.pool, self.vault, self.settings)
+        try:
+            content = await links.put(entry.tenant, content, step.message)
+        except (*CANNOT_ASK, VaultError) as error:
+            raise TryLater(f"The message's files have no addresses yet ({type(error).__name__}).") from None
+        return replace(step.message, content=linked(content, channel.limits_of(account.address)))
+
     async def _look(self, entry: Entry, step: Step) -> Outcome:
         """Find out what became of a sending that nobody saw the end of."""
         try:
             channel, account = self._at_provider(entry, step.account_id)
             async with asyncio.timeout(self.settings.send_limit):
-                receipt = await channel.find(step.message, account)
+                message = await self._with_links(entry, step, channel, account)
+                receipt = await channel.find(message, account)
         except (CannotTell, AccountUnusable, PluginMissing) as error:
             return _still_uncertain(step, str(error))
         except Exception as error:  # also the time limit
@@ -203,13 +266,19 @@ class Delivery:
             await _enqueue(connection, job, after)
 
 
-async def _write_down(connection: Connection, job: Job, step: Step, outcome: Outcome) -> None:
-    """Keep what the step came to."""
-    key = (job.tenant_id, job.conversation_id, step.message.id, step.attempt)
+async def _write_down(
+    connection: Connection, job: Job, message_id: int, attempt: int, outcome: Outcome
+) -> None:
+    """Keep what a message came to, and what that says of its contact."""
+    key = (job.tenant_id, job.conversation_id, message_id, attempt)
     if outcome.receipt:
         await connection.execute(messages.SENT, *key, outcome.receipt.provider_id)
     else:
-        await connection.execute(messages.END, *key, outcome.state, outcome.cause, outcome.pause)
+        await connection.execute(
+            messages.END, *key, outcome.state, outcome.cause, outcome.pause, outcome.outside
+        )
+    if outcome.sign:
+        await consents.record(connection, job.tenant_id, job.conversation_id, outcome.sign)
 
 
 async def _enqueue(connection: Connection, job: Job, after: timedelta) -> None:
@@ -219,6 +288,18 @@ async def _enqueue(connection: Connection, job: Job, after: timedelta) -> None:
 
 def _unknown(cause: str) -> Outcome:
     return Outcome(state="uncertain", cause=cause)
+
+
+def _refused(step: Step, error: Refused) -> Outcome:
+    """Outside the window it is taken again, once, to leave as a template or to be held."""
+    match error:
+        case OptedOut():
+            sign = Sign("marketing out" if error.marketing else "out", "provider", str(error))
+            return Outcome(state="refused", cause=str(error), sign=sign)
+        case OutsideWindow() if not isinstance(step.message.content, Template):
+            return Outcome(state="held" if step.outside else "queued", cause=str(error), outside=True)
+        case _:
+            return Outcome(state="refused", cause=str(error))
 
 
 def _later(step: Step, error: TryLater) -> Outcome:

@@ -6,6 +6,8 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, get_args
@@ -23,6 +25,7 @@ from conserje.channel import AnyAccount, AnyChannel
 from conserje.database import CANNOT_ASK, Pool, describe
 from conserje.nodefile import NodeFileError
 from conserje.roster import Roster
+from conserje.rows import clean
 from conserje.tenants import Tenant
 from conserje.vault import Vault, VaultError
 
@@ -38,6 +41,7 @@ TRIES = 5  # loads of one entry in a row that a change may overtake
 SILENT_ON_VALUES = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error", "union_tag_invalid"}
 
 M = TypeVar("M", bound=BaseModel)
+R = TypeVar("R")
 
 
 class UnknownTenant(Exception):
@@ -132,6 +136,7 @@ class Directory:
         self.changes = Changes(url)
         self._entries: LRUCache[Key, Entry] = LRUCache(size)
         self._unknown: TTLCache[Key, int] = TTLCache(size, UNKNOWN_FOR)  # the count of changes then
+        self._at: LRUCache[tuple[str, str], tuple[int, tuple[int, ...]]] = LRUCache(size)  # count, tenants
         self._loading: dict[Key, asyncio.Task[Entry]] = {}
         self._ask_again = 0.0  # when to ask anew after Postgres did not answer; 0: it did
 
@@ -157,6 +162,53 @@ class Directory:
     async def by_id(self, tenant_id: int) -> Entry:
         """Raises UnknownTenant or DirectoryUnavailable."""
         return self.cached(("id", str(tenant_id))) or await self._find(("id", str(tenant_id)))
+
+    async def at(self, channel: str, addresses: Sequence[str]) -> list[Entry]:
+        """The tenants with an account of the channel at one of these addresses, whatever its state.
+
+        Raises DirectoryUnavailable.
+        """
+        known = self._known_at(channel, addresses)
+        if unknown := [each for each in addresses if each not in known and clean(each) == each]:
+            known |= await self._ask_at(channel, unknown)
+        found = []
+        for tenant_id in sorted({tenant_id for tenants in known.values() for tenant_id in tenants}):
+            with suppress(UnknownTenant):  # removed meanwhile
+                found.append(await self.by_id(tenant_id))
+        return found
+
+    def _known_at(self, channel: str, addresses: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """What is in memory and nothing has changed since."""
+        found = {each: self._at[channel, each] for each in addresses if (channel, each) in self._at}
+        current = self.changes.listening
+        return {each: ids for each, (count, ids) in found.items() if current and count == self.changes.count}
+
+    async def _ask_at(self, channel: str, addresses: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        if time.monotonic() < self._ask_again:
+            return await self._last_known_at(channel, addresses, "it did not answer a moment ago")
+        began = self.changes.count
+        try:
+            found = await self._in_time(accounts.tenants_at(self._pool, channel, addresses))
+        except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+            self._ask_again = time.monotonic() + ASK_LIMIT
+            return await self._last_known_at(channel, addresses, describe(error))
+        self._ask_again = 0.0
+        self._at.update({(channel, address): (began, ids) for address, ids in found.items()})
+        return found
+
+    async def _last_known_at(
+        self, channel: str, addresses: Sequence[str], cause: str
+    ) -> dict[str, tuple[int, ...]]:
+        """Raises DirectoryUnavailable where nothing is known of any of them."""
+        known = {each: self._at[channel, each][1] for each in addresses if (channel, each) in self._at}
+        if self._roster:
+            try:
+                known = await self._roster.tenants_at(channel, addresses) | known
+            except NodeFileError as error:
+                log.warning("The roster cannot be read: %s", error)
+        if not known:
+            raise DirectoryUnavailable(f"Postgres cannot be asked: {cause}.")
+        return known
 
     def cached(self, key: Key) -> Entry | None:
         """The entry, if it is in memory and nothing newer was heard of."""
@@ -230,17 +282,21 @@ class Directory:
 
     async def _ask(self, key: Key) -> Entry | None:
         began = self.changes.count
-        query = asyncio.create_task(accounts.find(self._pool, *key))
+        found = await self._in_time(accounts.find(self._pool, *key))
+        return Entry(*found, loaded=began) if found else None
+
+    async def _in_time(self, asking: Coroutine[Any, Any, R]) -> R:
+        """Postgres' answer. Raises TimeoutError."""
+        query = asyncio.create_task(asking)
         query.add_done_callback(lambda task: task.cancelled() or task.exception())  # it may end unawaited
         try:
             # Not asyncio.timeout: a cancelled query still waits for the word of a silent server.
             await asyncio.wait({query}, timeout=ASK_LIMIT)
             if not query.done():
                 raise TimeoutError("no answer")
-            found = query.result()
+            return query.result()
         finally:
             query.cancel()
-        return Entry(*found, loaded=began) if found else None
 
 
 def _no_tenant(key: Key) -> UnknownTenant:

@@ -15,14 +15,16 @@ from typing import Self
 import asyncpg
 from cachetools import LRUCache
 
-from conserje import jobs, messages
+from conserje import consents, files, jobs, messages
 from conserje.accounts import Account
+from conserje.consents import Heard
 from conserje.database import CANNOT_ASK, Connection, Pool, describe
 from conserje.jobs import Job
 from conserje.log import place
-from conserje.message import Event
-from conserje.messages import InboundRow, RejectRow, ReportRow, Row
+from conserje.message import Event, InboundMessage
 from conserje.nodefile import NodeFileError
+from conserje.plugins import Plugins
+from conserje.rows import InboundRow, RejectRow, ReportRow, Row, pack, prepare, unpack
 from conserje.spool import Spool
 from conserje.tenants import Tenant
 
@@ -93,6 +95,7 @@ class Intake:
     """
 
     pool: Pool
+    plugins: Plugins
     spool: Spool | None = None
     _queue: deque[_Waiting] = field(default_factory=deque)
     _flights: set[asyncio.Task[None]] = field(default_factory=set)
@@ -115,7 +118,7 @@ class Intake:
         if not events:
             return
         items = [
-            _Item(messages.prepare(tenant.id, account, event), account.quiet_period_of(tenant))
+            _Item(self._row(tenant, account, event), account.quiet_period_of(tenant))
             for account, event in events
         ]
         durable = asyncio.get_running_loop().create_future()
@@ -125,6 +128,13 @@ class Intake:
             self._flights.add(flight)
             flight.add_done_callback(self._flights.discard)
         await durable
+
+    def _row(self, tenant: Tenant, account: Account, event: Event) -> Row:
+        row = prepare(tenant.id, account, event)
+        channel = self.plugins.channels.get(account.channel)
+        if channel and isinstance(row, InboundRow) and isinstance(event, InboundMessage):
+            return consents.marked(row, event, channel, tenant.locale)
+        return row
 
     async def drain(self, spool: Spool) -> None:
         """Give what was spooled to Postgres, the oldest first, until this is cancelled."""
@@ -143,7 +153,7 @@ class Intake:
         """Empty the spool; how many events were in it."""
         drained = 0
         while rows := await spool.oldest(2 * LARGEST_BATCH):
-            await self._store(_unique(_Item(messages.unpack(packed)) for _, packed in rows), orphans=True)
+            await self._store(_unique(_Item(unpack(packed)) for _, packed in rows), orphans=True)
             await spool.forget(rows[-1][0])
             drained += len(rows)
         await spool.settle()
@@ -208,7 +218,7 @@ class Intake:
 
     async def _keep(self, spool: Spool, items: Sequence[_Item]) -> None:
         now = datetime.now(UTC)
-        await spool.keep([messages.pack(_with_time(item.row, now)) for item in items])
+        await spool.keep([pack(_with_time(item.row, now)) for item in items])
 
     async def _store(self, items: list[_Item], tries: int = RETRIES, *, orphans: bool = False) -> None:
         """Store `items`; what Postgres refuses is halved out until it stands alone, and kept raw.
@@ -233,29 +243,47 @@ class Intake:
             await self._store(items[middle:], orphans=orphans)
 
     async def _write(self, connection: Connection, items: list[_Item]) -> None:
-        due = await self._take(connection, items)
+        due, heard = await self._take(connection, items)
         reports = [item.row for item in items if isinstance(item.row, ReportRow)]
         if reports:
+            heard += await consents.reported(connection, reports)
             settled = await messages.report(connection, reports)
             due += [Job(jobs.DELIVER, tenant_id, conversation) for tenant_id, conversation in settled]
         for item in items:
             if isinstance(item.row, RejectRow):
                 await messages.reject(connection, item.row)
+        due += await consents.follow(connection, heard)
         await jobs.enqueue(connection, due)
 
-    async def _take(self, connection: Connection, items: list[_Item]) -> list[Job]:
-        """Store inbound messages; a job for each that is new, due when its quiet period ends."""
+    async def _take(self, connection: Connection, items: list[_Item]) -> tuple[list[Job], list[Heard]]:
+        """Store inbound messages; jobs for what is new, due when its quiet period ends, and its signs."""
         inbound = [(item.row, item.quiet_period) for item in items if isinstance(item.row, InboundRow)]
         if not inbound:
-            return []
+            return [], []
         now = time.monotonic()
         await self._look_at_load(connection, {row.tenant_id for row, _ in inbound}, now)
         places = await messages.take(connection, [row for row, _ in inbound])
-        return [
-            self._job(row.tenant_id, place.conversation_id, place.message_id, quiet_period, now)
-            for (row, quiet_period), place in zip(inbound, places, strict=True)
-            if place.message_id
+        new = [
+            (row, each.conversation_id, each.message_id, quiet_period)
+            for (row, quiet_period), each in zip(inbound, places, strict=True)
+            if each.message_id
         ]
+        due = [
+            self._job(row.tenant_id, conversation_id, message_id, quiet_period, now)
+            for row, conversation_id, message_id, quiet_period in new
+            if not row.wordless
+        ]
+        heard = [consents.written(row, conversation_id) for row, conversation_id, _, _ in new if row.consent]
+        sent = [
+            files.Sent(row.tenant_id, row.account_id, conversation_id, message_id, row.files)
+            for row, conversation_id, message_id, _ in new
+            if row.files
+        ]
+        bare = [
+            (row.tenant_id, row.account_id, row.amends) for row, _ in inbound if row.amends and not row.files
+        ]
+        await files.drop(connection, bare)
+        return due + await files.note(connection, sent), heard
 
     async def _look_at_load(self, connection: Connection, tenant_ids: set[int], now: float) -> None:
         old = [
@@ -280,7 +308,7 @@ class Intake:
         log.error("An event of account %s was refused by Postgres (%s)", row.account_id, type(error).__name__)
         if isinstance(error, asyncpg.ForeignKeyViolationError):
             return  # its account is gone, and would have taken it along
-        raw = row.raw if isinstance(row, RejectRow) else messages.pack(row).decode()
+        raw = row.raw if isinstance(row, RejectRow) else pack(row).decode()
         reject = RejectRow(row.tenant_id, row.account_id, row.event_key, raw, f"Postgres: {error}"[:500])
         async with self.pool.acquire(timeout=5) as connection:
             await messages.reject(connection, reject)

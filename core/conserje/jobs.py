@@ -19,6 +19,8 @@ from pgqueuer.ports.driver import Driver
 
 CONVERSE = "converse"
 DELIVER = "deliver"
+COLLECT = "collect"
+NOTIFY = "notify"
 
 # Every name is given, so that no variable of the environment (CHANNEL, TRIGGER ...) gets in.
 SETTINGS = DBSettings(
@@ -44,7 +46,8 @@ _SCHEDULER = qb.QuerySchedulerBuilder(settings=SETTINGS)
 class Job:
     """Says that something is due in a conversation; the truth is in our tables.
 
-    `message_id` is the message whose quiet period ends; 0 where no single message is meant.
+    `message_id` is the message whose quiet period ends, or whose files are wanted; 0 where no single
+    message is meant.
     """
 
     entrypoint: str

@@ -10,9 +10,12 @@ import asyncpg
 from conserje.database import Connection
 from conserje.message import Content, from_json
 
-# An inbound message without a turn's row was dropped by an operator; one that is newer than its
-# turn came while the conversation was with a person.
-MESSAGE = """
+# What waited when a person took the conversation over, or came while it was with one.
+LEFT_TO_PERSON = """(turns.assistant = 'person' AND turns.intent = 'take'
+                  OR message.created_at + coalesce(message.late_by, '0') > turns.settled_at)"""
+
+# An inbound message without a turn's row was dropped by an operator.
+MESSAGE = f"""
 SELECT message.id, message.created_at AS at, message.conversation_id, conversations.peer AS contact,
        contacts.name, message.direction, message.content, message.turn_id,
        message.sent_at - message.created_at AS took,
@@ -21,7 +24,7 @@ SELECT message.id, message.created_at AS at, message.conversation_id, conversati
             WHEN message.turn_id IS NULL AND conversations.leased_until > now() THEN 'thinking'
             WHEN message.turn_id IS NULL THEN 'waiting'
             WHEN turns.id IS NULL THEN 'dropped'
-            WHEN message.created_at + coalesce(message.late_by, '0') > turns.settled_at THEN 'with a person'
+            WHEN {LEFT_TO_PERSON} THEN 'with a person'
             ELSE 'answered' END AS state,
        CASE WHEN message.direction = 'out' THEN message.cause
             WHEN message.turn_id IS NULL THEN conversations.cause END AS cause
@@ -32,7 +35,7 @@ JOIN contacts ON contacts.tenant_id = message.tenant_id AND contacts.id = conver
 LEFT JOIN turns ON turns.tenant_id = message.tenant_id
     AND turns.conversation_id = message.conversation_id AND turns.id = message.turn_id
 WHERE message.tenant_id = $1
-"""
+"""  # noqa: S608 - of our own
 
 TAKEN = MESSAGE + "AND message.account_id = $2 AND message.event_key = $3"
 
@@ -71,6 +74,9 @@ LATEST_MESSAGES = (
     f"{MESSAGE} AND (message.conversation_id, message.id) IN ({LATEST.format(table='messages')})"
 )
 LATEST_TURNS = f"{TURN} AND (turns.conversation_id, turns.id) IN ({LATEST.format(table='turns')})"
+
+SAID_IN = f"{MESSAGE} AND message.conversation_id = $2 ORDER BY message.id DESC LIMIT $3"
+GIVEN_IN = f"{TURN} AND turns.conversation_id = $2 ORDER BY turns.id DESC LIMIT $3"
 
 LATEST_REJECTS = """
 SELECT rejects.id, rejects.created_at AS at, accounts.channel, accounts.address, rejects.raw, rejects.cause
@@ -141,6 +147,18 @@ async def latest(connection: Connection, tenant_id: int, limit: int, contact: st
         *(Message.from_row(row) for row in await connection.fetch(LATEST_MESSAGES, *arguments)),
         *(Turn(**row) for row in await connection.fetch(LATEST_TURNS, *arguments)),
         *(Reject(**row) for row in await connection.fetch(LATEST_REJECTS, *arguments)),
+    ]
+    return sorted(items, key=_place)[-limit:]
+
+
+async def of_conversation(
+    connection: Connection, tenant_id: int, conversation_id: int, limit: int
+) -> list[Item]:
+    """The last `limit` messages and turns of one conversation, newest last."""
+    arguments = (tenant_id, conversation_id, limit)
+    items: list[Item] = [
+        *(Message.from_row(row) for row in await connection.fetch(SAID_IN, *arguments)),
+        *(Turn(**row) for row in await connection.fetch(GIVEN_IN, *arguments)),
     ]
     return sorted(items, key=_place)[-limit:]
 

@@ -2,28 +2,66 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, TypeAdapter
+from pydantic import Discriminator, Field, TypeAdapter
+
+
+def _is_empty(values: tuple[object, ...]) -> bool:
+    return not values
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One thing to choose: what is shown, and the id that comes back."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing of a list: the id that comes back, what is shown, and a line about it."""
+
+    id: str
+    title: str
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words."""
+    """Words; with `choices`, the numbered ones among them."""
 
     text: str
+    choices: Annotated[tuple[Button, ...], Field(exclude_if=_is_empty)] = ()  # most have none
     type: Literal["text"] = "text"
+
+
+FileKind = Literal["image", "audio", "video", "document", "sticker"]
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that stays at the provider, named by the provider's own reference."""
+    """A file: the provider's own reference, an https address, or what core keeps (`kept:<id>`)."""
 
     ref: str
     content_type: str = ""
+    name: str = ""
+    sticker: bool = False
+
+    @property
+    def kind(self) -> FileKind:
+        """What it is shown as; what is neither picture, sound nor film is a document."""
+        if self.sticker:
+            return "sticker"
+        match self.content_type.partition("/")[0]:
+            case "image" | "audio" | "video" as kind:
+                return kind
+            case _:
+                return "document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +85,22 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
-class Button:
-    """One thing to choose: what is shown, and the id that comes back."""
+class ContactCard:
+    """Somebody's name, with the phones and addresses of theirs."""
 
-    id: str
-    title: str
+    name: str
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    type: Literal["contact_card"] = "contact_card"
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """A sign given to a message, named by the provider's id; none: the sign is taken back."""
+
+    to: str
+    emoji: str = ""
+    type: Literal["reaction"] = "reaction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +110,6 @@ class Buttons:
     text: str
     buttons: tuple[Button, ...]
     type: Literal["buttons"] = "buttons"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One thing of a list: the id that comes back, what is shown, and a line about it."""
-
-    id: str
-    title: str
-    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +131,64 @@ class Pressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Template:
+    """A message that the provider has approved beforehand, with what is filled into its places.
+
+    `text` is what it says then, for the record and for channels without templates.
+    """
+
+    name: str
+    language: str = ""
+    values: tuple[str, ...] = ()
+    text: str = ""
+    type: Literal["template"] = "template"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderItem:
+    """Some of one product; the price is of one."""
+
+    product: str
+    quantity: int
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a contact put into the provider's own basket, with the words written to it."""
+
+    items: tuple[OrderItem, ...]
+    currency: str = ""
+    text: str = ""
+    type: Literal["order"] = "order"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The contact wrote a message anew; `of` is the key of the event that it replaces."""
+
+    of: str
+    content: Annotated[Text | Media, Discriminator("type")]
+    type: Literal["edit"] = "edit"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """The contact took a message back; `of` is the key of its event."""
+
+    of: str
+    type: Literal["revocation"] = "revocation"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that the provider tells about the contact, which nobody wrote."""
+
+    text: str
+    type: Literal["note"] = "note"
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A kind of message that the channel does not know, kept as it came."""
 
@@ -100,11 +198,27 @@ class Unknown:
 
 
 Content = Annotated[
-    Text | Media | Location | Buttons | List | Pressed | Unknown,
+    Text
+    | Media
+    | Location
+    | ContactCard
+    | Reaction
+    | Buttons
+    | List
+    | Pressed
+    | Template
+    | Order
+    | Edit
+    | Revocation
+    | Note
+    | Unknown,
     Discriminator("type"),
 ]
 
 contents: TypeAdapter[Content] = TypeAdapter(Content)
+
+WORDLESS = (Reaction, Edit, Revocation, Note)
+"""The kinds that are kept and shown, and that nobody answers by themselves."""
 
 
 def to_json(content: Content) -> str:
@@ -120,25 +234,60 @@ def from_json(stored: str) -> Content:
 def plain(content: Content) -> str:
     """What an assistant or an operator reads in place of `content`, as words."""
     match content:
-        case Text(text=text):
+        case Text(text=text) | Note(text=text):
             return text
+        case Buttons() | List() | Template():
+            return _offered(content)
+        case Pressed(title=title):
+            return title
+        case Edit(content=edited):
+            return f"[edited] {plain(edited)}"
+        case Revocation():
+            return "[deleted]"
+        case Unknown(kind=kind):
+            return f"[{kind}]"
+        case _:
+            return _shown(content)
+
+
+def _offered(content: Buttons | List | Template) -> str:
+    match content:
+        case Buttons(text=text, buttons=buttons):
+            return "\n".join([text, *(f"[{button.title}]" for button in buttons)])
+        case List(text=text, rows=rows):
+            return "\n".join([text, *(f"• {line(row)}" for row in rows)])
+        case Template(name=name, text=text):
+            return text or f"[template {name}]"
+
+
+def _shown(content: Media | Location | ContactCard | Reaction | Order) -> str:
+    """Those that are no words at first: a word in brackets says what they are."""
+    match content:
         case Media(files=files, caption=caption):
             kinds = ", ".join(file.content_type or "file" for file in files)
             return f"[{kinds}] {caption}".strip()
         case Location(latitude=latitude, longitude=longitude, name=name):
             return f"[{name or 'location'} {latitude:.5f},{longitude:.5f}]"
-        case Buttons(text=text, buttons=buttons):
-            return "\n".join([text, *(f"[{button.title}]" for button in buttons)])
-        case List(text=text, rows=rows):
-            return "\n".join([text, *map(_line, rows)])
-        case Pressed(title=title):
-            return title
-        case Unknown(kind=kind):
-            return f"[{kind}]"
+        case ContactCard(name=name, phones=phones, emails=emails):
+            return f"[contact {' '.join((name, *phones, *emails))}]"
+        case Reaction(emoji=emoji):
+            return f"[reaction {emoji}]" if emoji else "[reaction taken back]"
+        case Order(items=items, currency=currency, text=text):
+            ordered = ", ".join(f"{item.quantity} x {item.product}{_price(item, currency)}" for item in items)
+            return f"[order {ordered}] {text}".strip()
 
 
-def _line(row: Row) -> str:
-    return f"• {row.title}: {row.description}" if row.description else f"• {row.title}"
+def _price(item: OrderItem, currency: str) -> str:
+    return f" at {item.price} {currency}".rstrip() if item.price is not None else ""
+
+
+def line(row: Row) -> str:
+    """A row of a list as words."""
+    return f"{row.title}: {row.description}" if row.description else row.title
+
+
+Consent = Literal["", "out", "in", "marketing out", "marketing in"]
+"""What a provider says of a contact's will: nothing more, or nothing more of what the business begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +297,8 @@ class InboundMessage:
     `key` names the event once for all redeliveries within the account; where the sender can
     choose an id, the key contains the sender. `sender` is where an answer goes; `identities`
     are further names of the same person at the same provider (a business-scoped user id).
+    `quotes` is the provider's id of the message that this one answers. With `consent` the provider
+    says that the contact wants no more, or again, and has told the contact so.
     """
 
     address: str
@@ -158,6 +309,8 @@ class InboundMessage:
     name: str = ""
     provider_id: str = ""
     at: datetime | None = None  # when it was written, if the event comes later than the provider meant
+    quotes: str = ""
+    consent: Consent = ""
 
 
 Status = Literal["sent", "delivered", "read", "failed"]
@@ -173,6 +326,10 @@ class StatusUpdate:
     provider_id: str
     message_id: int | None = None
     cause: str = ""
+    consent: Consent = ""
+    billable: bool | None = None  # None: the provider does not say
+    category: str = ""  # of the price, as the provider calls it
+    outside_window: bool = False  # it failed because the contact wrote too long ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +350,8 @@ class OutboundMessage:
     """One message on its way to the provider, already within the channel's limits.
 
     `id` is ours and may travel with the message; `status_url` is where the provider reports
-    what became of it; `owned` are the provider ids that are known to belong to other messages.
+    what became of it; `owned` are the provider ids that are known to belong to other messages;
+    `quotes` is the provider's id of the message that this one answers.
     """
 
     id: int
@@ -202,44 +360,4 @@ class OutboundMessage:
     status_url: str
     attempted_at: datetime
     owned: frozenset[str] = field(default=frozenset())
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a channel can carry: characters of a text, how many buttons and rows of a list (0: none)."""
-
-    text: int = 4096
-    buttons: int = 0
-    rows: int = 0
-
-
-def fit(content: Content, limits: Limits) -> list[Content]:
-    """`content` as one or more contents that keep to `limits`, the same way for all channels."""
-    match content:
-        case Buttons(text=text, buttons=buttons) if len(buttons) > limits.buttons:
-            numbered = "\n".join(f"{n}. {button.title}" for n, button in enumerate(buttons, 1))
-            return fit(Text(f"{text}\n{numbered}"), limits)
-        case List(rows=rows) if len(rows) > limits.rows:
-            return fit(Text(plain(content)), limits)
-        case Text(text=text) if len(text) > limits.text:
-            return [Text(piece) for piece in split(text, limits.text)]
-        case _:
-            return [content]
-
-
-_SENTENCE_END = re.compile(r"(?:[.!?…]+[\"»)]*|\n)\s*")
-_SPACE = re.compile(r"\s+")
-
-
-def split(text: str, limit: int) -> list[str]:
-    """Cut `text` into pieces of at most `limit` characters, at sentence ends where there are any."""
-    pieces = []
-    while len(text) > limit:
-        cut = _last_end(_SENTENCE_END, text, limit) or _last_end(_SPACE, text, limit) or limit
-        pieces.append(text[:cut].rstrip())
-        text = text[cut:].lstrip()
-    return [*pieces, text] if text else pieces
-
-
-def _last_end(pattern: re.Pattern[str], text: str, limit: int) -> int:
-    return max((m.end() for m in pattern.finditer(text[: limit + 1]) if m.end() <= limit), default=0)
+    quotes: str = ""

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from pydantic import TypeAdapter
-
-from conserje.accounts import Account
 from conserje.database import Connection
-from conserje.message import (
-    Content,
-    Event,
-    InboundMessage,
-    StatusUpdate,
-    Unreadable,
-    contents,
-    to_json,
-)
+from conserje.message import Content, Edit, from_json
+from conserje.rows import InboundRow, RejectRow, ReportRow, digest, stored
 
 # Stores the events whose conversation is known; the others come back without one. The ids follow the order
 # of the events, which is that of their taking; the rows are stored in one order for all nodes, so that none
@@ -30,8 +17,9 @@ from conserje.message import (
 TAKE = """
 WITH event AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::text[],
-                         $7::text[], $8::timestamptz[])
-    WITH ORDINALITY AS t (tenant_id, account_id, channel, sender, event_key, content, provider_id, at, n)
+                         $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::boolean[])
+    WITH ORDINALITY AS t (tenant_id, account_id, channel, sender, event_key, content, provider_id, at,
+                          others, quotes, wordless, n)
 ), placed AS (
     SELECT event.*, place.conversation_id
     FROM event LEFT JOIN LATERAL (  -- row by row: a plan made for an empty table must not scan a full one
@@ -41,16 +29,23 @@ WITH event AS (
          AND conversations.contact_id = identities.contact_id AND conversations.peer = event.sender
         WHERE identities.tenant_id = event.tenant_id AND identities.channel = event.channel
           AND identities.name = event.sender
+          AND NOT EXISTS (  -- a further name that nobody has yet: it is learnt where the conversation is made
+              SELECT FROM jsonb_array_elements_text(event.others::jsonb) AS other
+              WHERE NOT EXISTS (
+                  SELECT FROM identities AS known
+                  WHERE known.tenant_id = event.tenant_id AND known.channel = event.channel
+                    AND known.name = other))
         LIMIT 1) AS place ON true
 ), numbered AS MATERIALIZED (
     SELECT *, nextval('messages_id_seq') AS id
     FROM (SELECT * FROM placed WHERE conversation_id IS NOT NULL ORDER BY n) AS in_order
 ), taken AS (
     INSERT INTO messages (tenant_id, conversation_id, id, account_id, direction, content, provider_id,
-                          event_key, created_at, late_by)
+                          event_key, created_at, late_by, quotes, turn_id)
     OVERRIDING SYSTEM VALUE
     SELECT tenant_id, conversation_id, id, account_id, 'in', content, provider_id, event_key,
-           least(coalesce(at, now()), now()), CASE WHEN at < now() THEN now() - at END
+           least(coalesce(at, now()), now()), CASE WHEN at < now() THEN now() - at END,
+           quotes, CASE WHEN wordless THEN 0 END
     FROM numbered
     ORDER BY tenant_id, account_id, event_key
     ON CONFLICT (tenant_id, account_id, event_key) DO NOTHING
@@ -69,37 +64,67 @@ FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::
 ORDER BY tenant_id, channel, sender
 """
 
+# What was edited or taken back, in the place of what was written; whoever has not read that reads this.
+AMEND = """
+UPDATE messages SET content = amended.content
+FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::text[])
+    AS amended (tenant_id, account_id, event_key, content)
+WHERE messages.tenant_id = amended.tenant_id AND messages.account_id = amended.account_id
+  AND messages.event_key = amended.event_key
+"""
+
 # Keeps each report once and applies the furthest for each message; `was` tells whether the next
-# message waited for this one. A message is found by our id, else by the provider's.
+# message waited for this one. A message is found by our id, else by the provider's. What failed because it
+# was outside the window waits `again`, once.
 REPORT = """
 WITH event AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[], $5::text[], $6::text[],
-                         $7::text[])
-    AS t (tenant_id, account_id, event_key, message_id, provider_id, status, cause)
+                         $7::text[], $8::boolean[], $9::text[], $10::boolean[])
+    AS t (tenant_id, account_id, event_key, message_id, provider_id, status, cause, billable, category,
+          outside_window)
 ), kept AS (
-    INSERT INTO statuses (tenant_id, account_id, event_key, message_id, provider_id, status, cause)
+    INSERT INTO statuses (tenant_id, account_id, event_key, message_id, provider_id, status, cause, billable,
+                          category, outside_window)
     SELECT * FROM event ORDER BY tenant_id, account_id, event_key
     ON CONFLICT DO NOTHING
     RETURNING *
 ), found AS (
     SELECT DISTINCT ON (messages.tenant_id, messages.id)
            messages.tenant_id, messages.conversation_id, messages.id, messages.state AS was,
-           kept.status, kept.cause, kept.provider_id
+           kept.status, kept.cause, kept.provider_id,
+           kept.outside_window AND kept.status = 'failed' AND messages.outside_as IS NULL
+           AND messages.content NOT LIKE '%"type":"template"}' AS again
     FROM kept
     JOIN messages ON messages.tenant_id = kept.tenant_id AND messages.account_id = kept.account_id
         AND messages.direction = 'out'
         AND (messages.id = kept.message_id
              OR kept.message_id IS NULL AND messages.provider_id = kept.provider_id)
+        AND messages.outside_as IS DISTINCT FROM kept.provider_id
     ORDER BY messages.tenant_id, messages.id, state_rank(kept.status) DESC
 )
 UPDATE messages
-SET state = found.status, cause = found.cause, sent_at = coalesce(messages.sent_at, now()),
-    provider_id = coalesce(messages.provider_id, found.provider_id)
+SET state = CASE WHEN again THEN 'queued' ELSE found.status END, cause = found.cause,
+    sent_at = CASE WHEN NOT again THEN coalesce(messages.sent_at, now()) END,
+    provider_id = CASE WHEN NOT again THEN coalesce(messages.provider_id, found.provider_id) END,
+    outside_as = CASE WHEN again THEN found.provider_id ELSE messages.outside_as END,
+    attempt = attempt + again::int  -- whoever is still at the first sending does not end this one
 FROM found
 WHERE messages.tenant_id = found.tenant_id AND messages.conversation_id = found.conversation_id
   AND messages.id = found.id AND state_rank(messages.state) < state_rank(found.status)
-RETURNING messages.tenant_id, messages.conversation_id, found.was
+RETURNING messages.tenant_id, messages.conversation_id, found.was, again
 """
+
+LOCK = """
+SELECT account_id, content FROM messages
+WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 FOR NO KEY UPDATE
+"""
+
+LOCK_AMENDED = """
+SELECT id, content FROM messages
+WHERE tenant_id = $1 AND account_id = $2 AND conversation_id = $3 AND event_key = $4 FOR NO KEY UPDATE
+"""
+
+REWRITE = "UPDATE messages SET content = $4 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3"
 
 REJECT = """
 INSERT INTO rejects (tenant_id, account_id, event_key, raw, cause) VALUES ($1, $2, $3, $4, $5)
@@ -115,22 +140,29 @@ FROM unnest($1::bigint[]) AS tenant (id)
 """
 
 UNANSWERED = """
-SELECT id, content, created_at FROM messages
+SELECT id, content, created_at, provider_id, said_by(tenant_id, conversation_id, quotes) AS quoted
+FROM messages
 WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
 ORDER BY id LIMIT 200
 """
 
 HISTORY = """
 SELECT * FROM (
-    SELECT id, direction, content, created_at FROM messages
+    SELECT id, direction, content, created_at, said_by(tenant_id, conversation_id, quotes) AS quoted
+    FROM messages
     WHERE tenant_id = $1 AND conversation_id = $2 AND id < $3 ORDER BY id DESC LIMIT $4) AS latest
 ORDER BY id
 """
 
-# The next one to leave, locked, with what `find` must not mistake for it.
+# The next one to leave, locked, with what `find` must not mistake for it. The conversation is locked too:
+# a message that an opt-out finds queued is never marked `sending` after it.
 NEXT = """
 SELECT messages.id, messages.account_id, messages.state, attempt, attempted_at, due_at, messages.created_at,
-    content, peer, now() AS now, ARRAY(
+    content, quotes, peer, outside_as, opted_out, opted_out = 'all' AND messages.id = (
+        SELECT confirmation_id FROM consents
+        WHERE consents.tenant_id = $1 AND consents.conversation_id = $2
+        ORDER BY consents.id DESC LIMIT 1) AS confirms,
+    now() AS now, ARRAY(
         SELECT provider_id FROM messages AS other
         WHERE other.tenant_id = $1 AND other.conversation_id = $2 AND other.direction = 'out'
           AND other.provider_id IS NOT NULL AND messages.state <> 'queued'
@@ -140,11 +172,13 @@ FROM messages JOIN conversations
 WHERE messages.tenant_id = $1 AND conversation_id = $2
   AND messages.state IN ('queued', 'sending', 'uncertain')
 ORDER BY sequence LIMIT 1
-FOR NO KEY UPDATE OF messages
+FOR NO KEY UPDATE OF messages FOR SHARE OF conversations
 """
 
+# With the content that leaves in the place of what was stored, where another does.
 START = """
-UPDATE messages SET state = 'sending', attempt = attempt + 1, attempted_at = now(), due_at = NULL
+UPDATE messages SET state = 'sending', attempt = attempt + 1, attempted_at = now(), due_at = NULL,
+    content = coalesce($4, content)
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3
 RETURNING attempt, attempted_at
 """
@@ -163,7 +197,8 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
 
 # Anything else that a sending may come to; a message that a report has moved on stays there.
 END = """
-UPDATE messages SET state = $5, cause = $6, due_at = now() + $7::interval
+UPDATE messages SET state = $5, cause = $6, due_at = now() + $7::interval,
+    outside_as = CASE WHEN $8 THEN '' ELSE outside_as END
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
   AND state IN ('queued', 'sending', 'uncertain')
 """
@@ -177,121 +212,49 @@ class Taken:
     message_id: int | None
 
 
-_JSON_STRINGS = TypeAdapter(list[str])
-_BAD = re.compile("[\x00\ud800-\udfff]")
-
-
-def clean(text: str) -> str:
-    """`text` with what Postgres cannot store (NUL, lone surrogates) as U+FFFD."""
-    return _BAD.sub("�", text)
-
-
-def digest(key: str) -> bytes:
-    """The event key as it is stored: it outlives the content, so it says nothing."""
-    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def stored(content: Content) -> str:
-    """`content` as it is stored, cleaned."""
-    try:
-        text = to_json(content)
-    except ValueError:  # a lone surrogate
-        text = ""
-    if text and "\\u0000" not in text:
-        return text
-    return to_json(contents.validate_python(_cleaned(contents.dump_python(content))))
-
-
-def _cleaned(value: Any) -> Any:
-    match value:
-        case str():
-            return clean(value)
-        case dict():
-            return {_cleaned(key): _cleaned(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_cleaned(item) for item in value]
-        case _:
-            return value
-
-
-class InboundRow(NamedTuple):
-    """An inbound message as it is stored; all that is dear about it is done once, here."""
-
-    tenant_id: int
-    account_id: int
-    channel: str
-    sender: str
-    event_key: bytes
-    content: str
-    provider_id: str | None
-    at: datetime | None  # when it was written, where that is earlier
-    others: str  # further names of the sender, as JSON
-    name: str
-
-
-class ReportRow(NamedTuple):
-    """A status report as it is stored."""
-
-    tenant_id: int
-    account_id: int
-    event_key: bytes
-    message_id: int | None
-    provider_id: str
-    status: str
-    cause: str | None
-
-
-class RejectRow(NamedTuple):
-    """What could not be read or stored, as it came."""
-
-    tenant_id: int
-    account_id: int
-    event_key: bytes
-    raw: str
-    cause: str
-
-
-Row = InboundRow | ReportRow | RejectRow
-
-
-def prepare(tenant_id: int, account: Account, event: Event) -> Row:
-    """The row of an event; what Postgres cannot store is cleaned out of it."""
-    place, key = (tenant_id, account.id), digest(event.key)
-    match event:
-        case InboundMessage():
-            others = _JSON_STRINGS.dump_json([clean(name) for name in event.identities if name]).decode()
-            return InboundRow(
-                *place,
-                account.channel,
-                clean(event.sender),
-                key,
-                stored(event.content),
-                clean(event.provider_id) or None,
-                event.at,
-                others,
-                clean(event.name)[:200],
-            )
-        case StatusUpdate():
-            cause = clean(event.cause)[:500] or None
-            return ReportRow(*place, key, event.message_id, clean(event.provider_id), event.status, cause)
-        case Unreadable():
-            return RejectRow(*place, key, clean(event.raw), clean(event.cause)[:500])
-
-
 async def take(connection: Connection, rows: Sequence[InboundRow]) -> list[Taken]:
     """Store each message once, with its contact and conversation; the places in the same order.
 
     No two of `rows` have the same account and key.
     """
-    found = await connection.fetch(TAKE, *columns([row[:8] for row in rows], 8))
+    found = await connection.fetch(TAKE, *columns(map(_told, rows), 11))
     homeless = [n for n, record in enumerate(found) if record[1] is None]
     places = [Taken(record[1] or 0, record[2]) for record in found]
     if homeless:
         await connection.fetch(PLACE, *columns([_place(rows[n]) for n in homeless], 6))
-        again = await connection.fetch(TAKE, *columns([rows[n][:8] for n in homeless], 8))
+        again = await connection.fetch(TAKE, *columns([_told(rows[n]) for n in homeless], 11))
         for n, record in zip(homeless, again, strict=True):
             places[n] = Taken(record[1], record[2])
+    await _amend(connection, rows)
     return places
+
+
+async def _amend(connection: Connection, rows: Sequence[InboundRow]) -> None:
+    """Put what was written anew into its place; the last one counts."""
+    amended = {(row.tenant_id, row.account_id, row.amends): row.amended for row in rows if row.amends}
+    if amended:
+        changes = sorted((*place, content) for place, content in amended.items())
+        await connection.execute(AMEND, *columns(changes, 4))
+
+
+async def rewrite(
+    connection: Connection, place: tuple[int, int, int], change: Callable[[Content], Content]
+) -> None:
+    """Change what the message at `place` (tenant, conversation, id) says, and what its edit stands for."""
+    tenant_id, conversation_id, _ = place
+    if (row := await connection.fetchrow(LOCK, *place)) is None:
+        return
+    content = from_json(row["content"])
+    await connection.execute(REWRITE, *place, stored(change(content)))
+    if isinstance(content, Edit):
+        amended = (tenant_id, row["account_id"], conversation_id, digest(content.of))
+        if original := await connection.fetchrow(LOCK_AMENDED, *amended):
+            said = stored(change(from_json(original["content"])))
+            await connection.execute(REWRITE, tenant_id, conversation_id, original["id"], said)
+
+
+def _told(row: InboundRow) -> tuple[Any, ...]:
+    return *row[:9], row.quotes, row.wordless
 
 
 def _place(row: InboundRow) -> tuple[Any, ...]:
@@ -299,45 +262,19 @@ def _place(row: InboundRow) -> tuple[Any, ...]:
 
 
 async def report(connection: Connection, rows: Sequence[ReportRow]) -> list[tuple[int, int]]:
-    """Keep and apply status reports; the tenant and conversation of each message whose fate was
-    uncertain until now."""
-    moved = await connection.fetch(REPORT, *columns(rows, 7))
-    return [(row["tenant_id"], row["conversation_id"]) for row in moved if row["was"] == "uncertain"]
+    """Keep and apply status reports; the tenant and conversation of each message that the next one waits
+    for no more, or that waits itself again."""
+    moved = await connection.fetch(REPORT, *columns([row[:10] for row in rows], 10))
+    return [
+        (row["tenant_id"], row["conversation_id"])
+        for row in moved
+        if row["was"] == "uncertain" or row["again"]
+    ]
 
 
 async def reject(connection: Connection, row: RejectRow) -> None:
     """Keep what could not be read or stored, as it came."""
     await connection.execute(REJECT, *row)
-
-
-_KINDS: dict[str, type[Row]] = {"in": InboundRow, "report": ReportRow, "reject": RejectRow}
-_NAMES = {kind: name for name, kind in _KINDS.items()}
-
-
-def pack(row: Row) -> bytes:
-    """A row as the spool holds it."""
-    return json.dumps([_NAMES[type(row)], *map(_packed, row)], ensure_ascii=False).encode()
-
-
-def _packed(value: object) -> object:
-    match value:
-        case bytes():
-            return value.hex()
-        case datetime():
-            return value.isoformat()
-        case _:
-            return value
-
-
-def unpack(packed: bytes) -> Row:
-    """The row that `pack` packed."""
-    name, *values = json.loads(packed)
-    kind = _KINDS[name]
-    fields = dict(zip(kind._fields, values, strict=True))
-    fields["event_key"] = bytes.fromhex(fields["event_key"])
-    if at := fields.get("at"):
-        fields["at"] = datetime.fromisoformat(at)
-    return kind(**fields)
 
 
 def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:

@@ -104,8 +104,20 @@ def operator_models() -> Iterator[tuple[str, type[Any]]]:
 
 
 def variables() -> list[str]:
-    """The names of the operator's settings that plugins have."""
-    return [plugin_variable(name, field) for name, model in operator_models() for field in model.model_fields]
+    """The names of the operator's settings that plugins, and the commands of packages, have."""
+    of_plugins = [
+        plugin_variable(name, field) for name, model in operator_models() for field in model.model_fields
+    ]
+    return [*of_plugins, *(name for command in commands() for name in _variables_of(command))]
+
+
+def _variables_of(command: click.Command) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        for part in command.commands.values():
+            yield from _variables_of(part)
+    for option in command.params:
+        if isinstance(option.envvar, str):
+            yield option.envvar
 
 
 def commands() -> Iterator[click.Command]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from conserje import accounts, senders, tenants
 from conserje.database import Connection
+from conserje.message import Template
 from conserje.tenants import LateRule
 
 Status = Literal["active", "suspended"]
@@ -26,6 +27,7 @@ class RecordedAccount(BaseModel):
     settings: dict[str, Any] = Field(default_factory=dict)
     status: Status = "active"
     quiet_period: timedelta | None = None
+    window_template: Template | None = None
     credentials: Literal["sealed", "the operator's", "missing"] | None = None
 
 
@@ -51,6 +53,8 @@ class Record(BaseModel):
     late_rule: LateRule | None = None
     late_text: str | None = None
     held_text: str | None = None
+    notice_url: str | None = None
+    notice_email: str | None = None
     metadata: dict[str, Any] | None = None  # what the operator's own systems say of it
     phones: list[str] | None = None
     domains: list[str] | None = None
@@ -77,18 +81,21 @@ COLUMNS = (
     "late_rule",
     "late_text",
     "held_text",
+    "notice_url",
+    "notice_email",
     "metadata",
 )
 
 READ = """
 SELECT slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
        assistant_settings, quiet_period, longest_wait, hand_back_after, late_after, late_rule, late_text,
-       held_text, metadata,
+       held_text, notice_url, notice_email, metadata,
        ARRAY(SELECT phone FROM sender_tenants WHERE tenant_id = tenants.id ORDER BY phone) AS phones,
        ARRAY(SELECT host FROM domains WHERE tenant_id = tenants.id ORDER BY host) AS domains,
        coalesce((SELECT json_agg(json_build_object(
                             'channel', channel, 'address', address, 'settings', settings, 'status', status,
-                            'quiet_period', extract(epoch FROM accounts.quiet_period), 'credentials',
+                            'quiet_period', extract(epoch FROM accounts.quiet_period),
+                            'window_template', window_template, 'credentials',
                             CASE WHEN credentials IS NULL THEN 'the operator''s' ELSE 'sealed' END)
                         ORDER BY channel, address)
                  FROM accounts WHERE tenant_id = tenants.id), '[]') AS accounts
@@ -135,6 +142,7 @@ async def restore(connection: Connection, record: Record) -> bool:
             settings=account.settings,
             status=account.status,
             quiet_period=account.quiet_period,
+            window_template=account.window_template,
         )
     return True
 
@@ -151,6 +159,6 @@ def _same(name: str, given: Record, there: Record) -> bool:
 
 
 def _is(given: RecordedAccount, there: RecordedAccount) -> bool:
-    if given.quiet_period is None:
-        there = there.model_copy(update={"quiet_period": None})
+    not_given = {name: None for name in ("quiet_period", "window_template") if getattr(given, name) is None}
+    there = there.model_copy(update=not_given)
     return given.model_copy(update={"credentials": there.credentials}) == there

@@ -36,11 +36,16 @@ CREATE TABLE IF NOT EXISTS tenants (
 CREATE INDEX IF NOT EXISTS tenants_slug ON tenants (slug);
 CREATE TABLE IF NOT EXISTS domains (host TEXT PRIMARY KEY, tenant_id INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS domains_tenant ON domains (tenant_id);
+CREATE TABLE IF NOT EXISTS accounts (
+    channel TEXT NOT NULL, address TEXT NOT NULL, tenant_id INTEGER NOT NULL,
+    PRIMARY KEY (channel, address, tenant_id)) STRICT;
+CREATE INDEX IF NOT EXISTS accounts_tenant ON accounts (tenant_id);
 """
 
 # A row as JSON, in the form that the classes are read from.
 ENTRY = """
 SELECT id, slug, ARRAY(SELECT host FROM domains WHERE tenant_id = tenants.id) AS hosts,
+       ARRAY(SELECT ARRAY[channel, address] FROM accounts WHERE tenant_id = tenants.id) AS addresses,
        jsonb_build_array(to_jsonb(tenants), coalesce(
            (SELECT jsonb_agg(to_jsonb(accounts) ORDER BY channel, address)
             FROM accounts WHERE tenant_id = tenants.id), '[]'))::text AS entry
@@ -51,6 +56,9 @@ NEXT_PAGE = ENTRY + "WHERE id > $1 ORDER BY id LIMIT $2"
 
 PUT = "INSERT OR REPLACE INTO tenants (id, slug, entry, copied) VALUES (?, ?, ?, ?)"
 PUT_DOMAIN = "INSERT OR REPLACE INTO domains (host, tenant_id) VALUES (?, ?)"
+PUT_ACCOUNT = "INSERT OR REPLACE INTO accounts (channel, address, tenant_id) VALUES (?, ?, ?)"
+OF_TENANTS = ("domains", "accounts")
+AT_ADDRESS = "SELECT tenant_id FROM accounts WHERE channel = ? AND address = ? ORDER BY tenant_id"
 BY = {
     "slug": "SELECT entry FROM tenants WHERE slug = ? ORDER BY copied DESC LIMIT 1",
     "domain": "SELECT entry FROM tenants JOIN domains ON tenants.id = tenant_id WHERE host = ?",
@@ -88,6 +96,15 @@ class Roster:
         except ValidationError:  # written by another release
             return None
 
+    async def tenants_at(self, channel: str, addresses: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """The tenants that have an account at each of these addresses. Raises NodeFileError."""
+
+        def look(connection: sqlite3.Connection) -> dict[str, tuple[int, ...]]:
+            found = {each: connection.execute(AT_ADDRESS, (channel, each)).fetchall() for each in addresses}
+            return {address: tuple(row[0] for row in rows) for address, rows in found.items() if rows}
+
+        return await self._file.read(look)
+
     def hear(self, ids: Sequence[int] | None) -> None:
         """These tenants changed; None: any may have."""
         if ids is None or len(self._changed) + len(ids) > COPY_ONE_BY_ONE:
@@ -121,7 +138,8 @@ class Roster:
 
         def remove_others(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM tenants WHERE copied < ?", (began,))
-            connection.execute("DELETE FROM domains WHERE tenant_id NOT IN (SELECT id FROM tenants)")
+            for table in OF_TENANTS:
+                connection.execute(f"DELETE FROM {table} WHERE tenant_id NOT IN (SELECT id FROM tenants)")  # noqa: S608
 
         await self._file.run(remove_others)
 
@@ -134,11 +152,15 @@ class Roster:
 
         def write(connection: sqlite3.Connection) -> None:
             connection.executemany("DELETE FROM tenants WHERE id = ?", [(each,) for each in ids])
-            connection.executemany("DELETE FROM domains WHERE tenant_id = ?", [(each,) for each in ids])
+            for table in OF_TENANTS:
+                connection.executemany(f"DELETE FROM {table} WHERE tenant_id = ?", [(each,) for each in ids])  # noqa: S608
             connection.executemany(
                 PUT, [(row["id"], row["slug"], row["entry"].encode(), now) for row in rows]
             )
             connection.executemany(PUT_DOMAIN, [(host, row["id"]) for row in rows for host in row["hosts"]])
+            connection.executemany(
+                PUT_ACCOUNT, [(*address, row["id"]) for row in rows for address in row["addresses"]]
+            )
 
         await self._file.run(write)
 

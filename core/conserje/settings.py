@@ -6,9 +6,11 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 PREFIX = "CONSERJE_"
 HOST = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})*")
@@ -39,8 +41,8 @@ class Settings(BaseModel):
     )
     data_dir: Path = Field(
         default_factory=default_data_dir,
-        description="Where the embedded Postgres and the keyring live. None: /var/lib/conserje for root,"
-        " else ~/.local/share/conserje.",
+        description="Where the embedded Postgres, the keyring and contacts' files live. None:"
+        " /var/lib/conserje for root, else ~/.local/share/conserje.",
     )
     master_keys_file: Path | None = Field(
         default=None, description="The keyring. None: keys/master.json in the data directory."
@@ -85,18 +87,51 @@ class Settings(BaseModel):
         description="Seconds until an account's provider is asked again for messages that it could not post,"
         " where the channel can; 0: never.",
     )
+    fetch_allow: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=(),
+        description="Networks outside the public internet in which addresses that a stranger gave are asked"
+        " all the same, comma-separated, like 192.168.7.0/24; for hosts of one's own.",
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="The mail server for notices to tenants: smtp://user:password@host:587 with STARTTLS, or"
+        " smtps://user:password@host:465. None: no notices by e-mail.",
+    )
+    mail_from: str | None = Field(
+        default=None,
+        pattern=r"^([^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$",
+        description="Who writes these e-mails, like bot@example.com.",
+    )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="How much is logged."
     )
 
-    @field_validator("domains", "trusted_proxies", mode="before")
+    @field_validator("domains", "trusted_proxies", "fetch_allow", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _check_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                parts = urlsplit(value.get_secret_value())
+                good = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+            except ValueError:
+                good = False
+            if not good:
+                raise ValueError("write smtp://user:password@host:587 or smtps://user:password@host:465")
+        return value
+
     @property
     def keyring(self) -> Path:
         return self.master_keys_file or self.data_dir / "keys" / "master.json"
+
+    @property
+    def files(self) -> Path:
+        """Where the files lie that contacts sent."""
+        return self.data_dir / "files"
 
     def tenant_url(self, slug: str) -> str:
         """The tenant's public address, without a slash at the end."""

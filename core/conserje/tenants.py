@@ -47,6 +47,8 @@ class Tenant:
     late_rule: LateRule
     late_text: str | None
     held_text: str | None
+    notice_url: str | None
+    notice_email: str | None
     data_key: str | None = field(repr=False)
 
     @classmethod
@@ -85,6 +87,8 @@ SENTENCES = {
     "tenants_late_rule_check": "A late rule is answer, apologise, hand_over or park.",
     "tenants_late_text_check": "The text for late answers is 1 to 1000 characters.",
     "tenants_held_text_check": "The text for held conversations is 1 to 1000 characters.",
+    "tenants_notice_url_check": "A notice's address is https://host/path, without a user in it.",
+    "tenants_notice_email_check": "A notice's e-mail address is like team@example.com.",
     "tenants_data_key_check": "A data key is wrapped by the vault and begins with v1.",
     "domains_host_key": "The domain belongs to a tenant already.",
     "domains_host_check": "A domain is a host name like chat.example.com, in lower case and without a port.",
@@ -98,6 +102,9 @@ SENTENCES = {
         "`conserje seal` prints."
     ),
     "accounts_quiet_period_check": "A quiet period is 0 to 60 seconds.",
+    "accounts_window_template_check": (
+        "An account's template for the window is a JSON object: its name, and perhaps language and values."
+    ),
     "accounts_tenant_id_fkey": "There is no such tenant.",
     "domains_tenant_id_fkey": "There is no such tenant.",
     "sender_tenants_phone_check": "A phone is a + and 6 to 15 digits, its country first.",
@@ -123,7 +130,7 @@ def refusals() -> Iterator[None]:
 TENANT = """
 SELECT id, slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
        assistant_settings, quiet_period, longest_wait, hand_back_after, late_after, late_rule, late_text,
-       held_text, data_key
+       held_text, notice_url, notice_email, data_key
 FROM tenants
 """
 GET = TENANT + "WHERE slug = $1"

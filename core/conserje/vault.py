@@ -1,4 +1,4 @@
-"""The vault: seals secrets with a tenant's data key, and data keys with the keyring's master keys."""
+"""The vault: seals and signs with a tenant's data key, and seals data keys with the master keys."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import binascii
 import contextlib
 import fcntl
+import hmac
 import os
 import secrets
 import stat
@@ -16,7 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from conserje import tenants
@@ -157,6 +160,11 @@ class Vault:
         if plain is None:
             raise VaultError("The sealed text does not open here: it was sealed for another row or changed.")
         return plain
+
+    def sign(self, data_key: str, purpose: str, context: tuple[str, ...]) -> bytes:
+        """The signature of `context` that only this data key makes, for one purpose. Raises VaultError."""
+        derived = HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=f"conserje {purpose}".encode())
+        return hmac.digest(derived.derive(self._unwrap(data_key)), _framed(context), "sha256")
 
     def _wrap(self, plain_key: bytes) -> str:
         head = f"{VERSION}.{self.sealing_key.id}"

@@ -14,14 +14,17 @@ from datetime import timedelta
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.models import Job as QueueJob
 
-from conserje import jobs
-from conserje.conversation import LEASE, Conversation
+from conserje import jobs, notices
+from conserje.collector import Collector
+from conserje.conversation import Conversation
 from conserje.database import CANNOT_ASK, Pool
 from conserje.delivery import Delivery
 from conserje.directory import DirectoryUnavailable, UnknownTenant
 from conserje.jobs import Job
 from conserje.log import place
+from conserje.notifier import Notifier
 from conserje.queue import QueueDriver
+from conserje.turns import LEASE
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +70,7 @@ PRUNE = "DELETE FROM pgqueuer.pgqueuer_log WHERE created < now() - $1::interval"
 class Pace:
     """How fast one tenant's jobs of a kind go through its share."""
 
-    interval: float = 0.01  # seconds from one job's end to the next one's, a moving average
+    interval: float  # seconds from one job's end to the next one's, a moving average
     ended: float = 0.0  # when the last job did
     next: float = 0.0  # when the next job that went back may come
 
@@ -75,19 +78,20 @@ class Pace:
 @dataclass
 class Share:
     """Gives one tenant at most a quarter of the slots; the rest of its jobs go back, spread over
-    the time that its share takes for them."""
+    the time that its share takes for them. `pace` is the seconds that a job takes by itself."""
 
     slots: int
+    pace: float = 0.01
     running: Counter[int] = field(default_factory=Counter)
     _paces: dict[int, dict[str, Pace]] = field(default_factory=dict)
 
     def enter(self, tenant_id: int, kind: str, now: float) -> timedelta | None:
         """None: the job may run, and `leave` must follow. Else it goes back for that long."""
-        if self.running[tenant_id] < self.slots // 4:
+        if self.running[tenant_id] < self.slots // 4 and self.running.total() < self.slots:
             self.running[tenant_id] += 1
             return None
         # One pace for each kind: a reply that is to be sent does not queue behind a flood to be read.
-        pace = self._paces.setdefault(tenant_id, {}).setdefault(kind, Pace(ended=now))
+        pace = self._paces.setdefault(tenant_id, {}).setdefault(kind, Pace(self.pace, ended=now))
         pace.next = max(pace.next, now) + pace.interval
         return timedelta(seconds=pace.next - now)
 
@@ -109,6 +113,8 @@ class Worker:
     url: str
     conversation: Conversation
     delivery: Delivery
+    collector: Collector
+    notifier: Notifier
     slots: int
     _manager: QueueManager | None = None
     _returning: list[Job] = field(default_factory=list)
@@ -138,10 +144,14 @@ class Worker:
     async def _work(self) -> None:
         driver = QueueDriver(self.pool, self.url)
         manager = QueueManager(jobs.queries(driver), jobs.SETTINGS.channel)
-        share = Share(self.slots)
-        for name, handle in (
-            (jobs.CONVERSE, self.conversation.converse),
-            (jobs.DELIVER, self.delivery.deliver),
+        # A file takes a minute where a turn takes a second: a quarter of the slots is for all of them, and
+        # for notices, which tenants' own servers may take their time for.
+        talking, waiting = Share(self.slots), Share(self.slots // 4, pace=0.5)
+        for name, handle, share in (
+            (jobs.CONVERSE, self.conversation.converse, talking),
+            (jobs.DELIVER, self.delivery.deliver, talking),
+            (jobs.COLLECT, self.collector.collect, waiting),
+            (jobs.NOTIFY, self.notifier.notify, waiting),
         ):
             manager.entrypoint(name, on_failure="hold", accepts_context=False)(
                 self._handler(name, handle, share)
@@ -228,6 +238,8 @@ class Worker:
             await asyncio.sleep(UPKEEP_EVERY)
             with suppress(*CANNOT_ASK):
                 await self.sweep()
+                await self.collector.keep_up()
+                await notices.recover(self.pool)
                 await self.pool.execute(PRUNE, LOG_KEPT)
 
     async def sweep(self) -> None:

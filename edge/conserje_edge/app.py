@@ -11,6 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from starlette.routing import Router
@@ -24,6 +25,7 @@ from conserje.heartbeat import Heartbeat
 from conserje.intake import Intake
 from conserje.node import can_do_without_postgres, open_node
 from conserje.vault import check_keyring
+from conserje_edge.files import Files
 from conserje_edge.hosts import Hosts
 from conserje_edge.limits import Limits
 from conserje_edge.pages import Pages
@@ -50,7 +52,11 @@ async def open_webhooks() -> AsyncIterator[Webhooks]:
         feed = Feed(pool, directory.changes)
         if node.roster:
             directory.changes.tell(node.roster.hear)
-        async with directory, Intake(pool, node.spool) as intake, node.working(pool, intake):
+        async with (
+            directory,
+            Intake(pool, installation.plugins, node.spool) as intake,
+            node.working(pool, intake),
+        ):
             webhooks = Webhooks(
                 hosts=hosts,
                 proxies=proxies,
@@ -77,10 +83,11 @@ async def _check_keyring(installation: Installation) -> None:
 
 @dataclass
 class Front:
-    """What is asked for by its path: a tenant's webhook, one of the shared host, or a page."""
+    """What is asked for by its path: a tenant's webhook, one of the shared host, a file, or a page."""
 
     webhooks: Webhooks
     shared: SharedWebhooks
+    files: Files
     pages: Pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,8 +96,15 @@ class Front:
             await self.webhooks(scope, receive, send)
         elif path.startswith(b"/webhook/"):
             await self.shared(scope, receive, send)
+        elif path.startswith(b"/files/"):
+            await self.files(scope, receive, send)
         else:
             await self.pages(scope, receive, send)
+
+
+def front(webhooks: Webhooks, files: Path) -> Front:
+    """All that a tenants' listener serves; `files` is the folder of those that contacts sent."""
+    return Front(webhooks, SharedWebhooks(webhooks), Files(webhooks, files), Pages(webhooks))
 
 
 def create() -> Router:
@@ -104,7 +118,7 @@ def create() -> Router:
                     webhooks = await stack.enter_async_context(open_webhooks())
                 except Exception as error:
                     _give_up(error)
-            router.default = Front(webhooks, SharedWebhooks(webhooks), Pages(webhooks))
+            router.default = front(webhooks, read_settings().files)
             _end_with_server()
             _call_on_signals(webhooks.feed.stop)
             await stack.enter_async_context(Heartbeat(webhooks.pool, "edge"))

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-import tldextract
-
-from conserje.settings import HOST, SettingsError
+from conserje.domains import base_domains
+from conserje.settings import HOST
 
 # The same expression as the CHECK of tenants.slug.
 SLUG = re.compile(r"(?!..--)[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z")
@@ -28,10 +27,7 @@ class Hosts:
 
     def __init__(self, domains: Iterable[str]) -> None:
         """Raises SettingsError for what cannot be a base domain."""
-        self.bases = sorted({_base(domain) for domain in domains}, key=len, reverse=True)
-        if not self.bases:
-            raise SettingsError("CONSERJE_DOMAINS names no domain.")
-        _refuse_public_suffixes(self.bases)
+        self.bases = sorted(base_domains(domains), key=len, reverse=True)
 
     def is_base(self, header: str) -> bool:
         """Whether a Host header names a base domain itself."""
@@ -60,20 +56,3 @@ def _host(header: str) -> str | None:
 def _can_be_domain(host: str) -> bool:
     last = host.rpartition(".")[2]
     return last != host and not last.isdigit() and HOST.fullmatch(host) is not None
-
-
-def _base(domain: str) -> str:
-    base = domain.lower().removesuffix(".")
-    if not HOST.fullmatch(base) or base.rpartition(".")[2].isdigit():
-        raise SettingsError(f"CONSERJE_DOMAINS: {domain!r} is no domain such as bots.example.com.")
-    return base
-
-
-def _refuse_public_suffixes(bases: Iterable[str]) -> None:
-    split = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
-    for base in bases:
-        if not split("tenant." + base).subdomain:
-            raise SettingsError(
-                f"CONSERJE_DOMAINS: {base} is a public suffix, under which anybody may register names. "
-                f"Write a domain of your own, such as bots.example.{base}."
-            )

@@ -1,21 +1,32 @@
-"""Webhooks at a base domain itself, which names no tenant: the address written to does."""
+"""Webhooks at a base domain itself, which names no tenant: the addresses written to do."""
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
-import asyncpg
 from starlette.types import Receive, Scope, Send
 
-from conserje import accounts
+from conserje import channel as contract
+from conserje.accounts import Account
 from conserje.channel import AnyChannel, Forged, Malformed, Webhook
-from conserje.database import CANNOT_ASK, describe
-from conserje.directory import DirectoryUnavailable, Entry, UnknownTenant
+from conserje.directory import DirectoryUnavailable, Entry
+from conserje.tenants import Tenant
 from conserje_edge import channels
 from conserje_edge.answers import Messages, Problem, unavailable
 from conserje_edge.requests import read_headers
 from conserje_edge.webhooks import Webhooks
+
+
+class Owner(NamedTuple):
+    """Whose account signs a request."""
+
+    tenant: Tenant
+    account: Account
 
 
 @dataclass
@@ -35,37 +46,81 @@ class SharedWebhooks:
         if channel is None or not self.edge.hosts.is_base(headers["host"]):
             raise Problem(HTTPStatus.NOT_FOUND)
         hook = await self.edge.read(scope, headers, receive, channel, "webhook")
-        signers = [entry for entry in await self._claimed(channel, hook) if self._signs(channel, hook, entry)]
-        if not signers:
-            raise Problem(HTTPStatus.FORBIDDEN, f"No active account of {channel.name} signs this webhook")
-        if len(signers) > 1:
-            slugs = ", ".join(entry.tenant.slug for entry in signers)
-            raise Problem(
-                HTTPStatus.CONFLICT,
-                f"Accounts of several tenants sign a webhook of {channel.name} ({slugs}): use their hosts",
-            )
-        await self.edge.take(channel, hook, signers[0])
-        return channels.acknowledge(channel, hook)
-
-    async def _claimed(self, channel: AnyChannel, hook: Webhook) -> list[Entry]:
-        """The active tenants at the addresses that the request names."""
         try:
             addresses = channel.claims(hook)
-            found = await accounts.tenants_at(self.edge.pool, channel.name, addresses)
-            return [await self.edge.directory.by_id(tenant_id) for tenant_id in found]
+            if addresses:
+                await self._take(channel, hook, addresses)
+            else:
+                _greet(channel, hook)
         except Malformed:
             raise Problem(HTTPStatus.BAD_REQUEST) from None
-        except (Forged, UnknownTenant):
-            return []
-        except (*CANNOT_ASK, asyncpg.PostgresError, DirectoryUnavailable) as error:
-            raise unavailable(f"The directory cannot be asked: {describe(error)}") from None
+        except Forged:
+            raise Problem(HTTPStatus.FORBIDDEN, f"Nobody of {channel.name} signs this webhook") from None
+        return channels.acknowledge(channel, hook)
 
-    def _signs(self, channel: AnyChannel, hook: Webhook, entry: Entry) -> bool:
+    async def _take(self, channel: AnyChannel, hook: Webhook, addresses: Sequence[str]) -> None:
+        """Have what each tenant signs on disk; what belongs to nobody who signs is dropped.
+
+        Raises Forged where nobody signs, or Problem; 409 once the rest is on disk, so that the provider
+        posts again what several tenants claim, until an operator has settled whose it is.
+        """
+        owners = await self._owners(channel, hook, addresses)
+        sole = {address: found[0] for address, found in owners.items() if len(found) == 1}
+        if sole:
+            accounts = {address: owner.account for address, owner in sole.items()}
+            await self._store(channel, sole, channels.parse(channel, hook, accounts))
+        for address, found in owners.items():
+            if len(found) > 1:
+                slugs = ", ".join(owner.tenant.slug for owner in found)
+                raise Problem(
+                    HTTPStatus.CONFLICT,
+                    f"Several tenants ({slugs}) sign for {channel.name} {address}: use their hosts",
+                )
+
+    async def _store(self, channel: AnyChannel, owners: dict[str, Owner], events: channels.Taken) -> None:
+        """Raises Problem unless the events of all are on disk."""
+        of_tenant: dict[int, channels.Taken] = defaultdict(list)
+        tenants = {owner.tenant.id: owner.tenant for owner in owners.values()}
+        for account, event in events:
+            of_tenant[owners[account.address].tenant.id].append((account, event))
+        await asyncio.gather(
+            *(self.edge.store(channel, tenants[tenant_id], taken) for tenant_id, taken in of_tenant.items())
+        )
+
+    async def _owners(
+        self, channel: AnyChannel, hook: Webhook, addresses: Sequence[str]
+    ) -> dict[str, list[Owner]]:
+        """Whose active accounts sign the request, by address; nobody's where only suspended ones do.
+
+        Raises Forged where no account signs, or Problem.
+        """
+        owners: dict[str, list[Owner]] = defaultdict(list)
+        signed = False
+        for entry in await self._claimed(channel, addresses):
+            try:
+                active = self.edge.verify(channel, hook, entry)
+            except Problem as problem:
+                if problem.status is not HTTPStatus.FORBIDDEN:
+                    raise
+                continue
+            signed = True
+            for address, account in active.items():
+                owners[address].append(Owner(entry.tenant, account))
+        if not signed:
+            raise Forged
+        return owners
+
+    async def _claimed(self, channel: AnyChannel, addresses: Sequence[str]) -> list[Entry]:
+        """The tenants at the addresses that the request names. Raises Problem."""
         try:
-            return any(
-                account.active for account, _ in channels.verify(channel, hook, entry, self.edge.vault)
-            )
-        except Problem as problem:
-            if problem.status is HTTPStatus.FORBIDDEN:
-                return False
-            raise
+            return await self.edge.directory.at(channel.name, list(dict.fromkeys(addresses)))
+        except DirectoryUnavailable as error:
+            raise unavailable(str(error)) from None
+
+
+def _greet(channel: AnyChannel, hook: Webhook) -> None:
+    """A request that names no address is the operator's own: a handshake. Raises Forged or Malformed."""
+    credentials = channel.shared_credentials()
+    if credentials is None:
+        raise Forged
+    channel.verify(hook, contract.Account("", "", credentials, channel.Settings()))

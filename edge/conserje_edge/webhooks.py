@@ -108,15 +108,26 @@ class Webhooks:
         self, channel: AnyChannel, hook: Webhook, entry: Entry, *, by_stranger: bool = False
     ) -> None:
         """Verify, and return when the events are on disk. Raises Problem."""
+        active = self.verify(channel, hook, entry)
+        events = channels.parse(channel, hook, active) if active else []
+        if by_stranger:
+            self._admit(entry.tenant, events)
+        if events:
+            await self.store(channel, entry.tenant, events)
+
+    def verify(self, channel: AnyChannel, hook: Webhook, entry: Entry) -> dict[str, Account]:
+        """The active accounts that sign the request, by address; none of a suspended tenant's.
+
+        Raises Problem.
+        """
         verified = channels.verify(channel, hook, entry, self.vault)
         for account, secret in verified:
             if secret is not None:
                 self._note_secret(entry.tenant, account, secret)
-        events = self._parse(channel, hook, entry, [account for account, _ in verified])
-        if by_stranger:
-            self._admit(entry.tenant, events)
-        if events:
-            await self._store(channel, entry.tenant, events)
+        active = {each.address: each for each, _ in verified if each.active and entry.tenant.active}
+        if not active:
+            self._count_suspended(entry.tenant.slug)
+        return active
 
     async def _find(self, host: str, raw_path: bytes) -> tuple[Entry, AnyChannel, str]:
         """The tenant, the channel and what is below it. Raises Problem."""
@@ -168,17 +179,7 @@ class Webhooks:
         self.directory.changed(entry.tenant.id)
         return await self._look_up(Name("slug", entry.tenant.slug))
 
-    def _parse(
-        self, channel: AnyChannel, hook: Webhook, entry: Entry, verified: list[Account]
-    ) -> channels.Taken:
-        """The events of accounts that verified and are active."""
-        active = {account.address: account for account in verified if account.active and entry.tenant.active}
-        if not active:
-            self._count_suspended(entry.tenant.slug)
-            return []
-        return channels.parse(channel, hook, active)
-
-    async def _store(self, channel: AnyChannel, tenant: Tenant, events: channels.Taken) -> None:
+    async def store(self, channel: AnyChannel, tenant: Tenant, events: channels.Taken) -> None:
         try:
             await self.intake.take(tenant, events)
         except NotDurable as error:

@@ -15,7 +15,7 @@ from scene import Scene, until
 
 from conserje import InboundMessage, Text, jobs
 from conserje.jobs import Job
-from conserje.messages import stored
+from conserje.rows import stored
 from conserje_fakes.server import serving
 from conserje_fakes.twilio import TwilioAccount, create
 from conserje_fakes.twilio_messages import StandIn

@@ -16,6 +16,7 @@ from conserje import (
     Location,
     Malformed,
     Media,
+    Note,
     Pressed,
     StatusUpdate,
     Text,
@@ -96,8 +97,6 @@ PHOTO = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
 @pytest.mark.parametrize(
     ("fields", "content"),
     [
-        ({"Body": ""}, Text("")),
-        ({"Body": None, "NumMedia": None}, Text("")),
         ({"Body": " \nHola  "}, Text(" \nHola  ")),
         (
             {"NumMedia": "1", "MediaUrl0": PHOTO, "MediaContentType0": "image/jpeg", "MessageType": "image"},
@@ -127,7 +126,26 @@ PHOTO = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
             Pressed("cafe", "Café"),
         ),
         ({"ListId": "cafe", "Body": "Café"}, Pressed("cafe", "Café")),
+        (
+            {
+                "NumMedia": "1",
+                "MediaUrl0": PHOTO,
+                "MediaContentType0": "image/webp",
+                "MessageType": "sticker",
+            },
+            Media((File(PHOTO, "image/webp", sticker=True),), "Hola"),
+        ),
+        (
+            {
+                "NumMedia": "1",
+                "MediaUrl0": PHOTO,
+                "MediaContentType0": "text/vcard",
+                "MessageType": "contacts",
+            },
+            Media((File(PHOTO, "text/vcard"),), "Hola"),
+        ),
         ({"OptOutType": "STOP", "Body": "STOP"}, Text("STOP")),
+        ({"OptOutType": "HELP", "Body": "Help"}, Note("Help")),
     ],
 )
 def test_contents(fields: dict[str, Any], content: Content) -> None:
@@ -140,6 +158,46 @@ def test_an_unknown_kind_is_kept_as_it_came() -> None:
     assert content.kind == "hologram"
     assert content.raw["Body"] == "Hola"
     assert content.raw["Extra"] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"Body": ""}, {"Body": None, "NumMedia": None}, {"Body": "", "MessageType": "image"}]
+)
+def test_a_message_that_says_nothing_is_kept_as_it_came(fields: dict[str, Any]) -> None:
+    content = the_message(written(**fields)).content
+    assert isinstance(content, Unknown)
+    assert content.kind == "empty"
+    assert content.raw["MessageSid"] == SID
+
+
+def test_an_answer_names_the_message_that_it_quotes() -> None:
+    assert the_message(written(OriginalRepliedMessageSid="SM" + "b" * 32)).quotes == "SM" + "b" * 32
+    assert the_message(written()).quotes == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "consent"), [("STOP", "out"), ("START", "in"), ("HELP", ""), ("", ""), ("stop", ""), ("NEW", "")]
+)
+def test_what_twilio_has_told_the_contact_is_the_contact_s_will(word: str, consent: str) -> None:
+    assert the_message(written(OptOutType=word)).consent == consent
+
+
+def test_who_comes_from_an_advertisement_is_introduced_by_a_note() -> None:
+    ad = {"ReferralHeadline": "Café a $990", "ReferralSourceUrl": "https://fb.me/x", "ReferralBody": ""}
+    note, message = channel().parse(written(**ad))
+    assert isinstance(note, InboundMessage)
+    assert isinstance(message, InboundMessage)
+    assert note.content == Note(
+        "The contact came by a referral. Headline: Café a $990; SourceUrl: https://fb.me/x"
+    )
+    assert (note.key, message.key) == (f"in:{SID}:referral", f"in:{SID}")
+    assert (note.sender, note.address, note.provider_id) == (CONTACT, NUMBER, "")
+    assert message == the_message(written())
+
+
+def test_the_fallback_url_s_call_is_the_same_event() -> None:
+    called = written(ErrorCode="11200", ErrorUrl="https://tienda.bot.example/bot/twilio/webhook")
+    assert the_message(called) == the_message(written())
 
 
 @pytest.mark.parametrize("name", ["SmsMessageSid", "SmsSid"])
@@ -219,6 +277,23 @@ def test_a_failure_says_why(code: str, cause: str) -> None:
     event = the_event(reported(MessageStatus="undelivered", ErrorCode=code))
     assert isinstance(event, StatusUpdate)
     assert event.cause == cause
+
+
+@pytest.mark.parametrize(("code", "consent"), [("21610", "out"), ("63016", ""), (None, "")])
+def test_a_status_may_tell_the_contact_s_will(code: str | None, consent: str) -> None:
+    event = the_event(reported(MessageStatus="failed", ErrorCode=code))
+    assert isinstance(event, StatusUpdate)
+    assert event.consent == consent
+
+
+@pytest.mark.parametrize(
+    ("query", "category"),
+    [("?message=7", ""), ("?message=7&segments=3", "3 segments"), ("?message=7&segments=x", "")],
+)
+def test_a_status_says_how_many_segments_were_paid(query: str, category: str) -> None:
+    event = the_event(reported(query))
+    assert isinstance(event, StatusUpdate)
+    assert (event.message_id, event.category) == (7, category)
 
 
 @pytest.mark.parametrize(

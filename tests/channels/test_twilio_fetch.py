@@ -9,11 +9,11 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from conserje import Account, CannotTell, File, InboundMessage, Media, Nothing, Page, Text, Unknown, Webhook
+from conserje import Account, CannotTell, File, InboundMessage, Media, Page, Text, Unknown, Webhook
 from conserje_fakes.server import serving
 from conserje_fakes.twilio import TwilioAccount, create
 from conserje_fakes.twilio_messages import StandIn
-from conserje_twilio import WINDOW, Twilio, TwilioCredentials, TwilioOperator
+from conserje_twilio import WINDOW, Twilio, TwilioCredentials, TwilioOperator, TwilioSettings
 from conserje_twilio.events import read
 
 SID = "AC" + "1" * 32
@@ -38,7 +38,7 @@ class Front:
 
     async def fetch(self, since: timedelta | None = timedelta(minutes=1), token: str = "secreto") -> Page:
         credentials = TwilioCredentials.model_validate({"account_sid": SID, "auth_token": token})
-        account = Account("tienda", NUMBER, credentials, Nothing())
+        account = Account("tienda", NUMBER, credentials, TwilioSettings())
         return await self.channel.fetch(account, (NOW - since).isoformat() if since is not None else None)
 
 
@@ -60,7 +60,7 @@ def texts(page: Page) -> list[str]:
 def posted(form: Mapping[str, str]) -> InboundMessage:
     body = str(httpx2.QueryParams(dict(form))).encode()
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    event = read(Webhook("POST", "webhook", "https://tienda.example/bot/twilio/webhook", headers, body))
+    (event,) = read(Webhook("POST", "webhook", "https://tienda.example/bot/twilio/webhook", headers, body))
     assert isinstance(event, InboundMessage)
     return event
 

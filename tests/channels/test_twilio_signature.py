@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from starlette.datastructures import ImmutableMultiDict
 from twilio.request_validator import RequestValidator
 
-from conserje import Account, Forged, Malformed, Nothing, Webhook
-from conserje_twilio import Twilio, TwilioCredentials, TwilioOperator
+from conserje import Account, Forged, Malformed, Webhook
+from conserje_twilio import Twilio, TwilioCredentials, TwilioOperator, TwilioSettings
 from conserje_twilio.signature import sign, signs
 
 SID = "AC" + "1" * 32
@@ -133,9 +133,9 @@ def channel() -> Twilio:
     return Twilio(TwilioOperator(), None)  # type: ignore[arg-type]
 
 
-def account(**secrets: str) -> Account[TwilioCredentials, Nothing]:
+def account(**secrets: str) -> Account[TwilioCredentials, TwilioSettings]:
     credentials = TwilioCredentials.model_validate({"account_sid": SID, **secrets})
-    return Account("tienda", ADDRESS, credentials, Nothing())
+    return Account("tienda", ADDRESS, credentials, TwilioSettings())
 
 
 def posted(signature: str | None, form: list[tuple[str, str]] = FORM, settings: str | None = None) -> Webhook:
@@ -204,6 +204,84 @@ def test_a_signature_by_a_shared_key_is_forged(algorithm: str) -> None:
     settings = f"key=webhooks_sharedkey_1,algorithm={algorithm}"
     with pytest.raises(Forged):
         channel().verify(posted(GOOD, settings=settings), account(auth_token="secreto"))
+
+
+KEY = "webhooks_sharedkey_1"
+NAMED = f"key={KEY},algorithm=HMAC_SHA256"
+
+
+def by_the_sdk(secret: str, algorithm: str) -> str:
+    validator = RequestValidator(secret)  # type: ignore[no-untyped-call]
+    signature: str = validator.compute_signature(URL, ImmutableMultiDict(FORM), algorithm)  # type: ignore[no-untyped-call]
+    return signature
+
+
+def with_keys(**keys: str) -> Account[TwilioCredentials, TwilioSettings]:
+    given = {"account_sid": SID, "auth_token": "secreto", "shared_keys": keys}
+    return Account("tienda", ADDRESS, TwilioCredentials.model_validate(given), TwilioSettings())
+
+
+@pytest.mark.parametrize("settings", [NAMED, f"algorithm=HMAC_SHA256, key={KEY}"])
+def test_a_stored_shared_key_signs_and_is_named(settings: str) -> None:
+    hook = posted(by_the_sdk("compartido", "HMAC_SHA256"), settings=settings)
+    account = with_keys(**{KEY: "compartido", "otra": "otro"})
+    assert channel().verify(hook, account) == f"shared_keys.{KEY}"
+    assert channel().verify(posted(GOOD), account) == "auth_token"
+
+
+@pytest.mark.parametrize(
+    ("secret", "algorithm", "settings"),
+    [
+        ("compartido", "HMAC_SHA256", ""),
+        ("compartido", "HMAC_SHA256", "key=otra,algorithm=HMAC_SHA256"),
+        ("compartido", "HMAC_SHA256", "key=ninguna,algorithm=HMAC_SHA256"),
+        ("compartido", "HMAC_SHA256", f"key={KEY}"),
+        ("compartido", "HMAC_SHA256", f"key={KEY},algorithm=hmac_sha256"),
+        ("compartido", "HMAC_SHA256", f"key=otra,{NAMED}"),
+        ("compartido", "HMAC_SHA256", None),
+        ("compartido", "HMAC_SHA1", f"key={KEY},algorithm=HMAC_SHA1"),
+        ("compartido", "HMAC_SHA1", NAMED),
+        ("secreto", "HMAC_SHA1", NAMED),
+        ("secreto", "HMAC_SHA256", NAMED),
+        ("secreto", "HMAC_SHA256", "key=auth_token,algorithm=HMAC_SHA256"),
+    ],
+)
+def test_who_names_a_shared_key_is_judged_by_that_key_alone(
+    secret: str, algorithm: str, settings: str | None
+) -> None:
+    account = with_keys(**{KEY: "compartido", "otra": "otro"})
+    with pytest.raises(Forged):
+        channel().verify(posted(by_the_sdk(secret, algorithm), settings=settings), account)
+
+
+@pytest.mark.parametrize("keys", [{"": "s"}, {KEY: ""}])
+def test_a_shared_key_without_id_or_secret_is_an_error(keys: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="a shared key has an id and a secret"):
+        with_keys(**keys)
+
+
+def test_shared_keys_are_not_shown() -> None:
+    assert "compartido" not in repr(with_keys(**{KEY: "compartido"}))
+
+
+def test_the_fallback_url_is_signed_as_itself() -> None:
+    form = [*FORM, ("ErrorCode", "11200"), ("ErrorUrl", URL)]
+    fallback = URL + "?fallback"
+    signed = posted(sign("secreto", fallback, form), form)
+    hook = Webhook("POST", "webhook", fallback, signed.headers, signed.body)
+    channel().verify(hook, account(auth_token="secreto"))
+    with pytest.raises(Forged):
+        channel().verify(signed, account(auth_token="secreto"))
+
+
+def test_a_subaccount_s_number_is_signed_by_its_own_token() -> None:
+    subaccount = "AC" + "5" * 32
+    form = [("AccountSid", subaccount), *FORM[1:]]
+    hook = posted(sign("hija", URL, form), form)
+    own = TwilioCredentials.model_validate({"account_sid": subaccount, "auth_token": "hija"})
+    channel().verify(hook, Account("tienda", ADDRESS, own, TwilioSettings()))
+    with pytest.raises(Forged):
+        channel().verify(posted(sign("secreto", URL, form), form), account(auth_token="secreto"))
 
 
 def test_sha256_is_not_accepted() -> None:

@@ -80,7 +80,7 @@ async def test_the_row_printed_of_what_every_tenant_has_has_no_credentials(
 
 
 REFUSED = [
-    (("json", "json"), 2, "Give --settings, --credentials or --status."),
+    (("json", "json"), 2, "Give --settings, --credentials, --status or --window-template."),
     (("json", "otro", "--status", "active"), 1, "its address is json"),
     (("json", "json", "--settings", '{"a": 1}'), 1, "settings: a: Extra inputs"),
     (("json", "json", "--settings", "[]"), 1, "The settings"),

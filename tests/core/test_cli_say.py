@@ -14,11 +14,13 @@ from terminal import Terminal
 
 from conserje import plugins
 from conserje.cli.say import _indented
+from conserje.collector import Collector, Folder
 from conserje.conversation import Conversation
 from conserje.database import Pool
 from conserje.delivery import Delivery
 from conserje.directory import Directory
 from conserje.http import client
+from conserje.notifier import Notifier
 from conserje.settings import read
 from conserje.vault import Vault
 from conserje.worker import Worker
@@ -51,7 +53,9 @@ class Shop:
             found = plugins.load(environment, http)
             conversation = Conversation(self.pool, directory, found, vault, settings.turn_limit)
             delivery = Delivery(self.pool, directory, found, vault, settings)
-            worker = Worker(self.pool, url, conversation, delivery, settings.slots)
+            collector = Collector(self.pool, directory, found, vault, Folder(settings.files))
+            notifier = Notifier(self.pool, directory, vault, settings)
+            worker = Worker(self.pool, url, conversation, delivery, collector, notifier, settings.slots)
             running = asyncio.create_task(worker.run())
             try:
                 yield
@@ -93,7 +97,7 @@ async def test_json_has_the_message_the_turn_and_the_replies(shop: Shop) -> None
         )
     assert said["message"]["contact"] == "whatsapp:+56900000007"
     assert said["turn"]["assistant"] == "catalog"
-    assert [reply["content"] for reply in said["replies"]] == [m.body for m in shop.stand_in.messages]
+    assert [reply["content"] for reply in said["replies"]] == [m.shown for m in shop.stand_in.messages]
     assert 0 < said["sent_after"] < 20
 
 

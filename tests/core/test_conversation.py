@@ -10,9 +10,9 @@ import pytest
 from scene import Scene, until
 
 from conserje import jobs
-from conserje.conversation import LEASE, LostLease
 from conserje.directory import Entry
 from conserje.jobs import Job
+from conserje.turns import LEASE, LostLease
 
 
 async def due(scene: Scene, entrypoint: str = jobs.CONVERSE) -> list[Job]:
@@ -201,7 +201,7 @@ async def test_without_any_reply_the_cause_is_kept_and_the_turn_comes_again(scen
 
 async def test_a_conversation_with_a_person_is_left_to_them_until_it_is_given_back(scene: Scene) -> None:
     scene.parrot.hand_over = True
-    await scene.write("quiero hablar con alguien")
+    await scene.write("hola")
     await scene.conversation.converse((await due(scene))[0])
     scene.parrot.hand_over = False
     await scene.write("¿hola?")

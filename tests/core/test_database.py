@@ -8,7 +8,9 @@ import asyncpg
 import pytest
 
 from conserje import database, tenants
-from conserje.database import Connection, DatabaseError, Pool
+from conserje.database import Connection, DatabaseError, Migration, Pool
+
+KNOWN = database.migrations()[-1].version
 
 
 def in_database(url: str, name: str) -> str:
@@ -46,12 +48,57 @@ async def test_an_empty_database_is_refused_with_what_to_run(server: str) -> Non
         await maintenance.close()
 
 
-async def test_a_newer_schema_is_refused(database_url: str) -> None:
+async def leave(url: str, *later: Migration) -> None:
+    """Migrate as a later release would, which has these migrations too."""
+    with pytest.MonkeyPatch.context() as patch:
+        ours = database.migrations()
+        patch.setattr(database, "migrations", lambda: [*ours, *later])
+        await database.migrate(url)
+
+
+def later(version: int, works_with: int | None = None) -> Migration:
+    line = f"-- Works with processes of schema {works_with}.\n" if works_with else ""
+    return Migration(version, f"{line}CREATE TABLE of_{version} ();")
+
+
+async def test_an_older_schema_is_refused_with_what_to_run(database_url: str) -> None:
     owner = await asyncpg.connect(database_url, server_settings={"role": "conserje_owner"})
-    await owner.execute("INSERT INTO migrations (version) VALUES (9999)")
+    await owner.execute("DELETE FROM migrations WHERE version = $1", KNOWN)
     await owner.close()
-    with pytest.raises(DatabaseError, match=r"newer.*update Conserje"):
+    with pytest.raises(DatabaseError, match=rf"is {KNOWN - 1}, too old.* needs {KNOWN}: .*conserje migrate"):
         await database.connect_pool(database_url)
+
+
+async def test_a_newer_schema_is_refused_where_it_does_not_say_that_it_works(database_url: str) -> None:
+    await leave(database_url, later(9999))
+    with pytest.raises(DatabaseError, match=rf"is 9999, too new.* knows {KNOWN};.* 9999: update Conserje"):
+        await database.connect_pool(database_url)
+
+
+async def test_a_newer_schema_is_taken_where_all_that_came_later_works(database_url: str) -> None:
+    await leave(database_url, later(9998, KNOWN), later(9999, KNOWN - 1))
+    pool = await database.connect_pool(database_url)
+    assert await pool.fetchval("SELECT max(version) FROM migrations") == 9999
+    pool.terminate()
+
+
+async def test_one_migration_between_that_does_not_work_is_enough_to_refuse(database_url: str) -> None:
+    await leave(database_url, later(9998), later(9999, KNOWN))
+    with pytest.raises(DatabaseError, match="works with releases that know 9998"):
+        await database.connect_pool(database_url)
+
+
+async def test_a_database_from_before_there_was_such_a_line_learns_it(database_url: str) -> None:
+    owner = await asyncpg.connect(database_url, server_settings={"role": "conserje_owner"})
+    await owner.execute("ALTER TABLE migrations DROP COLUMN works_with")
+    await leave(database_url, later(9999, KNOWN))
+    assert await owner.fetchval("SELECT works_with FROM migrations WHERE version = 9999") == KNOWN
+    await owner.close()
+
+
+def test_no_migration_has_the_line_in_a_form_that_is_not_read() -> None:
+    for migration in database.migrations():
+        assert (migration.works_with < migration.version) == ("works with" in migration.statements.lower())
 
 
 async def test_a_user_whom_no_policy_binds_is_refused(database_url: str) -> None:

@@ -11,7 +11,7 @@ from scene import Scene
 
 from conserje import CannotTell, Receipt, Refused, StatusUpdate, Text, TryLater, Uncertain, jobs
 from conserje.jobs import Job
-from conserje.messages import stored
+from conserje.rows import stored
 
 
 async def speak(scene: Scene, *texts: str) -> Job:

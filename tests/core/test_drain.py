@@ -14,7 +14,7 @@ from conserje import InboundMessage, Text, messages
 from conserje.database import CANNOT_ASK
 from conserje.intake import STORE_LIMIT, Intake
 from conserje.message import StatusUpdate, Unreadable
-from conserje.messages import InboundRow, RejectRow, Row, pack, prepare, unpack
+from conserje.rows import InboundRow, RejectRow, Row, pack, prepare, unpack
 from conserje.spool import Spool
 
 
@@ -26,7 +26,7 @@ async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
 
 @pytest.fixture
 async def intake(scene: Scene, spool: Spool) -> AsyncIterator[Intake]:
-    async with Intake(scene.pool, spool) as intake:
+    async with Intake(scene.pool, scene.intake.plugins, spool) as intake:
         yield intake
 
 
@@ -145,6 +145,7 @@ async def test_a_drain_that_fails_keeps_all(
         InboundMessage("+1", "k", "a", Text("b")),
         StatusUpdate("+1", "k", "failed", "P1", 7, "why"),
         StatusUpdate("+1", "k", "read", "P1"),
+        StatusUpdate("+1", "k", "failed", "P1", consent="out", billable=True, outside_window=True),
         Unreadable("+1", "k", "raw \0", "cause"),
     ],
 )

@@ -143,7 +143,7 @@ async def test_the_cursor_moves_only_behind_what_was_taken(scene: Scene, mailbox
             raise NotDurable("the disk is full")
 
     unlucky = asking(scene)
-    unlucky.intake = Full(scene.pool)
+    unlucky.intake = Full(scene.pool, scene.intake.plugins)
     await unlucky.ask_all(Lane(mailbox, False), 0.0)
     assert await scene.pool.fetchval("SELECT cursor FROM fetches") is None
     await ask(scene, mailbox)

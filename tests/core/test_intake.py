@@ -11,7 +11,7 @@ from scene import Scene
 from conserje.database import Pool
 from conserje.intake import Intake, NotDurable
 from conserje.message import InboundMessage, StatusUpdate, Text, Unreadable
-from conserje.messages import stored
+from conserje.rows import stored
 
 
 async def count(pool: Pool, table: str) -> int:
@@ -43,7 +43,7 @@ async def test_two_intakes_take_an_event_once(scene: Scene) -> None:
     events = [InboundMessage(account.address, f"SM{n}", f"s{n % 7}", Text("x")) for n in range(100)]
 
     async def post(order: list[InboundMessage]) -> None:
-        async with Intake(scene.pool) as intake:
+        async with Intake(scene.pool, scene.intake.plugins) as intake:
             await asyncio.gather(*(intake.take(entry.tenant, [(account, event)]) for event in order))
 
     await asyncio.gather(post(events), post(events[::-1]), post(events[50:] + events[:50]))

@@ -38,7 +38,16 @@ async def fill(scene: Scene, slug: str) -> int:
         "INSERT INTO products (tenant_id, name, price) VALUES ($1, 'x', 1)",
         "INSERT INTO domains (tenant_id, host) SELECT id, slug || '.example.com' FROM tenants WHERE id = $1",
         f"INSERT INTO secrets_seen (tenant_id, account_id, name) VALUES ($1, {account.id}, 'x')",
+        "INSERT INTO notices (tenant_id, conversation_id, turn_id, kind)"
+        " SELECT tenant_id, id, 1, 'email' FROM conversations WHERE tenant_id = $1",
         f"INSERT INTO fetches (tenant_id, account_id) VALUES ($1, {account.id})",
+        "INSERT INTO files"
+        " (tenant_id, account_id, conversation_id, message_id, position, ref, name, content_type)"
+        " SELECT tenant_id, account_id, conversation_id, id, 0, 'x', '', '' FROM messages"
+        " WHERE tenant_id = $1 AND direction = 'in'",
+        "INSERT INTO removed_files (tenant_id, id) VALUES ($1, 1)",
+        "INSERT INTO consents (tenant_id, conversation_id, change, source, cause)"
+        " SELECT tenant_id, id, 'out', 'contact', 'stop' FROM conversations WHERE tenant_id = $1",
         "INSERT INTO sender_tenants (tenant_id, phone) SELECT $1, '+5690000' || $1::bigint",
         "INSERT INTO api_keys (id, tenant_id, name, hash, scopes) SELECT lpad(id::text, 10, '0'), id, 'x',"
         " sha256('x'), '{read}' FROM tenants WHERE id = $1",

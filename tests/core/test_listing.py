@@ -10,7 +10,7 @@ from conserje import Refused, Text, Unreadable, jobs, listing
 from conserje.database import acting_for
 from conserje.jobs import Job
 from conserje.listing import Exchange, Item, Message, Reject, Turn
-from conserje.messages import digest
+from conserje.rows import digest
 
 
 async def latest(scene: Scene, slug: str = "acme", limit: int = 50, contact: str = "") -> list[Item]:

@@ -1,44 +1,85 @@
-"""The neutral message: stored and read back, and made to fit a channel."""
+"""The neutral message: stored and read back, and read as words."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from conserje.message import (
     Button,
     Buttons,
+    ContactCard,
     Content,
+    Edit,
     File,
-    Limits,
+    List,
     Location,
     Media,
+    Note,
+    Order,
+    OrderItem,
     Pressed,
+    Reaction,
+    Revocation,
+    Row,
+    Template,
     Text,
     Unknown,
-    fit,
     from_json,
     plain,
-    split,
     to_json,
 )
-from conserje.messages import stored
+from conserje.rows import stored
 
-EACH: list[Content] = [
-    Text("hola"),
-    Media((File("https://x/1", "image/jpeg"),), "mira"),
-    Location(-33.45, -70.66, "Casa"),
-    Buttons("¿Cuál?", (Button("a", "Aceite"), Button("b", "Brownie"))),
-    Pressed("a", "Aceite"),
-    Unknown("sticker", {"x": [1, None]}),
-]
+EACH: dict[str, Content] = {
+    "hola": Text("hola"),
+    "¿Cuál?\n1. Aceite": Text("¿Cuál?\n1. Aceite", (Button("a", "Aceite"),)),
+    "[image/jpeg] mira": Media((File("https://x/1", "image/jpeg", "a.jpg"),), "mira"),
+    "[Casa -33.45000,-70.66000]": Location(-33.45, -70.66, "Casa"),
+    "[contact Ana +569 a@x.cl]": ContactCard("Ana", ("+569",), ("a@x.cl",)),
+    "[reaction 👍]": Reaction("m1", "👍"),
+    "[reaction taken back]": Reaction("m1"),
+    "¿Cuál?\n[Aceite]\n[Brownie]": Buttons("¿Cuál?", (Button("a", "Aceite"), Button("b", "Brownie"))),
+    "Hay:\n• Aceite: 10 ml\n• Té": List("Hay:", (Row("1", "Aceite", "10 ml"), Row("2", "Té"))),
+    "Aceite": Pressed("a", "Aceite"),
+    "[template t]": Template("t", "es", ("Ana",)),
+    "Hola Ana": Template("t", "es", ("Ana",), "Hola Ana"),
+    "[order 2 x p1 at 990 CLP, 1 x p2] gracias": Order(
+        (OrderItem("p1", 2, Decimal(990)), OrderItem("p2", 1)), "CLP", "gracias"
+    ),
+    "[edited] hola!": Edit("k1", Text("hola!")),
+    "[deleted]": Revocation("k1"),
+    "wants no marketing": Note("wants no marketing"),
+    "[sticker]": Unknown("sticker", {"x": [1, None]}),
+}
 
 
-@pytest.mark.parametrize("content", EACH, ids=lambda content: content.type)
-def test_what_is_stored_is_read_back(content: Content) -> None:
+@pytest.mark.parametrize(("words", "content"), EACH.items(), ids=str)
+def test_what_is_stored_is_read_back_and_has_words(words: str, content: Content) -> None:
     assert from_json(to_json(content)) == content
-    assert plain(content)
+    assert plain(content) == words
+
+
+def test_what_an_earlier_release_stored_is_read() -> None:
+    assert from_json('{"text":"hola","type":"text"}') == Text("hola")
+    stored_then = '{"files":[{"ref":"r","content_type":"audio/ogg"}],"caption":"","type":"media"}'
+    assert from_json(stored_then) == Media((File("r", "audio/ogg"),))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "kind"),
+    [
+        ("image/png", "image"),
+        ("audio/ogg", "audio"),
+        ("video/mp4", "video"),
+        ("application/pdf", "document"),
+        ("", "document"),
+    ],
+)
+def test_a_file_is_shown_as_its_type_says(content_type: str, kind: str) -> None:
+    assert File("r", content_type).kind == kind
+    assert File("r", content_type, sticker=True).kind == "sticker"
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "a\ud800b", "\udfff\x00"])
@@ -46,21 +87,3 @@ def test_what_postgres_cannot_store_is_replaced(text: str) -> None:
     content = from_json(stored(Media((File("r"),), text)))
     assert isinstance(content, Media)
     assert content.caption == text.translate(dict.fromkeys([0, 0xD800, 0xDFFF], "�"))
-
-
-def test_buttons_become_numbered_text_where_there_are_none() -> None:
-    assert fit(EACH[3], Limits(buttons=0)) == [Text("¿Cuál?\n1. Aceite\n2. Brownie")]
-    assert fit(EACH[3], Limits(buttons=2)) == [EACH[3]]
-
-
-def test_long_text_is_cut_at_the_ends_of_sentences() -> None:
-    assert split("Uno dos. Tres cuatro! Cinco", 14) == ["Uno dos.", "Tres cuatro!", "Cinco"]
-    assert split("una palabra larguísima", 12) == ["una palabra", "larguísima"]
-    assert split("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
-
-
-@given(st.text(min_size=1, max_size=400), st.integers(5, 60))
-def test_no_piece_is_too_long_and_no_word_is_lost(text: str, limit: int) -> None:
-    pieces = split(text, limit)
-    assert all(len(piece) <= limit for piece in pieces)
-    assert "".join("".join(pieces).split()) == "".join(text.split())

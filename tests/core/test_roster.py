@@ -63,6 +63,7 @@ async def test_it_says_what_postgres_says_and_follows_it(
         assert await made.find("domain", "chat.acme.cl") == expected
         assert await made.find("id", str(acme.id)) == expected
         assert await made.find("slug", "nobody") is None
+        assert await made.tenants_at("twilio", ["+1", "+2"]) == {"+1": (acme.id,)}
         await pool.execute(
             "UPDATE tenants SET slug = 'nueva', quiet_period = '2.5 seconds', aliases = '{a,b}'"
         )

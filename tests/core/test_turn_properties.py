@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from scene import Scene
 
-from conserje import Assistant, Nothing, Reply, Text, Turn, conversation, jobs, plain
+from conserje import Assistant, Nothing, Reply, Text, Turn, conversation, jobs, plain, turns
 from conserje.conversation import Conversation
 from conserje.database import Pool
 from conserje.http import client
@@ -254,7 +254,7 @@ async def test_promises_3_and_4_hold_under_any_interleaving(
 ) -> None:
     """Workers stop at any statement, leases are lost, and messages come while their turn is under way."""
     monkeypatch.setattr(conversation, "RENEWAL", 3600.0)  # leases end by the script's word alone
-    monkeypatch.setattr(conversation, "LEASE", timedelta(hours=1))
+    monkeypatch.setattr(turns, "LEASE", timedelta(hours=1))
     slug = await tenant(scene, patient)
     await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
     plugins = Plugins({"post": scene.post}, {"parrot": Thinker(Nothing(), client())})

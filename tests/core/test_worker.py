@@ -94,7 +94,9 @@ async def test_what_lost_its_job_is_found_again(scene: Scene) -> None:
     await scene.write("hola")
     await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
     await scene.pool.execute("UPDATE messages SET created_at = now() - $1::interval * 2", SWEEP_AFTER)
-    worker = Worker(scene.pool, scene.url, scene.conversation, scene.delivery, 40)
+    worker = Worker(
+        scene.pool, scene.url, scene.conversation, scene.delivery, scene.collector, scene.notifier, 40
+    )
     await worker.sweep()
     await worker.sweep()  # it was looked at: not again so soon
     assert await scene.pool.fetchval("SELECT count(*) FROM pgqueuer.pgqueuer") == 1
@@ -108,7 +110,9 @@ async def test_lost_jobs_are_found_behind_thousands_that_were_looked_at(scene: S
     await scene.write("hola", slug="bravo")
     await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
     await scene.pool.execute("UPDATE messages SET created_at = now() - $1::interval * 2", SWEEP_AFTER)
-    worker = Worker(scene.pool, scene.url, scene.conversation, scene.delivery, 40)
+    worker = Worker(
+        scene.pool, scene.url, scene.conversation, scene.delivery, scene.collector, scene.notifier, 40
+    )
     await worker.sweep()
     await worker.sweep()
     assert await scene.pool.fetchval("SELECT count(*) FROM pgqueuer.pgqueuer") == 1101
@@ -168,7 +172,9 @@ async def test_it_stops_although_postgres_is_gone(scene: Scene, monkeypatch: pyt
     monkeypatch.setattr("conserje.worker.SHUTDOWN_LIMIT", 0.3)
     scene.parrot.thinking = 0.2
     await scene.write("hola")
-    worker = Worker(scene.pool, scene.url, scene.conversation, scene.delivery, 40)
+    worker = Worker(
+        scene.pool, scene.url, scene.conversation, scene.delivery, scene.collector, scene.notifier, 40
+    )
     running = asyncio.create_task(worker.run())
     await until(lambda: scene.parrot.heard)
     scene.pool.terminate()  # the turn in hand can be settled no more, nor its job be put back

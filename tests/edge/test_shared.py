@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 from doorway import FORM_OF_ANA, Edge
+from pydantic import SecretStr
 
+from conserje import InboundMessage, Text, accounts
 from conserje.database import Pool
+from conserje.directory import DirectoryUnavailable
 
 SHARED = "/webhook/whatsapp"
 
@@ -58,9 +61,65 @@ async def test_what_nobody_signs_is_refused_alike(edge: Edge, form: dict[str, st
     assert await edge.stored() == []
 
 
-async def test_a_suspended_account_signs_nothing(edge: Edge) -> None:
-    await edge.run("UPDATE accounts SET status = 'suspended'")
+@pytest.mark.parametrize("suspended", ["accounts", "tenants"])
+async def test_what_a_suspended_one_signs_is_acknowledged_and_not_stored(edge: Edge, suspended: str) -> None:
+    """As at its own host: a refusal would make the provider post again for days."""
+    await edge.run(f"UPDATE {suspended} SET status = 'suspended'")
+    assert (await edge.post(FORM_OF_ANA, host="localhost", path=SHARED)).status_code == 200
+    assert await edge.stored() == []
+
+
+async def test_one_post_for_several_tenants_is_taken_by_each_that_signs(edge: Edge) -> None:
+    """What belongs to nobody who signs is dropped; the rest of the post is taken."""
+    await edge.add("bravo", "+2")
+    await edge.add("coral", "+3", secret="another")
+    edge.channel.habits["claims"] = lambda _: ("+1", "+2", "+3", "+9", "+1\x00", "+\ud800")
+    edge.channel.habits["parse"] = lambda _: [
+        InboundMessage(f"+{n}", f"key {n}", "ana", Text(f"hola {n}")) for n in (1, 2, 3, 9, 1)
+    ]
+    assert (await edge.post(FORM_OF_ANA, host="localhost", path=SHARED)).status_code == 200
+    assert sorted(await owner(edge.pool)) == ["acme", "bravo"]
+    assert sorted(await edge.stored()) == ["hola 1", "hola 2"]
+
+
+async def test_of_one_post_the_undisputed_is_taken_and_the_rest_posted_again(edge: Edge) -> None:
+    await edge.add("bravo", "+1")
+    await edge.add("bravo", "+2")
+    edge.channel.habits["claims"] = lambda _: ("+1", "+2")
+    edge.channel.habits["parse"] = lambda _: [
+        InboundMessage(f"+{n}", f"key {n}", "ana", Text(f"hola {n}")) for n in (1, 2)
+    ]
+    assert (await edge.post(FORM_OF_ANA, host="localhost", path=SHARED)).status_code == 409
+    assert await edge.stored() == ["hola 2"]
+
+
+async def test_a_handshake_is_the_operator_s(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    edge.channel.habits["claims"] = lambda _: ()
     assert (await edge.post(FORM_OF_ANA, host="localhost", path=SHARED)).status_code == 403
+    shared = edge.channel.Credentials(secret=SecretStr("the operator's"))
+    monkeypatch.setattr(edge.channel, "shared_credentials", lambda: shared)
+    assert (await edge.post(FORM_OF_ANA, host="localhost", path=SHARED)).status_code == 403
+    answer = await edge.post(FORM_OF_ANA, host="localhost", path=SHARED, secret="the operator's")
+    assert answer.status_code == 200
+    assert await edge.stored() == []
+
+
+async def test_while_postgres_is_silent_the_last_known_tenants_count(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await edge.post(FORM_OF_ANA, host="localhost", path=SHARED)).status_code == 200
+
+    async def away(*_: object) -> None:
+        raise OSError("away")
+
+    monkeypatch.setattr(accounts, "tenants_at", away)
+    directory = edge.webhooks.directory
+    directory.changes.note([999_999])  # whatever is remembered may have changed
+    assert [entry.tenant.slug for entry in await directory.at("signed", ["+1"])] == ["acme"]
+    with pytest.raises(DirectoryUnavailable):
+        await directory.at("signed", ["+2"])
+    answer = await edge.post({**FORM_OF_ANA, "to": "+2"}, host="localhost", path=SHARED)
+    assert answer.status_code == 503
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,7 @@ async def test_a_message_is_taken_as_twilio_takes_it() -> None:
         ({"Body": None}, 21602),
         ({"Body": ""}, 21602),
         ({"Body": "a" * 1601}, 21617),
+        ({"Body": None, "ContentSid": "HX1"}, 21655),
         ({"StatusCallback": "tienda.example/status"}, 21609),
         ({"StatusCallback": "https://mi_tienda.example/status"}, 21609),
     ],
@@ -133,7 +134,6 @@ async def test_what_twilio_refuses_is_refused(fields: dict[str, Any], code: int)
     [
         {"Body": "a" * 1600},
         {"Body": None, "MediaUrl": ["https://a.example/1.jpg", "https://a.example/2.jpg"]},
-        {"Body": None, "ContentSid": "HX1"},
         {"To": "whatsapp:US.ABC123"},
         {"StatusCallback": "http://tienda.localhost:8080/status?message=7"},
     ],

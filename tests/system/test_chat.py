@@ -15,10 +15,9 @@ import httpx2
 import pytest
 from installation import Installation
 from processes import Serving, free_port, running, serving
-from visitor import Visitor
+from visitor import Visitor, known_visitors
 
-from conserje import Account, Nothing, SessionKey, accounts, feed, signed
-from conserje.sessions import cookie_name
+from conserje import feed
 
 
 def port_of(server: Serving) -> str:
@@ -235,10 +234,6 @@ async def test_a_server_that_stops_ends_its_streams(installation: Installation) 
 
 STREAMS = 2500  # more than the backlog
 PER_SECOND, SECONDS = 200, 5
-PLACES = """
-SELECT conversation_for(tenant_id, id, 'web', 'visitor' || n, '{}', '')
-FROM accounts, generate_series(1, $1) AS n WHERE channel = 'web'
-"""
 
 
 async def test_many_streams_cost_little_and_delay_no_webhook(installation: Installation) -> None:
@@ -246,8 +241,7 @@ async def test_many_streams_cost_little_and_delay_no_webhook(installation: Insta
     async with installation.serving() as server, AsyncExitStack() as stack:
         async with visiting(server, "acme") as ana:
             await ana.open()
-        await installation.pool.execute(PLACES, STREAMS)
-        cookies = await cookies_of(installation, "acme", STREAMS)
+        cookies = await known_visitors(installation, "acme", STREAMS)
         before = memory(server)
         readers = [await stream_open(server, cookie, stack) for cookie in cookies]
         opened = memory(server)
@@ -284,19 +278,6 @@ async def stream_open(server: Serving, cookie: str, stack: AsyncExitStack) -> as
 async def post(installation: Installation, server: Serving, n: int, statuses: Counter[int]) -> None:
     request = installation.message("acme", f"whatsapp:+5691{n:07}", f"n{n}")
     statuses[await server.status(request)] += 1
-
-
-async def cookies_of(installation: Installation, slug: str, count: int) -> list[str]:
-    """Cookies of visitors who have been here before."""
-    found = await accounts.find(installation.pool, "slug", slug)
-    assert found
-    tenant, owned = found
-    [sealed] = [account.credentials for account in owned if account.channel == "web"]
-    assert tenant.data_key and sealed
-    context = accounts.credentials_context(tenant.id, "web", "web")
-    key = SessionKey.model_validate_json(installation.vault.unseal(tenant.data_key, context, sealed))
-    account = Account(slug, "web", key, Nothing())
-    return [f"{cookie_name(account)}={signed(f'visitor{n}', account)}" for n in range(1, count + 1)]
 
 
 def memory(server: Serving) -> int:

@@ -8,6 +8,7 @@ import click
 
 from conserje import plugins
 from conserje.cli.account import account, seal
+from conserje.cli.conversation import conversation
 from conserje.cli.failure import failed
 from conserje.cli.held import held
 from conserje.cli.key import key
@@ -59,5 +60,8 @@ def main() -> None:
     """
 
 
-for _command in (account, held, key, keys, message, migrate, plugin, product, say, seal, tenant, up, work):
+_COMMANDS = (
+    account, conversation, held, key, keys, message, migrate, plugin, product, say, seal, tenant, up, work,
+)  # fmt: skip
+for _command in _COMMANDS:
     main.add_command(_command)

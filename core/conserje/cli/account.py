@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, BinaryIO, TypeGuard
+from dataclasses import asdict
+from typing import Any, BinaryIO, Literal, TypeGuard
 
 import click
 
@@ -17,7 +18,9 @@ from conserje.cli.table import json_option, show_rows
 from conserje.database import Connection
 from conserje.directory import validated
 from conserje.gaps import Fetch
+from conserje.message import Template
 from conserje.tenants import Tenant, TenantError
+from conserje.window import PLACE
 
 
 @click.group()
@@ -85,6 +88,21 @@ async def add(
 @click.option("--settings", metavar="JSON", help="All of the channel's settings for this account.")
 @credentials_option
 @click.option("--status", type=click.Choice(["active", "suspended"]))
+@click.option(
+    "--window-template",
+    metavar="NAME",
+    help="As this template a reply leaves that comes too late to leave as it is; '' takes it away.",
+)
+@click.option(
+    "--template-language", metavar="LANGUAGE", help="Of the template, where its name is not enough."
+)
+@click.option(
+    "--template-value",
+    "values",
+    multiple=True,
+    metavar="TEXT",
+    help="For the template's places, in order; {text} stands for the reply. Without any: {text}.",
+)
 @with_installation
 async def set_account(
     installation: Installation,
@@ -94,15 +112,20 @@ async def set_account(
     settings: str | None,
     credentials: BinaryIO | None,
     status: str | None,
+    window_template: str | None,
+    template_language: str | None,
+    values: tuple[str, ...],
 ) -> None:
     """Change an account; what is not given stays.
 
     \b
     Example:
       conserje account set acme web web --settings '{"greeting": "Hola"}'
+      conserje account set acme meta 123456 --window-template respuesta --template-language es
     """
-    if settings is None and credentials is None and status is None:
-        raise click.UsageError("Give --settings, --credentials or --status.")
+    if settings is None and credentials is None and status is None and window_template is None:
+        raise click.UsageError("Give --settings, --credentials, --status or --window-template.")
+    template = _template(window_template, template_language, values)
     plugin = _plugin(installation, channel)
     _check(plugin, address, settings or "{}")
     async with installation.pool.acquire() as connection, connection.transaction():
@@ -114,9 +137,25 @@ async def set_account(
             await accounts.ensure(connection, installation.vault, tenant.id, plugin)
         given = json.loads(settings) if settings else None
         await accounts.change(
-            connection, tenant.id, channel, address, settings=given, credentials=sealed, status=status
+            connection,
+            tenant.id,
+            channel,
+            address,
+            settings=given,
+            credentials=sealed,
+            status=status,
+            window_template=template,
         )
     click.echo(f"{channel} {address} of {slug} is changed.")
+
+
+def _template(
+    name: str | None, language: str | None, values: tuple[str, ...]
+) -> Template | Literal[""] | None:
+    """Raises UsageError."""
+    if not name and (language or values):
+        raise click.UsageError("--template-language and --template-value belong to --window-template.")
+    return Template(name, language or "", values or (PLACE,)) if name else "" if name == "" else None
 
 
 @account.command("list")
@@ -152,6 +191,7 @@ def _described(account: Account, fetch: Fetch | None) -> dict[str, Any]:
         "status": account.status,
         "credentials": "sealed" if account.credentials else "the operator's",
         "settings": account.settings,
+        "window_template": asdict(account.window_template) if account.window_template else None,
         "fetched_at": fetch.fetched_at.isoformat(timespec="seconds") if fetch else None,
         "fetch_failed": fetch.cause if fetch else None,
     }

@@ -12,6 +12,9 @@ from conserje.cli.processes import ProcessFailed
 from conserje.database import DatabaseError, describe
 from conserje.directory import AccountUnusable, DirectoryUnavailable, UnknownTenant
 from conserje.held import HeldError
+from conserje.mail import MailFailed
+from conserje.notifier import NotTold
+from conserje.persons import PersonError
 from conserje.plugins import PluginMissing
 from conserje.products import ProductError
 from conserje.settings import SettingsError
@@ -24,6 +27,9 @@ KNOWN = (
     DatabaseError,
     DirectoryUnavailable,
     HeldError,
+    MailFailed,
+    NotTold,
+    PersonError,
     PluginMissing,
     ProcessFailed,
     ProductError,

@@ -15,6 +15,7 @@ import uvloop
 
 from conserje import database, embedded, http, log, plugins, settings
 from conserje.database import Pool
+from conserje.fetch import allow
 from conserje.plugins import Plugins
 from conserje.settings import PREFIX, Settings
 from conserje.vault import Vault
@@ -72,6 +73,7 @@ async def open_installation(
     """
     given = read_settings()
     log.set_up(given.log_level)
+    allow(given.fetch_allow)
     async with AsyncExitStack() as stack:
         url = given.database_url
         if not url:

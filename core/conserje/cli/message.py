@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, timedelta, tzinfo
 from typing import Any
@@ -16,20 +16,26 @@ import click
 
 from conserje import listing, tenants
 from conserje.cli.installation import Installation, with_installation
+from conserje.cli.send import send
 from conserje.cli.table import json_option, show_json
 from conserje.database import acting_for
+from conserje.files import Links, kept_ids
 from conserje.listing import Item, Message, Reject, Turn
-from conserje.message import plain
+from conserje.message import Media, plain
 from conserje.tenants import Tenant
 
 LOOK_EVERY = 0.5  # seconds
 WINDOW = 500  # items that --follow looks at, each time
+Addresses = Mapping[str, str] | None  # of kept files, by their reference; none: nobody asked for them
 COLOURS = {"held": "red", "refused": "red", "failed": "red", "uncertain": "yellow", "unreadable": "red"}
 
 
 @click.group()
 def message() -> None:
-    """Read what tenants and their contacts say."""
+    """Read what tenants and their contacts say, and write as a person."""
+
+
+message.add_command(send)
 
 
 @message.command("list")
@@ -41,10 +47,11 @@ def message() -> None:
 @click.option(
     "--contact", default="", metavar="TEXT", help="Only contacts with this in their name or address."
 )
+@click.option("--links", is_flag=True, help="With the addresses, for a day, of the files that are kept.")
 @json_option
 @with_installation
 async def list_messages(
-    installation: Installation, slug: str, follow: bool, limit: int, contact: str, as_json: bool
+    installation: Installation, slug: str, follow: bool, limit: int, contact: str, links: bool, as_json: bool
 ) -> None:
     """List a tenant's messages and turns, newest last, in the tenant's time zone.
 
@@ -58,23 +65,33 @@ async def list_messages(
         tenant = await tenants.get(connection, slug)
     clock = zone(tenant)
     shown = await _latest(installation, tenant, max(limit, WINDOW) if follow else limit, contact)
+    addresses = await _addresses(installation, tenant, shown) if links else None
     if as_json and not follow:
-        show_json([as_data(item, clock) for item in shown])
+        show_json([_data(item, clock, addresses) for item in shown])
         return
     if not shown:
         click.echo(f"Nobody has written to {slug} yet.", err=True)
-    _print(shown[-limit:], clock, as_json)
+    _print(shown[-limit:], clock, as_json, addresses)
     while follow:
         await asyncio.sleep(LOOK_EVERY)
         items = await _latest(installation, tenant, max(limit, WINDOW), contact)
         known = set(shown)
-        _print([item for item in items if item not in known], clock, as_json)
+        news = [item for item in items if item not in known]
+        addresses = await _addresses(installation, tenant, news) if links else None
+        _print(news, clock, as_json, addresses)
         shown = items
 
 
 async def _latest(installation: Installation, tenant: Tenant, limit: int, contact: str) -> list[Item]:
     async with acting_for(installation.pool, tenant.id) as connection:
         return await listing.latest(connection, tenant.id, limit, contact)
+
+
+async def _addresses(installation: Installation, tenant: Tenant, items: list[Item]) -> dict[str, str]:
+    """The addresses of the kept files that `items` name, by their reference."""
+    kept = [id for item in items if isinstance(item, Message) for id in kept_ids(item.content)]
+    links = Links(installation.pool, installation.vault, installation.settings)
+    return await links.of(tenant, kept)
 
 
 def zone(tenant: Tenant) -> tzinfo:
@@ -86,14 +103,27 @@ def zone(tenant: Tenant) -> tzinfo:
         return UTC
 
 
-def _print(items: list[Item], zone: tzinfo, as_json: bool) -> None:
+def _print(items: list[Item], zone: tzinfo, as_json: bool, addresses: Addresses) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for item in items:
         if as_json:
-            click.echo(json.dumps(as_data(item, zone), ensure_ascii=False))
+            click.echo(json.dumps(_data(item, zone, addresses), ensure_ascii=False))
         else:
-            for line in lines(item, zone, width):
+            addressed = (f"{'':21}{address}" for address in _links(item, addresses or {}))
+            for line in (*lines(item, zone, width), *addressed):
                 click.echo(line)
+
+
+def _data(item: Item, zone: tzinfo, addresses: Addresses) -> dict[str, Any]:
+    data = as_data(item, zone)
+    return data if addresses is None else data | {"links": _links(item, addresses)}
+
+
+def _links(item: Item, addresses: Mapping[str, str]) -> list[str]:
+    """The addresses of the item's files."""
+    content = item.content if isinstance(item, Message) else None
+    files = content.files if isinstance(content, Media) else ()
+    return [addresses[file.ref] for file in files if file.ref in addresses]
 
 
 def as_data(item: Item, zone: tzinfo) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from conserje.database import Connection, acting_for
 from conserje.directory import Entry
 from conserje.listing import Exchange, Message, Turn
 from conserje.message import InboundMessage, plain
-from conserje.messages import digest
 from conserje.plugins import Plugins
+from conserje.rows import digest
 from conserje.tenants import Tenant
 
 SENDER = "+56900000001"

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import click
 import uvloop
 
-from conserje import senders, tenants
+from conserje import notifier, senders, tenants
 from conserje.cli.account import described_all
 from conserje.cli.domain import domain
 from conserje.cli.insert import insert_sender, insert_tenant
@@ -15,6 +15,7 @@ from conserje.cli.installation import Installation, open_installation, read_sett
 from conserje.cli.phone import phone
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
 from conserje.cli.times import Duration
+from conserje.mail import MailServer
 from conserje.settings import Settings
 from conserje.tenants import LateRule, Tenant, TenantError
 
@@ -90,6 +91,15 @@ async def _add(slug: str, columns: dict[str, str], phones: tuple[str, ...], as_j
 )
 @click.option("--late-text", help="What is said then; empty: a sentence in the tenant's language.")
 @click.option("--held-text", help="What a contact is told whose turn is held; empty: nothing.")
+@click.option(
+    "--hand-back-after",
+    type=Duration(),
+    help="How long a person has written nothing when the assistant has the conversation back, like 2h.",
+)
+@click.option(
+    "--notice-url", help="Where to post that a contact waits for a person, like https://...; empty: nowhere."
+)
+@click.option("--notice-email", help="Whom to write that, like team@example.com; empty: nobody.")
 def set_tenant(slug: str, **options: object) -> None:
     """Change a tenant at once; what is not given stays.
 
@@ -100,7 +110,7 @@ def set_tenant(slug: str, **options: object) -> None:
     columns = {name: value for name, value in options.items() if value is not None}
     if not columns:
         raise click.UsageError("Give something to change; see --help.")
-    for text in ("late_text", "held_text"):
+    for text in ("late_text", "held_text", "notice_url", "notice_email"):
         if columns.get(text) == "":
             columns[text] = None
     uvloop.run(_set(slug, columns))
@@ -112,6 +122,10 @@ async def _set(slug: str, columns: dict[str, object]) -> None:
         for option in ("assistant", "fallback_assistant"):
             if option in columns:
                 installation.plugins.assistant(str(columns[option]))  # raises where there is none
+        if url := columns.get("notice_url"):
+            await notifier.refuse_open_http(str(url), installation.settings.fetch_allow)
+        if columns.get("notice_email"):
+            MailServer.of(installation.settings)  # raises where there is none
         async with installation.pool.acquire() as connection:
             await tenants.change(connection, slug, **columns)
 
@@ -144,9 +158,12 @@ async def list_tenants(installation: Installation, as_json: bool) -> None:
 
 @tenant.command()
 @click.argument("slug")
+@click.option(
+    "--notice-secret", is_flag=True, help="Also the secret by which its server knows a notice is genuine."
+)
 @json_option
 @with_installation
-async def show(installation: Installation, slug: str, as_json: bool) -> None:
+async def show(installation: Installation, slug: str, notice_secret: bool, as_json: bool) -> None:
     """Show a tenant, its domains, phones and accounts.
 
     \b
@@ -158,6 +175,7 @@ async def show(installation: Installation, slug: str, as_json: bool) -> None:
         domains = await tenants.list_domains(connection, tenant.id)
         phones = await senders.list_all(connection, tenant.id)
         owned = await described_all(connection, tenant.id)
+        secret = await notifier.secret(connection, installation.vault, tenant.id) if notice_secret else None
     fields = _described(tenant, installation.settings) | {
         "fallback_assistant": tenant.fallback_assistant,
         "assistant_settings": tenant.assistant_settings,
@@ -171,10 +189,14 @@ async def show(installation: Installation, slug: str, as_json: bool) -> None:
         "late_rule": tenant.late_rule,
         "late_text": tenant.late_text,
         "held_text": tenant.held_text,
+        "notice_url": tenant.notice_url,
+        "notice_email": tenant.notice_email,
         "aliases": tenant.aliases,
         "domains": domains,
         "phones": phones,
     }
+    if secret:
+        fields["notice_secret"] = secret
     if as_json:
         show_json(fields | {"accounts": owned})
     else:

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,20 +31,33 @@ START_LIMIT = 30.0  # seconds until `serve` must accept connections
 @click.option(
     "--demo", is_flag=True, help="Load three demo tenants and start the stand-ins for their providers."
 )
-def up(demo: bool) -> None:
+@click.option(
+    "--edge",
+    is_flag=True,
+    envvar="EDGE",
+    help="Put nginx in front, with TLS by an authority of this machine.",
+)
+def up(demo: bool, edge: bool) -> None:
     """Run everything: Postgres unless one is given, migrations, serve and work.
 
     \b
     Example:
       conserje up --demo
     """
-    asyncio.run(_up(demo))
+    asyncio.run(_up(demo, edge))
 
 
-async def _up(demo: bool) -> None:
+async def _up(demo: bool, with_edge: bool) -> None:
     settings = read_settings()
     _refuse_taken_port(settings.listen, "CONSERJE_LISTEN")
     _refuse_taken_port(settings.operator_listen, "CONSERJE_OPERATOR_LISTEN")
+    edge = await _prepare_edge() if with_edge else None
+    if edge:
+        for listen, setting in zip(
+            edge.listens, ("CONSERJE_HTTP_LISTEN", "CONSERJE_HTTPS_LISTEN"), strict=True
+        ):
+            _refuse_taken_port(listen, setting)
+        settings = read_settings({**os.environ, **edge.environment})
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -53,13 +66,13 @@ async def _up(demo: bool) -> None:
         if after != before:
             click.echo(f"Migrated the database to {after}.", err=True)
         await _keys(settings, url)
-        environment = {**os.environ, "CONSERJE_DATABASE_URL": url}
-        staged = await _prepare_demo(environment) if demo else Demo()
+        environment = {**os.environ, "CONSERJE_DATABASE_URL": url, **(edge.environment if edge else {})}
+        staged = await _prepare_demo(environment, edge) if demo else Demo()
         children = Processes({**environment, **staged.environment})
         try:
-            await _start(children, settings, staged, stop)
+            await _start(children, settings, staged, edge, stop)
             if not stop.is_set():
-                click.echo(_banner(server, url, settings, staged))
+                click.echo(_banner(server, url, settings, staged, edge))
                 await _run_until(children, stop)
         finally:
             click.echo("Stopping ...", err=True)
@@ -74,6 +87,16 @@ class Demo:
     commands: list[list[str]] = field(default_factory=list)
     tenants: list[dict[str, Any]] = field(default_factory=list)
     spare: dict[str, str] = field(default_factory=dict)  # an account for a tenant that the reader adds
+
+
+@dataclass
+class Edge:
+    """What `conserje edge prepare` says: nginx's command, and settings for the others."""
+
+    command: list[str]
+    listens: list[str]
+    environment: dict[str, str]
+    authority: str  # the file of its certificate
 
 
 @asynccontextmanager
@@ -122,31 +145,58 @@ async def _keys(settings: Settings, url: str) -> None:
         await connection.close()
 
 
-async def _prepare_demo(environment: dict[str, str]) -> Demo:
-    if "demo" not in {command.name for command in plugins.commands()}:
+async def _prepare_demo(environment: dict[str, str], edge: Edge | None) -> Demo:
+    if "demo" not in _commands():
         raise SettingsError("--demo needs the stand-ins for the providers: pip install ./tests/fakes.")
+    trust = ["--trust", edge.authority] if edge else []
+    return Demo(**await _prepared("The demo", environment, "demo", "prepare", *trust))
+
+
+async def _prepare_edge() -> Edge:
+    if "edge" not in _commands():
+        raise SettingsError("--edge needs the configuration of nginx: pip install ./nginx.")
+    return Edge(**await _prepared("The edge", dict(os.environ), "edge", "prepare"))
+
+
+def _commands() -> set[str | None]:
+    return {command.name for command in plugins.commands()}
+
+
+async def _prepared(what: str, environment: dict[str, str], *command: str) -> dict[str, Any]:
+    """The JSON that a command prints; what is wrong it says itself."""
     made = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-m", "conserje", "demo", "prepare"],
+        [sys.executable, "-m", "conserje", *command],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
     )
     if made.returncode:
-        raise ProcessFailed("The demo could not be prepared.")
-    return Demo(**json.loads(made.stdout))
+        raise ProcessFailed(f"{what} could not be prepared.")
+    return dict(json.loads(made.stdout))
 
 
-async def _start(children: Processes, settings: Settings, demo: Demo, stop: asyncio.Event) -> None:
+async def _start(
+    children: Processes, settings: Settings, demo: Demo, edge: Edge | None, stop: asyncio.Event
+) -> None:
     for number, command in enumerate(demo.commands, 1):
         await children.start(f"stand-in {number}", command)
     await children.start("work", [sys.executable, "-m", "conserje", "work"])
     await children.start("serve", [sys.executable, "-m", "conserje", "serve"])
-    for listen in (settings.listen, settings.operator_listen):
+    await _until_listening("serve", (settings.listen, settings.operator_listen), children, stop)
+    if edge and not stop.is_set():
+        await children.start("nginx", edge.command)
+        await _until_listening("nginx", edge.listens, children, stop)
+
+
+async def _until_listening(
+    name: str, listens: Iterable[str], children: Processes, stop: asyncio.Event
+) -> None:
+    for listen in listens:
         listening = asyncio.create_task(_listening(listen))
         await _first(listening, children, stop, START_LIMIT)
         if not listening.done() and not stop.is_set():
-            raise ProcessFailed(f"serve does not listen on {listen} after {START_LIMIT:g} s.")
+            raise ProcessFailed(f"{name} does not listen on {listen} after {START_LIMIT:g} s.")
 
 
 async def _run_until(children: Processes, stop: asyncio.Event) -> None:
@@ -185,7 +235,7 @@ async def _listening(listen: str) -> None:
             return
 
 
-def _banner(server: str, url: str, settings: Settings, demo: Demo) -> str:
+def _banner(server: str, url: str, settings: Settings, demo: Demo, edge: Edge | None) -> str:
     program = _program()
     lines = [f"Conserje is up: {server}", ""]
     if demo.tenants:
@@ -204,6 +254,8 @@ def _banner(server: str, url: str, settings: Settings, demo: Demo) -> str:
     else:
         lines.append(f"It will be at  {settings.tenant_url('nueva-tienda')}")
     lines.append(f"Its health:    {_asked(settings.operator_listen)}")
+    if edge:
+        lines.append(f"Its authority: {edge.authority}, for your browser to trust, or curl --cacert")
     return "\n".join([*lines, "", "Ctrl-C stops everything."])
 
 

@@ -10,12 +10,14 @@ import uvloop
 
 from conserje import log
 from conserje.cli.installation import open_installation
+from conserje.collector import Collector, Folder
 from conserje.conversation import Conversation
 from conserje.delivery import Delivery
 from conserje.directory import Directory
 from conserje.gaps import Gaps
 from conserje.heartbeat import Heartbeat
 from conserje.intake import Intake
+from conserje.notifier import Notifier
 from conserje.vault import check_keyring
 from conserje.worker import Worker
 
@@ -43,7 +45,7 @@ async def _work() -> None:
         async with (
             Directory(pool, installation.url) as directory,
             Heartbeat(pool, "work"),
-            Intake(pool) as intake,
+            Intake(pool, plugins) as intake,
             Gaps(pool, directory, plugins, vault, intake, settings.fetch_every),
         ):
             worker = Worker(
@@ -51,6 +53,8 @@ async def _work() -> None:
                 installation.url,
                 Conversation(pool, directory, plugins, vault, settings.turn_limit),
                 Delivery(pool, directory, plugins, vault, settings),
+                Collector(pool, directory, plugins, vault, Folder(settings.files)),
+                Notifier(pool, directory, vault, settings),
                 settings.slots,
             )
             for number in (signal.SIGINT, signal.SIGTERM):

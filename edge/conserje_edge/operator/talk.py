@@ -22,8 +22,8 @@ from conserje.database import acting_for
 from conserje.directory import AccountUnusable, DirectoryUnavailable, Entry, UnknownTenant
 from conserje.listing import Exchange
 from conserje.message import InboundMessage, contents, plain
-from conserje.messages import digest
 from conserje.plugins import PluginMissing
+from conserje.rows import digest
 from conserje.tenants import TenantError
 from conserje_edge.answers import Problem, unavailable
 from conserje_edge.hosts import SLUG

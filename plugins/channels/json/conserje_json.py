@@ -57,9 +57,20 @@ class Json(Channel[JsonCredentials, Nothing, Nothing]):
     Credentials = JsonCredentials
     Settings = Nothing
     Operator = Nothing
-    limits = Limits(text=65_536, buttons=100, rows=1000)
+    limits = Limits(
+        text=65_536,
+        body=65_536,
+        buttons=100,
+        button_title=1000,
+        rows=1000,
+        row_title=1000,
+        row_description=10_000,
+        caption=65_536,
+        files=100,
+    )
     per_tenant = True
     quiet_period = timedelta(0)
+    opt_out_words = opt_in_words = frozenset()  # who wants no more asks no more
 
     def verify(self, hook: Webhook, account: JsonAccount) -> None:
         given = hook.headers.get(HEADER, "").encode("utf-8", "surrogatepass")

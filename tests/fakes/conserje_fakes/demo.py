@@ -46,8 +46,13 @@ def demo() -> None:
 
 @demo.command()
 @click.option("--port", type=int, help="Of the stand-in for Twilio. [default: ten above CONSERJE_LISTEN's]")
+@click.option(
+    "--trust",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The certificate of the authority behind the edge, for the stand-in.",
+)
 @with_installation
-async def prepare(installation: Installation, port: int | None) -> None:
+async def prepare(installation: Installation, port: int | None, trust: Path | None) -> None:
     """Load the demo's tenants; print what to set and what to start, as JSON.
 
     What is there already stays as it is.
@@ -65,6 +70,8 @@ async def prepare(installation: Installation, port: int | None) -> None:
     _write(accounts, [asdict(account) for account in (*owned, _spare_account(spare))])
     port = port or _port_beside(installation.settings.listen)
     stand_in = ["-m", "conserje_fakes.twilio", "--port", str(port), "--accounts", str(accounts)]
+    if trust:
+        stand_in += ["--trust", str(trust)]
     show_json(
         {
             "environment": {"CONSERJE_TWILIO_BASE_URL": f"http://127.0.0.1:{port}"},

@@ -3,21 +3,35 @@
 Rules, with the code that breaking them is answered with:
 
 - Basic auth by AccountSid and auth token: 20003. Another account's path: 20404.
-- `To` is there (21604) and an address (21211); `From` is there (21603) and a number of the account
-  (21606, WhatsApp 63007); both are WhatsApp or neither is (21910).
+- `To` is there (21604) and an address (21211); `From` is there (21603) and a number of the account (21606,
+  WhatsApp 63007); both are WhatsApp or neither is (21910). With MessagingServiceSid, the service is the
+  account's (21701), and `From` is in its pool or left to it (21703).
 - Body, MediaUrl or ContentSid: 21602. At most 1600 characters: 21617.
-- StatusCallback is an absolute http(s) URL whose host has no underscore: 21609. (Twilio refuses
-  localhost there; the stand-in takes it.)
+- ContentSid names a content of the account (21655); ContentVariables is JSON whose values are words,
+  without new lines, tabs or five spaces (21656). Content is made by JSON only, within the lengths and
+  numbers of the Content API: 20001.
+- StatusCallback is an absolute http(s) URL whose host has no underscore: 21609. (Twilio refuses localhost
+  there; the stand-in takes it.)
 - More than `rate` messages a second and account: 429 with 20429.
-- SMS to somebody who wrote STOP, until START: 21610.
-- With `window`: WhatsApp to somebody who has not written within it is taken (201) and fails by status
-  callback with 63016.
+- SMS to somebody who wrote STOP, until START: 21610. A Messaging Service has Advanced Opt-Out: its webhooks
+  carry OptOutType.
+- Typing is shown for a message that somebody wrote to the account by WhatsApp: 90001.
 
-A trial account's SMS begin with Twilio's notice. Messages go from queued over sent to delivered, each
-step after the first reported to StatusCallback in the way of `habit`. Webhooks are those of
-`twilio_webhooks`; what contacts wrote is listed with what was sent. Test doors: POST /_stand-in/faults
-{"next": [...]}, POST /_stand-in/habit {"habit": ...}, POST /_stand-in/deliver {"url", "form"}, GET
-/_stand-in/messages.
+What is taken (201) and fails by status callback:
+
+- With `window`, WhatsApp to somebody who has not written within it, but for an approved template: 63016.
+- More than three quick replies that were not approved: 63005.
+- A file at loopback that does not answer HEAD and GET (63019), or whose type is not what its bytes say, or
+  nothing for a telephone (12300).
+
+Files that contacts sent are had by Basic auth, and are in a store at another host (localhost), to which the
+reader is sent on and which refuses an Authorization header. A trial account's SMS begin with Twilio's
+notice. Messages go from queued (by a service: accepted) over sent to delivered, each step after the first
+reported to StatusCallback in the way of `habit`. Webhooks are those of `twilio_webhooks`: signed by the
+auth token or the account's shared key, posted again by the URL's fragment only, then to the fallback URL;
+`StandIn.write` posts to where the number, sender or service is set to post. What contacts wrote is listed
+with what was sent. Test doors: POST /_stand-in/faults {"next": [...]}, POST /_stand-in/habit {"habit":
+...}, POST /_stand-in/deliver {"url", "form"}, GET /_stand-in/messages.
 """
 
 from __future__ import annotations
@@ -30,7 +44,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 from urllib.parse import urlencode
 
 import click
@@ -40,7 +54,10 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from conserje_fakes import server
-from conserje_fakes.twilio_messages import MEDIA, MESSAGES, Habit, Refusal, StandIn, TwilioAccount
+from conserje_fakes.twilio_files import FILE, STORE
+from conserje_fakes.twilio_messages import MEDIA, MESSAGES, Habit, StandIn, TwilioAccount
+from conserje_fakes.twilio_refusals import Refusal
+from conserje_fakes.twilio_setup import NUMBER, NUMBERS, SENDER, SENDERS, SERVICE
 
 __all__ = ["Fault", "Habit", "StandIn", "TwilioAccount", "create"]
 
@@ -144,6 +161,76 @@ async def list_media(request: Request) -> Response:
     return JSONResponse({"media_list": found.media_json(), "next_page_uri": None})
 
 
+async def read_file(request: Request) -> Response:
+    _account(request)
+    return _state(request).files.redirect(request)
+
+
+async def read_store(request: Request) -> Response:
+    return _state(request).files.serve(request)
+
+
+async def create_content(request: Request) -> Response:
+    account = _caller(request)
+    return JSONResponse(_state(request).library.create(account.account_sid, await _json(request)).json(), 201)
+
+
+async def show_typing(request: Request) -> Response:
+    _state(request).show_typing(_caller(request), await request.form())
+    return JSONResponse({"success": True})
+
+
+async def show_account(request: Request) -> Response:
+    account = _account(request)
+    return JSONResponse({"sid": account.account_sid, "status": "active"})
+
+
+async def list_numbers(request: Request) -> Response:
+    found = _state(request).setup.numbers(_account(request).numbers, request.query_params)
+    return JSONResponse({"incoming_phone_numbers": found, "next_page_uri": None})
+
+
+async def set_number(request: Request) -> Response:
+    account, sid = _account(request), request.path_params["number"]
+    return JSONResponse(_state(request).setup.set_number(account.numbers, sid, dict(await request.form())))
+
+
+async def list_senders(request: Request) -> Response:
+    """One a page: whoever looks at the first page only does not find the second sender."""
+    found = _state(request).setup.senders(_caller(request).numbers)
+    page = int(request.query_params.get("Page", "0"))
+    following = f"{request.url.replace(query='')}?Channel=whatsapp&Page={page + 1}"
+    meta = {"key": "senders", "next_page_url": following if len(found) > page + 1 else None}
+    return JSONResponse({"meta": meta, "senders": found[page : page + 1]})
+
+
+async def set_sender(request: Request) -> Response:
+    addresses, sid = _caller(request).numbers, request.path_params["sender"]
+    return JSONResponse(_state(request).setup.set_sender(addresses, sid, await _json(request)), 202)
+
+
+async def service(request: Request) -> Response:
+    sid, setup = request.path_params["service"], _state(request).setup
+    if sid not in _caller(request).services:
+        raise Refusal(404, 20404, f"The requested resource {request.url.path} was not found")
+    changed = dict(await request.form()) if request.method == "POST" else {}
+    return JSONResponse(setup.set_service(sid, changed))
+
+
+def _caller(request: Request) -> TwilioAccount:
+    return _state(request).caller(request.headers.get("authorization", ""))
+
+
+async def _json(request: Request) -> Any:
+    """Raises Refusal for a form under the name of JSON, as the SDK's asynchronous client sends it."""
+    try:
+        if request.headers.get("content-type", "").partition(";")[0] == "application/json":
+            return await request.json()
+    except ValueError:
+        pass
+    raise Refusal(400, 20001, "Bad request: the body is no JSON")
+
+
 async def set_faults(request: Request) -> Response:
     following = (await request.json())["next"]
     if unknown := set(following) - set(get_args(Fault)):
@@ -178,9 +265,13 @@ def create(
     late: float = 2.0,
     rate: int | None = None,
     window: timedelta | None = None,
+    trust: Path | None = None,
 ) -> Starlette:
-    """The stand-in as an application; its StandIn is `app.state.stand_in`. `late` is in seconds."""
-    stand_in = StandIn(accounts, habit, late, rate, window)
+    """The stand-in as an application; its StandIn is `app.state.stand_in`. `late` is in seconds.
+
+    `trust` is the certificate of the authority behind the hosts that it posts to, where that is not public.
+    """
+    stand_in = StandIn(accounts, habit, late, rate, window, trust)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -192,6 +283,16 @@ def create(
             Route(MESSAGES, create_message, methods=["POST"]),
             Route(MESSAGES, list_messages, methods=["GET"]),
             Route(MEDIA, list_media, methods=["GET"]),
+            Route(FILE, read_file, methods=["GET"]),
+            Route(STORE, read_store, methods=["GET"]),
+            Route("/v1/Content", create_content, methods=["POST"]),
+            Route("/v2/Indicators/Typing.json", show_typing, methods=["POST"]),
+            Route("/2010-04-01/Accounts/{sid}.json", show_account, methods=["GET"]),
+            Route(NUMBERS, list_numbers, methods=["GET"]),
+            Route(NUMBER, set_number, methods=["POST"]),
+            Route(SENDERS, list_senders, methods=["GET"]),
+            Route(SENDER, set_sender, methods=["POST"]),
+            Route(SERVICE, service, methods=["GET", "POST"]),
             Route("/_stand-in/faults", set_faults, methods=["POST"]),
             Route("/_stand-in/habit", set_habit, methods=["POST"]),
             Route("/_stand-in/deliver", deliver_webhook, methods=["POST"]),
@@ -208,9 +309,10 @@ def create(
 @click.command()
 @click.option("--port", type=int, default=8090, show_default=True)
 @click.option("--accounts", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
-def main(port: int, accounts: Path) -> None:
+@click.option("--trust", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def main(port: int, accounts: Path, trust: Path | None) -> None:
     """Serve the stand-in at 127.0.0.1 for the accounts in a JSON file."""
-    app = create(TwilioAccount(**entry) for entry in json.loads(accounts.read_text()))
+    app = create((TwilioAccount(**entry) for entry in json.loads(accounts.read_text())), trust=trust)
     asyncio.run(server.serve(app, port))
 
 

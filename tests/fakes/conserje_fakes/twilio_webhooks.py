@@ -21,6 +21,23 @@ _REASONS = frozenset({"4xx", "5xx", "ct", "rt"})
 
 
 @dataclass(frozen=True, slots=True)
+class Signer:
+    """A secret of an account: its auth token, or with `key` the shared key of that id."""
+
+    secret: str
+    key: str = ""
+
+    def headers(self, target: str, form: Form) -> dict[str, str]:
+        algorithm = "HMAC_SHA256" if self.key else "HMAC_SHA1"
+        validator = RequestValidator(self.secret)  # type: ignore[no-untyped-call]
+        fields = ImmutableMultiDict(list(form))
+        signature = validator.compute_signature(target, fields, algorithm)  # type: ignore[no-untyped-call]
+        settings = f"key={self.key},algorithm={algorithm}"
+        named = {"X-Twilio-Webhooks-Signature-Settings": settings} if self.key else {}
+        return {"X-Twilio-Signature": signature} | named
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """What came of a webhook: the last answer, how often it was posted, Twilio's error code if any."""
 
@@ -66,14 +83,27 @@ def _between(given: dict[str, str], name: str, least: int, most: int, default: i
     return value
 
 
-async def deliver(http: httpx2.AsyncClient, url: str, form: Form, token: str) -> Delivered:
-    """Post `form` to `url`, signed by `token`; the fragment stays here and is not signed."""
+async def deliver(
+    http: httpx2.AsyncClient, url: str, form: Form, signer: Signer, fallback: str = ""
+) -> Delivered:
+    """Post `form` to `url`, signed; the fragment stays here and is not signed.
+
+    What is not taken there is posted to `fallback`, with what went wrong.
+    """
+    delivered = await _deliver(http, url, form, signer)
+    if fallback and delivered.error_code:
+        told = [("ErrorCode", str(delivered.error_code)), ("ErrorUrl", url.partition("#")[0])]
+        return await _deliver(http, fallback, [*form, *told], signer)
+    return delivered
+
+
+async def _deliver(http: httpx2.AsyncClient, url: str, form: Form, signer: Signer) -> Delivered:
     target, _, fragment = url.partition("#")
     try:
         overrides = Overrides.of(fragment)
     except ValueError:
         return Delivered(attempts=0, error_code=_BAD_OVERRIDE)
-    request = _request(http, target, form, token, overrides)
+    request = _request(http, target, form, signer, overrides)
     attempts = 0
     try:
         async with asyncio.timeout(overrides.total):
@@ -87,23 +117,23 @@ async def deliver(http: httpx2.AsyncClient, url: str, form: Form, token: str) ->
 
 
 def _request(
-    http: httpx2.AsyncClient, target: str, form: Form, token: str, overrides: Overrides
+    http: httpx2.AsyncClient, target: str, form: Form, signer: Signer, overrides: Overrides
 ) -> httpx2.Request:
     url = httpx2.URL(target)
-    signature = RequestValidator(token).compute_signature(  # type: ignore[no-untyped-call]
-        target, ImmutableMultiDict(list(form))
-    )
     headers = {
         "Host": url.netloc.decode(),
         "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
         "User-Agent": "TwilioProxy/1.1",
-        "X-Twilio-Signature": signature,
         "I-Twilio-Idempotency-Token": str(uuid.uuid4()),
+        **signer.headers(target, form),
     }
+    named = {"sni_hostname": url.host}
     if url.host == "localhost" or url.host.endswith(".localhost"):  # Python does not resolve these
         url = url.copy_with(host="127.0.0.1")
     timeout = httpx2.Timeout(overrides.read, connect=overrides.connect)
-    return http.build_request("POST", url, headers=headers, content=urlencode(form), timeout=timeout)
+    return http.build_request(
+        "POST", url, headers=headers, content=urlencode(form), timeout=timeout, extensions=named
+    )
 
 
 async def _post(http: httpx2.AsyncClient, request: httpx2.Request) -> tuple[httpx2.Response | None, str]:

@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import httpx2
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from conserje import (
     Account,
     Answer,
+    Buttons,
     CannotTell,
     Channel,
-    Content,
     Event,
+    File,
+    Finding,
     Forged,
     Limits,
-    Location,
-    Media,
-    Nothing,
+    List,
+    NotOffered,
     OutboundMessage,
     Page,
     Receipt,
-    Refused,
-    Text,
+    Template,
+    TryLater,
     Uncertain,
+    Urls,
     Webhook,
-    plain,
 )
-from conserje_twilio import api, events, inbound, signature
+from conserje_twilio import api, content, doctor, events, inbound, media, outbound, signature
+from conserje_twilio.errors import NO_SUCH_CONTENT, explain
+from conserje_twilio.outbound import WHATSAPP
+from conserje_twilio.segments import segments
 
 if TYPE_CHECKING:  # loads half of the SDK, which a process that never sends can do without
     from twilio.rest.api.v2010.account.message import MessageInstance
@@ -41,24 +46,44 @@ TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 CLOCK_SKEW = timedelta(seconds=5)
 SETTLED_AFTER = timedelta(seconds=60)  # until then a message may be taken and not yet listed
 LISTED = 200
+CUSTOMER_SERVICE = timedelta(hours=24)  # WhatsApp takes anything that long after the contact wrote
 OVERLAP = timedelta(minutes=10)  # the list lags behind, and clocks differ
 WINDOW = timedelta(hours=6)  # that is listed at once, however long the gap was
 TRIAL_PREFIX = "Sent from your Twilio trial account - "
 
 
 class TwilioCredentials(BaseModel):
-    """A Twilio account or subaccount; in a rotation `next_auth_token` signs as well."""
+    """The Twilio account or subaccount that owns the number; in a rotation `next_auth_token` signs as well.
+
+    `shared_keys` are the secrets of Twilio's shared keys that sign webhooks instead, by their ids.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     account_sid: str = Field(pattern="^AC[0-9a-fA-F]{32}$")
     auth_token: SecretStr = Field(min_length=1)
     next_auth_token: SecretStr | None = Field(default=None, min_length=1)
+    shared_keys: dict[str, SecretStr] = Field(default_factory=dict)
+
+    @field_validator("shared_keys")
+    @classmethod
+    def _no_blanks(cls, keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        if not all(key and secret.get_secret_value() for key, secret in keys.items()):
+            raise ValueError("a shared key has an id and a secret")
+        return keys
 
     def tokens(self) -> dict[str, str]:
         """The auth tokens by the name of their field."""
         named = {"auth_token": self.auth_token, "next_auth_token": self.next_auth_token}
         return {name: token.get_secret_value() for name, token in named.items() if token}
+
+
+class TwilioSettings(BaseModel):
+    """With a Messaging Service, messages leave by it, from the account's address all the same."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    messaging_service_sid: str | None = Field(default=None, pattern="^MG[0-9a-fA-F]{32}$")
 
 
 class TwilioOperator(BaseModel):
@@ -89,18 +114,28 @@ class TwilioOperator(BaseModel):
         return token
 
 
-TwilioAccount = Account[TwilioCredentials, Nothing]
+TwilioAccount = Account[TwilioCredentials, TwilioSettings]
+
+_WHATSAPP = Limits(
+    text=1600, buttons=3, rows=10, files=1, carries=frozenset({"media", "location", "template"})
+)
+# No files: MMS is for three countries.
+_SMS = Limits(text=1600, carries=frozenset({"template"}))
 
 
-class Twilio(Channel[TwilioCredentials, Nothing, TwilioOperator]):
+class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
     """WhatsApp and SMS; an account's address is what Twilio calls it: "whatsapp:+56..." or "+56..."."""
 
     name = "twilio"
     Credentials = TwilioCredentials
-    Settings = Nothing
+    Settings = TwilioSettings
     Operator = TwilioOperator
-    limits = Limits(text=1600, buttons=0)
+    limits = _WHATSAPP
     shared = frozenset({"twilio", "whatsapp"})
+
+    def __init__(self, operator: TwilioOperator, http: httpx2.AsyncClient) -> None:
+        super().__init__(operator, http)
+        self._contents = content.Contents()
 
     def shared_credentials(self) -> TwilioCredentials | None:
         shared = self.operator
@@ -110,61 +145,120 @@ class Twilio(Channel[TwilioCredentials, Nothing, TwilioOperator]):
             account_sid=shared.account_sid, auth_token=shared.auth_token, next_auth_token=None
         )
 
+    def limits_of(self, address: str) -> Limits:
+        return _WHATSAPP if address.startswith(WHATSAPP) else _SMS
+
+    def window(self, address: str) -> timedelta | None:
+        return CUSTOMER_SERVICE if address.startswith(WHATSAPP) else None
+
     def claims(self, hook: Webhook) -> Sequence[str]:
         return [events.address(hook)]
 
     def verify(self, hook: Webhook, account: TwilioAccount) -> str | None:
-        if signature.SETTINGS_HEADER in hook.headers:
-            raise Forged("The request is signed by a shared key; Conserje knows auth tokens only.")
-        given = hook.headers.get(signature.HEADER, "")
-        tokens = account.credentials.tokens()
-        fitting = [
-            name for name, token in tokens.items() if signature.signs(token, hook.url, hook.form, given)
-        ]
+        credentials = account.credentials
+        signer = self._signer(hook, credentials)
         senders = {value for name, value in hook.form if name == "AccountSid"}
-        if not fitting or senders != {account.credentials.account_sid}:
-            raise Forged("No auth token of the account signs this request.")
-        return fitting[0] if len(tokens) > 1 else None
+        if signer is None or senders != {credentials.account_sid}:
+            raise Forged("No secret of the account signs this request.")
+        return signer if len(credentials.tokens()) + len(credentials.shared_keys) > 1 else None
+
+    def _signer(self, hook: Webhook, credentials: TwilioCredentials) -> str | None:
+        """The name of the secret that signs. Who names a shared key is judged by that key alone."""
+        given = hook.headers.get(signature.HEADER, "")
+        if (settings := hook.headers.get(signature.SETTINGS_HEADER)) is not None:
+            key = signature.shared_key(settings)
+            if (secret := credentials.shared_keys.get(key)) is None:
+                return None
+            fits = signature.signs(secret.get_secret_value(), hook.url, hook.form, given, "sha256")
+            return f"shared_keys.{key}" if fits else None
+        tokens = credentials.tokens().items()
+        fitting = [name for name, token in tokens if signature.signs(token, hook.url, hook.form, given)]
+        return fitting[0] if fitting else None
 
     def parse(self, hook: Webhook) -> Iterable[Event]:
-        return [events.read(hook)]
+        return events.read(hook)
 
     def acknowledge(self, hook: Webhook) -> Answer:
         # An empty 200 to a message is an error in Twilio's console.
         return Answer(204) if hook.path == "status" else Answer(200, TWIML, "text/xml")
 
     async def send(self, message: OutboundMessage, account: TwilioAccount) -> Receipt:
-        fields = _fields(message.content, message.to)
-        transport = self._transport(account)
+        line = self._line(account)
+        fields = await self._fields(message, line)
+        transport = api.Transport(line)
         await api.load()
         try:
-            taken = await api.client(account.credentials.account_sid, transport).messages.create_async(
-                to=message.to, from_=account.address, status_callback=message.status_url, **fields
+            taken = await api.client(line.account_sid, transport).messages.create_async(
+                to=message.to, from_=account.address, **self._service(account), **fields
             )
         except Exception as error:
+            if isinstance(message.content, Buttons | List) and getattr(error, "code", 0) == NO_SUCH_CONTENT:
+                self._contents.forget(line, message.content)
+                raise TryLater(explain(NO_SUCH_CONTENT)) from None
             raise api.outcome(error, transport.retry_after) from None
         if not taken.sid:
             raise Uncertain("Twilio's answer names no message.")
         return Receipt(taken.sid)
 
+    async def _fields(self, message: OutboundMessage, line: api.Line) -> dict[str, Any]:
+        """What a message says besides who sends it to whom. Raises Refused or TryLater."""
+        said, status_url = message.content, message.status_url
+        if isinstance(said, Buttons | List):
+            fields = {"content_sid": await self._contents.sid(line, said)}
+        else:
+            fields = outbound.fields(said)
+        if status_url and "body" in fields and not message.to.startswith(WHATSAPP):
+            # What an SMS costs: Twilio's reports do not say it.
+            status_url += f"&segments={segments(fields['body'])}"
+        return fields | {"status_callback": status_url}
+
+    def _service(self, account: TwilioAccount) -> dict[str, str]:
+        sid = account.settings.messaging_service_sid
+        return {"messaging_service_sid": sid} if sid else {}
+
     async def find(self, message: OutboundMessage, account: TwilioAccount) -> Receipt | None:
         await api.load()
-        transport = self._transport(account)
-        client = api.client(account.credentials.account_sid, transport)
+        line = self._line(account)
+        transport = api.Transport(line)
+        # A Messaging Service's message has no sender at first.
+        sender = {} if account.settings.messaging_service_sid else {"from_": account.address}
         try:
             # Not narrowed by DateSent: a message still in Twilio's queue has none.
-            listed = await client.messages.list_async(
-                to=message.to, from_=account.address, limit=LISTED, page_size=LISTED
+            listed = await api.client(line.account_sid, transport).messages.list_async(
+                to=message.to, limit=LISTED, page_size=LISTED, **sender
             )
         except Exception as error:
             raise api.unanswered(error, transport.status) from None
         recent = [entry for entry in listed if _created(entry) >= message.attempted_at - CLOCK_SKEW]
-        ours = [entry.sid for entry in recent if entry.sid and _is(entry, message)]
+        sent = [entry for entry in recent if _may_be(entry, message, account)]
+        ours = [entry.sid for entry in sent if entry.sid and _says(entry, message)]
         if ours:
             return Receipt(ours[-1])  # newest first: the last is the earliest
         if len(recent) == LISTED or datetime.now(UTC) < message.attempted_at + SETTLED_AFTER:
             raise CannotTell("Twilio lists no such message, but may not list all of them yet.")
+        if sent and isinstance(message.content, Buttons | List | Template):
+            raise CannotTell("Twilio lists another message, which may be this one in its own words.")
         return None
+
+    def media(self, file: File, account: TwilioAccount) -> AsyncIterator[bytes]:
+        return media.read(self._line(account), file, self.limits_of(account.address))
+
+    async def attend(self, provider_id: str, account: TwilioAccount) -> None:
+        if not account.address.startswith(WHATSAPP):
+            raise NotOffered("SMS shows no typing.")
+        form = {"channel": "whatsapp", "messageId": provider_id}
+        try:
+            await self._line(account).ask("POST", "messaging", "/v2/Indicators/Typing.json", data=form)
+        except Exception as error:
+            raise api.unanswered(error) from None
+
+    async def examine(self, account: TwilioAccount, urls: Urls) -> Sequence[Finding]:
+        service = account.settings.messaging_service_sid
+        return await doctor.examine(self._line(account), account.address, service, urls, self.shared)
+
+    async def configure(self, account: TwilioAccount, urls: Urls) -> None:
+        service = account.settings.messaging_service_sid
+        await doctor.configure(self._line(account), account.address, service, urls)
 
     async def fetch(self, account: TwilioAccount, cursor: str | None) -> Page:
         now = datetime.now(UTC)
@@ -173,8 +267,9 @@ class Twilio(Channel[TwilioCredentials, Nothing, TwilioOperator]):
         since = datetime.fromisoformat(cursor) - OVERLAP
         until = min(since + WINDOW, now)
         await api.load()
-        transport = self._transport(account)
-        client = api.client(account.credentials.account_sid, transport)
+        line = self._line(account)
+        transport = api.Transport(line)
+        client = api.client(line.account_sid, transport)
         try:
             listed = await api.received(client, account.address, since, until if until < now else None)
             messages = await inbound.read(client, self.operator.base_url, listed)
@@ -183,8 +278,8 @@ class Twilio(Channel[TwilioCredentials, Nothing, TwilioOperator]):
         return Page(messages, until.isoformat(), more=until < now)
 
     def compose(self, account: TwilioAccount, url: str, sender: str, text: str) -> Webhook:
-        if account.address.startswith("whatsapp:"):
-            sender = "whatsapp:" + sender.removeprefix("whatsapp:")
+        if account.address.startswith(WHATSAPP):
+            sender = WHATSAPP + sender.removeprefix(WHATSAPP)
         form = _inbound_form(account, sender, text)
         token = account.credentials.auth_token.get_secret_value()
         headers = {
@@ -193,25 +288,9 @@ class Twilio(Channel[TwilioCredentials, Nothing, TwilioOperator]):
         }
         return Webhook("POST", "webhook", url, headers, urlencode(form).encode())
 
-    def _transport(self, account: TwilioAccount) -> api.Transport:
-        return api.Transport(self.http, self.operator.base_url, tuple(account.credentials.tokens().values()))
-
-
-def _fields(content: Content, to: str) -> dict[str, Any]:
-    match content:
-        case Text(text=text):
-            return {"body": text}
-        case Media(files=files, caption=caption):
-            if not all(file.ref.startswith("https://") for file in files):
-                raise Refused("Twilio fetches files by https URL only; this message's file has none.")
-            return {"media_url": [file.ref for file in files]} | ({"body": caption} if caption else {})
-        case Location(latitude=latitude, longitude=longitude, name=name, address=address):
-            if not to.startswith("whatsapp:"):
-                return {"body": plain(content)}
-            place = f"geo:{latitude},{longitude}" + (f"|{address}" if address else "")
-            return {"body": name or address or plain(content), "persistent_action": [place]}
-        case _:
-            raise Refused(f"The channel twilio cannot carry a message of the kind {content.type}.")
+    def _line(self, account: TwilioAccount) -> api.Line:
+        credentials = account.credentials
+        return api.Line(self.http, self.operator.base_url, credentials.account_sid, credentials.tokens())
 
 
 def _created(entry: MessageInstance) -> datetime:
@@ -219,13 +298,19 @@ def _created(entry: MessageInstance) -> datetime:
     return entry.date_created or datetime.now(UTC)
 
 
-def _is(entry: MessageInstance, message: OutboundMessage) -> bool:
-    body = (entry.body or "").removeprefix(TRIAL_PREFIX).strip()
-    return (
-        str(entry.direction).startswith("outbound")
-        and entry.sid not in message.owned
-        and body == _fields(message.content, message.to).get("body", "").strip()
-    )
+def _may_be(entry: MessageInstance, message: OutboundMessage, account: TwilioAccount) -> bool:
+    """Whether an entry is a message of the account's to the contact that is no other message of ours."""
+    by_us = str(entry.direction).startswith("outbound") and entry.from_ in (None, account.address)
+    return by_us and entry.sid not in message.owned
+
+
+def _says(entry: MessageInstance, message: OutboundMessage) -> bool:
+    match message.content:
+        case Buttons(text=text) | List(text=text) | Template(text=text):
+            said = text
+        case other:
+            said = outbound.fields(other).get("body", "")
+    return (entry.body or "").removeprefix(TRIAL_PREFIX).strip() == said.strip()
 
 
 def _inbound_form(account: TwilioAccount, sender: str, text: str) -> dict[str, str]:
@@ -243,7 +328,7 @@ def _inbound_form(account: TwilioAccount, sender: str, text: str) -> dict[str, s
         "From": sender,
         "ApiVersion": "2010-04-01",
     }
-    if sender.startswith("whatsapp:"):
+    if sender.startswith(WHATSAPP):
         form |= {"ProfileName": "Conserje", "MessageType": "text"}
         if number := re.fullmatch(r"whatsapp:\+([0-9]+)", sender):
             form["WaId"] = number[1]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 # Conserje may offer the same message again: Twilio did not take it.
 BUSY = frozenset({20429, 21611, 30001, 63017, 63018})
+OPTED_OUT = 21610
+OUTSIDE_WINDOW = 63016
+NO_SUCH_CONTENT = 21655
 
 _MEANINGS = {
     20003: "Twilio does not accept the credentials; check account_sid and auth_token and seal them again",
@@ -20,6 +23,10 @@ _MEANINGS = {
     21611: "the sender's queue is full",
     21614: "the recipient's number cannot receive messages",
     21617: "the text is longer than 1600 characters",
+    21655: "the template is none of this Twilio account's, or was deleted; check its ContentSid (HX...)",
+    21656: "the template's values do not fit it; compare them with its variables in the Twilio console",
+    21701: "Twilio knows no such Messaging Service of this account; check messaging_service_sid",
+    21705: "messaging_service_sid is no Messaging Service; its SID begins with MG",
     21910: "WhatsApp and SMS addresses do not go together; check the account's address",
     30001: "the sender's queue is full",
     30002: "Twilio has suspended the account; see the Twilio console",
@@ -32,14 +39,20 @@ _MEANINGS = {
     30034: "the number is not registered for messages to the United States (A2P 10DLC)",
     30036: "the message waited too long and expired",
     63003: "the recipient is not on WhatsApp",
+    63005: "WhatsApp does not take this content",
     63007: "the account's address is no WhatsApp sender of this Twilio account; check the address",
+    63014: "the recipient blocks messages of this sender",
     63016: "outside the 24 h window; only an approved template may be sent",
     63017: "too many messages from this account",
     63018: "too many messages from this sender",
+    63019: "Twilio could not download the file",
     63020: "the business has not accepted Twilio's invitation at Meta",
     63024: "the recipient's number is not valid for WhatsApp",
+    63027: "the template does not exist in this language",
+    63028: "the template needs another number of values",
     63032: "WhatsApp does not deliver to this recipient",
     63038: "the account's daily limit is reached",
+    12300: "Twilio refuses the content type of the file",
 }
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from conserje import (
+    Consent,
     Content,
     Event,
     File,
@@ -15,6 +17,7 @@ from conserje import (
     Location,
     Malformed,
     Media,
+    Note,
     Pressed,
     Status,
     StatusUpdate,
@@ -23,7 +26,7 @@ from conserje import (
     Unreadable,
     Webhook,
 )
-from conserje_twilio.errors import explain
+from conserje_twilio.errors import OPTED_OUT, OUTSIDE_WINDOW, explain
 
 _STATUSES: dict[str, Status] = {
     "accepted": "sent",
@@ -38,10 +41,14 @@ _STATUSES: dict[str, Status] = {
     "canceled": "failed",
 }
 
+# Twilio, having been set so, has answered these words itself.
+_CONSENTS: dict[str, Consent] = {"STOP": "out", "START": "in"}
+
 # What is not among these and carries no file, place or choice is kept as Unknown.
 _KINDS = frozenset(
     {"", "text", "image", "audio", "video", "document", "sticker", "location", "button", "interactive"}
 )
+EMPTY = "empty"  # the kind of a message that says nothing
 
 
 class _Unclear(Exception):
@@ -83,39 +90,62 @@ def key(sid: str) -> str:
     return f"in:{sid}"
 
 
-def read(hook: Webhook) -> Event:
-    """The one event of the form; Unreadable when it makes no sense."""
+def read(hook: Webhook) -> list[Event]:
+    """The event of the form, behind a note where Twilio tells more; Unreadable if it makes no sense."""
     try:
-        return _status(hook) if hook.path == "status" else _message(hook)
+        return [_status(hook)] if hook.path == "status" else _written(hook)
     except (_Unclear, Malformed) as unclear:
-        return Unreadable(
-            address=address(hook),
-            key=f"unreadable:{hook.path}:{hashlib.sha256(hook.body).hexdigest()}",
-            raw=hook.body.decode("ascii"),
-            cause=str(unclear),
-        )
+        return [
+            Unreadable(
+                address=address(hook),
+                key=f"unreadable:{hook.path}:{hashlib.sha256(hook.body).hexdigest()}",
+                raw=hook.body.decode("ascii"),
+                cause=str(unclear),
+            )
+        ]
 
 
-def _message(hook: Webhook) -> InboundMessage:
+def _written(hook: Webhook) -> list[Event]:
     form = _Form(hook.form)
     sid = form.require("MessageSid", "SmsMessageSid", "SmsSid")
+    message = _message(form, sid, address(hook))
+    if referral := _referral(form):
+        return [replace(message, key=f"{message.key}:referral", content=referral, provider_id=""), message]
+    return [message]
+
+
+def _message(form: _Form, sid: str, address: str) -> InboundMessage:
     sender = form.require("From")
     number = form.get("WaId")
     names = (f"whatsapp:+{number}" if number else "", form.get("ExternalUserId"))
     return InboundMessage(
-        address=address(hook),
+        address=address,
         key=key(sid),
         sender=sender,
         content=_content(form),
         identities=tuple(dict.fromkeys(name for name in names if name and name != sender)),
         name=form.get("ProfileName"),
         provider_id=sid,
+        quotes=form.get("OriginalRepliedMessageSid"),
+        consent=_CONSENTS.get(form.get("OptOutType"), ""),
     )
+
+
+def _referral(form: _Form) -> Note | None:
+    """Where the contact came from: the advertisement that was pressed."""
+    told = [
+        f"{name.removeprefix('Referral')}: {values[0]}"
+        for name, values in form.values.items()
+        if name.startswith("Referral") and values[0]
+    ]
+    return Note(f"The contact came by a referral. {'; '.join(told)}") if told else None
 
 
 def _content(form: _Form) -> Content:
     text, kind = form.get("Body"), form.get("MessageType")
-    if files := _files(form):
+    if form.get("OptOutType") == "HELP":
+        return Note(text)  # Twilio has answered it
+    if files := _files(form, sticker=kind == "sticker"):
         return Media(files, caption=text)
     if kind == "location" or form.get("Latitude", "Longitude"):
         return _location(form)
@@ -123,15 +153,18 @@ def _content(form: _Form) -> Content:
         return Pressed(form.get("ButtonPayload", "ButtonText"), form.get("ButtonText") or text)
     if form.get("ListId"):
         return Pressed(form.get("ListId"), form.get("ListTitle") or text)
-    return Text(text) if kind in _KINDS else Unknown(kind, form.raw())
+    if kind not in _KINDS:
+        return Unknown(kind, form.raw())
+    return Text(text) if text else Unknown(EMPTY, form.raw())
 
 
-def _files(form: _Form) -> tuple[File, ...]:
+def _files(form: _Form, *, sticker: bool) -> tuple[File, ...]:
     count = form.get("NumMedia") or "0"
     if not re.fullmatch(r"[0-9]{1,3}", count):
         raise _Unclear("NumMedia is no number of files.")
     return tuple(
-        File(form.require(f"MediaUrl{n}"), form.get(f"MediaContentType{n}")) for n in range(int(count))
+        File(form.require(f"MediaUrl{n}"), form.get(f"MediaContentType{n}"), sticker=sticker)
+        for n in range(int(count))
     )
 
 
@@ -160,19 +193,21 @@ def _status(hook: Webhook) -> StatusUpdate:
     word = form.require("MessageStatus", "SmsStatus")
     if word not in _STATUSES:
         raise _Unclear("MessageStatus is no status of a message that we sent.")
-    status = _STATUSES[word]
-    code = form.get("ErrorCode")
+    status, query = _STATUSES[word], dict(hook.query)
+    code, segments = form.get("ErrorCode"), query.get("segments", "")
     return StatusUpdate(
         address=address(hook),
         key=f"status:{sid}:{word}",
         status=status,
         provider_id=sid,
-        message_id=_our_id(hook),
+        message_id=_number(query.get("message", "")),
         cause=(explain(code) if code else word) if status == "failed" else "",
+        consent="out" if code == str(OPTED_OUT) else "",
+        category=f"{segments} segments" if _number(segments) else "",
+        outside_window=code == str(OUTSIDE_WINDOW),
     )
 
 
-def _our_id(hook: Webhook) -> int | None:
-    """Our message's id, which `send` put into the URL that Twilio signs."""
-    given = dict(hook.query).get("message", "")
+def _number(given: str) -> int | None:
+    """What `send` put into the URL that Twilio signs."""
     return int(given) if re.fullmatch(r"[0-9]{1,18}", given) else None

@@ -1,4 +1,4 @@
-"""Twilio's webhook signature: HMAC-SHA1 over the public URL and the form."""
+"""Twilio's webhook signature: an HMAC over the public URL and the form."""
 
 from __future__ import annotations
 
@@ -6,25 +6,36 @@ import base64
 import hmac
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 HEADER = "x-twilio-signature"
-# Announces a signature by a shared key instead of the auth token.
+# Announces a signature by a shared key instead of the auth token, and says by which.
 SETTINGS_HEADER = "x-twilio-webhooks-signature-settings"
+SHARED_KEY_ALGORITHM = "HMAC_SHA256"
 
 _URL = re.compile(r"(https?)://(\[[^\]/?]*\]|[^:/?]*)(:[0-9]+)?(.*)", re.DOTALL)
 
 Fields = Iterable[tuple[str, str]]
+Digest = Literal["sha1", "sha256"]  # of auth tokens, of shared keys
 
 
-def sign(token: str, url: str, form: Fields) -> str:
+def sign(secret: str, url: str, form: Fields, digest: Digest = "sha1") -> str:
     """The signature of `form` posted to exactly `url`, which has no fragment."""
-    return _mac(token, url + _joined(form)).decode()
+    return _mac(secret, url + _joined(form), digest).decode()
 
 
-def signs(token: str, url: str, form: Fields, signature: str) -> bool:
-    """Whether `token` made `signature`. Twilio names the port in the URL that it signs, or not."""
+def signs(secret: str, url: str, form: Fields, signature: str, digest: Digest = "sha1") -> bool:
+    """Whether `secret` made `signature`. Twilio names the port in the URL that it signs, or not."""
     given, joined = _encode(signature), _joined(form)
-    return any(hmac.compare_digest(given, _mac(token, s + joined)) for s in _spellings(url))
+    return any(hmac.compare_digest(given, _mac(secret, s + joined, digest)) for s in _spellings(url))
+
+
+def shared_key(settings: str) -> str:
+    """The id of the shared key that the settings header names; "" unless it is one of HMAC_SHA256."""
+    parts = [part.strip().partition("=") for part in settings.split(",")]
+    named = {name: value for name, _, value in parts}
+    well_formed = len(named) == len(parts) and named.get("algorithm") == SHARED_KEY_ALGORITHM
+    return named.get("key", "") if well_formed else ""
 
 
 def _joined(form: Fields) -> str:
@@ -41,8 +52,8 @@ def _spellings(url: str) -> list[str]:
     return [f"{scheme}://{host}{rest}", f"{scheme}://{host}{port or standard}{rest}"]
 
 
-def _mac(token: str, signed: str) -> bytes:
-    return base64.b64encode(hmac.digest(token.encode(), _encode(signed), "sha1"))
+def _mac(secret: str, signed: str, digest: Digest) -> bytes:
+    return base64.b64encode(hmac.digest(secret.encode(), _encode(signed), digest))
 
 
 def _encode(text: str) -> bytes:

@@ -33,7 +33,9 @@ from conserje_web.settings import WebSettings
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
-LIMITS = Limits(text=4096, buttons=10, rows=10)
+LIMITS = Limits(
+    text=4096, body=4096, buttons=10, button_title=100, rows=10, row_title=200, row_description=1000
+)
 COOKIE = "__Host-conserje-web"
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -76,6 +78,7 @@ class Web(Channel[SessionKey, WebSettings, Nothing]):
     Settings = WebSettings
     Operator = Nothing
     limits = LIMITS
+    opt_out_words = opt_in_words = frozenset()  # who wants no more closes the page
     per_tenant = True
 
     def verify(self, hook: Webhook, account: Account[SessionKey, WebSettings]) -> None:

@@ -1,0 +1,213 @@
+"""`conserje conversation`: a person of the tenant takes a conversation over, and gives it back."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from datetime import datetime, tzinfo
+from typing import Any, Literal
+
+import click
+
+from conserje import consents, notices, persons, tenants
+from conserje.cli.installation import Installation, with_installation
+from conserje.cli.message import as_data, lines, shorten, zone
+from conserje.cli.table import json_option, show_fields, show_json, show_rows
+from conserje.consents import Sign
+from conserje.database import acting_for
+from conserje.message import plain
+from conserje.notices import Noticed
+from conserje.persons import Conversation, State
+from conserje.tenants import Tenant
+
+conversation_id = click.argument("conversation", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+STATES = {"open": "with the assistant", "person": "with a person", "held": "held"}
+WANTED = {None: "everything", "marketing": "nothing that the business begins", "all": "nothing"}
+
+
+@click.group()
+def conversation() -> None:
+    """Look at conversations; take one over, and give it back to the assistant.
+
+    The first column of `conserje conversation list` is the ID.
+    """
+
+
+async def tenant_of(installation: Installation, slug: str) -> Tenant:
+    """Raises TenantError."""
+    async with installation.pool.acquire() as connection:
+        return await tenants.get(connection, slug)
+
+
+def clocked(at: datetime | None, clock: tzinfo) -> str | None:
+    return f"{at.astimezone(clock):%Y-%m-%d %H:%M:%S}" if at else None
+
+
+@conversation.command("list")
+@click.argument("slug")
+@click.option("--with-person", "state", flag_value="person", help="Only those that are with a person.")
+@click.option("--held", "state", flag_value="held", help="Only those that are held.")
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many, at most."
+)
+@json_option
+@with_installation
+async def list_conversations(
+    installation: Installation, slug: str, state: State | None, limit: int, as_json: bool
+) -> None:
+    """List a tenant's conversations, the one with the newest message first.
+
+    \b
+    Example:
+      conserje conversation list acme --with-person
+    """
+    tenant = await tenant_of(installation, slug)
+    clock = zone(tenant)
+    found = await persons.list_all(installation.pool, tenant, state, limit)
+    width = None if as_json else 60
+    rows = [
+        {
+            "id": each.id,
+            "contact": f"{each.contact} {each.name}".strip(),
+            "channel": each.channel,
+            "state": each.state if as_json else STATES[each.state],
+            "at": clocked(each.last_at, clock),
+            "last_message": shorten(plain(each.last), width) if each.last else "",
+        }
+        for each in found
+    ]
+    show_rows(
+        rows, as_json, f"{slug} has no such conversation." if state else f"Nobody has written to {slug} yet."
+    )
+
+
+@conversation.command()
+@click.argument("slug")
+@conversation_id
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How many messages."
+)
+@json_option
+@with_installation
+async def show(installation: Installation, slug: str, conversation: int, limit: int, as_json: bool) -> None:
+    """Show a conversation: who has it, its last messages, and the notices that it has given.
+
+    \b
+    Example:
+      conserje conversation show acme 12
+    """
+    tenant = await tenant_of(installation, slug)
+    clock, pool = zone(tenant), installation.pool
+    found = await persons.get(pool, tenant, conversation)
+    said = await persons.said_in(pool, tenant, conversation, limit)
+    given = [_notice(each, clock) for each in await notices.of_conversation(pool, tenant.id, conversation)]
+    if as_json:
+        show_json(
+            _fields(found, clock, found.state) | {"notices": given, "said": [as_data(i, clock) for i in said]}
+        )
+        return
+    show_fields(_fields(found, clock, STATES[found.state]))
+    click.echo()
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for item in said:
+        for line in lines(item, clock, width):
+            click.echo(line)
+    if given:
+        click.echo()
+        show_rows(given, False, "")
+
+
+def _fields(found: Conversation, clock: tzinfo, state: str) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "contact": found.contact,
+        "name": found.name,
+        "channel": found.channel,
+        "account": found.account,
+        "state": state,
+        "cause": found.cause,
+        "with_a_person_since": clocked(found.since, clock),
+        "until": clocked(found.until, clock),
+        "contact_wants": WANTED[found.opted_out],
+    }
+
+
+def _notice(each: Noticed, clock: tzinfo) -> dict[str, Any]:
+    return {
+        "notice": each.kind,
+        "state": each.state,
+        "of": clocked(each.created_at, clock),
+        "tries": each.tries,
+        "sent": clocked(each.sent_at, clock),
+        "again": clocked(each.due_at, clock),
+        "cause": each.cause,
+    }
+
+
+@conversation.command()
+@click.argument("slug")
+@conversation_id
+@with_installation
+async def take(installation: Installation, slug: str, conversation: int) -> None:
+    """Take a conversation over: from now on the assistant is silent in it.
+
+    What it is thinking of is not said; what it has said already and is on its way arrives. It has the
+    conversation back when you give it, or when you have written nothing for the tenant's
+    --hand-back-after.
+
+    \b
+    Example:
+      conserje conversation take acme 12
+      conserje message send acme 12 "Hola, soy Ana. ¿En qué te ayudo?"
+    """
+    tenant = await tenant_of(installation, slug)
+    taken = await persons.take(installation.pool, tenant, conversation)
+    until = clocked(taken.until, zone(tenant))
+    if taken.again:
+        click.echo(f"Conversation {conversation} was with a person already: it stays so until {until}.")
+    else:
+        click.echo(f"Conversation {conversation} is with a person until {until}.")
+        click.echo(f"Next: conserje message send {slug} {conversation} TEXT")
+
+
+@conversation.command()
+@click.argument("slug")
+@conversation_id
+@with_installation
+async def give(installation: Installation, slug: str, conversation: int) -> None:
+    """Give a conversation back to the assistant, who answers at once what was left unanswered.
+
+    \b
+    Example:
+      conserje conversation give acme 12
+    """
+    tenant = await tenant_of(installation, slug)
+    count = await persons.give(installation.pool, tenant, conversation)
+    left = f"; it answers {count} {'message' if count == 1 else 'messages'}" if count else ""
+    click.echo(f"Conversation {conversation} is with the assistant{left}.")
+
+
+@conversation.command()
+@click.argument("slug")
+@conversation_id
+@click.argument("wanted", type=click.Choice(["out", "in"]))
+@with_installation
+async def consent(
+    installation: Installation, slug: str, conversation: int, wanted: Literal["out", "in"]
+) -> None:
+    """Note that a contact wants no more messages (out), or wants them again (in).
+
+    For what they said elsewhere, by telephone for example; they are not told.
+
+    \b
+    Example:
+      conserje conversation consent acme 12 out
+    """
+    tenant = await tenant_of(installation, slug)
+    found = await persons.get(installation.pool, tenant, conversation)
+    async with acting_for(installation.pool, tenant.id) as connection:
+        sign = Sign(wanted, "operator", "conserje conversation consent")
+        changed = await consents.record(connection, tenant.id, conversation, sign)
+    already = "" if changed else "already "
+    what = "no more messages" if wanted == "out" else "messages"
+    click.echo(f"{found.contact} {already}wants {what}.")

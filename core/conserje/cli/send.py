@@ -1,0 +1,82 @@
+"""`conserje message send`: what a person writes into a conversation that they have taken over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import click
+
+from conserje import persons, tenants
+from conserje.cli.installation import Installation, with_installation
+from conserje.cli.table import json_option, show_json
+from conserje.limits import fit
+from conserje.message import Text
+from conserje.persons import Fate, PersonError
+from conserje.tenants import Tenant
+
+PATIENCE = 15.0  # seconds
+LOOK_EVERY = 0.1  # seconds
+ENDED = ("sent", "delivered", "read", "failed", "refused", "held")
+BAD = ("failed", "refused", "held")
+
+
+@click.command()
+@click.argument("slug")
+@click.argument("conversation", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@click.argument("text")
+@click.option("--no-wait", is_flag=True, help="Do not wait until the provider has it.")
+@json_option
+@with_installation
+async def send(
+    installation: Installation, slug: str, conversation: int, text: str, no_wait: bool, as_json: bool
+) -> None:
+    """Write into a conversation that is with a person.
+
+    It leaves behind what is on its way already; a long text leaves in parts. Says what became of it within
+    15 seconds, and ends with 1 if it was refused.
+
+    \b
+    Example:
+      conserje conversation take acme 12
+      conserje message send acme 12 "Tu pedido sale hoy."
+    """
+    if not text.strip():
+        raise click.UsageError("There is nothing to send: TEXT is empty.")
+    async with installation.pool.acquire() as connection:
+        tenant = await tenants.get(connection, slug)
+    if not tenant.active:
+        raise PersonError(f"{slug} is suspended, and sends nothing: `conserje tenant resume {slug}`.")
+    found = await persons.get(installation.pool, tenant, conversation)
+    limits = installation.plugins.channel(found.channel).limits_of(found.account)
+    ids = await persons.say(installation.pool, tenant, conversation, fit(Text(text), limits))
+    fates = await _fates(installation, tenant, conversation, ids, 0.0 if no_wait else PATIENCE)
+    bad = next((fate for fate in fates if fate.state in BAD), None)
+    if as_json:
+        show_json([{"id": fate.id, "state": fate.state, "cause": fate.cause} for fate in fates])
+    elif not bad:
+        click.echo(_told(slug, conversation, fates))
+    if bad:
+        if not as_json:
+            click.echo(f"conserje: It is {bad.state}: {bad.cause or 'no cause is known'}", err=True)
+        raise click.exceptions.Exit(1)
+
+
+async def _fates(
+    installation: Installation, tenant: Tenant, conversation: int, ids: Sequence[int], patience: float
+) -> list[Fate]:
+    """What became of the messages, once all have ended or the time is over."""
+    deadline = asyncio.get_running_loop().time() + patience
+    while True:
+        fates = await persons.fates(installation.pool, tenant, conversation, ids)
+        if all(fate.state in ENDED for fate in fates) or asyncio.get_running_loop().time() >= deadline:
+            return fates
+        await asyncio.sleep(LOOK_EVERY)
+
+
+def _told(slug: str, conversation: int, fates: Sequence[Fate]) -> str:
+    if all(fate.state in ENDED for fate in fates):
+        return "It is sent."
+    waiting = next(fate for fate in fates if fate.state not in ENDED)
+    cause = f" ({waiting.cause})" if waiting.cause else ""
+    return f"It is {waiting.state}{cause}: see `conserje conversation show {slug} {conversation}`."

@@ -17,7 +17,8 @@ from conserje import Contact, File, Media, NoAnswer, Product, Reply, Tenant, Tex
 from conserje.testing import GivenProducts, ProviderAssistantContract, said
 from conserje_fakes import server
 from conserje_fakes.openai import Fault, StandIn
-from conserje_openai import OpenAI, OpenAICredentials, OpenAIOperator, OpenAISettings
+from conserje_openai import OpenAI
+from conserje_openai.models import OpenAICredentials, OpenAIOperator, OpenAISettings
 
 KEY = "sk-of-the-tenant"
 FLOWERS = [

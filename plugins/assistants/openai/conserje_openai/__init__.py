@@ -1,0 +1,67 @@
+"""Lets an OpenAI model answer, about the tenant's products and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from conserje import Assistant, Product, Reply, Turn, plain
+from conserje_openai.instructions import instruct
+from conserje_openai.models import OpenAICredentials, OpenAIOperator, OpenAISettings
+
+if TYPE_CHECKING:  # a process that never asks can do without the SDK
+    from conserje_openai import api
+
+FEW = 30  # so many products are told whole; of more only those that fit what was written
+
+
+class OpenAI(Assistant[OpenAICredentials, OpenAISettings, OpenAIOperator]):
+    """Answers by the Responses API, from the conversation's history and the tenant's products."""
+
+    name = "openai"
+    Credentials = OpenAICredentials
+    Settings = OpenAISettings
+    Operator = OpenAIOperator
+
+    def __init__(self, operator: OpenAIOperator, http: httpx2.AsyncClient) -> None:
+        super().__init__(operator, http)
+        self._client: api.Client | None = None
+
+    def shared_credentials(self) -> OpenAICredentials | None:
+        key = self.operator.api_key
+        return OpenAICredentials(api_key=key) if key else None
+
+    async def reply(self, turn: Turn[OpenAICredentials, OpenAISettings]) -> Reply:
+        settings = turn.settings
+        api = await asyncio.to_thread(import_module, "conserje_openai.api")
+        if self._client is None:
+            self._client = api.open_client(self.operator, self.http)
+        past = turn.history[-settings.history_limit :] if settings.history_limit else ()
+        answer: Reply = await api.ask(
+            self._client,
+            self.operator,
+            turn.credentials,
+            settings,
+            instruct(turn.tenant, settings.instructions, await relevant(turn)),
+            [*past, *turn.messages],
+            anonymous(turn),
+        )
+        return answer
+
+
+def anonymous(turn: Turn[OpenAICredentials, OpenAISettings]) -> str:
+    """The contact's name for the provider, which says nothing about the contact."""
+    return hashlib.sha256(f"{turn.tenant.slug}/{turn.contact.id}".encode()).hexdigest()
+
+
+async def relevant(turn: Turn[OpenAICredentials, OpenAISettings]) -> Sequence[Product]:
+    products = await turn.products.all()
+    if len(products) <= FEW:
+        return products
+    written = "\n".join(plain(said.content) for said in turn.messages)
+    return [match.product for match in await turn.products.search(written, FEW)]

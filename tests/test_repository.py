@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/*/pyproject.toml"))
-DISTRIBUTIONS = [ROOT / "core", ROOT / "edge", ROOT / "tests/fakes", *PLUGINS]
+DISTRIBUTIONS = [*(ROOT / name for name in ("core", "edge", "nginx", "certbot", "tests/fakes")), *PLUGINS]
 
 
 def project(folder: Path) -> dict[str, object]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from conserje import conversation, delivery
+from conserje import delivery, turns
 from conserje.accounts import Account
 from conserje.database import acting_for
 from conserje.delivery import Delivery, Step
@@ -29,7 +29,8 @@ def send_before_commit() -> None:
                 step = await self._take_next(connection, entry, job)
                 if not isinstance(step, Step):
                     return
-                await delivery._write_down(connection, job, step, await self._send(entry, step))
+                outcome = await self._send(entry, step)
+                await delivery._write_down(connection, job, step.message.id, step.attempt, outcome)
 
     Delivery.deliver = deliver  # type: ignore[method-assign]
 
@@ -51,15 +52,13 @@ def lease_without_epoch() -> None:
 
     Without the epoch alone nothing goes wrong: a message is marked by one turn only.
     """
-    conversation.LEASE_OUT = _changed(conversation.LEASE_OUT, "epoch = epoch + 1", "epoch = epoch")
-    conversation.LEASE_OUT = _changed(
-        conversation.LEASE_OUT,
+    turns.LEASE_OUT = _changed(turns.LEASE_OUT, "epoch = epoch + 1", "epoch = epoch")
+    turns.LEASE_OUT = _changed(
+        turns.LEASE_OUT,
         "CASE WHEN state = 'person' OR turn_id IS NULL THEN nextval('turn_ids') ELSE turn_id END",
         "nextval('turn_ids')",
     )
-    conversation.SETTLE = _changed(
-        conversation.SETTLE, "($4::bigint[]) AND turn_id IS NULL", "($4::bigint[])"
-    )
+    turns.SETTLE = _changed(turns.SETTLE, "($4::bigint[]) AND turn_id IS NULL", "($4::bigint[])")
 
 
 def _changed(statement: str, part: str, by: str) -> str:

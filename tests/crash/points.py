@@ -56,7 +56,7 @@ class Point:
     needs: str = ""  # the death shortly before, without which nobody passes the point
 
 
-SENDS = ("conserje_twilio:Twilio.send", "conserje_web:Web.send", "crash.batch:Batch.send")
+SENDS = ("conserje_twilio:Twilio.send", "conserje_web:Web.send", "conserje_meta:Meta.send")
 
 CONVERSATION, DELIVERY = "conserje.conversation:", "conserje.delivery:"
 
@@ -81,13 +81,13 @@ POINTS = (
           needs="postgres"),
 
     Point("picked", "work", "before", (CONVERSATION + "Conversation.converse",), "a turn's job in hand"),
-    Point("leasing", "work", "after", (CONVERSATION + "_lease_out",), "leased, not committed"),
+    Point("leasing", "work", "after", ("conserje.turns:lease_out",), "leased, not committed"),
     Point("claimed", "work", "before", (CONVERSATION + "Conversation._think_under_lease",),
           "the lease is committed"),
     Point("thought", "work", "after", (CONVERSATION + "Conversation._think",), "a reply that nobody has"),
     Point("unsettled", "work", "before", (CONVERSATION + "Conversation._settle",),
           "the lease is no longer renewed"),
-    Point("settling", "work", "after", (CONVERSATION + "_store_turn",), "the reply written, its job not"),
+    Point("settling", "work", "after", ("conserje.turns:store",), "the reply written, its job not"),
     Point("settled", "work", "before", ("conserje.metrics:turn",), "the turn is committed"),
     Point("handled", "work", "after", ("conserje.worker:Worker._attend",), "the job is still in the queue"),
 

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
 import random
-from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any
 
 import httpx2
-from crash.batch import HEADER, sign
 from crash.contacts import Contact
 from installation import Installation
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 from visitor import Visitor
 
 from conserje_fakes import server as stand_in_server
+from conserje_fakes.meta import Habit, Number, StandIn
+from conserje_fakes.meta import create as create_meta
 
 RETRIES = "#rc=5&rp=all"  # as a careful customer of Twilio's has it: five more tries, within 15 s
+META_HABITS: tuple[Habit, ...] = ("in order", "doubled", "out of order", "before the answer")
 LARGEST_BATCH = 6
-REPORTED = 0.9  # of the messages that the batch provider takes
+REPORTED = 0.9  # of the messages that Meta takes
 LONGEST_DELAY = 0.1  # seconds between its taking a message and its answer
-AGAIN_AFTER = (0.05, 0.5)  # seconds; the first and the longest pause before a batch is posted again
 
 
 Received = dict[tuple[str, str], list[str]]  # by slug and peer: the texts sent, in order
@@ -67,95 +60,49 @@ class Twilio:
 
 
 @dataclass
-class BatchAccount:
-    """A tenant's account at the batch provider: what it has still to post, and what it was sent."""
+class Meta:
+    """Meta's stand-in: all that waits for a number is one batch, posted again until it is told 200."""
 
-    slug: str
-    address: str
-    secret: str
-    outbox: deque[dict[str, Any]] = field(default_factory=deque)
-    waiting: dict[str, asyncio.Future[None]] = field(default_factory=dict)  # message id: acknowledged
-    received: list[tuple[str, str]] = field(default_factory=list)  # to, text
-    delivered: set[str] = field(default_factory=set)  # texts whose last status was acknowledged
-
-
-@dataclass
-class BatchProvider:
-    """Posts all that waits for an account as one batch, again and again, until it is answered with 200."""
-
-    base: str  # of a tenant's webhook, with {slug}
-    http: httpx2.AsyncClient
+    stand_in: StandIn
     chance: random.Random
-    accounts: dict[str, BatchAccount] = field(default_factory=dict)  # by slug
-    posted_again: int = 0
-    _ids: itertools.count[int] = field(default_factory=itertools.count)
+    numbers: dict[str, Number] = field(default_factory=dict)  # by slug
+
+    def know(self, slug: str, number: Number) -> None:
+        """Let Meta have the tenant's number."""
+        self.numbers[slug] = self.stand_in.numbers[number.id] = number
 
     async def post(self, contact: Contact, texts: Sequence[str]) -> None:
-        account, taken = self.accounts[contact.slug], []
-        for text in texts:
-            id = f"in{next(self._ids)}"
-            account.outbox.append({"kind": "message", "id": id, "from": contact.peer, "text": text})
-            taken.append(account.waiting.setdefault(id, asyncio.get_running_loop().create_future()))
-        await asyncio.gather(*taken)
+        self.stand_in.habit = self.chance.choice(META_HABITS)
+        await self.stand_in.write(self.numbers[contact.slug].id, contact.peer, *texts)
         contact.acknowledged += texts
 
     def received(self) -> Received:
-        return _by_contact(
-            (account.slug, to, text) for account in self.accounts.values() for to, text in account.received
-        )
+        slugs = {number.id: slug for slug, number in self.numbers.items()}
+        return _by_contact((slugs[taken.number], taken.to, taken.text) for taken in self.stand_in.taken)
 
-    async def post_batches(self, account: BatchAccount) -> None:
-        """One batch at a time, for ever."""
-        while True:
-            batch = [account.outbox[n] for n in range(min(len(account.outbox), LARGEST_BATCH))]
-            if not batch:
-                await asyncio.sleep(0.02)
-                continue
-            await self._insist(account, json.dumps({"address": account.address, "events": batch}).encode())
-            for event in batch:
-                account.outbox.popleft()
-                self._note(account, event)
+    def delivered(self, slug: str) -> set[str]:
+        """The texts whose last status was acknowledged."""
+        number, reported = self.numbers[slug].id, self.stand_in.reported
+        return {
+            taken.text for taken in self.stand_in.taken if taken.number == number and taken.id in reported
+        }
 
-    async def _insist(self, account: BatchAccount, body: bytes) -> None:
-        host = self.base.format(slug=account.slug).partition("//")[2]
-        headers = {"host": host, "content-type": "application/json", HEADER: sign(account.secret, body)}
-        pause, longest = AGAIN_AFTER
-        while True:
-            try:
-                answer = await self.http.post("/bot/batch/webhook", content=body, headers=headers)
-                if answer.status_code == 200:
-                    return
-            except httpx2.TransportError:
-                pass
-            self.posted_again += 1
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, longest)
+    @property
+    def posted_again(self) -> int:
+        return sum(status != 200 for status in self.stand_in.posts)
 
-    def _note(self, account: BatchAccount, event: dict[str, Any]) -> None:
-        """The event was acknowledged."""
-        if event["kind"] == "message":
-            account.waiting.pop(event["id"]).set_result(None)
-        elif event["status"] == "delivered":
-            account.delivered.add(event["text"])
 
-    async def take(self, request: Request) -> JSONResponse:
-        """A message is sent: it counts from here on, whoever dies before the answer."""
-        sent = await request.json()
-        account = next(each for each in self.accounts.values() if each.address == sent["from"])
-        account.received.append((sent["to"], sent["text"]))
-        id = f"out{next(self._ids)}"
-        if self.chance.random() < REPORTED:
-            report = {"kind": "status", "id": id, "ref": sent["ref"], "text": sent["text"]}
-            account.outbox.extend({**report, "status": status} for status in ("sent", "delivered"))
-        await asyncio.sleep(self.chance.uniform(0, LONGEST_DELAY))
-        return JSONResponse({"id": id})
+@asynccontextmanager
+async def meta(chance: random.Random) -> AsyncIterator[tuple[Meta, str]]:
+    """Meta, and the base URL of its interface."""
 
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[str]:
-        """Its own interface, at the base URL that it is given."""
-        app = Starlette(routes=[Route("/messages", self.take, methods=["POST"])])
-        async with stand_in_server.serving(app) as url:
-            yield url
+    async def before_answer() -> None:
+        await asyncio.sleep(chance.uniform(0, LONGEST_DELAY))
+
+    app = create_meta(before_answer=before_answer, largest_batch=LARGEST_BATCH)
+    app.state.stand_in.reports = lambda: chance.random() < REPORTED
+    async with stand_in_server.serving(app) as url:
+        yield Meta(app.state.stand_in, chance), url
 
 
 @dataclass

@@ -94,7 +94,7 @@ async def run(schedule: Schedule, bug: str | None = None) -> Outcome:
                 settled, retried = await _settle(town)
                 settled_after = time.monotonic() - last_word
                 verdict = await _judge(town, machine, settled)
-                posted_again = town.batch.posted_again + town.pages.posted_again
+                posted_again = town.meta.posted_again + town.pages.posted_again
                 took = time.monotonic() - began
                 return Outcome(schedule, machine.deaths, verdict, posted_again, retried, settled_after, took)
             finally:
@@ -156,7 +156,7 @@ async def _settle(town: Town) -> tuple[bool, int]:
 
 
 async def _is_settled(town: Town) -> bool:
-    if any(account.outbox for account in town.batch.accounts.values()):
+    if not town.meta.stand_in.is_quiet:
         return False
     try:
         if await town.installation.pool.fetchval(UNSETTLED):
@@ -196,7 +196,7 @@ async def _judge(town: Town, machine: Machine, settled: bool) -> Verdict:
     if not settled:
         verdict.wrong.append(f"not settled within {SETTLE_LIMIT:g} s")
     for slug, shown in zip(SLUGS, lists, strict=True):
-        verdict.wrong += undelivered(town.batch.accounts[slug].delivered, shown)
+        verdict.wrong += undelivered(town.meta.delivered(slug), shown)
     return verdict
 
 

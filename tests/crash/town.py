@@ -18,13 +18,13 @@ import asyncpg
 import httpx2
 from crash.contacts import Contact, Post, write
 from crash.points import ORDERS
-from crash.providers import BatchAccount, BatchProvider, Pages, Received, Twilio
+from crash.providers import Meta, Pages, Received, Twilio, meta
 from crash.verdict import SEND_LIMIT
 from installation import Installation, install
-from packages import install as install_package
 
 from conserje import accounts, database, tenants
 from conserje.vault import create_keyring
+from conserje_fakes.meta import Number
 from conserje_fakes.twilio_messages import Habit
 
 TESTS = Path(__file__).parents[1]
@@ -40,7 +40,7 @@ class Town:
 
     installation: Installation
     twilio: Twilio
-    batch: BatchProvider
+    meta: Meta
     pages: Pages
     chance: random.Random
     contacts: list[Contact] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Town:
         """Everybody writes, until it is over and all have said what they had begun to say."""
         posts: dict[str, Post] = {
             "twilio": self.twilio.post,
-            "batch": self.batch.post,
+            "meta": self.meta.post,
             "web": self.pages.post,
         }
         await asyncio.gather(*(self._write(slug, *by) for slug in SLUGS for by in posts.items()))
@@ -60,7 +60,7 @@ class Town:
         """One contact after the other."""
         while not self.over:
             number = next(self._serial)
-            peer = {"twilio": f"whatsapp:+569{number:08}"}.get(channel, f"{channel} {number}")
+            peer = _peer(channel, number)
             contact = Contact(f"c{number}", slug, channel, peer)
             self.contacts.append(contact)
             self.installation.twilio.habit = self.chance.choice(HABITS)
@@ -72,7 +72,7 @@ class Town:
 
     def received(self) -> Received:
         """What everybody was sent."""
-        return self.twilio.received() | self.batch.received() | self.pages.received()
+        return self.twilio.received() | self.meta.received() | self.pages.received()
 
     def unanswered(self) -> list[Contact]:
         """Who was told that a message is taken and has no answer to it."""
@@ -96,42 +96,48 @@ async def settled_in(folder: Path, url: str, chance: random.Random) -> AsyncIter
         port = installation.environment["CONSERJE_LISTEN"].rpartition(":")[2]
         base = f"http://{{slug}}.localhost:{port}"
         limits = httpx2.Limits(max_connections=None)
-        async with httpx2.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", timeout=5, limits=limits, trust_env=False
-        ) as http:
-            batch = BatchProvider(base, http, chance)
-            town = Town(installation, Twilio(installation, base), batch, Pages(base, http), chance)
-            async with batch.listening() as batch_url:
-                installation.environment.update(_environment(folder, batch_url))
-                for slug in SLUGS:
-                    await _add(town, slug)
-                posting = [asyncio.create_task(batch.post_batches(each)) for each in batch.accounts.values()]
-                yield town
-                for task in posting:
-                    task.cancel()
-                await asyncio.wait(posting)
+        async with (
+            httpx2.AsyncClient(
+                base_url=f"http://127.0.0.1:{port}", timeout=5, limits=limits, trust_env=False
+            ) as http,
+            meta(chance) as (at_meta, meta_url),
+        ):
+            installation.environment.update(_environment(folder, meta_url))
+            town = Town(installation, Twilio(installation, base), at_meta, Pages(base, http), chance)
+            for slug in SLUGS:
+                await _add(town, slug, f"{base.format(slug=slug)}/bot/meta/webhook")
+            yield town
     pool.terminate()
 
 
-def _environment(folder: Path, batch_url: str) -> Mapping[str, str]:
-    (folder / "plugin").mkdir()
-    source = "from crash.batch import Batch\n"
-    install_package(folder / "plugin", "crash_batch", source, {"batch": "conserje.channels"})
+def _peer(channel: str, number: int) -> str:
+    """A contact's address; every third one at Meta shows no phone."""
+    match channel:
+        case "twilio":
+            return f"whatsapp:+569{number:08}"
+        case "meta":
+            return f"569{number:08}" if number % 3 else f"CL.{number:020}"
+        case _:
+            return f"{channel} {number}"
+
+
+def _environment(folder: Path, meta_url: str) -> Mapping[str, str]:
     (folder / "orders").mkdir()
     return {
-        "PYTHONPATH": f"{TESTS}:{folder / 'plugin'}:{os.environ.get('PYTHONPATH', '')}",
+        "PYTHONPATH": f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
         ORDERS: str(folder / "orders"),
-        "CONSERJE_BATCH_BASE_URL": batch_url,
+        "CONSERJE_META_BASE_URL": meta_url,
         "CONSERJE_SEND_LIMIT": str(SEND_LIMIT),
         "CONSERJE_LOG_LEVEL": "info",
     }
 
 
-async def _add(town: Town, slug: str) -> None:
+async def _add(town: Town, slug: str, webhook: str) -> None:
     """A tenant who says back what it hears, at once, with its accounts."""
     installation = town.installation
     await installation.add(slug, quiet=QUIET)
-    account = BatchAccount(slug, f"batch of {slug}", secrets.token_hex(16))
+    id = f"{secrets.randbelow(10**15):015}"
+    number = Number(id, secrets.token_hex(16), secrets.token_hex(16), webhook)
     async with installation.pool.acquire() as connection, connection.transaction():
         await connection.execute(
             "UPDATE tenants SET fallback_assistant = 'echo', longest_wait = $2::text::interval"
@@ -140,13 +146,9 @@ async def _add(town: Town, slug: str) -> None:
             LONGEST_WAIT,
         )
         tenant = await tenants.get(connection, slug)
+        held = {"access_token": number.access_token, "app_secret": number.app_secret}
         sealed = await accounts.seal_credentials(
-            connection,
-            installation.vault,
-            tenant.id,
-            "batch",
-            account.address,
-            json.dumps({"secret": account.secret}).encode(),
+            connection, installation.vault, tenant.id, "meta", id, json.dumps(held).encode()
         )
-        await accounts.add(connection, tenant.id, "batch", account.address, credentials=sealed)
-    town.batch.accounts[slug] = account
+        await accounts.add(connection, tenant.id, "meta", id, credentials=sealed)
+    town.meta.know(slug, number)

@@ -12,7 +12,10 @@ from fuzz.posts import Headers, Post
 
 Mutation = Callable[[Post, Random, Sequence[Post]], Post]
 
-SIGNATURES = (b"x-twilio-signature", b"x-signature", b"x-conserje-signature", b"cookie", b"origin")
+SIGNATURES = (
+    b"x-twilio-signature", b"x-hub-signature-256", b"x-signature", b"x-conserje-signature", b"cookie",
+    b"origin",
+)  # fmt: skip
 HUGE = 200_000  # bytes: more than the edge takes in the tests
 # What an HTTP server lets through: visible characters in a target, no control characters in a header.
 IN_TARGET = bytes(byte for byte in range(0x21, 0x7F) if byte not in b"#?")
@@ -30,7 +33,8 @@ PATHS = (
     b"/bot", b"/bot/", b"/bot//webhook", b"/bot/twilio", b"/bot/twilio/", b"/bot/twilio/webhook/",
     b"/bot/../bot", b"/bot/twilio/webhook/..", b"/bot/%74wilio/webhook", b"/bot/twilio/%77ebhook",
     b"/BOT/twilio/webhook", b"/bot/nobody/webhook", b"/bot/echo/webhook", b"/bot/twilio/webhook;x",
-    b"/webhook/", b"/webhook/twilio", b"/webhook/web", b"/webhook/twilio/x", b"//bot/twilio/webhook",
+    b"/webhook/", b"/webhook/twilio", b"/webhook/web", b"/webhook/twilio/x",
+    b"/webhook/meta/", b"/bot/meta/status", b"//bot/twilio/webhook",
     b"/bot/twilio\\webhook", b"/bot/json/status", b"/bot/web/status", b"/bot/signed/status",
     b"/bot/\xf0\x9f\x98\x80/webhook", b"/bot/" + b"a" * 5000,
 )  # fmt: skip

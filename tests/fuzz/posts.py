@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -21,6 +22,7 @@ from conserje.sessions import cookie_name, signed
 HOST = "acme.localhost"
 SID, TOKEN = "AC" + "0" * 31 + "1", "0123456789abcdef0123456789abcdef"
 NUMBER = "whatsapp:+56900000001"
+NUMBER_ID = "110000000000001"
 FORM = b"application/x-www-form-urlencoded"
 ADDRESSES = 4096  # from which strangers come: each may come so often only
 
@@ -137,6 +139,38 @@ class Json:
         return self._signature(post.body) in post.header(b"x-conserje-signature")
 
 
+class Meta:
+    """Whole batches, at the tenant's host and at the shared one; the signature is over the body alone."""
+
+    def make(self, path: str, host: str = HOST) -> Post:
+        number = next(_serial)
+        contact = f"5694{number:07}"
+        message = {
+            "from": contact,
+            "id": f"wamid.{number}",
+            "timestamp": str(int(time.time())),
+            "type": "text",
+            "text": {"body": "¿Abren mañana?"},
+        }
+        value = {
+            "messaging_product": "whatsapp",
+            "metadata": {"display_phone_number": "56900000002", "phone_number_id": NUMBER_ID},
+            "contacts": [{"profile": {"name": "José"}, "wa_id": contact}],
+            "messages": [message],
+        }
+        entry = [{"id": "7", "changes": [{"field": "messages", "value": value}]}]
+        body = json.dumps({"object": "whatsapp_business_account", "entry": entry}).encode()
+        return post(
+            path, body, b"application/json", (b"x-hub-signature-256", self._signature(body)), host=host
+        )
+
+    def _signature(self, body: bytes) -> bytes:
+        return b"sha256=" + hmac.new(TOKEN.encode(), body, hashlib.sha256).hexdigest().encode()
+
+    def signs(self, post: Post) -> bool:
+        return self._signature(post.body) in post.header(b"x-hub-signature-256")
+
+
 @dataclass
 class Web:
     """The cookie is the visitor's signature: whatever a page of the host posts with it is the visitor's."""
@@ -178,6 +212,7 @@ class Signers:
     json: Json
     web: Web
     twilio: Twilio
+    meta: Meta
     signed: Signed
 
     def make(self) -> list[Post]:
@@ -186,6 +221,8 @@ class Signers:
             self.twilio.make("/bot/twilio/webhook"),
             self.twilio.make("/bot/twilio/status"),
             self.twilio.make("/webhook/whatsapp", "localhost"),
+            self.meta.make("/bot/meta/webhook"),
+            self.meta.make("/webhook/meta", "localhost"),
             self.signed.make(),
             self.json.make(),
             self.web.make(),
@@ -197,6 +234,7 @@ class Signers:
         """Whether one of them would say that it is theirs."""
         judges: tuple[Callable[[Post], bool], ...] = (
             self.twilio.signs,
+            self.meta.signs,
             self.signed.signs,
             self.json.signs,
             self.web.signs,

@@ -20,15 +20,15 @@ from conserje.channel import AnyChannel
 from conserje.database import Pool
 from conserje.http import client
 from conserje.plugins import Plugins
-from conserje_edge.app import Front
-from conserje_edge.pages import Pages
-from conserje_edge.shared import SharedWebhooks
+from conserje_edge.app import Front, front
 from conserje_json import Json as JsonChannel
+from conserje_meta import Meta as MetaChannel
+from conserje_meta import MetaOperator
 from conserje_twilio import Twilio as TwilioChannel
 from conserje_twilio import TwilioOperator
 from conserje_web import Web as WebChannel
 from fuzz.mutations import MUTATIONS
-from fuzz.posts import NUMBER, SID, TOKEN, Json, Post, Signed, Signers, Twilio, Web
+from fuzz.posts import NUMBER, NUMBER_ID, SID, TOKEN, Json, Meta, Post, Signed, Signers, Twilio, Web
 
 BODY_LIMIT = 65_536
 BATCH = 500  # forged posts between two looks at what is stored
@@ -135,6 +135,7 @@ async def opened(pool: Pool, url: str, keyring: Path, seed: int) -> AsyncIterato
         own = client()
         channels: dict[str, AnyChannel] = {
             "json": JsonChannel(Nothing(), own),
+            "meta": MetaChannel(MetaOperator(), own),
             "twilio": TwilioChannel(TwilioOperator(), own),
             "web": WebChannel(Nothing(), own),
         }
@@ -145,6 +146,11 @@ async def opened(pool: Pool, url: str, keyring: Path, seed: int) -> AsyncIterato
             plain = f'{{"account_sid": "{SID}", "auth_token": "{TOKEN}"}}'.encode()
             sealed = await accounts.seal_credentials(connection, edge.vault, acme.id, "twilio", NUMBER, plain)
             await accounts.add(connection, acme.id, "twilio", NUMBER, credentials=sealed)
+            plain = f'{{"app_secret": "{TOKEN}", "verify_token": "{TOKEN}"}}'.encode()
+            sealed = await accounts.seal_credentials(
+                connection, edge.vault, acme.id, "meta", NUMBER_ID, plain
+            )
+            await accounts.add(connection, acme.id, "meta", NUMBER_ID, credentials=sealed)
             for name in ("json", "web"):
                 await accounts.ensure(connection, edge.vault, acme.id, channels[name])
         await edge.changed("acme")
@@ -152,9 +158,9 @@ async def opened(pool: Pool, url: str, keyring: Path, seed: int) -> AsyncIterato
         json, web = (
             entry.opened(entry.accounts_of(name)[0], channels[name], edge.vault) for name in ("json", "web")
         )
-        front = Front(webhooks, SharedWebhooks(webhooks), Pages(webhooks))
-        signers = Signers(Json(json), Web(web), Twilio(), Signed())
-        yield Fuzz(edge, front, signers, Random(seed))
+        app = front(webhooks, keyring.parent.parent / "files")
+        signers = Signers(Json(json), Web(web), Twilio(), Meta(), Signed())
+        yield Fuzz(edge, app, signers, Random(seed))
         await own.aclose()
 
 

@@ -1,0 +1,288 @@
+"""The channel `meta`: WhatsApp by Meta's Cloud API."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from conserje import (
+    Account,
+    Answer,
+    Channel,
+    Event,
+    File,
+    Finding,
+    Forged,
+    Limits,
+    Malformed,
+    NotOffered,
+    OutboundMessage,
+    Receipt,
+    Refused,
+    Uncertain,
+    Urls,
+    Webhook,
+)
+from conserje_meta import files, messages, number, post
+from conserje_meta.graph import Graph, GraphError, NoAnswer, NotAsked, outcome
+
+log = logging.getLogger(__name__)
+
+SIGNATURE = "x-hub-signature-256"
+
+
+def _unspaced(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[\x21-\x7e]+", secret.get_secret_value()):
+        raise ValueError("it is empty, or holds a space or a letter that no secret of Meta's has")
+    return secret
+
+
+Secret = Annotated[SecretStr, AfterValidator(_unspaced)]
+
+
+class MetaCredentials(BaseModel):
+    """An app's secrets and a token for one phone number; what is not given is the operator's.
+
+    In a rotation `next_app_secret` signs as well.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    access_token: Secret | None = None
+    app_secret: Secret | None = None
+    next_app_secret: Secret | None = None
+    verify_token: SecretStr | None = Field(default=None, min_length=1)
+    waba_id: str = Field(default="", pattern="^[0-9]{0,32}$")
+
+
+class MetaSettings(BaseModel):
+    """What a tenant may have otherwise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    list_button: str = Field(default="Ver opciones", min_length=1, max_length=20)  # opens a list
+
+
+class MetaOperator(BaseModel):
+    """Where Meta is, and the app of tenants that have none of their own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    base_url: str = Field(
+        default="https://graph.facebook.com",
+        pattern=r"^https?://[^\s/?#@]+/?$",
+        description="Meta's Graph API.",
+    )
+    version: str = Field(
+        default="v26.0", pattern=r"^v[0-9]{1,3}\.[0-9]{1,2}$", description="The Graph API's version."
+    )
+    app_secret: Secret | None = Field(default=None, description="The shared app's secret.")
+    verify_token: SecretStr | None = Field(
+        default=None, min_length=1, description="What Meta says when the shared app's webhook is set up."
+    )
+    access_token: Secret | None = Field(
+        default=None, description="The shared system user's access token, for accounts without one."
+    )
+
+
+MetaAccount = Account[MetaCredentials, MetaSettings]
+
+
+class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
+    """WhatsApp; an account's address is the phone number's id at Meta, not the phone number."""
+
+    name = "meta"
+    Credentials = MetaCredentials
+    Settings = MetaSettings
+    Operator = MetaOperator
+    methods = frozenset({"GET", "POST"})
+    shared = frozenset({"meta"})
+    limits = Limits(
+        text=4096,
+        body=1024,
+        buttons=3,
+        button_title=20,
+        rows=10,
+        row_title=24,
+        row_description=72,
+        caption=1024,
+        files=1,
+        carries=frozenset({"media", "location", "contact_card", "reaction", "template"}),
+        file_bytes=100 * 1024 * 1024,
+    )
+
+    def shared_credentials(self) -> MetaCredentials | None:
+        own = self.operator
+        given = {
+            name: value
+            for name in ("access_token", "app_secret", "verify_token")
+            if (value := getattr(own, name)) is not None
+        }
+        return MetaCredentials.model_validate(given) if given else None
+
+    def window(self, address: str) -> timedelta | None:
+        return timedelta(hours=24)
+
+    def claims(self, hook: Webhook) -> Sequence[str]:
+        return () if hook.method == "GET" else post.of(hook).numbers
+
+    def verify(self, hook: Webhook, account: MetaAccount) -> str | None:
+        if hook.method == "GET":
+            self._greet(hook, account)
+            return None
+        given = _bytes(hook.headers.get(SIGNATURE, ""))
+        held = self._app_secrets(account)
+        fitting = [
+            name
+            for name, secret in held.items()
+            if hmac.compare_digest(given, post.of(hook).signature(secret))
+        ]
+        if not fitting:
+            raise Forged(
+                "No app secret of the account signs this request." if held else _missing("app_secret")
+            )
+        return fitting[0] if len(held) > 1 else None
+
+    def parse(self, hook: Webhook) -> Iterable[Event]:
+        return () if hook.method == "GET" else post.of(hook).events
+
+    def acknowledge(self, hook: Webhook) -> Answer:
+        if hook.method == "GET":
+            return Answer(body=_challenge(hook).encode())
+        for news in post.of(hook).news:  # it names no number, so it is no account's
+            log.warning("Meta tells: %s", news)
+        return Answer()
+
+    async def send(self, message: OutboundMessage, account: MetaAccount) -> Receipt:
+        body = messages.write(message, account.settings.list_button)
+        try:
+            taken = await self._graph(account).post(f"{account.address}/messages", body)
+        except (GraphError, NotAsked, NoAnswer) as error:
+            raise outcome(error) from None
+        return Receipt(_id(taken))
+
+    def media(self, file: File, account: MetaAccount) -> AsyncIterator[bytes]:
+        return files.read(self._graph(account), file.ref, account.address)
+
+    async def attend(self, provider_id: str, account: MetaAccount) -> None:
+        body = {"messaging_product": "whatsapp", "status": "read", "message_id": provider_id}
+        typing = {"typing_indicator": {"type": "text"}}
+        await self._graph(account).post(f"{account.address}/messages", body | typing)
+
+    async def examine(self, account: MetaAccount, urls: Urls) -> Sequence[Finding]:
+        missing = [] if self._app_secrets(account) else [_missing("app_secret")]
+        missing += [] if self._verify_token(account) else [_missing("verify_token")]
+        try:
+            graph = self._graph(account)
+        except Refused as error:
+            return [Finding("error", text) for text in (str(error), *missing)]
+        found = await number.examine(graph, account.address, account.credentials.waba_id, urls.webhook)
+        return [*(Finding("error", text) for text in missing), *found]
+
+    async def configure(self, account: MetaAccount, urls: Urls) -> None:
+        if not (verify_token := self._verify_token(account)):
+            raise Refused(_missing("verify_token"))
+        business = account.credentials.waba_id
+        await number.configure(self._graph(account), account.address, business, urls.webhook, verify_token)
+
+    def compose(self, account: MetaAccount, url: str, sender: str, text: str) -> Webhook:
+        held = self._app_secrets(account)
+        if not held:
+            raise NotOffered(_missing("app_secret"))
+        body = json.dumps(_inbound(account, sender, text)).encode()
+        signature = post.sign(next(iter(held.values())), body).decode()
+        return Webhook(
+            "POST", "webhook", url, {"content-type": "application/json", SIGNATURE: signature}, body
+        )
+
+    def _greet(self, hook: Webhook, account: MetaAccount) -> None:
+        """The handshake by which Meta asks whether the webhook is ours. Raises Forged or Malformed."""
+        asked = dict(hook.query)
+        _challenge(hook)
+        expected = self._verify_token(account)
+        given = _bytes(asked.get("hub.verify_token", ""))
+        if not expected:
+            raise Forged(_missing("verify_token"))
+        if asked.get("hub.mode") != "subscribe" or not hmac.compare_digest(given, expected.encode()):
+            raise Forged("The verify token is none of the account's.")
+
+    def _graph(self, account: MetaAccount) -> Graph:
+        """Raises Refused."""
+        token = account.credentials.access_token or self.operator.access_token
+        if token is None:
+            raise Refused(_missing("access_token"))
+        url = f"{self.operator.base_url.rstrip('/')}/{self.operator.version}"
+        return Graph(self.http, url, token.get_secret_value())
+
+    def _app_secrets(self, account: MetaAccount) -> Mapping[str, str]:
+        """By the name of their field."""
+        own = account.credentials
+        named = {"app_secret": own.app_secret or self.operator.app_secret}
+        named["next_app_secret"] = own.next_app_secret
+        return {name: secret.get_secret_value() for name, secret in named.items() if secret}
+
+    def _verify_token(self, account: MetaAccount) -> str:
+        token = account.credentials.verify_token or self.operator.verify_token
+        return token.get_secret_value() if token else ""
+
+
+def _missing(field: str) -> str:
+    return f"Give {field} in the account's credentials, or CONSERJE_META_{field.upper()}."
+
+
+def _challenge(hook: Webhook) -> str:
+    """What Meta wants to hear again: a number, so nothing else is said. Raises Malformed."""
+    challenge = dict(hook.query).get("hub.challenge", "")
+    if not re.fullmatch(r"[0-9]{1,32}", challenge, re.ASCII):
+        raise Malformed("hub.challenge is no number.")
+    return challenge
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # a stranger's text must not raise
+
+
+def _id(taken: Mapping[str, Any]) -> str:
+    """The id of the message in Meta's answer. Raises Uncertain."""
+    match taken:
+        case {"messages": [{"id": str(id)}, *_]} if id:
+            return id
+    raise Uncertain("Meta's answer names no message.")
+
+
+def _inbound(account: MetaAccount, sender: str, text: str) -> dict[str, Any]:
+    known = _known(sender)
+    name = "from" if "wa_id" in known else "from_user_id"
+    message = {
+        "id": f"wamid.{secrets.token_urlsafe(32)}",
+        "timestamp": str(int(time.time())),
+        "type": "text",
+        "text": {"body": text},
+        name: next(iter(known.values())),
+    }
+    value = {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": "", "phone_number_id": account.address},
+        "contacts": [{"profile": {"name": "Conserje"}, **known}],
+        "messages": [message],
+    }
+    entry = {"id": account.credentials.waba_id or "0", "changes": [{"field": "messages", "value": value}]}
+    return {"object": "whatsapp_business_account", "entry": [entry]}
+
+
+def _known(sender: str) -> dict[str, str]:
+    """What Meta knows of `sender`. Raises NotOffered."""
+    try:
+        found = messages.recipient(sender.removeprefix("whatsapp:"))
+    except Refused as error:
+        raise NotOffered(str(error)) from None
+    return {"wa_id": found["to"]} if "to" in found else {"user_id": found["recipient"]}

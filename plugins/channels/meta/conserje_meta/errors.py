@@ -1,0 +1,86 @@
+"""Meta's error codes, as an operator needs them: what happened, and what to do."""
+
+from __future__ import annotations
+
+OUTSIDE_WINDOW = 131047
+STOPPED_MARKETING = 131050
+TOO_MANY_CALLS = 4
+
+# Nothing was taken, and the same message may be offered again after so many seconds. Core doubles them
+# from one try to the next.
+WAITS: dict[int, float] = {
+    1: 10.0,
+    2: 10.0,
+    4: 60.0,
+    80007: 60.0,
+    130429: 2.0,
+    131000: 10.0,
+    131016: 30.0,
+    131048: 300.0,
+    131056: 6.0,  # one message in 6 s to the same contact
+    131057: 60.0,
+    131064: 60.0,
+    133016: 300.0,
+}
+
+_MEANINGS = {
+    0: "Meta does not accept the access token; make a new one and seal it again",
+    1: "Meta has a failure of its own",
+    2: "Meta cannot answer for now",
+    3: "the app may not do this; see its permissions at Meta",
+    4: "the app's limit of calls is reached",
+    10: "the access token lacks the permission whatsapp_business_messaging; make a new one and seal it again",
+    100: "Meta does not know a field of the request, or this phone number id; check the account's address",
+    190: "the access token has expired or was withdrawn; make a new one and seal it again",
+    368: "Meta has blocked the account for breaking its policies; see WhatsApp Manager",
+    80007: "the WhatsApp Business Account's limit of calls is reached",
+    130429: "too many messages from this phone number",
+    130472: "Meta does not deliver to this contact, who is part of an experiment of Meta's",
+    131000: "Meta has a failure of its own",
+    131005: "the access token may not use this phone number; see its permissions at Meta",
+    131008: "Meta misses a field of the request",
+    131009: "Meta does not accept a value of the request",
+    131016: "Meta cannot answer for now",
+    131021: "a phone number cannot write to itself",
+    131026: "the contact cannot be reached: not on WhatsApp, or with too old an app",
+    131030: "the recipient is not in the list of the test number; add it at Meta",
+    131031: "Meta has locked the account; see WhatsApp Manager",
+    131037: "the phone number's display name is not approved; see WhatsApp Manager",
+    131042: "Meta has no valid means of payment; see the account's billing at Meta",
+    131045: "the phone number is not registered with its certificate; register it again",
+    131047: "outside the 24 h window; only an approved template may be sent",
+    131048: "contacts reported too many messages of this phone number as spam",
+    131049: "Meta withholds this message for the health of WhatsApp; do not offer it again within 24 h",
+    131050: "the contact wants no marketing messages",
+    131051: "Meta does not carry messages of this kind",
+    131052: "Meta could not read the contact's file",
+    131053: "Meta could not fetch the file, or does not carry its type",
+    131056: "too many messages to this contact in a short time",
+    131057: "the account is under maintenance at Meta",
+    131062: "a message of this kind needs the contact's phone number, which WhatsApp does not tell",
+    131063: "a message of this kind needs the contact's phone number, which WhatsApp does not tell",
+    131064: "the contact's limit of messages is reached",
+    132000: "the template has another number of places than the values given",
+    132001: "there is no such approved template in this language; see WhatsApp Manager",
+    132005: "the template is too long with these values",
+    132007: "the template breaks a rule of Meta's; see WhatsApp Manager",
+    132008: "a value of the template has the wrong form",
+    132012: "a value of the template has the wrong form",
+    132015: "Meta has paused the template for its bad ratings",
+    132016: "Meta has disabled the template for its bad ratings",
+    133010: "the phone number is not registered with the Cloud API; register it with its PIN",
+    133016: "the phone number was registered too often",
+    135000: "Meta does not accept the request",
+}
+
+
+def explain(code: int) -> str:
+    """One line for the operator; a code that is not known here points at Meta's page."""
+    if 200 <= code < 300:
+        known = "the access token lacks a permission; make a new one and seal it again"
+    else:
+        known = _MEANINGS.get(
+            code,
+            "see https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes",
+        )
+    return f"{code}: {known}"

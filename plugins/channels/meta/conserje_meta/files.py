@@ -1,0 +1,67 @@
+"""The bytes of a file that a contact sent: asked for by its id, fetched from Meta's own hosts only."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import AsyncIterator
+
+import httpx2
+
+from conserje import Refused, TryLater
+from conserje_meta.graph import Graph, GraphError, NoAnswer, NotAsked
+
+HOSTS = (".fbsbx.com", ".facebook.com")
+AGAIN_AFTER = 60.0  # seconds
+_GONE = frozenset({100, 131052})
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+async def read(graph: Graph, id: str, number: str) -> AsyncIterator[bytes]:
+    """As they come; raises TryLater at the end if they are not those that Meta announced.
+
+    The address that Meta gives lives five minutes, so each call asks for a new one. Raises Refused for
+    a file that is gone.
+    """
+    address, announced = await _locate(graph, id, number)
+    seen = hashlib.sha256()
+    # Not packed: what is counted and what is checked are the file's own bytes.
+    headers = graph.authorization() | {"Accept-Encoding": "identity"}
+    async with graph.http.stream("GET", address, headers=headers, follow_redirects=False) as answer:
+        if answer.status_code != httpx2.codes.OK:
+            raise TryLater(f"Meta answered {answer.status_code} in the place of a file.", AGAIN_AFTER)
+        async for chunk in answer.aiter_raw():
+            seen.update(chunk)
+            yield chunk
+    if announced not in ("", seen.hexdigest(), base64.b64encode(seen.digest()).decode()):
+        raise TryLater("The file is not the one that Meta announced.", AGAIN_AFTER)
+
+
+async def _locate(graph: Graph, id: str, number: str) -> tuple[httpx2.URL, str]:
+    """Where the file is for now, and its SHA-256."""
+    if not _ID.fullmatch(id):
+        raise Refused("The file has no id of Meta's.")
+    try:
+        found = await graph.get(id, phone_number_id=number)
+    except GraphError as error:
+        if error.code in _GONE or (error.status == httpx2.codes.NOT_FOUND and not error.wait):
+            raise Refused("Meta has the file no more.") from None
+        raise TryLater(str(error), error.wait or AGAIN_AFTER) from None
+    except (NotAsked, NoAnswer) as error:
+        raise TryLater(str(error), AGAIN_AFTER) from None
+    try:
+        address = httpx2.URL(str(found.get("url", "")))
+    except httpx2.InvalidURL:
+        address = httpx2.URL("")
+    if not _is_metas(address, httpx2.URL(graph.url)):
+        raise Refused("The file's address is none of Meta's.")
+    return address, str(found.get("sha256") or "")
+
+
+def _is_metas(address: httpx2.URL, graph: httpx2.URL) -> bool:
+    """Whether the access token may go there."""
+    if (address.scheme, address.host, address.port) == (graph.scheme, graph.host, graph.port):
+        return True
+    plain = address.scheme == "https" and address.port is None and not address.userinfo
+    return plain and address.host.endswith(HOSTS)

@@ -1,0 +1,148 @@
+"""Writes a message as the Cloud API takes it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from conserje import (
+    Button,
+    Buttons,
+    ContactCard,
+    Content,
+    File,
+    List,
+    Location,
+    Media,
+    OutboundMessage,
+    Reaction,
+    Refused,
+    Row,
+    Template,
+    Text,
+)
+from conserje_meta.events import OUR_MARK
+
+BUTTON_ID, ROW_ID = 256, 200  # characters
+# What Meta shows as what it is; anything else goes as a document.
+SHOWN = frozenset(
+    {
+        "image/jpeg", "image/png",
+        "video/mp4", "video/3gpp",
+        "audio/aac", "audio/amr", "audio/mp4", "audio/mpeg", "audio/ogg",
+    }
+)  # fmt: skip
+
+_PHONE = re.compile(r"\+?([0-9]{5,20})")
+_USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
+
+
+def write(message: OutboundMessage, list_button: str) -> dict[str, Any]:
+    """The body that Meta is posted. Raises Refused."""
+    kind, said = _said(message.content, list_button)
+    body: dict[str, Any] = {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        **recipient(message.to),
+        "type": kind,
+        kind: said,
+        "biz_opaque_callback_data": f"{OUR_MARK}{message.id}",
+    }
+    if message.quotes and kind != "reaction":
+        body["context"] = {"message_id": message.quotes}
+    return body
+
+
+def recipient(to: str) -> dict[str, str]:
+    """The contact by phone, or by user id where WhatsApp tells no phone. Raises Refused."""
+    if phone := _PHONE.fullmatch(to):
+        return {"to": phone[1]}
+    if _USER_ID.fullmatch(to):
+        return {"recipient": to}
+    raise Refused("The contact's address is neither a phone nor a user id of WhatsApp.")
+
+
+def _said(content: Content, list_button: str) -> tuple[str, Any]:
+    match content:
+        case Text(text=text):
+            return "text", {"body": text, "preview_url": "https://" in text or "http://" in text}
+        case Media(files=(file,), caption=caption):
+            return _file(file, caption)
+        case Buttons(text=text, buttons=buttons):
+            return "interactive", _interactive("button", text, {"buttons": [_button(b) for b in buttons]})
+        case List(text=text, rows=rows):
+            sections = [{"rows": [_row(row) for row in rows]}]
+            return "interactive", _interactive("list", text, {"button": list_button, "sections": sections})
+        case Template():
+            return "template", _template(content)
+        case _:
+            return _thing(content)
+
+
+def _thing(content: Content) -> tuple[str, Any]:
+    match content:
+        case Location(latitude=latitude, longitude=longitude, name=name, address=address):
+            place = {"latitude": latitude, "longitude": longitude}
+            return "location", place | _given(name=name, address=address)
+        case ContactCard():
+            return "contacts", [_card(content)]
+        case Reaction(to=to, emoji=emoji):
+            return "reaction", {"message_id": to, "emoji": emoji}
+        case _:
+            raise Refused(f"The channel meta cannot carry a message of the kind {content.type}.")
+
+
+def _given(**fields: str) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if value}
+
+
+def _file(file: File, caption: str) -> tuple[str, dict[str, Any]]:
+    if not file.ref.startswith(("https://", "http://")):
+        raise Refused("Meta fetches files by their address only; this message's file has none.")
+    kind: str = file.kind
+    wordless = kind in ("audio", "sticker")
+    shown = kind == "sticker" or file.content_type.partition(";")[0].strip().lower() in SHOWN
+    if not shown or (wordless and caption):
+        kind = "document"
+    if kind == "document":
+        return kind, _given(link=file.ref, caption=caption, filename=file.name)
+    return kind, _given(link=file.ref, caption=caption)
+
+
+def _interactive(kind: str, text: str, action: dict[str, Any]) -> dict[str, Any]:
+    return {"type": kind, "body": {"text": text}, "action": action}
+
+
+def _button(button: Button) -> dict[str, Any]:
+    return {"type": "reply", "reply": {"id": _id(button.id, BUTTON_ID), "title": button.title}}
+
+
+def _row(row: Row) -> dict[str, str]:
+    return {"id": _id(row.id, ROW_ID), "title": row.title} | _given(description=row.description)
+
+
+def _id(id: str, longest: int) -> str:
+    if not 0 < len(id) <= longest:
+        raise Refused(f"A choice's id has {len(id)} characters; Meta takes 1 to {longest}.")
+    return id
+
+
+def _template(template: Template) -> dict[str, Any]:
+    if not template.language:
+        raise Refused(
+            f"The template {template.name} names no language; Meta asks for one, such as es or es_CL."
+        )
+    written: dict[str, Any] = {"name": template.name, "language": {"code": template.language}}
+    if template.values:
+        # Meta takes no line break in a value.
+        values = [{"type": "text", "text": " ".join(value.split())} for value in template.values]
+        written["components"] = [{"type": "body", "parameters": values}]
+    return written
+
+
+def _card(card: ContactCard) -> dict[str, Any]:
+    return {
+        "name": {"formatted_name": card.name, "first_name": card.name},
+        "phones": [{"phone": phone} for phone in card.phones],
+        "emails": [{"email": email} for email in card.emails],
+    }

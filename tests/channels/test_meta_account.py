@@ -1,0 +1,320 @@
+"""A number at Meta: the files that contacts send, the doctor's questions, and setting it up."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+import pytest_asyncio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from conserje import Account, CannotTell, File, Finding, Forged, Malformed, Refused, TryLater, Urls, Webhook
+from conserje_fakes.meta import Number, StandIn, create
+from conserje_fakes.server import serving
+from conserje_meta import Meta, MetaCredentials, MetaOperator, MetaSettings
+
+NUMBER, TOKEN, BUSINESS = "106540352242922", "EAAficha", "102290129340398"
+ALL = {"access_token": TOKEN, "app_secret": "s3creto", "verify_token": "palabra", "waba_id": BUSINESS}
+FILE = bytes(range(256)) * 2000
+
+
+def account(**given: Any) -> Account[MetaCredentials, MetaSettings]:
+    held = {name: value for name, value in (ALL | given).items() if value}
+    return Account("tienda", NUMBER, MetaCredentials.model_validate(held), MetaSettings())
+
+
+@dataclass
+class Clock:
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@dataclass
+class Front:
+    channel: Meta
+    meta: StandIn
+    clock: Clock
+
+    async def bytes_of(self, id: str, **given: Any) -> bytes:
+        return b"".join([chunk async for chunk in self.channel.media(File(id), account(**given))])
+
+
+@pytest_asyncio.fixture
+async def front() -> AsyncIterator[Front]:
+    clock = Clock()
+    app = create([Number(NUMBER, TOKEN, "s3creto"), Number("2", "EAAotra", "s3creto")], now=clock)
+    async with serving(app) as url, httpx2.AsyncClient(timeout=2, trust_env=False) as http:
+        yield Front(Meta(MetaOperator(base_url=url), http), app.state.stand_in, clock)
+
+
+async def test_a_file_comes_in_pieces_as_it_was_sent(front: Front) -> None:
+    id = front.meta.keep_file(NUMBER, FILE, "image/jpeg")
+    pieces = [chunk async for chunk in front.channel.media(File(id), account())]
+    assert b"".join(pieces) == FILE
+    assert len(pieces) > 1
+
+
+async def test_a_file_s_address_is_asked_for_anew_each_time(front: Front) -> None:
+    id = front.meta.keep_file(NUMBER, FILE, "image/jpeg")
+    assert await front.bytes_of(id) == FILE
+    front.clock.ahead = 301
+    assert await front.bytes_of(id) == FILE
+
+
+async def test_a_file_that_is_not_the_announced_one_raises_at_the_end(front: Front) -> None:
+    id = front.meta.keep_file(NUMBER, FILE, "image/jpeg", sha256="0" * 64)
+    with pytest.raises(TryLater):
+        await front.bytes_of(id)
+
+
+@pytest.mark.parametrize("id", ["1", "../2/messages", "", "1?fields=access_token"])
+async def test_a_file_that_meta_does_not_have_is_refused(front: Front, id: str) -> None:
+    with pytest.raises(Refused):
+        await front.bytes_of(id)
+
+
+async def test_a_token_that_meta_does_not_know_may_be_mended(front: Front) -> None:
+    id = front.meta.keep_file(NUMBER, FILE, "image/jpeg")
+    with pytest.raises(TryLater, match="seal it again"):
+        await front.bytes_of(id, access_token="EAAvieja")
+
+
+Answer = Callable[[httpx2.Request], httpx2.Response]
+
+
+async def fetch(url: str, answer: Answer, sha256: str = "") -> tuple[bytes, list[httpx2.Request]]:
+    """What comes of a file at `url`, and the requests after the first one."""
+    seen: list[httpx2.Request] = []
+
+    def transport(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        if len(seen) == 1:
+            return httpx2.Response(200, json={"url": url, "sha256": sha256})
+        return answer(request)
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(transport)) as http:
+        meta = Meta(MetaOperator(), http)
+        try:
+            found = b"".join([chunk async for chunk in meta.media(File("1"), account())])
+        finally:
+            assert len(seen) < 3
+    return found, seen[1:]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://lookaside.fbsbx.com/x?mid=1",
+        "https://a.b.facebook.com/x",
+        "https://graph.facebook.com/v26.0/f",
+    ],
+)
+async def test_the_bearer_goes_to_meta_s_hosts(url: str) -> None:
+    found, (request,) = await fetch(url, lambda _: httpx2.Response(200, stream=httpx2.ByteStream(FILE)))
+    assert found == FILE
+    assert request.headers["authorization"] == f"Bearer {TOKEN}"
+    assert request.headers["accept-encoding"] == "identity"
+
+
+STRANGE = [
+    "http://lookaside.fbsbx.com/x",
+    "https://lookaside.fbsbx.com.evil.example/x",
+    "https://evilfbsbx.com/x",
+    "https://fbsbx.com@evil.example/x",
+    "https://evil.example\\@lookaside.fbsbx.com/x",
+    "https://lookaside.fbsbx.com:8443/x",
+    "http://169.254.169.254/latest",
+    "file:///etc/passwd",
+    "//evil.example",
+    "",
+    "https://[",
+]
+
+
+@pytest.mark.parametrize("url", STRANGE)
+async def test_the_bearer_goes_nowhere_else(url: str) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        pytest.fail(f"asked {request.url.host}")
+
+    with pytest.raises(Refused):
+        await fetch(url, answer)
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    elsewhere = {"location": "http://169.254.169.254/"}
+    with pytest.raises(TryLater):
+        await fetch("https://lookaside.fbsbx.com/x", lambda _: httpx2.Response(302, headers=elsewhere))
+
+
+async def test_a_sum_in_base64_is_one_too() -> None:
+    digest = hashlib.sha256(FILE).digest()
+
+    url, good = "https://lookaside.fbsbx.com/x", base64.b64encode(digest).decode()
+    found, _ = await fetch(url, lambda _: httpx2.Response(200, stream=httpx2.ByteStream(FILE)), good)
+    assert found == FILE
+
+
+URLS = Urls("https://tienda.bot.example/bot/meta/webhook", "https://tienda.bot.example/bot/meta/status")
+
+
+def levels(findings: Any) -> list[str]:
+    return [finding.level for finding in findings]
+
+
+async def test_a_number_that_is_well_has_nothing_but_good_findings(front: Front) -> None:
+    for url in (URLS.webhook, "https://bot.example/webhook/meta"):
+        front.meta.numbers[NUMBER].webhook = url
+        assert levels(await front.channel.examine(account(), URLS)) == ["ok", "ok", "ok"]
+
+
+async def test_examining_changes_nothing(front: Front) -> None:
+    before = str(front.meta.numbers)
+    await front.channel.examine(account(), URLS)
+    assert str(front.meta.numbers) == before
+
+
+ILL: list[tuple[dict[str, Any], dict[str, Any], Finding]] = [
+    (
+        {"webhook": "https://other.example/"},
+        {},
+        Finding(
+            "error",
+            f"Meta posts to https://other.example/, not to {URLS.webhook}.",
+            "Have `conserje doctor --fix` set it.",
+        ),
+    ),
+    (
+        {"webhook": ""},
+        {},
+        Finding(
+            "error",
+            f"Meta posts to nobody, not to {URLS.webhook}.",
+            "Have `conserje doctor --fix` set it.",
+        ),
+    ),
+    (
+        {"status": "FLAGGED"},
+        {},
+        Finding("error", "15550783881 (Tienda) is not connected: FLAGGED.", "See WhatsApp Manager."),
+    ),
+    (
+        {"quality": "RED"},
+        {},
+        Finding(
+            "warning",
+            "Contacts rate the number's messages as RED; Meta may limit it.",
+            "See WhatsApp Manager.",
+        ),
+    ),
+    (
+        {"subscribed": False},
+        {},
+        Finding(
+            "error",
+            "No app is subscribed to the WhatsApp Business Account.",
+            "Have `conserje doctor --fix` set it.",
+        ),
+    ),
+    (
+        {},
+        {"waba_id": ""},
+        Finding(
+            "warning",
+            "Whether an app is subscribed to the WhatsApp Business Account cannot be seen.",
+            "Give waba_id in the account's credentials.",
+        ),
+    ),
+    (
+        {},
+        {"app_secret": ""},
+        Finding("error", "Give app_secret in the account's credentials, or CONSERJE_META_APP_SECRET."),
+    ),
+    (
+        {},
+        {"access_token": ""},
+        Finding("error", "Give access_token in the account's credentials, or CONSERJE_META_ACCESS_TOKEN."),
+    ),
+    (
+        {},
+        {"access_token": "EAAvieja"},
+        Finding(
+            "error",
+            "Meta refuses to tell: 190: the access token has expired or was withdrawn;"
+            " make a new one and seal it again",
+            "Check the account's address and access_token.",
+        ),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("at_meta", "held", "finding"), ILL)
+async def test_what_is_not_well_is_found_with_what_to_do(
+    front: Front, at_meta: dict[str, Any], held: dict[str, Any], finding: Finding
+) -> None:
+    number = front.meta.numbers[NUMBER]
+    number.webhook = URLS.webhook
+    for name, value in at_meta.items():
+        setattr(number, name, value)
+    found = await front.channel.examine(account(**held), URLS)
+    assert finding in found
+    assert {each.level for each in found if each != finding} <= {"ok"}
+
+
+async def test_a_meta_out_of_reach_is_no_finding() -> None:
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("refused", request=request)
+
+    for answer in (refuse, lambda _: httpx2.Response(500), lambda _: httpx2.Response(429)):
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+            meta = Meta(MetaOperator(), http)
+            with pytest.raises(CannotTell):
+                await meta.examine(account(), URLS)
+            with pytest.raises(CannotTell):
+                await meta.configure(account(), URLS)
+
+
+@pytest_asyncio.fixture
+async def webhook(front: Front) -> AsyncIterator[str]:
+    """The tenant's own address, which answers handshakes as the channel says."""
+
+    async def answer(request: Request) -> Response:
+        hook = Webhook("GET", "webhook", str(request.url), {}, b"")
+        try:
+            front.channel.verify(hook, account())
+        except (Forged, Malformed):
+            return Response(status_code=403)
+        told = front.channel.acknowledge(hook)
+        return Response(told.body, told.status)
+
+    async with serving(Starlette(routes=[Route("/bot/meta/webhook", answer)])) as url:
+        yield url.replace("127.0.0.1", "tienda.localhost") + "/bot/meta/webhook"
+
+
+async def test_meta_is_told_to_post_to_us_and_asks_whether_it_is_ours(front: Front, webhook: str) -> None:
+    front.meta.numbers[NUMBER].subscribed = False
+    await front.channel.configure(account(), Urls(webhook, ""))
+    number = front.meta.numbers[NUMBER]
+    assert (number.webhook, number.subscribed) == (webhook, True)
+    assert levels(await front.channel.examine(account(), Urls(webhook, ""))) == ["ok", "ok", "ok"]
+
+
+async def test_a_webhook_that_does_not_know_the_word_is_refused(front: Front, webhook: str) -> None:
+    with pytest.raises(Refused, match="Meta refuses: 100"):
+        await front.channel.configure(account(verify_token="otra"), Urls(webhook, ""))
+    assert front.meta.numbers[NUMBER].webhook == ""
+
+
+async def test_without_a_verify_token_meta_is_not_asked(front: Front) -> None:
+    with pytest.raises(Refused, match="verify_token"):
+        await front.channel.configure(account(verify_token=""), URLS)

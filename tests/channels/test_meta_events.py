@@ -1,0 +1,486 @@
+"""What Meta posts, of every kind, and what the channel reads in it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from conserje import (
+    ContactCard,
+    Content,
+    Edit,
+    Event,
+    File,
+    InboundMessage,
+    Location,
+    Malformed,
+    Media,
+    Note,
+    Order,
+    OrderItem,
+    Pressed,
+    Reaction,
+    Revocation,
+    StatusUpdate,
+    Text,
+    Unknown,
+    Unreadable,
+    Webhook,
+)
+from conserje_meta import Meta, MetaOperator
+
+NUMBER, OTHER = "106540352242922", "206540352242922"
+PHONE, USER = "56922222222", "CL.13491208655302741918"
+ID = "wamid.HBgLNTY5MjIyMjIyMjIVAgASGBQz"
+NOW = str(int(datetime.now(UTC).timestamp()))
+
+
+def channel() -> Meta:
+    return Meta(MetaOperator(), None)  # type: ignore[arg-type]  # it can do no I/O
+
+
+def hook(body: object) -> Webhook:
+    given = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Webhook("POST", "webhook", "https://tienda.bot.example/bot/meta/webhook", {}, given)
+
+
+def change(value: object, field: str = "messages", number: str = NUMBER) -> dict[str, Any]:
+    metadata = {"display_phone_number": "56911111111", "phone_number_id": number}
+    return {"field": field, "value": {"metadata": metadata, **value} if isinstance(value, dict) else value}
+
+
+def body(*changes: object) -> dict[str, Any]:
+    entry = {"id": "102290129340398", "changes": list(changes)}
+    return {"object": "whatsapp_business_account", "entry": [entry]}
+
+
+def events(*changes: object) -> list[Event]:
+    return list(channel().parse(hook(body(*changes))))
+
+
+def message(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"from": PHONE, "id": ID, "timestamp": NOW, "type": kind, **fields}
+
+
+CONTACT = {"profile": {"name": "Ana"}, "wa_id": PHONE, "user_id": USER}
+
+
+def read(written: object, *contacts: object) -> list[Event]:
+    return events(change({"contacts": list(contacts or (CONTACT,)), "messages": [written]}))
+
+
+def inbound(written: object, *contacts: object) -> InboundMessage:
+    (event,) = read(written, *contacts)
+    assert isinstance(event, InboundMessage), event
+    return event
+
+
+def reply(kind: str, **fields: Any) -> dict[str, Any]:
+    return message("interactive", interactive={"type": kind, kind: fields})
+
+
+KINDS: list[tuple[dict[str, Any], Content]] = [
+    (message("text", text={"body": "¿Tienen café? ☕"}), Text("¿Tienen café? ☕")),
+    (message("text", text={}), Text("")),
+    (
+        message("image", image={"id": "1", "mime_type": "image/jpeg", "sha256": "x", "caption": "mira"}),
+        Media((File("1", "image/jpeg"),), "mira"),
+    ),
+    (
+        message("audio", audio={"id": "2", "mime_type": "audio/ogg; codecs=opus", "voice": True}),
+        Media((File("2", "audio/ogg; codecs=opus"),)),
+    ),
+    (message("video", video={"id": "3", "mime_type": "video/mp4"}), Media((File("3", "video/mp4"),))),
+    (
+        message("document", document={"id": "4", "mime_type": "application/pdf", "filename": "a.pdf"}),
+        Media((File("4", "application/pdf", "a.pdf"),)),
+    ),
+    (
+        message("sticker", sticker={"id": "5", "mime_type": "image/webp", "animated": False}),
+        Media((File("5", "image/webp", sticker=True),)),
+    ),
+    (
+        message("location", location={"latitude": -33.4, "longitude": -70.6, "name": "Plaza"}),
+        Location(-33.4, -70.6, "Plaza"),
+    ),
+    (
+        message("contacts", contacts=[{"name": {"formatted_name": "Juan"}, "phones": [{"phone": "+569"}]}]),
+        ContactCard("Juan", ("+569",)),
+    ),
+    (message("reaction", reaction={"message_id": "wamid.x", "emoji": "👍"}), Reaction("wamid.x", "👍")),
+    (message("reaction", reaction={"message_id": "wamid.x"}), Reaction("wamid.x")),
+    (reply("button_reply", id="si", title="Sí"), Pressed("si", "Sí")),
+    (reply("list_reply", id="r1", title="Uno", description="el primero"), Pressed("r1", "Uno")),
+    (
+        reply("nfm_reply", body="Sent", response_json='{"flow_token": "t", "día": "lunes", "n": 2}'),
+        Text("día: lunes\nn: 2"),
+    ),
+    (message("button", button={"text": "Confirmar", "payload": "c-1"}), Pressed("c-1", "Confirmar")),
+    (message("button", button={"text": "Confirmar"}), Pressed("Confirmar", "Confirmar")),
+    (
+        message(
+            "order",
+            order={
+                "catalog_id": "9",
+                "text": "gracias",
+                "product_items": [
+                    {"product_retailer_id": "pan", "quantity": 2, "item_price": 1990, "currency": "CLP"},
+                    {"product_retailer_id": "té", "quantity": "1", "item_price": 2.5, "currency": "CLP"},
+                ],
+            },
+        ),
+        Order(
+            (OrderItem("pan", 2, Decimal(1990)), OrderItem("té", 1, Decimal("2.5"))), "CLP", "gracias"
+        ),
+    ),
+    (
+        message(
+            "edit",
+            edit={"original_message_id": "wamid.o", "message": {"type": "text", "text": {"body": "b"}}},
+        ),
+        Edit("wamid.o", Text("b")),
+    ),
+    (
+        message(
+            "edit",
+            edit={
+                "original_message_id": "wamid.o",
+                "message": {"type": "image", "image": {"id": "1", "mime_type": "image/png", "caption": "c"}},
+            },
+        ),
+        Edit("wamid.o", Media((File("1", "image/png"),), "c")),
+    ),
+    (message("revoke", revoke={"original_message_id": "wamid.o"}), Revocation("wamid.o")),
+    (message("request_welcome"), Note("Opened the chat for the first time")),
+    (
+        message("system", system={"type": "customer_identity_changed", "body": "Ana changed"}),
+        Note("Ana changed"),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "content"), KINDS)
+def test_every_kind_is_read(written: dict[str, Any], content: Content) -> None:
+    told = inbound(written)
+    assert told.content == content
+    assert (told.address, told.key, told.provider_id) == (NUMBER, ID, ID)
+    assert (told.sender, told.identities, told.name) == (PHONE, (USER,), "Ana")
+
+
+UNKNOWN = [
+    (message("poll", poll={"name": "¿?"}), "poll"),
+    (
+        message("interactive", interactive={"type": "call_permission_reply"}),
+        "interactive call_permission_reply",
+    ),
+    (message("unsupported", errors=[{"code": 131051}], unsupported={"type": "poll"}), "poll"),
+    (message("unsupported", errors=[{"code": 131051}]), "unsupported"),
+    (message("image", errors=[{"code": 131052}]), "image"),
+    (message("edit", edit={"original_message_id": "wamid.o", "message": {"type": "poll"}}), "edit"),
+    (message("contacts", contacts=[]), "contacts"),
+]
+
+
+@pytest.mark.parametrize(("written", "kind"), UNKNOWN)
+def test_an_unknown_kind_is_kept_as_it_came(written: dict[str, Any], kind: str) -> None:
+    assert inbound(written).content == Unknown(kind, written)
+
+
+BROKEN = [
+    message("image", image={"mime_type": "image/jpeg"}),
+    message("image", image=7),
+    message("location", location={"latitude": "north", "longitude": 1}),
+    message("location", location={"latitude": 91, "longitude": 1}),
+    message("location"),
+    message("reaction", reaction={}),
+    message("button", button={}),
+    message("order", order={"product_items": []}),
+    message("order", order={"product_items": [{"product_retailer_id": "a", "quantity": 0.5}]}),
+    message(
+        "order", order={"product_items": [{"product_retailer_id": "a", "quantity": 1, "item_price": "x"}]}
+    ),
+    reply("button_reply", title="Sí"),
+    reply("nfm_reply", response_json="{"),
+    message("text", text={"body": 7}),
+    {"id": ID, "type": "text", "text": {"body": "nobody wrote this"}},
+    {"from": PHONE, "type": "text"},
+    {"from": PHONE, "id": ID},
+    7,
+    None,
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_what_makes_no_sense_is_kept_raw_and_the_rest_of_the_batch_is_read(broken: Any) -> None:
+    good = message("text", text={"body": "hola"})
+    first, second, third = events(change({"messages": [broken, good], "statuses": ["odd"]}))
+    assert isinstance(first, Unreadable)
+    assert json.loads(first.raw) == broken
+    assert isinstance(second, InboundMessage)
+    assert isinstance(third, Unreadable)
+    again = events(change({"messages": [broken, good], "statuses": ["odd"]}))
+    assert [event.key for event in again] == [first.key, second.key, third.key]
+    assert len({event.key for event in again}) == 3
+
+
+def test_each_card_of_a_message_is_one_of_its_own() -> None:
+    cards = [{"name": {"formatted_name": name}} for name in ("Juan", "Eva")]
+    juan, eva = read(message("contacts", contacts=cards))
+    assert isinstance(juan, InboundMessage)
+    assert isinstance(eva, InboundMessage)
+    assert (juan.content, eva.content) == (ContactCard("Juan"), ContactCard("Eva"))
+    assert (juan.key, eva.key) == (ID, f"{ID}:1")
+
+
+def test_an_answer_names_what_it_answers() -> None:
+    written = message("text", text={"body": "sí"}, context={"from": "56911111111", "id": "wamid.ours"})
+    assert inbound(written).quotes == "wamid.ours"
+
+
+def test_the_advertisement_that_a_message_came_from_is_a_note_before_it() -> None:
+    referral = {
+        "source_type": "ad",
+        "headline": "Pan fresco",
+        "source_url": "https://fb.me/1",
+    }
+    note, written = read(message("text", text={"body": "hola"}, referral=referral))
+    assert isinstance(note, InboundMessage)
+    assert note.content == Note("Came from the ad: Pan fresco · https://fb.me/1")
+    assert (note.key, written.key) == (f"{ID}:note:0", ID)
+
+
+def test_the_product_that_a_message_asks_about_is_a_note_before_it() -> None:
+    context = {"referred_product": {"catalog_id": "9", "product_retailer_id": "pan"}}
+    note, _ = read(message("text", text={"body": "¿Hay?"}, context=context))
+    assert isinstance(note, InboundMessage)
+    assert note.content == Note("Asks about the product pan of the catalog 9")
+
+
+SENDERS: list[tuple[dict[str, Any], dict[str, Any], str, tuple[str, ...], str]] = [
+    ({"from": PHONE}, {"wa_id": PHONE}, PHONE, (), ""),
+    (
+        {"from": PHONE, "from_user_id": USER, "from_parent_user_id": "CL.ENT.1"},
+        {"wa_id": PHONE, "user_id": USER, "parent_user_id": "CL.ENT.1", "profile": {"name": "Ana"}},
+        PHONE,
+        (USER, "CL.ENT.1"),
+        "Ana",
+    ),
+    ({"from_user_id": USER}, {"user_id": USER, "profile": {"username": "@ana"}}, USER, (), "@ana"),
+    ({"from_user_id": USER}, {"user_id": USER, "wa_id": PHONE}, PHONE, (USER,), ""),
+    ({"from": PHONE}, {"wa_id": "56222222222", "user_id": USER}, PHONE, ("56222222222", USER), ""),
+    ({}, {"user_id": USER}, USER, (), ""),
+    ({"from": PHONE}, {"wa_id": 7}, PHONE, (), ""),
+]
+
+
+@pytest.mark.parametrize(("named", "contact", "sender", "identities", "name"), SENDERS)
+def test_an_answer_goes_to_the_phone_where_there_is_one_and_else_to_the_user_id(
+    named: dict[str, Any], contact: dict[str, Any], sender: str, identities: tuple[str, ...], name: str
+) -> None:
+    told = inbound({"id": ID, "type": "text", "text": {"body": "hola"}, **named}, contact)
+    assert (told.sender, told.identities, told.name) == (sender, identities, name)
+
+
+def test_of_several_contacts_each_message_has_its_own() -> None:
+    eva = {"profile": {"name": "Eva"}, "wa_id": "56933333333", "user_id": "CL.2"}
+    hers = {**message("text", text={"body": "yo"}), "id": "wamid.2", "from": "56933333333"}
+    value = {"contacts": [CONTACT, eva], "messages": [message("text", text={"body": "hola"}), hers]}
+    names = [event.name for event in events(change(value)) if isinstance(event, InboundMessage)]
+    assert names == ["Ana", "Eva"]
+
+
+def test_a_contact_alone_beside_several_messages_is_nobody_s_for_sure() -> None:
+    strange = {**message("text", text={"body": "yo"}), "id": "wamid.2", "from": "56933333333"}
+    value = {"contacts": [CONTACT], "messages": [message("text", text={"body": "hola"}), strange]}
+    ana, other = events(change(value))
+    assert isinstance(ana, InboundMessage)
+    assert isinstance(other, InboundMessage)
+    assert (ana.identities, other.identities) == ((USER,), ())
+
+
+CHANGED = [
+    (
+        {"type": "user_changed_user_id", "user_id": "CL.2", "previous_user_id": USER, "body": "Ana changed"},
+        {},
+        "CL.2",
+        (USER,),
+    ),
+    (
+        {"type": "user_changed_number", "wa_id": "56933333333", "user_id": "CL.2", "previous_user_id": USER},
+        {"from": PHONE},
+        "56933333333",
+        ("CL.2", USER, PHONE),
+    ),
+]
+
+
+@pytest.mark.parametrize(("system", "named", "sender", "identities"), CHANGED)
+def test_a_contact_who_changes_names_is_told_by_the_old_and_the_new_ones(
+    system: dict[str, Any], named: dict[str, Any], sender: str, identities: tuple[str, ...]
+) -> None:
+    written = {"id": ID, "timestamp": NOW, "type": "system", "system": system, **named}
+    (told,) = events(change({"messages": [written]}))
+    assert isinstance(told, InboundMessage)
+    assert isinstance(told.content, Note)
+    assert (told.sender, told.identities) == (sender, identities)
+
+
+def test_a_message_that_comes_on_time_has_none_and_a_late_one_says_when_it_was_written() -> None:
+    now = str(int(datetime.now(UTC).timestamp()))
+    assert inbound({**message("text", text={"body": "hola"}), "timestamp": now}).at is None
+    then = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
+    late = inbound({**message("text", text={"body": "hola"}), "timestamp": str(int(then.timestamp()))})
+    assert late.at == then
+    for odd in ("", "soon", "-1", "9" * 30, "99999999999"):
+        assert inbound({**message("text", text={"body": "hola"}), "timestamp": odd}).at is None
+
+
+def status(word: str, **fields: Any) -> dict[str, Any]:
+    return {"id": ID, "status": word, "timestamp": NOW, "recipient_id": PHONE, **fields}
+
+
+STATUSES: list[tuple[dict[str, Any], StatusUpdate]] = [
+    (
+        status(
+            "sent",
+            biz_opaque_callback_data="conserje:7",
+            pricing={"billable": True, "pricing_model": "PMP", "category": "service"},
+        ),
+        StatusUpdate(NUMBER, f"{ID}:sent", "sent", ID, 7, billable=True, category="service"),
+    ),
+    (status("delivered"), StatusUpdate(NUMBER, f"{ID}:delivered", "delivered", ID)),
+    (status("read"), StatusUpdate(NUMBER, f"{ID}:read", "read", ID)),
+    (status("played"), StatusUpdate(NUMBER, f"{ID}:played", "read", ID)),
+    (
+        status("failed", errors=[{"code": 131047, "title": "Re-engagement message"}]),
+        StatusUpdate(
+            NUMBER, f"{ID}:failed", "failed", ID,
+            cause="131047: outside the 24 h window; only an approved template may be sent",
+            outside_window=True,
+        ),
+    ),
+    (
+        status("failed", errors=[{"code": 131050}], biz_opaque_callback_data="conserje:8"),
+        StatusUpdate(
+            NUMBER, f"{ID}:failed", "failed", ID, 8,
+            cause="131050: the contact wants no marketing messages", consent="marketing out",
+        ),
+    ),
+    (status("failed"), StatusUpdate(NUMBER, f"{ID}:failed", "failed", ID, cause="Meta gives no cause")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "update"), STATUSES)
+def test_what_became_of_a_message_is_read(told: dict[str, Any], update: StatusUpdate) -> None:
+    assert events(change({"statuses": [told]})) == [update]
+
+
+@pytest.mark.parametrize(
+    "mark", ["7", "conserje:", "conserje:x", "conserje:" + "9" * 19, "other:7", "conserje:7 "]
+)
+def test_another_s_mark_is_not_our_message_s_id(mark: str) -> None:
+    (update,) = events(change({"statuses": [status("sent", biz_opaque_callback_data=mark)]}))
+    assert isinstance(update, StatusUpdate)
+    assert update.message_id is None
+
+
+def test_a_status_that_is_not_known_is_kept_raw() -> None:
+    (event,) = events(change({"statuses": [status("warped")]}))
+    assert isinstance(event, Unreadable)
+
+
+@pytest.mark.parametrize(
+    ("value", "consent"), [("stop", "marketing out"), ("RESUME", "marketing in"), ("ponder", "")]
+)
+def test_what_a_contact_decides_about_marketing_is_a_note_with_its_consent(value: str, consent: str) -> None:
+    wish = {
+        "wa_id": PHONE,
+        "category": "marketing_messages",
+        "value": value,
+        "detail": "As asked",
+        "timestamp": NOW,
+    }
+    (told,) = events(change({"contacts": [CONTACT], "user_preferences": [wish]}, "user_preferences"))
+    assert isinstance(told, InboundMessage)
+    assert (told.sender, told.content, told.consent) == (PHONE, Note("As asked"), consent)
+    assert told.identities == (USER,)
+
+
+def test_what_the_business_writes_on_its_telephone_is_a_note_in_the_contact_s_conversation() -> None:
+    echo = {"from": "56911111111", "to": PHONE, "id": ID, "type": "text", "text": {"body": "Ya voy"}}
+    (told,) = events(change({"message_echoes": [echo]}, "smb_message_echoes"))
+    assert isinstance(told, InboundMessage)
+    assert told.sender == PHONE
+    assert told.content == Note("Written by the business on its telephone: Ya voy")
+
+
+def test_a_trouble_of_the_number_and_a_field_that_is_not_known_are_kept_raw() -> None:
+    trouble, strange = events(
+        change({"errors": [{"code": 130429, "title": "Rate limit hit"}]}), change({"calls": [{}]}, "calls")
+    )
+    assert isinstance(trouble, Unreadable)
+    assert trouble.cause == "130429: too many messages from this phone number"
+    assert isinstance(strange, Unreadable)
+    assert "calls" in strange.cause
+
+
+def test_every_entry_and_change_and_message_is_read_each_for_its_own_number() -> None:
+    one = change({"messages": [message("text", text={"body": str(n)}) | {"id": f"w{n}"} for n in range(3)]})
+    two = change(
+        {"messages": [message("text", text={"body": "x"})], "statuses": [status("sent")]}, number=OTHER
+    )
+    whole = body(one, two)
+    whole["entry"].append(body(change({"statuses": [status("read")]}))["entry"][0])
+    posted = hook(whole)
+    assert channel().claims(posted) == [NUMBER, OTHER]
+    told = list(channel().parse(posted))
+    assert [event.address for event in told] == [NUMBER, NUMBER, NUMBER, OTHER, OTHER, NUMBER]
+
+
+NO_NUMBER = [
+    {"field": "account_update", "value": {"event": "DISABLED_UPDATE", "phone_number": "56911111111"}},
+    {
+        "field": "message_template_status_update",
+        "value": {"event": "REJECTED", "message_template_name": "aviso"},
+    },
+    {"field": "account_update", "value": 7},
+    {"field": "messages", "value": {"metadata": {"phone_number_id": "not a number\n"}}},
+    {},
+]
+
+
+@pytest.mark.parametrize("told", NO_NUMBER)
+def test_what_is_no_number_s_is_acknowledged_and_logged(
+    told: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    posted = hook(body(told))
+    assert channel().claims(posted) == []
+    assert list(channel().parse(posted)) == []
+    assert channel().acknowledge(posted).status == 200
+    (record,) = caplog.records
+    assert "of WhatsApp Business Account 102290129340398" in record.getMessage()
+    assert "\n" not in record.getMessage()
+
+
+def test_the_log_says_what_meta_tells(caplog: pytest.LogCaptureFixture) -> None:
+    channel().acknowledge(hook(body(NO_NUMBER[1])))
+    assert "message_template_status_update" in caplog.text
+    assert "REJECTED, aviso" in caplog.text
+
+
+MALFORMED = [b"", b"{", b"[]", b"null", b"7", b"\xff\xfe\xfa", b'{"a": NaN}', b"[" * 100_000, b"1" * 5000]
+
+
+@pytest.mark.parametrize("odd", MALFORMED)
+def test_a_body_that_is_no_json_object_is_malformed(odd: bytes) -> None:
+    with pytest.raises(Malformed):
+        channel().claims(hook(odd))
+
+
+def test_a_body_of_more_numbers_than_meta_posts_is_malformed() -> None:
+    with pytest.raises(Malformed):
+        channel().claims(hook(body(*(change({}, number=str(n)) for n in range(1001)))))

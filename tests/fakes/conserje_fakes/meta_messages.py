@@ -1,0 +1,346 @@
+"""What the stand-in for Meta keeps: numbers, files, what it took, who wrote when; and what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import httpx2
+
+from conserje_fakes.meta_rules import Refusal, check, require
+from conserje_fakes.meta_webhooks import Subscriber
+
+Habit = Literal["in order", "late", "doubled", "out of order", "before the answer", "none"]
+
+WINDOW = 24 * 3600.0  # seconds
+PAIR_PACE = 6.0  # seconds for one message to the same contact, beyond what a burst may have
+FILE_LIFE = 300.0  # seconds that a file's address lives
+
+
+@dataclass(slots=True)
+class Template:
+    """An approved template: the number of places in its body, and its category."""
+
+    places: int = 0
+    category: Literal["UTILITY", "MARKETING", "AUTHENTICATION"] = "UTILITY"
+
+
+@dataclass
+class Number:
+    """A phone number of the stand-in, with its own app and account unless it is given another's."""
+
+    id: str
+    access_token: str
+    app_secret: str
+    webhook: str = ""  # where its events are posted
+    account: str = "102290129340398"
+    templates: dict[tuple[str, str], Template] = field(default_factory=dict)  # by name and language
+    subscribed: bool = True
+    status: str = "CONNECTED"
+    quality: str = "GREEN"
+
+
+@dataclass(slots=True)
+class Taken:
+    """A message that was taken, as it was posted."""
+
+    number: str
+    id: str
+    body: dict[str, Any]
+
+    @property
+    def to(self) -> str:
+        return str(self.body.get("to") or self.body["recipient"])
+
+    @property
+    def text(self) -> str:
+        return str(self.body["text"]["body"]) if "text" in self.body else ""
+
+
+@dataclass(slots=True)
+class _File:
+    number: str
+    content: bytes
+    content_type: str
+    sha256: str
+    addresses: dict[str, float] = field(default_factory=dict)  # each with the time of its end
+
+
+class StandIn:
+    """The state of one stand-in; a test in the same process reads it and calls `write`.
+
+    `now` tells the time in seconds. `pair_burst` is how many messages a contact may get at once; None:
+    any number. `pauses` are the first and the longest between two posts of the same batch, in seconds.
+    """
+
+    def __init__(
+        self,
+        numbers: Iterable[Number],
+        *,
+        habit: Habit = "in order",
+        late: float = 2.0,
+        rate: int | None = None,
+        window: float | None = WINDOW,
+        refuse_late: bool = False,
+        pair_burst: int | None = None,
+        pauses: tuple[float, float] = (0.05, 0.5),
+        largest_batch: int = 1000,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.numbers = {number.id: number for number in numbers}
+        self.habit = habit
+        self.late = late
+        self.rate = rate
+        self.window = window
+        self.refuse_late = refuse_late
+        self.pair_burst = pair_burst
+        self.pauses = pauses
+        self.largest_batch = largest_batch
+        self.now = now
+        self.taken: list[Taken] = []
+        self.read: list[dict[str, Any]] = []  # read marks
+        self.stopped_marketing: set[tuple[str, str]] = set()  # by number and contact
+        self.reported: set[str] = set()  # ids of messages whose last status was acknowledged
+        self.reports: Callable[[], bool] = lambda: True  # whether a message's fate is ever told
+        self._written: dict[tuple[str, str], float] = {}  # when a contact wrote last to a number
+        self._received: set[tuple[str, str]] = set()  # by number and message
+        self._recent: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._owed: dict[tuple[str, str], float] = {}  # until when a contact's burst is used up
+        self._files: dict[str, _File] = {}
+        self._subscribers: dict[tuple[str, str], Subscriber] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._http = httpx2.AsyncClient(trust_env=False, limits=httpx2.Limits(max_connections=None))
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._http.aclose()
+
+    def sent(self, number: str, to: str) -> list[str]:
+        """The texts taken from `number` to `to`, in order."""
+        return [taken.text for taken in self.taken if (taken.number, taken.to) == (number, to)]
+
+    async def write(self, number: str, contact: str, *texts: str) -> None:
+        """`contact` writes; returns when all of it is acknowledged."""
+        written = [self.receive(number, contact, {"type": "text", "text": {"body": text}}) for text in texts]
+        await asyncio.gather(*(acknowledged for _, acknowledged in written))
+
+    def receive(
+        self, number: str, contact: str, message: Mapping[str, Any], name: str = "Ana"
+    ) -> tuple[str, asyncio.Future[None]]:
+        """Take any message of a contact's, by phone or user id: its id, and its acknowledgement to come."""
+        id = "wamid." + secrets.token_urlsafe(24)
+        phone = contact.isdecimal()
+        who = {"wa_id" if phone else "user_id": contact}
+        written = {"from" if phone else "from_user_id": contact, "id": id, **message}
+        written.setdefault("timestamp", str(int(self.now())))
+        self._written[number, contact] = self.now()
+        self._received.add((number, id))
+        contacts = [{"profile": {"name": name}, **who}]
+        return id, self.tell(number, "messages", {"contacts": contacts, "messages": [written]})
+
+    def tell(self, number: str, field: str, value: Mapping[str, Any]) -> asyncio.Future[None]:
+        """Have any change of the number's posted; done when it is acknowledged."""
+        owner = self.numbers[number]
+        metadata = {"display_phone_number": "15550783881", "phone_number_id": number}
+        whole = {"messaging_product": "whatsapp", "metadata": metadata, **value}
+        return self.subscriber(owner).tell(owner.account, field, whole)
+
+    def subscriber(self, number: Number) -> Subscriber:
+        """Whom the number's events are posted to; numbers with one app and one webhook share it."""
+        place = number.webhook, number.app_secret
+        if place not in self._subscribers:
+            subscriber = Subscriber(self._http, *place, self.pauses, largest_batch=self.largest_batch)
+            self._subscribers[place] = subscriber
+            self._begin(subscriber.run())
+        return self._subscribers[place]
+
+    @property
+    def posts(self) -> list[int | None]:
+        """The status of each answer to a post."""
+        return [status for subscriber in self._subscribers.values() for status in subscriber.posted]
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing waits to be posted."""
+        return not any(subscriber.waiting for subscriber in self._subscribers.values())
+
+    def keep_file(self, number: str, content: bytes, content_type: str, sha256: str = "") -> str:
+        """A contact's file; its id."""
+        id = str(secrets.randbelow(10**15) + 10**15)
+        digest = sha256 or hashlib.sha256(content).hexdigest()
+        self._files[id] = _File(number, content, content_type, digest)
+        return id
+
+    def locate(self, id: str, base: str) -> dict[str, Any]:
+        """Raises Refusal."""
+        file = self._files.get(id)
+        if file is None:
+            raise Refusal(100, "Object does not exist")
+        mark = secrets.token_urlsafe(16)
+        file.addresses[mark] = self.now() + FILE_LIFE
+        return {
+            "url": f"{base}/_files/{id}?mark={mark}",
+            "mime_type": file.content_type,
+            "sha256": file.sha256,
+            "file_size": len(file.content),
+            "id": id,
+            "messaging_product": "whatsapp",
+        }
+
+    def file(self, id: str, mark: str) -> tuple[bytes, str] | None:
+        """The bytes and their type, for as long as the address lives."""
+        file = self._files.get(id)
+        if file is None or file.addresses.get(mark, 0.0) < self.now():
+            return None
+        return file.content, file.content_type
+
+    def owner(self, authorization: str) -> Number:
+        """The number whose token this is. Raises Refusal."""
+        token = authorization.removeprefix("Bearer ")
+        for number in self.numbers.values():
+            if authorization.startswith("Bearer ") and secrets.compare_digest(
+                token.encode(), number.access_token.encode()
+            ):
+                return number
+        raise Refusal(190, "Error validating access token", 401)
+
+    def authenticate(self, authorization: str, id: str) -> Number:
+        """The number `id`, if the token is for it. Raises Refusal."""
+        self.owner(authorization)
+        number = self.numbers.get(id)
+        if number is None or f"Bearer {number.access_token}" != authorization:
+            raise Refusal(100, f"Object with ID '{id}' does not exist or cannot be loaded")
+        return number
+
+    async def accept(self, number: Number, body: dict[str, Any]) -> dict[str, Any]:
+        """Take a message or a read mark; the answer. Raises Refusal."""
+        self._check_rate(number)
+        if body.get("status") == "read":
+            return self._mark_read(number, body)
+        check(body)
+        taken = Taken(number.id, "wamid." + secrets.token_urlsafe(24), body)
+        if body.get("type") == "template":
+            self._check_template(number, taken)
+        is_open = body.get("type") == "template" or self._is_open(taken)
+        if not is_open and not self.refuse_late:
+            raise Refusal(131047, "Re-engagement message")
+        if body.get("type") == "reaction":
+            known = {(each.number, each.id) for each in self.taken} | self._received
+            require((number.id, body["reaction"]["message_id"]) in known, "message_id is not known", 131009)
+        self._check_pair(taken)
+        self.taken.append(taken)
+        await self._start_report(taken, is_open)
+        contact = {"input": taken.to, "wa_id" if "to" in body else "user_id": taken.to}
+        return {"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": taken.id}]}
+
+    def _mark_read(self, number: Number, body: dict[str, Any]) -> dict[str, Any]:
+        require((number.id, body.get("message_id")) in self._received, "message_id is not known")
+        require(
+            body.get("typing_indicator", {"type": "text"}) == {"type": "text"}, "typing_indicator is none"
+        )
+        self.read.append(body)
+        return {"success": True}
+
+    def _check_rate(self, number: Number) -> None:
+        recent, now = self._recent[number.id], time.monotonic()
+        while recent and recent[0] <= now - 1:
+            recent.popleft()
+        if self.rate is not None and len(recent) >= self.rate:
+            raise Refusal(130429, "Rate limit hit", 429)
+        recent.append(now)
+
+    def _check_pair(self, taken: Taken) -> None:
+        """A contact may get a burst, which is paid back at the pair's pace."""
+        if self.pair_burst is None:
+            return
+        pair, now = (taken.number, taken.to), self.now()
+        owed = max(self._owed.get(pair, now), now) + PAIR_PACE
+        if owed > now + self.pair_burst * PAIR_PACE:
+            raise Refusal(131056, "(Business Account, Consumer Account) pair rate limit hit")
+        self._owed[pair] = owed
+
+    def _check_template(self, number: Number, taken: Taken) -> None:
+        given = taken.body["template"]
+        known = number.templates.get((given.get("name"), given.get("language", {}).get("code")))
+        require(known, "Template name does not exist in the translation", 132001)
+        assert known is not None
+        values = [
+            parameter["text"]
+            for component in given.get("components", ())
+            if component["type"] == "body"
+            for parameter in component["parameters"]
+        ]
+        require(len(values) == known.places, "Number of parameters does not match", 132000)
+        require(all(value and "\n" not in value for value in values), "A parameter is not allowed", 132012)
+        by_user_id = "recipient" in taken.body
+        require(not (by_user_id and known.category == "AUTHENTICATION"), "Needs a phone number", 131062)
+        stopped = known.category == "MARKETING" and (number.id, taken.to) in self.stopped_marketing
+        require(not stopped, "User has stopped marketing messages", 131050)
+
+    def _is_open(self, taken: Taken) -> bool:
+        written = self._written.get((taken.number, taken.to))
+        return self.window is None or (written is not None and self.now() - written < self.window)
+
+    async def _start_report(self, taken: Taken, is_open: bool) -> None:
+        if self.habit == "none" or not self.reports():
+            return
+        steps = ["sent", "delivered"] if is_open else ["failed"]
+        if self.habit == "out of order":
+            steps.reverse()
+        if self.habit == "doubled":
+            steps = [step for step in steps for _ in range(2)]
+        if self.habit == "late":
+            self._begin(self._report_late(taken, steps))
+            return
+        told = [self._report(taken, step) for step in steps]
+        if self.habit == "before the answer":
+            await asyncio.gather(*told)
+
+    async def _report_late(self, taken: Taken, steps: Sequence[str]) -> None:
+        await asyncio.sleep(self.late)
+        for step in steps:
+            self._report(taken, step)
+
+    def _report(self, taken: Taken, step: str) -> asyncio.Future[None]:
+        status: dict[str, Any] = {
+            "id": taken.id,
+            "status": step,
+            "timestamp": str(int(self.now())),
+            "recipient_id" if "to" in taken.body else "recipient_user_id": taken.to,
+        }
+        if mark := taken.body.get("biz_opaque_callback_data"):
+            status["biz_opaque_callback_data"] = mark
+        if step == "failed":
+            error = {"code": 131047, "title": "Re-engagement message", "message": "Re-engagement message"}
+            status["errors"] = [error | {"error_data": {"details": "More than 24 hours have passed"}}]
+        else:
+            status["pricing"] = {"billable": True, "pricing_model": "PMP", "category": "service"}
+        acknowledged = self.tell(taken.number, "messages", {"statuses": [status]})
+        if step in ("delivered", "failed"):
+            acknowledged.add_done_callback(lambda _: self.reported.add(taken.id))
+        return acknowledged
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def error_json(refusal: Refusal) -> bytes:
+    error = {
+        "message": f"(#{refusal.code}) {refusal}",
+        "type": "OAuthException",
+        "code": refusal.code,
+        "error_data": {"messaging_product": "whatsapp", "details": str(refusal)},
+        "fbtrace_id": secrets.token_urlsafe(12),
+    }
+    return json.dumps({"error": error}).encode()

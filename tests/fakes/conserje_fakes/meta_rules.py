@@ -1,0 +1,132 @@
+"""What Meta refuses of a message, each with its code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+FILES = frozenset({"image", "video", "audio", "document", "sticker"})
+KINDS = FILES | {"text", "interactive", "template", "location", "contacts", "reaction"}
+
+_PHONE = re.compile(r"\+?[1-9][0-9]{6,14}")
+_USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
+
+
+class Refusal(Exception):
+    """Meta's error answer."""
+
+    def __init__(self, code: int, details: str, status: int = 400) -> None:
+        super().__init__(details)
+        self.code = code
+        self.status = status
+
+
+def require(condition: object, details: str, code: int = 100) -> None:
+    if not condition:
+        raise Refusal(code, details)
+
+
+def length(text: object, least: int, most: int, what: str) -> None:
+    require(
+        isinstance(text, str) and least <= len(text) <= most, f"{what} must have {least} to {most} characters"
+    )
+
+
+def check(body: Mapping[str, Any]) -> None:
+    """What can be said of the body alone. Raises Refusal."""
+    try:
+        _check(body)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Refusal(131008, f"A part is missing ({error})") from None
+
+
+def _check(body: Mapping[str, Any]) -> None:
+    require(body.get("messaging_product") == "whatsapp", "messaging_product must be whatsapp")
+    require(body.get("recipient_type", "individual") == "individual", "recipient_type must be individual")
+    _check_recipient(body)
+    kind = body.get("type", "text")
+    require(kind in KINDS, f"type {kind} is not carried", 131051)
+    require(kind in body, f"{kind} is missing", 131008)
+    length(body.get("biz_opaque_callback_data", ""), 0, 512, "biz_opaque_callback_data")
+    said = body[kind]
+    if kind == "contacts":
+        require(isinstance(said, list) and said, "contacts must be a list")
+        for card in said:
+            require(card["name"].get("formatted_name"), "formatted_name is missing", 131008)
+            require(len(card["name"]) > 1, "name needs another part", 131009)
+        return
+    require(isinstance(said, dict), f"{kind} must be an object")
+    if kind in FILES:
+        _check_file(kind, said)
+    elif kind != "template":
+        _CHECKS[kind](said)
+
+
+def _check_recipient(body: Mapping[str, Any]) -> None:
+    to, recipient = body.get("to"), body.get("recipient")
+    require(to or recipient, "to or recipient is missing", 131008)
+    require(not (to and recipient), "either to or recipient")
+    require(not to or _PHONE.fullmatch(str(to)), "to is no phone number", 131009)
+    require(not recipient or _USER_ID.fullmatch(str(recipient)), "recipient is no user id", 131009)
+
+
+def _check_text(text: Mapping[str, Any]) -> None:
+    length(text.get("body"), 1, 4096, "body")
+    require(isinstance(text.get("preview_url", False), bool), "preview_url must be true or false")
+
+
+def _check_file(kind: str, file: Mapping[str, Any]) -> None:
+    require(("link" in file) != ("id" in file), "either link or id", 131008)
+    require(
+        str(file.get("link", "https://")).startswith(("https://", "http://")), "link is no address", 131009
+    )
+    require("filename" not in file or kind == "document", "filename is for documents")
+    require("caption" not in file or kind not in ("audio", "sticker"), f"{kind} has no caption")
+    length(file.get("caption", ""), 0, 1024, "caption")
+
+
+def _check_interactive(interactive: Mapping[str, Any]) -> None:
+    kind, action = interactive.get("type"), interactive.get("action", {})
+    length(interactive.get("body", {}).get("text"), 1, 1024, "body text")
+    require(kind in ("button", "list"), "interactive type is not carried", 131009)
+    if kind == "button":
+        _check_choices([button["reply"] for button in action["buttons"]], 3, 256, 20)
+        return
+    length(action.get("button"), 1, 20, "button")
+    sections = action["sections"]
+    require(
+        len(sections) == 1 or all(section.get("title") for section in sections), "title is missing", 131009
+    )
+    rows = [row for section in sections for row in section["rows"]]
+    _check_choices(rows, 10, 200, 24)
+    for row in rows:
+        length(row.get("description", ""), 0, 72, "description")
+
+
+def _check_choices(choices: list[Mapping[str, Any]], most: int, id_length: int, title_length: int) -> None:
+    require(1 <= len(choices) <= most, f"1 to {most} choices", 131009)
+    for choice in choices:
+        length(choice.get("id"), 1, id_length, "id")
+        length(choice.get("title"), 1, title_length, "title")
+    require(len({choice["id"] for choice in choices}) == len(choices), "ids are not unique", 131009)
+    require(len({choice["title"] for choice in choices}) == len(choices), "titles are not unique", 131009)
+
+
+def _check_location(location: Mapping[str, Any]) -> None:
+    for name, most in (("latitude", 90), ("longitude", 180)):
+        require(isinstance(location.get(name), int | float), f"{name} is missing", 131008)
+        require(abs(location[name]) <= most, f"{name} is none", 131009)
+
+
+def _check_reaction(reaction: Mapping[str, Any]) -> None:
+    require(reaction.get("message_id"), "message_id is missing", 131008)
+    require(isinstance(reaction.get("emoji"), str), "emoji is missing", 131008)
+
+
+_CHECKS = {
+    "text": _check_text,
+    "interactive": _check_interactive,
+    "location": _check_location,
+    "reaction": _check_reaction,
+}

@@ -9,7 +9,7 @@ up: install  ## everything on this machine, with three demo tenants
 
 install: .venv/installed
 
-.venv/installed: requirements-dev.txt $(wildcard core/pyproject.toml edge/pyproject.toml tests/fakes/pyproject.toml plugins/*/*/pyproject.toml)
+.venv/installed: requirements-dev.txt $(wildcard core/pyproject.toml edge/pyproject.toml nginx/pyproject.toml certbot/pyproject.toml tests/fakes/pyproject.toml plugins/*/*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Conserje needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Conserje needs Python's venv: on Debian, apt install python3-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv

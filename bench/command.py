@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import machine, scale, turns
+from bench import handshake, machine, scale, turns
 from bench.postgres import Postgres
 from bench.process import Failed
 from bench.report import Report
@@ -24,7 +24,7 @@ from conserje import embedded
 
 RESULTS = Path(__file__).with_name("results")
 SERVERS = ("conserje", "flask", "fastapi", "express")
-FIGURES = (*SERVERS, "pgbench", "reply", "flood", "tenants")
+FIGURES = (*SERVERS, "plain", "pace", "handshake", "pgbench", "reply", "flood", "tenants")
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -77,9 +77,8 @@ async def _measure_throughput(
             report.skipped[server.name] = missing
             continue
         try:
-            async for run in throughput.measure(server, given.workers):
-                report.runs.append(run)
-                say(f"{run.title}, {run.workers} workers: {run.void or f'{run.rate:,.0f} a second'}")
+            async with throughput.installed(server):
+                await _measure_server(given, throughput, server, report)
         except Failed as error:
             report.failed[server.name] = str(error)
             say(f"{server.title}: {error}")
@@ -88,16 +87,37 @@ async def _measure_throughput(
         say(f"pgbench: {report.runs[-1].rate:,.0f} a second")
 
 
+async def _measure_server(
+    given: argparse.Namespace, throughput: Throughput, server: Server, report: Report
+) -> None:
+    for workers in given.workers:
+        run = await throughput.measure(server, workers, behind_nginx=True)
+        report.runs.append(run)
+        say(f"{run.title}, {workers} workers: {run.void or f'{run.rate:,.0f} a second'}")
+    best = report.best_of(server.name)
+    if best is None or best.workers is None:
+        return
+    if "plain" in given.only:
+        run = await throughput.measure(server, best.workers, behind_nginx=False)
+        report.plain.append(run)
+        say(f"{run.title}, without nginx: {run.void or f'{run.rate:,.0f} a second'}")
+    if "pace" in given.only:
+        pace = report.paces[server.name] = await throughput.measure_pace(server, best.workers)
+        say(f"{server.title}, at an even pace: p99 {pace.p99:.1f} ms")
+
+
 async def _measure_conserje(
     given: argparse.Namespace, postgres: Postgres, folder: Path, report: Report
 ) -> None:
     conserje = Conserje(folder / "conserje")
-    for name in ("reply", "flood", "tenants"):
+    for name in ("handshake", "reply", "flood", "tenants"):
         if name not in given.only:
             continue
         say(f"{name} ...")
         try:
-            if name == "reply":
+            if name == "handshake":
+                report.handshakes = await handshake.measure(folder)
+            elif name == "reply":
                 report.reply = await turns.measure_reply(postgres, conserje, folder)
             elif name == "flood":
                 report.flood = await turns.measure_flood(postgres, conserje, folder)
@@ -133,10 +153,17 @@ async def run(given: argparse.Namespace) -> Report:
         return await measure(given, Path(folder))
 
 
+def _programs(figures: Sequence[str]) -> list[str]:
+    """What must be installed to measure these."""
+    if set(figures) & set(SERVERS):
+        return ["wrk", "nginx"]
+    return ["nginx"] if "handshake" in figures else []
+
+
 def main() -> int:
     given = options()
-    if set(given.only) & set(SERVERS) and not shutil.which("wrk"):
-        say("wrk, which makes the load, is not installed: apt install wrk")
+    if missing := [name for name in _programs(given.only) if not shutil.which(name)]:
+        say(f"Not installed: apt install {' '.join(missing)}")
         return 1
     try:
         report = asyncio.run(run(given))

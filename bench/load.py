@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
+from typing import Any
 
 from bench.process import output
+from bench.webhooks import Tenant
 
 SCRIPT = Path(__file__).with_name("load.lua")
-CONNECTIONS = 64
-THREADS = 2
-DRAIN = 2  # seconds that wrk stays for the last answers
+CONNECTIONS = 2  # of each tenant
+CONNECTING = 1.0  # seconds for all to connect before the first webhook
+DRAIN = 2.0  # seconds that wrk stays for the last answers
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,7 @@ class Load:
     """What one run of wrk saw; times in milliseconds."""
 
     seconds: int
+    connections: int
     answers: int
     refused: int
     broken: int
@@ -36,7 +44,7 @@ class Load:
 
         A connection sends until its time is up, so each one's last answer, and no other, came after.
         """
-        return max(self.accepted - CONNECTIONS, 0) / self.seconds
+        return max(self.accepted - self.connections, 0) / self.seconds
 
     def fault(self) -> str | None:
         """Why this run says nothing, if it does not."""
@@ -46,32 +54,59 @@ class Load:
             return f"{self.broken} connections broke or waited over 10 s"
         if self.refused:
             return f"{self.refused} of {self.answers} answers were not 2xx"
-        if self.answers < CONNECTIONS:
+        if self.answers < self.connections:
             return f"only {self.answers} answers"
         return None
 
 
-async def drive(port: int, webhooks: Path, seconds: int) -> Load:
-    """Post the files' webhooks to a server of this machine for `seconds`."""
+async def drive(url: str, tenants: Sequence[Tenant], webhooks: Path, seconds: int) -> Load:
+    """Post the tenants' webhooks for `seconds` to `url`, which has {host} in it. Raises Failed.
+
+    A wrk for each tenant, since a TLS connection names its host, and wrk names the same in all of its own.
+    """
+    first = time.monotonic() + CONNECTING
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(
+                    _wrk(url.format(host=t.host), Path(f"{webhooks}.{t.slug}"), first, first + seconds)
+                )
+                for t in tenants
+            ]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return _total([task.result() for task in tasks], seconds)
+
+
+def _total(seen: Sequence[Mapping[str, Any]], seconds: int) -> Load:
+    counts: Counter[int] = Counter()
+    for one in seen:
+        counts.update(dict(one["microseconds"]))
+    total = {name: sum(one[name] for one in seen) for name in ("answers", "refused", "broken", "ran_out")}
+    p50, p99 = (percentile(counts, part) / 1000 for part in (0.50, 0.99))
+    return Load(seconds, CONNECTIONS * len(seen), p50=p50, p99=p99, **total)
+
+
+async def _wrk(url: str, webhooks: Path, first: float, last: float) -> dict[str, Any]:
     said = await output(
         "wrk",
         f"--connections={CONNECTIONS}",
-        f"--threads={THREADS}",
-        f"--duration={seconds + DRAIN}s",
+        "--threads=1",
+        f"--duration={ceil(last - time.monotonic() + DRAIN)}s",
         "--timeout=10s",
         f"--script={SCRIPT}",
-        f"http://127.0.0.1:{port}/",
-        "--",
-        str(webhooks),
-        str(seconds),
+        url,
+        *("--", str(webhooks), str(first), str(last)),
     )
-    seen = json.loads(said.splitlines()[-1])
-    return Load(
-        seconds,
-        seen["answers"],
-        seen["refused"],
-        seen["broken"],
-        seen["ran_out"],
-        seen["p50"] / 1000,
-        seen["p99"] / 1000,
-    )
+    seen: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return seen
+
+
+def percentile(counts: Mapping[int, int], part: float) -> int:
+    """The value below or at which this part of all counted values is; 0 of none."""
+    left = ceil(sum(counts.values()) * part)
+    for value in sorted(counts):
+        left -= counts[value]
+        if left <= 0:
+            return value
+    return 0

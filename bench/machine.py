@@ -28,7 +28,12 @@ async def describe(postgres: Postgres) -> dict[str, Any]:
         "load_before": os.getloadavg()[0],
         "system": platform.platform(),
         "durability": await postgres.durability(),
-        "versions": {"python": platform.python_version(), "postgres": server, "wrk": _wrk()}
+        "versions": {
+            "python": platform.python_version(),
+            "postgres": server,
+            "wrk": " ".join(_said("wrk", "--version").split()[1:2]),
+            "nginx": _said("nginx", "-v").strip().rpartition("/")[2],
+        }
         | {name: version(name) for name in ("conserje", "granian", "asyncpg", "pgqueuer", "starlette")},
     }
 
@@ -62,6 +67,9 @@ def _cpu() -> str:
     return found[1] if found else platform.processor()
 
 
-def _wrk() -> str:
-    said = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False).stdout
-    return said.split()[1]
+def _said(*command: str) -> str:
+    """What a program says of itself; nothing where it is not installed, nor needed."""
+    if not shutil.which(command[0]):
+        return ""
+    seen = subprocess.run(command, capture_output=True, text=True, check=False)
+    return seen.stdout + seen.stderr

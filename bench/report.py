@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.handshake import Handshakes
+from bench.pace import RATE, Pace
 from bench.scale import Start
 from bench.throughput import Run
 from bench.turns import Flood, Waits
@@ -17,7 +19,10 @@ class Report:
 
     machine: dict[str, Any]
     options: dict[str, Any]
-    runs: list[Run] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)  # through nginx with TLS, and pgbench
+    plain: list[Run] = field(default_factory=list)
+    paces: dict[str, Pace] = field(default_factory=dict)
+    handshakes: Handshakes | None = None
     reply: Waits | None = None
     flood: Flood | None = None
     starts: Sequence[Start] = ()
@@ -27,19 +32,28 @@ class Report:
     @property
     def sound(self) -> bool:
         """Whether all that was asked for was measured, and nothing is void."""
-        void = [run for run in self.runs if run.void] or (self.flood and self.flood.void)
+        void = [run for run in (*self.runs, *self.plain) if run.void] or (self.flood and self.flood.void)
         return not void and not self.failed
 
     def best(self) -> list[Run]:
         """Each server's fastest run that counts, Conserje first."""
-        best: dict[str, Run] = {}
-        for run in self.runs:
-            if not run.void and (run.name not in best or run.rate > best[run.name].rate):
-                best[run.name] = run
-        return sorted(best.values(), key=lambda run: run.name != "conserje")
+        names = sorted({run.name for run in self.runs}, key=lambda name: name != "conserje")
+        return [run for name in names if (run := self.best_of(name))]
+
+    def best_of(self, name: str) -> Run | None:
+        """A server's fastest run that counts."""
+        runs = [run for run in self.runs if run.name == name and not run.void]
+        return max(runs, key=lambda run: run.rate, default=None)
 
     def text(self) -> str:
-        parts = [self._head(), self._throughput(), self._turns(), self._starts(), self._troubles()]
+        parts = [
+            self._head(),
+            self._throughput(),
+            self._handshakes(),
+            self._turns(),
+            self._starts(),
+            self._troubles(),
+        ]
         return "\n\n".join(part for part in parts if part)
 
     def _head(self) -> str:
@@ -54,17 +68,30 @@ class Report:
         if not best:
             return ""
         ours = best[0].rate if best[0].name == "conserje" else None
+        plain = {run.name: run.rate for run in self.plain if not run.void}
         lines = [
-            f"{'Acknowledged, message and job committed':40}{'workers':>8}{'a second':>10}"
+            f"{'Acknowledged through nginx with TLS':36}{'workers':>8}{'a second':>10}"
             f"{'p50 ms':>8}{'p99 ms':>8}{'Conserje':>10}"
+            f"{'without nginx':>15}{f'at {RATE}/s: p50':>15}{'p99 ms':>8}"
         ]
         for run in best:
             ratio = f"{ours / run.rate:.2f} x" if ours and run.rate else ""
+            pace = self.paces.get(run.name)
             lines.append(
-                f"{run.title:40}{run.workers or '':>8}{run.rate:>10,.0f}"
+                f"{run.title:36}{run.workers or '':>8}{run.rate:>10,.0f}"
                 f"{_number(run.p50):>8}{_number(run.p99):>8}{ratio:>10}"
+                f"{f'{plain[run.name]:,.0f}' if run.name in plain else '':>15}"
+                f"{_number(pace.p50 if pace else None):>15}{_number(pace.p99 if pace else None):>8}"
             )
         return "\n".join(lines)
+
+    def _handshakes(self) -> str:
+        if not (seen := self.handshakes):
+            return ""
+        return (
+            f"nginx's processor time for a {seen.protocol} connection with one request: full handshake"
+            f" {seen.full:.2f} ms, resumed {seen.resumed:.2f} ms; of that the request {seen.request:.2f} ms"
+        )
 
     def _turns(self) -> str:
         lines = []
@@ -89,7 +116,11 @@ class Report:
     def _troubles(self) -> str:
         lines = [f"Skipped: {name}: {why}" for name, why in self.skipped.items()]
         lines += [f"Failed: {name}: {why}" for name, why in self.failed.items()]
-        lines += [f"Void: {run.title}, {run.workers} workers: {run.void}" for run in self.runs if run.void]
+        lines += [
+            f"Void: {run.title}, {run.workers} workers: {run.void}"
+            for run in (*self.runs, *self.plain)
+            if run.void
+        ]
         if self.flood and self.flood.void:
             lines.append(f"Void: flood: {self.flood.void}")
         return "\n".join(lines)

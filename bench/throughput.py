@@ -1,18 +1,20 @@
-"""How many webhooks a server acknowledges in a second, each stored with its job."""
+"""How many webhooks a server acknowledges in a second, each stored with its job; how fast at a usual pace."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import load, process, webhooks
+from bench import load, nginx, pace, process, webhooks
 from bench.load import Load
+from bench.pace import Pace
 from bench.postgres import Postgres, bare_inserts
 from bench.servers import Server
 from bench.webhooks import Tenant
 
-TENANTS = 10
+TENANTS = 32  # so that no one of them posts more than nginx lets through, 500 a second
 
 
 @dataclass(frozen=True)
@@ -43,28 +45,24 @@ class Throughput:
         """Make tenants and as many webhooks as a server with `ceiling` a second would take."""
         self._tenants: list[Tenant] = webhooks.tenants(TENANTS)
         for name, seconds in (("warm-up", self.warm_up), ("measured", self.seconds)):
-            webhooks.write(self.folder / name, self._tenants, ceiling * seconds, load.THREADS)
+            webhooks.write(self.folder / name, self._tenants, ceiling * seconds)
 
-    async def measure(self, server: Server, workers: Sequence[int]) -> AsyncIterator[Run]:
-        """A run for each number of workers, each in a new copy of the same database."""
+    @asynccontextmanager
+    async def installed(self, server: Server) -> AsyncIterator[None]:
+        """The server's packages, and a database to copy with its schema and the tenants."""
         await server.install()
-        template = f"{server.name}_template"
+        template = _template(server)
         await self.postgres.create(template, owner=server.owner)
         await server.fill(self.postgres, template, self._tenants)
-        for number in workers:
-            database = f"{server.name}_{number}"
-            await self.postgres.create(database, template, server.owner)
-            yield await self._run(server, database, number)
-            await self.postgres.drop(database)
+        yield
         await self.postgres.drop(template)
 
-    async def _run(self, server: Server, database: str, workers: int) -> Run:
-        port, log = process.free_port(), self.folder / f"{database}.log"
-        variables = server.variables(self.postgres, database, port, workers)
-        async with process.serving(server.command(port, workers), port, log, server.folder, variables):
-            warm_up = await load.drive(port, self.folder / "warm-up", self.warm_up)
-            measured = await load.drive(port, self.folder / "measured", self.seconds)
-        messages, jobs = await self.postgres.row(database, server.counts)
+    async def measure(self, server: Server, workers: int, *, behind_nginx: bool) -> Run:
+        """As many webhooks as it takes."""
+        async with self._serving(server, workers, behind_nginx) as url:
+            warm_up = await load.drive(url, self._tenants, self.folder / "warm-up", self.warm_up)
+            measured = await load.drive(url, self._tenants, self.folder / "measured", self.seconds)
+            messages, jobs = await self.postgres.row(_database(server), server.counts)
         before = warm_up.accepted
         run = Run(
             server.name,
@@ -78,11 +76,40 @@ class Throughput:
         )
         return replace(run, void=_fault(warm_up, measured, run))
 
+    async def measure_pace(self, server: Server, workers: int) -> Pace:
+        """A usual number of webhooks, through nginx."""
+        async with self._serving(server, workers, behind_nginx=True) as url:
+            return await pace.measure(url, self._tenants)
+
+    @asynccontextmanager
+    async def _serving(self, server: Server, workers: int, behind_nginx: bool) -> AsyncIterator[str]:
+        """The server on a new copy of its database, as a URL with {host} in it."""
+        database, port, log = _database(server), process.free_port(), self.folder / f"{server.name}.log"
+        await self.postgres.create(database, _template(server), server.owner)
+        command = server.command(port, workers)
+        variables = server.variables(self.postgres, database, port, workers)
+        async with AsyncExitStack() as running:
+            await running.enter_async_context(process.serving(command, port, log, server.folder, variables))
+            if behind_nginx:
+                front = await running.enter_async_context(nginx.opened(self.folder / "nginx", port))
+                yield f"https://{{host}}:{front.port}/"
+            else:
+                yield f"http://{{host}}:{port}/"
+        await self.postgres.drop(database)
+
     async def measure_bare_inserts(self) -> Run:
         script = self.folder / "insert.sql"
         rate, counted, rows = await bare_inserts(self.postgres, script, self.seconds, self.warm_up)
         void = None if counted == rows else f"{counted} inserts were counted, {rows} rows are there"
         return Run("pgbench", "pgbench, bare inserts", None, rate, None, None, counted, (rows, 0), void)
+
+
+def _template(server: Server) -> str:
+    return f"{server.name}_template"
+
+
+def _database(server: Server) -> str:
+    return f"{server.name}_run"
 
 
 def _fault(warm_up: Load, measured: Load, run: Run) -> str | None:

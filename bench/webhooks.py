@@ -7,14 +7,13 @@ import hashlib
 import hmac
 import random
 import secrets
-from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
+DOMAIN = "bots.localhost"  # a wildcard for *.localhost is one that nobody accepts
 PATH = "/bot/twilio/webhook"
-SENDERS = 1_000
+SENDERS = 32  # of each tenant
 TEXTS = (
     "Hola, ¿tienen alimento para cachorro de 15 kilos?",
     "wena, a cuánto está el despacho a Ñuñoa?",
@@ -35,7 +34,7 @@ class Tenant:
 
     @property
     def host(self) -> str:
-        return f"{self.slug}.localhost"
+        return f"{self.slug}.{DOMAIN}"
 
 
 def tenants(count: int) -> list[Tenant]:
@@ -46,18 +45,14 @@ def tenants(count: int) -> list[Tenant]:
     ]
 
 
-def write(path: Path, tenants: list[Tenant], count: int, threads: int) -> None:
-    """Write `count` webhooks to <path>.<thread>, each after its length in four digits."""
-    with ExitStack() as files:
-        parts = [files.enter_context(open(f"{path}.{n}", "wb")) for n in range(threads)]
-        for serial, webhook in enumerate(_webhooks(tenants, count)):
-            parts[serial % threads].write(b"%04d%b" % (len(webhook), webhook))
-
-
-def _webhooks(tenants: list[Tenant], count: int) -> Iterator[bytes]:
-    for _ in range(count):
-        sender = random.randrange(SENDERS)
-        yield webhook(tenants[sender % len(tenants)], f"569{sender:08d}", random.choice(TEXTS))
+def write(path: Path, tenants: list[Tenant], count: int) -> None:
+    """Write `count` webhooks to files <path>.<slug>, each after its length in four digits."""
+    for number, tenant in enumerate(tenants):
+        with open(f"{path}.{tenant.slug}", "wb") as file:
+            for _ in range(count // len(tenants)):
+                sender = number * SENDERS + random.randrange(SENDERS)
+                request = webhook(tenant, f"569{sender:08d}", random.choice(TEXTS))
+                file.write(b"%04d%b" % (len(request), request))
 
 
 def webhook(tenant: Tenant, phone: str, text: str) -> bytes:

@@ -1,0 +1,84 @@
+"""`conserje edge`: the configuration of nginx in front of Conserje."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from conserje.cli.installation import read_settings
+from conserje.settings import PREFIX
+from conserje_nginx import local
+from conserje_nginx.render import Edge, render
+
+
+@click.group()
+def edge() -> None:
+    """The edge: nginx in front of Conserje."""
+
+
+def _setting(
+    name: str, meaning: str, default: object = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """An option for a field of Edge, which is also the variable CONSERJE_<FIELD>."""
+    field = name.removeprefix("--").replace("-", "_")
+    return click.option(
+        name,
+        envvar=PREFIX + field.upper(),
+        default=default or getattr(Edge, field),
+        show_default=True,
+        show_envvar=True,
+        help=meaning,
+    )
+
+
+@edge.command("render")
+@click.option(
+    "--domain", "domains", multiple=True, help="A base domain; may be repeated. [default: CONSERJE_DOMAINS]"
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="A folder.")
+@_setting("--upstream", "Where `serve` listens: host:port or unix:/path, or several with commas between.")
+@_setting("--operator-upstream", "Where `serve` listens for the operator.")
+@_setting("--certificates", "Folder of wildcard.pem and custom/<domain>.pem.")
+@_setting("--acme-root", "Folder below which answers to http-01 challenges are put.")
+@_setting("--http-listen", "Ports, or address:port, with commas between.")
+@_setting("--https-listen", "The same for TLS.")
+@_setting("--https-port", "The port that the world sees, to which HTTP is sent.")
+@_setting("--access-log", "File of JSON lines.")
+def render_(domains: tuple[str, ...], out: Path, **given: Any) -> None:
+    """Write nginx's configuration into a folder.
+
+    What is not given is read from the variable CONSERJE_<OPTION>, else it has its default. The folder is a
+    prefix of nginx, in which it also keeps its temporary files.
+
+    \b
+    Example:
+      conserje edge render --domain bots.example.com --out edge
+      nginx -t -p edge -c nginx.conf
+    """
+    listed = domains or tuple(
+        part.strip() for part in os.environ.get(f"{PREFIX}DOMAINS", "").split(",") if part.strip()
+    )
+    render(Edge(domains=listed, **given), out)
+    folder = out.absolute()
+    click.echo(f"Wrote {folder}/nginx.conf. Check it: nginx -t -p {folder} -c nginx.conf")
+
+
+@edge.command()
+@_setting("--http-listen", "Where nginx listens: address:port.", default="127.0.0.1:8081")
+@_setting("--https-listen", "The same for TLS.", default="127.0.0.1:8443")
+def prepare(http_listen: str, https_listen: str) -> None:
+    """Write what `conserje up --edge` needs into the data directory; print what to start, as JSON.
+
+    The certificates are of an authority that is made there the first time.
+
+    \b
+    Example:
+      conserje edge prepare
+    """
+    click.echo(json.dumps(asdict(local.prepare(read_settings(), http_listen, https_listen))))

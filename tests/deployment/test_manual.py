@@ -1,0 +1,39 @@
+"""docs/deployment.md names commands, units and files that are there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import click
+import pytest
+from deployment.test_containers import unknown
+from deployment.units import ROOT, SYSTEMD
+
+from conserje.cli import main
+
+MANUAL = (ROOT / "docs" / "deployment.md").read_text()
+COMMANDS = re.findall(
+    r"(?:^    |`|certbot |migrate )conserje ((?:certificate|key|keys|tenant|account|message|held) [^`#\n<]*)",
+    MANUAL,
+    re.M,
+)
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS)))
+def test_a_command_is_one_of_the_command_line(command: str) -> None:
+    main.list_commands(click.Context(main))  # loads those of installed packages
+    assert not unknown(shlex.split(command))
+
+
+def test_every_command_of_the_manual_was_looked_at() -> None:
+    assert {"keys new", "certificate check"} <= {command.strip() for command in COMMANDS}
+
+
+def test_every_unit_and_file_named_is_there() -> None:
+    for unit in re.findall(r"\bconserje-(?:[a-z]+)(?:@\d)?(?:\.(?:timer|socket|service))?(?=[\s`])", MANUAL):
+        name = re.sub(r"@\d", "@", unit)
+        assert list(SYSTEMD.glob(f"{name}*")) or name == "conserje-certbot", unit
+    files = re.findall(r"deployment/systemd/[a-z]+(?:\.[a-z]+)?(?=[\s`])", MANUAL)
+    assert len(files) >= 6
+    assert not [file for file in files if not (ROOT / file).exists()]

@@ -25,6 +25,11 @@ from conserje.vault import create_keyring  # noqa: E402
 _serial = itertools.count(1)
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """More than there are processors: tests of whole processes wait half of their time."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 @pytest_asyncio.fixture(scope="session")
 async def server() -> AsyncIterator[str]:
     """The URL of a server whose user may make roles and databases.

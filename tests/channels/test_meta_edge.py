@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 import pytest
 import pytest_asyncio
 from doorway import Edge, open_edge
+from pydantic import SecretStr
 
 from conserje import accounts, tenants
 from conserje.database import Pool
@@ -22,37 +23,56 @@ from conserje_fakes.meta_webhooks import sign
 from conserje_meta import Meta, MetaOperator
 
 NUMBER, FOREIGN, SECRET, PHONE = "106540352242922", "206540352242922", "s3creto", "56922222222"
-PATH = "http://edge/bot/meta/webhook"
+
+
+class Place(NamedTuple):
+    """Where Meta posts to."""
+
+    host: str
+    url: str
+
+
+OWN = Place("acme.localhost", "http://edge/bot/meta/webhook")
+SHARED = Place("localhost", "http://edge/webhook/meta")
 
 
 @dataclass
 class Front:
     edge: Edge
 
-    async def post(self, *changes: dict[str, Any], secret: str = SECRET) -> int:
+    async def post(self, *changes: dict[str, Any], secret: str = SECRET, at: Place = OWN) -> int:
         """What Meta is told of a post with these changes."""
         entry = {"id": "1", "changes": list(changes)}
         body = json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
-        headers = {"host": "acme.localhost", "x-hub-signature-256": sign(secret, body)}
-        return (await self.edge.http.post(PATH, content=body, headers=headers)).status_code
+        headers = {"host": at.host, "x-hub-signature-256": sign(secret, body)}
+        return (await self.edge.http.post(at.url, content=body, headers=headers)).status_code
 
-    async def greet(self, word: str) -> httpx2.Response:
+    async def greet(self, word: str, at: Place = OWN) -> httpx2.Response:
         query = {"hub.mode": "subscribe", "hub.challenge": "1158201444", "hub.verify_token": word}
-        return await self.edge.http.get(PATH, params=query, headers={"host": "acme.localhost"})
+        return await self.edge.http.get(at.url, params=query, headers={"host": at.host})
+
+    async def add(self, slug: str, number: str, held: dict[str, str] | None) -> None:
+        """An account of a tenant, who is made where there is none."""
+        async with self.edge.pool.acquire() as connection:
+            if slug != "acme":
+                await tenants.add(connection, slug, slug.title())
+            tenant = await tenants.get(connection, slug)
+            sealed = held and await accounts.seal_credentials(
+                connection, self.edge.vault, tenant.id, "meta", number, json.dumps(held).encode()
+            )
+            await accounts.add(connection, tenant.id, "meta", number, credentials=sealed or None)
+        await self.edge.changed(slug)
 
 
 @pytest_asyncio.fixture
 async def front(pool: Pool, database_url: str, keyring: Path) -> AsyncIterator[Front]:
     async with open_edge(pool, database_url, keyring) as edge:
         edge.webhooks.plugins.channels["meta"] = Meta(MetaOperator(), client())
-        held = {"access_token": "EAAficha", "app_secret": SECRET, "verify_token": "palabra"}
-        async with pool.acquire() as connection:
-            tenant = await tenants.get(connection, "acme")
-            plain = json.dumps(held).encode()
-            sealed = await accounts.seal_credentials(connection, edge.vault, tenant.id, "meta", NUMBER, plain)
-            await accounts.add(connection, tenant.id, "meta", NUMBER, credentials=sealed)
-        await edge.changed("acme")
-        yield Front(edge)
+        front = Front(edge)
+        await front.add(
+            "acme", NUMBER, {"access_token": "EAAficha", "app_secret": SECRET, "verify_token": "palabra"}
+        )
+        yield front
 
 
 def change(number: str = NUMBER, **value: Any) -> dict[str, Any]:
@@ -120,7 +140,27 @@ async def test_one_person_by_phone_then_by_user_id_alone_is_one_contact(front: F
     assert (len(rows), peer) == (1, "CL.200")
 
 
+async def test_one_app_of_the_operator_s_serves_many_tenants_by_one_address(front: Front) -> None:
+    """By the number's id alone; a tenant with an app of its own is not served by the operator's."""
+    operator = MetaOperator(app_secret=SecretStr("detodos"), verify_token=SecretStr("hola"))
+    front.edge.webhooks.plugins.channels["meta"] = Meta(operator, client())
+    await front.add("bravo", "301", None)
+    await front.add("coral", "302", None)
+    assert (await front.greet("hola", SHARED)).text == "1158201444"
+    assert (await front.greet("palabra", SHARED)).status_code == 403
+    batch = [
+        change(number, messages=[message(f"a {number}", f"wamid.{number}")]) for number in ("301", "302")
+    ]
+    foreign = [change(number, messages=[message("ajeno", f"wamid.{number}")]) for number in (NUMBER, "999")]
+    for _ in range(2):  # Meta posts again
+        assert await front.post(*batch, *foreign, secret="detodos", at=SHARED) == 200
+    assert sorted(await front.edge.stored()) == ["a 301", "a 302"]
+    slugs = await front.edge.pool.fetch("SELECT slug FROM messages JOIN tenants ON tenants.id = tenant_id")
+    assert sorted(row["slug"] for row in slugs) == ["bravo", "coral"]
+    assert await front.post(*batch, secret="ajeno", at=SHARED) == 403
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff"])
 async def test_what_is_no_json_object_is_a_bad_request(front: Front, body: bytes) -> None:
     headers = {"host": "acme.localhost", "x-hub-signature-256": sign(SECRET, body)}
-    assert (await front.edge.http.post(PATH, content=body, headers=headers)).status_code == 400
+    assert (await front.edge.http.post(OWN.url, content=body, headers=headers)).status_code == 400

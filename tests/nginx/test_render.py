@@ -27,6 +27,10 @@ from conserje_nginx.local import command
 from conserje_nginx.render import PACKAGE, TEMPLATES, Edge, render
 
 GOLDEN = Path(__file__).parent / "golden"
+# What nginx says of its own file, and from 1.25 on of the only way in which 1.22 can be told of HTTP/2.
+TOLERATED = re.compile(
+    r"nginx\.conf (?:syntax is ok|test is successful)|\"listen \.\.\. http2\" directive is deprecated"
+)
 ROOT = Path(__file__).parents[2]
 ENTRYPOINT = ROOT / "nginx/conserje_nginx/entrypoint/16-conserje.envsh"
 
@@ -144,7 +148,7 @@ def test_nginx_and_gixy_find_nothing_wrong(tmp_path: Path, edge: Edge) -> None:
     render(replace(edge, http_listen=here[0], https_listen=here[1], access_log=log), tmp_path)
     tested = subprocess.run(command(program, tmp_path, "-t"), capture_output=True, text=True)
     assert tested.returncode == 0, tested.stderr
-    assert [line for line in tested.stderr.splitlines() if "nginx.conf" not in line] == []
+    assert [line for line in tested.stderr.splitlines() if not TOLERATED.search(line)] == []
     checked = subprocess.run([linter, tmp_path / "nginx.conf"], capture_output=True, text=True)
     assert "No issues found" in checked.stdout, checked.stdout + checked.stderr
 

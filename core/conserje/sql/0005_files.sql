@@ -1,4 +1,4 @@
--- Works with processes of schema 4.
+-- Works with processes of schema 3.
 -- Files that contacts sent: wanted from the provider, kept in the data directory, or gone.
 
 CREATE TABLE files (

@@ -1,4 +1,4 @@
--- Works with processes of schema 5.
+-- Works with processes of schema 3.
 -- What contacts want, and how a message leaves when the contact wrote too long ago.
 
 -- None: everything; marketing: no templates; all: nothing.

@@ -1,4 +1,4 @@
--- Works with processes of schema 6.
+-- Works with processes of schema 3.
 -- Notices to tenants: a conversation was handed over to a person.
 
 ALTER TABLE tenants

@@ -25,7 +25,7 @@ from crash import postgres
 from crash.bugs import BUG, BUGS
 from crash.machine import Death, Machine
 from crash.points import BY_NAME
-from crash.schedule import CUT, RANDOM, STALL, Schedule, draw
+from crash.schedule import CUT, LANE_OF, STALL, Schedule, draw
 from crash.town import SLUGS, Town, settled_in
 from crash.verdict import Verdict, judge, undelivered
 from installation import UNSETTLED
@@ -211,7 +211,7 @@ def _commit() -> str:
 @click.option("--deaths", default=60, show_default=True, type=click.IntRange(1))
 @click.option("--seed", type=int, help="Of a run to repeat; by default a new one.")
 @click.option("--bug", type=click.Choice(sorted(BUGS)), help="Have this bug, to see the run fail.")
-@click.option("--only", multiple=True, type=click.Choice([*BY_NAME, *RANDOM]), help="In turn, nothing else.")
+@click.option("--only", multiple=True, type=click.Choice([*BY_NAME, *LANE_OF]), help="In turn, nothing else.")
 def main(deaths: int, seed: int | None, bug: str | None, only: tuple[str, ...]) -> None:
     """Kill an installation under load and count what was lost."""
     schedule = draw(secrets.randbelow(1_000_000) if seed is None else seed, deaths, only)

@@ -11,9 +11,16 @@ from crash.points import BY_NAME, POINTS
 # At a random moment; the numbers say how often, beside each other and the points.
 RANDOM = {"edge worker": 6, "edge parent": 2, "worker": 8, "postgres": 4}
 ANY_POINT = 20
-LANE_OF = {"edge worker": "serve", "edge parent": "serve", "worker": "work", "postgres": "postgres"}
 # Beside the deaths, not counted as such: one of each for so many of them.
 STALL, CUT = "stall", "cut"  # a worker stops with a reply in hand; every connection is ended
+LANE_OF = {
+    "edge worker": "serve",
+    "edge parent": "serve",
+    "worker": "work",
+    STALL: "work",
+    "postgres": "postgres",
+    CUT: "postgres",
+}
 DEATHS_FOR_ONE = 20
 
 
@@ -41,7 +48,7 @@ def draw(seed: int, deaths: int, only: Sequence[str] = ()) -> Schedule:
     for event in events:
         lanes[_lane(event)] += _with_what_it_needs(event)
     for event in disturbances:
-        lane = lanes["work" if event == STALL else "postgres"]
+        lane = lanes[LANE_OF[event]]
         lane.insert(chance.randint(0, len(lane)), event)
     return Schedule(seed, deaths, {name: tuple(lane) for name, lane in lanes.items()})
 

@@ -195,6 +195,11 @@ def test_who_comes_from_an_advertisement_is_introduced_by_a_note() -> None:
     assert message == the_message(written())
 
 
+def test_a_message_that_comes_by_no_referral_has_none() -> None:
+    """The fields are there all the same."""
+    assert the_message(written(ReferralNumMedia="0", ReferralBody="")) == the_message(written())
+
+
 def test_the_fallback_url_s_call_is_the_same_event() -> None:
     called = written(ErrorCode="11200", ErrorUrl="https://tienda.bot.example/bot/twilio/webhook")
     assert the_message(called) == the_message(written())

@@ -185,6 +185,7 @@ class StandIn:
         form |= {"ApiVersion": "2010-04-01"}
         if sender.startswith("whatsapp:+"):
             form |= {"ProfileName": "Ana", "WaId": sender.removeprefix("whatsapp:+"), "MessageType": "text"}
+            form |= {"ReferralNumMedia": "0"}
         else:
             form |= {"FromCity": "", "FromState": "", "FromZip": "", "FromCountry": "CL"}
         if service := account.service_of(to):

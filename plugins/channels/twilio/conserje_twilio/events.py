@@ -136,7 +136,7 @@ def _referral(form: _Form) -> Note | None:
     told = [
         f"{name.removeprefix('Referral')}: {values[0]}"
         for name, values in form.values.items()
-        if name.startswith("Referral") and values[0]
+        if name.startswith("Referral") and name != "ReferralNumMedia" and values[0]  # which each message has
     ]
     return Note(f"The contact came by a referral. {'; '.join(told)}") if told else None
 

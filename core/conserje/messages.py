@@ -29,12 +29,12 @@ WITH event AS (
          AND conversations.contact_id = identities.contact_id AND conversations.peer = event.sender
         WHERE identities.tenant_id = event.tenant_id AND identities.channel = event.channel
           AND identities.name = event.sender
-          AND NOT EXISTS (  -- a further name that nobody has yet: it is learnt where the conversation is made
+          AND (event.others = '[]' OR NOT EXISTS (  -- a further name is learnt where the conversation is made
               SELECT FROM jsonb_array_elements_text(event.others::jsonb) AS other
               WHERE NOT EXISTS (
                   SELECT FROM identities AS known
                   WHERE known.tenant_id = event.tenant_id AND known.channel = event.channel
-                    AND known.name = other))
+                    AND known.name = other)))
         LIMIT 1) AS place ON true
 ), numbered AS MATERIALIZED (
     SELECT *, nextval('messages_id_seq') AS id

@@ -146,7 +146,7 @@ class Conversation:
             async with asyncio.timeout(ATTENTION):
                 await channel.attend(read, entry.opened(account, channel, self.vault))
         except Exception as error:
-            log.info(
+            log.debug(
                 "%s could not show %s as read: %s", channel.name, entry.tenant.slug, type(error).__name__
             )
 

@@ -31,6 +31,7 @@ from conserje.plugins import Plugins
 from conserje.rows import digest
 from conserje.tenants import Tenant
 
+RULES = ("consent", "late rule")  # that answer in place of an assistant
 SENDER = "+56900000001"
 LOOK_EVERY = 0.1  # seconds
 POST_LIMIT = 20.0  # seconds
@@ -292,7 +293,8 @@ def _show_turn(exchange: Exchange, turn: Turn) -> None:
     ]
     click.secho("\n  " + " · ".join(facts), dim=True)
     if turn.cause:
-        click.secho(f"  The fallback answered: {shorten(turn.cause, None)}", fg="yellow")
+        why = shorten(turn.cause, None)
+        click.secho(f"  {why if turn.assistant in RULES else f'The fallback answered: {why}'}", fg="yellow")
 
 
 def _sent_after(exchange: Exchange) -> timedelta | None:

@@ -309,7 +309,7 @@ async def cut_off(scene: Scene, url: str) -> AsyncIterator[None]:
         await superuser.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 1")
         await superuser.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()"
         )
         yield
         await superuser.execute(f"ALTER DATABASE {name} CONNECTION LIMIT -1")

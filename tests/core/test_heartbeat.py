@@ -90,7 +90,7 @@ async def test_lost_connections_only_delay_it(pool: Pool, database_url: str) -> 
             await user.execute("DELETE FROM heartbeats")
             assert await user.fetchval(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()"
             )
 
             async def beaten() -> object:

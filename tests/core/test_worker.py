@@ -58,7 +58,7 @@ async def test_lost_connections_are_ridden_out(scene: Scene, database_url: str) 
     """All backends terminated, the queue's listener among them: jobs still start within 3 s."""
     kill = (
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()"
     )
     async with scene.working():
         await scene.write("uno")

@@ -14,7 +14,7 @@ from scene import until
 
 TERMINATE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
+WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()
 """
 LISTENING = """
 SELECT count(*) FROM pg_stat_activity

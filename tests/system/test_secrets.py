@@ -34,7 +34,7 @@ SELECT count(*) FROM messages WHERE direction = 'in' AND turn_id IS NULL OR stat
 """
 TERMINATE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
+WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()
 """
 
 

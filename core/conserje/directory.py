@@ -199,14 +199,14 @@ class Directory:
     async def _last_known_at(
         self, channel: str, addresses: Sequence[str], cause: str
     ) -> dict[str, tuple[int, ...]]:
-        """Raises DirectoryUnavailable where nothing is known of any of them."""
+        """Raises DirectoryUnavailable unless all are known: of the others nobody can say whose they are."""
         known = {each: self._at[channel, each][1] for each in addresses if (channel, each) in self._at}
         if self._roster:
             try:
                 known = await self._roster.tenants_at(channel, addresses) | known
             except NodeFileError as error:
                 log.warning("The roster cannot be read: %s", error)
-        if not known:
+        if not known.keys() >= set(addresses):
             raise DirectoryUnavailable(f"Postgres cannot be asked: {cause}.")
         return known
 

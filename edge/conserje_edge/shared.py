@@ -64,7 +64,7 @@ class SharedWebhooks:
         Raises Forged where nobody signs, or Problem; 409 once the rest is on disk, so that the provider
         posts again what several tenants claim, until an operator has settled whose it is.
         """
-        owners = await self._owners(channel, hook, addresses)
+        owners, troubles = await self._owners(channel, hook, addresses)
         sole = {address: found[0] for address, found in owners.items() if len(found) == 1}
         if sole:
             accounts = {address: owner.account for address, owner in sole.items()}
@@ -72,10 +72,10 @@ class SharedWebhooks:
         for address, found in owners.items():
             if len(found) > 1:
                 slugs = ", ".join(owner.tenant.slug for owner in found)
-                raise Problem(
-                    HTTPStatus.CONFLICT,
-                    f"Several tenants ({slugs}) sign for {channel.name} {address}: use their hosts",
-                )
+                cause = f"Several tenants ({slugs}) sign for {channel.name} {address}: use their hosts"
+                troubles.append(Problem(HTTPStatus.CONFLICT, cause))
+        if troubles:
+            raise troubles[0]
 
     async def _store(self, channel: AnyChannel, owners: dict[str, Owner], events: channels.Taken) -> None:
         """Raises Problem unless the events of all are on disk."""
@@ -89,26 +89,28 @@ class SharedWebhooks:
 
     async def _owners(
         self, channel: AnyChannel, hook: Webhook, addresses: Sequence[str]
-    ) -> dict[str, list[Owner]]:
-        """Whose active accounts sign the request, by address; nobody's where only suspended ones do.
+    ) -> tuple[dict[str, list[Owner]], list[Problem]]:
+        """Whose active accounts sign the request, by address, nobody's where only suspended ones do; and
+        what kept others from being judged.
 
         Raises Forged where no account signs, or Problem.
         """
         owners: dict[str, list[Owner]] = defaultdict(list)
+        troubles: list[Problem] = []
         signed = False
         for entry in await self._claimed(channel, addresses):
             try:
                 active = self.edge.verify(channel, hook, entry)
             except Problem as problem:
                 if problem.status is not HTTPStatus.FORBIDDEN:
-                    raise
+                    troubles.append(problem)  # one tenant's, which keeps no other's message
                 continue
             signed = True
             for address, account in active.items():
                 owners[address].append(Owner(entry.tenant, account))
-        if not signed:
+        if not signed and not troubles:
             raise Forged
-        return owners
+        return owners, troubles
 
     async def _claimed(self, channel: AnyChannel, addresses: Sequence[str]) -> list[Entry]:
         """The tenants at the addresses that the request names. Raises Problem."""

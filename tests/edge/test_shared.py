@@ -44,6 +44,7 @@ async def test_what_several_tenants_sign_is_taken_by_none(edge: Edge) -> None:
     assert answer.status_code == 409
     assert "bravo" not in answer.text
     assert await edge.stored() == []
+    await edge.webhooks.directory.by_slug("bravo")  # for `changed` to see it go
     await edge.pool.execute("UPDATE tenants SET status = 'suspended' WHERE slug = 'bravo'")
     await edge.changed("bravo")
     assert (await edge.post(FORM_OF_ANA, host="localhost", path=SHARED)).status_code == 200
@@ -93,6 +94,20 @@ async def test_of_one_post_the_undisputed_is_taken_and_the_rest_posted_again(edg
     assert await edge.stored() == ["hola 2"]
 
 
+async def test_a_tenant_whose_secret_cannot_be_opened_keeps_no_other_s_message(edge: Edge) -> None:
+    """The post comes again until it can be: what is the others' is taken, once."""
+    await edge.add("bravo", "+2")
+    await edge.pool.execute("UPDATE accounts SET credentials = 'v1.broken' WHERE address = '+2'")
+    await edge.changed("bravo")
+    edge.channel.habits["claims"] = lambda _: ("+1", "+2")
+    edge.channel.habits["parse"] = lambda _: [
+        InboundMessage(f"+{n}", f"key {n}", "ana", Text(f"hola {n}")) for n in (1, 2)
+    ]
+    for _ in range(2):
+        assert (await edge.post(FORM_OF_ANA, host="localhost", path=SHARED)).status_code == 503
+    assert await edge.stored() == ["hola 1"]
+
+
 async def test_a_handshake_is_the_operator_s(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     edge.channel.habits["claims"] = lambda _: ()
     assert (await edge.post(FORM_OF_ANA, host="localhost", path=SHARED)).status_code == 403
@@ -116,8 +131,9 @@ async def test_while_postgres_is_silent_the_last_known_tenants_count(
     directory = edge.webhooks.directory
     directory.changes.note([999_999])  # whatever is remembered may have changed
     assert [entry.tenant.slug for entry in await directory.at("signed", ["+1"])] == ["acme"]
-    with pytest.raises(DirectoryUnavailable):
-        await directory.at("signed", ["+2"])
+    for addresses in (["+2"], ["+1", "+2"]):  # a part of a post must not be acknowledged for the whole
+        with pytest.raises(DirectoryUnavailable):
+            await directory.at("signed", addresses)
     answer = await edge.post({**FORM_OF_ANA, "to": "+2"}, host="localhost", path=SHARED)
     assert answer.status_code == 503
 

@@ -35,6 +35,9 @@ from conserje_edge.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
+ENDING = (signal.SIGINT, signal.SIGTERM)
+AGAIN_SECONDS = 0.1
+
 
 @asynccontextmanager
 async def open_webhooks() -> AsyncIterator[Webhooks]:
@@ -132,8 +135,9 @@ def create() -> Router:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """A signal ends a worker that still starts; granian would not hear it and wait for ever."""
-    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
+    """A signal ends a worker that still starts, also one held back since it was forked."""
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in ENDING}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     try:
         yield
     finally:
@@ -144,11 +148,17 @@ def _ended_by_signals() -> Iterator[None]:
 def _call_on_signals(stop: Callable[[], None]) -> None:
     """Granian, told to stop, waits for the streams that are open, and tells nobody that it does.
 
-    Its own handler goes on to hear the signal: the loop's descriptor for that stays as it is.
+    Its own handler, which the loop calls, hears nothing before it serves. So a signal comes again
+    and again until this process has ended.
     """
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+
+    def end(number: int) -> None:
+        stop()
+        loop.call_later(AGAIN_SECONDS, signal.raise_signal, number)
+
+    for number in ENDING:
+        signal.signal(number, lambda number, _: loop.call_soon_threadsafe(end, number))
 
 
 def _give_up(error: Exception) -> NoReturn:

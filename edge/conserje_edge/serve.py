@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import signal
 import time
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import click
@@ -18,7 +20,7 @@ from conserje import embedded, log
 from conserje.cli.installation import read_settings
 from conserje.settings import Settings, SettingsError
 from conserje_edge.addresses import OPERATOR_LISTEN, Address, address, require_free
-from conserje_edge.app import create, open_webhooks
+from conserje_edge.app import ENDING, create, open_webhooks
 from conserje_edge.operator.keeper import Keeper
 from conserje_edge.operator.listener import listen
 
@@ -29,12 +31,30 @@ BACKLOG = 2048
 IN_HAND = 16_384  # requests at once in one worker; the streams of open pages are most of them
 
 
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Who is forked in this block gets signals when it is ready for them; till then they wait.
+
+    It would have our handlers otherwise, which note a signal where nobody looks.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Server(MPServer):
     """Granian, which by itself ends when one worker dies twice within seconds; this one goes on."""
 
+    def _spawn_workers(self, *arguments: Any, **named: Any) -> None:
+        with _signals_held_back():
+            super()._spawn_workers(*arguments, **named)  # type: ignore[no-untyped-call]
+
     def _respawn_workers(self, *arguments: Any, **named: Any) -> None:
         time.sleep(RESPAWN_SECONDS)  # a worker that cannot start must not keep the processor busy
-        super()._respawn_workers(*arguments, **named)
+        with _signals_held_back():
+            super()._respawn_workers(*arguments, **named)
         self.respawned_wrks.clear()
         if self.interrupt_signal or self.interrupt_children:  # came meanwhile
             self.main_loop_interrupt.set()

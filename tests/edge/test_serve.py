@@ -16,10 +16,10 @@ from urllib.parse import urlencode, urlsplit
 
 import asyncpg
 import pytest
-from processes import Serving, alive, bare_environment, free_port, run_to_end, serving
-from scene import until
+from processes import Serving, alive, bare_environment, free_port, run_to_end, running, serving
 from signed import sign
 from twilio.request_validator import RequestValidator
+from waiting import LIMIT, until
 
 from conserje import accounts, tenants
 from conserje.database import Pool
@@ -194,17 +194,17 @@ async def test_sigterm_lets_requests_in_hand_finish(environment: dict[str, str],
         finally:
             await blocker.close()
             idle.close()
-        assert await asyncio.wait_for(server.process.wait(), 10) == 0
+        assert await asyncio.wait_for(server.process.wait(), LIMIT) == 0
 
 
 async def _until_blocked(connection: asyncpg.Connection) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT):
         while not await connection.fetchval("SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1"):
             await asyncio.sleep(0.01)
 
 
 async def _until_refused(server: Serving) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT):
         while True:
             try:
                 _, writer = await server.connect()
@@ -220,11 +220,22 @@ async def test_a_signal_ends_everything_quietly(environment: dict[str, str], num
         workers = server.workers
         assert len(workers) == 2
         server.process.send_signal(number)
-        assert await asyncio.wait_for(server.process.wait(), 10) == 0
+        assert await asyncio.wait_for(server.process.wait(), LIMIT) == 0
     assert not [worker for worker in workers if alive(worker)]
     said = server.log.read_text()
     assert said.startswith(f"Listening on http://{server.listen}\n")
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("moment", [0, 0.2, 0.4, 0.6, 0.8, 1.0])
+async def test_a_signal_is_heard_while_workers_start(environment: dict[str, str], moment: float) -> None:
+    log = Path(environment["CONSERJE_DATA_DIR"]) / "serve.log"
+    async with running(environment, "serve", log=log) as started:
+        await until(lambda: "Listening" in started.said)
+        await asyncio.sleep(moment)  # any is good
+        started.process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(started.process.wait(), 60) == 0
+    assert "Killing" not in started.said  # as granian says of a worker that went on
 
 
 @pytest.mark.usefixtures("acme")
@@ -298,7 +309,7 @@ async def test_what_twilio_signs_is_taken(environment: dict[str, str], pool: Poo
 
 async def until_posted(server: Serving, number: int) -> None:
     """As a provider does: again until it is acknowledged."""
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(LIMIT):
         while True:
             try:
                 if await post(server, number) == 200:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import itertools
 import os
 import shutil
@@ -18,9 +20,12 @@ pytest.register_assert_rewrite("conserje.testing")
 
 from scene import Scene, stage  # noqa: E402
 from terminal import Terminal  # noqa: E402
+from waiting import LIMIT, at_work  # noqa: E402
 
 from conserje import database, embedded  # noqa: E402
 from conserje.vault import create_keyring  # noqa: E402
+
+CONNECTIONS = "400"
 
 _serial = itertools.count(1)
 
@@ -41,17 +46,26 @@ async def server() -> AsyncIterator[str]:
         yield given
         return
     folder = Path(tempfile.gettempdir(), f"conserje-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}")
+    await _prepare(folder)
     async with embedded.running(folder) as url:
-        superuser = await asyncpg.connect(url.replace("//conserje@/conserje", "//postgres@/postgres", 1))
-        try:
-            await superuser.execute("SELECT pg_advisory_lock(1)")
-            if not await superuser.fetchval("SELECT rolcreatedb FROM pg_roles WHERE rolname = 'conserje'"):
-                await superuser.execute("ALTER ROLE conserje CREATEDB")
-        finally:
-            await superuser.close()
         yield url
     if not (folder / "postgres" / "postmaster.pid").exists():  # we were the last
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _prepare(folder: Path) -> None:
+    """Let the server have connections for many tests at once, and its user make databases."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "prepare.lock").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        async with embedded.running(folder) as url:  # by itself, so it starts anew with its settings
+            superuser = await asyncpg.connect(url.replace("//conserje@/conserje", "//postgres@/postgres", 1))
+            try:
+                if await superuser.fetchval("SHOW max_connections") != CONNECTIONS:
+                    await superuser.execute(f"ALTER SYSTEM SET max_connections = {CONNECTIONS}")
+                    await superuser.execute("ALTER ROLE conserje CREATEDB")
+            finally:
+                await superuser.close()
 
 
 def _in(server: str, name: str) -> str:
@@ -142,6 +156,17 @@ async def connection(_shared: database.Pool) -> AsyncIterator[database.Connectio
         await transaction.start()
         yield connection
         await transaction.rollback()
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def _nothing_goes_on() -> AsyncIterator[None]:
+    """No task of ours outlives its test, but for those of what several tests share."""
+    ours = ("conserje", "conserje_edge", "pgqueuer")
+    before = at_work(*ours)
+    yield
+    if left := at_work(*ours) - before:
+        _, left = await asyncio.wait(left, timeout=LIMIT)
+    assert not left, "these go on"
 
 
 @pytest.fixture

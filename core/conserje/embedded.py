@@ -78,6 +78,7 @@ def _start(pgdata: Path) -> Any:
             f"({type(error).__name__}: {_reason(pgdata, error)})."
         ) from None
     atexit.unregister(server._cleanup)  # who stops it is decided above
+    PostgresServer._instances.pop(server.pgdata, None)  # it would be taken for running for ever
     return server
 
 

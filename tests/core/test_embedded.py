@@ -10,7 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from scene import until
+from waiting import until
 
 from conserje import embedded
 from conserje.database import DatabaseError
@@ -55,6 +55,16 @@ async def test_the_last_to_leave_stops_it_even_after_a_kill(tmp_path: Path) -> N
         assert await connection.fetchval("SELECT one FROM kept") == 1
         await connection.close()
     assert not server_runs(tmp_path)
+
+
+async def test_one_that_was_stopped_is_started_again_by_the_same_process(tmp_path: Path) -> None:
+    for _ in range(2):
+        async with embedded.running(tmp_path) as url:
+            connection = await asyncpg.connect(url)
+            await connection.execute("CREATE TABLE IF NOT EXISTS kept AS SELECT 1 AS one")
+            assert await connection.fetchval("SELECT count(*) FROM kept") == 1
+            await connection.close()
+        assert not server_runs(tmp_path)
 
 
 async def test_a_killed_server_s_number_that_another_process_has_now_does_not_deceive(tmp_path: Path) -> None:

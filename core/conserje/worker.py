@@ -34,6 +34,7 @@ DEQUEUE_TIMEOUT = timedelta(seconds=1)
 HEARTBEAT_TIMEOUT = timedelta(seconds=2)
 SHUTDOWN_LIMIT = 15.0  # seconds that turns in hand get to end
 LAST_LIMIT = 5.0  # seconds for what is cancelled then, which may find Postgres gone
+CANCELLATIONS = 3  # of the queue, of the jobs that it waits for then, of their being put back
 GATHER = 0.005  # seconds in which jobs that go back join each other
 AFTER_A_FAILURE = timedelta(seconds=30)
 UPKEEP_EVERY = 5.0
@@ -119,6 +120,7 @@ class Worker:
     _manager: QueueManager | None = None
     _returning: list[Job] = field(default_factory=list)
     _return: asyncio.Task[None] | None = None
+    _returns: set[asyncio.Task[None]] = field(default_factory=set)
     _stopping: bool = False
 
     async def run(self) -> None:
@@ -132,8 +134,10 @@ class Worker:
                     log.error("The queue stopped and starts again: %s", type(error).__name__)
                     await asyncio.sleep(1)
         finally:
-            upkeep.cancel()
-            await asyncio.wait({upkeep})
+            left = {upkeep, *self._returns}
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=LAST_LIMIT)
 
     def stop(self) -> None:
         """Take no more jobs; those in hand may end, in their time."""
@@ -167,15 +171,16 @@ class Worker:
             )
         )
         stopped = asyncio.create_task(manager.shutdown.wait())
-        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        _, late = await asyncio.wait({running}, timeout=SHUTDOWN_LIMIT)
-        driver.patient = False
-        if late:
-            log.warning("Turns in hand did not end within %g s; others take them over", SHUTDOWN_LIMIT)
-            running.cancel()
-            await asyncio.wait({running}, timeout=LAST_LIMIT)
-        elif not running.cancelled():
+        try:
+            await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            _, late = await asyncio.wait({running}, timeout=SHUTDOWN_LIMIT)
+            if late:
+                log.warning("Turns in hand did not end within %g s; others take them over", SHUTDOWN_LIMIT)
+        finally:
+            stopped.cancel()
+            driver.patient = False
+            await _end(running)
+        if not late and not running.cancelled():
             running.result()
 
     def _handler(
@@ -221,6 +226,8 @@ class Worker:
         self._returning.append(again)
         if self._return is None:
             self._return = asyncio.create_task(self._return_all())
+            self._returns.add(self._return)
+            self._return.add_done_callback(self._returns.discard)
         await asyncio.shield(self._return)
 
     async def _return_all(self) -> None:
@@ -252,3 +259,10 @@ class Worker:
             )
         if due:
             log.info("Looked again at %s conversations", len(due))
+
+
+async def _end(running: asyncio.Task[None]) -> None:
+    """Leave nothing of the queue behind, which ends when its jobs have ended."""
+    for _ in range(CANCELLATIONS):
+        if running.cancel():
+            await asyncio.wait({running}, timeout=LAST_LIMIT / CANCELLATIONS)

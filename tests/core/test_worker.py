@@ -7,10 +7,13 @@ import time
 
 import asyncpg
 import pytest
-from scene import Scene, until
+from scene import Scene
+from waiting import LIMIT, at_work, until
 
 from conserje import jobs
 from conserje.database import CANNOT_ASK
+from conserje.directory import DirectoryUnavailable
+from conserje.intake import NotDurable
 from conserje.worker import SWEEP_AFTER, Share, Worker
 
 
@@ -23,7 +26,7 @@ async def test_a_message_is_answered(scene: Scene) -> None:
 
 
 async def test_a_burst_is_one_turn(scene: Scene) -> None:
-    await scene.add("bravo", quiet="0.5 seconds")
+    await scene.add("bravo", quiet="2 seconds")
     async with scene.working():
         for word in ("uno", "dos", "tres"):
             await scene.write(word, slug="bravo")
@@ -63,12 +66,14 @@ async def test_lost_connections_are_ridden_out(scene: Scene, database_url: str) 
     async with scene.working():
         await scene.write("uno")
         await until(lambda: len(scene.post.sent) == 1)
+        took = []
         for n in range(2, 5):
             await run_as_user(database_url, kill)
             started = time.monotonic()
             await write_somehow(scene, f"{n}")
-            await until(lambda n=n: len(scene.post.sent) == n, limit=10)  # type: ignore[misc]
-            assert time.monotonic() - started < 3
+            await until(lambda n=n: len(scene.post.sent) == n)  # type: ignore[misc]
+            took.append(time.monotonic() - started)
+    assert min(took) < 3  # a busy machine may be late, but not each time
 
 
 async def run_as_user(url: str, sql: str) -> None:
@@ -80,14 +85,15 @@ async def run_as_user(url: str, sql: str) -> None:
 
 async def write_somehow(scene: Scene, text: str) -> None:
     """As a provider would: post again until it is taken."""
-    async with asyncio.timeout(5):
-        while True:
-            try:
-                await scene.write(text, key=text)
-                return
-            except Exception as error:
-                assert isinstance(error, CANNOT_ASK) or type(error).__name__ == "NotDurable"
-                await asyncio.sleep(0.02)
+
+    async def taken() -> bool:
+        try:
+            await scene.write(text, key=text)
+        except (*CANNOT_ASK, DirectoryUnavailable, NotDurable):
+            return False
+        return True
+
+    await until(taken)
 
 
 async def test_what_lost_its_job_is_found_again(scene: Scene) -> None:
@@ -120,19 +126,15 @@ async def test_lost_jobs_are_found_behind_thousands_that_were_looked_at(scene: S
 
 async def test_one_tenant_gets_a_quarter_of_the_slots(scene: Scene) -> None:
     await scene.add("bravo")
-    scene.parrot.thinking = 0.3
-    at_once: list[int] = []
-    async with scene.working(slots=20) as worker:
+    scene.parrot.ready.clear()
+    async with scene.working(slots=20):
         await asyncio.gather(*(scene.write("x", sender=f"s{n}") for n in range(30)))
-        await until(lambda: len(scene.parrot.heard) >= 5)
-        at_once.append(len(scene.parrot.heard))
+        await until(lambda: len(scene.parrot.heard) == 5)
         await scene.write("hola", slug="bravo")
-        started = time.monotonic()
-        await until(lambda: any(turn.tenant.slug == "bravo" for turn in scene.parrot.heard))
-        assert time.monotonic() - started < 1.0  # not after the flood's 30 turns, 1.8 s
-        await until(lambda: len(scene.post.sent) == 31, limit=20)
-        assert worker.slots == 20
-    assert at_once == [5]
+        await until(lambda: len(scene.parrot.heard) == 6)
+        assert scene.parrot.heard[-1].tenant.slug == "bravo"  # while none of the flood's turns has ended
+        scene.parrot.ready.set()
+        await until(lambda: len(scene.post.sent) == 31)
 
 
 def test_what_is_above_the_share_goes_back_spread_over_the_time_that_it_takes() -> None:
@@ -168,9 +170,16 @@ async def test_the_queues_log_holds_no_text_of_an_error(scene: Scene) -> None:
     )
 
 
-async def test_it_stops_although_postgres_is_gone(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conserje.worker.SHUTDOWN_LIMIT", 0.3)
-    scene.parrot.thinking = 0.2
+    monkeypatch.setattr("conserje.worker.LAST_LIMIT", 0.9)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("end", ["stopped", "cancelled"])
+async def test_it_leaves_nothing_behind_although_postgres_is_gone(scene: Scene, end: str) -> None:
+    scene.parrot.ready.clear()
     await scene.write("hola")
     worker = Worker(
         scene.pool, scene.url, scene.conversation, scene.delivery, scene.collector, scene.notifier, 40
@@ -178,5 +187,8 @@ async def test_it_stops_although_postgres_is_gone(scene: Scene, monkeypatch: pyt
     running = asyncio.create_task(worker.run())
     await until(lambda: scene.parrot.heard)
     scene.pool.terminate()  # the turn in hand can be settled no more, nor its job be put back
-    worker.stop()
-    await asyncio.wait_for(running, 10)
+    scene.parrot.ready.set()
+    worker.stop() if end == "stopped" else running.cancel()
+    await asyncio.wait({running}, timeout=LIMIT)
+    assert running.done()
+    assert not at_work("conserje.worker", "conserje.queue", "pgqueuer")

@@ -78,9 +78,9 @@ async def contents(scene: Scene, direction: str = "in") -> list[Content]:
 
 
 async def queued(scene: Scene) -> list[float]:
-    """Seconds until each collecting job."""
+    """Seconds for which each collecting job is put off."""
     found = await scene.pool.fetch(
-        "SELECT extract(epoch FROM execute_after - now())::float8 AS rest FROM pgqueuer.pgqueuer"
+        "SELECT extract(epoch FROM execute_after - created)::float8 AS rest FROM pgqueuer.pgqueuer"
         " WHERE entrypoint = 'collect' ORDER BY id"
     )
     return [row["rest"] for row in found]

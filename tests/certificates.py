@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pebble import BASES, Nameserver, Pebble
 from processes import bare_environment
+from waiting import LIMIT
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Shop:
     def run(self, *command: str, cwd: Path = Path("/"), **more: str) -> tuple[int, str, str]:
         """Exit code, output and errors of a command that ends by itself."""
         process = self.start(*command, cwd=cwd, **more)
-        output, errors = process.communicate(timeout=90)
+        output, errors = process.communicate(timeout=LIMIT)
         return process.returncode, output, errors
 
     def live(self, name: str = "wildcard") -> x509.Certificate:

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
-from scene import until
 from signed import Signed, sign
+from waiting import until_heard
 
 from conserje import Account, Answer, Nothing, Webhook, accounts, tenants
 from conserje.database import Pool
@@ -73,15 +73,16 @@ class Edge:
                 connection, self.vault, tenant.id, "signed", address, plain
             )
             await accounts.add(connection, tenant.id, "signed", address, credentials=sealed)
-        await self.changed(slug)
+        await self.heard()
 
     async def run(self, statement: str) -> None:
-        """Change acme's rows, and wait until the directory has heard of it."""
+        """Change rows, and wait until the directory has heard of it."""
         await self.pool.execute(statement)
-        await self.changed("acme")
+        await self.heard()
 
-    async def changed(self, slug: str) -> None:
-        await until(lambda: self.webhooks.directory.cached(("slug", slug)) is None)
+    async def heard(self) -> None:
+        """Wait until the directory has heard of what was changed."""
+        await until_heard(self.webhooks.directory, self.pool)
 
     async def post(
         self,

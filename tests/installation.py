@@ -8,7 +8,7 @@ import json
 import secrets
 import sqlite3
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 from processes import Running, Serving, bare_environment, free_port, run_to_end, running, serving
 from twilio.request_validator import RequestValidator
+from waiting import LIMIT, SETTLED, until
 
 from conserje import accounts, tenants
 from conserje.database import Pool
@@ -24,12 +25,6 @@ from conserje.vault import Vault
 from conserje_fakes import server as stand_in_server
 from conserje_fakes.twilio import Fault, create
 from conserje_fakes.twilio_messages import StandIn, TwilioAccount
-
-# An inbound message without its turn, or a reply whose fate is not known.
-UNSETTLED = """
-SELECT count(*) FROM messages
-WHERE (direction = 'in' AND turn_id IS NULL) OR state IN ('queued', 'sending', 'uncertain')
-"""
 
 
 @dataclass
@@ -114,29 +109,22 @@ class Installation:
         rows = await self.pool.fetch("SELECT content, state FROM messages WHERE direction = 'out'")
         return {json.loads(row["content"])["text"]: row["state"] for row in rows}
 
-    async def until_settled(self, limit: float = 20.0) -> None:
+    async def until_settled(self) -> None:
         """Until nothing waits for an answer or for its fate, nor in a node's spool."""
 
         async def settled() -> bool:
-            return not (self._is_spooled() or await self.pool.fetchval(UNSETTLED))
+            return not self._is_spooled() and bool(await self.pool.fetchval(SETTLED))
 
-        await until_true(settled, limit)
+        await until(settled)
 
 
 def _holds_events(spool: Path) -> bool:
-    with closing(sqlite3.connect(spool, timeout=10)) as connection:
+    with closing(sqlite3.connect(spool, timeout=LIMIT)) as connection:
         return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM events)").fetchone()[0])
 
 
 def credentials(account: TwilioAccount) -> bytes:
     return json.dumps({"account_sid": account.account_sid, "auth_token": account.auth_token}).encode()
-
-
-async def until_true(condition: Callable[[], Awaitable[object]], limit: float = 10.0) -> None:
-    """Wait until what `condition` asks for holds."""
-    async with asyncio.timeout(limit):
-        while not await condition():
-            await asyncio.sleep(0.02)
 
 
 async def until_taken(server: Serving, request: bytes) -> None:

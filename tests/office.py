@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 from scene import Parrot
 from starlette.routing import Router
+from waiting import LIMIT
 
 from conserje import Nothing, api_keys, tenants
 from conserje.collector import Collector, Folder
@@ -98,7 +99,7 @@ class Office:
             yield
         finally:
             worker.stop()
-            await asyncio.wait_for(running, 20)
+            await asyncio.wait_for(running, LIMIT)
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ import dns.message
 import dns.query
 import pytest
 from processes import bare_environment, free_port
+from waiting import LIMIT
 
 from conserje_nginx.authority import Authority
 
@@ -146,11 +147,11 @@ def _running(
             command, env={**bare_environment(), **(more or {})}, stdout=output, stderr=output
         )
     try:
-        limit = time.monotonic() + 20
+        end = time.monotonic() + LIMIT
         while not ready():
-            assert process.poll() is None and time.monotonic() < limit, log.read_text()
+            assert process.poll() is None and time.monotonic() < end, log.read_text()
             time.sleep(0.02)
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(LIMIT)

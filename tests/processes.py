@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from waiting import LIMIT, until
+
 # Whoever runs the tests may have an installation, or an OpenAI key, of their own.
 FOREIGN = ("CONSERJE_", "TWILIO_", "OPENAI_", "PG")
 
@@ -95,12 +97,10 @@ async def running(environment: Mapping[str, str], *command: str, log: Path) -> A
     finally:
         if process.returncode is None:
             process.terminate()
-        await asyncio.wait_for(process.wait(), 30)
+        await asyncio.wait_for(process.wait(), LIMIT)
 
 
-async def run_to_end(
-    environment: Mapping[str, str], *command: str, limit: float = 30.0
-) -> tuple[int, str, str]:
+async def run_to_end(environment: Mapping[str, str], *command: str) -> tuple[int, str, str]:
     """Exit code, output and errors of a command that ends by itself."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -110,7 +110,7 @@ async def run_to_end(
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        output, errors = await asyncio.wait_for(process.communicate(), limit)
+        output, errors = await asyncio.wait_for(process.communicate(), LIMIT)
     finally:
         if process.returncode is None:
             process.kill()
@@ -131,7 +131,7 @@ class Serving(Running):
         host, _, port = self.listen.rpartition(":")
         return await asyncio.open_connection(host, int(port))
 
-    async def raw(self, request: bytes, half_close: bool = False, limit: float = 5.0) -> bytes:
+    async def raw(self, request: bytes, half_close: bool = False) -> bytes:
         """What is answered to `request`, until the server closes or has nothing more to say."""
         reader, writer = await self.connect()
         with contextlib.suppress(ConnectionError):
@@ -141,7 +141,7 @@ class Serving(Running):
                 writer.write_eof()
         answer = b""
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(LIMIT):
                 while not _whole(answer) and (part := await reader.read(65536)):
                     answer += part
         finally:
@@ -152,6 +152,7 @@ class Serving(Running):
         return int((await self.raw(request, half_close)).split(b" ", 2)[1])
 
     async def answers(self) -> bool:
+        assert self.process.returncode is None, self.said
         try:
             # 503 where Postgres cannot be asked for tenants.
             return await self.status(b"GET / HTTP/1.1\r\nHost: nobody.localhost\r\n\r\n") in (404, 503)
@@ -171,8 +172,5 @@ async def serving(environment: Mapping[str, str]) -> AsyncIterator[Serving]:
     log = Path(environment["CONSERJE_DATA_DIR"]) / "serve.log"
     async with running(environment, "serve", log=log) as started:
         server = Serving(started.process, log, environment["CONSERJE_LISTEN"])
-        async with asyncio.timeout(30):
-            while not await server.answers():
-                assert server.process.returncode is None, server.said
-                await asyncio.sleep(0.02)
+        await until(server.answers)
         yield server

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from waiting import LIMIT, SETTLED, until, until_heard
 
 from conserje import (
     Account,
@@ -35,11 +37,10 @@ from conserje.settings import Settings
 from conserje.vault import Vault
 from conserje.worker import Worker
 
-Behaviour = Callable[[OutboundMessage], Receipt]
-
 
 class Post(Channel[Nothing, Nothing, Nothing]):
-    """A provider that takes everything, or does what `does` says, once for each entry."""
+    """A provider that takes everything, or does what `does` says, once for each entry: raises it, waits
+    for it, or for so many seconds."""
 
     name = "post"
     Credentials = Settings = Operator = Nothing
@@ -47,7 +48,7 @@ class Post(Channel[Nothing, Nothing, Nothing]):
     def __init__(self) -> None:
         super().__init__(Nothing(), client())
         self.sent: list[OutboundMessage] = []
-        self.does: deque[Exception | float] = deque()
+        self.does: deque[Exception | asyncio.Event | float] = deque()
         self.found: Receipt | Exception | None = None
 
     async def send(self, message: OutboundMessage, account: Account[Nothing, Nothing]) -> Receipt:
@@ -55,7 +56,7 @@ class Post(Channel[Nothing, Nothing, Nothing]):
             habit = self.does.popleft()
             if isinstance(habit, Exception):
                 raise habit
-            await asyncio.sleep(habit)
+            await (habit.wait() if isinstance(habit, asyncio.Event) else asyncio.sleep(habit))
         self.sent.append(message)
         return Receipt(f"P{message.id}")
 
@@ -70,7 +71,7 @@ class Post(Channel[Nothing, Nothing, Nothing]):
 
 
 class Parrot(Assistant[Nothing, Nothing, Nothing]):
-    """Says what it heard, all in one message, after `thinking`."""
+    """Says what it heard, all in one message, after `thinking` seconds, and not before it is `ready`."""
 
     name = "parrot"
     Credentials = Settings = Operator = Nothing
@@ -78,14 +79,16 @@ class Parrot(Assistant[Nothing, Nothing, Nothing]):
     def __init__(self) -> None:
         super().__init__(Nothing(), client())
         self.heard: list[Turn[Nothing, Nothing]] = []
-        self.thinking: Callable[[], object] | float = 0.0
+        self.thinking = 0.0
+        self.ready = asyncio.Event()
+        self.ready.set()
         self.fails: deque[Exception] = deque()
         self.hand_over = False
 
     async def reply(self, turn: Turn[Nothing, Nothing]) -> Reply:
         self.heard.append(turn)
-        if isinstance(self.thinking, float):
-            await asyncio.sleep(self.thinking)
+        await asyncio.sleep(self.thinking)
+        await self.ready.wait()
         if self.fails:
             raise self.fails.popleft()
         words = [m.content.text for m in turn.messages if isinstance(m.content, Text)]
@@ -133,6 +136,14 @@ class Scene:
         )
         await self.intake.take(entry.tenant, [(account, event)])
 
+    async def heard(self) -> None:
+        """Wait until the directory has heard of what was changed."""
+        await until_heard(self.directory, self.pool)
+
+    async def settled(self) -> None:
+        """Wait until nothing waits for an answer or for its fate."""
+        await until(lambda: self.pool.fetchval(SETTLED))
+
     @asynccontextmanager
     async def working(self, slots: int = 40) -> AsyncIterator[Worker]:
         """A worker at work."""
@@ -144,7 +155,7 @@ class Scene:
             yield worker
         finally:
             worker.stop()
-            await asyncio.wait_for(running, 20)
+            await asyncio.wait_for(running, LIMIT)
 
 
 @asynccontextmanager
@@ -153,7 +164,7 @@ async def stage(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Scene]:
     post, parrot = Post(), Parrot()
     plugins = Plugins({"post": post}, {"parrot": parrot})
     vault = Vault.read(keyring)
-    settings = Settings(turn_limit=5.0, send_limit=1.0, data_dir=keyring.parent.parent)
+    settings = Settings(data_dir=keyring.parent.parent)
     async with Directory(pool, url) as directory, Intake(pool, plugins) as intake:
         yield Scene(
             pool,
@@ -168,10 +179,3 @@ async def stage(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Scene]:
             Collector(pool, directory, plugins, vault, Folder(settings.files)),
             Notifier(pool, directory, vault, settings),
         )
-
-
-async def until(condition: Callable[[], object], limit: float = 10.0) -> None:
-    """Wait until `condition` holds."""
-    async with asyncio.timeout(limit):
-        while not condition():
-            await asyncio.sleep(0.01)

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 from installation import Installation
+from waiting import LIMIT
 
 from conserje import Account, Nothing, SessionKey, accounts, signed
 from conserje.sessions import cookie_name
@@ -59,7 +60,7 @@ class Visitor:
     @asynccontextmanager
     async def stream(self, after: int = 0) -> AsyncIterator[Stream]:
         path = f"/stream?after={after}"
-        async with self.http.stream("GET", path, headers=self._headers(), timeout=30) as answer:
+        async with self.http.stream("GET", path, headers=self._headers(), timeout=LIMIT) as answer:
             assert answer.status_code == 200, answer.status_code
             yield Stream(answer)
 
@@ -79,20 +80,20 @@ class Stream:
     def __init__(self, answer: httpx2.Response) -> None:
         self._lines = answer.aiter_lines()
 
-    async def look(self, limit: float = 10.0) -> dict[str, Any]:
+    async def look(self) -> dict[str, Any]:
         """The next event that is no comment."""
-        async with asyncio.timeout(limit):
+        async with asyncio.timeout(LIMIT):
             async for line in self._lines:
                 if line.startswith("data: "):
                     found: dict[str, Any] = json.loads(line.removeprefix("data: "))
                     return found
         raise EOFError
 
-    async def said(self, count: int, limit: float = 10.0) -> list[str]:
+    async def said(self, count: int) -> list[str]:
         """The next texts, until there are `count`."""
         found: list[str] = []
         while len(found) < count:
-            found += texts(await self.look(limit))
+            found += texts(await self.look())
         return found
 
 

@@ -12,6 +12,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr, ValidationError
+from waiting import LIMIT
 
 from conserje import Contact, File, Media, NoAnswer, Product, Reply, Tenant, Text, Turn, Utterance
 from conserje.testing import GivenProducts, ProviderAssistantContract, said
@@ -80,8 +81,8 @@ async def asker(served: tuple[StandIn, str]) -> AsyncIterator[Asker]:
     stand_in, url = served
     stand_in.requests.clear()
     stand_in.faults.clear()
-    async with httpx2.AsyncClient(timeout=5) as http:
-        yield Asker(stand_in, OpenAI(OpenAIOperator(base_url=f"{url}/v1", timeout=5), http))
+    async with httpx2.AsyncClient(timeout=LIMIT) as http:
+        yield Asker(stand_in, OpenAI(OpenAIOperator(base_url=f"{url}/v1", timeout=LIMIT), http))
 
 
 def turn(

@@ -12,7 +12,8 @@ import pytest_asyncio
 from browser.visitors import Site, Visitor
 from installation import install
 from packages import install as install_package
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
+from waiting import LIMIT
 
 from conserje import database
 from conserje.vault import create_keyring
@@ -20,9 +21,10 @@ from conserje.vault import create_keyring
 CHROMIUM = "/usr/bin/chromium"
 NO_SANDBOX = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own does not work as root
 
-# An assistant that offers buttons, and takes its time where it is asked to.
+# An assistant that offers buttons, and thinks where it is asked to, until it may stop.
 COLOURS = """
 import asyncio
+import os
 from conserje import Assistant, Button, Buttons, Nothing, Pressed, Reply, Text
 
 class Colours(Assistant[Nothing, Nothing, Nothing]):
@@ -34,7 +36,8 @@ class Colours(Assistant[Nothing, Nothing, Nothing]):
             case Pressed(id=chosen, title=title):
                 return Reply((Text(f"Elegiste {title} ({chosen})"),))
             case Text(text="piensa"):
-                await asyncio.sleep(1)
+                while not os.path.exists(os.environ["MAY_STOP"]):
+                    await asyncio.sleep(0.01)
                 return Reply((Text("ya"),))
             case _:
                 return Reply((Buttons("¿De qué color?", (Button("r", "Rojo"), Button("a", "Azul"))),))
@@ -51,8 +54,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
+    expect.set_options(timeout=LIMIT * 1000)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=NO_SANDBOX)
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=NO_SANDBOX, timeout=LIMIT * 1000
+        )
         yield browser
         await browser.close()
 
@@ -77,7 +83,10 @@ async def _installed(
         await database.connect_pool(url) as pool,
         install(pool, url, keyring) as installation,
     ):
-        installation.environment["PYTHONPATH"] = str(_packages(folder))
+        installation.environment |= {
+            "PYTHONPATH": str(_packages(folder)),
+            "MAY_STOP": str(folder / "may_stop"),
+        }
         yield Site(installation)
 
 
@@ -106,6 +115,7 @@ async def alone(
 @pytest_asyncio.fixture
 async def visitor(browser: Browser) -> AsyncIterator[Visitor]:
     context = await browser.new_context(viewport={"width": 1000, "height": 720}, locale="es-CL")
+    context.set_default_timeout(LIMIT * 1000)
     visitor = Visitor(context)
     yield visitor
     await context.close()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import httpx2
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from browser.visitors import Site, Visitor
-from installation import until_true
 from playwright.async_api import FrameLocator, Page, Route, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
-from starlette.routing import Route as Path
+from starlette.routing import Route as WebRoute
+from waiting import LIMIT, until
 
 from conserje_fakes.server import serving
 
@@ -60,7 +61,8 @@ async def test_who_only_looks_costs_neither_session_nor_stream(site: Site, visit
     page = await visitor.page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url.rpartition("/")[2].partition("?")[0]))
-    await page.goto(await site.add("idle"))
+    async with page.expect_response("**/history"):
+        await page.goto(await site.add("idle"))
     await page.wait_for_load_state("networkidle")
     assert set(asked) == {"", "chat.css", "history", "icon.svg", "page.js", "theme.css"}
     assert not await visitor.context.cookies()
@@ -112,7 +114,7 @@ async def test_a_message_whose_answer_was_lost_is_taken_once(site: Site, visitor
             "content-type": "application/json",
         }
         local = request.url.replace("lost.localhost", "127.0.0.1")  # only Chromium knows the name
-        async with httpx2.AsyncClient(trust_env=False) as http:
+        async with httpx2.AsyncClient(timeout=LIMIT, trust_env=False) as http:
             assert (await http.post(local, headers=headers, content=request.post_data)).status_code == 200
         await route.abort()
 
@@ -185,6 +187,7 @@ async def test_buttons_are_pressed_and_the_typing_sign_shows(site: Site, visitor
     await expect(page.get_by_role("button", name="Quiero una")).to_be_hidden()
     await write(page, "piensa")
     await expect(page.get_by_role("status")).to_have_text("Colours está escribiendo…")
+    Path(site.installation.environment["MAY_STOP"]).touch()
     await until_said(page, *said, "Tú: piensa", "Colours: ya")
     await expect(page.get_by_role("status")).to_be_empty()
 
@@ -265,7 +268,7 @@ def foreign(body: str) -> Starlette:
         page = f"{head}<main><h1>Tienda</h1>{body}"
         return HTMLResponse(page, headers={"content-security-policy": "style-src 'none'"})
 
-    return Starlette(routes=[Path("/", home)])
+    return Starlette(routes=[WebRoute("/", home)])
 
 
 async def test_the_widget_on_a_client_s_own_site(site: Site, visitor: Visitor) -> None:
@@ -319,6 +322,6 @@ async def test_a_site_that_is_not_on_the_list_gets_no_chat(site: Site, visitor: 
         async def refused() -> bool:
             return len(page.frames) == 2 and page.frames[1].url.startswith("chrome-error:")
 
-        await until_true(refused)
+        await until(refused)
         assert await page.locator("conserje-chat").count() == 0
     assert re.search("frame-ancestors", " ".join(visitor.heard))

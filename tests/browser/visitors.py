@@ -55,7 +55,6 @@ class Visitor:
 
     async def page(self, url: str | None = None) -> Page:
         page = await self.context.new_page()
-        page.set_default_timeout(10_000)
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.heard.append(str(error)))
         if url:

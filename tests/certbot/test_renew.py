@@ -15,6 +15,7 @@ from certificates import Shop, leaf, names
 from cryptography import x509
 from nginx.gate import Gate, nginx
 from pebble import BASES, CLIENT, Nameserver, pebble
+from waiting import LIMIT, until
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 POST = "POST /bot/twilio/webhook HTTP/1.1\r\nHost: {host}\r\nContent-Length: 4\r\n\r\nBody"
@@ -93,9 +94,7 @@ async def test_a_renewal_under_load_fails_no_request_and_needs_no_reload(shop: S
         loads += [tasks.create_task(customer.come_and_go()) for customer in customers]
         code, output, errors = await command(shop, gate, "renew")
         after = leaf(shop.wildcard).serial_number
-        async with asyncio.timeout(10):
-            while not all(customer.serials[after] for customer in customers):
-                await asyncio.sleep(0.02)
+        await until(lambda: all(customer.serials[after] for customer in customers))
         for load in loads:
             load.cancel()
     assert (code, errors) == (0, "")
@@ -244,9 +243,9 @@ async def test_again_and_again_until_it_is_stopped(shop: Shop, tmp_path: Path) -
     assert process.stderr
     try:
         for _ in range(2):
-            line = await asyncio.wait_for(asyncio.to_thread(process.stderr.readline), 30)
+            line = await asyncio.wait_for(asyncio.to_thread(process.stderr.readline), LIMIT)
             assert "run `conserje certificate issue`" in line
     finally:
         process.terminate()
-    await asyncio.to_thread(process.communicate, timeout=20)
+    await asyncio.to_thread(process.communicate, timeout=LIMIT)
     assert process.returncode == 0

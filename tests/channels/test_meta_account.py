@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from waiting import LIMIT
 
 from conserje import Account, CannotTell, File, Finding, Forged, Malformed, Refused, TryLater, Urls, Webhook
 from conserje_fakes.meta import Number, StandIn, create
@@ -54,7 +55,7 @@ class Front:
 async def front() -> AsyncIterator[Front]:
     clock = Clock()
     app = create([Number(NUMBER, TOKEN, "s3creto"), Number("2", "EAAotra", "s3creto")], now=clock)
-    async with serving(app) as url, httpx2.AsyncClient(timeout=2, trust_env=False) as http:
+    async with serving(app) as url, httpx2.AsyncClient(timeout=LIMIT, trust_env=False) as http:
         yield Front(Meta(MetaOperator(base_url=url), http), app.state.stand_in, clock)
 
 

@@ -61,7 +61,7 @@ class Front:
                 connection, self.edge.vault, tenant.id, "meta", number, json.dumps(held).encode()
             )
             await accounts.add(connection, tenant.id, "meta", number, credentials=sealed or None)
-        await self.edge.changed(slug)
+        await self.edge.heard()
 
 
 @pytest_asyncio.fixture

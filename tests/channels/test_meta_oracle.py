@@ -21,6 +21,7 @@ from pywa.types.callback import CallbackButton, CallbackSelection, Section, Sect
 from pywa.types.message import Message
 from pywa.types.message_status import MessageStatus
 from pywa.types.others import Contact
+from waiting import LIMIT
 
 from conserje import (
     Account,
@@ -66,7 +67,7 @@ class Both:
 @pytest_asyncio.fixture
 async def both() -> AsyncIterator[Both]:
     app = create([Number(NUMBER, TOKEN, "s3creto")], window=None, habit="none")
-    async with serving(app) as url, httpx2.AsyncClient(trust_env=False) as http:
+    async with serving(app) as url, httpx2.AsyncClient(timeout=LIMIT, trust_env=False) as http:
         with httpx.Client(trust_env=False) as session:
             pywa = WhatsApp(NUMBER, TOKEN, session=session)
             session.base_url = httpx.URL(f"{url}/v26.0")  # pywa sets Meta's own

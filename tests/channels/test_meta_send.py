@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
+import impatient
 import pytest
 import pytest_asyncio
 
@@ -71,10 +72,7 @@ class Front:
 @pytest_asyncio.fixture
 async def front() -> AsyncIterator[Front]:
     app = create([Number(NUMBER, TOKEN, "s3creto", templates=dict(ASSUMED))], habit="none")
-    async with (
-        serving(app) as url,
-        httpx2.AsyncClient(timeout=httpx2.Timeout(0.5), trust_env=False) as http,
-    ):
+    async with serving(app) as url, impatient.client(app.state.faults) as http:
         meta: StandIn = app.state.stand_in
         meta.window = None
         yield Front(Meta(MetaOperator(base_url=url), http), meta, app.state.faults)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import httpx2
+import impatient
 import pytest
 import pytest_asyncio
-from scene import Scene, until
+from scene import Scene
+from waiting import until
 
 from conserje import InboundMessage, Text, jobs
 from conserje.jobs import Job
@@ -73,11 +74,11 @@ class Counter:
 @pytest_asyncio.fixture
 async def counter(scene: Scene) -> AsyncIterator[Counter]:
     app = create([TwilioAccount(SID, TOKEN, (NUMBER,))], habit="none")
-    async with serving(app) as url, httpx2.AsyncClient(timeout=0.5, trust_env=False) as http:
+    async with serving(app) as url, impatient.client(app.state.faults) as http:
         operator = TwilioOperator.model_validate({"base_url": url, "account_sid": SID, "auth_token": TOKEN})
         scene.delivery.plugins.channels["twilio"] = Twilio(operator, http)
         await scene.pool.execute("UPDATE accounts SET channel = 'twilio', address = $1", NUMBER)
-        await until(lambda: scene.directory.cached(("slug", "acme")) is None)
+        await scene.heard()
         entry = await scene.entry()
         account = entry.accounts_of("twilio")[0]
         hello = InboundMessage(NUMBER, "k", CONTACT, Text("¿Tienen pan?"))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 import pytest_asyncio
+from waiting import LIMIT
 
 from conserje import Account, CannotTell, Finding, Refused, Urls
 from conserje_fakes.server import serving
@@ -57,7 +58,7 @@ def account(
 @pytest_asyncio.fixture
 async def front() -> AsyncIterator[Front]:
     app = create([TwilioAccount(SID, "secreto", NUMBERS, services={SERVICE: NUMBERS})])
-    async with serving(app) as url, httpx2.AsyncClient(trust_env=False) as http:
+    async with serving(app) as url, httpx2.AsyncClient(timeout=LIMIT, trust_env=False) as http:
         yield Front(url, app.state.stand_in, http)
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 import pytest_asyncio
+from waiting import LIMIT
 
 from conserje import Account, CannotTell, File, InboundMessage, Media, Page, Text, Unknown, Webhook
 from conserje_fakes.server import serving
@@ -45,7 +46,7 @@ class Front:
 @pytest_asyncio.fixture
 async def front() -> AsyncIterator[Front]:
     app = create([TwilioAccount(SID, "secreto", (NUMBER, OTHER_NUMBER))])
-    async with serving(app) as url, httpx2.AsyncClient(timeout=5, trust_env=False) as http:
+    async with serving(app) as url, httpx2.AsyncClient(timeout=LIMIT, trust_env=False) as http:
         yield Front(url, app.state.stand_in, http)
 
 
@@ -117,7 +118,7 @@ async def test_what_is_listed_late_is_not_missed(front: Front) -> None:
 async def test_older_messages_those_sent_and_those_to_others_are_not_fetched(front: Front) -> None:
     front.write("antes", timedelta(hours=1))
     front.write("a otro", timedelta(minutes=1), to=OTHER_NUMBER)
-    async with httpx2.AsyncClient(base_url=front.url, auth=(SID, "secreto"), trust_env=False) as http:
+    async with httpx2.AsyncClient(base_url=front.url, auth=(SID, "secreto"), timeout=LIMIT) as http:
         path = f"/2010-04-01/Accounts/{SID}/Messages.json"
         assert await http.post(path, data={"From": OTHER_NUMBER, "To": NUMBER, "Body": "nuestro"})
     assert (await front.fetch()).events == ()

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 import httpx2
 import pytest
 import pytest_asyncio
+from waiting import LIMIT
 
 from conserje import Account, File, Refused, TryLater
 from conserje.fetch import allow
@@ -47,7 +48,7 @@ async def front() -> AsyncIterator[Front]:
     app = create([TwilioAccount(SID, "secreto", (NUMBER,))])
     allow([ip_network("127.0.0.0/8")])  # the store is at localhost
     try:
-        async with serving(app) as url, httpx2.AsyncClient(trust_env=False) as http:
+        async with serving(app) as url, httpx2.AsyncClient(timeout=LIMIT, trust_env=False) as http:
             yield Front(url, app.state.stand_in, http)
     finally:
         allow(())

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
+import impatient
 import pytest
 import pytest_asyncio
 
@@ -82,10 +83,7 @@ class Front:
 @pytest_asyncio.fixture
 async def front() -> AsyncIterator[Front]:
     app = create(ACCOUNTS, habit="none")
-    async with (
-        serving(app) as url,
-        httpx2.AsyncClient(timeout=httpx2.Timeout(0.5), trust_env=False) as http,
-    ):
+    async with serving(app) as url, impatient.client(app.state.faults) as http:
         yield Front(url, app, http)
 
 

@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
+import impatient
 import pytest
 import pytest_asyncio
+from waiting import LIMIT, until
 
 from conserje import (
     Account,
@@ -60,10 +62,7 @@ class Front:
 @pytest_asyncio.fixture
 async def front() -> AsyncIterator[Front]:
     app = create(ACCOUNTS)
-    async with (
-        serving(app) as url,
-        httpx2.AsyncClient(timeout=httpx2.Timeout(0.5), trust_env=False) as http,
-    ):
+    async with serving(app) as url, impatient.client(app.state.faults) as http:
         yield Front(url, app.state.stand_in, app.state.faults, http)
 
 
@@ -200,7 +199,7 @@ async def test_where_nobody_knows_it_is_uncertain(front: Front, fault: str, take
     front.faults.append(fault)
     with pytest.raises(Uncertain) as uncertain:
         await front.channel.send(message(), account())
-    assert len(front.stand_in.messages) == taken
+    await until(lambda: len(front.stand_in.messages) == taken)
     assert BODY not in str(uncertain.value)
     assert "secreto" not in str(uncertain.value)
 
@@ -212,7 +211,7 @@ async def test_a_connection_cut_before_the_answer_is_uncertain() -> None:
 
     server = await asyncio.start_server(cut, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with server, httpx2.AsyncClient(trust_env=False) as http:
+    async with server, httpx2.AsyncClient(timeout=LIMIT, trust_env=False) as http:
         channel = Twilio(TwilioOperator(base_url=f"http://127.0.0.1:{port}"), http)
         with pytest.raises(Uncertain):
             await channel.send(message(), account())
@@ -223,7 +222,7 @@ async def test_a_refused_connection_is_tried_later() -> None:
     port = server.sockets[0].getsockname()[1]
     server.close()
     await server.wait_closed()
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with httpx2.AsyncClient(timeout=LIMIT, trust_env=False) as http:
         channel = Twilio(TwilioOperator(base_url=f"http://127.0.0.1:{port}"), http)
         with pytest.raises(TryLater):
             await channel.send(message(), account())

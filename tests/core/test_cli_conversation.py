@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from scene import Scene, until
+from scene import Scene
 from terminal import Terminal
+from waiting import until
 
 from conserje import InboundMessage, Refused, Text, TryLater, jobs
 from conserje.consents import WANTS_NONE
@@ -66,16 +67,17 @@ async def states(terminal: Terminal, id: str) -> list[str]:
 async def test_what_is_being_thought_while_somebody_takes_over_is_never_said(
     scene: Scene, terminal: Terminal
 ) -> None:
-    scene.parrot.thinking = 60.0
+    scene.parrot.ready.clear()
     async with scene.working():
         await scene.write("hola")
         await until(lambda: scene.parrot.heard)
         id = await number(scene)
         taken = await terminal.type("conversation", "take", "acme", id)
         assert "is with a person until" in taken.stdout
-        scene.parrot.thinking = 0.0
+        scene.parrot.ready.set()
         await scene.write("¿están?")
         await terminal.type("message", "send", "acme", id, "Hola, soy Eva.")
+        await scene.settled()
     assert scene.post.texts == ["Hola, soy Eva."]
     assert len(scene.parrot.heard) == 1
     assert await states(terminal, id) == ["with a person", "with a person"]

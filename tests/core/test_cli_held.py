@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from scene import Scene, until
+from scene import Scene
 from terminal import Terminal
+from waiting import until
 
 from conserje import Unreadable, jobs
 from conserje.delivery import FATE_UNKNOWN, Step, _still_uncertain

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import click
 from scene import Scene
 from terminal import Terminal
+from waiting import LIMIT
 
 from conserje import Text, jobs
 from conserje.cli.message import lines, shorten
@@ -103,7 +104,7 @@ async def test_follow_tells_what_comes_and_what_changes_until_interrupted(
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stdout and process.stderr
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LIMIT):
         assert b"waiting" in await process.stdout.readline()
         await answer(scene)
         changed = [await process.stdout.readline() for _ in range(3)]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scene import Post, Scene, until
+from scene import Post, Scene
+from waiting import until
 
 from conserje import (
     Content,
@@ -275,10 +276,11 @@ async def test_where_the_provider_has_told_the_contact_nothing_is_said(scene: Sc
 
 async def test_a_stop_of_marketing_leaves_the_conversation_as_it_is(scene: Scene) -> None:
     await scene.write("hola")
-    scene.parrot.thinking = 0.2
+    scene.parrot.ready.clear()
     thinking = asyncio.create_task(scene.conversation.converse(Job(jobs.CONVERSE, *await place(scene))))
     await until(lambda: scene.parrot.heard)
     await post(scene, Note("The contact stopped marketing."), "1", "marketing out")
+    scene.parrot.ready.set()
     await thinking
     assert await wanted(scene) == "marketing"
     assert await run(scene) == ["hola"]

@@ -12,8 +12,9 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from scene import Scene, until
+from scene import Scene
 from terminal import Terminal
+from waiting import until
 
 from conserje import (
     CannotTell,
@@ -45,6 +46,10 @@ QUEUE = """
 INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, sequence, state)
 SELECT tenant_id, id, account_id, 'out', $3, next_sequence, 'queued' FROM conversations
 WHERE tenant_id = $1 AND id = $2
+"""
+BLOCKED = """
+SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE NOT granted AND datname = current_database()
 """
 ADVANCE = "UPDATE conversations SET next_sequence = next_sequence + 1 WHERE tenant_id = $1 AND id = $2"
 
@@ -79,11 +84,12 @@ async def ended(scene: Scene) -> list[tuple[str, str | None]]:
 
 
 async def test_a_reply_in_the_middle_of_being_thought(scene: Scene) -> None:
-    scene.parrot.thinking = 0.3
+    scene.parrot.ready.clear()
     await scene.write("hola")
     thinking = asyncio.create_task(converse(scene))
     await until(lambda: scene.parrot.heard)
     await scene.write("STOP")
+    scene.parrot.ready.set()
     await thinking
     await deliver(scene)
     assert scene.post.texts == [GOODBYE]
@@ -92,10 +98,12 @@ async def test_a_reply_in_the_middle_of_being_thought(scene: Scene) -> None:
 async def test_a_reply_of_several_messages_that_is_on_its_way(scene: Scene) -> None:
     await scene.write("hola")
     await queue(scene, *(Text(f"parte {n}") for n in range(4)))
-    scene.post.does.append(0.3)
+    taken = asyncio.Event()
+    scene.post.does.append(taken)
     delivering = asyncio.create_task(deliver(scene))
     await until(lambda: not scene.post.does)  # the provider has the first one in hand
     await scene.write("STOP")
+    taken.set()
     await delivering
     assert scene.post.texts == ["parte 0", GOODBYE]
     refused = ("refused", WANTS_NONE)
@@ -146,7 +154,7 @@ async def test_the_late_apology_and_the_text_for_the_held(scene: Scene) -> None:
     await scene.pool.execute(
         "UPDATE tenants SET late_rule = 'apologise', held_text = 'Te escribimos pronto.'"
     )
-    await until(lambda: scene.directory.cached(("slug", "acme")) is None)
+    await scene.heard()
     await scene.write("hola")
     await scene.pool.execute("UPDATE messages SET created_at = now() - interval '1 hour'")
     await converse(scene)
@@ -182,7 +190,8 @@ async def test_an_assistant_that_answers_the_word_itself_is_not_asked(
         await until(lambda: scene.post.sent)
         await scene.write("¿sigues ahí?", sender="ana")
         await scene.write("hola", sender="eva")
-        await until(lambda: len(scene.post.sent) == 3)
+        await scene.settled()
+    assert len(scene.post.sent) == 3
     assert [message.content for message in scene.post.sent if message.to == "ana"] == [Text(GOODBYE)]
 
 
@@ -239,10 +248,7 @@ async def test_a_delivery_waits_for_a_word_that_is_being_taken(scene: Scene) -> 
     async with scene.pool.acquire() as connection, connection.transaction():
         await consents.record(connection, *await place(scene), out)
         delivering = asyncio.create_task(deliver(scene))
-        async with asyncio.timeout(5):
-            while not await scene.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-                assert not scene.post.sent
-                await asyncio.sleep(0.01)
+        await until(lambda: scene.pool.fetchval(BLOCKED))
     await delivering
     assert scene.post.sent == []
     assert await ended(scene) == [("refused", WANTS_NONE)]

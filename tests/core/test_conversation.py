@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from scene import Scene, until
+from scene import Scene
+from waiting import until
 
 from conserje import jobs
-from conserje.directory import Entry
 from conserje.jobs import Job
 from conserje.turns import LEASE, LostLease
 
@@ -61,27 +61,21 @@ async def test_a_job_that_comes_too_early_for_its_own_message_comes_again(scene:
 async def test_the_longest_wait_ends_the_quiet(scene: Scene) -> None:
     await scene.add("bravo", quiet="30 seconds")
     await scene.pool.execute("UPDATE tenants SET longest_wait = '0' WHERE slug = 'bravo'")
+    await scene.heard()
     await scene.write("uno", slug="bravo")
     [job] = await due(scene)
-    await wait_for_entry(scene, "bravo", lambda entry: entry.tenant.longest_wait == timedelta(0))
     await scene.conversation.converse(job)
     assert len(scene.parrot.heard) == 1
 
 
-async def wait_for_entry(scene: Scene, slug: str, holds: Any) -> Entry:
-    async with asyncio.timeout(5):
-        while not holds(entry := await scene.entry(slug)):
-            await asyncio.sleep(0.01)
-    return entry
-
-
 async def test_words_that_come_while_thinking_are_thought_over_again(scene: Scene) -> None:
-    scene.parrot.thinking = 0.3
+    scene.parrot.ready.clear()
     await scene.write("uno")
     [job] = await due(scene)
     turn = asyncio.create_task(scene.conversation.converse(job))
     await until(lambda: scene.parrot.heard)
     await scene.write("dos")
+    scene.parrot.ready.set()
     await turn
     assert [len(heard.messages) for heard in scene.parrot.heard] == [1, 2]
     assert scene.parrot.heard[0].id == scene.parrot.heard[1].id
@@ -90,12 +84,15 @@ async def test_words_that_come_while_thinking_are_thought_over_again(scene: Scen
 
 async def test_words_that_come_after_the_longest_wait_get_a_turn_of_their_own(scene: Scene) -> None:
     await scene.pool.execute("UPDATE tenants SET longest_wait = '0.2 seconds' WHERE slug = 'acme'")
-    await wait_for_entry(scene, "acme", lambda entry: entry.tenant.longest_wait < timedelta(seconds=1))
-    scene.parrot.thinking = 0.4
+    await scene.heard()
+    scene.parrot.ready.clear()
     await scene.write("uno")
     turn = asyncio.create_task(scene.conversation.converse((await due(scene))[0]))
     await until(lambda: scene.parrot.heard)
     await scene.write("dos")
+    waited = "SELECT min(created_at) < now() - interval '0.3 s' FROM messages"
+    await until(lambda: scene.pool.fetchval(waited))
+    scene.parrot.ready.set()
     await turn
     assert len(scene.parrot.heard) == 1
     unanswered = "SELECT count(*) FROM messages WHERE direction = 'in' AND turn_id IS NULL"
@@ -104,12 +101,15 @@ async def test_words_that_come_after_the_longest_wait_get_a_turn_of_their_own(sc
 
 
 async def test_a_leased_conversation_is_left_to_its_holder(scene: Scene) -> None:
-    scene.parrot.thinking = 0.3
+    scene.parrot.ready.clear()
     await scene.write("hola")
     [job] = await due(scene)
-    await asyncio.gather(*(scene.conversation.converse(job) for _ in range(5)))
-    assert len(scene.parrot.heard) == 1
+    turns = [asyncio.create_task(scene.conversation.converse(job)) for _ in range(5)]
+    await until(lambda: sum(turn.done() for turn in turns) == 4)
     looks_again = [each.delay for each in (await due(scene))[1:]]
+    scene.parrot.ready.set()
+    await asyncio.gather(*turns)
+    assert len(scene.parrot.heard) == 1
     assert len(looks_again) == 4  # should the holder be dead
     assert all(timedelta(0) < delay <= LEASE for delay in looks_again)
 
@@ -117,7 +117,7 @@ async def test_a_leased_conversation_is_left_to_its_holder(scene: Scene) -> None
 async def test_a_job_that_finds_a_lease_comes_back_when_it_ends_since_its_holder_may_be_dead(
     scene: Scene,
 ) -> None:
-    scene.parrot.thinking = 0.3
+    scene.parrot.ready.clear()
     await scene.write("hola")
     [job] = await due(scene)
     thinking = asyncio.create_task(scene.conversation.converse(job))
@@ -126,6 +126,7 @@ async def test_a_job_that_finds_a_lease_comes_back_when_it_ends_since_its_holder
     queue = "SELECT extract(epoch FROM execute_after - now())::float8 FROM pgqueuer.pgqueuer ORDER BY 1 DESC"
     [comes_back, _] = await column(scene, queue)
     assert 0 < comes_back <= LEASE.total_seconds()
+    scene.parrot.ready.set()
     await thinking
     await scene.conversation.converse(job)
     assert len(scene.parrot.heard) == 1
@@ -133,15 +134,16 @@ async def test_a_job_that_finds_a_lease_comes_back_when_it_ends_since_its_holder
 
 async def test_a_turn_whose_lease_is_lost_is_thrown_away(scene: Scene) -> None:
     """Promise 3: two may think, one settles."""
-    scene.parrot.thinking = 0.2
+    scene.parrot.ready.clear()
     await scene.write("hola")
     [job] = await due(scene)
     stale = asyncio.create_task(scene.conversation.converse(job))
     await until(lambda: scene.parrot.heard)
     await scene.pool.execute("UPDATE conversations SET leased_until = now()")
-    await scene.conversation.converse(job)
-    await stale
-    assert len(scene.parrot.heard) == 2
+    other = asyncio.create_task(scene.conversation.converse(job))
+    await until(lambda: len(scene.parrot.heard) == 2)
+    scene.parrot.ready.set()
+    await asyncio.gather(stale, other)
     assert await column(scene, "SELECT count(*) FROM messages WHERE direction = 'out'") == [1]
     assert await column(scene, "SELECT count(*) FROM turns") == [1]
 
@@ -180,7 +182,7 @@ async def test_three_starts_without_an_end_are_held(scene: Scene) -> None:
 
 async def test_a_failing_assistant_gives_way_to_the_fallback(scene: Scene) -> None:
     await scene.pool.execute("UPDATE tenants SET assistant = 'missing'")
-    await wait_for_entry(scene, "acme", lambda entry: entry.tenant.assistant == "missing")
+    await scene.heard()
     await scene.write("hola")
     await scene.conversation.converse((await due(scene))[0])
     [row] = await scene.pool.fetch("SELECT assistant, cause FROM turns")
@@ -225,6 +227,6 @@ async def test_history_is_what_was_said_before(scene: Scene) -> None:
 async def test_a_suspended_tenant_is_not_answered(scene: Scene) -> None:
     await scene.write("hola")
     await scene.pool.execute("UPDATE tenants SET status = 'suspended'")
-    await wait_for_entry(scene, "acme", lambda entry: not entry.tenant.active)
+    await scene.heard()
     await scene.conversation.converse((await due(scene))[0])
     assert not scene.parrot.heard

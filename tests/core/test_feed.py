@@ -9,6 +9,7 @@ from contextlib import aclosing, asynccontextmanager
 import asyncpg
 import pytest
 from scene import Scene
+from waiting import LIMIT
 
 from conserje import Look, Text, feed
 from conserje.changes import Changes
@@ -40,7 +41,7 @@ async def following(made: Feed, place: tuple[int, int], after: int = 0) -> Async
 async def texts(looks: AsyncIterator[Look], count: int) -> list[str]:
     """The texts of the next looks, until there are `count`."""
     found: list[str] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT):
         while len(found) < count:
             found += [text(said.content) for said in (await anext(looks)).said]
     return found
@@ -61,7 +62,7 @@ async def test_a_reply_is_there_at_once_and_nothing_comes_twice(scene: Scene, fo
         assert [(said.author, text(said.content)) for said in first.said] == [("contact", "hola")]
         assert first.thinking
         async with scene.working():
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LIMIT):
                 second = await anext(looks)
         assert [(said.author, text(said.content)) for said in second.said] == [("tenant", "hola")]
         assert not second.thinking
@@ -151,14 +152,17 @@ async def test_a_lost_connection_lets_everybody_look_again(scene: Scene, followe
         assert await texts(looks, 1) == ["durante"]
 
 
-async def test_a_feed_that_stops_ends_all_following(scene: Scene, followed: Feed) -> None:
+async def test_a_feed_that_stops_ends_all_following(
+    scene: Scene, followed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "KEEP_ALIVE", 2 * LIMIT)
     await scene.write("hola")
     place = await conversation(scene)
     async with following(followed, place) as looks:
         await anext(looks)
         rest = asyncio.create_task(_rest(looks))
         followed.stop()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(LIMIT):
             assert await rest == []
     assert not followed._followers
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from album import JPEG, PART, Album, contents, due, on_disk, parts, queued, rows, send
-from scene import Scene, until
+from scene import Scene
+from waiting import until
 
 from conserje import (
     Edit,
@@ -66,10 +67,8 @@ async def test_a_file_is_kept_and_named_so_in_its_message(scene: Scene, album: A
 async def test_a_worker_collects_what_was_taken(scene: Scene, album: Album) -> None:
     async with scene.working():
         await send(scene)
-        await until(lambda: on_disk(scene))
-        async with asyncio.timeout(5):
-            while await rows(scene) != ["kept"]:
-                await asyncio.sleep(0.01)
+        await until(lambda: scene.pool.fetchval("SELECT bool_and(state = 'kept') FROM files"))
+    assert on_disk(scene)
 
 
 async def test_an_assistant_sees_what_is_kept(scene: Scene, album: Album) -> None:
@@ -266,11 +265,11 @@ async def test_a_disk_that_takes_nothing_is_loud_and_loses_no_file(
 
 
 async def test_two_workers_collect_a_file_once(scene: Scene, album: Album) -> None:
-    begun = asyncio.Event()
+    begun, other_was_there = asyncio.Event(), asyncio.Event()
 
     async def slowly(file: File) -> AsyncIterator[bytes]:
         begun.set()
-        await asyncio.sleep(0.1)
+        await other_was_there.wait()
         yield JPEG
 
     album.given = slowly
@@ -279,6 +278,7 @@ async def test_two_workers_collect_a_file_once(scene: Scene, album: Album) -> No
     await begun.wait()
     await scene.collector.collect(job)
     assert (await queued(scene))[-1] == pytest.approx(70, abs=3)  # the other's time, and then somebody looks
+    other_was_there.set()
     await first
     assert await rows(scene) == ["kept"]
     assert len(album.asked) == 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from scene import Scene, until
+from scene import Scene
+from waiting import until
 
 from conserje import File, Location, Media, Pressed, Text
 from conserje.handover import SAID, asks_for_person, wished
@@ -181,6 +182,7 @@ async def test_the_wish_leads_to_a_person_and_no_assistant_is_asked(
     scene: Scene, locale: str, said: str
 ) -> None:
     await scene.pool.execute("UPDATE tenants SET locale = $1", locale)
+    await scene.heard()
     async with scene.working():
         await scene.write("hola")
         await scene.write("quiero hablar con una persona")
@@ -196,6 +198,7 @@ async def test_the_wish_leads_to_a_person_and_no_assistant_is_asked(
 
 async def test_a_broken_assistant_does_not_keep_anybody_from_a_person(scene: Scene) -> None:
     await scene.pool.execute("UPDATE tenants SET assistant = 'missing', fallback_assistant = 'missing'")
+    await scene.heard()
     async with scene.working():
         await scene.write("an agent, please")
         await until(lambda: scene.post.texts == [SAID["es"]])

@@ -7,6 +7,7 @@ import random
 
 import pytest
 from scene import Scene
+from waiting import until
 
 from conserje.database import Pool
 from conserje.intake import Intake, NotDurable
@@ -131,9 +132,7 @@ async def test_a_flood_sinks_below_the_first_messages_of_others(scene: Scene) ->
 async def test_reports_go_forward_only(scene: Scene) -> None:
     async with scene.working():
         await scene.write("hola")
-        async with asyncio.timeout(10):
-            while await scene.pool.fetchval("SELECT state FROM messages WHERE direction = 'out'") != "sent":
-                await asyncio.sleep(0.01)
+        await scene.settled()
     entry = await scene.entry()
     account, ours = entry.accounts[0], scene.post.sent[0].id
     for status, expected in [("delivered", "delivered"), ("sent", "delivered"), ("read", "read")]:
@@ -145,9 +144,7 @@ async def test_reports_go_forward_only(scene: Scene) -> None:
 async def test_a_report_cannot_name_another_accounts_message(scene: Scene) -> None:
     async with scene.working():
         await scene.write("hola")
-        async with asyncio.timeout(10):
-            while not scene.post.sent:
-                await asyncio.sleep(0.01)
+        await until(lambda: scene.post.sent)
     bravo = await scene.add("bravo")
     account, theirs = bravo.accounts[0], scene.post.sent[0].id
     report = StatusUpdate(account.address, "P", "failed", f"P{theirs}", theirs)

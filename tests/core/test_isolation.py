@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
-from scene import Scene, until
+from scene import Scene
+from waiting import until
 
 from conserje.database import DatabaseError, Pool, acting_for, connect_pool
 from conserje.message import StatusUpdate, Unreadable

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from scene import Scene, until
+from scene import Scene
+from waiting import until
 
 from conserje import (
     Button,
@@ -134,7 +135,7 @@ async def test_an_assistant_sees_what_a_message_points_at_and_may_point_back(sce
     answering(Reply([Text("Tenemos aceite.")]), Reply([Text("A ese."), Text("Sí.")], quote=True), scene=scene)
     async with scene.working():
         await scene.write("hola")
-        await until(lambda: len(scene.post.sent) == 1)
+        await scene.settled()  # the provider's id of what is quoted is known
         await take(scene, Text("¿cuánto vale?"), provider_id="in-2", quotes=f"P{scene.post.sent[0].id}")
         await until(lambda: len(scene.post.sent) == 3)
     said: Utterance = scene.parrot.heard[1].messages[0]

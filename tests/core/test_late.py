@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from scene import Scene, until
+from scene import Scene
 from terminal import Terminal
+from waiting import until
 
 from conserje import InboundMessage, Text, jobs
 from conserje.delivery import FATE_UNKNOWN
@@ -21,14 +22,7 @@ async def rule(scene: Scene, **columns: Any) -> None:
     """Change acme's rule, and wait until the directory has heard of it."""
     for name, value in columns.items():
         await scene.pool.execute(f"UPDATE tenants SET {name} = $1 WHERE slug = 'acme'", value)
-    tenant = await scene.pool.fetchrow("SELECT * FROM tenants WHERE slug = 'acme'")
-    assert tenant
-
-    def heard() -> bool:
-        entry = scene.directory.cached(("slug", "acme"))
-        return entry is None or all(getattr(entry.tenant, name) == tenant[name] for name in columns)
-
-    await until(heard)
+    await scene.heard()
 
 
 async def write_late(scene: Scene, text: str = "¿tienen pan?", ago: timedelta = HOUR) -> None:

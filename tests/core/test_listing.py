@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from scene import Scene
+from waiting import until
 
 from conserje import Refused, Text, Unreadable, jobs, listing
 from conserje.database import acting_for
@@ -77,12 +78,12 @@ async def test_a_held_conversation_holds_its_messages_with_the_cause(scene: Scen
 
 async def test_while_an_assistant_thinks_its_message_says_so(scene: Scene) -> None:
     await scene.write("hola")
-    scene.parrot.thinking = 5.0
+    scene.parrot.ready.clear()
     thinking = asyncio.create_task(converse(scene))
-    async with asyncio.timeout(5):
-        while await messages(scene) != [("in", "hola", "thinking")]:
-            await asyncio.sleep(0.01)
-    thinking.cancel()
+    await until(lambda: scene.parrot.heard)
+    assert await messages(scene) == [("in", "hola", "thinking")]
+    scene.parrot.ready.set()
+    await thinking
 
 
 async def test_the_last_ones_are_listed_of_all_conversations_together(scene: Scene) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from scene import until
+from waiting import until
 
 from conserje import accounts, roster, tenants
 from conserje.changes import Changes
@@ -38,9 +38,11 @@ async def find(made: Roster, slug: str) -> roster.Entry | None:
 
 async def until_equal(made: Roster, pool: Pool, slug: str) -> None:
     """Until the roster says of a tenant what Postgres says."""
-    async with asyncio.timeout(5):
-        while await find(made, slug) != await accounts.find(pool, "slug", slug):
-            await asyncio.sleep(0.01)
+
+    async def equal() -> bool:
+        return await find(made, slug) == await accounts.find(pool, "slug", slug)
+
+    await until(equal)
 
 
 async def add(pool: Pool, slug: str) -> tenants.Tenant:
@@ -73,9 +75,7 @@ async def test_it_says_what_postgres_says_and_follows_it(
         assert await find(made, "acme") is None
         assert await made.find("domain", "chat.acme.cl") is None
         await pool.execute("DELETE FROM tenants")
-        async with asyncio.timeout(5):
-            while await find(made, "nueva"):
-                await asyncio.sleep(0.01)
+        await until_equal(made, pool, "nueva")
 
 
 async def test_many_changes_at_once_copy_all(

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from waiting import LIMIT as PATIENCE
 
 from conserje.nodefile import NodeFileError
 from conserje.spool import Spool
@@ -83,7 +84,7 @@ async def test_one_process_drains_and_another_follows_it(
         done, _ = await asyncio.wait({follows}, timeout=0.1)
         assert not done
         os.close(spool._lock)  # as the end of a process does
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await follows
         spool._lock = os.open(os.devnull, os.O_RDONLY)
 

@@ -274,14 +274,12 @@ async def tenant(scene: Scene, patient: bool) -> str:
     """The slug of a tenant whose turns take in what comes meanwhile, or of one whose do not."""
     slug = "patient" if patient else "hasty"
     if not await scene.pool.fetchval("SELECT count(*) FROM tenants WHERE slug = $1", slug):
-        usual = (await scene.add(slug)).tenant.longest_wait
+        await scene.add(slug)
         wait = PATIENT if patient else "0"
         await scene.pool.execute(
             "UPDATE tenants SET longest_wait = $2::text::interval WHERE slug = $1", slug, wait
         )
-        async with asyncio.timeout(5):
-            while (await scene.entry(slug)).tenant.longest_wait == usual:
-                await asyncio.sleep(0.01)
+        await scene.heard()
     return slug
 
 

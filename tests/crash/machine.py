@@ -16,11 +16,10 @@ from pathlib import Path
 from crash.points import BY_NAME, ORDERS, Program
 from crash.postgres import Postgres
 from processes import alive, children
-from scene import until
+from waiting import LIMIT, until
 
 STALLED_FOR = 6.0  # seconds: longer than a lease, shorter than an uncertain sending is left alone
 PATIENCE = 3.0  # seconds from an order to a death, before other things happen beside
-REACHED_WITHIN = 30.0  # seconds from an order to a death, at the end of the run
 
 
 @dataclass
@@ -96,7 +95,7 @@ class Machine:
         """End all processes; raises what went wrong with watching them."""
         for each in self._kept:
             each.launcher.terminate()
-        await asyncio.wait_for(asyncio.gather(*(each.launcher.wait() for each in self._kept)), 60)
+        await asyncio.wait_for(asyncio.gather(*(each.launcher.wait() for each in self._kept)), LIMIT)
         self._burying.cancel()
         with suppress(asyncio.CancelledError):
             await self._burying
@@ -104,12 +103,14 @@ class Machine:
     async def until_serving(self) -> None:
         """Return when webhooks are answered."""
         host, _, port = self.environment["CONSERJE_LISTEN"].rpartition(":")
-        async with asyncio.timeout(60):
-            while True:
-                with suppress(OSError):
-                    (await asyncio.open_connection(host, int(port)))[1].close()
-                    return
-                await asyncio.sleep(0.05)
+
+        async def serving() -> bool:
+            with suppress(OSError):
+                (await asyncio.open_connection(host, int(port)))[1].close()
+                return True
+            return False
+
+        await until(serving)
 
     # By an order, at a point
 
@@ -135,12 +136,12 @@ class Machine:
 
     async def until_all_go_on(self) -> None:
         """Return when nobody stands still any more."""
-        await until(lambda: not self._stalls, STALLED_FOR * 2)
+        await until(lambda: not self._stalls)
 
     async def until_obeyed(self, points: tuple[str, ...]) -> None:
         """Raises TimeoutError, naming the points that nobody reached."""
         try:
-            await until(lambda: not self._pending(points), REACHED_WITHIN)
+            await until(lambda: not self._pending(points))
         except TimeoutError:
             raise TimeoutError(f"Nobody reached {', '.join(self._pending(points))}") from None
 
@@ -167,7 +168,7 @@ class Machine:
 
     async def kill_edge_worker(self) -> None:
         serve = self._kept[0]
-        await until(lambda: len(serve.workers) == 2, 30)
+        await until(lambda: len(serve.workers) == 2)
         os.kill(self.chance.choice(serve.workers), signal.SIGKILL)
         self._record("edge worker", "serve")
 
@@ -184,7 +185,7 @@ class Machine:
         await self.postgres.start()
 
     async def _kill(self, kept: Kept, what: str) -> None:
-        await until(lambda: kept.alive, 30)
+        await until(lambda: kept.alive)
         os.kill(kept.pid, signal.SIGKILL)
         self._record(what, kept.program)
 

@@ -24,8 +24,8 @@ from urllib.parse import urlencode
 import uvloop
 from installation import Installation
 from processes import Serving, alive, family
-from scene import until
 from system.test_outage import hung, installed, stopped, until_on_roster
+from waiting import until
 
 CONNECTIONS = 64
 OUTAGES = {"stopped": stopped, "hung": hung}

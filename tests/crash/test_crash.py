@@ -12,7 +12,7 @@ from crash.schedule import RANDOM, draw
 DEATHS = 60
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_promises_1_to_5_sixty_deaths_lose_and_double_nothing() -> None:
     schedule = draw(secrets.randbelow(1_000_000), DEATHS)
     outcome = await run(schedule)

@@ -13,7 +13,7 @@ from deployment.traffic import Traffic
 from deployment.units import ROOT, Machine
 from installation import Installation
 from processes import Running, run_to_end
-from scene import until
+from waiting import until
 
 from conserje import database
 from conserje.database import Pool
@@ -66,7 +66,7 @@ async def test_a_rolling_upgrade_and_its_undoing_drop_no_request(
             await machine.start(name, instance, release)
             await traffic.more()
     assert traffic.answers.keys() == {"webhook 200", "page 200"}
-    await installation.until_settled(60)
+    await installation.until_settled()
     told = [line for _, text in installation.replies for line in text.splitlines()]
     assert sorted(told) == sorted(text for _, text in traffic.written), "each answered once"
     assert set(installation.replies.values()) == {1}
@@ -77,7 +77,7 @@ async def respawn(server: Running) -> None:
     before = set(server.workers)
     for worker in before:
         os.kill(worker, signal.SIGKILL)
-    await until(lambda: len(server.workers) == len(before) and not before & set(server.workers), 20)
+    await until(lambda: len(server.workers) == len(before) and not before & set(server.workers))
     assert "cannot start" not in server.said
 
 

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 
 from installation import Installation
 from nginx.gate import BASE, Gate
-from scene import until
 from twilio.request_validator import RequestValidator
+from waiting import LIMIT, until
 
 PATH = "/bot/twilio/webhook"
 CONTACTS = 6
@@ -50,7 +50,7 @@ class Traffic:
     async def more(self, count: int = 30) -> None:
         """Until so many more requests are answered."""
         enough = self.answers.total() + count
-        await until(lambda: self.answers.total() >= enough, 40)
+        await until(lambda: self.answers.total() >= enough)
 
     async def _go_on(self, pace: float, ask: Callable[[], Awaitable[None]]) -> None:
         while not self.over:
@@ -83,7 +83,7 @@ class Traffic:
                 "127.0.0.1", self.gate.https_port, ssl=self.trust, server_hostname=host.partition(":")[0]
             )
             writer.write(request.encode())
-            answer = await asyncio.wait_for(reader.read(), 20)
+            answer = await asyncio.wait_for(reader.read(), LIMIT)
             writer.close()
         except OSError as error:  # also the time limit
             return type(error).__name__

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from waiting import LIMIT
 
 from conserje.database import Connection
 from conserje.settings import SettingsError
@@ -139,5 +140,5 @@ def test_the_check_of_bases_needs_no_network_and_writes_nothing() -> None:
         "from conserje_edge.hosts import Hosts\n"
         "Hosts(['bots.example.cl'])\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=LIMIT)
     assert (done.returncode, done.stderr) == (0, "")

@@ -13,13 +13,14 @@ from pathlib import Path
 import httpx2
 import pytest
 import pytest_asyncio
-from installation import Installation, install, until_true
+from installation import Installation, install
 from processes import Serving, alive, children, family, run_to_end
-from scene import until
+from waiting import LIMIT, until
 
 from conserje.database import Pool
 from conserje.settings import SettingsError
 from conserje_edge.addresses import OPERATOR_LISTEN, address
+from conserje_edge.operator.talk import ANSWER_LIMIT
 
 
 @pytest_asyncio.fixture
@@ -38,7 +39,7 @@ def listener(server: Serving) -> int:
 @asynccontextmanager
 async def asking(installation: Installation) -> AsyncIterator[httpx2.AsyncClient]:
     transport = httpx2.AsyncHTTPTransport(uds=installation.environment["CONSERJE_OPERATOR_LISTEN"])
-    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost", timeout=20) as http:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost", timeout=LIMIT) as http:
         yield http
 
 
@@ -51,7 +52,7 @@ async def lives(http: httpx2.AsyncClient) -> bool:
 
 async def test_it_knows_when_all_is_well_and_comes_back_when_it_is_killed(installation: Installation) -> None:
     async with installation.serving() as server, asking(installation) as http:
-        await until_true(lambda: lives(http))
+        await until(lambda: lives(http))
         path = Path(installation.environment["CONSERJE_OPERATOR_LISTEN"])
         assert server.said.startswith(f"Listening on http://{server.listen}\nFor the operator: unix:{path}\n")
         assert path.stat().st_mode & 0o777 == 0o660
@@ -61,14 +62,14 @@ async def test_it_knows_when_all_is_well_and_comes_back_when_it_is_killed(instal
             async def ready() -> bool:
                 return (await http.get("/readyz")).status_code == 200
 
-            await until_true(ready)
+            await until(ready)
             assert 'conserje_processes{kind="work"} 1.0' in (await http.get("/metrics")).text
         workers = server.workers
         for _ in range(2):
             victim = listener(server)
             os.kill(victim, signal.SIGKILL)
             await until(lambda victim=victim: not alive(victim))  # type: ignore[misc]
-            await until_true(lambda: lives(http))
+            await until(lambda: lives(http))
         assert server.workers == workers
         assert server.said.count("The operator's listener ended (-9) and is started again") == 2
 
@@ -76,19 +77,19 @@ async def test_it_knows_when_all_is_well_and_comes_back_when_it_is_killed(instal
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_to_the_server_leaves_nothing(installation: Installation, number: int) -> None:
     async with installation.serving() as server, asking(installation) as http:
-        await until_true(lambda: lives(http))
+        await until(lambda: lives(http))
         members = family(server.pid)
         assert listener(server) in members
         os.killpg(server.pid, number)  # as a terminal does
-        assert await asyncio.wait_for(server.process.wait(), 10) == 0
-        await until(lambda: not [member for member in members if alive(member)], 2)
+        assert await asyncio.wait_for(server.process.wait(), LIMIT) == 0
+        await until(lambda: not [member for member in members if alive(member)])
         assert "Traceback" not in server.said and "started again" not in server.said
     assert not Path(installation.environment["CONSERJE_OPERATOR_LISTEN"]).exists()
 
 
 async def test_it_ends_when_the_server_is_killed(installation: Installation) -> None:
     async with installation.serving() as server, asking(installation) as http:
-        await until_true(lambda: lives(http))
+        await until(lambda: lives(http))
         members = family(server.pid)
         server.process.kill()
         await until(lambda: not [member for member in members if alive(member)])
@@ -97,17 +98,17 @@ async def test_it_ends_when_the_server_is_killed(installation: Installation) -> 
 async def test_it_does_not_wait_for_those_who_wait(installation: Installation) -> None:
     await installation.add("acme")
     async with installation.serving() as server, asking(installation) as http:
-        await until_true(lambda: lives(http))
+        await until(lambda: lives(http))
         body = {"telefono": "+56999999999", "mensaje": "hola"}
         waiting = asyncio.create_task(http.post("/webhook/acme", json=body))
 
         async def stored() -> object:
             return await installation.pool.fetchval("SELECT count(*) FROM messages")
 
-        await until_true(stored)
+        await until(stored)
         ended = listener(server)
         os.kill(ended, signal.SIGTERM)
-        await until(lambda: not alive(ended), 3)
+        await until(lambda: not alive(ended), ANSWER_LIMIT / 2)  # after all of it there is an answer
         await asyncio.wait({waiting})
         assert waiting.exception() or waiting.result().status_code in (202, 503)
 

@@ -44,9 +44,7 @@ async def test_what_several_tenants_sign_is_taken_by_none(edge: Edge) -> None:
     assert answer.status_code == 409
     assert "bravo" not in answer.text
     assert await edge.stored() == []
-    await edge.webhooks.directory.by_slug("bravo")  # for `changed` to see it go
-    await edge.pool.execute("UPDATE tenants SET status = 'suspended' WHERE slug = 'bravo'")
-    await edge.changed("bravo")
+    await edge.run("UPDATE tenants SET status = 'suspended' WHERE slug = 'bravo'")
     assert (await edge.post(FORM_OF_ANA, host="localhost", path=SHARED)).status_code == 200
     assert await owner(edge.pool) == ["acme"]
 
@@ -97,8 +95,7 @@ async def test_of_one_post_the_undisputed_is_taken_and_the_rest_posted_again(edg
 async def test_a_tenant_whose_secret_cannot_be_opened_keeps_no_other_s_message(edge: Edge) -> None:
     """The post comes again until it can be: what is the others' is taken, once."""
     await edge.add("bravo", "+2")
-    await edge.pool.execute("UPDATE accounts SET credentials = 'v1.broken' WHERE address = '+2'")
-    await edge.changed("bravo")
+    await edge.run("UPDATE accounts SET credentials = 'v1.broken' WHERE address = '+2'")
     edge.channel.habits["claims"] = lambda _: ("+1", "+2")
     edge.channel.habits["parse"] = lambda _: [
         InboundMessage(f"+{n}", f"key {n}", "ana", Text(f"hola {n}")) for n in (1, 2)

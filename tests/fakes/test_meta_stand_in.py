@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from waiting import LIMIT, until
 
 from conserje_fakes.meta import Number, StandIn, Template, create
 from conserje_fakes.server import serving
@@ -34,20 +35,16 @@ class Receiver:
     answers: list[int] = field(default_factory=list)  # then 200
     posted: list[tuple[bytes, str]] = field(default_factory=list)
     challenge: str = ""
-    arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def __call__(self, request: Request) -> Response:
         if request.method == "GET":
             return Response(self.challenge or request.query_params["hub.challenge"])
-        async with self.arrived:
-            self.posted.append((await request.body(), request.headers["x-hub-signature-256"]))
-            self.arrived.notify_all()
+        self.posted.append((await request.body(), request.headers["x-hub-signature-256"]))
         return Response(status_code=self.answers.pop(0) if self.answers else 200)
 
     async def values(self, count: int) -> list[dict[str, Any]]:
         """The changes of the first `count` posts, as soon as there are so many."""
-        async with asyncio.timeout(5), self.arrived:
-            await self.arrived.wait_for(lambda: len(self.posted) >= count)
+        await until(lambda: len(self.posted) >= count)
         bodies = [json.loads(body) for body, _ in self.posted]
         return [c["value"] for body in bodies for entry in body["entry"] for c in entry["changes"]]
 
@@ -98,7 +95,7 @@ async def meta(webhook: str = "", token: str = "EAAficha", **ways: Any) -> Async
     headers = {"authorization": f"Bearer {token}"} if token else {}
     async with (
         serving(app) as url,
-        httpx2.AsyncClient(base_url=url, headers=headers, trust_env=False) as http,
+        httpx2.AsyncClient(base_url=url, headers=headers, timeout=LIMIT, trust_env=False) as http,
     ):
         yield Meta(http, app.state.stand_in)
 
@@ -316,9 +313,9 @@ async def test_a_user_without_a_phone_is_told_by_user_id(receiver: tuple[Receive
 
 async def statuses(endpoint: Receiver, count: int) -> list[str]:
     """The statuses told, once there are `count` of them."""
-    async with asyncio.timeout(5):
-        while len(values := await endpoint.values(1)) < count:
-            await asyncio.sleep(0.01)
+    posts = 1
+    while len(values := await endpoint.values(posts)) < count:
+        posts += 1
     return [value["statuses"][0]["status"] for value in values]
 
 
@@ -336,7 +333,7 @@ async def test_what_becomes_of_a_message_is_told_in_the_way_of_the_habit(
     receiver: tuple[Receiver, str], habit: str, steps: list[str]
 ) -> None:
     endpoint, url = receiver
-    async with meta(url, habit=habit, late=0.1) as at:
+    async with meta(url, habit=habit, late=1) as at:
         answer = await at.send(biz_opaque_callback_data="mark")
         if habit == "before the answer":
             assert endpoint.posted

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from twilio.request_validator import RequestValidator
+from waiting import LIMIT, until
 
 from conserje_fakes.server import serving
 from conserje_fakes.twilio import Habit, StandIn, TwilioAccount, create
@@ -44,13 +45,9 @@ class Receiver:
 
     answers: list[Response | None] = field(default_factory=list)  # None: no answer
     posted: list[tuple[Request, FormData]] = field(default_factory=list)
-    arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def __call__(self, request: Request) -> Response:
-        form = await request.form()
-        async with self.arrived:
-            self.posted.append((request, form))
-            self.arrived.notify_all()
+        self.posted.append((request, await request.form()))
         answer = self.answers.pop(0) if self.answers else Response(status_code=204)
         if answer is None:
             await request.receive()  # returns when the caller is gone
@@ -58,8 +55,7 @@ class Receiver:
 
     async def count(self, count: int) -> list[FormData]:
         """The first `count` forms, as soon as there are so many."""
-        async with asyncio.timeout(5), self.arrived:
-            await self.arrived.wait_for(lambda: len(self.posted) >= count)
+        await until(lambda: len(self.posted) >= count)
         return [form for _, form in self.posted]
 
 
@@ -79,7 +75,7 @@ async def twilio(**ways: Any) -> AsyncIterator[tuple[httpx2.AsyncClient, StandIn
     app = create(ACCOUNTS, **ways)
     async with (
         serving(app) as url,
-        httpx2.AsyncClient(base_url=url, auth=(SID, "secreto"), trust_env=False) as http,
+        httpx2.AsyncClient(base_url=url, auth=(SID, "secreto"), timeout=LIMIT, trust_env=False) as http,
     ):
         yield http, app.state.stand_in
 
@@ -221,7 +217,7 @@ async def test_what_becomes_of_a_message_is_reported_signed(
 ) -> None:
     webhook, url = receiver
     callback = f"{url}/bot/twilio/status?message=7"
-    async with twilio(habit=habit, late=0.05) as (http, _):
+    async with twilio(habit=habit, late=1) as (http, _):
         taken = (await http.post(MESSAGES, data=ordered(StatusCallback=callback))).json()
         came_first = len(webhook.posted)
         forms = await webhook.count(len(statuses))
@@ -290,8 +286,8 @@ MISSING = Response(status_code=404)
         ("#rc=5&rp=all", [BROKEN, MISSING, BROKEN, TWIML], 4, 200),
         ("#rc=5&rp=4xx", [MISSING, BROKEN, TWIML], 2, 503),
         ("#rc=0&rp=all", [BROKEN, TWIML], 1, 503),
-        ("#rc=1&rp=rt&rt=100", [None, TWIML], 2, 200),
-        ("#rc=5&rp=all&rt=100", [TWIML, TWIML], 1, 200),
+        ("#rc=1&rp=rt&rt=1000", [None, TWIML], 2, 200),
+        ("#rc=5&rp=all&rt=15000", [TWIML, TWIML], 1, 200),
     ],
 )
 async def test_only_the_fragment_makes_twilio_post_again(
@@ -393,7 +389,7 @@ async def test_it_runs_as_a_program(tmp_path: Path) -> None:
     )
     try:
         transport = httpx2.AsyncHTTPTransport(retries=10)
-        async with httpx2.AsyncClient(transport=transport, auth=(SID, "secreto")) as http:
+        async with httpx2.AsyncClient(transport=transport, auth=(SID, "secreto"), timeout=LIMIT) as http:
             answer = await http.post(f"http://127.0.0.1:{port}{MESSAGES}", data=ordered())
     finally:
         program.terminate()

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from twilio.request_validator import RequestValidator, get_signature_algorithm
+from waiting import LIMIT
 
 from conserje_fakes.server import serving
 from conserje_fakes.twilio import StandIn, TwilioAccount, create
@@ -35,7 +36,7 @@ async def twilio(**ways: Any) -> AsyncIterator[tuple[httpx2.AsyncClient, StandIn
     )
     async with (
         serving(app) as url,
-        httpx2.AsyncClient(base_url=url, auth=(SID, "secreto"), trust_env=False) as http,
+        httpx2.AsyncClient(base_url=url, auth=(SID, "secreto"), timeout=LIMIT, trust_env=False) as http,
     ):
         yield http, app.state.stand_in
 
@@ -201,7 +202,7 @@ async def test_what_contacts_sent_is_in_a_store_that_takes_no_token_and_opens_on
         first, second = onward.headers["location"], again.headers["location"]
         assert onward.status_code == 307
         assert httpx2.URL(first).host == "localhost"
-        async with httpx2.AsyncClient(trust_env=False) as stranger:
+        async with httpx2.AsyncClient(timeout=LIMIT, trust_env=False) as stranger:
             read = await stranger.get(first.replace("localhost", "127.0.0.1"))
             reread = await stranger.get(first.replace("localhost", "127.0.0.1"))
         with_token = await http.get(second.replace("localhost", "127.0.0.1"))
@@ -320,7 +321,10 @@ async def test_what_is_written_is_posted_where_the_service_or_its_number_says(in
 async def test_senders_come_page_by_page_and_are_set_by_json() -> None:
     numbers = ("whatsapp:+56900000000", NUMBER)
     app = create([TwilioAccount(SID, "secreto", numbers)])
-    async with serving(app) as url, httpx2.AsyncClient(base_url=url, auth=(SID, "secreto")) as http:
+    async with (
+        serving(app) as url,
+        httpx2.AsyncClient(base_url=url, auth=(SID, "secreto"), timeout=LIMIT) as http,
+    ):
         first = (await http.get("/v2/Channels/Senders", params={"Channel": "whatsapp"})).json()
         second = (await http.get(first["meta"]["next_page_url"])).json()
         (sender,) = second["senders"]

@@ -153,7 +153,7 @@ async def opened(pool: Pool, url: str, keyring: Path, seed: int) -> AsyncIterato
             await accounts.add(connection, acme.id, "meta", NUMBER_ID, credentials=sealed)
             for name in ("json", "web"):
                 await accounts.ensure(connection, edge.vault, acme.id, channels[name])
-        await edge.changed("acme")
+        await edge.heard()
         entry = await webhooks.directory.by_slug("acme")
         json, web = (
             entry.opened(entry.accounts_of(name)[0], channels[name], edge.vault) for name in ("json", "web")

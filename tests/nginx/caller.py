@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 from nginx.gate import BASE, Gate
+from waiting import LIMIT
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Caller:
                 limits=httpx2.Limits(max_connections=100),
                 trust_env=False,
             )
-            self._clients[key] = httpx2.AsyncClient(transport=transport, timeout=20)
+            self._clients[key] = httpx2.AsyncClient(transport=transport, timeout=LIMIT)
         return self._clients[key]
 
     async def close(self) -> None:
@@ -84,13 +85,13 @@ class Caller:
             "127.0.0.1", self.gate.https_port, ssl=self.trust(), server_hostname=sni
         )
 
-    async def raw(self, request: bytes, sni: str, limit: float = 10.0, until: bytes = b"\0") -> bytes:
+    async def raw(self, request: bytes, sni: str, until: bytes = b"\0") -> bytes:
         """What is answered, until nginx closes or resets the connection, or has said `until`."""
         reader, writer = await self.connect(sni)
         writer.write(request)
         answer = b""
         with contextlib.closing(writer), contextlib.suppress(ConnectionResetError):
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(LIMIT):
                 while until not in answer and (part := await reader.read(65536)):
                     answer += part
         return answer
@@ -100,7 +101,7 @@ class Caller:
         if not (program := shutil.which("curl")):
             pytest.skip("needs Debian's curl")
         process = await asyncio.create_subprocess_exec(
-            *(program, "-sS", "-i", "--max-time", "10", "--cacert", self.authority),
+            *(program, "-sS", "-i", "--max-time", str(LIMIT), "--cacert", self.authority),
             *("--connect-to", f"::127.0.0.1:{self.gate.https_port}", *options),
             f"https://{host}{path}",
             stdout=asyncio.subprocess.PIPE,
@@ -110,6 +111,6 @@ class Caller:
 
     async def plain(self, host: str, path: str = "/") -> httpx2.Response:
         """The answer on the port of HTTP."""
-        async with httpx2.AsyncClient(trust_env=False) as client:
+        async with httpx2.AsyncClient(timeout=LIMIT, trust_env=False) as client:
             url = f"http://127.0.0.1:{self.gate.http_port}{path}"
             return await client.get(url, headers={"host": host})

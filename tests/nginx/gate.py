@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from processes import free_port
+from waiting import LIMIT, until
 
 from conserje.settings import SettingsError
 from conserje_nginx.authority import Authority
@@ -41,6 +42,15 @@ class Gate:
     def requests(self) -> list[dict[str, Any]]:
         """The access log."""
         return [json.loads(line) for line in Path(self.edge.access_log).read_text().splitlines()]
+
+    async def listens(self) -> bool:
+        assert self.process.returncode is None, self.errors
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.https_port)
+        except OSError:
+            return False
+        writer.close()
+        return True
 
 
 def require_nginx() -> str:
@@ -102,12 +112,12 @@ async def nginx(
         )
     gate = Gate(process, folder, edge, http_port, https_port)
     try:
-        await _listening(gate)
+        await until(gate.listens)
         yield gate
     finally:
         if process.returncode is None:
             process.terminate()
-        await asyncio.wait_for(process.wait(), 30)
+        await asyncio.wait_for(process.wait(), LIMIT)
 
 
 def _replace(folder: Path, old: str, new: str) -> None:
@@ -115,16 +125,3 @@ def _replace(folder: Path, old: str, new: str) -> None:
     assert found, f"the configuration has no {old!r}"
     for file in found:
         file.write_text(file.read_text().replace(old, new))
-
-
-async def _listening(gate: Gate) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            assert gate.process.returncode is None, gate.errors
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", gate.https_port)
-            except OSError:
-                await asyncio.sleep(0.01)
-            else:
-                writer.close()
-                return

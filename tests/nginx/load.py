@@ -15,15 +15,14 @@ from urllib.parse import urlencode
 
 from installation import Installation, install
 from nginx.gate import BASE, Gate, certify, nginx
-from scene import until
 from twilio.request_validator import RequestValidator
+from waiting import LIMIT, until
 
 from conserje import database
 from conserje.vault import create_keyring
 from conserje_fakes.twilio_messages import TwilioAccount
 
 PATH = "/bot/twilio/webhook"
-TRIES_WITHIN = 15.0  # seconds, as Twilio's
 PAUSE = 0.1  # seconds between the tries
 WRITERS = 4
 PACE = 0.1  # seconds between a writer's messages: a load, not an overload
@@ -90,7 +89,7 @@ class Twilio:
         """A message of somebody new, posted until it is taken."""
         contact = f"whatsapp:+5698{next(self._serial):07}"
         request = self.message(contact, contact)
-        async with asyncio.timeout(TRIES_WITHIN):
+        async with asyncio.timeout(LIMIT):
             while await self.post(request) != 200:
                 await asyncio.sleep(PAUSE)
         self.taken.append(contact)
@@ -115,13 +114,13 @@ class Twilio:
     async def more(self, count: int) -> None:
         """Until so many more messages are taken."""
         enough = len(self.taken) + count
-        await until(lambda: len(self.taken) >= enough, 30)
+        await until(lambda: len(self.taken) >= enough)
 
     async def see_all_answered(self) -> None:
         """Each message that was taken is answered once, and none else."""
         # Where Postgres was slow for a second, some are still in the node's spool.
-        await until(lambda: len(self.answered) >= len(self.taken), 30)
-        await self.installation.until_settled(30)
+        await until(lambda: len(self.answered) >= len(self.taken))
+        await self.installation.until_settled()
         assert sorted(self.answered) == sorted(self.taken)
 
     @property
@@ -133,7 +132,7 @@ class Twilio:
     def connect(self, address: str = "127.0.0.1", session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
         """A connection to keep, which costs far less than asyncio's."""
         plain = socket.create_connection(
-            ("127.0.0.1", self.gate.https_port), timeout=30, source_address=(address, 0)
+            ("127.0.0.1", self.gate.https_port), timeout=LIMIT, source_address=(address, 0)
         )
         return self.context.wrap_socket(plain, server_hostname=self.name, session=session)
 

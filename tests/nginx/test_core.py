@@ -14,8 +14,8 @@ from installation import Installation, install
 from nginx.caller import Caller
 from nginx.conftest import CUSTOM
 from nginx.gate import BASE, certify, nginx
-from scene import until
 from twilio.request_validator import RequestValidator
+from waiting import until
 
 from conserje import api_keys, database, tenants
 from conserje.vault import create_keyring

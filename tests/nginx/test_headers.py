@@ -10,7 +10,7 @@ import pytest
 from nginx.caller import Caller
 from nginx.conftest import CUSTOM
 from nginx.gate import BASE
-from scene import until
+from waiting import until
 
 H1_AND_H2 = pytest.mark.parametrize("http2", [False, True], ids=["h1", "h2"])
 SPOOFED = {

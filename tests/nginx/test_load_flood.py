@@ -16,10 +16,11 @@ from pathlib import Path
 from statistics import median
 
 from nginx.load import Twilio, behind_nginx, installed
+from waiting import LIMIT
 
-LIMIT = "zone=conserje_webhooks:10m rate={}r/s"
-SLOWER = {LIMIT.format(500): LIMIT.format(100)}  # a flood that a busy machine can make
-CONNECTIONS = 200  # of the flood, each with a webhook under way: two seconds' worth
+RATE = "zone=conserje_webhooks:10m rate={}r/s"
+SLOWER = {RATE.format(500): RATE.format(40)}  # a flood that a busy machine can make
+CONNECTIONS = 80  # of the flood, each with a webhook under way: two seconds' worth
 HANDS = 8  # threads that open them
 POSTS, PAUSE = 50, 0.05  # of the other tenant, and seconds between them
 STORED = """
@@ -39,7 +40,7 @@ async def test_promise_6_a_flood_of_one_tenant_s_webhooks_waits_by_itself_and_is
         begun, over = threading.Event(), threading.Event()
         flood = asyncio.create_task(asyncio.to_thread(pour, acme, begun, over))
         try:
-            assert await asyncio.to_thread(begun.wait, 30)
+            assert await asyncio.to_thread(begun.wait, LIMIT)
             waited = [await time_of_post(bravo, n) for n in range(POSTS)]
         finally:
             over.set()

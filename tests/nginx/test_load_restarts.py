@@ -15,7 +15,7 @@ from installation import Installation
 from nginx.gate import Gate, command, require_nginx
 from nginx.load import Twilio, behind_nginx, installed
 from processes import Serving, children, family, free_port, serving
-from scene import until
+from waiting import until
 
 RELOADS = 5
 UNANSWERED = 10  # tries that fail before what was stopped is started again

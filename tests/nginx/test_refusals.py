@@ -16,6 +16,7 @@ from nginx.caller import Caller
 from nginx.conftest import CUSTOM, Opened
 from nginx.gate import BASE, certify, nginx
 from nginx.mirror import mirroring
+from waiting import LIMIT
 
 H1_AND_H2 = pytest.mark.parametrize("http2", [False, True], ids=["h1", "h2"])
 MEGABYTE = 1024 * 1024
@@ -220,13 +221,13 @@ async def test_who_says_nothing_is_cut_off(
     async with changed(soon) as (caller, _):
         began = time.monotonic()
         if with_handshake:
-            await caller.raw(written, f"acme.{BASE}", limit=5)
+            await caller.raw(written, f"acme.{BASE}")
         else:
             reader, writer = await asyncio.open_connection("127.0.0.1", caller.gate.https_port)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LIMIT):
                 assert await reader.read() == b""
             writer.close()
-        assert time.monotonic() - began > 0.9
+        assert 0.9 < time.monotonic() - began < 30  # nginx by itself gives a client a minute
 
 
 async def test_http_sends_known_hosts_to_https_and_drops_others(caller: Caller) -> None:

@@ -20,6 +20,7 @@ import pytest
 from nginx.gate import BASE, certify, require_nginx
 from processes import free_port, new_folder
 from terminal import Terminal
+from waiting import LIMIT
 
 from conserje.settings import SettingsError
 from conserje_edge.hosts import SLUG
@@ -188,7 +189,7 @@ async def test_a_user_with_no_rights_starts_it(terminal: Terminal) -> None:
 
 async def status(port: int, trust: ssl.SSLContext) -> str:
     """That of an answer, as soon as there is one."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT):
         while True:
             try:
                 reader, writer = await asyncio.open_connection(

@@ -16,12 +16,14 @@ import httpx2
 import pytest
 from nginx.gate import require_nginx
 from processes import Running, alive, bare_environment, family, free_port, new_folder, run_to_end, running
-from scene import until
 from system.test_up import BANNER_ENDS, free_ports
 from terminal import Terminal
+from waiting import LIMIT, until
 
 from conserje.settings import Settings, SettingsError
 from conserje_nginx.local import prepare
+
+pytestmark = pytest.mark.timeout(300)  # many processes start and end
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ async def up(environment: dict[str, str]) -> AsyncIterator[Running]:
     """Everything, until Ctrl-C; nothing of it stays."""
     log = Path(environment["CONSERJE_DATA_DIR"], "up.log")
     async with running(environment, "up", "--demo", log=log) as started:
-        await until(lambda: BANNER_ENDS in started.said or started.process.returncode is not None, 40)
+        await until(lambda: BANNER_ENDS in started.said or started.process.returncode is not None)
         assert BANNER_ENDS in started.said, started.said
         members = family(started.pid)
         yield started
@@ -71,7 +73,7 @@ async def test_the_demo_is_reached_by_tls_and_twilio_s_stand_in_reaches_it(
     async with up(environment) as started:
         assert f"https://{host}\n" in started.said.replace("  ", "\n")
         trust = ssl.create_default_context(cafile=str(authority(started)))
-        async with httpx2.AsyncClient(verify=trust, trust_env=False) as client:
+        async with httpx2.AsyncClient(verify=trust, timeout=LIMIT, trust_env=False) as client:
             page = await client.get(
                 f"https://127.0.0.1:{https}/",
                 headers={"host": host},

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import get_args
 
-from installation import Installation, until_true
+from installation import Installation
 from processes import Serving
-from scene import until
+from waiting import LIMIT, until
 
 from conserje_fakes.twilio import Habit
 
@@ -29,7 +29,7 @@ async def test_a_message_is_answered_and_its_reply_becomes_delivered_however_tha
         async def reported(habit: Habit = habit, end: str = end) -> bool:
             return (await installation.states()).get(habit) == end
 
-        await until_true(reported)
+        await until(reported)
     assert [m.body for m in installation.twilio.messages if m.body in get_args(Habit)] == list(
         get_args(Habit)
     )
@@ -63,7 +63,7 @@ async def test_promise_2_one_event_posted_200_times_at_once_to_all_edge_workers_
     await until(lambda: all(now > then + 10 for now, then in zip(now_open(server), before, strict=True)))
     for _, writer in lines:
         writer.write(request)
-    heads = [await asyncio.wait_for(reader.readline(), 10) for reader, _ in lines]
+    heads = [await asyncio.wait_for(reader.readline(), LIMIT) for reader, _ in lines]
     for _, writer in lines:
         writer.close()
     assert {head.split(b" ")[1] for head in heads} == {b"200"}
@@ -86,7 +86,7 @@ def now_open(server: Serving) -> list[int]:
 
 async def test_a_burst_of_five_in_three_seconds_gets_one_reply(house: House) -> None:
     installation, server = house
-    await installation.add("burst", quiet="1 second")
+    await installation.add("burst", quiet="2.5 seconds")
     parts = [f"parte {number}" for number in range(5)]
     began = time.monotonic()
     for number, part in enumerate(parts):

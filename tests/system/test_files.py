@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx2
 from installation import Installation
 from processes import Serving
+from waiting import LIMIT
 
 from conserje.collector import path_of
 from conserje.message import File, Media
@@ -40,7 +41,8 @@ async def test_the_server_gives_the_whole_its_head_and_a_part(
     listed = await installation.read("message", "list", "films", "--links")
     [address] = [link for item in listed for link in item["links"]]
     local = address.replace("films.localhost", "127.0.0.1")
-    async with httpx2.AsyncClient(headers={"host": "films.localhost"}, trust_env=False) as http:
+    host = {"host": "films.localhost"}
+    async with httpx2.AsyncClient(headers=host, timeout=LIMIT, trust_env=False) as http:
         whole, head = await http.get(local), await http.head(local)
         assert (whole.status_code, whole.content) == (200, FILM)
         assert (head.status_code, head.content) == (200, b"")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from installation import Installation, until_true
+from installation import Installation
+from waiting import until
 
 from conserje import tenants
 
@@ -25,7 +26,7 @@ async def test_what_was_written_while_nothing_ran_is_answered_with_an_apology(
         return bool(await installation.pool.fetchval("SELECT cursor FROM fetches"))
 
     async with installation.working():
-        await until_true(asked)
+        await until(asked)
     number = installation.accounts["acme"].numbers[0]
     form = installation.twilio.inbound(number, CONTACT, "¿Tienen pan?")
     installation.twilio.receive(form, datetime.now(UTC) - timedelta(minutes=1))
@@ -34,7 +35,7 @@ async def test_what_was_written_while_nothing_ran_is_answered_with_an_apology(
         async def answered() -> bool:
             return bool(installation.replies[CONTACT, "¿Tienen pan?"])
 
-        await until_true(answered)
+        await until(answered)
         assert await server.status(installation.request("acme", form)) == 200  # Twilio posts it after all
         assert await server.status(installation.message("acme", CONTACT, "¿Y leche?")) == 200
         await installation.until_settled()
@@ -55,7 +56,7 @@ async def test_why_twilio_cannot_be_asked_is_shown(installation: Installation) -
         async def asked() -> bool:
             return bool(await installation.pool.fetchval("SELECT cursor FROM fetches"))
 
-        await until_true(asked)
+        await until(asked)
         token = installation.accounts["acme"].auth_token
         del installation.twilio.accounts[installation.accounts["acme"].account_sid]
 
@@ -63,7 +64,7 @@ async def test_why_twilio_cannot_be_asked_is_shown(installation: Installation) -
             [shown] = await installation.read("account", "list", "acme")
             return bool(shown["fetch_failed"])
 
-        await until_true(failed, 20)
+        await until(failed)
     [shown] = await installation.read("account", "list", "acme")
     assert shown["fetch_failed"].startswith("20003: Twilio does not accept the credentials")
     assert token not in worker.said

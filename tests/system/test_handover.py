@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from installation import Installation, until_taken
 from processes import run_to_end
-from scene import until
 from standardwebhooks import Webhook
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from waiting import until
 
 from conserje.handover import SAID
 from conserje_fakes.server import serving

@@ -10,14 +10,17 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from installation import Installation, until_taken, until_true
+import pytest
+from installation import Installation, until_taken
 from processes import Running, Serving
-from scene import until
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from waiting import until
 
 from conserje_fakes import server as stand_in_server
 from conserje_fakes.openai import StandIn
+
+pytestmark = pytest.mark.timeout(300)  # many processes start and end
 
 TAKEN_OVER_WITHIN = 8.0  # seconds
 
@@ -96,7 +99,7 @@ async def test_promise_5_another_worker_takes_over_the_turns_of_one_that_was_kil
             await until(lambda: len(gate.hung_up) >= 20)
             gate.opened.set()
             await see_taken_over(gate, killed)
-            await installation.until_settled(30)
+            await installation.until_settled()
     assert installation.replies == {(contact, f"Entendido: {text}"): 1 for contact, text in written.items()}
 
 
@@ -113,13 +116,13 @@ async def test_promise_5_a_worker_started_anew_takes_over_the_turns_of_one_that_
         began = time.monotonic()
         async with installation.working():
             await see_taken_over(gate, began)
-            await installation.until_settled(30)
+            await installation.until_settled()
     assert installation.replies == {(contact, f"Entendido: {text}"): 1 for contact, text in written.items()}
 
 
 async def see_taken_over(gate: Gate, since: float) -> None:
     """The turns that the victim had in hand start again in time."""
-    await until(lambda: all(gate.asked[text][-1] > since for text in gate.hung_up), 30)
+    await until(lambda: all(gate.asked[text][-1] > since for text in gate.hung_up))
     assert max(gate.asked[text][-1] for text in gate.hung_up) - since < TAKEN_OVER_WITHIN
 
 
@@ -143,7 +146,7 @@ async def test_promise_5_edge_workers_killed_under_load_lose_and_double_nothing(
             await until(lambda: len(server.workers) == 2)
             os.kill(server.workers[0], signal.SIGKILL)
         await asyncio.gather(*posting)
-        await installation.until_settled(30)
+        await installation.until_settled()
     assert installation.replies == {(contact, contact): 1 for contact in contacts}
 
 
@@ -175,7 +178,7 @@ async def test_promise_3_a_message_that_was_being_sent_when_its_worker_was_kille
                 expected = {"contado": "delivered", "callado": "sent", "perdido": "uncertain"}
                 return await installation.states() == expected
 
-            await until_true(looked, 30)
+            await until(looked)
             [lost] = [
                 item
                 for item in await installation.read("message", "list", "acme")

@@ -13,15 +13,14 @@ from dataclasses import dataclass, field
 from itertools import cycle
 
 import pytest
-from installation import Installation, until_taken, until_true
+from installation import Installation, until_taken
 from processes import Running, Serving, family, free_port, running, serving
-from scene import until
+from waiting import LIMIT, until
 
 SHOPS = 2
 CONTACTS = 3  # of each shop
 PACE = 0.05  # seconds between two messages of a contact: a load, not an overload
 TAKEN_BETWEEN = 12  # messages between a kill and the start, and between a start and the next kill
-SETTLED_WITHIN = 30.0  # seconds
 
 
 @dataclass
@@ -102,7 +101,7 @@ class Load:
     async def more(self, count: int) -> None:
         """Until so many more are acknowledged."""
         enough = self.count + count
-        await until(lambda: self.count >= enough, 40)
+        await until(lambda: self.count >= enough)
 
     async def go_on(self, slug: str, contact: str, post: Callable[[bytes], asyncio.Future[None]]) -> None:
         number = 0
@@ -187,7 +186,7 @@ async def until_answered(installation: Installation) -> set[str]:
         blocked = await installation.pool.fetch(BLOCKED)
         return bool(in_hand == sum(row["state"] == "queued" for row in blocked))
 
-    await until_true(nothing_else, SETTLED_WITHIN)
+    await until(nothing_else)
     contents = [json.loads(row["content"]) for row in await installation.pool.fetch(BLOCKED)]
     return {line for content in contents for line in content["text"].splitlines()}
 
@@ -229,7 +228,7 @@ async def test_a_rolling_restart_drops_no_request_and_finishes_what_is_in_hand(
                 await load.more(TAKEN_BETWEEN)
                 await node.start()
             await load.more(TAKEN_BETWEEN)
-        await installation.until_settled(30)
+        await installation.until_settled()
         assert "others take them over" not in both.said
     assert set(answers) == {200}
     assert load.answered() == load.taken
@@ -246,7 +245,7 @@ async def balance(edges: cycle[Node], request: bytes) -> int | str:
             continue
         try:
             writer.write(request)
-            head = await asyncio.wait_for(reader.readline(), 20)
+            head = await asyncio.wait_for(reader.readline(), LIMIT)
             return int(head.split(b" ", 2)[1]) if head else "closed without an answer"
         except ConnectionError as error:
             return type(error).__name__
@@ -269,5 +268,5 @@ async def test_promise_2_the_same_event_at_two_edges_at_once_is_answered_once(
                 await asyncio.gather(*(until_taken(node.edge, request) for node in both.edges))
 
         await asyncio.gather(*(post_all() for _ in range(8)))
-        await installation.until_settled(60)
+        await installation.until_settled()
     assert installation.replies == {(contact, contact): 1 for contact in written}

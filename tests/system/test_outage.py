@@ -14,9 +14,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from installation import Installation, install, until_taken, until_true
+from installation import Installation, install, until_taken
 from processes import Serving, alive, family, new_folder
-from scene import until
+from waiting import LIMIT, until
 
 from conserje import accounts, database
 from conserje.roster import Roster
@@ -34,6 +34,8 @@ async def hold():
 
 asyncio.run(hold())
 """
+
+pytestmark = pytest.mark.timeout(300)  # many processes start and end
 
 CONTACTS = [f"whatsapp:+5697100000{n}" for n in range(4)]
 
@@ -63,7 +65,7 @@ class Server:
     async def stop(self) -> None:
         assert self.holder.stdin
         self.holder.stdin.close()
-        await asyncio.wait_for(self.holder.wait(), 30)
+        await asyncio.wait_for(self.holder.wait(), LIMIT)
 
 
 async def start(folder: Path) -> Server:
@@ -71,7 +73,7 @@ async def start(folder: Path) -> Server:
         sys.executable, "-c", HOLD, str(folder), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     assert holder.stdout
-    url = (await asyncio.wait_for(holder.stdout.readline(), 30)).decode().strip()
+    url = (await asyncio.wait_for(holder.stdout.readline(), LIMIT)).decode().strip()
     assert url, "the embedded Postgres does not start"
     return Server(folder, url, holder)
 
@@ -188,7 +190,7 @@ async def until_on_roster(installation: Installation) -> None:
         async def there() -> bool:
             return await roster.find("slug", "acme") == expected
 
-        await until_true(there)
+        await until(there)
 
 
 async def write(installation: Installation, edge: Serving, words: str) -> None:
@@ -241,9 +243,7 @@ async def test_promise_1_what_is_acknowledged_without_postgres_is_answered_with_
         async with installation.serving() as after:
             await write(installation, after, "seis")
             expected = "antes uno dos tres cuatro cinco seis"
-            async with asyncio.timeout(60):
-                while said(installation) != everybody(expected):
-                    await asyncio.sleep(0.05)
+            await until(lambda: said(installation) == everybody(expected))
             await installation.until_settled()
         assert said(installation) == everybody(expected)
         assert "Traceback" not in edge.said + (installation.folder / "work.log").read_text()
@@ -259,7 +259,7 @@ async def test_without_a_spool_providers_are_told_to_come_again(tmp_path: Path) 
                 assert answer.startswith(b"HTTP/1.1 503 ") and b"\r\nretry-after: 5\r\n" in answer
             stranger = b"POST /bot/twilio/webhook HTTP/1.1\r\nHost: nobody.localhost\r\n\r\n"
             assert await edge.status(stranger) == 503  # nobody can say that there is no such tenant
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LIMIT):
             await asyncio.gather(*(until_taken(edge, request) for request in requests))
         await installation.until_settled()
         assert said(installation) == everybody("antes durante")
@@ -278,9 +278,11 @@ async def test_a_full_spool_is_said_and_takes_nothing(tmp_path: Path) -> None:
                 taken += 1
                 assert taken < 2000
             assert "full" in edge.said
-        async with asyncio.timeout(30):
-            while len([word for word in said(installation)[CONTACTS[0]] if word.startswith("n")]) < taken:
-                await asyncio.sleep(0.05)
+
+        def all_answered() -> bool:
+            return len([word for word in said(installation)[CONTACTS[0]] if word.startswith("n")]) >= taken
+
+        await until(all_answered)
         await write(installation, edge, "fin")
         await installation.until_settled()
         assert said(installation)[CONTACTS[0]].count("fin") == 1

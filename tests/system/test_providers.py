@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from installation import Installation, until_true
-from scene import until
+import pytest
+from installation import Installation
+from waiting import until
 
 from conserje_fakes.twilio import Fault
+
+pytestmark = pytest.mark.timeout(300)  # what stalls does so for seconds, one after the other
 
 LATER = """
 UPDATE messages SET attempted_at = attempted_at - $2::interval WHERE direction = 'out' AND content LIKE $1
@@ -72,4 +75,4 @@ async def until_shown(installation: Installation, text: str, state: str, cause: 
         row = await installation.pool.fetchrow(SHOWN, f'%"{text}"%')
         return row is not None and row["state"] == state and cause in (row["cause"] or "")
 
-    await until_true(shown, 20)
+    await until(shown)

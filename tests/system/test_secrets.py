@@ -12,10 +12,10 @@ from typing import get_args
 
 import asyncpg
 import pytest
-from installation import Installation, until_taken, until_true
+from installation import Installation, until_taken
 from processes import Serving, family
-from scene import until
 from terminal import Terminal
+from waiting import until
 
 from conserje import accounts, tenants
 from conserje.vault import read_keyring
@@ -207,14 +207,14 @@ async def fail(installation: Installation, server: Serving, openai: OpenAI) -> N
     await administrator.execute(TERMINATE)
     await administrator.close()
     await until_taken(server, installation.message("shop", ANA, "despierta"))
-    await until(lambda: "despierta" in [message.body for message in installation.twilio.messages], 20)
+    await until(lambda: "despierta" in [message.body for message in installation.twilio.messages])
 
 
 async def until_nothing_is_on_its_way(installation: Installation) -> None:
     async def none() -> bool:
         return not await installation.pool.fetchval(ON_ITS_WAY)
 
-    await until_true(none, 20)
+    await until(none)
 
 
 def mistakes(planted: dict[str, bytes]) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 from processes import Running, alive, bare_environment, family, new_folder, run_to_end, running
-from scene import until
+from waiting import LIMIT, until
 
 from conserje.vault import create_keyring
 
+pytestmark = pytest.mark.timeout(300)  # many processes start and end
+
 UP = ("up", "--demo")
 BANNER_ENDS = "Ctrl-C stops everything."
-ENDS_WITHIN = 10.0  # seconds
 
 
 def free_ports() -> int:
@@ -51,7 +52,7 @@ async def up(environment: dict[str, str]) -> AsyncIterator[Running]:
     log = folder / "up.log"
     log.unlink(missing_ok=True)
     async with running(environment, *UP, log=log) as started:
-        await until(lambda: BANNER_ENDS in started.said or started.process.returncode is not None, 40)
+        await until(lambda: BANNER_ENDS in started.said or started.process.returncode is not None)
         assert BANNER_ENDS in started.said, started.said
         yield started
 
@@ -67,7 +68,7 @@ def postmaster(environment: dict[str, str]) -> int | None:
 
 async def ended(started: Running, members: list[int]) -> int:
     """Its exit code, once it and all of its processes are gone."""
-    code = await asyncio.wait_for(started.process.wait(), ENDS_WITHIN)
+    code = await asyncio.wait_for(started.process.wait(), LIMIT)
     assert not [member for member in members if alive(member)]
     return code
 

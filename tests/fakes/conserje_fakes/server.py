@@ -11,6 +11,8 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from starlette.types import ASGIApp
 
+STARTS_WITHIN = 60.0  # seconds, on a machine however busy
+
 
 async def serve(app: ASGIApp, port: int) -> None:
     """Serve `app` at 127.0.0.1 until cancelled."""
@@ -42,7 +44,7 @@ def _free_port() -> int:
 
 
 async def _answering(port: int, running: asyncio.Task[None]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(STARTS_WITHIN):
         while not running.done():
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -10,8 +10,8 @@ import click
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from conserje import plugins
 from conserje.cli import main
+from conserje.commands import loaded
 from conserje.plugins import operator_models
 from conserje.settings import PREFIX, Settings
 
@@ -43,7 +43,7 @@ def render() -> str:
     for name, model in sorted(operator_models(), key=lambda pair: pair[0]):
         if model.model_fields:
             lines += ["", f"## Plugin `{name}`", "", *TABLE, *rows(f"{PREFIX}{name.upper()}_", model)]
-    for command in sorted(plugins.commands(), key=lambda command: command.name or ""):
+    for command in sorted(loaded(), key=lambda command: command.name or ""):
         if found := rows_of(command):
             lines += ["", f"## Command `{command.name}`", "", *TABLE, *found]
     return "\n".join(lines) + "\n"
@@ -74,14 +74,13 @@ def test_every_setting_is_in_the_manual() -> None:
     assert MANUAL.read_text() == render(), "run `make docs`"
 
 
-def everything() -> list[tuple[tuple[str, ...], click.Command]]:
-    main.list_commands(click.Context(main))  # loads those of installed packages
-    return commands(main)
-
-
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
     found = []
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    group.list_commands(context)  # adds those of installed packages
+    for name in tuple(group.commands):
+        command = group.get_command(context, name)
+        assert command
         if isinstance(command, click.Group):
             found += commands(command, (*path, name))
         else:
@@ -90,7 +89,7 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[tuple
 
 
 def test_every_command_says_what_it_does_and_shows_an_example() -> None:
-    for path, command in everything():
+    for path, command in commands(main):
         text = command.help or ""
         assert re.match(r"[A-Z].+", text), path
         assert "Example" in text, path
@@ -98,7 +97,7 @@ def test_every_command_says_what_it_does_and_shows_an_example() -> None:
 
 
 def test_the_readme_names_only_commands_that_are() -> None:
-    there = {path[0] for path, _ in everything()}
+    there = {path[0] for path, _ in commands(main)}
     named = set(re.findall(r"\bconserje ([a-z]+)", (ROOT / "README.md").read_text()))
     assert named - {"is"} <= there, named - there
 

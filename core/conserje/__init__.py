@@ -1,71 +1,74 @@
 """Conserje's public names: what a plugin needs, and all that a plugin may use."""
 
-from conserje.assistant import (
-    Assistant,
-    Contact,
-    Match,
-    NoAnswer,
-    Product,
-    Products,
-    Reply,
-    Tenant,
-    Turn,
-    Utterance,
-)
-from conserje.channel import (
-    Account,
-    Answer,
-    CannotTell,
-    Channel,
-    Finding,
-    Forged,
-    Malformed,
-    Nothing,
-    NotOffered,
-    OptedOut,
-    OutsideWindow,
-    Page,
-    Receipt,
-    Refused,
-    TryLater,
-    Uncertain,
-    Urls,
-    Webhook,
-)
-from conserje.fetch import Fetched, FetchFailed, FetchRefused, fetch
-from conserje.house import House, Look, Said, Session, Visit
-from conserje.limits import Limits
-from conserje.message import (
-    Button,
-    Buttons,
-    Consent,
-    ContactCard,
-    Content,
-    Edit,
-    Event,
-    File,
-    InboundMessage,
-    List,
-    Location,
-    Media,
-    Note,
-    Order,
-    OrderItem,
-    OutboundMessage,
-    Pressed,
-    Reaction,
-    Revocation,
-    Row,
-    Status,
-    StatusUpdate,
-    Template,
-    Text,
-    Unknown,
-    Unreadable,
-    plain,
-)
-from conserje.products import format_price
-from conserje.sessions import SessionKey, new_session, signed, visitor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conserje.assistant import (
+        Assistant,
+        Contact,
+        Match,
+        NoAnswer,
+        Product,
+        Products,
+        Reply,
+        Tenant,
+        Turn,
+        Utterance,
+    )
+    from conserje.channel import (
+        Account,
+        Answer,
+        CannotTell,
+        Channel,
+        Finding,
+        Forged,
+        Malformed,
+        Nothing,
+        NotOffered,
+        OptedOut,
+        OutsideWindow,
+        Page,
+        Receipt,
+        Refused,
+        TryLater,
+        Uncertain,
+        Urls,
+        Webhook,
+    )
+    from conserje.fetcher import Fetched, FetchFailed, FetchRefused, fetch
+    from conserje.house import House, Look, Said, Session, Visit
+    from conserje.limits import Limits
+    from conserje.message import (
+        Button,
+        Buttons,
+        Consent,
+        ContactCard,
+        Content,
+        Edit,
+        Event,
+        File,
+        InboundMessage,
+        List,
+        Location,
+        Media,
+        Note,
+        Order,
+        OrderItem,
+        OutboundMessage,
+        Pressed,
+        Reaction,
+        Revocation,
+        Row,
+        Status,
+        StatusUpdate,
+        Template,
+        Text,
+        Unknown,
+        Unreadable,
+        plain,
+    )
+    from conserje.prices import format_price
+    from conserje.sessions import SessionKey, new_session, signed, visitor
 
 __all__ = [
     "Account",
@@ -139,3 +142,15 @@ __all__ = [
     "signed",
     "visitor",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Loads the names once one is wanted: the command line is below this package too, and wants none."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from conserje import assistant, channel, fetcher, house, limits, message, prices, sessions
+
+        for module in (assistant, channel, fetcher, house, limits, message, prices, sessions):
+            globals().update((each, vars(module)[each]) for each in __all__ if each in vars(module))
+        return globals()[name]

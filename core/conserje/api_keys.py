@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from conserje.database import Connection, Pool
+from conserje.errors import OperatorError
 from conserje.tenants import refusals
 
 SCOPES = ("read", "write")
@@ -26,7 +27,7 @@ _KEY = re.compile(
 )
 
 
-class ApiKeyError(Exception):
+class ApiKeyError(OperatorError):
     """A key is not taken, or what was asked of one cannot be; the text holds no key."""
 
 

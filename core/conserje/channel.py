@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl
 
-import httpx2
 from pydantic import BaseModel, ConfigDict
 
 from conserje.consent import OPT_IN_WORDS, OPT_OUT_WORDS
@@ -17,6 +16,7 @@ from conserje.limits import Limits
 from conserje.message import Event, File, OutboundMessage
 
 if TYPE_CHECKING:
+    import httpx2
     from starlette.routing import BaseRoute
 
     from conserje.house import House

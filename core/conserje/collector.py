@@ -19,11 +19,11 @@ from typing import BinaryIO, TypeVar
 
 import filetype
 
-from conserje import files, jobs
+from conserje import files, queue
 from conserje.channel import AnyAccount, AnyChannel, NotOffered, Refused, TryLater
 from conserje.database import Pool, acting_for
 from conserje.directory import AccountUnusable, Directory, Entry
-from conserje.fetch import FetchFailed, FetchRefused
+from conserje.fetcher import FetchFailed, FetchRefused
 from conserje.files import Kept, NotKept, Wanted
 from conserje.jobs import Job
 from conserje.limits import Limits
@@ -176,7 +176,7 @@ class Collector:
             await self._collect(entry, job, wanted)
         if wanted is not None:
             async with self.pool.acquire() as connection:
-                await jobs.enqueue(connection, [replace(job, delay=wanted)])
+                await queue.enqueue(connection, [replace(job, delay=wanted)])
 
     async def _claim(self, entry: Entry, job: Job) -> Wanted | timedelta | None:
         async with acting_for(self.pool, job.tenant_id) as connection:
@@ -238,7 +238,7 @@ class Collector:
     async def keep_up(self) -> None:
         """Look again for what was forgotten, and remove from the disk what has no row any more."""
         async with self.pool.acquire() as connection, connection.transaction():
-            await jobs.enqueue(connection, await files.lost(connection, LOST_AFTER))
+            await queue.enqueue(connection, await files.lost(connection, LOST_AFTER))
         try:
             await self.folder.tidy()
             if gone := await files.removed(self.pool):

@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from conserje import consents, feed, handover, jobs, late, messages, metrics, notices, turns
+from conserje import consents, feed, handover, jobs, late, messages, metrics, notices, queue, turns
 from conserje.assistant import AnyAssistant, NoAnswer, Reply, Turn
 from conserje.channel import AnyChannel, Channel
 from conserje.database import CANNOT_ASK, Connection, Pool, acting_for
@@ -119,7 +119,7 @@ class Conversation:
         log.error("Conversation %s of %s is held", job.conversation_id, entry.tenant.slug)
         if told:
             await connection.execute("RESET ROLE")  # the queue is conserje_core's
-            await jobs.enqueue(connection, [Job(jobs.DELIVER, job.tenant_id, job.conversation_id)])
+            await queue.enqueue(connection, [Job(jobs.DELIVER, job.tenant_id, job.conversation_id)])
 
     async def _think_under_lease(self, entry: Entry, job: Job, claim: Claim) -> Thought:
         """Think while the lease is renewed. Raises LostLease as soon as it is lost, or NoReply."""
@@ -240,7 +240,7 @@ class Conversation:
                 due.append(Job(jobs.DELIVER, job.tenant_id, job.conversation_id, priority=job.priority))
             if newer:
                 due.append(Job(jobs.CONVERSE, job.tenant_id, job.conversation_id, priority=job.priority))
-            await jobs.enqueue(connection, due)
+            await queue.enqueue(connection, due)
         metrics.turn(thought.assistant, waiting)
         return None
 
@@ -298,4 +298,4 @@ def _still_quiet(
 async def _enqueue(connection: Connection, job: Job, delay: timedelta) -> None:
     await connection.execute("RESET ROLE")  # the queue is conserje_core's
     again = Job(jobs.CONVERSE, job.tenant_id, job.conversation_id, job.message_id, job.priority, delay)
-    await jobs.enqueue(connection, [again])
+    await queue.enqueue(connection, [again])

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from conserje import jobs
+from conserje.errors import OperatorError
 
 Connection: TypeAlias = "asyncpg.Connection[Any] | PoolConnectionProxy[Any]"
 Pool: TypeAlias = "asyncpg.Pool[Any]"
@@ -39,7 +39,7 @@ CANNOT_ASK = (
 HOST_LIMIT = 2.0  # seconds that one of several hosts gets to take a connection
 
 
-class DatabaseError(Exception):
+class DatabaseError(OperatorError):
     """The database cannot be used as it is; the text says what to do."""
 
 
@@ -188,6 +188,8 @@ async def migrate(url: str) -> tuple[int, int]:
 
     Raises DatabaseError where the user may not, with the SQL that somebody who may has to run.
     """
+    from conserje import queue  # which imports this module
+
     try:
         connection = await connect(url, timeout=10)
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
@@ -199,7 +201,7 @@ async def migrate(url: str) -> tuple[int, int]:
         await _ensure_roles(connection)
         await connection.execute("SET ROLE conserje_owner")
         before = await schema_version(connection)
-        await jobs.install(connection)
+        await queue.install(connection)
         await _apply(connection, before)
         return before, await schema_version(connection)
     finally:

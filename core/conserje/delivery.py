@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from conserje import consents, jobs, messages, metrics, window
+from conserje import consents, jobs, messages, metrics, queue, window
 from conserje.channel import (
     AnyAccount,
     AnyChannel,
@@ -42,7 +42,6 @@ LOOK_EVERY = timedelta(seconds=10)
 AGAIN_AFTER = 0.2  # seconds
 PATIENCE = timedelta(hours=1)
 LONGEST_PAUSE = 300.0
-FATE_UNKNOWN = "Nobody knows whether it was sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +282,7 @@ async def _write_down(
 
 async def _enqueue(connection: Connection, job: Job, after: timedelta) -> None:
     again = Job(jobs.DELIVER, job.tenant_id, job.conversation_id, priority=job.priority, delay=after)
-    await jobs.enqueue(connection, [again])
+    await queue.enqueue(connection, [again])
 
 
 def _unknown(cause: str) -> Outcome:
@@ -313,5 +312,5 @@ def _later(step: Step, error: TryLater) -> Outcome:
 
 def _still_uncertain(step: Step, cause: str) -> Outcome:
     if step.now - step.message.attempted_at > UNCERTAIN_FOR:
-        return Outcome(state="held", cause=f"{FATE_UNKNOWN}: {cause}")
+        return Outcome(state="held", cause=f"{messages.FATE_UNKNOWN}: {cause}")
     return Outcome(state="uncertain", cause=cause, pause=LOOK_EVERY)

@@ -23,6 +23,7 @@ from conserje.assistant import AnyAssistant, Assistant
 from conserje.changes import Changes
 from conserje.channel import AnyAccount, AnyChannel
 from conserje.database import CANNOT_ASK, Pool, describe
+from conserje.errors import OperatorError
 from conserje.nodefile import NodeFileError
 from conserje.roster import Roster
 from conserje.rows import clean
@@ -44,15 +45,15 @@ M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R")
 
 
-class UnknownTenant(Exception):
+class UnknownTenant(OperatorError):
     """There is no such tenant."""
 
 
-class DirectoryUnavailable(Exception):
+class DirectoryUnavailable(OperatorError):
     """Postgres cannot be asked, and nothing is remembered."""
 
 
-class AccountUnusable(Exception):
+class AccountUnusable(OperatorError):
     """The account's credentials or settings cannot be used; the text is for the operator."""
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from asyncpg import Record
@@ -20,7 +20,9 @@ from conserje.jobs import Job
 from conserje.message import Content, Edit, File, Media, OutboundMessage
 from conserje.settings import Settings
 from conserje.tenants import Tenant
-from conserje.vault import Vault
+
+if TYPE_CHECKING:
+    from conserje.vault import Vault
 
 LINKED_FOR = timedelta(hours=24)
 PRIORITY = -50  # below everybody's turns but a flood's

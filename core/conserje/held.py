@@ -12,9 +12,10 @@ import asyncpg
 
 from conserje import jobs
 from conserje.database import Connection
-from conserje.delivery import FATE_UNKNOWN
+from conserje.errors import OperatorError
 from conserje.jobs import Job
 from conserje.message import from_json, plain
+from conserje.messages import FATE_UNKNOWN
 
 LARGEST = 500  # that are retried or dropped at once
 RETRY_PACE = timedelta(milliseconds=20)  # between two of many
@@ -98,7 +99,7 @@ RETURNING tenant_id, conversation_id
 DROP_REJECT = "DELETE FROM rejects WHERE id = $1 RETURNING tenant_id, 0"
 
 
-class HeldError(Exception):
+class HeldError(OperatorError):
     """What was asked of something held cannot be; the text says why."""
 
 
@@ -208,12 +209,14 @@ async def _release(
     entrypoint: str | None = None,
     delay: timedelta = timedelta(0),
 ) -> None:
+    from conserje import queue
+
     async with connection.transaction():
         row = await connection.fetchrow(statement, number)
         if row is None:
             raise _not_held(held_id)
         if entrypoint:
-            await jobs.enqueue(connection, [Job(entrypoint, row[0], row[1], delay=delay)])
+            await queue.enqueue(connection, [Job(entrypoint, row[0], row[1], delay=delay)])
 
 
 def _parse(held_id: str) -> tuple[str, int]:

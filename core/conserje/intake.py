@@ -15,7 +15,7 @@ from typing import Self
 import asyncpg
 from cachetools import LRUCache
 
-from conserje import consents, files, jobs, messages
+from conserje import consents, files, jobs, messages, queue
 from conserje.accounts import Account
 from conserje.consents import Heard
 from conserje.database import CANNOT_ASK, Connection, Pool, describe
@@ -253,7 +253,7 @@ class Intake:
             if isinstance(item.row, RejectRow):
                 await messages.reject(connection, item.row)
         due += await consents.follow(connection, heard)
-        await jobs.enqueue(connection, due)
+        await queue.enqueue(connection, due)
 
     async def _take(self, connection: Connection, items: list[_Item]) -> tuple[list[Job], list[Heard]]:
         """Store inbound messages; jobs for what is new, due when its quiet period ends, and its signs."""

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from conserje.errors import OperatorError
 from conserje.settings import Settings
 
 LIMIT = 20.0  # seconds
@@ -17,7 +18,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 UNSET = "There is no mail server: CONSERJE_SMTP_URL names it, and CONSERJE_MAIL_FROM who writes."
 
 
-class MailFailed(Exception):
+class MailFailed(OperatorError):
     """The mail server did not take a message; the text says why, without a secret."""
 
 

@@ -11,6 +11,8 @@ from conserje.database import Connection
 from conserje.message import Content, Edit, from_json
 from conserje.rows import InboundRow, RejectRow, ReportRow, digest, stored
 
+FATE_UNKNOWN = "Nobody knows whether it was sent"  # how the cause of one begins that is held for that
+
 # Stores the events whose conversation is known; the others come back without one. The ids follow the order
 # of the events, which is that of their taking; the rows are stored in one order for all nodes, so that none
 # waits for another in a circle. `taken` is false for what was there already.

@@ -159,14 +159,18 @@ async def told(pool: Pool, job: Job, notice: Notice) -> asyncpg.Record:
 
 async def come_back(pool: Pool, job: Job) -> None:
     """Enqueue a job for when the conversation's next notice is due, if there is one."""
+    from conserje import queue
+
     async with pool.acquire() as connection:
         pause = await connection.fetchval(NEXT_DUE, job.tenant_id, job.conversation_id)
         if pause is not None:
-            await jobs.enqueue(connection, [replace(job, delay=pause)])
+            await queue.enqueue(connection, [replace(job, delay=pause)])
 
 
 async def recover(pool: Pool) -> None:
     """Enqueue jobs for notices whose own were lost."""
+    from conserje import queue
+
     async with pool.acquire() as connection, connection.transaction():
         lost = await connection.fetch(LOST, LOST_AFTER)
-        await jobs.enqueue(connection, [Job(jobs.NOTIFY, row[0], row[1], priority=-1000) for row in lost])
+        await queue.enqueue(connection, [Job(jobs.NOTIFY, row[0], row[1], priority=-1000) for row in lost])

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from conserje import notices, tenants
 from conserje.database import Connection, Pool
 from conserje.directory import Directory, Entry
-from conserje.fetch import FetchFailed, FetchRefused, Network, fetch, resolve
+from conserje.errors import OperatorError
+from conserje.fetcher import FetchFailed, FetchRefused, Network, fetch, resolve
 from conserje.jobs import Job
 from conserje.mail import MailFailed, MailServer
 from conserje.message import from_json, plain
@@ -32,7 +33,7 @@ GONE = 410  # what a server answers that wants no notices any more
 LONGEST = 500  # characters of each message that the tenant reads
 
 
-class NotTold(Exception):
+class NotTold(OperatorError):
     """A tenant could not be told; `final`: nor can it later."""
 
     def __init__(self, cause: str, *, final: bool = False) -> None:

@@ -11,6 +11,7 @@ import asyncpg
 
 from conserje import feed, jobs, turns
 from conserje.database import Connection, Pool, acting_for
+from conserje.errors import OperatorError
 from conserje.jobs import Job
 from conserje.listing import LEFT_TO_PERSON, Item, of_conversation
 from conserje.message import Content, from_json
@@ -122,7 +123,7 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY ($3::bigint[]) ORDER 
 """
 
 
-class PersonError(Exception):
+class PersonError(OperatorError):
     """What a person asked of a conversation cannot be; the text says why, and what to do."""
 
 
@@ -260,8 +261,10 @@ async def _lock(connection: Connection, tenant: Tenant, conversation_id: int) ->
 
 
 async def _enqueue(connection: Connection, job: Job) -> None:
+    from conserje import queue
+
     await connection.execute("RESET ROLE")  # the queue is conserje_core's
-    await jobs.enqueue(connection, [job])
+    await queue.enqueue(connection, [job])
 
 
 def _no_conversation(tenant: Tenant, conversation_id: int) -> PersonError:

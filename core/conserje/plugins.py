@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import httpx2
 from pydantic import ValidationError
 
+from conserje import commands
 from conserje.assistant import AnyAssistant, Assistant
 from conserje.channel import AnyChannel, Channel
+from conserje.errors import OperatorError
 from conserje.settings import SettingsError, plugin_values, plugin_variable
+
+if TYPE_CHECKING:
+    import httpx2
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +26,9 @@ P = TypeVar("P")
 
 CHANNELS = "conserje.channels"
 ASSISTANTS = "conserje.assistants"
-COMMANDS = "conserje.commands"
 
 
-class PluginMissing(Exception):
+class PluginMissing(OperatorError):
     """A tenant needs a plugin that is not installed, or that could not be loaded."""
 
 
@@ -93,22 +96,33 @@ def _operator(kind: type[Any], environment: Mapping[str, str]) -> Any:
         raise SettingsError(f"{name}: {first['msg']}.") from None
 
 
-def operator_models() -> Iterator[tuple[str, type[Any]]]:
-    """The name and Operator model of every plugin that can be loaded."""
+def operator_models(wanted: Collection[str] | None = None) -> Iterator[tuple[str, type[Any]]]:
+    """The name and Operator model of each plugin that can be loaded, and may have a variable of `wanted`."""
     for group in (CHANNELS, ASSISTANTS):
         for entry in entry_points(group=group):
-            try:
-                yield entry.name, entry.load().Operator
-            except Exception:  # noqa: S112 - named and logged by load()
-                continue
+            prefix = plugin_variable(entry.name, "")
+            if wanted is None or any(variable.startswith(prefix) for variable in wanted):
+                try:
+                    yield entry.name, entry.load().Operator
+                except Exception:  # noqa: S112 - named and logged by load()
+                    continue
 
 
-def variables() -> list[str]:
-    """The names of the operator's settings that plugins, and the commands of packages, have."""
-    of_plugins = [
-        plugin_variable(name, field) for name, model in operator_models() for field in model.model_fields
-    ]
-    return [*of_plugins, *(name for command in commands() for name in _variables_of(command))]
+def variables(wanted: Collection[str] | None = None) -> set[str]:
+    """The names of the operator's settings that plugins, and the commands of packages, have.
+
+    Where the plugins named in `wanted` have all of these, only theirs: the others' SDKs need not be loaded.
+    """
+    if wanted is not None:
+        named = _variables_of_plugins(operator_models(wanted))
+        if named.issuperset(wanted):
+            return named
+    of_commands = {name for command in commands.loaded() for name in _variables_of(command)}
+    return _variables_of_plugins(operator_models()) | of_commands
+
+
+def _variables_of_plugins(models: Iterable[tuple[str, type[Any]]]) -> set[str]:
+    return {plugin_variable(name, field) for name, model in models for field in model.model_fields}
 
 
 def _variables_of(command: click.Command) -> Iterator[str]:
@@ -118,16 +132,3 @@ def _variables_of(command: click.Command) -> Iterator[str]:
     for option in command.params:
         if isinstance(option.envvar, str):
             yield option.envvar
-
-
-def commands() -> Iterator[click.Command]:
-    """The commands that installed packages add to `conserje`; a broken one is logged and skipped."""
-    for entry in entry_points(group=COMMANDS):
-        try:
-            command = entry.load()
-            if not isinstance(command, click.Command):
-                raise TypeError(f"{entry.value} is no click command")
-        except Exception as error:
-            log.error("Command %s skipped: %s: %s", entry.name, type(error).__name__, error)
-        else:
-            yield command

@@ -1,17 +1,26 @@
-"""The queue's driver: sits out an absent Postgres, and listens again when its connection dies."""
+"""The job queue: PgQueuer in a schema of its own, below our transactions and our listeners.
+
+PgQueuer takes a quarter of a second to load: a module that commands use imports this one where it enqueues.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Self, TypeVar
 
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
-from pgqueuer.ports.driver import NotifyCallback
+import asyncpg
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
+from pgqueuer.adapters.persistence import qb
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.settings import DBSettings, Durability
+from pgqueuer.domain.types import Channel
+from pgqueuer.ports.driver import Driver, NotifyCallback
 
-from conserje.database import CANNOT_ASK, Pool, connect
+from conserje.database import CANNOT_ASK, Connection, Pool, connect
+from conserje.jobs import Job
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +39,59 @@ MISSED = (
 T = TypeVar("T")
 
 
+# Every name is given, so that no variable of the environment (CHANNEL, TRIGGER ...) gets in.
+SETTINGS = DBSettings(
+    prefix="",
+    db_schema="pgqueuer",
+    channel=Channel("conserje_jobs"),
+    function="fn_pgqueuer_changed",
+    statistics_table="pgqueuer_statistics",
+    queue_status_type="pgqueuer_status",
+    queue_table="pgqueuer",
+    queue_table_log="pgqueuer_log",
+    trigger="tg_pgqueuer_changed",
+    schedules_table="pgqueuer_schedules",
+    durability=Durability.balanced,  # the queue survives a crash of Postgres, its log need not
+    widen_id=True,
+)
+_ENVIRONMENT = qb.QueryBuilderEnvironment(settings=SETTINGS)
+_QUEUE = qb.QueryQueueBuilder(settings=SETTINGS)
+_SCHEDULER = qb.QuerySchedulerBuilder(settings=SETTINGS)
+
+
+def queries(driver: Driver) -> Queries:
+    return Queries(driver, qbe=_ENVIRONMENT, qbq=_QUEUE, qbs=_SCHEDULER)
+
+
+async def enqueue(connection: Connection, jobs: Sequence[Job]) -> None:
+    """Add jobs in the connection's own transaction, all by one statement."""
+    if jobs:
+        await queries(AsyncpgDriver(connection)).enqueue(  # type: ignore[arg-type]
+            [job.entrypoint for job in jobs],
+            [job.payload for job in jobs],
+            [job.priority for job in jobs],
+            [job.delay for job in jobs],
+        )
+
+
+async def install(connection: asyncpg.Connection[Any]) -> None:
+    """Install or upgrade PgQueuer's schema and let conserje_core use it."""
+    pgqueuer = queries(AsyncpgDriver(connection))
+    if await pgqueuer.schema_is_installed():
+        await pgqueuer.upgrade()
+    else:
+        await pgqueuer.install()
+    await connection.execute(
+        # Unlogged like its table, it is broken on a standby that is promoted before it has flushed it.
+        "ALTER SEQUENCE pgqueuer.pgqueuer_log_id_seq SET LOGGED;"
+        "GRANT USAGE ON SCHEMA pgqueuer TO conserje_core;"
+        "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA pgqueuer TO conserje_core;"
+        "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA pgqueuer TO conserje_core"
+    )
+
+
 class QueueDriver(AsyncpgPoolDriver):
-    """PgQueuer's pool driver, waiting where its own raises, with a LISTEN connection of its own."""
+    """PgQueuer's pool driver: sits out an absent Postgres, and listens again when its connection dies."""
 
     def __init__(self, pool: Pool, url: str) -> None:
         super().__init__(pool)

@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from conserje.errors import OperatorError
+
 PREFIX = "CONSERJE_"
 HOST = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})*")
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """A setting is wrong; the text names it and says what to write instead."""
 
 

@@ -13,6 +13,7 @@ import asyncpg
 
 from conserje.assistant import Tenant as TenantSeen
 from conserje.database import Connection, Pool
+from conserje.errors import OperatorError
 
 if TYPE_CHECKING:
     from conserje.vault import Vault
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 LateRule = Literal["answer", "apologise", "hand_over", "park"]
 
 
-class TenantError(Exception):
+class TenantError(OperatorError):
     """What was asked of a tenant or an account cannot be; the text says why."""
 
 

@@ -6,17 +6,20 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import asyncpg
 
 from conserje import messages
 from conserje.assistant import Contact, Reply, Utterance
 from conserje.database import Connection
-from conserje.directory import Entry
 from conserje.jobs import Job
 from conserje.limits import chosen, offers
 from conserje.message import Content, Text, from_json
 from conserje.rows import stored
+
+if TYPE_CHECKING:
+    from conserje.directory import Entry
 
 LEASE = timedelta(seconds=2)  # that long a turn waits whose worker died, or whose claim was lost on the way
 HISTORY = 30

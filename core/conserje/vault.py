@@ -24,13 +24,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from conserje import tenants
 from conserje.database import Connection
+from conserje.errors import OperatorError
 
 VERSION = "v1"
 NONCE_BYTES = 12
 KEY_BYTES = 32
 
 
-class VaultError(Exception):
+class VaultError(OperatorError):
     """Something cannot be sealed or opened; the text says what to do and holds no key."""
 
 

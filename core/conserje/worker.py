@@ -14,7 +14,7 @@ from datetime import timedelta
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.models import Job as QueueJob
 
-from conserje import jobs, notices
+from conserje import jobs, notices, queue
 from conserje.collector import Collector
 from conserje.conversation import Conversation
 from conserje.database import CANNOT_ASK, Pool
@@ -147,7 +147,7 @@ class Worker:
 
     async def _work(self) -> None:
         driver = QueueDriver(self.pool, self.url)
-        manager = QueueManager(jobs.queries(driver), jobs.SETTINGS.channel)
+        manager = QueueManager(queue.queries(driver), queue.SETTINGS.channel)
         # A file takes a minute where a turn takes a second: a quarter of the slots is for all of them, and
         # for notices, which tenants' own servers may take their time for.
         talking, waiting = Share(self.slots), Share(self.slots // 4, pace=0.5)
@@ -236,7 +236,7 @@ class Worker:
         while True:
             try:
                 async with self.pool.acquire() as connection:
-                    return await jobs.enqueue(connection, going)
+                    return await queue.enqueue(connection, going)
             except CANNOT_ASK:
                 await asyncio.sleep(1)
 
@@ -253,7 +253,7 @@ class Worker:
         """Enqueue what is due and was not looked at for long."""
         async with self.pool.acquire() as connection, connection.transaction():
             due = await connection.fetch(SWEEP, SWEEP_AFTER)
-            await jobs.enqueue(
+            await queue.enqueue(
                 connection,
                 [Job(name, tenant_id, conversation, priority=-1000) for name, tenant_id, conversation in due],
             )

@@ -1,5 +1,5 @@
 """nginx in front of Conserje: its configuration, for a server of its own and for the demo."""
 
-from conserje_nginx.cli import edge
+from conserje.commands import Deferred
 
-__all__ = ["edge"]
+edge = Deferred("edge", "conserje_nginx.cli:edge", "The edge: nginx in front of Conserje.")

@@ -362,7 +362,10 @@ def test_a_domain_is_a_tenants_own() -> None:
 
 
 def commands(group: click.Group, path: str = "conserje") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command
         yield f"{path} {name}", command
         if isinstance(command, click.Group):
             yield from commands(command, f"{path} {name}")

@@ -11,9 +11,10 @@ from terminal import Terminal
 from waiting import until
 
 from conserje import Unreadable, jobs
-from conserje.delivery import FATE_UNKNOWN, Step, _still_uncertain
+from conserje.delivery import Step, _still_uncertain
 from conserje.jobs import Job
 from conserje.message import OutboundMessage, Text
+from conserje.messages import FATE_UNKNOWN
 
 
 async def hold_turn(scene: Scene, slug: str = "acme") -> str:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from conserje import FetchFailed, FetchRefused, fetch
-from conserje.fetch import Fetcher, allow, is_public, resolve
+from conserje.fetcher import Fetcher, allow, is_public, resolve
 from conserje.settings import SettingsError, read
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
@@ -375,7 +375,7 @@ CALLS = {
 LIBRARIES = {"requests", "aiohttp", "urllib3", "httpx", "httpcore2", "urllib.request", "http.client"}
 MAKERS = {
     "core/conserje/http.py",  # for addresses that an operator or a provider's manual gives
-    "core/conserje/fetch.py",
+    "core/conserje/fetcher.py",
     "core/conserje/cli/say.py",  # to the installation's own listener
     "core/conserje/testing.py",  # to nobody
 }

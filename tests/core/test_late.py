@@ -11,9 +11,9 @@ from terminal import Terminal
 from waiting import until
 
 from conserje import InboundMessage, Text, jobs
-from conserje.delivery import FATE_UNKNOWN
 from conserje.jobs import Job
 from conserje.late import APOLOGIES, NOTICES
+from conserje.messages import FATE_UNKNOWN
 
 HOUR = timedelta(hours=1)
 

@@ -29,7 +29,7 @@ from terminal import Terminal
 from waiting import until
 
 from conserje import jobs, notices, notifier
-from conserje.fetch import allow
+from conserje.fetcher import allow
 from conserje.jobs import Job
 from conserje.mail import MailFailed, MailServer
 from conserje.notifier import PAUSES
@@ -144,14 +144,13 @@ async def make_due(scene: Scene) -> None:
 async def test_a_hand_over_is_posted_once_signed_and_with_the_last_words(
     scene: Scene, terminal: Terminal
 ) -> None:
-    async with desk_of(scene) as desk, scene.working():
-        for n in range(6):
-            await scene.write(f"{n}")
-        await scene.write("x" * 600)
-        await scene.write(WISH)
-        await until_sent(scene)
-        await scene.write("¿hola?")
-        await scene.settled()
+    async with desk_of(scene) as desk:
+        for text in (*map(str, range(6)), "x" * 600, WISH):
+            await scene.write(text)
+        async with scene.working():
+            await until_sent(scene)
+            await scene.write("¿hola?")
+            await scene.settled()
     assert len(scene.post.texts) == 1
     [(headers, body)] = desk.posted
     secret = (await terminal.read("tenant", "show", "acme", "--notice-secret", "--json"))["notice_secret"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from packages import install
 
-from conserje import http, plugins
+from conserje import commands, http, plugins
 from conserje.plugins import PluginMissing
 from conserje.settings import SettingsError
 
@@ -95,11 +95,12 @@ def test_a_wrong_setting_of_the_operators_is_named(folder: Path) -> None:
 
 def test_the_plugins_variables_are_known(folder: Path) -> None:
     install(folder, "aviary", PLUGIN, BOTH)
-    assert {"CONSERJE_PIGEON_BASE_URL", "CONSERJE_PIGEON_TRIES"} <= set(plugins.variables())
+    both = {"CONSERJE_PIGEON_BASE_URL", "CONSERJE_PIGEON_TRIES"}
+    assert both <= plugins.variables()
+    assert both == plugins.variables({"CONSERJE_PIGEON_TRIES"})
 
 
 def test_commands_of_packages_are_found(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    commands = "conserje.commands"
-    install(folder, "aviary", PLUGIN, {"coo": commands, "crow": commands})
-    assert "coo" in [command.name for command in plugins.commands()]
+    install(folder, "aviary", PLUGIN, {"coo": commands.GROUP, "crow": commands.GROUP})
+    assert "coo" in [command.name for command in commands.loaded()]
     assert "Command crow skipped" in caplog.text

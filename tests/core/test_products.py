@@ -11,13 +11,12 @@ import pytest
 
 from conserje import Product, format_price
 from conserje.database import Connection, Pool, transaction
+from conserje.prices import PriceError, parse_price
 from conserje.products import (
-    PriceError,
     ProductError,
     TenantProducts,
     from_row,
     list_all,
-    parse_price,
     upsert_many,
 )
 from conserje.search import search

@@ -11,7 +11,7 @@ import pytest_asyncio
 from office import Office, open_office
 from prometheus_client.parser import text_string_to_metric_families
 
-from conserje import heartbeat, jobs, metrics
+from conserje import heartbeat, metrics, queue
 from conserje.database import Pool
 from conserje.jobs import Job
 from conserje_edge.operator import metrics as shown
@@ -79,7 +79,7 @@ async def test_what_waits_and_what_is_held(office: Office) -> None:
             for n, state in enumerate(("held", "uncertain", "sent", "queued")):
                 await pool.execute(OUTBOUND, tenant, conversation, account, n, state)
     async with pool.acquire() as connection:
-        await jobs.enqueue(connection, [Job("converse", acme, 1), Job("converse", bravo, 1)])
+        await queue.enqueue(connection, [Job("converse", acme, 1), Job("converse", bravo, 1)])
         await connection.execute("UPDATE pgqueuer.pgqueuer SET execute_after = now() - interval '42 s'")
         await connection.execute("UPDATE tenants SET status = 'suspended' WHERE slug = 'quiet'")
     found = await scraped(office)

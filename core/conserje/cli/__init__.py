@@ -6,21 +6,8 @@ from typing import Any
 
 import click
 
-from conserje import plugins
-from conserje.cli.account import account, seal
-from conserje.cli.conversation import conversation
-from conserje.cli.failure import failed
-from conserje.cli.held import held
-from conserje.cli.key import key
-from conserje.cli.keys import keys
-from conserje.cli.message import message
-from conserje.cli.migrate import migrate
-from conserje.cli.plugin import plugin
-from conserje.cli.product import product
-from conserje.cli.say import say
-from conserje.cli.tenant import tenant
-from conserje.cli.up import up
-from conserje.cli.work import work
+from conserje import commands
+from conserje.commands import Deferred
 
 
 class CommandLine(click.Group):
@@ -33,10 +20,17 @@ class CommandLine(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in self.commands:
             self._add_installed()
-        return super().get_command(context, name)
+        command = super().get_command(context, name)
+        if isinstance(command, Deferred):
+            command = self.commands[name] = command.load()
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        self._add_installed()
+        click.Group(commands=self.commands).format_commands(context, formatter)  # which loads none
 
     def _add_installed(self) -> None:
-        for command in plugins.commands():
+        for command in commands.installed():
             if command.name not in self.commands:
                 self.add_command(command)
 
@@ -44,12 +38,33 @@ class CommandLine(click.Group):
         try:
             return super().invoke(context)
         except Exception as error:
+            from conserje.cli.failure import failed
+
             if line := failed(error):
                 raise line from None
             raise
 
 
-@click.group(cls=CommandLine)
+_HELP = {  # the module of each, and the first sentence of its help
+    "account:account": "Add, change, list and remove tenants' accounts.",
+    "account:seal": "Seal an account's credentials, read as JSON.",
+    "conversation:conversation": "Look at conversations; take one over, and give it back to the assistant.",
+    "held:held": "Look at what was given up on for now; retry or drop it.",
+    "key:key": "Add, list and revoke the keys to the operator's listener.",
+    "keys:keys": "Make, list and rotate the master keys.",
+    "message:message": "Read what tenants and their contacts say, and write as a person.",
+    "migrate:migrate": "Make the database's roles and schema what this release needs.",
+    "plugin:plugin": "Look at the channels and assistants installed.",
+    "product:product": "Import and export what tenants sell.",
+    "say:say": "Write to a tenant as a contact, and print the reply.",
+    "tenant:tenant": "Add, list, show, change, suspend, resume and remove tenants.",
+    "up:up": "Run everything: Postgres unless one is given, migrations, serve and work.",
+    "work:work": "Answer messages: think turns and deliver replies, until stopped.",
+}
+COMMANDS = [Deferred(place.partition(":")[2], f"conserje.cli.{place}", help) for place, help in _HELP.items()]
+
+
+@click.group(cls=CommandLine, commands=COMMANDS)
 @click.version_option(package_name="conserje")
 def main() -> None:
     """Conserje: the concierge at the front door of many businesses' chat bots.
@@ -58,10 +73,3 @@ def main() -> None:
     Example:
       conserje tenant add acme --name "Acme"
     """
-
-
-_COMMANDS = (
-    account, conversation, held, key, keys, message, migrate, plugin, product, say, seal, tenant, up, work,
-)  # fmt: skip
-for _command in _COMMANDS:
-    main.add_command(_command)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any, BinaryIO, Literal, TypeGuard
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeGuard
 
 import click
 
-from conserje import accounts, gaps, tenants
+from conserje import accounts, tenants
 from conserje.accounts import Account
 from conserje.assistant import AnyAssistant, Assistant
 from conserje.channel import AnyChannel, Channel
@@ -17,10 +17,12 @@ from conserje.cli.installation import Installation, with_installation
 from conserje.cli.table import json_option, show_rows
 from conserje.database import Connection
 from conserje.directory import validated
-from conserje.gaps import Fetch
 from conserje.message import Template
 from conserje.tenants import Tenant, TenantError
 from conserje.window import PLACE
+
+if TYPE_CHECKING:
+    from conserje.gaps import Fetch
 
 
 @click.group()
@@ -177,6 +179,8 @@ async def list_accounts(installation: Installation, slug: str, as_json: bool) ->
 
 async def described_all(connection: Connection, tenant_id: int) -> list[dict[str, Any]]:
     """A tenant's accounts as they may be shown."""
+    from conserje import gaps
+
     fetches = await gaps.list_all(connection, tenant_id)
     return [
         _described(account, fetches.get(account.id))

@@ -4,40 +4,9 @@ from __future__ import annotations
 
 from typing import IO, Any
 
-import asyncpg
 import click
 
-from conserje.api_keys import ApiKeyError
-from conserje.cli.processes import ProcessFailed
-from conserje.database import DatabaseError, describe
-from conserje.directory import AccountUnusable, DirectoryUnavailable, UnknownTenant
-from conserje.held import HeldError
-from conserje.mail import MailFailed
-from conserje.notifier import NotTold
-from conserje.persons import PersonError
-from conserje.plugins import PluginMissing
-from conserje.products import ProductError
-from conserje.settings import SettingsError
-from conserje.tenants import TenantError
-from conserje.vault import VaultError
-
-KNOWN = (
-    AccountUnusable,
-    ApiKeyError,
-    DatabaseError,
-    DirectoryUnavailable,
-    HeldError,
-    MailFailed,
-    NotTold,
-    PersonError,
-    PluginMissing,
-    ProcessFailed,
-    ProductError,
-    SettingsError,
-    TenantError,
-    UnknownTenant,
-    VaultError,
-)
+from conserje.errors import OperatorError
 
 
 class Failed(click.ClickException):
@@ -49,8 +18,12 @@ class Failed(click.ClickException):
 
 def failed(error: Exception) -> Failed | None:
     """The line for an error that an operator can do something about; None for any other."""
-    if isinstance(error, KNOWN):
+    if isinstance(error, OperatorError):
         return Failed(str(error))
+    import asyncpg
+
+    from conserje.database import describe
+
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
         line = describe(error).partition("\n")[0]  # what follows may show the row
         return Failed(f"Postgres: {line}.")

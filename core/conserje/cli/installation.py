@@ -8,17 +8,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-import httpx2
 import uvloop
 
-from conserje import database, embedded, http, log, plugins, settings
+from conserje import database, embedded, log, plugins, settings
 from conserje.database import Pool
-from conserje.fetch import allow
 from conserje.plugins import Plugins
 from conserje.settings import PREFIX, Settings
-from conserje.vault import Vault
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from conserje.vault import Vault
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,15 +39,25 @@ class Installation:
     @cached_property
     def vault(self) -> Vault:
         """Raises VaultError."""
+        from conserje.vault import Vault
+
         return Vault.read(self.settings.keyring)
 
     @cached_property
     def http(self) -> httpx2.AsyncClient:
+        from conserje import http
+
         return http.client()
 
     @cached_property
     def plugins(self) -> Plugins:
-        """Raises SettingsError for an operator's setting that a plugin does not understand."""
+        """From now on strangers' addresses are asked as the operator allows.
+
+        Raises SettingsError for an operator's setting that a plugin does not understand.
+        """
+        from conserje.fetcher import allow
+
+        allow(self.settings.fetch_allow)
         return plugins.load(self.environment, self.http)
 
     async def close(self) -> None:
@@ -57,9 +69,8 @@ class Installation:
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """The operator's settings. Raises SettingsError."""
     core = {PREFIX + name.upper() for name in Settings.model_fields}
-    others = any(name.startswith(PREFIX) and name not in core for name in environment)
-    # Asking the plugins imports their providers' SDKs: half a second that most commands can spare.
-    return settings.read(environment, plugins.variables() if others else ())
+    others = {name for name in environment if name.startswith(PREFIX)} - core
+    return settings.read(environment, plugins.variables(others) if others else ())
 
 
 @asynccontextmanager
@@ -73,7 +84,6 @@ async def open_installation(
     """
     given = read_settings()
     log.set_up(given.log_level)
-    allow(given.fetch_allow)
     async with AsyncExitStack() as stack:
         url = given.database_url
         if not url:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from conserje.errors import OperatorError
+
 log = logging.getLogger(__name__)
 
 TERM_LIMIT = 20.0  # seconds that a process gets to end by itself
@@ -19,7 +21,7 @@ SHORT_LIFE = 10.0  # seconds: a process that lives less has not started well
 SHORT_LIVES = 3  # in a row, after which it is given up
 
 
-class ProcessFailed(Exception):
+class ProcessFailed(OperatorError):
     """A process does not stay up; what it says stands above."""
 
 

@@ -7,15 +7,14 @@ from typing import Any, get_args
 import click
 import uvloop
 
-from conserje import notifier, senders, tenants
-from conserje.cli.account import described_all
+from conserje import senders, tenants
 from conserje.cli.domain import domain
 from conserje.cli.insert import insert_sender, insert_tenant
 from conserje.cli.installation import Installation, open_installation, read_settings, with_installation
 from conserje.cli.phone import phone
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
 from conserje.cli.times import Duration
-from conserje.mail import MailServer
+from conserje.database import Connection
 from conserje.settings import Settings
 from conserje.tenants import LateRule, Tenant, TenantError
 
@@ -118,6 +117,9 @@ def set_tenant(slug: str, **options: object) -> None:
 
 
 async def _set(slug: str, columns: dict[str, object]) -> None:
+    from conserje import notifier
+    from conserje.mail import MailServer
+
     async with open_installation() as installation:
         for option in ("assistant", "fallback_assistant"):
             if option in columns:
@@ -170,12 +172,14 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
     Example:
       conserje tenant show acme
     """
+    from conserje.cli.account import described_all
+
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
         domains = await tenants.list_domains(connection, tenant.id)
         phones = await senders.list_all(connection, tenant.id)
         owned = await described_all(connection, tenant.id)
-        secret = await notifier.secret(connection, installation.vault, tenant.id) if notice_secret else None
+        secret = await _notice_secret(installation, connection, tenant.id) if notice_secret else None
     fields = _described(tenant, installation.settings) | {
         "fallback_assistant": tenant.fallback_assistant,
         "assistant_settings": tenant.assistant_settings,
@@ -203,6 +207,12 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
         show_fields(fields)
         click.echo()
         show_rows(owned, False, f"{slug} has no accounts.")
+
+
+async def _notice_secret(installation: Installation, connection: Connection, tenant_id: int) -> str:
+    from conserje import notifier
+
+    return await notifier.secret(connection, installation.vault, tenant_id)
 
 
 @tenant.command()

@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 import click
 
-from conserje import database, embedded, plugins
+from conserje import commands, database, embedded
 from conserje.cli.installation import read_settings
 from conserje.cli.processes import Processes, ProcessFailed
 from conserje.settings import Settings, SettingsError
@@ -159,7 +159,7 @@ async def _prepare_edge() -> Edge:
 
 
 def _commands() -> set[str | None]:
-    return {command.name for command in plugins.commands()}
+    return {command.name for command in commands.installed()}
 
 
 async def _prepared(what: str, environment: dict[str, str], *command: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
-from rapidfuzz import process
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -85,6 +84,8 @@ class Talk:
         entry = await self._by_slug(name) or await self._by_alias(request, name)
         self._require(request, entry, scope)
         if entry is None:
+            from rapidfuzz import process
+
             nearest = process.extract(name, await tenants.slugs(self.desk.pool), limit=NEAREST)
             raise _refusal(
                 HTTPStatus.NOT_FOUND, f"There is no tenant {name}.", nearest=[slug for slug, *_ in nearest]

@@ -1,0 +1,55 @@
+"""The commands that installed packages add to `conserje`, and such as are loaded when they are asked for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pkgutil import resolve_name
+
+import click
+
+log = logging.getLogger(__name__)
+
+GROUP = "conserje.commands"
+
+
+class Deferred(click.Command):
+    """Stands for a command until it is asked for; the first sentence of its help is enough to list it."""
+
+    def __init__(self, name: str, place: str, help: str) -> None:
+        super().__init__(name, help=help)
+        self.place = place  # as package.module:attribute
+
+    def load(self) -> click.Command:
+        return _load(self.place)
+
+
+def installed() -> Iterator[click.Command]:
+    """The commands that installed packages add, deferred or not; a broken one is logged and skipped."""
+    for entry in entry_points(group=GROUP):
+        if command := _attempt(entry.name, entry.value):
+            yield command
+
+
+def loaded() -> Iterator[click.Command]:
+    """The same, none of them deferred."""
+    for listed in installed():
+        command = _attempt(str(listed.name), listed.place) if isinstance(listed, Deferred) else listed
+        if command:
+            yield command
+
+
+def _attempt(name: str, place: str) -> click.Command | None:
+    try:
+        return _load(place)
+    except Exception as error:
+        log.error("Command %s skipped: %s: %s", name, type(error).__name__, error)
+        return None
+
+
+def _load(place: str) -> click.Command:
+    command = resolve_name(place)
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{place} is no click command")
+    return command

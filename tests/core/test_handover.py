@@ -183,9 +183,9 @@ async def test_the_wish_leads_to_a_person_and_no_assistant_is_asked(
 ) -> None:
     await scene.pool.execute("UPDATE tenants SET locale = $1", locale)
     await scene.heard()
+    await scene.write("hola")
+    await scene.write("quiero hablar con una persona")
     async with scene.working():
-        await scene.write("hola")
-        await scene.write("quiero hablar con una persona")
         await until(lambda: scene.post.texts)
     assert scene.post.texts == [said]
     assert not scene.parrot.heard

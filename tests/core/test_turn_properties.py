@@ -13,9 +13,10 @@ from typing import Any, cast
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 from scene import Scene
+from waiting import LIMIT
 
 from conserje import Assistant, Nothing, Reply, Text, Turn, conversation, jobs, plain, turns
 from conserje.conversation import Conversation
@@ -120,7 +121,7 @@ class Stepped:
 
         async def stepped(*args: Any) -> Any:
             await at_hand.get().turn()
-            return await call(*args)
+            return await call(*args, timeout=LIMIT)  # it may be another hand's lock that it waits for
 
         return stepped
 
@@ -244,6 +245,7 @@ class Play:
 @pytest.mark.timeout(180)
 @settings(
     max_examples=EXAMPLES,
+    phases=[Phase.generate],  # hands that hang would be shrunk for minutes
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -15,6 +15,7 @@ from http.client import HTTPResponse
 from pathlib import Path
 from statistics import median
 
+import pytest
 from nginx.load import Twilio, behind_nginx, installed
 from waiting import LIMIT
 
@@ -29,6 +30,7 @@ WHERE direction = 'in' GROUP BY slug
 """
 
 
+@pytest.mark.timeout(300)
 async def test_promise_6_a_flood_of_one_tenant_s_webhooks_waits_by_itself_and_is_all_taken(
     new_database: Callable[[], AbstractAsyncContextManager[str]], tmp_path: Path
 ) -> None:

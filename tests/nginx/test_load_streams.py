@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
 
+import pytest
 from nginx.load import Twilio, behind_nginx, installed, read_until
 from visitor import known_visitors
 from waiting import LIMIT
@@ -22,6 +23,7 @@ AT_ONCE = 100  # webhooks, where a machine cannot keep up
 HANDS = 8  # threads that open the streams
 
 
+@pytest.mark.timeout(300)
 async def test_200_webhooks_a_second_beside_2000_streams_are_all_taken(
     new_database: Callable[[], AbstractAsyncContextManager[str]], tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import asyncpg
+import pytest
 from installation import Installation, until_taken
 from processes import Serving
 from waiting import until
@@ -25,15 +26,11 @@ TAKEN_FROM_BRAVO = """
 SELECT count(*) FROM messages JOIN tenants ON tenants.id = tenant_id
 WHERE slug = 'bravo' AND direction = 'in'
 """
-OVERDUE = """
-SELECT count(*) FROM messages
-WHERE direction = 'in' AND turn_id IS NULL AND created_at < now() - interval '1 second'
-"""
 WAITED = "SELECT percentile_disc(0.99) WITHIN GROUP (ORDER BY waited) FROM turns"
-JOB_STARTS_WITHIN = 3.0  # seconds
+JOB_STARTS_WITHIN = 10.0  # seconds: two as a rule, when a lease ends; thirty where only the sweep finds it
 CHANGE_LIVE_WITHIN = 5.0  # seconds
-WRITERS, PACE = 6, 0.06  # tenants, and seconds between two messages of one
-AHEAD = 20  # messages that may wait for their replies: a load, not an overload, of any machine
+WRITERS, PACE = 4, 0.1  # tenants, and seconds between two messages of one
+AHEAD = 40  # messages that may wait for their replies: a load, not an overload, of any machine
 AGAIN = 10  # new connections meet both edge workers
 
 
@@ -47,13 +44,13 @@ class Load:
     over: bool = False
 
     @property
-    def unanswered(self) -> int:
-        return len(self.acknowledged) - sum(each.body == "hola" for each in self.installation.twilio.messages)
+    def answered(self) -> int:
+        return sum(each.body == "hola" for each in self.installation.twilio.messages)
 
     async def go_on(self, number: int) -> None:
         written = 0
         while not self.over:
-            await until(lambda: self.unanswered < AHEAD)
+            await until(lambda: len(self.acknowledged) - self.answered < AHEAD)
             contact = f"whatsapp:+5696{number}{written:06}"
             await until_taken(self.server, self.installation.message(f"shop-{number}", contact, "hola"))
             self.acknowledged.append(contact)
@@ -61,6 +58,7 @@ class Load:
             await asyncio.sleep(PACE)
 
 
+@pytest.mark.timeout(300)
 async def test_promise_5_and_10_terminated_backends_delay_jobs_and_changes_by_seconds_at_most(
     installation: Installation,
 ) -> None:
@@ -74,13 +72,11 @@ async def test_promise_5_and_10_terminated_backends_delay_jobs_and_changes_by_se
         async def all_listen() -> bool:
             return await administrator.fetchval(LISTENING) == LISTENERS  # type: ignore[no-any-return]
 
-        async def recovered() -> bool:
-            return not await administrator.fetchval(OVERDUE)
-
         async def change(statement: str, live: Callable[[], Awaitable[bool]]) -> None:
             await until(all_listen)
             assert not await live()
-            await until(recovered)
+            written = len(load.acknowledged)
+            await until(lambda: load.answered >= written)  # the worker has recovered
             async with administrator.transaction():
                 await administrator.execute(TERMINATE)
                 await administrator.execute(statement)
@@ -107,7 +103,7 @@ async def test_promise_5_and_10_terminated_backends_delay_jobs_and_changes_by_se
                 f"INSERT INTO tenants (slug, name) VALUES ('{slug}', 'New')",
                 lambda slug=slug: is_known(slug),  # type: ignore[misc]
             )
-            enough = len(load.acknowledged) + 100
+            enough = len(load.acknowledged) + 50
             await until(lambda enough=enough: len(load.acknowledged) >= enough)  # type: ignore[misc]
         await change("UPDATE tenants SET status = 'suspended' WHERE slug = 'bravo'", is_suspended)
         load.over = True

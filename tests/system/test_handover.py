@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from installation import Installation, until_taken
 from processes import run_to_end
 from standardwebhooks import Webhook
@@ -13,6 +14,8 @@ from waiting import until
 
 from conserje.handover import SAID
 from conserje_fakes.server import serving
+
+pytestmark = pytest.mark.timeout(300)  # many processes start and end
 
 ANA = "whatsapp:+56911111111"
 

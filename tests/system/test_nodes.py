@@ -138,7 +138,7 @@ async def open_shops(installation: Installation) -> None:
         await installation.add(f"shop-{shop}")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 async def test_promises_3_4_and_5_each_of_two_edges_and_two_workers_killed_under_load(
     installation: Installation,
 ) -> None:
@@ -202,7 +202,7 @@ async def until_taken_by_one(edges: cycle[Node], request: bytes) -> None:
         await asyncio.sleep(0.02)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 async def test_a_rolling_restart_drops_no_request_and_finishes_what_is_in_hand(
     installation: Installation,
 ) -> None:

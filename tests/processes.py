@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import secrets
 import socket
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from waiting import LIMIT, until
 # Whoever runs the tests may have an installation, or an OpenAI key, of their own.
 FOREIGN = ("CONSERJE_", "TWILIO_", "OPENAI_", "PG")
 
+PORTS = range(10_000, 32_000)
+
 
 @contextmanager
 def new_folder() -> Iterator[Path]:
@@ -28,8 +31,11 @@ def new_folder() -> Iterator[Path]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """None that a connection's own end may get before the server does: those begin at 32768."""
+    while True:
+        port = secrets.choice(PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def bare_environment() -> dict[str, str]:

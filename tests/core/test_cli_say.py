@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -66,7 +67,18 @@ class Shop:
 
 
 @pytest.fixture
-async def shop(terminal: Terminal, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shop]:
+def _own_signals() -> Iterator[None]:
+    """The edge takes them for itself, as if this process were its worker."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+async def shop(
+    terminal: Terminal, pool: Pool, monkeypatch: pytest.MonkeyPatch, _own_signals: None
+) -> AsyncIterator[Shop]:
     made = await terminal.read("demo", "prepare")
     await pool.execute("UPDATE tenants SET quiet_period = '0'")
     accounts = json.loads(Path(made["commands"][0][-1]).read_text())

@@ -28,7 +28,7 @@ from conserje import (
 )
 from conserje.consent import OPT_IN_WORDS, OPT_OUT_WORDS, folded, wish
 from conserje.consents import CONFIRMATIONS, Sign, state_after
-from conserje.database import acting_for
+from conserje.database import Connection, acting_for
 from conserje.http import client
 from conserje.intake import _Item
 from conserje.jobs import Job
@@ -344,19 +344,17 @@ async def test_a_channel_without_words_hears_none(scene: Scene, monkeypatch: pyt
 
 
 async def test_intake_asks_no_more_of_postgres_where_there_is_no_sign(scene: Scene) -> None:
-    async def statements(text: str) -> int:
+    async def statements(connection: Connection, text: str) -> int:
         count = 0
 
         def see(_: object) -> None:
             nonlocal count
             count += 1
 
-        await scene.write("hola")  # who writes is known
-        async with scene.pool.acquire() as connection:
-            connection.add_query_logger(see)
-            items = [scene.intake._row(entry.tenant, account, event(text))]
-            await scene.intake._write(connection, [_Item(row) for row in items])
-            connection.remove_query_logger(see)
+        connection.add_query_logger(see)
+        items = [scene.intake._row(entry.tenant, account, event(text))]
+        await scene.intake._write(connection, [_Item(row) for row in items])
+        connection.remove_query_logger(see)
         return count
 
     entry = await scene.entry()
@@ -365,6 +363,9 @@ async def test_intake_asks_no_more_of_postgres_where_there_is_no_sign(scene: Sce
     def event(text: str) -> InboundMessage:
         return InboundMessage(account.address, text, "ana", Text(text))
 
-    plain = await statements("hola")
-    assert await statements("¿qué tal?") == plain
-    assert await statements("stop") > plain
+    await scene.write("hola")  # who writes is known
+    async with scene.pool.acquire() as connection:
+        await statements(connection, "buenas")  # on its first, a connection asks for types
+        plain = await statements(connection, "hola")
+        assert await statements(connection, "¿qué tal?") == plain
+        assert await statements(connection, "stop") > plain

@@ -16,6 +16,7 @@ from datetime import timedelta
 
 from crash import bugs, points
 
+import conserje_edge.serve  # noqa: F401 - see above
 import conserje_twilio
 from conserje import delivery, worker
 from conserje.cli import main

@@ -94,7 +94,8 @@ class Machine:
     async def stop(self) -> None:
         """End all processes; raises what went wrong with watching them."""
         for each in self._kept:
-            each.launcher.terminate()
+            if each.launcher.returncode is None:
+                each.launcher.terminate()
         await asyncio.wait_for(asyncio.gather(*(each.launcher.wait() for each in self._kept)), LIMIT)
         self._burying.cancel()
         with suppress(asyncio.CancelledError):

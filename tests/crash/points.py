@@ -66,7 +66,7 @@ POINTS = (
     Point("verified", "serve", "after", ("conserje_edge.channels:verify",), "signed, nothing written"),
     Point("storing", "serve", "before", ("conserje.messages:take",), "the transaction is open"),
     Point("inserted", "serve", "after", ("conserje.messages:take",), "messages written, their jobs not"),
-    Point("enqueued", "serve", "after", ("conserje.jobs:enqueue",), "all written, not committed"),
+    Point("enqueued", "serve", "after", ("conserje.queue:enqueue",), "all written, not committed"),
     Point("committed", "serve", "after", ("conserje.intake:Intake.take",), "on a disk, not answered",
           with_messages),
     Point("acknowledged", "serve", "after", ("conserje_edge.webhooks:Webhooks.respond",), "answered"),

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from processes import Running, alive, bare_environment, family, new_folder, run_to_end, running
+from processes import Running, alive, bare_environment, family, free_port, new_folder, run_to_end, running
 from waiting import LIMIT, until
 
 from conserje.vault import create_keyring
@@ -25,12 +25,8 @@ BANNER_ENDS = "Ctrl-C stops everything."
 def free_ports() -> int:
     """A free port whose demo's stand-in, ten above it, is free as well."""
     while True:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = int(probe.getsockname()[1])
-            try:
-                socket.create_server(("127.0.0.1", port + 10)).close()
-            except OSError:
-                continue
+        port = free_port()
+        with suppress(OSError), socket.create_server(("127.0.0.1", port + 10)):
             return port
 
 

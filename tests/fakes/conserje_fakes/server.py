@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from starlette.types import ASGIApp
 
+PORTS = range(10_000, 32_000)
 STARTS_WITHIN = 60.0  # seconds, on a machine however busy
 
 
@@ -38,9 +40,11 @@ def _server(app: ASGIApp, port: int) -> Server:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """None that a connection's own end may get before the server does: those begin at 32768."""
+    while True:
+        port = secrets.choice(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 async def _answering(port: int, running: asyncio.Task[None]) -> None:

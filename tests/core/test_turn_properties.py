@@ -33,7 +33,11 @@ PATIENT = "1 minute"  # longer than any script takes
 PICK = """
 SELECT id, entrypoint, payload, priority FROM pgqueuer.pgqueuer WHERE entrypoint = 'converse' ORDER BY id
 """
-LOSE_LEASES = "UPDATE conversations SET leased_until = now() - interval '1 second' WHERE leased_until > now()"
+# But one that a hand is about to change: the play would wait for the hand, and the hand for the play.
+LOSE_LEASES = """
+UPDATE conversations SET leased_until = now() - interval '1 second'
+WHERE id IN (SELECT id FROM conversations WHERE leased_until > now() FOR UPDATE SKIP LOCKED)
+"""
 RETRY = "UPDATE conversations SET state = 'open', starts = 0 WHERE state = 'held'"
 SAID = """
 SELECT direction, content::jsonb ->> 'text' AS text, messages.turn_id, sequence

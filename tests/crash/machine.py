@@ -48,6 +48,7 @@ class Kept:
 
     @property
     def _running(self) -> list[int]:
+        assert self.launcher.returncode is None, "a launcher ended"  # its number may be another's now
         return [pid for pid in children(self.launcher.pid) if alive(pid)]
 
 

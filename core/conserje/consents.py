@@ -14,6 +14,7 @@ from conserje.consent import folded, wish
 from conserje.database import Connection
 from conserje.jobs import Job
 from conserje.message import Content, InboundMessage, Template, Text, from_json, plain
+from conserje.messages import OF_REPORT
 from conserje.rows import InboundRow, ReportRow, stored
 
 Change = Literal["out", "in", "marketing out", "marketing in"]
@@ -83,13 +84,14 @@ RETURNING turn.id
 """
 
 # A report that was taken before says nothing new.
-REPORTED = """
-SELECT conversation_id FROM messages
-WHERE tenant_id = $1 AND account_id = $2 AND direction = 'out'
-  AND (id = $4 OR $4::bigint IS NULL AND provider_id = $5)
-  AND NOT EXISTS (SELECT FROM statuses WHERE tenant_id = $1 AND account_id = $2 AND event_key = $3)
+REPORTED = f"""
+SELECT message.conversation_id
+FROM (VALUES ($1::bigint, $2::bigint, $4::bigint, $5::text))
+    AS report (tenant_id, account_id, message_id, provider_id)
+CROSS JOIN LATERAL ({OF_REPORT.format(report="report", columns="conversation_id")}) AS message
+WHERE NOT EXISTS (SELECT FROM statuses WHERE tenant_id = $1 AND account_id = $2 AND event_key = $3)
 LIMIT 1
-"""
+"""  # noqa: S608 - of our own
 
 
 @dataclass(frozen=True, slots=True)

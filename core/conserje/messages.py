@@ -75,10 +75,21 @@ WHERE messages.tenant_id = amended.tenant_id AND messages.account_id = amended.a
   AND messages.event_key = amended.event_key
 """
 
+# The messages of which the row `{report}` tells: found by our id, else by the provider's. Each by an index of
+# its own: none fits both conditions joined by OR.
+OF_REPORT = """
+    SELECT {columns} FROM messages
+    WHERE tenant_id = {report}.tenant_id AND account_id = {report}.account_id AND direction = 'out'
+      AND id = {report}.message_id
+    UNION ALL
+    SELECT {columns} FROM messages
+    WHERE tenant_id = {report}.tenant_id AND account_id = {report}.account_id AND direction = 'out'
+      AND {report}.message_id IS NULL AND provider_id = {report}.provider_id
+"""
+
 # Keeps each report once and applies the furthest for each message; `was` tells whether the next
-# message waited for this one. A message is found by our id, else by the provider's. What failed because it
-# was outside the window waits `again`, once.
-REPORT = """
+# message waited for this one. What failed because it was outside the window waits `again`, once.
+REPORT = f"""
 WITH event AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[], $5::text[], $6::text[],
                          $7::text[], $8::boolean[], $9::text[], $10::boolean[])
@@ -91,18 +102,15 @@ WITH event AS (
     ON CONFLICT DO NOTHING
     RETURNING *
 ), found AS (
-    SELECT DISTINCT ON (messages.tenant_id, messages.id)
-           messages.tenant_id, messages.conversation_id, messages.id, messages.state AS was,
+    SELECT DISTINCT ON (message.tenant_id, message.id)
+           message.tenant_id, message.conversation_id, message.id, message.state AS was,
            kept.status, kept.cause, kept.provider_id,
-           kept.outside_window AND kept.status = 'failed' AND messages.outside_as IS NULL
-           AND messages.content NOT LIKE '%"type":"template"}' AS again
+           kept.outside_window AND kept.status = 'failed' AND message.outside_as IS NULL
+           AND message.content NOT LIKE '%"type":"template"}}' AS again
     FROM kept
-    JOIN messages ON messages.tenant_id = kept.tenant_id AND messages.account_id = kept.account_id
-        AND messages.direction = 'out'
-        AND (messages.id = kept.message_id
-             OR kept.message_id IS NULL AND messages.provider_id = kept.provider_id)
-        AND messages.outside_as IS DISTINCT FROM kept.provider_id
-    ORDER BY messages.tenant_id, messages.id, state_rank(kept.status) DESC
+    CROSS JOIN LATERAL ({OF_REPORT.format(report="kept", columns="*")}) AS message
+    WHERE message.outside_as IS DISTINCT FROM kept.provider_id
+    ORDER BY message.tenant_id, message.id, state_rank(kept.status) DESC
 )
 UPDATE messages
 SET state = CASE WHEN again THEN 'queued' ELSE found.status END, cause = found.cause,
@@ -114,7 +122,7 @@ FROM found
 WHERE messages.tenant_id = found.tenant_id AND messages.conversation_id = found.conversation_id
   AND messages.id = found.id AND state_rank(messages.state) < state_rank(found.status)
 RETURNING messages.tenant_id, messages.conversation_id, found.was, again
-"""
+"""  # noqa: S608 - of our own
 
 LOCK = """
 SELECT account_id, content FROM messages

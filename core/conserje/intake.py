@@ -34,6 +34,8 @@ IN_FLIGHT = 2  # one batch is being written while the next one's commit waits fo
 LARGEST_BATCH = 256
 STORE_LIMIT = 1.0  # seconds that Postgres may take before the spool does
 DRAIN_EVERY = 0.2  # seconds between two looks at the spool, and two tries to empty it
+LARGEST_DRAIN = 512  # events that are taken out of the spool at once
+OUT_OF_TIME = (TimeoutError, asyncpg.QueryCanceledError)  # by our limit, or by the server's statement_timeout
 FLOOD = 100  # waiting messages of a tenant from which on they are a flood
 FLOOD_PACE = 0.02  # seconds between the due times that one node gives to a flood's messages
 LOOK_AGAIN = 0.25  # seconds that a look at how many wait is good for
@@ -150,12 +152,23 @@ class Intake:
                 log.info("The spool is empty again: Postgres has its %d events", drained)
 
     async def _drain(self, spool: Spool) -> int:
-        """Empty the spool; how many events were in it."""
-        drained = 0
-        while rows := await spool.oldest(2 * LARGEST_BATCH):
-            await self._store(_unique(_Item(unpack(packed)) for _, packed in rows), orphans=True)
-            await spool.forget(rows[-1][0])
-            drained += len(rows)
+        """Empty the spool; how many events were in it.
+
+        As many at once as Postgres stores within its time: half of them where it ran out, one more where not.
+        """
+        drained, most = 0, LARGEST_DRAIN
+        while rows := await spool.oldest(most):
+            try:
+                await self._store(_unique(_Item(unpack(packed)) for _, packed in rows), orphans=True)
+            except OUT_OF_TIME:
+                if len(rows) == 1:
+                    raise
+                most = len(rows) // 2
+                log.warning("Storing %d events took too long: %d are tried at once", len(rows), most)
+            else:
+                await spool.forget(rows[-1][0])
+                drained += len(rows)
+                most = min(most + 1, LARGEST_DRAIN)
         await spool.settle()
         return drained
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
 import pytest
 from scene import Scene
 
 from conserje import InboundMessage, Text, messages
-from conserje.database import CANNOT_ASK
+from conserje.database import CANNOT_ASK, Connection
 from conserje.intake import STORE_LIMIT, Intake
 from conserje.message import StatusUpdate, Unreadable
 from conserje.rows import InboundRow, RejectRow, Row, pack, prepare, unpack
@@ -136,6 +137,38 @@ async def test_a_drain_that_fails_keeps_all(
     assert await spool.count() == 1
     await intake._drain(spool)
     assert await stored(scene) == ["hola"]
+
+
+@pytest.mark.parametrize("ran_out", [TimeoutError(), asyncpg.QueryCanceledError("statement timeout")])
+async def test_what_cannot_be_stored_in_time_is_stored_in_smaller_parts(
+    scene: Scene, intake: Intake, spool: Spool, monkeypatch: pytest.MonkeyPatch, ran_out: Exception
+) -> None:
+    sizes, take = [], messages.take
+
+    async def slow(connection: Connection, rows: Sequence[InboundRow]) -> list[messages.Taken]:
+        sizes.append(len(rows))
+        if len(rows) > 3:
+            raise ran_out
+        return await take(connection, rows)
+
+    monkeypatch.setattr(messages, "take", slow)
+    await spool.keep([pack(await row(scene, f"n{n}", f"{n}")) for n in range(12)])
+    assert await intake._drain(spool) == 12
+    assert sizes == [12, 6, 3, 4, 2, 3, 4, 2, 2]
+    assert await stored(scene) == [f"n{n}" for n in range(12)]
+
+
+async def test_one_alone_that_cannot_be_stored_in_time_stays(
+    scene: Scene, intake: Intake, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(*_: object) -> None:
+        raise TimeoutError
+
+    await spool.keep([pack(await row(scene, f"n{n}", f"{n}")) for n in range(2)])
+    monkeypatch.setattr(messages, "take", silent)
+    with pytest.raises(TimeoutError):
+        await intake._drain(spool)
+    assert await spool.count() == 2
 
 
 @pytest.mark.parametrize(

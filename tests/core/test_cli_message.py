@@ -13,7 +13,7 @@ from scene import Scene
 from terminal import Terminal
 from waiting import LIMIT
 
-from conserje import Text, jobs
+from conserje import InboundMessage, Text, Unknown, jobs
 from conserje.cli.message import lines, shorten
 from conserje.jobs import Job
 from conserje.listing import Message
@@ -95,6 +95,10 @@ def test_a_terminal_does_not_obey_what_a_contact_wrote() -> None:
 async def test_follow_tells_what_comes_and_what_changes_until_interrupted(
     scene: Scene, terminal: Terminal
 ) -> None:
+    entry = await scene.entry()
+    account, sticker = entry.accounts[0], Unknown("sticker", {"sticker": {"id": "7"}})
+    sent = InboundMessage(account.address, "s", "ana", sticker, name="Ana")
+    await scene.intake.take(entry.tenant, [(account, sent)])
     await scene.write("antes")
     command = [sys.executable, "-m", "conserje", "message", "list", "acme", "--follow"]
     process = await asyncio.create_subprocess_exec(
@@ -105,13 +109,14 @@ async def test_follow_tells_what_comes_and_what_changes_until_interrupted(
     )
     assert process.stdout and process.stderr
     async with asyncio.timeout(LIMIT):
-        assert b"waiting" in await process.stdout.readline()
+        for _ in range(2):
+            assert b"waiting" in await process.stdout.readline()
         await answer(scene)
-        changed = [await process.stdout.readline() for _ in range(3)]
+        changed = [await process.stdout.readline() for _ in range(4)]
         await scene.write("después", sender="eva")
         came = await process.stdout.readline()
         process.send_signal(signal.SIGINT)
         assert await process.wait() in (1, 130)
-    assert [line.split()[4] for line in changed] == [b"in", b"turn", b"out"]
+    assert [line.split()[4] for line in changed] == [b"in", b"in", b"turn", b"out"]
     assert "después" in came.decode()
     assert b"Traceback" not in await process.stderr.read()

@@ -75,11 +75,15 @@ async def list_messages(
     while follow:
         await asyncio.sleep(LOOK_EVERY)
         items = await _latest(installation, tenant, max(limit, WINDOW), contact)
-        known = set(shown)
-        news = [item for item in items if item not in known]
+        known = {_key(item): item for item in shown}  # by their keys: what they say may not be hashable
+        news = [item for item in items if known.get(_key(item)) != item]
         addresses = await _addresses(installation, tenant, news) if links else None
         _print(news, clock, as_json, addresses)
         shown = items
+
+
+def _key(item: Item) -> tuple[type[Item], int]:
+    return type(item), item.id
 
 
 async def _latest(installation: Installation, tenant: Tenant, limit: int, contact: str) -> list[Item]:

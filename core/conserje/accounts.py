@@ -106,6 +106,10 @@ DO UPDATE SET credentials = excluded.credentials, quiet_period = excluded.quiet_
 WHERE accounts.credentials IS NULL
 """
 
+SETTINGS = """
+SELECT settings FROM accounts WHERE tenant_id = $1 AND channel = $2 AND address = $3 FOR NO KEY UPDATE
+"""
+
 CHANGE = """
 UPDATE accounts SET settings = coalesce($4, settings), credentials = coalesce($5, credentials),
     status = coalesce($6, status),
@@ -161,6 +165,31 @@ async def ensure(connection: Connection, vault: Vault, tenant_id: int, channel: 
     plain = json.dumps(made_up).encode()
     sealed = await seal_credentials(connection, vault, tenant_id, channel.name, channel.name, plain)
     await connection.execute(ENSURE, tenant_id, channel.name, sealed, channel.quiet_period)
+
+
+async def merged_settings(
+    connection: Connection, tenant_id: int, channel: str, address: str, changes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The account's settings with `changes`, to be stored in the same transaction.
+
+    Raises TenantError where there is no such account.
+    """
+    settings = await connection.fetchval(SETTINGS, tenant_id, channel, address)
+    if settings is None:
+        raise _no_account(channel, address)
+    return _merged(json.loads(settings), changes)
+
+
+def _merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """By RFC 7396: what is not named stays, null removes it, an object is merged."""
+    kept = {name: value for name, value in settings.items() if name not in changes}
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            before = settings.get(name)
+            kept[name] = _merged(before if isinstance(before, dict) else {}, value)
+        elif value is not None:
+            kept[name] = value
+    return kept
 
 
 async def change(

@@ -79,6 +79,25 @@ async def test_the_row_printed_of_what_every_tenant_has_has_no_credentials(
     assert (shown["channel"], shown["credentials"]) == ("json", "the operator's")
 
 
+async def test_settings_that_are_not_given_stay_and_null_takes_one_away(acme: Terminal) -> None:
+    place = ("acme", "web", "web", "--settings")
+    for command, given in (
+        ("set", '{"greeting": "Hola", "colour": "#112233", "hours": {"monday": ["09:00-13:00"]}}'),
+        ("set", '{"greeting": "Buenas", "hours": {"sunday": ["10:00-12:00"]}}'),
+        ("set", '{"colour": null, "hours": {"monday": null}}'),
+        ("set", "{}"),
+        ("add", '{"title": "Acme"}'),
+    ):
+        await acme.type("account", command, *place, given)
+    [shown] = await acme.read("account", "list", "acme", "--json")
+    kept = {"greeting": "Buenas", "hours": {"sunday": ["10:00-12:00"]}, "title": "Acme"}
+    assert shown["settings"] == kept
+    refused = await acme.type("account", "set", *place, '{"colour": 7}', code=1)
+    assert "settings: colour" in refused.stderr
+    [shown] = await acme.read("account", "list", "acme", "--json")
+    assert shown["settings"] == kept
+
+
 REFUSED = [
     (("json", "json"), 2, "Give --settings, --credentials, --status or --window-template."),
     (("json", "otro", "--status", "active"), 1, "its address is json"),

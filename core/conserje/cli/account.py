@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeGuard
 
 import click
+from pydantic import RootModel
 
 from conserje import accounts, tenants
 from conserje.accounts import Account
@@ -63,6 +64,7 @@ async def add(
     """
     plugin = _plugin(installation, channel)
     _check(plugin, address, settings)
+    validated(plugin.Settings, settings, "settings")
     async with installation.pool.acquire() as connection, connection.transaction():
         tenant = await tenants.get(connection, slug)
         sealed = None
@@ -71,7 +73,7 @@ async def add(
         elif not _made_by_core(plugin) and plugin.shared_credentials() is None:
             validated(plugin.Credentials, "{}", "credentials (none are given)")
         if not sql:
-            await _store(installation, connection, tenant, plugin, address, json.loads(settings), sealed)
+            await _store(installation, connection, tenant, plugin, address, settings, sealed)
     if sql:
         columns = {"channel": channel, "address": address, "settings": settings, "credentials": sealed}
         click.echo(insert_account(slug, {name: value for name, value in columns.items() if value}))
@@ -87,7 +89,9 @@ async def add(
 @click.argument("slug")
 @click.argument("channel")
 @click.argument("address")
-@click.option("--settings", metavar="JSON", help="All of the channel's settings for this account.")
+@click.option(
+    "--settings", metavar="JSON", help="Of the channel's settings those that change; null takes one away."
+)
 @credentials_option
 @click.option("--status", type=click.Choice(["active", "suspended"]))
 @click.option(
@@ -129,7 +133,7 @@ async def set_account(
         raise click.UsageError("Give --settings, --credentials, --status or --window-template.")
     template = _template(window_template, template_language, values)
     plugin = _plugin(installation, channel)
-    _check(plugin, address, settings or "{}")
+    _check(plugin, address, settings)
     async with installation.pool.acquire() as connection, connection.transaction():
         tenant = await tenants.get(connection, slug)
         sealed = None
@@ -137,13 +141,10 @@ async def set_account(
             sealed = await _seal(installation, connection, tenant, plugin, address, credentials.read())
         if _made_by_core(plugin):
             await accounts.ensure(connection, installation.vault, tenant.id, plugin)
-        given = json.loads(settings) if settings else None
+        place = (connection, tenant.id, channel, address)
         await accounts.change(
-            connection,
-            tenant.id,
-            channel,
-            address,
-            settings=given,
+            *place,
+            settings=await _merged(plugin, settings, *place) if settings else None,
             credentials=sealed,
             status=status,
             window_template=template,
@@ -251,13 +252,27 @@ def _made_by_core(plugin: AnyChannel | AnyAssistant) -> TypeGuard[AnyChannel]:
     return isinstance(plugin, Channel) and plugin.per_tenant
 
 
-def _check(plugin: AnyChannel | AnyAssistant, address: str, settings: str) -> None:
-    """Raises UsageError, TenantError or AccountUnusable."""
-    if isinstance(plugin, Assistant) and settings != "{}":
+def _check(plugin: AnyChannel | AnyAssistant, address: str, settings: str | None) -> None:
+    """Raises UsageError or TenantError."""
+    if isinstance(plugin, Assistant) and settings not in (None, "{}"):
         raise click.UsageError("An assistant's settings are the tenant's, not an account's.")
     if _made_by_core(plugin) and address != plugin.name:
         raise TenantError(f"A tenant has one account {plugin.name}, and its address is {plugin.name}.")
-    validated(plugin.Settings, settings, "settings")
+
+
+async def _merged(
+    plugin: AnyChannel | AnyAssistant,
+    given: str,
+    connection: Connection,
+    tenant_id: int,
+    channel: str,
+    address: str,
+) -> dict[str, Any]:
+    """The account's settings with those that are given. Raises TenantError or AccountUnusable."""
+    changes = validated(RootModel[dict[str, Any]], given, "settings").root
+    merged = await accounts.merged_settings(connection, tenant_id, channel, address, changes)
+    validated(plugin.Settings, json.dumps(merged), "settings")
+    return merged
 
 
 async def _store(
@@ -266,16 +281,17 @@ async def _store(
     tenant: Tenant,
     plugin: AnyChannel | AnyAssistant,
     address: str,
-    settings: dict[str, Any],
+    settings: str,
     sealed: str | None,
 ) -> None:
     """Add the account; one that core makes may be there already."""
     place = (connection, tenant.id, plugin.name, address)
     if _made_by_core(plugin):
         await accounts.ensure(connection, installation.vault, tenant.id, plugin)
-        await accounts.change(*place, settings=settings, credentials=sealed)
+        merged = await _merged(plugin, settings, *place)
+        await accounts.change(*place, settings=merged, credentials=sealed)
     else:
-        await accounts.add(*place, settings=settings, credentials=sealed)
+        await accounts.add(*place, settings=json.loads(settings), credentials=sealed)
 
 
 async def _seal(

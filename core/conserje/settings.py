@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -29,13 +29,36 @@ def default_data_dir() -> Path:
     return Path(base) / "conserje"
 
 
+HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.%]+\]|[^:\[\]]*)(:[0-9]{1,5})?", re.IGNORECASE)
+ENCODED = re.compile(r"(?:[^%]|%(?!00)[0-9a-f]{2})*+", re.IGNORECASE)
+
+
+def _names_database(url: str) -> bool:
+    """Whether `url` names a database, and no part of its password can be taken for another part."""
+    try:
+        parts = urlsplit(url)
+        parse_qsl(parts.query, strict_parsing=bool(parts.query))
+    except ValueError:
+        return False
+    user, _, hosts = parts.netloc.rpartition("@")
+    return (
+        parts.scheme in ("postgresql", "postgres")
+        and not parts.fragment
+        and "@" not in user + parts.path + parts.query
+        and ENCODED.fullmatch(user) is not None
+        and all(HOST_AND_PORT.fullmatch(host) for host in hosts.split(","))
+    )
+
+
 class Settings(BaseModel):
     """What the operator of an installation decides; each field is CONSERJE_<FIELD>."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     database_url: str | None = Field(
-        default=None, description="Postgres 15 or newer, as a postgresql:// URL. None: the embedded server."
+        default=None,
+        description="Postgres 15 or newer, as postgresql://user:password@host/database, with / ? # [ ] @ : %"
+        " in user and password as %2F %3F %23 %5B %5D %40 %3A %25. None: the embedded server.",
     )
     domains: tuple[str, ...] = Field(
         default=("localhost",),
@@ -113,6 +136,16 @@ class Settings(BaseModel):
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str | None) -> str | None:
+        if value is not None and not _names_database(value):
+            raise ValueError(
+                "write postgresql://user:password@host/database, and in user and password"
+                " / ? # [ ] @ : % as %2F %3F %23 %5B %5D %40 %3A %25"
+            )
+        return value
+
     @field_validator("smtp_url")
     @classmethod
     def _check_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
@@ -158,7 +191,9 @@ def read(environment: Mapping[str, str], plugin_variables: Iterable[str] = ()) -
         return Settings.model_validate({known[k]: v for k, v in ours.items() if k in known and v})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        raise SettingsError(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}.") from None
+        raise SettingsError(
+            f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg'].removeprefix('Value error, ')}."
+        ) from None
 
 
 def plugin_variable(plugin: str, field: str) -> str:

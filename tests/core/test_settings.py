@@ -49,6 +49,38 @@ def test_a_wrong_value_is_not_repeated() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://conserje@/conserje?host=/var/run/postgresql",
+        "postgres://u:p%40%3A%25@db.example.com:5432/conserje?sslmode=require",
+        "postgresql://u:p@one:5432,two:5433/conserje",
+        "postgresql://u:p:q@[::1]:5432/conserje",
+        "postgresql:///conserje?host=/tmp&user=conserje",
+    ],
+)
+def test_a_database_is_named_by_its_url(url: str) -> None:
+    assert settings.read({"CONSERJE_DATABASE_URL": url}).database_url == url
+
+
+@pytest.mark.parametrize("sign", "/?#[]%@")
+@pytest.mark.parametrize("password", ["hunt{}er2", "12{}er2", "12{}er=2", "{}er2", "er2{}"])
+def test_a_password_that_is_not_encoded_is_told_in_a_line_without_it(sign: str, password: str) -> None:
+    url = f"postgresql://conserje:{password.format(sign)}@127.0.0.1/conserje"
+    with pytest.raises(SettingsError, match=r"^CONSERJE_DATABASE_URL: write postgresql://.*%2F") as caught:
+        settings.read({"CONSERJE_DATABASE_URL": url})
+    said = str(caught.value)
+    assert "\n" not in said and not any(part in said for part in ("hunt", "er2", "12"))
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://u@h/db", "h", "postgresql://u@h:99999x/db", "postgresql://u@h/db?x"]
+)
+def test_what_names_no_database_is_told(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^CONSERJE_DATABASE_URL: write postgresql://"):
+        settings.read({"CONSERJE_DATABASE_URL": url})
+
+
 def test_a_variable_of_nobodys_is_an_error_that_names_the_nearest() -> None:
     with pytest.raises(SettingsError, match=r"CONSERJE_DOMAIN is no setting.*mean CONSERJE_DOMAINS\?"):
         settings.read({"CONSERJE_DOMAIN": "bots.cl"})

@@ -117,9 +117,11 @@ async def _keep(_connection: Connection) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """`error` in a line without a password in it."""
-    text = str(error) or type(error).__name__
-    return re.sub(r"//[^@/\s]*@", "//", text).strip().rstrip(".")
+    """`error` in a line without a password, and without what Postgres quotes of a row."""
+    if isinstance(error, asyncpg.DataError):  # its first line may quote what a contact wrote
+        return type(error).__name__
+    first, *_ = str(error).splitlines() or [type(error).__name__]  # DETAIL may follow
+    return re.sub(r"//\S*@", "//", first).strip().rstrip(".")
 
 
 async def _refuse_unbound_user(connection: Connection) -> None:

@@ -182,7 +182,7 @@ class Intake:
                 if error is None:
                     waiting.durable.set_result(None)
                 else:
-                    waiting.durable.set_exception(NotDurable(str(error) or type(error).__name__))
+                    waiting.durable.set_exception(NotDurable(describe(error)))
 
     def _next_batch(self) -> list[_Waiting]:
         batch, size = [], 0

@@ -169,4 +169,42 @@ async def test_without_a_tenant_named_its_role_sees_an_error(connection: Connect
 def test_a_described_error_has_no_password() -> None:
     error = OSError("cannot reach postgresql://u:hunter2@db/x.")
     assert database.describe(error) == "cannot reach postgresql://db/x"
+    assert (
+        database.describe(OSError("cannot reach postgresql://u:hun/ter@2@db/x"))
+        == "cannot reach postgresql://db/x"
+    )
     assert database.describe(TimeoutError()) == "TimeoutError"
+
+
+@pytest.mark.parametrize(
+    ("statement", "described"),
+    [
+        (
+            "INSERT INTO written VALUES ('s3cret')",
+            'duplicate key value violates unique constraint "written_pkey"',
+        ),
+        ("INSERT INTO written VALUES ('tell s3cret')", 'check constraint "written_text_check"'),
+        ("SELECT 's3cret'::int", "InvalidTextRepresentationError"),
+        ("SELECT '{s3cret'::json", "InvalidTextRepresentationError"),
+        ("SELECT pg_temp.raise('s3cret')", "raised"),
+    ],
+)
+async def test_a_described_error_quotes_no_row(
+    connection: Connection, statement: str, described: str
+) -> None:
+    await connection.execute(
+        "CREATE TEMPORARY TABLE written (text text PRIMARY KEY CHECK (text NOT LIKE 'tell%'));"
+        "INSERT INTO written VALUES ('s3cret');"
+        "CREATE FUNCTION pg_temp.raise(text) RETURNS void LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'raised' USING detail = $1, hint = $1; END $$"
+    )
+    with pytest.raises(asyncpg.PostgresError, match=r"s3cret|check") as caught:
+        await connection.execute(statement)
+    said = database.describe(caught.value)
+    assert described in said and "s3cret" not in said and "\n" not in said
+
+
+async def test_a_described_error_quotes_no_argument(connection: Connection) -> None:
+    with pytest.raises(asyncpg.DataError, match="s3cret") as caught:
+        await connection.fetch("SELECT $1::int", "s3cret")
+    assert database.describe(caught.value) == "DataError"

@@ -26,12 +26,15 @@ INSERT INTO conversations (tenant_id, account_id, contact_id, peer)
 SELECT tenant_id, account.id, contact.id, 'ana' FROM account JOIN contact USING (tenant_id)
 """
 MESSAGES = """
-INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, sequence, state, provider_id)
+INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, sequence, state,
+                      provider_id)
 SELECT tenant_id, id, account_id, 'out', '{"type":"text","text":"hola"}', n, 'sent', 'P' || n
 FROM conversations, generate_series(1, 400) AS n
 WHERE NOT EXISTS (SELECT FROM messages WHERE messages.tenant_id = conversations.tenant_id)
 """
-NEWEST = "SELECT tenant_id, account_id, id, provider_id FROM messages ORDER BY tenant_id DESC, id DESC LIMIT 1"
+NEWEST = (
+    "SELECT tenant_id, account_id, id, provider_id FROM messages ORDER BY tenant_id DESC, id DESC LIMIT 1"
+)
 
 
 async def fill(connection: Connection, first: int, last: int) -> None:

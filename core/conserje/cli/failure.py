@@ -25,8 +25,7 @@ def failed(error: Exception) -> Failed | None:
     from conserje.database import describe
 
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
-        line = describe(error).partition("\n")[0]  # what follows may show the row
-        return Failed(f"Postgres: {line}.")
+        return Failed(f"Postgres: {describe(error)}.")
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         return Failed(f"{describe(error)}.")
     return None

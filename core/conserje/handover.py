@@ -42,7 +42,7 @@ _TAIL = (
         f"{_PLEASES} real humano humana ahora ya urgente agora now aqui here de_verdad de_carne_y_hueso"
         " de_ustedes (?:del|de_su|de_tu|da|do)_(?:equipo|equipe|local|tienda|loja)"
     )
-    + ")*$"
+    + ")*+$"  # possessive: "porfavor" is two of these words, and many would be tried in all combinations
 )
 
 # Spanish: the will, what may stand between, the talking, whose, those who are talked to.
@@ -160,6 +160,7 @@ _WISHES = (
 _WISH = re.compile(rf"\b(?:{'|'.join(_WISHES)})")
 
 # Right before the wish, it turns it round.
+_LONGEST_NO = 20  # characters
 _NO = re.compile(
     r"\b(?:(?:no|nao|sin|sem|ni|nem|nunca|jamas|not|never|without|dont|don t)"
     r"(?: (?:me|te|nos|lo|la|se|yo|eu))?"
@@ -184,7 +185,8 @@ _SHORT_WISHES = (
 )
 _SHORT_WISH = re.compile(rf"{_GREETED}(?:{'|'.join(_SHORT_WISHES)})")
 
-_BEFORE_PLEASE = re.compile(rf"[\s,.;:]+(?={_PLEASE}\b)", re.IGNORECASE)
+# Each run of signs is looked at once, from its beginning.
+_BEFORE_PLEASE = re.compile(rf"(?<![\s,.;:])[\s,.;:]++(?={_PLEASE}\b)", re.IGNORECASE)
 _SIGNS = re.compile(r"[.,;:!?¡¿…\n()]+")
 
 
@@ -201,7 +203,11 @@ def asks_for_person(text: str) -> bool:
 def _asks(words: str) -> bool:
     if _SHORT_WISH.match(words):
         return True
-    return any(not _NO.search(words[: wish.start()].rstrip()) for wish in _WISH.finditer(words))
+    return any(not _NO.search(_before(words, wish.start())) for wish in _WISH.finditer(words))
+
+
+def _before(words: str, place: int) -> str:
+    return words[max(place - _LONGEST_NO, 0) : place].rstrip()
 
 
 def _words(content: Content) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cpu import at_most
 from scene import Scene
 from waiting import until
 
@@ -160,6 +161,13 @@ def test_the_wish_may_stand_under_a_picture_or_on_a_button() -> None:
     assert wished([Text("hola"), Media(files, "quiero hablar con una persona")])
     assert wished([Pressed("p", "Hablar con una persona")])
     assert not wished([Text("hola"), Media(files), Location(0, 0)])
+
+
+def test_who_says_please_without_end_is_read_quickly() -> None:
+    for please in ("porfavor", "porfavorcito", "por favor"):
+        with at_most(0.25, f"{please} 60 times"):
+            assert asks_for_person(f"quiero una persona{f' {please}' * 60}")
+            assert not asks_for_person(f"quiero una persona{f' {please}' * 60} x")
 
 
 def test_a_long_story_is_read_quickly() -> None:

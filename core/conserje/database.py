@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 MIGRATION_LOCK = 0x636F6E7365726A65  # "conserje"
 OLDEST_SERVER = 150000
 PATIENCE = 2.0  # seconds that a start waits for a Postgres that it can do without
+_USER = re.compile(r"//\S*@")
 
 CANNOT_ASK = (
     OSError,
@@ -121,7 +122,7 @@ def describe(error: BaseException) -> str:
     if isinstance(error, asyncpg.DataError):  # its first line may quote what a contact wrote
         return type(error).__name__
     first, *_ = str(error).splitlines() or [type(error).__name__]  # DETAIL may follow
-    return re.sub(r"//\S*@", "//", first).strip().rstrip(".")
+    return _USER.sub("//", first).strip().rstrip(".")
 
 
 async def _refuse_unbound_user(connection: Connection) -> None:
@@ -210,6 +211,10 @@ async def migrate(url: str) -> tuple[int, int]:
         await connection.close()
 
 
+_FILE = re.compile(r"(\d{4})_\w+\.sql")
+_WORKS_WITH = re.compile(r"-- Works with processes of schema (\d+)\.\n")
+
+
 class Migration(NamedTuple):
     """A file of `sql/`. Its first line may name the oldest schema whose processes still work after it."""
 
@@ -219,7 +224,7 @@ class Migration(NamedTuple):
     @property
     def works_with(self) -> int:
         """Without that line: its own processes alone."""
-        first = re.match(r"-- Works with processes of schema (\d+)\.\n", self.statements)
+        first = _WORKS_WITH.match(self.statements)
         return int(first[1]) if first else self.version
 
 
@@ -227,7 +232,7 @@ def migrations() -> list[Migration]:
     """All of this release, in order."""
     found = []
     for file in files("conserje").joinpath("sql").iterdir():
-        if match := re.fullmatch(r"(\d{4})_\w+\.sql", file.name):
+        if match := _FILE.fullmatch(file.name):
             found.append(Migration(int(match[1]), file.read_text(encoding="utf-8")))
     return sorted(found)
 

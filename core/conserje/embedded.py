@@ -20,6 +20,7 @@ from conserje.database import DatabaseError
 
 SUPERUSER = "postgres"
 USER = "conserje"
+_TROUBLE = re.compile(r"\b(FATAL|PANIC|ERROR)\b")
 
 
 @asynccontextmanager
@@ -107,7 +108,7 @@ def _reason(pgdata: Path, error: Exception) -> str:
         lines = (pgdata / "log").read_text(errors="replace").splitlines()
     except OSError:
         return str(error)
-    said = [line for line in lines if re.search(r"\b(FATAL|PANIC|ERROR)\b", line)]
+    said = [line for line in lines if _TROUBLE.search(line)]
     return said[-1].strip() if said else str(error)
 
 

@@ -21,6 +21,8 @@ LARGEST = 500  # that are retried or dropped at once
 RETRY_PACE = timedelta(milliseconds=20)  # between two of many
 
 # The letter of an id says what it is: t for the turn of a conversation, m for a message, r for a reject.
+_ID = re.compile(r"([tmr])([0-9]{1,18})")
+
 HELD = """
 SELECT * FROM (
     SELECT 't' || conversations.id AS id, tenants.slug AS tenant, conversations.peer AS contact,
@@ -220,7 +222,7 @@ async def _release(
 
 
 def _parse(held_id: str) -> tuple[str, int]:
-    if not (found := re.fullmatch(r"([tmr])([0-9]{1,18})", held_id)):
+    if not (found := _ID.fullmatch(held_id)):
         raise _not_held(held_id)
     return found[1], int(found[2])
 

@@ -17,6 +17,8 @@ _PRICE = re.compile(
     r"(?P<whole>[0-9]+|[1-9][0-9]{0,2}(?P<group>[.,])[0-9]{3}(?:(?P=group)[0-9]{3})*)"
     r"(?:(?!(?P=group))[.,](?P<cents>[0-9]{1,2}))?"
 )
+_NO_CENTS = re.compile(r"[.,]-$")  # "$12.990.-"
+_GROUPING = re.compile(r"[.,]")
 
 
 def parse_price(text: str, currency: str) -> Decimal:
@@ -26,10 +28,10 @@ def parse_price(text: str, currency: str) -> Decimal:
     """
     bare = text.strip().upper().removeprefix(currency).removesuffix(currency).strip()
     bare = bare.removeprefix("US$" if currency == "USD" else "$").removeprefix("$").strip()
-    found = _PRICE.fullmatch(re.sub(r"[.,]-$", "", bare))  # "$12.990.-"
+    found = _PRICE.fullmatch(_NO_CENTS.sub("", bare))
     if not found:
         raise PriceError(f"{text!r} is no price in {currency}; write it like 12990, $12.990 or 1290,50")
-    whole = re.sub(r"[.,]", "", found["whole"])
+    whole = _GROUPING.sub("", found["whole"])
     return _possible(Decimal(f"{whole}.{found['cents']}" if found["cents"] else whole), currency)
 
 

@@ -32,6 +32,9 @@ SET (price, stock, category, description, keywords, status)
 """
 
 
+_BETWEEN_KEYWORDS = re.compile(r"[,;]")
+
+
 class ProductError(OperatorError):
     """A product cannot be taken as it is listed; the text names it and what is wrong."""
 
@@ -41,7 +44,7 @@ def _stock(value: object) -> object:
 
 
 def _keywords(value: object) -> object:
-    return re.split(r"[,;]", value) if isinstance(value, str) else value
+    return _BETWEEN_KEYWORDS.split(value) if isinstance(value, str) else value
 
 
 _Count = Annotated[int, Field(ge=0, le=2_147_483_647)]

@@ -9,13 +9,16 @@ from conserje.tenants import TenantError, refusals
 
 ADD = "INSERT INTO sender_tenants (tenant_id, phone) VALUES ($1, $2) ON CONFLICT (phone) DO NOTHING"
 
+_SPACERS = re.compile(r"[\s().-]")
+_DIGITS = re.compile(r"[1-9][0-9]{5,14}")
+
 OWNER = "SELECT slug FROM sender_tenants JOIN tenants ON tenants.id = tenant_id WHERE phone = $1"
 
 
 def normalised(phone: str) -> str:
     """A phone as it is stored, "+56912345678". Raises TenantError for what is none."""
-    digits = re.sub(r"[\s().-]", "", phone.strip().lower().removeprefix("whatsapp:")).removeprefix("+")
-    if not re.fullmatch(r"[1-9][0-9]{5,14}", digits):
+    digits = _SPACERS.sub("", phone.strip().lower().removeprefix("whatsapp:")).removeprefix("+")
+    if not _DIGITS.fullmatch(digits):
         raise TenantError(f"{phone!r} is no phone: write it like +56912345678, its country first.")
     return f"+{digits}"
 

@@ -28,6 +28,7 @@ from conserje_edge.requests import read_body
 NUMBERS = "twilio"  # the channel of a bot's number
 INSTRUCTED = "openai"  # the assistant that takes instructions
 WHATSAPP = "whatsapp:"
+_NOT_OF_SLUGS = re.compile("[^a-z0-9]+")
 OURS = frozenset(Record.model_fields) - {
     "name",
     "metadata",
@@ -163,7 +164,7 @@ class Bots:
 
 def _slug(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub("[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-")
+    return _NOT_OF_SLUGS.sub("-", plain).strip("-")[:40].rstrip("-")
 
 
 def _kept(bot: Bot, slug: str) -> dict[str, Any]:

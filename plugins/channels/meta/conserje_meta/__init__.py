@@ -38,10 +38,12 @@ from conserje_meta.graph import Graph, GraphError, NoAnswer, NotAsked, outcome
 log = logging.getLogger(__name__)
 
 SIGNATURE = "x-hub-signature-256"
+_UNSPACED = re.compile(r"[\x21-\x7e]+")
+_CHALLENGE = re.compile(r"[0-9]{1,32}")
 
 
 def _unspaced(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[\x21-\x7e]+", secret.get_secret_value()):
+    if not _UNSPACED.fullmatch(secret.get_secret_value()):
         raise ValueError("it is empty, or holds a space or a letter that no secret of Meta's has")
     return secret
 
@@ -242,7 +244,7 @@ def _missing(field: str) -> str:
 def _challenge(hook: Webhook) -> str:
     """What Meta wants to hear again: a number, so nothing else is said. Raises Malformed."""
     challenge = dict(hook.query).get("hub.challenge", "")
-    if not re.fullmatch(r"[0-9]{1,32}", challenge, re.ASCII):
+    if not _CHALLENGE.fullmatch(challenge):
         raise Malformed("hub.challenge is no number.")
     return challenge
 

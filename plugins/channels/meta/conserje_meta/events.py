@@ -32,6 +32,8 @@ _WISHES: dict[str, Consent] = {
 }
 _NUMBER = re.compile(r"[0-9]{1,32}")
 _WORD = re.compile(r"[\w .:+-]{1,80}")
+_SECONDS = re.compile(r"[0-9]{1,11}")
+_OUR_ID = re.compile(rf"{OUR_MARK}([0-9]{{1,18}})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,7 @@ def _changed_person(message: Item) -> _Person | None:
 def _late(item: Item) -> datetime | None:
     """When it was written, if Meta could not post it at once."""
     seconds = item.text("timestamp")
-    if not re.fullmatch(r"[0-9]{1,11}", seconds):
+    if not _SECONDS.fullmatch(seconds):
         return None
     at = datetime.fromtimestamp(int(seconds), UTC)
     return at if datetime.now(UTC) - at > LATE else None
@@ -237,7 +239,7 @@ def _status(address: str, status: Item) -> StatusUpdate:
 
 
 def _our_id(mark: str) -> int | None:
-    found = re.fullmatch(rf"{OUR_MARK}([0-9]{{1,18}})", mark, re.ASCII)
+    found = _OUR_ID.fullmatch(mark)
     return int(found[1]) if found else None
 
 

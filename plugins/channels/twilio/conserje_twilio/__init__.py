@@ -50,6 +50,7 @@ CUSTOMER_SERVICE = timedelta(hours=24)  # WhatsApp takes anything that long afte
 OVERLAP = timedelta(minutes=10)  # the list lags behind, and clocks differ
 WINDOW = timedelta(hours=6)  # that is listed at once, however long the gap was
 TRIAL_PREFIX = "Sent from your Twilio trial account - "
+_PHONE = re.compile(r"whatsapp:\+([0-9]+)")
 
 
 class TwilioCredentials(BaseModel):
@@ -330,6 +331,6 @@ def _inbound_form(account: TwilioAccount, sender: str, text: str) -> dict[str, s
     }
     if sender.startswith(WHATSAPP):
         form |= {"ProfileName": "Conserje", "MessageType": "text"}
-        if number := re.fullmatch(r"whatsapp:\+([0-9]+)", sender):
+        if number := _PHONE.fullmatch(sender):
             form["WaId"] = number[1]
     return form

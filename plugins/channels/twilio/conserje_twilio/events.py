@@ -49,6 +49,8 @@ _KINDS = frozenset(
     {"", "text", "image", "audio", "video", "document", "sticker", "location", "button", "interactive"}
 )
 EMPTY = "empty"  # the kind of a message that says nothing
+_COUNT = re.compile(r"[0-9]{1,3}")
+_OUR_ID = re.compile(r"[0-9]{1,18}")
 
 
 class _Unclear(Exception):
@@ -160,7 +162,7 @@ def _content(form: _Form) -> Content:
 
 def _files(form: _Form, *, sticker: bool) -> tuple[File, ...]:
     count = form.get("NumMedia") or "0"
-    if not re.fullmatch(r"[0-9]{1,3}", count):
+    if not _COUNT.fullmatch(count):
         raise _Unclear("NumMedia is no number of files.")
     return tuple(
         File(form.require(f"MediaUrl{n}"), form.get(f"MediaContentType{n}"), sticker=sticker)
@@ -210,4 +212,4 @@ def _status(hook: Webhook) -> StatusUpdate:
 
 def _number(given: str) -> int | None:
     """What `send` put into the URL that Twilio signs."""
-    return int(given) if re.fullmatch(r"[0-9]{1,18}", given) else None
+    return int(given) if _OUR_ID.fullmatch(given) else None

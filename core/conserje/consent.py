@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import Literal
 
 from conserje.message import Content, Edit, Pressed, Text
@@ -27,10 +28,18 @@ OPT_IN_WORDS = frozenset(
 )  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
+def bare(letter: str) -> str:
+    """`letter` without accents.
+
+    One at a time: in a text, Unicode sorts the accents that stand together, each past all others.
+    """
+    return "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
+
+
 def folded(text: str) -> str:
     """`text` without case, accents, signs and needless space, as the words are written here."""
-    letters = unicodedata.normalize("NFKD", text.casefold())
-    kept = (c if c.isalnum() else "" if unicodedata.combining(c) else " " for c in letters)
+    kept = (c if c.isalnum() else " " for letter in text.casefold() for c in bare(letter))
     return " ".join("".join(kept).split())
 
 

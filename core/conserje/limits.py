@@ -135,13 +135,14 @@ def offers(content: Content) -> bool:
 
 def chosen(written: str, offered: Content | None) -> Pressed | None:
     """What `written` chooses of that which was offered last: by its number if it had one, or by its words."""
+    said = folded(written)
     match offered:
-        case Text(choices=choices) if (number := _NUMBER.fullmatch(folded(written))) and choices:
+        case Text(choices=choices) if (number := _NUMBER.fullmatch(said)) and choices:
             picked = [choice for n, choice in enumerate(choices, 1) if n == int(number[1])]
         case Text(choices=choices) | Buttons(buttons=choices):
-            picked = [choice for choice in choices if folded(choice.title) == folded(written)]
+            picked = [choice for choice in choices if folded(choice.title) == said]
         case List(rows=rows):
-            picked = [Button(row.id, row.title) for row in rows if folded(row.title) == folded(written)]
+            picked = [Button(row.id, row.title) for row in rows if folded(row.title) == said]
         case _:
             picked = []
     return Pressed(picked[0].id, picked[0].title) if len(picked) == 1 else None
@@ -150,7 +151,7 @@ def chosen(written: str, offered: Content | None) -> Pressed | None:
 _NUMBER = re.compile(r"(?:la |el |opcion |numero |a |o |opcao |option |number )?([0-9]{1,2})")
 
 
-_SENTENCE_END = re.compile(r"[.!?…]+[\"»)]*(?=\s)|\n")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"»)]*+(?=\s)|\n")  # looks at each run of signs once
 _SPACE = re.compile(r"(?=\s)")
 
 

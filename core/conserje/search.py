@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +10,7 @@ from functools import lru_cache
 from rapidfuzz.distance import OSA
 
 from conserje.assistant import Match, Product
+from conserje.consent import bare
 
 # A product is found by the words of its name, its keywords and its category. Its score
 # is the share of the asked words that it knows: whoever asks for "comida para gatos" where only dogs'
@@ -54,9 +54,7 @@ _SOUNDS = (
 
 def fold(text: str) -> list[str]:
     """The words of `text` in lower case, without accents."""
-    lowered = text.lower().replace("ñ", "\0")
-    plain = "".join(c for c in unicodedata.normalize("NFKD", lowered) if not unicodedata.combining(c))
-    return _WORD.findall(plain.replace("\0", "ñ"))
+    return _WORD.findall("".join(c if c == "ñ" else bare(c) for c in text.lower()))
 
 
 @lru_cache(maxsize=20_000)
@@ -133,10 +131,11 @@ def search(products: Sequence[Product], text: str, limit: int) -> list[Match]:
     indexed = [_index(product.name, product.category, product.keywords) for product in products]
     known = frozenset(word for entry in indexed for word in entry.words)
     best = [0.0] * len(products)
-    for clause in _CLAUSE.split(text[:2000]):
-        if asked := _asked(clause):
-            readings = [_readings(word, known) for word in asked]
-            if any(readings):
-                best = [max(s, _score(readings, entry)) for s, entry in zip(best, indexed, strict=True)]
+    clauses = {tuple(_asked(clause)) for clause in _CLAUSE.split(text[:2000])}
+    read = {word: _readings(word, known) for word in frozenset().union(*clauses)}
+    for asked in clauses:
+        readings = [read[word] for word in asked]
+        if any(readings):
+            best = [max(s, _score(readings, entry)) for s, entry in zip(best, indexed, strict=True)]
     matches = [Match(p, round(score, 3)) for p, score in zip(products, best, strict=True) if score > 0]
     return sorted(matches, key=lambda match: (-match.score, match.product.stock == 0))[:limit]

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -51,6 +52,7 @@ ASKING = _words("""
     queria quisiera busco buscando buscaba necesito dame comprar llevar
 """).union(PRICE, STOCK)
 YES = _words("si sip sipo claro obvio interesa llevo compro comprar comprarlo comprarla quiero kiero dale ya")
+_WORD = re.compile(r"[a-z0-9]+")
 CHAT = GREETINGS | THANKS | CLOSINGS | FAREWELLS | SMALL_TALK
 
 _STAFF = (
@@ -127,8 +129,13 @@ def written(content: Content) -> str:
 
 def fold(text: str) -> str:
     """`text` in lower case, without accents."""
-    decomposed = unicodedata.normalize("NFKD", text.lower())
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return "".join(map(_bare, text.lower()))
+
+
+@lru_cache(maxsize=4096)
+def _bare(letter: str) -> str:
+    """By itself: in a text, Unicode sorts the accents that stand together, each past all others."""
+    return "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
 
 
 class Asked:
@@ -136,7 +143,7 @@ class Asked:
 
     def __init__(self, folded: str) -> None:
         self.text = folded
-        self.words = re.findall(r"[a-z0-9]+", folded)
+        self.words = _WORD.findall(folded)
         self.said = frozenset(self.words)
 
     @property

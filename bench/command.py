@@ -150,6 +150,7 @@ async def run(given: argparse.Namespace) -> Report:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     # Not /tmp, which may be memory: there a commit costs nothing.
     with tempfile.TemporaryDirectory(prefix="conserje-bench-", dir="/var/tmp") as folder:
+        Path(folder).chmod(0o711)  # root's server runs as another user
         return await measure(given, Path(folder))
 
 

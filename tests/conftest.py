@@ -55,7 +55,7 @@ async def server() -> AsyncIterator[str]:
 
 async def _prepare(folder: Path) -> None:
     """Let the server have connections for many tests at once, and its user make databases."""
-    folder.mkdir(exist_ok=True)
+    embedded.make_folder(folder)
     with (folder / "prepare.lock").open("w") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         async with embedded.running(folder) as url:  # by itself, so it starts anew with its settings

@@ -27,6 +27,7 @@ PORTS = range(10_000, 32_000)
 def new_folder() -> Iterator[Path]:
     """A folder that an embedded Postgres can use; pytest's own are closed to its user by other runs."""
     with tempfile.TemporaryDirectory(prefix="conserje-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # root's server runs as another user
         yield Path(folder)
 
 

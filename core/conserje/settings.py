@@ -23,7 +23,7 @@ class SettingsError(OperatorError):
 
 
 def default_data_dir() -> Path:
-    if os.geteuid() == 0:  # the embedded Postgres makes every parent of its data readable for all
+    if os.geteuid() == 0:  # the embedded Postgres's user cannot enter its home
         return Path("/var/lib/conserje")
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
     return Path(base) / "conserje"
@@ -67,7 +67,8 @@ class Settings(BaseModel):
     data_dir: Path = Field(
         default_factory=default_data_dir,
         description="Where the embedded Postgres, the keyring and contacts' files live. None:"
-        " /var/lib/conserje for root, else ~/.local/share/conserje.",
+        " /var/lib/conserje for root, else ~/.local/share/conserje. Root's Postgres runs as the user"
+        " pgserver, whom every folder on the way must let pass.",
     )
     master_keys_file: Path | None = Field(
         default=None, description="The keyring. None: keys/master.json in the data directory."

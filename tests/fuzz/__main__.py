@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import click
 import uvloop
+from processes import new_folder
 
 from conserje import database, embedded, log
 from conserje.vault import create_keyring
@@ -25,8 +25,8 @@ def main(count: int, seed: int) -> None:
     """Post what nobody signed to the webhook routes of an edge in this process."""
     log.set_up("error")
     click.echo(f"seed {seed}")
-    with tempfile.TemporaryDirectory(prefix="conserje-", ignore_cleanup_errors=True) as folder:
-        uvloop.run(_run(Path(folder), count, seed))
+    with new_folder() as folder:
+        uvloop.run(_run(folder, count, seed))
 
 
 async def _run(folder: Path, count: int, seed: int) -> None:

@@ -18,10 +18,10 @@ from installation import Installation, install, until_taken
 from processes import Serving, family, free_port, new_folder
 from waiting import LIMIT, until
 
-from conserje import database, embedded
+from conserje import database, programs
+from conserje.programs import SYSTEM_USER
 from conserje.vault import create_keyring
 
-SYSTEM_USER = "pgserver" if os.geteuid() == 0 else None  # as which the embedded server runs too
 MESSAGES = 100  # taken before the failover, and after it
 WRITERS = 4
 PACE = 0.05  # seconds between two messages of a writer: a load, not a flood
@@ -36,13 +36,24 @@ class Member:
     """One server of a pair."""
 
     folder: Path
+    programs: Path
     port: int = field(default_factory=free_port)
 
     @contextmanager
     def running(self) -> Iterator[None]:
         with (self.folder.with_suffix(".log")).open("wb") as log:
             self.process = subprocess.Popen(
-                [_program("postgres"), "-D", self.folder, "-p", str(self.port), "-h", "127.0.0.1", "-k", ""],
+                [
+                    self.programs / "postgres",
+                    "-D",
+                    self.folder,
+                    "-p",
+                    str(self.port),
+                    "-h",
+                    "127.0.0.1",
+                    "-k",
+                    "",
+                ],
                 stdout=log,
                 stderr=log,
                 user=SYSTEM_USER,
@@ -68,6 +79,16 @@ class Member:
                     assert self.process.poll() is None, self.folder.with_suffix(".log").read_text()
                     await asyncio.sleep(0.05)
 
+    def make(self, program: str, *arguments: str | Path) -> None:
+        """Fill the folder by this program."""
+        subprocess.run(
+            [self.programs / program, *arguments, "-D", self.folder],
+            check=True,
+            capture_output=True,
+            user=SYSTEM_USER,
+            cwd="/",
+        )
+
     async def run(self, *statements: str) -> None:
         connection = await self.connect()
         for statement in statements:
@@ -75,26 +96,20 @@ class Member:
         await connection.close()
 
 
-def _program(name: str) -> Path:
-    return embedded.psql().with_name(name)
-
-
-def _run(name: str, *arguments: str | Path) -> None:
-    subprocess.run([_program(name), *arguments], check=True, capture_output=True, user=SYSTEM_USER, cwd="/")
-
-
 @asynccontextmanager
 async def pair() -> AsyncIterator[tuple[Member, Member]]:
     """A primary and its standby; what is committed is on both."""
     with new_folder() as folder, ExitStack() as stack:
+        programs.ensure_user()
+        place = programs.place(folder)
         if SYSTEM_USER:
             shutil.chown(folder, SYSTEM_USER)
-        primary, standby = Member(folder / "primary"), Member(folder / "standby")
-        _run("initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", primary.folder)
+        primary, standby = Member(folder / "primary", place), Member(folder / "standby", place)
+        primary.make("initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres")
         stack.enter_context(primary.running())
         await primary.run("CREATE ROLE conserje LOGIN CREATEROLE", "CREATE DATABASE conserje OWNER conserje")
         source = f"postgresql://postgres@127.0.0.1:{primary.port}/postgres"
-        _run("pg_basebackup", "-R", "-c", "fast", "-d", source, "-D", standby.folder)
+        standby.make("pg_basebackup", "-R", "-c", "fast", "-d", source)
         stack.enter_context(standby.running())
         (await standby.connect()).terminate()
         await primary.run("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")

@@ -51,6 +51,8 @@ async def _up(demo: bool, with_edge: bool) -> None:
     settings = read_settings()
     _refuse_taken_port(settings.listen, "CONSERJE_LISTEN")
     _refuse_taken_port(settings.operator_listen, "CONSERJE_OPERATOR_LISTEN")
+    if not settings.database_url:
+        embedded.make_folder(settings.data_dir)
     edge = await _prepare_edge() if with_edge else None
     if edge:
         for listen, setting in zip(

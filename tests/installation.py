@@ -20,11 +20,22 @@ from twilio.request_validator import RequestValidator
 from waiting import LIMIT, SETTLED, until
 
 from conserje import accounts, tenants
+from conserje.collector import path_of
 from conserje.database import Pool
+from conserje.message import File, Media
+from conserje.rows import stored
 from conserje.vault import Vault
 from conserje_fakes import server as stand_in_server
 from conserje_fakes.twilio import Fault, create
 from conserje_fakes.twilio_messages import StandIn, TwilioAccount
+
+KEEP = """
+INSERT INTO files (tenant_id, account_id, conversation_id, message_id, position, ref,
+                   name, content_type, state, bytes, sha256, kept_at)
+SELECT tenant_id, account_id, conversation_id, messages.id, 0, 'x', $2, $3, 'kept', $4, '', now()
+FROM messages JOIN tenants ON tenants.id = tenant_id WHERE slug = $1 AND direction = 'in'
+RETURNING tenant_id, id, message_id
+"""
 
 
 @dataclass
@@ -94,6 +105,17 @@ class Installation:
             f"POST {target} HTTP/1.1\r\nHost: {host}\r\nX-Twilio-Signature: {signature}\r\n"
             f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
+
+    async def keep(self, slug: str, name: str, content_type: str, content: bytes) -> Path:
+        """Make of the tenant's only message from a contact a file that is kept; where it lies."""
+        row = await self.pool.fetchrow(KEEP, slug, name, content_type, len(content))
+        assert row is not None
+        said = stored(Media((File(f"kept:{row['id']}", content_type, name),)))
+        await self.pool.execute("UPDATE messages SET content = $1 WHERE id = $2", said, row["message_id"])
+        path = path_of(self.folder / "files", row["tenant_id"], row["id"])
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+        return path
 
     @property
     def replies(self) -> Counter[tuple[str, str]]:

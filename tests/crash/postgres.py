@@ -9,15 +9,14 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 from processes import free_port
 from waiting import LIMIT
 
-from conserje import programs
-from conserje.programs import SYSTEM_USER
+from conserje.programs import SYSTEM_USER, ensure_user, place
 
 # A process that is killed leaves what it wrote to the kernel, so the disk's share of the work is left out.
 SETTINGS = ("fsync=off", "max_connections=300", "log_min_messages=fatal")
@@ -33,7 +32,7 @@ class Postgres:
 
     folder: Path
     programs: Path
-    port: int = field(default_factory=free_port)
+    port: int
 
     @property
     def url(self) -> str:
@@ -96,10 +95,12 @@ def _end_with_parent() -> None:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Postgres]:
-    """A new server below `folder`, until the block ends."""
-    programs.ensure_user()
-    server = Postgres(folder / "postgres", programs.place(folder))
+async def running(
+    folder: Path, port: int | None = None, programs: Path | None = None
+) -> AsyncIterator[Postgres]:
+    """A new server below `folder`, until the block ends; of the wheel's programs, if no others are given."""
+    ensure_user()
+    server = Postgres(folder / "postgres", programs or place(folder), port or free_port())
     server.folder.mkdir()
     if SYSTEM_USER:
         shutil.chown(server.folder, SYSTEM_USER)

@@ -27,7 +27,9 @@ def test_every_command_of_the_manual_was_looked_at() -> None:
 
 
 def test_every_unit_and_file_named_is_there() -> None:
-    for unit in re.findall(r"\bconserje-(?:[a-z]+)(?:@\d)?(?:\.(?:timer|socket|service))?(?=[\s`])", MANUAL):
+    for unit in re.findall(
+        r"(?<![\w/])conserje-(?:[a-z]+)(?:@\d)?(?:\.(?:timer|socket|service))?(?=[\s`])", MANUAL
+    ):
         name = re.sub(r"@\d", "@", unit)
         assert list(SYSTEMD.glob(f"{name}*")) or name == "conserje-certbot", unit
     files = re.findall(r"deployment/systemd/[a-z]+(?:\.[a-z]+)?(?=[\s`])", MANUAL)

@@ -7,10 +7,6 @@ from installation import Installation
 from processes import Serving
 from waiting import LIMIT
 
-from conserje.collector import path_of
-from conserje.message import File, Media
-from conserje.rows import stored
-
 FILM = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 8000  # 2 MB
 
 
@@ -21,23 +17,7 @@ async def test_the_server_gives_the_whole_its_head_and_a_part(
     await installation.add("films")
     assert await server.status(installation.message("films", "whatsapp:+56944444444", "hola")) == 200
     await installation.until_settled()
-    row = await installation.pool.fetchrow(
-        "INSERT INTO files (tenant_id, account_id, conversation_id, message_id, position, ref,"
-        "                   name, content_type, state, bytes, sha256, kept_at)"
-        " SELECT tenant_id, account_id, conversation_id, messages.id, 0, 'x',"
-        "        'film.mp4', 'video/mp4', 'kept', 1, '', now()"
-        " FROM messages JOIN tenants ON tenants.id = tenant_id"
-        " WHERE slug = 'films' AND direction = 'in'"
-        " RETURNING tenant_id, id, conversation_id, message_id"
-    )
-    assert row is not None
-    content = stored(Media((File(f"kept:{row['id']}", "video/mp4", "film.mp4"),)))
-    await installation.pool.execute(
-        "UPDATE messages SET content = $1 WHERE id = $2", content, row["message_id"]
-    )
-    path = path_of(installation.folder / "files", row["tenant_id"], row["id"])
-    path.parent.mkdir(parents=True)
-    path.write_bytes(FILM)
+    await installation.keep("films", "film.mp4", "video/mp4", FILM)
     listed = await installation.read("message", "list", "films", "--links")
     [address] = [link for item in listed for link in item["links"]]
     local = address.replace("films.localhost", "127.0.0.1")

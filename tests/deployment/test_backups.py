@@ -1,0 +1,263 @@
+"""What docs/deployment.md says of backups, typed as it stands, brings all back on a new machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import asyncpg
+import pytest
+from crash import postgres
+from debian import require_postgres
+from deployment.test_manual import MANUAL
+from deployment.units import PROGRAM, SYSTEMD
+from installation import Installation, install
+from processes import bare_environment, new_folder, run_to_end
+from waiting import until
+
+from conserje import database, embedded
+from conserje.vault import create_keyring
+from conserje_fakes.twilio_messages import TwilioAccount
+
+pytestmark = pytest.mark.timeout(300)  # servers and processes, one after the other
+
+JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(200)
+CONTACTS = "whatsapp:+56944444441", "whatsapp:+56944444442"
+HELD = "SELECT count(*) = 1 FROM conversations WHERE state = 'held'"
+PYTHON = f"{sys.executable} -m conserje"
+AS_ITS_USER = "runuser -u pgserver -- " if os.geteuid() == 0 else ""  # what the manual has root do
+
+RUNUSER = """#!/bin/sh
+case "$2" in postgres) export PGUSER=postgres;; esac
+while [ "$1" != -- ]; do shift; done
+shift
+exec "$@"
+"""
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >>"$SYSTEMCTL_LOG"
+case "$*" in "start conserje-migrate") exec conserje migrate;; esac
+"""
+
+
+def blocks(heading: str) -> list[str]:
+    """The commands below a heading of the manual, by paragraph, until the next heading."""
+    section = re.split(rf"^##+ {re.escape(heading)}\n", MANUAL, flags=re.M)[1]
+    own = re.split(r"^##+ ", section, flags=re.M)[0]
+    return [dedent(block) for block in re.findall(r"(?:^    .*\n)+", own, re.M)]
+
+
+@dataclass
+class Host:
+    """A machine made by the manual's sections 1 to 3, in a folder; its users are we."""
+
+    folder: Path
+    server: postgres.Postgres
+
+    def __post_init__(self) -> None:
+        for name in ("etc/conserje", "var/backups", "var/lib/conserje", "var/lib/postgresql", "bin"):
+            (self.folder / name).mkdir(parents=True)
+        shutil.copy(SYSTEMD / "edge.env", self.folder / "etc/conserje")
+        (self.folder / "etc/conserje/conserje.env").write_text(f"CONSERJE_DATABASE_URL='{self.server.url}'\n")
+        conserje = self._here((SYSTEMD / "conserje").read_text()).replace(PROGRAM, PYTHON)
+        for name, script in {"conserje": conserje, "runuser": RUNUSER, "systemctl": SYSTEMCTL}.items():
+            (self.folder / "bin" / name).write_text(script)
+            (self.folder / "bin" / name).chmod(0o755)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "var/lib/conserje"
+
+    @property
+    def started(self) -> list[str]:
+        """What was asked of systemd."""
+        return (self.folder / "systemctl.log").read_text().splitlines()
+
+    def type(self, script: str) -> None:
+        more = {
+            "PATH": f"{self.folder}/bin:{self.server.programs}:{os.environ['PATH']}",
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.server.port),
+            "SYSTEMCTL_LOG": str(self.folder / "systemctl.log"),
+        }
+        run(self._here(script), self.folder, more)
+
+    def _here(self, script: str) -> str:
+        script = re.sub(r"(?<![\w.])/(?=etc/conserje|var/)", f"{self.folder}/", script)
+        return script.replace("--directory=/ ", f"--directory={self.folder} ")
+
+
+def run(script: str, folder: Path, more: dict[str, str]) -> None:
+    """Type it in this folder; each command must succeed."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-x", "-c", script],
+        cwd=folder,
+        env=bare_environment() | more,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@asynccontextmanager
+async def opened(url: str, data: Path) -> AsyncIterator[Installation]:
+    pool = await database.connect_pool(url)
+    try:
+        async with install(pool, url, data / "keys" / "master.json") as installation:
+            yield installation
+    finally:
+        pool.terminate()
+
+
+@dataclass
+class Left:
+    """What was there when the backup was made."""
+
+    account: TwilioAccount
+    listed: list[Any]
+    kept: Path  # below the data directory
+
+
+async def inhabit(installation: Installation) -> Left:
+    """A tenant: one contact was answered and has sent a file, the other has waited for an hour."""
+    await installation.add("acme")
+    async with installation.serving() as server:
+        async with installation.working():
+            assert await server.status(installation.message("acme", CONTACTS[0], "hola")) == 200
+            await installation.until_settled()
+        kept = await installation.keep("acme", "foto.jpg", "image/jpeg", JPEG)
+        assert await server.status(installation.message("acme", CONTACTS[1], "hay alguien?")) == 200
+    await installation.pool.execute("UPDATE messages SET created_at = created_at - interval '1 hour'")
+    account = installation.accounts["acme"]
+    return Left(account, await listed(installation), kept.relative_to(installation.folder))
+
+
+async def listed(installation: Installation) -> list[Any]:
+    found = await installation.read("message", "list", "acme", "--links")
+    return [item | {"links": len(item.get("links", ()))} for item in found]
+
+
+async def is_all_there(installation: Installation, left: Left) -> None:
+    """What was said, the file, and credentials that open: but nothing is answered unless it is asked for."""
+    assert await listed(installation) == left.listed
+    assert [item["links"] for item in left.listed].count(1) == 1
+    assert (installation.folder / left.kept).read_bytes() == JPEG
+    installation.know("acme", left.account)
+    async with installation.working():
+        await until(lambda: installation.pool.fetchval(HELD))
+        assert not installation.replies
+        retry = ("held", "retry", "--all-matching", "--tenant", "acme", "--yes")
+        code, _, errors = await run_to_end(installation.environment, *retry)
+        assert code == 0, errors
+        await installation.until_settled()
+    assert dict(installation.replies) == {(CONTACTS[1], "hay alguien?"): 1}
+
+
+@pytest.fixture(params=["embedded", "debian"])
+def programs(request: pytest.FixtureRequest) -> Path | None:
+    """Of the Postgres that the operator has; those that come along do as well."""
+    return None if request.param == "embedded" else require_postgres()
+
+
+async def test_a_backup_comes_back_on_a_new_server(programs: Path | None) -> None:
+    [save], [restore, start] = blocks("Backups"), blocks("Restoring")
+    with new_folder() as old_disk, new_folder() as new_disk, new_folder() as hosts:
+        async with postgres.running(old_disk, programs=programs) as server:
+            old = Host(hosts / "old", server)
+            create_keyring(old.data / "keys" / "master.json")
+            await database.migrate(server.url)
+            async with opened(server.url, old.data) as installation:
+                left = await inhabit(installation)
+            old.type(save)
+        async with postgres.running(new_disk, server.port, programs) as server:
+            new = Host(hosts / "new", server)
+            shutil.copytree(old.folder / "var/backups", new.folder / "var/backups", dirs_exist_ok=True)
+            new.type(restore)
+            new.type(start)
+            assert [line.split()[-1] for line in new.started][-2:] == ["conserje-nginx", "conserje-work"]
+            async with opened(server.url, new.data) as installation:
+                await is_all_there(installation, left)
+
+
+async def test_what_opens_credentials_lies_apart_from_what_is_sealed(programs: Path | None) -> None:
+    [save] = blocks("Backups")
+    with new_folder() as disk, new_folder() as folder:
+        async with postgres.running(disk, programs=programs) as server:
+            host = Host(folder / "host", server)
+            create_keyring(host.data / "keys" / "master.json")
+            (host.data / "spool").mkdir()
+            await database.migrate(server.url)
+            host.type(save)
+        backups = host.folder / "var/backups/conserje"
+        packed = {file.name: _packed(file) for file in backups.glob("*.tar")}
+    assert not [name for name in packed["data.tar"] if "keys" in name or "spool" in name]
+    assert "var/lib/conserje/keys/master.json" in packed["secrets.tar"]
+
+
+def _packed(file: Path) -> list[str]:
+    with tarfile.open(file) as tar:
+        return tar.getnames()
+
+
+async def test_a_migration_is_backed_out_of_by_its_dump(programs: Path | None) -> None:
+    dump = blocks("Upgrades")[0].splitlines()[0]
+    [back] = [block for block in blocks("Upgrades") if "dropdb" in block]
+    with new_folder() as disk, new_folder() as folder:
+        async with postgres.running(disk, programs=programs) as server:
+            host = Host(folder / "host", server)
+            before = (await database.migrate(server.url))[1]
+            host.type(dump)
+            owner = await asyncpg.connect(server.url, server_settings={"role": "conserje_owner"})
+            await owner.execute("CREATE TABLE next_things (tenant_id bigint REFERENCES tenants)")
+            await owner.execute("INSERT INTO migrations (version) VALUES (9999)")
+            await owner.close()
+            host.type(back)
+            assert await database.migrate(server.url) == (before, before)
+
+
+async def test_the_embedded_postgres_comes_back_on_a_new_machine() -> None:
+    setup, save, restore = blocks("The embedded Postgres")
+    with new_folder() as old, new_folder() as new:
+        async with embedded.running(data_of(old)) as url:
+            await database.migrate(url)
+            create_keyring(data_of(old) / "keys" / "master.json")
+            async with opened(url, data_of(old)) as installation:
+                left = await inhabit(installation)
+            run_at_home(old, setup + save)
+        for name in ("database.dump", "data.tar", "master.json"):
+            shutil.copy(old / name, new)
+        async with stopped_in_the_end(new):
+            run_at_home(new, setup + restore)
+            assert not (data_of(new) / "postgres" / "postmaster.pid").exists()
+            async with embedded.running(data_of(new)) as url, opened(url, data_of(new)) as installation:
+                await is_all_there(installation, left)
+
+
+def data_of(home: Path) -> Path:
+    return home / ".local/share/conserje"
+
+
+def run_at_home(home: Path, script: str) -> None:
+    ours = {".venv/bin/conserje": PYTHON, ".venv/bin/python": sys.executable}
+    script = re.sub("|".join(map(re.escape, ours)), lambda found: ours[found[0]], script)
+    script = script.replace('"$PG/pg_ctl"', f'{AS_ITS_USER}"$PG/pg_ctl"')
+    run(script, home, {"HOME": str(home), "CONSERJE_DATA_DIR": str(data_of(home))})
+
+
+@asynccontextmanager
+async def stopped_in_the_end(home: Path) -> AsyncIterator[None]:
+    """No server stays behind where a command fails."""
+    try:
+        yield
+    finally:
+        async with embedded.running(data_of(home)):
+            pass

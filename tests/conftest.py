@@ -131,6 +131,15 @@ async def database_url(
 
 
 @pytest_asyncio.fixture
+async def empty_database_url(server: str) -> AsyncIterator[str]:
+    """A database of the test's own with nothing in it, as before the first migration."""
+    name = f"empty_{os.getpid()}_{next(_serial)}"
+    await _run(server, f"CREATE DATABASE {name}")
+    yield _in(server, name)
+    await _drop(server, name)
+
+
+@pytest_asyncio.fixture
 async def pool(database_url: str) -> AsyncIterator[database.Pool]:
     """A pool of the application's own, in a database of the test's own."""
     pool = await database.connect_pool(database_url)

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 MIGRATION_LOCK = 0x636F6E7365726A65  # "conserje"
 OLDEST_SERVER = 150000
 PATIENCE = 2.0  # seconds that a start waits for a Postgres that it can do without
-_USER = re.compile(r"//\S*@")
+_ADDRESS = re.compile(r"//(\S*)")
 
 CANNOT_ASK = (
     OSError,
@@ -122,7 +122,8 @@ def describe(error: BaseException) -> str:
     if isinstance(error, asyncpg.DataError):  # its first line may quote what a contact wrote
         return type(error).__name__
     first, *_ = str(error).splitlines() or [type(error).__name__]  # DETAIL may follow
-    return _USER.sub("//", first).strip().rstrip(".")
+    shown = _ADDRESS.sub(lambda address: "//" + address[1].rpartition("@")[2], first)
+    return shown.strip().rstrip(".")
 
 
 async def _refuse_unbound_user(connection: Connection) -> None:

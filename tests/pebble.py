@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
-import shutil
 import socket
 import subprocess
 import time
@@ -18,7 +16,7 @@ from pathlib import Path
 import dns.exception
 import dns.message
 import dns.query
-import pytest
+from debian import require
 from processes import bare_environment, free_port
 from waiting import LIMIT
 
@@ -75,7 +73,7 @@ class Pebble:
 @contextmanager
 def nameserver(folder: Path) -> Iterator[Nameserver]:
     """bind9 with the zones of BASES, and CLIENT as an alias of a host below the first."""
-    program = _require("named", "bind9")
+    program = require("named", "bind9")
     port, secret = free_port(), base64.b64encode(secrets.token_bytes(32)).decode()
     config = OPTIONS.format(secret=secret, folder=folder, port=port)
     for base in BASES:
@@ -104,7 +102,7 @@ def nameserver(folder: Path) -> Iterator[Nameserver]:
 @contextmanager
 def pebble(folder: Path, resolver: Nameserver, http_port: int = 9, days: float = 90) -> Iterator[Pebble]:
     """An authority that asks `resolver`, and fetches http-01 challenges at `http_port`."""
-    program = _require("pebble", "pebble")
+    program = require("pebble", "pebble")
     authority, port = Authority(folder / "authority"), free_port()
     authority.issue(["localhost"], folder / "pebble.pem")
     settings = {
@@ -127,14 +125,6 @@ def pebble(folder: Path, resolver: Nameserver, http_port: int = 9, days: float =
 
     with _running([program, *arguments, "-strict=false"], folder / "pebble.log", listens, patience):
         yield Pebble(f"https://localhost:{port}/dir", authority.certificate_file)
-
-
-def _require(program: str, package: str) -> str:
-    """Where it is; the test is skipped where it is not."""
-    found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if not found:
-        pytest.skip(f"needs Debian's {package}")
-    return found
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from browser.visitors import Site, Visitor
+from debian import require
 from installation import install
 from packages import install as install_package
 from playwright.async_api import Browser, async_playwright, expect
@@ -18,7 +19,6 @@ from waiting import LIMIT
 from conserje import database
 from conserje.vault import create_keyring
 
-CHROMIUM = "/usr/bin/chromium"
 NO_SANDBOX = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own does not work as root
 
 # An assistant that offers buttons, and thinks where it is asked to, until it may stop.
@@ -44,20 +44,13 @@ class Colours(Assistant[Nothing, Nothing, Nothing]):
 """
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if Path(CHROMIUM).exists():
-        return
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.skip(reason="needs Debian's package chromium"))
-
-
 @pytest_asyncio.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
+    chromium = require("chromium", "chromium")
     expect.set_options(timeout=LIMIT * 1000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=NO_SANDBOX, timeout=LIMIT * 1000
+            executable_path=chromium, args=NO_SANDBOX, timeout=LIMIT * 1000
         )
         yield browser
         await browser.close()

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from debian import require
 from deployment.units import PROGRAM, SYSTEMD, environment, read
 
 from conserje import worker
@@ -23,13 +24,6 @@ UNITS = sorted(path.name for path in SYSTEMD.glob("*.service"))
 LARGEST_EXPOSURE = "30"  # tenths, of systemd's ten
 CERTBOT = {"CERTBOT_DIR", "CERTBOT_GROUP", "CERTBOT_CONNECT", "CERTIFICATES", "ACME_ROOT", "DOMAINS"}
 NGINX = {name.upper() for name in Edge.__dataclass_fields__}
-
-
-def require(program: str) -> str:
-    found = shutil.which(program)
-    if not found:
-        pytest.skip("needs Debian's systemd")
-    return found
 
 
 @pytest.fixture
@@ -45,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 def analyze(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [require("systemd-analyze"), *arguments],
+        [require("systemd-analyze", "systemd"), *arguments],
         env=os.environ | {"SYSTEMD_UNIT_PATH": f"{folder}:"},
         capture_output=True,
         text=True,
@@ -57,6 +51,8 @@ def instance(unit: str) -> str:
 
 
 def test_systemd_finds_nothing_wrong(folder: Path) -> None:
+    for program in ("/usr/sbin/nginx", "/usr/bin/curl"):  # what units start must be there
+        require(program, Path(program).name)
     names = [*map(instance, UNITS), "conserje-certbot.timer", "conserje-nginx.socket"]
     done = analyze(folder, "verify", "--man=no", *names)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
@@ -129,12 +125,17 @@ def test_users_and_folders_are_made(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     for name in ("passwd", "group"):
         shutil.copy(f"/etc/{name}", tmp_path / "etc")
-    run(require("systemd-sysusers"), f"--root={tmp_path}", str(SYSTEMD / "sysusers.conf"))
+    run(require("systemd-sysusers", "systemd"), f"--root={tmp_path}", str(SYSTEMD / "sysusers.conf"))
     groups = (tmp_path / "etc/group").read_text()
     assert re.search(r"^www-data:.*[:,]conserje-certbot\b", groups, re.M)
     if os.geteuid():
         return  # folders are given away by root alone
-    run(require("systemd-tmpfiles"), f"--root={tmp_path}", "--create", str(SYSTEMD / "tmpfiles.conf"))
+    run(
+        require("systemd-tmpfiles", "systemd"),
+        f"--root={tmp_path}",
+        "--create",
+        str(SYSTEMD / "tmpfiles.conf"),
+    )
     users = dict(line.split(":")[0:3:2] for line in (tmp_path / "etc/passwd").read_text().splitlines())
     made = {
         path: (tmp_path / path).stat() for path in ("var/lib/conserje", "var/lib/conserje-edge/certificates")

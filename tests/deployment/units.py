@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
+from debian import require
 from processes import Running, bare_environment
 
 ROOT = Path(__file__).parents[2]
@@ -69,8 +69,7 @@ class Machine:
         running = self._started[name, instance] = Running(process, log)
         for command in unit["ExecStartPost"]:
             words = [self._here(word, instance) for word in shlex.split(command)]
-            if not Path(words[0]).exists():
-                pytest.skip(f"needs Debian's {Path(words[0]).name}")
+            require(words[0], Path(words[0]).name)
             post = await asyncio.create_subprocess_exec(*words, env=surroundings)
             assert await post.wait() == 0, running.said
         return running

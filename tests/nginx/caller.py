@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-import pytest
+from debian import require
 from nginx.gate import BASE, Gate
 from waiting import LIMIT
 
@@ -98,10 +97,8 @@ class Caller:
 
     async def curl(self, host: str, path: str, *options: str) -> str:
         """The head of an answer to curl; httpx2 does not read one that comes before its body is sent."""
-        if not (program := shutil.which("curl")):
-            pytest.skip("needs Debian's curl")
         process = await asyncio.create_subprocess_exec(
-            *(program, "-sS", "-i", "--max-time", str(LIMIT), "--cacert", self.authority),
+            *(require("curl", "curl"), "-sS", "-i", "--max-time", str(LIMIT), "--cacert", self.authority),
             *("--connect-to", f"::127.0.0.1:{self.gate.https_port}", *options),
             f"https://{host}{path}",
             stdout=asyncio.subprocess.PIPE,

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
+from debian import require
 from processes import free_port
 from waiting import LIMIT, until
 
-from conserje.settings import SettingsError
 from conserje_nginx.authority import Authority
 from conserje_nginx.local import command as command  # for tests that start it themselves
-from conserje_nginx.local import find_nginx, names
+from conserje_nginx.local import names
 from conserje_nginx.render import Edge, render
 
 BASE = "bots.example.test"
@@ -53,14 +52,6 @@ class Gate:
         return True
 
 
-def require_nginx() -> str:
-    """Where nginx is; the test is skipped where it is not."""
-    try:
-        return find_nginx()
-    except SettingsError:
-        pytest.skip("needs Debian's nginx")
-
-
 def certify(folder: Path, domains: Iterable[str] = (BASE,), custom: Iterable[str] = ()) -> ssl.SSLContext:
     """Make an authority and certificates as nginx reads them; the context trusts the authority.
 
@@ -90,7 +81,7 @@ async def nginx(
     configuration, for limits that would take too long to reach. As root the workers are root too, since
     pytest's folders are closed to others.
     """
-    program = require_nginx()
+    program = require("nginx", "nginx")
     http_port, https_port = free_port(), free_port()
     edge = Edge(
         domains=domains,

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from debian import require
 from installation import Installation
-from nginx.gate import Gate, command, require_nginx
+from nginx.gate import Gate, command
 from nginx.load import Twilio, behind_nginx, installed
 from processes import Serving, children, family, free_port, serving
 from waiting import until
@@ -131,7 +132,7 @@ def see_nothing_refused(twilio: Twilio) -> None:
 @asynccontextmanager
 async def started(gate: Gate) -> AsyncIterator[None]:
     """nginx once more, where it was."""
-    process = await asyncio.create_subprocess_exec(*command(require_nginx(), gate.folder))
+    process = await asyncio.create_subprocess_exec(*command(require("nginx", "nginx"), gate.folder))
     try:
         yield
     finally:

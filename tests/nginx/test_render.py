@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nginx.gate import BASE, certify, require_nginx
+from debian import require
+from nginx.gate import BASE, certify
 from processes import free_port, new_folder
 from terminal import Terminal
 from waiting import LIMIT
@@ -47,6 +48,7 @@ RICH = Edge(
     https_port=8443,
     access_log="/srv/access.log",
 )
+ENVSUBST = "envsubst", "gettext-base"
 CASES = pytest.mark.parametrize("edge", [PLAIN, RICH], ids=["plain", "rich"])
 
 
@@ -62,8 +64,7 @@ def test_what_is_written_is_what_was_looked_at(tmp_path: Path) -> None:
 @CASES
 def test_the_official_image_s_entry_point_writes_the_same(tmp_path: Path, edge: Edge) -> None:
     """It gives envsubst the names of all variables that are set; the templates hold those of nginx too."""
-    if not shutil.which("envsubst"):
-        pytest.skip("needs Debian's gettext-base")
+    require(*ENVSUBST)
     render(edge, tmp_path)
     for name in TEMPLATES:
         written = subst(f"templates/{name}.template", edge.given())
@@ -89,6 +90,7 @@ def subst(template: str, variables: dict[str, str]) -> str:
 
 
 def test_defaults_are_the_same_in_both() -> None:
+    require(*ENVSUBST)
     assert subst("templates/conserje.conf.template", {"CONSERJE_DOMAINS": "bots.example.com"}) == subst(
         "templates/conserje.conf.template", PLAIN.given()
     )
@@ -143,7 +145,7 @@ def test_a_slug_is_the_same_for_nginx_the_edge_and_the_database() -> None:
 
 @CASES
 def test_nginx_and_gixy_find_nothing_wrong(tmp_path: Path, edge: Edge) -> None:
-    program, linter = require_nginx(), Path(sys.executable).with_name("gixy")
+    program, linter = require("nginx", "nginx"), Path(sys.executable).with_name("gixy")
     here = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     log = str(tmp_path / "access.log")
     render(replace(edge, http_listen=here[0], https_listen=here[1], access_log=log), tmp_path)
@@ -156,7 +158,7 @@ def test_nginx_and_gixy_find_nothing_wrong(tmp_path: Path, edge: Edge) -> None:
 
 async def test_a_user_with_no_rights_starts_it(terminal: Terminal) -> None:
     """Debian's nobody, where the tests run as root; otherwise whoever runs them."""
-    program, port = require_nginx(), free_port()
+    program, port = require("nginx", "nginx"), free_port()
     user: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []}
     with new_folder() as folder:
         trust = certify(folder / "certificates")

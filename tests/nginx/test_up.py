@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from nginx.gate import require_nginx
+from debian import require
 from processes import Running, alive, bare_environment, family, free_port, new_folder, run_to_end, running
 from system.test_up import BANNER_ENDS, free_ports
 from terminal import Terminal
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.timeout(300)  # many processes start and end
 
 @pytest.fixture
 def environment() -> Iterator[dict[str, str]]:
-    require_nginx()
+    require("nginx", "nginx")
     with new_folder() as folder:
         yield bare_environment() | {
             "CONSERJE_DATA_DIR": str(folder),
@@ -101,7 +101,7 @@ async def test_the_demo_is_reached_by_tls_and_twilio_s_stand_in_reaches_it(
 
 
 async def test_the_authority_is_made_once_and_its_key_is_for_nobody_else(terminal: Terminal) -> None:
-    require_nginx()
+    require("nginx", "nginx")
     first = await terminal.read("edge", "prepare")
     certificate = Path(first["authority"])
     before = certificate.read_bytes()
@@ -121,6 +121,7 @@ async def test_a_taken_port_is_said_before_anything_is_started(environment: dict
 
 
 async def test_variables_of_the_edge_are_settings_like_others(terminal: Terminal) -> None:
+    require("nginx", "nginx")
     said = await terminal.type("edge", "prepare", HTTPS_LISTEN="8443", code=1)
     assert "CONSERJE_HTTPS_LISTEN: '8443' is no address:port" in said.stderr
     said = await terminal.type("tenant", "list", UPSTREAMS="x", code=1)

@@ -1,4 +1,4 @@
-"""The embedded Postgres's programs, at a place where the user that runs them can."""
+"""The programs of the embedded Postgres, where the user as whom they run can reach them."""
 
 from __future__ import annotations
 

@@ -15,15 +15,12 @@ from starlette.routing import Router
 from waiting import LIMIT
 
 from conserje import Nothing, api_keys, tenants
-from conserje.collector import Collector, Folder
-from conserje.conversation import Conversation
+from conserje.cli.installation import tasks
 from conserje.database import Pool
-from conserje.delivery import Delivery
 from conserje.directory import Directory
 from conserje.feed import Feed
 from conserje.http import client
 from conserje.intake import Intake
-from conserje.notifier import Notifier
 from conserje.plugins import Plugins
 from conserje.settings import Settings
 from conserje.vault import Vault
@@ -85,15 +82,8 @@ class Office:
     async def working(self) -> AsyncIterator[None]:
         """A worker at work."""
         desk = self.desk
-        conversation = Conversation(
-            desk.pool, desk.directory, desk.plugins, desk.vault, desk.settings.turn_limit
-        )
-        delivery = Delivery(desk.pool, desk.directory, desk.plugins, desk.vault, desk.settings)
-        collector = Collector(
-            desk.pool, desk.directory, desk.plugins, desk.vault, Folder(desk.settings.files)
-        )
-        notifier = Notifier(desk.pool, desk.directory, desk.vault, desk.settings)
-        worker = Worker(desk.pool, self.url, conversation, delivery, collector, notifier, desk.settings.slots)
+        all_tasks = tasks(desk.pool, desk.directory, desk.plugins, desk.vault, desk.settings)
+        worker = Worker(desk.pool, self.url, all_tasks, desk.settings.slots)
         running = asyncio.create_task(worker.run())
         try:
             yield

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from waiting import LIMIT, SETTLED, until, until_heard
@@ -23,6 +24,9 @@ from conserje import (
     Reply,
     Text,
     Turn,
+    jobs,
+    notices,
+    overdue,
 )
 from conserje.collector import Collector, Folder
 from conserje.conversation import Conversation
@@ -35,7 +39,7 @@ from conserje.notifier import Notifier
 from conserje.plugins import Plugins
 from conserje.settings import Settings
 from conserje.vault import Vault
-from conserje.worker import Worker
+from conserje.worker import Task, Worker
 
 
 class Post(Channel[Nothing, Nothing, Nothing]):
@@ -144,12 +148,20 @@ class Scene:
         """Wait until nothing waits for an answer or for its fate."""
         await until(lambda: self.pool.fetchval(SETTLED))
 
+    def worker(self, slots: int = 40) -> Worker:
+        """A worker that has not begun."""
+        tasks = (
+            Task(jobs.CONVERSE, self.conversation.converse, upkeep=partial(overdue.sweep, self.pool)),
+            Task(jobs.DELIVER, self.delivery.deliver),
+            Task(jobs.COLLECT, self.collector.collect, "slow", self.collector.keep_up),
+            Task(jobs.NOTIFY, self.notifier.notify, "slow", partial(notices.recover, self.pool)),
+        )
+        return Worker(self.pool, self.url, tasks, slots)
+
     @asynccontextmanager
     async def working(self, slots: int = 40) -> AsyncIterator[Worker]:
         """A worker at work."""
-        worker = Worker(
-            self.pool, self.url, self.conversation, self.delivery, self.collector, self.notifier, slots
-        )
+        worker = self.worker(slots)
         running = asyncio.create_task(worker.run())
         try:
             yield worker

@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from conserje import consents, feed, handover, jobs, late, messages, metrics, notices, queue, turns
+from conserje import consents, feed, handover, jobs, late, messages, metrics, notices, queue, state, turns
 from conserje.assistant import AnyAssistant, NoAnswer, Reply, Turn
 from conserje.channel import AnyChannel, Channel
 from conserje.database import CANNOT_ASK, Connection, Pool, acting_for
@@ -97,7 +97,7 @@ class Conversation:
         opted_out = row["opted_out"] == "all"
         if not unanswered or not (opted_out or row["state"] == "person"):
             return unanswered
-        leave = consents.leave if opted_out else turns.leave_to_person
+        leave = consents.leave if opted_out else state.leave_to_person
         await leave(connection, job.tenant_id, job.conversation_id)
         await self._wake(connection, entry, job, row["account_id"])
         return () if opted_out else await turns.unanswered(connection, job)

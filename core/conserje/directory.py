@@ -23,7 +23,7 @@ from conserje.assistant import AnyAssistant, Assistant
 from conserje.changes import Changes
 from conserje.channel import AnyAccount, AnyChannel
 from conserje.database import CANNOT_ASK, Pool, describe
-from conserje.errors import OperatorError
+from conserje.errors import DirectoryUnavailable, OperatorError, UnknownTenant
 from conserje.nodefile import NodeFileError
 from conserje.roster import Roster
 from conserje.rows import clean
@@ -43,14 +43,6 @@ SILENT_ON_VALUES = frozenset(get_args(ErrorType)) - {"value_error", "assertion_e
 
 M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R")
-
-
-class UnknownTenant(OperatorError):
-    """There is no such tenant."""
-
-
-class DirectoryUnavailable(OperatorError):
-    """Postgres cannot be asked, and nothing is remembered."""
 
 
 class AccountUnusable(OperatorError):

@@ -5,3 +5,11 @@ from __future__ import annotations
 
 class OperatorError(Exception):
     """Ends a command with its text, in one line, in place of a traceback."""
+
+
+class UnknownTenant(OperatorError):
+    """There is no such tenant."""
+
+
+class DirectoryUnavailable(OperatorError):
+    """Postgres cannot be asked, and nothing is remembered."""

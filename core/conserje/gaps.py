@@ -16,7 +16,8 @@ import asyncpg
 from conserje.accounts import Account
 from conserje.channel import AnyAccount, AnyChannel, CannotTell, Channel, Page
 from conserje.database import CANNOT_ASK, Connection, Pool, describe
-from conserje.directory import AccountUnusable, Directory, DirectoryUnavailable, Entry, UnknownTenant
+from conserje.directory import AccountUnusable, Directory, Entry
+from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.intake import Intake, NotDurable
 from conserje.log import place
 from conserje.plugins import Plugins

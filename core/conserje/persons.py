@@ -9,7 +9,7 @@ from typing import Literal
 
 import asyncpg
 
-from conserje import feed, jobs, turns
+from conserje import feed, jobs, state
 from conserje.database import Connection, Pool, acting_for
 from conserje.errors import OperatorError
 from conserje.jobs import Job
@@ -218,7 +218,7 @@ async def give(pool: Pool, tenant: Tenant, conversation_id: int) -> int:
             )
         if row["state"] != "person":
             raise PersonError(f"Conversation {conversation_id} is with the assistant already.")
-        await turns.leave_to_person(connection, *place)
+        await state.leave_to_person(connection, *place)
         unanswered: int = await connection.fetchval(GIVE, *place, row["turn_id"])
         await feed.wake(connection, *place)
         await _enqueue(connection, Job(jobs.CONVERSE, *place))
@@ -238,7 +238,7 @@ async def say(pool: Pool, tenant: Tenant, conversation_id: int, said: Sequence[C
                 f"Conversation {conversation_id} is not with a person: `conserje conversation take"
                 f" {tenant.slug} {conversation_id}` first, so that the assistant does not write as well."
             )
-        await turns.leave_to_person(connection, *place)
+        await state.leave_to_person(connection, *place)
         contents = [stored(content) for content in said]
         spoken = await connection.fetch(SAY, *place, row["turn_id"], contents, tenant.hand_back_after)
         await feed.wake(connection, *place)

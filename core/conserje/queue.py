@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, Self, TypeVar
 
 import asyncpg
@@ -186,3 +187,12 @@ class QueueDriver(AsyncpgPoolDriver):
         for wanted, callback in self._listeners:
             if wanted == channel and isinstance(payload, str):
                 callback(payload)
+
+
+PRUNE = "DELETE FROM pgqueuer.pgqueuer_log WHERE created < now() - $1::interval"
+LOG_KEPT = timedelta(minutes=10)
+
+
+async def prune(pool: Pool) -> None:
+    """Empty the log table, in which the queue writes each job's end."""
+    await pool.execute(PRUNE, LOG_KEPT)

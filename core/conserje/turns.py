@@ -60,13 +60,6 @@ SELECT $1, $2, account_id, 'out', told.content, sequence + told.n - 1, 'queued'
 FROM held, unnest($4::text[]) WITH ORDINALITY AS told (content, n)
 """
 
-LEAVE_TO_PERSON = """
-UPDATE messages SET turn_id = conversations.turn_id FROM conversations
-WHERE messages.tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND messages.turn_id IS NULL
-  AND conversations.tenant_id = $1 AND conversations.id = $2
-  AND messages.created_at + coalesce(late_by, '0') < hand_back_at
-"""
-
 # All of a turn's end in one statement; the number of messages it marked as answered comes back.
 SETTLE = """
 WITH answered AS (
@@ -146,11 +139,6 @@ async def unanswered(connection: Connection, job: Job) -> tuple[Message, ...]:
 
 def _quoted(row: asyncpg.Record) -> Content | None:
     return from_json(row["quoted"]) if row["quoted"] else None
-
-
-async def leave_to_person(connection: Connection, tenant_id: int, conversation_id: int) -> None:
-    """What came before the hand-back is marked as the hand-over's, or as the person's last message's."""
-    await connection.execute(LEAVE_TO_PERSON, tenant_id, conversation_id)
 
 
 def read(claim: Claim) -> tuple[list[Utterance], list[Utterance]]:

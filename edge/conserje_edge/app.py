@@ -17,8 +17,7 @@ from typing import NoReturn
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
-from conserje.cli.failure import failed
-from conserje.cli.installation import Installation, open_installation, read_settings
+from conserje.cli.installation import Installation, explained, open_installation, read_settings
 from conserje.directory import Directory
 from conserje.feed import Feed
 from conserje.heartbeat import Heartbeat
@@ -163,8 +162,8 @@ def _call_on_signals(stop: Callable[[], None]) -> None:
 
 def _give_up(error: Exception) -> NoReturn:
     """End this worker; the server starts another. Raising would show every error with its trace."""
-    line = failed(error)
-    log.critical("A worker cannot start: %s", line.message if line else "", exc_info=line is None)
+    line = explained(error)
+    log.critical("A worker cannot start: %s", line or "", exc_info=line is None)
     os._exit(1)
 
 

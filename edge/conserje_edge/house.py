@@ -15,7 +15,8 @@ from conserje import sessions
 from conserje.accounts import Account
 from conserje.channel import AnyAccount, AnyChannel
 from conserje.database import CANNOT_ASK, describe
-from conserje.directory import AccountUnusable, DirectoryUnavailable, Entry, UnknownTenant
+from conserje.directory import AccountUnusable, Entry
+from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.house import Look, Session, Visit
 from conserje_edge.answers import Problem, unavailable
 from conserje_edge.limits import client_network

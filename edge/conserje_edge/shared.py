@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 from conserje import channel as contract
 from conserje.accounts import Account
 from conserje.channel import AnyChannel, Forged, Malformed, Webhook
-from conserje.directory import DirectoryUnavailable, Entry
+from conserje.directory import Entry
+from conserje.errors import DirectoryUnavailable
 from conserje.tenants import Tenant
 from conserje_edge import channels
 from conserje_edge.answers import Messages, Problem, unavailable

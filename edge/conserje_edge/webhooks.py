@@ -19,7 +19,8 @@ from conserje import accounts, feed, metrics
 from conserje.accounts import Account
 from conserje.channel import AnyChannel, Webhook
 from conserje.database import CANNOT_ASK, Pool, describe
-from conserje.directory import Directory, DirectoryUnavailable, Entry, UnknownTenant
+from conserje.directory import Directory, Entry
+from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.feed import Feed
 from conserje.intake import Intake, NotDurable
 from conserje.log import place

@@ -15,14 +15,11 @@ from terminal import Terminal
 from waiting import LIMIT
 
 from conserje import plugins
+from conserje.cli.installation import tasks
 from conserje.cli.say import _indented
-from conserje.collector import Collector, Folder
-from conserje.conversation import Conversation
 from conserje.database import Pool
-from conserje.delivery import Delivery
 from conserje.directory import Directory
 from conserje.http import client
-from conserje.notifier import Notifier
 from conserje.settings import read
 from conserje.vault import Vault
 from conserje.worker import Worker
@@ -53,11 +50,8 @@ class Shop:
         url = environment["CONSERJE_DATABASE_URL"]
         async with client() as http, Directory(self.pool, url) as directory:
             found = plugins.load(environment, http)
-            conversation = Conversation(self.pool, directory, found, vault, settings.turn_limit)
-            delivery = Delivery(self.pool, directory, found, vault, settings)
-            collector = Collector(self.pool, directory, found, vault, Folder(settings.files))
-            notifier = Notifier(self.pool, directory, vault, settings)
-            worker = Worker(self.pool, url, conversation, delivery, collector, notifier, settings.slots)
+            all_tasks = tasks(self.pool, directory, found, vault, settings)
+            worker = Worker(self.pool, url, all_tasks, settings.slots)
             running = asyncio.create_task(worker.run())
             try:
                 yield

@@ -16,7 +16,8 @@ from waiting import LIMIT, until, until_heard
 
 from conserje import accounts, changes, database, tenants
 from conserje.database import Pool
-from conserje.directory import Directory, DirectoryUnavailable, Entry, Key, UnknownTenant
+from conserje.directory import Directory, Entry, Key
+from conserje.errors import DirectoryUnavailable, UnknownTenant
 
 ACME: Key = ("slug", "acme")
 

@@ -10,7 +10,7 @@ from scene import Scene
 from terminal import Terminal
 from waiting import until
 
-from conserje import InboundMessage, Text, jobs
+from conserje import InboundMessage, Text, jobs, overdue
 from conserje.jobs import Job
 from conserje.late import APOLOGIES, NOTICES
 from conserje.messages import FATE_UNKNOWN
@@ -213,11 +213,11 @@ async def test_only_an_operator_s_word_sends_what_is_held(scene: Scene, terminal
         24 * HOUR,
     )
     scene.post.found = None
-    async with scene.working() as worker:
+    async with scene.working():
         await scene.write("¿están?")
         await until(lambda: scene.post.texts)
         await scene.pool.execute("UPDATE conversations SET swept_at = NULL")
-        await worker.sweep()
+        await overdue.sweep(scene.pool)
         await scene.delivery.deliver(Job(jobs.DELIVER, *await place(scene)))
         await scene.write("¿hola?")
         await until(lambda: len(scene.post.texts) == 2)

@@ -14,7 +14,8 @@ from waiting import until
 from conserje import accounts, roster, tenants
 from conserje.changes import Changes
 from conserje.database import Pool
-from conserje.directory import Directory, DirectoryUnavailable
+from conserje.directory import Directory
+from conserje.errors import DirectoryUnavailable
 from conserje.roster import Roster
 
 

@@ -12,9 +12,10 @@ from waiting import LIMIT, at_work, until
 
 from conserje import jobs
 from conserje.database import CANNOT_ASK
-from conserje.directory import DirectoryUnavailable
+from conserje.errors import DirectoryUnavailable
 from conserje.intake import NotDurable
-from conserje.worker import SWEEP_AFTER, Share, Worker
+from conserje.overdue import SWEEP_AFTER, sweep
+from conserje.share import Share
 
 
 async def test_a_message_is_answered(scene: Scene) -> None:
@@ -100,11 +101,8 @@ async def test_what_lost_its_job_is_found_again(scene: Scene) -> None:
     await scene.write("hola")
     await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
     await scene.pool.execute("UPDATE messages SET created_at = now() - $1::interval * 2", SWEEP_AFTER)
-    worker = Worker(
-        scene.pool, scene.url, scene.conversation, scene.delivery, scene.collector, scene.notifier, 40
-    )
-    await worker.sweep()
-    await worker.sweep()  # it was looked at: not again so soon
+    await sweep(scene.pool)
+    await sweep(scene.pool)  # it was looked at: not again so soon
     assert await scene.pool.fetchval("SELECT count(*) FROM pgqueuer.pgqueuer") == 1
     async with scene.working():
         await until(lambda: scene.post.texts)
@@ -116,11 +114,8 @@ async def test_lost_jobs_are_found_behind_thousands_that_were_looked_at(scene: S
     await scene.write("hola", slug="bravo")
     await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
     await scene.pool.execute("UPDATE messages SET created_at = now() - $1::interval * 2", SWEEP_AFTER)
-    worker = Worker(
-        scene.pool, scene.url, scene.conversation, scene.delivery, scene.collector, scene.notifier, 40
-    )
-    await worker.sweep()
-    await worker.sweep()
+    await sweep(scene.pool)
+    await sweep(scene.pool)
     assert await scene.pool.fetchval("SELECT count(*) FROM pgqueuer.pgqueuer") == 1101
 
 
@@ -181,9 +176,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_it_leaves_nothing_behind_although_postgres_is_gone(scene: Scene, end: str) -> None:
     scene.parrot.ready.clear()
     await scene.write("hola")
-    worker = Worker(
-        scene.pool, scene.url, scene.conversation, scene.delivery, scene.collector, scene.notifier, 40
-    )
+    worker = scene.worker()
     running = asyncio.create_task(worker.run())
     await until(lambda: scene.parrot.heard)
     scene.pool.terminate()  # the turn in hand can be settled no more, nor its job be put back

@@ -16,9 +16,13 @@ from datetime import timedelta
 
 from crash import bugs, points
 
-import conserje_edge.serve  # noqa: F401 - see above
+import conserje.cli.work
+import conserje.collector
+import conserje.conversation
+import conserje.notifier  # noqa: F401 - loaded before the fork, as are those above
+import conserje_edge.serve  # noqa: F401 - loaded before the fork
 import conserje_twilio
-from conserje import delivery, worker
+from conserje import delivery, overdue
 from conserje.cli import main
 
 AGAIN_AFTER = 0.1  # seconds
@@ -32,7 +36,7 @@ def hasten() -> None:
     delivery.LOOK_EVERY = timedelta(seconds=1)  # 10 s
     conserje_twilio.SETTLED_AFTER = timedelta(seconds=7)  # 60 s; the stand-in lists at once
     delivery.UNCERTAIN_FOR = timedelta(seconds=9)  # 2 minutes
-    worker.SWEEP_AFTER = timedelta(seconds=8)  # 30 s
+    overdue.SWEEP_AFTER = timedelta(seconds=8)  # 30 s
 
 
 def keep() -> None:

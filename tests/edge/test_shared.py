@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from conserje import InboundMessage, Text, accounts
 from conserje.database import Pool
-from conserje.directory import DirectoryUnavailable
+from conserje.errors import DirectoryUnavailable
 
 SHARED = "/webhook/whatsapp"
 

@@ -38,10 +38,11 @@ class CommandLine(click.Group):
         try:
             return super().invoke(context)
         except Exception as error:
-            from conserje.cli.failure import failed
+            from conserje.cli.failure import Failed
+            from conserje.cli.installation import explained
 
-            if line := failed(error):
-                raise line from None
+            if line := explained(error):
+                raise Failed(line) from None
             raise
 
 

@@ -10,17 +10,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+import asyncpg
 import uvloop
 
 from conserje import database, embedded, log, plugins, settings
-from conserje.database import Pool
+from conserje.database import Pool, describe
+from conserje.errors import OperatorError
 from conserje.plugins import Plugins
 from conserje.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
     import httpx2
 
+    from conserje.directory import Directory
     from conserje.vault import Vault
+    from conserje.worker import Task
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -93,6 +97,46 @@ async def open_installation(
         installation = Installation(given, os.environ, url, pool, migrated)
         stack.push_async_callback(installation.close)
         yield installation
+
+
+def explained(error: Exception) -> str | None:
+    """The line for an error that an operator can do something about; None for a fault of ours."""
+    if isinstance(error, OperatorError):
+        return str(error)
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+        return f"Postgres: {describe(error)}."
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        return f"{describe(error)}."
+    return None
+
+
+def tasks(
+    pool: Pool, directory: Directory, plugins: Plugins, vault: Vault, settings: Settings
+) -> tuple[Task, ...]:
+    """All that a worker does."""
+    from conserje import jobs, notices, overdue
+    from conserje.collector import Collector, Folder
+    from conserje.conversation import Conversation
+    from conserje.delivery import Delivery
+    from conserje.notifier import Notifier
+    from conserje.worker import Task
+
+    collector = Collector(pool, directory, plugins, vault, Folder(settings.files))
+    return (
+        Task(
+            jobs.CONVERSE,
+            Conversation(pool, directory, plugins, vault, settings.turn_limit).converse,
+            upkeep=functools.partial(overdue.sweep, pool),
+        ),
+        Task(jobs.DELIVER, Delivery(pool, directory, plugins, vault, settings).deliver),
+        Task(jobs.COLLECT, collector.collect, "slow", collector.keep_up),
+        Task(
+            jobs.NOTIFY,
+            Notifier(pool, directory, vault, settings).notify,
+            "slow",
+            functools.partial(notices.recover, pool),
+        ),
+    )
 
 
 def with_installation(command: Callable[Concatenate[Installation, P], Awaitable[R]]) -> Callable[P, R]:

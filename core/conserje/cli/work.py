@@ -9,15 +9,11 @@ import click
 import uvloop
 
 from conserje import log
-from conserje.cli.installation import open_installation
-from conserje.collector import Collector, Folder
-from conserje.conversation import Conversation
-from conserje.delivery import Delivery
+from conserje.cli.installation import open_installation, tasks
 from conserje.directory import Directory
 from conserje.gaps import Gaps
 from conserje.heartbeat import Heartbeat
 from conserje.intake import Intake
-from conserje.notifier import Notifier
 from conserje.vault import check_keyring
 from conserje.worker import Worker
 
@@ -48,15 +44,8 @@ async def _work() -> None:
             Intake(pool, plugins) as intake,
             Gaps(pool, directory, plugins, vault, intake, settings.fetch_every),
         ):
-            worker = Worker(
-                pool,
-                installation.url,
-                Conversation(pool, directory, plugins, vault, settings.turn_limit),
-                Delivery(pool, directory, plugins, vault, settings),
-                Collector(pool, directory, plugins, vault, Folder(settings.files)),
-                Notifier(pool, directory, vault, settings),
-                settings.slots,
-            )
+            jobs = tasks(pool, directory, plugins, vault, settings)
+            worker = Worker(pool, installation.url, jobs, settings.slots)
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, worker.stop)
             await worker.run()

@@ -17,8 +17,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from starlette.routing import Router
 
-from conserje.cli.failure import failed
-from conserje.cli.installation import read_settings
+from conserje.cli.installation import explained, read_settings
 from conserje_edge.addresses import OPERATOR_LISTEN, Address, address, require_free
 from conserje_edge.app import open_webhooks
 from conserje_edge.operator import health, metrics, predecessors
@@ -111,8 +110,6 @@ async def _stopped() -> None:
 
 def _give_up(error: Exception) -> NoReturn:
     """End with one line; whoever keeps this process starts another."""
-    line = failed(error)
-    log.critical(
-        "The operator's listener cannot start: %s", line.message if line else "", exc_info=line is None
-    )
+    line = explained(error)
+    log.critical("The operator's listener cannot start: %s", line or "", exc_info=line is None)
     os._exit(1)

@@ -18,7 +18,8 @@ from conserje import listing, senders, tenants
 from conserje.accounts import Account
 from conserje.channel import AnyChannel, Malformed, Webhook
 from conserje.database import acting_for
-from conserje.directory import AccountUnusable, DirectoryUnavailable, Entry, UnknownTenant
+from conserje.directory import AccountUnusable, Entry
+from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.listing import Exchange
 from conserje.message import InboundMessage, contents, plain
 from conserje.plugins import PluginMissing

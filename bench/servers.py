@@ -14,7 +14,8 @@ from bench.webhooks import DOMAIN, Tenant
 
 from conserje import accounts
 from conserje import tenants as tenants_table
-from conserje.database import Pool, connect_pool
+from conserje.database import Pool
+from conserje.pool import connect_pool
 from conserje.vault import Vault
 
 FOLDER = Path(__file__).parent

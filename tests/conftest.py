@@ -23,7 +23,9 @@ from terminal import Terminal  # noqa: E402
 from waiting import LIMIT, at_work  # noqa: E402
 
 from conserje import database, embedded  # noqa: E402
-from conserje.vault import create_keyring  # noqa: E402
+from conserje.keyring import create_keyring  # noqa: E402
+from conserje.migrate import migrate  # noqa: E402
+from conserje.pool import connect_pool  # noqa: E402
 
 CONNECTIONS = "400"
 
@@ -100,7 +102,7 @@ async def template(server: str) -> AsyncIterator[str]:
     try:
         await connection.execute("SELECT pg_advisory_lock(1)")  # roles are the server's, not the database's
         await connection.execute(f"CREATE DATABASE {name}")
-        await database.migrate(_in(server, name))
+        await migrate(_in(server, name))
     finally:
         await connection.close()
     yield name
@@ -142,7 +144,7 @@ async def empty_database_url(server: str) -> AsyncIterator[str]:
 @pytest_asyncio.fixture
 async def pool(database_url: str) -> AsyncIterator[database.Pool]:
     """A pool of the application's own, in a database of the test's own."""
-    pool = await database.connect_pool(database_url)
+    pool = await connect_pool(database_url)
     yield pool
     pool.terminate()
 
@@ -151,7 +153,7 @@ async def pool(database_url: str) -> AsyncIterator[database.Pool]:
 async def _shared(server: str, template: str) -> AsyncIterator[database.Pool]:
     name = f"shared_{os.getpid()}"
     await _run(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    pool = await database.connect_pool(_in(server, name), largest=2)
+    pool = await connect_pool(_in(server, name), largest=2)
     yield pool
     pool.terminate()
     await _drop(server, name)

@@ -13,9 +13,10 @@ from pathlib import Path
 import asyncpg
 from terminal import Terminal
 
-from conserje import database
 from conserje.accounts import credentials_context
 from conserje.database import Pool
+from conserje.migrate import ensure_roles
+from conserje.pool import connect_pool
 from conserje.vault import Vault
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -40,7 +41,7 @@ async def upgraded(release: Path, url: str, keyring: Path) -> AsyncIterator[Pool
     await restore(release, url)
     await _seal(url, Vault.read(keyring))
     await terminal(url, keyring).type("migrate")
-    pool = await database.connect_pool(url)
+    pool = await connect_pool(url)
     try:
         yield pool
     finally:
@@ -54,7 +55,7 @@ def terminal(url: str, keyring: Path) -> Terminal:
 async def restore(release: Path, url: str) -> None:
     """Restore the release's dump, just as it is, into an empty database."""
     connection = await asyncpg.connect(url)
-    await database._ensure_roles(connection)
+    await ensure_roles(connection)
     await connection.close()
     how = ("--single-transaction", "--exit-on-error", "--dbname", url)
     await run("pg_restore", url, *how, str(release / "database.dump"))

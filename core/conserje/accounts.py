@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import asyncpg
 from pydantic import SecretStr, TypeAdapter
 
-from conserje import tenants
+from conserje import data_keys
 from conserje.database import Connection, Pool
 from conserje.message import Template, to_json
-from conserje.tenants import Tenant, TenantError, refusals
+from conserje.refusals import TenantError, refusals
+from conserje.tenants import Tenant
 
 if TYPE_CHECKING:
     from conserje.channel import AnyChannel
@@ -260,7 +261,7 @@ async def seal_credentials(
     connection: Connection, vault: Vault, tenant_id: int, channel: str, address: str, plain: bytes
 ) -> str:
     """The credentials (JSON) as the account's row holds them. Raises TenantError or VaultError."""
-    key = await tenants.data_key(connection, vault, tenant_id)
+    key = await data_keys.data_key(connection, vault, tenant_id)
     return vault.seal(key, credentials_context(tenant_id, channel, address), plain)
 
 

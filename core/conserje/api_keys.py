@@ -16,7 +16,7 @@ import asyncpg
 
 from conserje.database import Connection, Pool
 from conserje.errors import OperatorError
-from conserje.tenants import refusals
+from conserje.refusals import refusals
 
 SCOPES = ("read", "write")
 ID_LENGTH, SECRET_LENGTH, CHECKSUM_LENGTH = 10, 43, 6

@@ -13,7 +13,8 @@ from typing import Any, Self
 
 import asyncpg
 
-from conserje.database import CANNOT_ASK, PATIENCE, connect, describe
+from conserje.database import CANNOT_ASK, connect, describe
+from conserje.pool import PATIENCE
 
 log = logging.getLogger(__name__)
 

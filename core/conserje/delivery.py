@@ -27,12 +27,13 @@ from conserje.database import CANNOT_ASK, Connection, Pool, acting_for
 from conserje.directory import AccountUnusable, Directory, Entry
 from conserje.files import Links
 from conserje.jobs import Job
+from conserje.keyring import VaultError
 from conserje.limits import linked
 from conserje.message import Content, Media, OutboundMessage, Template, from_json
 from conserje.plugins import PluginMissing, Plugins
 from conserje.rows import stored
 from conserje.settings import Settings
-from conserje.vault import Vault, VaultError
+from conserje.vault import Vault
 
 log = logging.getLogger(__name__)
 

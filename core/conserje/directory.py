@@ -24,11 +24,12 @@ from conserje.changes import Changes
 from conserje.channel import AnyAccount, AnyChannel
 from conserje.database import CANNOT_ASK, Pool, describe
 from conserje.errors import DirectoryUnavailable, OperatorError, UnknownTenant
+from conserje.keyring import VaultError
 from conserje.nodefile import NodeFileError
 from conserje.roster import Roster
-from conserje.rows import clean
 from conserje.tenants import Tenant
-from conserje.vault import Vault, VaultError
+from conserje.text import clean
+from conserje.vault import Vault
 
 log = logging.getLogger(__name__)
 

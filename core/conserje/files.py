@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from asyncpg import Record
 
-from conserje import jobs, messages, tenants
+from conserje import data_keys, jobs, messages
 from conserje.channel import Refused
 from conserje.database import Connection, Pool, acting_for
 from conserje.jobs import Job
@@ -316,7 +316,7 @@ class Links:
         data_key = tenant.data_key
         if data_key is None:
             async with self.pool.acquire() as connection:
-                data_key = await tenants.data_key(connection, self.vault, tenant.id)
+                data_key = await data_keys.data_key(connection, self.vault, tenant.id)
         base, until = self.settings.tenant_url(tenant.slug), int((since + LINKED_FOR).timestamp())
         links = [Link(tenant.id, row["id"], row["name"], row["content_type"], until) for row in rows]
         return {f"kept:{link.id}": link.address(base, self.vault, data_key) for link in links}

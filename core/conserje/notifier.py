@@ -12,18 +12,19 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from conserje import notices, tenants
+from conserje import data_keys, notices
 from conserje.database import Connection, Pool
 from conserje.directory import Directory, Entry
 from conserje.errors import OperatorError
 from conserje.fetcher import FetchFailed, FetchRefused, Network, fetch, resolve
 from conserje.jobs import Job
+from conserje.keyring import VaultError
 from conserje.mail import MailFailed, MailServer
 from conserje.message import from_json, plain
 from conserje.notices import Notice
 from conserje.settings import Settings
 from conserje.tenants import Tenant
-from conserje.vault import Vault, VaultError
+from conserje.vault import Vault
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ async def secret(connection: Connection, vault: Vault, tenant_id: int) -> str:
 
     Raises TenantError or VaultError.
     """
-    data_key = await tenants.data_key(connection, vault, tenant_id)
+    data_key = await data_keys.data_key(connection, vault, tenant_id)
     return "whsec_" + base64.b64encode(vault.sign(data_key, "notices", (str(tenant_id),))).decode()
 
 

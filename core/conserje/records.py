@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from conserje import accounts, senders, tenants
+from conserje import accounts, senders, tenant_domains, tenants
 from conserje.database import Connection
 from conserje.message import Template
 from conserje.tenants import LateRule
@@ -132,7 +132,7 @@ async def restore(connection: Connection, record: Record) -> bool:
     for phone in record.phones or ():
         await senders.add(connection, tenant.id, phone)
     for host in record.domains or ():
-        await tenants.add_domain(connection, tenant.id, host)
+        await tenant_domains.add(connection, tenant.id, host)
     for account in record.accounts or ():
         await accounts.add(
             connection,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -25,14 +24,9 @@ from conserje.message import (
     contents,
     to_json,
 )
+from conserje.text import clean
 
 _JSON_STRINGS = TypeAdapter(list[str])
-_BAD = re.compile("[\x00\ud800-\udfff]")
-
-
-def clean(text: str) -> str:
-    """`text` with what Postgres cannot store (NUL, lone surrogates) as U+FFFD."""
-    return _BAD.sub("�", text)
 
 
 def digest(key: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from conserje.database import Connection, Pool
-from conserje.tenants import TenantError, refusals
+from conserje.refusals import TenantError, refusals
 
 ADD = "INSERT INTO sender_tenants (tenant_id, phone) VALUES ($1, $2) ON CONFLICT (phone) DO NOTHING"
 

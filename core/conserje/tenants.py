@@ -1,29 +1,20 @@
-"""Tenants, their domains and their senders, as the tables hold them."""
+"""The table tenants: who they are, and what each wants done."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import asyncpg
 
 from conserje.assistant import Tenant as TenantSeen
 from conserje.database import Connection, Pool
-from conserje.errors import OperatorError
-
-if TYPE_CHECKING:
-    from conserje.vault import Vault
-
+from conserje.refusals import TenantError, refusals
 
 LateRule = Literal["answer", "apologise", "hand_over", "park"]
-
-
-class TenantError(OperatorError):
-    """What was asked of a tenant or an account cannot be; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,65 +58,6 @@ class Tenant:
     def seen(self) -> TenantSeen:
         """What a plugin sees of it."""
         return TenantSeen(self.slug, self.name, self.locale, self.currency, self.time_zone)
-
-
-SENTENCES = {
-    "tenants_slug_key": "The slug is taken.",
-    "tenants_slug_form": "A slug is 1 to 40 of a-z, 0-9 and -, with no - at either end and no -- at 3.",
-    "tenants_slug_reserved": "The slug is reserved for the installation's own hosts.",
-    "tenants_name_check": "A tenant's name is 1 to 200 characters.",
-    "api_keys_name_check": "A key's name is 1 to 100 characters.",
-    "tenants_status_check": "A tenant's status is active or suspended.",
-    "tenants_locale_check": "A locale is a language and perhaps a country, like es-CL.",
-    "tenants_currency_check": "A currency is three capital letters, like CLP.",
-    "tenants_time_zone_check": "The time zone is unknown; write one like America/Santiago.",
-    "tenants_assistant_settings_check": "The assistant's settings are a JSON object.",
-    "tenants_metadata_check": "A tenant's metadata is a JSON object.",
-    "tenants_quiet_period_check": "A quiet period is 0 to 60 seconds.",
-    "tenants_longest_wait_check": "The longest wait is 0 to 10 minutes.",
-    "tenants_hand_back_after_check": "The time after which a conversation is handed back is more than 0.",
-    "tenants_late_after_check": "The time after which a message is late is more than 0.",
-    "tenants_late_rule_check": "A late rule is answer, apologise, hand_over or park.",
-    "tenants_late_text_check": "The text for late answers is 1 to 1000 characters.",
-    "tenants_held_text_check": "The text for held conversations is 1 to 1000 characters.",
-    "tenants_notice_url_check": "A notice's address is https://host/path, without a user in it.",
-    "tenants_notice_email_check": "A notice's e-mail address is like team@example.com.",
-    "tenants_data_key_check": "A data key is wrapped by the vault and begins with v1.",
-    "domains_host_key": "The domain belongs to a tenant already.",
-    "domains_host_check": "A domain is a host name like chat.example.com, in lower case and without a port.",
-    "accounts_channel_check": "A channel's name is a-z, 0-9 and _, at most 40.",
-    "accounts_address_check": "An address is 1 to 200 characters without space at either end.",
-    "accounts_settings_check": "An account's settings are a JSON object.",
-    "accounts_credentials_sealed": "Credentials are sealed and begin with v1: `conserje seal` makes them.",
-    "accounts_status_check": "An account's status is active or suspended.",
-    "accounts_tenant_id_channel_address_key": (
-        "The tenant has this account already. To change its credentials, set the column to what "
-        "`conserje seal` prints."
-    ),
-    "accounts_quiet_period_check": "A quiet period is 0 to 60 seconds.",
-    "accounts_window_template_check": (
-        "An account's template for the window is a JSON object: its name, and perhaps language and values."
-    ),
-    "accounts_tenant_id_fkey": "There is no such tenant.",
-    "domains_tenant_id_fkey": "There is no such tenant.",
-    "sender_tenants_phone_check": "A phone is a + and 6 to 15 digits, its country first.",
-    "sender_tenants_phone_key": "The phone writes to a tenant already.",
-    "sender_tenants_tenant_id_fkey": "There is no such tenant.",
-}
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Turn what the database refuses into a sentence; its own text may show the row."""
-    try:
-        yield
-    except asyncpg.IntegrityConstraintViolationError as error:
-        rule = error.constraint_name or error.column_name or ""
-        raise TenantError(SENTENCES.get(rule, f"The database refuses the row by its rule {rule}.")) from None
-    except asyncpg.InvalidParameterValueError:
-        raise TenantError(SENTENCES["tenants_time_zone_check"]) from None
-    except (asyncpg.DataError, ValueError):
-        raise TenantError("A value holds characters that the database cannot store.") from None
 
 
 TENANT = """
@@ -211,74 +143,6 @@ def reserving_base(slug: str, bases: Sequence[str]) -> str | None:
     """The base domain that takes this slug: with bases b and a.b, the host a.b is no tenant a under b."""
     known = [base.lower().removesuffix(".") for base in bases]
     return next((base for base in known for other in known if base == f"{slug}.{other}"), None)
-
-
-async def add_domain(connection: Connection, tenant_id: int, host: str) -> None:
-    """Let a host outside the base domains name the tenant. Raises TenantError."""
-    with refusals():
-        await connection.execute(_insert("domains", ["tenant_id", "host"]), tenant_id, host)
-
-
-async def remove_domain(connection: Connection, tenant_id: int, host: str) -> None:
-    """Raises TenantError where the tenant has no such domain."""
-    done = await connection.execute("DELETE FROM domains WHERE tenant_id = $1 AND host = $2", tenant_id, host)
-    if done == "DELETE 0":
-        raise TenantError(f"The tenant has no domain {host}; see `conserje tenant show`.")
-
-
-async def list_domains(connection: Connection, tenant_id: int) -> list[str]:
-    rows = await connection.fetch("SELECT host FROM domains WHERE tenant_id = $1 ORDER BY host", tenant_id)
-    return [row["host"] for row in rows]
-
-
-async def data_key(connection: Connection, vault: Vault, tenant_id: int) -> str:
-    """The tenant's wrapped data key, made at the first need. Raises TenantError or VaultError."""
-    row = await connection.fetchrow("SELECT data_key FROM tenants WHERE id = $1", tenant_id)
-    if row is not None and row["data_key"] is None:
-        row = await connection.fetchrow(
-            # Two at once: the second finds the row changed and takes the first one's key.
-            "UPDATE tenants SET data_key = coalesce(data_key, $2) WHERE id = $1 RETURNING data_key",
-            tenant_id,
-            vault.new_data_key(),
-        )
-    if row is None:
-        raise TenantError("There is no such tenant.")
-    key: str = row["data_key"]
-    return key
-
-
-DATA_KEYS = """
-SELECT split_part(data_key, '.', 2) AS master, count(*) AS tenants, min(data_key) AS example
-FROM tenants WHERE data_key IS NOT NULL GROUP BY 1 ORDER BY 1
-"""
-
-
-async def data_keys(connection: Connection) -> dict[str, tuple[int, str]]:
-    """For each master key in use: how many tenants' data keys it wraps, and one of these."""
-    return {row["master"]: (row["tenants"], row["example"]) for row in await connection.fetch(DATA_KEYS)}
-
-
-OTHERWISE_WRAPPED = """
-SELECT id, data_key FROM tenants WHERE data_key IS NOT NULL AND split_part(data_key, '.', 2) <> $1 LIMIT $2
-"""
-
-REWRAP = """
-UPDATE tenants SET data_key = new.after
-FROM unnest($1::bigint[], $2::text[], $3::text[]) AS new (id, before, after)
-WHERE tenants.id = new.id AND tenants.data_key = new.before
-"""
-
-
-async def rewrap_data_keys(connection: Connection, vault: Vault, largest: int = 300) -> int:
-    """Wrap up to `largest` data keys by the newest master key; how many were found, 0: none is left.
-
-    Raises VaultError.
-    """
-    rows = await connection.fetch(OTHERWISE_WRAPPED, vault.sealing_key.id, largest)
-    if rows:
-        ids, before = [row["id"] for row in rows], [row["data_key"] for row in rows]
-        await connection.execute(REWRAP, ids, before, [vault.rewrap(key) for key in before])
-    return len(rows)
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:

@@ -18,12 +18,12 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from conserje.cli.installation import Installation, explained, open_installation, read_settings
+from conserje.data_keys import check_keyring
 from conserje.directory import Directory
 from conserje.feed import Feed
 from conserje.heartbeat import Heartbeat
 from conserje.intake import Intake
 from conserje.node import can_do_without_postgres, open_node
-from conserje.vault import check_keyring
 from conserje_edge.files import Files
 from conserje_edge.hosts import Hosts
 from conserje_edge.limits import Limits

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from conserje.collector import path_of
 from conserje.directory import Entry
 from conserje.files import Link
-from conserje.vault import VaultError
+from conserje.keyring import VaultError
 from conserje_edge.answers import Problem, unavailable
 from conserje_edge.requests import read_headers
 from conserje_edge.webhooks import Webhooks

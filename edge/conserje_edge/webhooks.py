@@ -23,11 +23,13 @@ from conserje.directory import Directory, Entry
 from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.feed import Feed
 from conserje.intake import Intake, NotDurable
+from conserje.keyring import VaultError
 from conserje.log import place
 from conserje.message import InboundMessage
 from conserje.plugins import PluginMissing, Plugins
-from conserje.tenants import Tenant, TenantError
-from conserje.vault import Vault, VaultError
+from conserje.refusals import TenantError
+from conserje.tenants import Tenant
+from conserje.vault import Vault
 from conserje_edge import channels
 from conserje_edge.answers import Messages, Problem, unavailable
 from conserje_edge.hosts import Hosts, Name

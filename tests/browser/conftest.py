@@ -16,8 +16,8 @@ from packages import install as install_package
 from playwright.async_api import Browser, async_playwright, expect
 from waiting import LIMIT
 
-from conserje import database
-from conserje.vault import create_keyring
+from conserje.keyring import create_keyring
+from conserje.pool import connect_pool
 
 NO_SANDBOX = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own does not work as root
 
@@ -73,7 +73,7 @@ async def _installed(
     create_keyring(keyring)
     async with (
         new_database() as url,
-        await database.connect_pool(url) as pool,
+        await connect_pool(url) as pool,
         install(pool, url, keyring) as installation,
     ):
         installation.environment |= {

@@ -11,7 +11,7 @@ from terminal import Terminal
 from conserje import api_keys, tenants
 from conserje.api_keys import ApiKeyError
 from conserje.database import Connection, Pool
-from conserje.tenants import TenantError
+from conserje.refusals import TenantError
 
 
 async def test_a_key_is_kept_as_a_hash_alone(pool: Pool) -> None:

@@ -15,14 +15,15 @@ import pytest
 from click.testing import CliRunner, Result
 from packages import install
 
-from conserje import accounts, database
+from conserje import accounts
 from conserje.cli import main
 from conserje.cli.domain import own_host
 from conserje.database import Pool
 from conserje.directory import Entry
 from conserje.http import client
 from conserje.plugins import load
-from conserje.tenants import TenantError
+from conserje.refusals import TenantError
+from conserje.schema import migrations
 from conserje.vault import Vault
 
 Run = Callable[..., Coroutine[Any, Any, Result]]
@@ -330,7 +331,7 @@ async def test_a_packages_command_is_one_of_conserjes(run: Run, tmp_path: Path) 
 
 
 async def test_migrating_tells_the_schema(run: Run) -> None:
-    version = database.migrations()[-1][0]
+    version = migrations()[-1][0]
     assert (await run("migrate")).output == f"The schema is {version}, as it was.\n"
 
 

@@ -8,9 +8,12 @@ import asyncpg
 import pytest
 
 from conserje import database, tenants
-from conserje.database import Connection, DatabaseError, Migration, Pool
+from conserje.database import Connection, DatabaseError, Pool
+from conserje.migrate import migrate
+from conserje.pool import connect_pool
+from conserje.schema import Migration, migrations
 
-KNOWN = database.migrations()[-1].version
+KNOWN = migrations()[-1].version
 
 
 def in_database(url: str, name: str) -> str:
@@ -19,8 +22,8 @@ def in_database(url: str, name: str) -> str:
 
 
 async def test_migrating_again_changes_nothing(database_url: str) -> None:
-    before, after = await database.migrate(database_url)
-    assert before == after == database.migrations()[-1][0]
+    before, after = await migrate(database_url)
+    assert before == after == migrations()[-1][0]
 
 
 async def test_several_may_migrate_at_once(server: str) -> None:
@@ -28,8 +31,8 @@ async def test_several_may_migrate_at_once(server: str) -> None:
     maintenance = await asyncpg.connect(in_database(server, "postgres"))
     try:
         await maintenance.execute("CREATE DATABASE migrated_at_once")
-        newest = database.migrations()[-1][0]
-        done = await asyncio.gather(*(database.migrate(url) for _ in range(3)))
+        newest = migrations()[-1][0]
+        done = await asyncio.gather(*(migrate(url) for _ in range(3)))
         assert sorted(before for before, _ in done) == [0, newest, newest]
         assert {after for _, after in done} == {newest}
     finally:
@@ -42,7 +45,7 @@ async def test_an_empty_database_is_refused_with_what_to_run(server: str) -> Non
     try:
         await maintenance.execute("CREATE DATABASE empty_one")
         with pytest.raises(DatabaseError, match="conserje migrate"):
-            await database.connect_pool(in_database(server, "empty_one"))
+            await connect_pool(in_database(server, "empty_one"))
     finally:
         await maintenance.execute("DROP DATABASE empty_one")
         await maintenance.close()
@@ -51,9 +54,9 @@ async def test_an_empty_database_is_refused_with_what_to_run(server: str) -> Non
 async def leave(url: str, *later: Migration) -> None:
     """Migrate as a later release would, which has these migrations too."""
     with pytest.MonkeyPatch.context() as patch:
-        ours = database.migrations()
-        patch.setattr(database, "migrations", lambda: [*ours, *later])
-        await database.migrate(url)
+        ours = migrations()
+        patch.setattr("conserje.migrate.migrations", lambda: [*ours, *later])
+        await migrate(url)
 
 
 def later(version: int, works_with: int | None = None) -> Migration:
@@ -66,18 +69,18 @@ async def test_an_older_schema_is_refused_with_what_to_run(database_url: str) ->
     await owner.execute("DELETE FROM migrations WHERE version = $1", KNOWN)
     await owner.close()
     with pytest.raises(DatabaseError, match=rf"is {KNOWN - 1}, too old.* needs {KNOWN}: .*conserje migrate"):
-        await database.connect_pool(database_url)
+        await connect_pool(database_url)
 
 
 async def test_a_newer_schema_is_refused_where_it_does_not_say_that_it_works(database_url: str) -> None:
     await leave(database_url, later(9999))
     with pytest.raises(DatabaseError, match=rf"is 9999, too new.* knows {KNOWN};.* 9999: update Conserje"):
-        await database.connect_pool(database_url)
+        await connect_pool(database_url)
 
 
 async def test_a_newer_schema_is_taken_where_all_that_came_later_works(database_url: str) -> None:
     await leave(database_url, later(9998, KNOWN), later(9999, KNOWN - 1))
-    pool = await database.connect_pool(database_url)
+    pool = await connect_pool(database_url)
     assert await pool.fetchval("SELECT max(version) FROM migrations") == 9999
     pool.terminate()
 
@@ -85,7 +88,7 @@ async def test_a_newer_schema_is_taken_where_all_that_came_later_works(database_
 async def test_one_migration_between_that_does_not_work_is_enough_to_refuse(database_url: str) -> None:
     await leave(database_url, later(9998), later(9999, KNOWN))
     with pytest.raises(DatabaseError, match="works with releases that know 9998"):
-        await database.connect_pool(database_url)
+        await connect_pool(database_url)
 
 
 async def test_a_database_from_before_there_was_such_a_line_learns_it(database_url: str) -> None:
@@ -97,7 +100,7 @@ async def test_a_database_from_before_there_was_such_a_line_learns_it(database_u
 
 
 def test_no_migration_has_the_line_in_a_form_that_is_not_read() -> None:
-    for migration in database.migrations():
+    for migration in migrations():
         assert (migration.works_with < migration.version) == ("works with" in migration.statements.lower())
 
 
@@ -106,12 +109,12 @@ async def test_a_user_whom_no_policy_binds_is_refused(database_url: str) -> None
     if url == database_url:
         pytest.skip("the given server has no user postgres for us")
     with pytest.raises(DatabaseError, match=r"postgres is a superuser.*CREATE ROLE conserje"):
-        await database.connect_pool(url)
+        await connect_pool(url)
 
 
 async def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
     url = "postgresql://conserje:hunter2@127.0.0.1:1/conserje"
-    for connect in (database.connect_pool, database.migrate):
+    for connect in (connect_pool, migrate):
         with pytest.raises(DatabaseError, match="cannot be reached") as caught:
             await connect(url)
         assert "hunter2" not in str(caught.value)
@@ -125,7 +128,7 @@ async def test_who_may_not_make_roles_is_told_what_to_have_run(database_url: str
         if url == database_url:
             pytest.skip("the given server's user has another name")
         with pytest.raises(DatabaseError, match=r"bystander may not make roles.*GRANT conserje_owner"):
-            await database.migrate(url)
+            await migrate(url)
     finally:
         await superuser.execute("DROP ROLE bystander")
         await superuser.close()

@@ -14,10 +14,11 @@ import pytest
 import pytest_asyncio
 from waiting import LIMIT, until, until_heard
 
-from conserje import accounts, changes, database, tenants
+from conserje import accounts, changes, tenants
 from conserje.database import Pool
 from conserje.directory import Directory, Entry, Key
 from conserje.errors import DirectoryUnavailable, UnknownTenant
+from conserje.pool import connect_pool
 
 ACME: Key = ("slug", "acme")
 
@@ -76,7 +77,7 @@ async def line(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> A
 @asynccontextmanager
 async def over(line: Line) -> AsyncIterator[Directory]:
     """A directory whose pool and change feed both go over the line."""
-    pool = await database.connect_pool(line.url)
+    pool = await connect_pool(line.url)
     try:
         async with Directory(pool, line.url) as directory:
             yield directory
@@ -465,7 +466,7 @@ async def test_never_the_last_known_good_when_postgres_answered_no(line: Line, p
 
 async def test_it_starts_without_postgres_and_finds_it_later(line: Line, pool: Pool) -> None:
     await tenant_id(pool)
-    own = await database.connect_pool(line.url)
+    own = await connect_pool(line.url)
     line.cut()
     async with Directory(own, line.url) as directory:
         with pytest.raises(DirectoryUnavailable):

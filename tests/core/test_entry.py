@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 from conserje import Assistant, Channel, Nothing, accounts, http, tenants
 from conserje.database import Connection
 from conserje.directory import AccountUnusable, Entry
-from conserje.vault import Vault, create_keyring
+from conserje.keyring import create_keyring
+from conserje.vault import Vault
 
 
 class Token(BaseModel):

@@ -17,8 +17,8 @@ from conserje import (
     OutboundMessage,
     Text,
     Uncertain,
+    data_keys,
     jobs,
-    tenants,
 )
 from conserje.directory import Entry
 from conserje.files import Link, Links
@@ -158,7 +158,7 @@ async def test_a_link_is_the_tenant_s_the_file_s_and_the_day_s(scene: Scene) -> 
     for slug in ("acme", "bravo"):
         async with scene.pool.acquire() as connection:
             tenant = (await scene.entry(slug)).tenant
-            keys[slug] = tenant.id, await tenants.data_key(connection, scene.vault, tenant.id)
+            keys[slug] = tenant.id, await data_keys.data_key(connection, scene.vault, tenant.id)
     acme, key = keys["acme"]
     bravo, other_key = keys["bravo"]
     link = Link(acme, 17, "ñandú&x=1.pdf", "application/pdf", 1763000000)

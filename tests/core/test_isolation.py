@@ -7,8 +7,9 @@ import pytest
 from scene import Scene
 from waiting import until
 
-from conserje.database import DatabaseError, Pool, acting_for, connect_pool
+from conserje.database import DatabaseError, Pool, acting_for
 from conserje.message import StatusUpdate, Unreadable
+from conserje.pool import connect_pool
 
 TABLES = """
 SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS forced,

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from waiting import until
 
-from conserje import accounts, roster, tenants
+from conserje import accounts, roster, tenant_domains, tenants
 from conserje.changes import Changes
 from conserje.database import Pool
 from conserje.directory import Directory
@@ -49,7 +49,7 @@ async def until_equal(made: Roster, pool: Pool, slug: str) -> None:
 async def add(pool: Pool, slug: str) -> tenants.Tenant:
     async with pool.acquire() as connection:
         tenant = await tenants.add(connection, slug, slug.title())
-        await tenants.add_domain(connection, tenant.id, f"chat.{slug}.cl")
+        await tenant_domains.add(connection, tenant.id, f"chat.{slug}.cl")
         await accounts.add(
             connection, tenant.id, "twilio", "+1", settings={"ñ": [1, None]}, credentials="v1.x"
         )

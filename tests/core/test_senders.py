@@ -6,7 +6,7 @@ import pytest
 
 from conserje import senders, tenants
 from conserje.database import Connection
-from conserje.tenants import TenantError
+from conserje.refusals import TenantError
 
 
 @pytest.mark.parametrize(

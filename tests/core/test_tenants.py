@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from conserje import accounts, tenants
+from conserje import accounts, data_keys, tenant_domains, tenants
 from conserje.database import Connection, Pool
-from conserje.tenants import TenantError
-from conserje.vault import Vault, add_master_key, create_keyring
+from conserje.keyring import add_master_key, create_keyring
+from conserje.refusals import SENTENCES, TenantError
+from conserje.vault import Vault
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ async def test_suspended_and_resumed(connection: Connection) -> None:
 async def test_removed_with_all_that_is_its(connection: Connection) -> None:
     tenant = await tenants.add(connection, "acme", "Acme")
     await accounts.add(connection, tenant.id, "web", "page")
-    await tenants.add_domain(connection, tenant.id, "chat.acme.cl")
+    await tenant_domains.add(connection, tenant.id, "chat.acme.cl")
     await tenants.remove(connection, "acme")
     assert await tenants.list_all(connection) == []
     assert await connection.fetchval("SELECT count(*) FROM accounts") == 0
@@ -116,7 +117,7 @@ async def test_every_rule_of_the_tables_has_its_sentence(connection: Connection)
         " FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'u', 'f')"
     )
     needed = {row["conname"] for row in rules if row["written_by_operators"]}
-    assert needed <= set(tenants.SENTENCES) <= {row["conname"] for row in rules}
+    assert needed <= set(SENTENCES) <= {row["conname"] for row in rules}
 
 
 def test_nested_bases_reserve_a_slug() -> None:
@@ -156,24 +157,24 @@ async def test_an_account_is_removed_by_its_name(connection: Connection) -> None
 async def test_a_domain_belongs_to_one_tenant(connection: Connection) -> None:
     acme = await tenants.add(connection, "acme", "Acme")
     bravo = await tenants.add(connection, "bravo", "Bravo")
-    await tenants.add_domain(connection, acme.id, "chat.acme.cl")
+    await tenant_domains.add(connection, acme.id, "chat.acme.cl")
     with pytest.raises(TenantError, match="belongs to a tenant already"):
         async with connection.transaction():
-            await tenants.add_domain(connection, bravo.id, "chat.acme.cl")
+            await tenant_domains.add(connection, bravo.id, "chat.acme.cl")
     with pytest.raises(TenantError, match="without a port"):
         async with connection.transaction():
-            await tenants.add_domain(connection, bravo.id, "chat.acme.cl:80")
+            await tenant_domains.add(connection, bravo.id, "chat.acme.cl:80")
     with pytest.raises(TenantError, match="no domain"):
-        await tenants.remove_domain(connection, bravo.id, "chat.acme.cl")
-    assert await tenants.list_domains(connection, acme.id) == ["chat.acme.cl"]
-    await tenants.remove_domain(connection, acme.id, "chat.acme.cl")
-    assert await tenants.list_domains(connection, acme.id) == []
+        await tenant_domains.remove(connection, bravo.id, "chat.acme.cl")
+    assert await tenant_domains.list_all(connection, acme.id) == ["chat.acme.cl"]
+    await tenant_domains.remove(connection, acme.id, "chat.acme.cl")
+    assert await tenant_domains.list_all(connection, acme.id) == []
 
 
 async def test_found_by_slug_domain_and_id_with_its_accounts(connection: Connection) -> None:
     acme = await tenants.add(connection, "acme", "Acme")
     account = await accounts.add(connection, acme.id, "twilio", "+569", settings={"ñ": None})
-    await tenants.add_domain(connection, acme.id, "chat.acme.cl")
+    await tenant_domains.add(connection, acme.id, "chat.acme.cl")
     expected = (acme, (account,))
     assert await accounts.find(connection, "slug", "acme") == expected
     assert await accounts.find(connection, "domain", "chat.acme.cl") == expected
@@ -190,7 +191,7 @@ async def test_at_the_first_need_everybody_gets_the_same_data_key(pool: Pool, va
 
     async def need() -> str:
         async with pool.acquire() as connection:
-            return await tenants.data_key(connection, vault, tenant.id)
+            return await data_keys.data_key(connection, vault, tenant.id)
 
     assert len(set(await asyncio.gather(*(need() for _ in range(8))))) == 1
 
@@ -198,7 +199,7 @@ async def test_at_the_first_need_everybody_gets_the_same_data_key(pool: Pool, va
 async def test_sealed_credentials_open_for_their_account(connection: Connection, vault: Vault) -> None:
     tenant = await tenants.add(connection, "acme", "Acme")
     sealed = await accounts.seal_credentials(connection, vault, tenant.id, "twilio", "+569", b"{}")
-    key = await tenants.data_key(connection, vault, tenant.id)
+    key = await data_keys.data_key(connection, vault, tenant.id)
     context = accounts.credentials_context(tenant.id, "twilio", "+569")
     assert vault.unseal(key, context, sealed) == b"{}"
     with pytest.raises(TenantError):
@@ -221,14 +222,14 @@ async def test_data_keys_are_rewrapped_in_steps(connection: Connection, vault: V
     for tenant_id in ids:
         sealed[tenant_id] = await accounts.seal_credentials(connection, vault, tenant_id, "c", "a", b"x")
     old = vault.sealing_key.id
-    assert {key: count for key, (count, _) in (await tenants.data_keys(connection)).items()} == {old: 5}
+    assert {key: count for key, (count, _) in (await data_keys.data_keys(connection)).items()} == {old: 5}
 
     new = add_master_key(vault.path).id
     vault = Vault.read(vault.path)
-    assert [await tenants.rewrap_data_keys(connection, vault, largest=2) for _ in range(4)] == [2, 2, 1, 0]
-    assert {key: count for key, (count, _) in (await tenants.data_keys(connection)).items()} == {new: 5}
+    assert [await data_keys.rewrap_data_keys(connection, vault, largest=2) for _ in range(4)] == [2, 2, 1, 0]
+    assert {key: count for key, (count, _) in (await data_keys.data_keys(connection)).items()} == {new: 5}
     for tenant_id in ids:
-        key = await tenants.data_key(connection, vault, tenant_id)
+        key = await data_keys.data_key(connection, vault, tenant_id)
         assert vault.unseal(key, accounts.credentials_context(tenant_id, "c", "a"), sealed[tenant_id]) == b"x"
 
 

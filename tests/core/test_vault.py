@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from conserje import tenants
+from conserje import data_keys, tenants
+from conserje.data_keys import check_keyring
 from conserje.database import Connection
-from conserje.vault import Vault, VaultError, add_master_key, check_keyring, create_keyring, read_keyring
+from conserje.keyring import VaultError, add_master_key, create_keyring, read_keyring
+from conserje.vault import Vault
 
 CONTEXT = ("7", "twilio", "whatsapp:+56911111111", "credentials")
 
@@ -158,7 +160,7 @@ async def test_a_wrong_master_key_is_found_by_name(
 ) -> None:
     vault = Vault.read(path)
     for slug in ("acme", "bravo"):
-        await tenants.data_key(connection, vault, (await tenants.add(connection, slug, slug)).id)
+        await data_keys.data_key(connection, vault, (await tenants.add(connection, slug, slug)).id)
     await check_keyring(connection, vault)
 
     create_keyring(tmp_path / "other.json")

@@ -36,8 +36,8 @@ from conserje.consents import WANTS_NO_MARKETING, WANTS_NONE
 from conserje.database import Connection, Pool
 from conserje.jobs import Job
 from conserje.message import File, from_json
+from conserje.refusals import TenantError, refusals
 from conserje.rows import stored
-from conserje.tenants import TenantError, refusals
 from conserje.window import LARGEST, way_out
 
 HOUR = timedelta(hours=1)

@@ -22,8 +22,9 @@ from crash.providers import Meta, Pages, Received, Twilio, meta
 from crash.verdict import SEND_LIMIT
 from installation import Installation, install
 
-from conserje import accounts, database, tenants
-from conserje.vault import create_keyring
+from conserje import accounts, tenants
+from conserje.keyring import create_keyring
+from conserje.migrate import migrate
 from conserje_fakes.meta import Number
 from conserje_fakes.twilio_messages import Habit
 
@@ -89,7 +90,7 @@ async def settled_in(folder: Path, url: str, chance: random.Random) -> AsyncIter
     """A town around an installation in `folder`, on an empty database, with nothing running yet."""
     keyring = folder / "keys" / "master.json"
     create_keyring(keyring)
-    await database.migrate(url)
+    await migrate(url)
     # No connection is kept where Postgres dies; asyncpg would complain of each.
     pool = await asyncpg.create_pool(url, min_size=0, server_settings={"role": "conserje_core"})
     async with install(pool, url, keyring, edge_workers=2) as installation:

@@ -25,8 +25,10 @@ from installation import Installation, install
 from processes import bare_environment, new_folder, run_to_end
 from waiting import until
 
-from conserje import database, embedded
-from conserje.vault import create_keyring
+from conserje import embedded
+from conserje.keyring import create_keyring
+from conserje.migrate import migrate
+from conserje.pool import connect_pool
 from conserje_fakes.twilio_messages import TwilioAccount
 
 pytestmark = pytest.mark.timeout(300)  # servers and processes, one after the other
@@ -110,7 +112,7 @@ def run(script: str, folder: Path, more: dict[str, str]) -> None:
 
 @asynccontextmanager
 async def opened(url: str, data: Path) -> AsyncIterator[Installation]:
-    pool = await database.connect_pool(url)
+    pool = await connect_pool(url)
     try:
         async with install(pool, url, data / "keys" / "master.json") as installation:
             yield installation
@@ -174,7 +176,7 @@ async def test_a_backup_comes_back_on_a_new_server(programs: Path | None) -> Non
         async with postgres.running(old_disk, programs=programs) as server:
             old = Host(hosts / "old", server)
             create_keyring(old.data / "keys" / "master.json")
-            await database.migrate(server.url)
+            await migrate(server.url)
             async with opened(server.url, old.data) as installation:
                 left = await inhabit(installation)
             old.type(save)
@@ -195,7 +197,7 @@ async def test_what_opens_credentials_lies_apart_from_what_is_sealed(programs: P
             host = Host(folder / "host", server)
             create_keyring(host.data / "keys" / "master.json")
             (host.data / "spool").mkdir()
-            await database.migrate(server.url)
+            await migrate(server.url)
             host.type(save)
         backups = host.folder / "var/backups/conserje"
         packed = {file.name: _packed(file) for file in backups.glob("*.tar")}
@@ -214,21 +216,21 @@ async def test_a_migration_is_backed_out_of_by_its_dump(programs: Path | None) -
     with new_folder() as disk, new_folder() as folder:
         async with postgres.running(disk, programs=programs) as server:
             host = Host(folder / "host", server)
-            before = (await database.migrate(server.url))[1]
+            before = (await migrate(server.url))[1]
             host.type(dump)
             owner = await asyncpg.connect(server.url, server_settings={"role": "conserje_owner"})
             await owner.execute("CREATE TABLE next_things (tenant_id bigint REFERENCES tenants)")
             await owner.execute("INSERT INTO migrations (version) VALUES (9999)")
             await owner.close()
             host.type(back)
-            assert await database.migrate(server.url) == (before, before)
+            assert await migrate(server.url) == (before, before)
 
 
 async def test_the_embedded_postgres_comes_back_on_a_new_machine() -> None:
     setup, save, restore = blocks("The embedded Postgres")
     with new_folder() as old, new_folder() as new:
         async with embedded.running(data_of(old)) as url:
-            await database.migrate(url)
+            await migrate(url)
             create_keyring(data_of(old) / "keys" / "master.json")
             async with opened(url, data_of(old)) as installation:
                 left = await inhabit(installation)

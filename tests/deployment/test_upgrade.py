@@ -15,11 +15,11 @@ from installation import Installation
 from processes import Running, run_to_end
 from waiting import until
 
-from conserje import database
 from conserje.database import Pool
+from conserje.schema import migrations
 
 SERVE, WORK = "conserje-serve@.service", "conserje-work.service"
-KNOWN = database.migrations()[-1].version
+KNOWN = migrations()[-1].version
 
 
 def release_with(folder: Path, first_line: str) -> Path:

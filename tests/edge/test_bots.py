@@ -11,7 +11,7 @@ from typing import Any
 import pytest_asyncio
 from office import Office, open_office
 
-from conserje import accounts, senders, tenants
+from conserje import accounts, senders, tenant_domains, tenants
 from conserje.database import Pool
 
 OLD = {
@@ -77,7 +77,7 @@ async def furnish(office: Office, pool: Pool) -> None:
         await connection.execute(
             "UPDATE tenants SET quiet_period = '1.25 s', longest_wait = '1 min', hand_back_after = '5 h'"
         )
-        await tenants.add_domain(connection, acme.id, "chat.acme.cl")
+        await tenant_domains.add(connection, acme.id, "chat.acme.cl")
         await senders.add(connection, acme.id, "+56911111111")
         credentials = json.dumps({"account_sid": "AC" + "1" * 32, "auth_token": "s3cret"}).encode()
         sealed = await accounts.seal_credentials(

@@ -21,7 +21,7 @@ from waiting import LIMIT, until
 
 from conserje.database import Pool
 from conserje.heartbeat import Heartbeat
-from conserje.vault import create_keyring
+from conserje.keyring import create_keyring
 from conserje_edge.operator import health
 from conserje_edge.operator.desk import Desk
 from conserje_fakes import server

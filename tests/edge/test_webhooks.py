@@ -14,10 +14,11 @@ import pytest
 from doorway import FORM, FORM_OF_ANA, SECRET, Edge, boom, open_edge
 from signed import sign
 
-from conserje import Text, database
+from conserje import Text
 from conserje.database import Pool
 from conserje.message import InboundMessage
 from conserje.plugins import Plugins
+from conserje.pool import connect_pool
 from conserje_edge import requests
 
 
@@ -194,7 +195,7 @@ async def test_a_custom_domain_names_its_tenant(edge: Edge) -> None:
 
 async def test_what_cannot_be_made_durable_is_503(edge: Edge, database_url: str) -> None:
     await edge.post(FORM_OF_ANA)  # the directory knows acme now
-    edge.webhooks.intake.pool = closed = await database.connect_pool(database_url)
+    edge.webhooks.intake.pool = closed = await connect_pool(database_url)
     closed.terminate()
     answer = await edge.post({**FORM_OF_ANA, "id": "2"})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

@@ -11,8 +11,10 @@ import click
 import uvloop
 from processes import new_folder
 
-from conserje import database, embedded, log
-from conserje.vault import create_keyring
+from conserje import embedded, log
+from conserje.keyring import create_keyring
+from conserje.migrate import migrate
+from conserje.pool import connect_pool
 from fuzz.run import BATCH, Fuzz, memory, opened
 
 GROWTH = 1.05  # of memory, from the end of the first tenth to the end of the last
@@ -33,8 +35,8 @@ async def _run(folder: Path, count: int, seed: int) -> None:
     keyring = folder / "keys" / "master.json"
     create_keyring(keyring)
     async with embedded.running(folder) as url:
-        await database.migrate(url)
-        pool = await database.connect_pool(url)
+        await migrate(url)
+        pool = await connect_pool(url)
         async with opened(pool, url, keyring, seed) as fuzz:
             grew = await _measure(fuzz, count)
         pool.terminate()

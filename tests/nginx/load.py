@@ -18,8 +18,8 @@ from nginx.gate import BASE, Gate, certify, nginx
 from twilio.request_validator import RequestValidator
 from waiting import LIMIT, until
 
-from conserje import database
-from conserje.vault import create_keyring
+from conserje.keyring import create_keyring
+from conserje.pool import connect_pool
 from conserje_fakes.twilio_messages import TwilioAccount
 
 PATH = "/bot/twilio/webhook"
@@ -146,7 +146,7 @@ async def installed(
     create_keyring(keyring)
     async with (
         new_database() as url,
-        await database.connect_pool(url) as pool,
+        await connect_pool(url) as pool,
         install(pool, url, keyring) as installation,
     ):
         installation.environment["CONSERJE_DOMAINS"] = BASE

@@ -17,8 +17,9 @@ from nginx.gate import BASE, certify, nginx
 from twilio.request_validator import RequestValidator
 from waiting import until
 
-from conserje import api_keys, database, tenants
-from conserje.vault import create_keyring
+from conserje import api_keys, tenant_domains, tenants
+from conserje.keyring import create_keyring
+from conserje.pool import connect_pool
 
 H1_AND_H2 = pytest.mark.parametrize("http2", [False, True], ids=["h1", "h2"])
 Front = tuple[Caller, Installation]
@@ -35,14 +36,14 @@ async def front(
     certify(folder / "certificates", custom=[CUSTOM])
     async with (
         new_database() as url,
-        await database.connect_pool(url) as pool,
+        await connect_pool(url) as pool,
         install(pool, url, folder / "data" / "keys" / "master.json") as shop,
     ):
         shop.environment["CONSERJE_DOMAINS"] = BASE
         for slug in ("acme", "bravo"):
             await shop.add(slug)
         async with pool.acquire() as connection:
-            await tenants.add_domain(connection, (await tenants.get(connection, "acme")).id, CUSTOM)
+            await tenant_domains.add(connection, (await tenants.get(connection, "acme")).id, CUSTOM)
         operator = f"unix:{shop.environment['CONSERJE_OPERATOR_LISTEN']}"
         async with (
             shop.serving(),

@@ -11,9 +11,9 @@ import pytest_asyncio
 from installation import Installation, install
 from processes import Serving
 
-from conserje import database
 from conserje.database import Pool
-from conserje.vault import create_keyring
+from conserje.keyring import create_keyring
+from conserje.pool import connect_pool
 
 
 @pytest_asyncio.fixture
@@ -32,7 +32,7 @@ async def house(
     create_keyring(keyring)
     async with (
         new_database() as url,
-        await database.connect_pool(url) as pool,
+        await connect_pool(url) as pool,
         install(pool, url, keyring, edge_workers=2) as installation,
         installation.serving() as server,
         installation.working(),

@@ -18,9 +18,11 @@ from installation import Installation, install, until_taken
 from processes import Serving, family, free_port, new_folder
 from waiting import LIMIT, until
 
-from conserje import database, programs
+from conserje import programs
+from conserje.keyring import create_keyring
+from conserje.migrate import migrate
+from conserje.pool import connect_pool
 from conserje.programs import SYSTEM_USER
-from conserje.vault import create_keyring
 
 MESSAGES = 100  # taken before the failover, and after it
 WRITERS = 4
@@ -149,8 +151,8 @@ class Load:
 @asynccontextmanager
 async def house(url: str, keyring: Path) -> AsyncIterator[tuple[Installation, Serving]]:
     """An installation at work at this URL."""
-    await database.migrate(url)
-    pool = await database.connect_pool(url)
+    await migrate(url)
+    pool = await connect_pool(url)
     async with install(pool, url, keyring, edge_workers=2) as installation:
         await installation.add("acme")
         async with installation.serving() as server, installation.working() as worker:
@@ -184,9 +186,7 @@ async def test_promise_5_a_failover_is_ridden_out(end: signal.Signals, tmp_path:
             load.over = True
             await asyncio.gather(*writers)
             installation.pool.terminate()
-            installation.pool = await database.connect_pool(
-                f"postgresql://conserje@127.0.0.1:{standby.port}/conserje"
-            )
+            installation.pool = await connect_pool(f"postgresql://conserje@127.0.0.1:{standby.port}/conserje")
             await installation.until_settled()
             assert "Traceback" not in server.said + (installation.folder / "work.log").read_text()
     assert installation.replies == {(contact, contact): 1 for contact in (FIRST, *load.taken)}

@@ -18,9 +18,11 @@ from installation import Installation, install, until_taken
 from processes import Serving, alive, family, new_folder
 from waiting import LIMIT, until
 
-from conserje import accounts, database
+from conserje import accounts
+from conserje.keyring import create_keyring
+from conserje.migrate import migrate
+from conserje.pool import connect_pool
 from conserje.roster import Roster
-from conserje.vault import create_keyring
 
 HOLD = """
 import asyncio, sys
@@ -162,9 +164,9 @@ async def installed(
     with new_folder() as folder:
         server = await start(folder)
         try:
-            await database.migrate(server.url)
+            await migrate(server.url)
             async with AsyncExitStack() as stack:
-                pool = await database.connect_pool(server.url)
+                pool = await connect_pool(server.url)
                 stack.callback(pool.terminate)
                 installation = await stack.enter_async_context(install(pool, server.url, keyring))
                 installation.environment |= more

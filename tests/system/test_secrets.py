@@ -18,7 +18,7 @@ from terminal import Terminal
 from waiting import until
 
 from conserje import accounts, tenants
-from conserje.vault import read_keyring
+from conserje.keyring import read_keyring
 from conserje_fakes import server as stand_in_server
 from conserje_fakes.openai import Fault as OpenAIFault
 from conserje_fakes.openai import StandIn as OpenAI

@@ -19,7 +19,8 @@ from conserje.cli.table import json_option, show_rows
 from conserje.database import Connection
 from conserje.directory import validated
 from conserje.message import Template
-from conserje.tenants import Tenant, TenantError
+from conserje.refusals import TenantError
+from conserje.tenants import Tenant
 from conserje.window import PLACE
 
 if TYPE_CHECKING:

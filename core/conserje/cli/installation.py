@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import asyncpg
 import uvloop
 
-from conserje import database, embedded, log, plugins, settings
+from conserje import embedded, log, plugins, settings
 from conserje.database import Pool, describe
 from conserje.errors import OperatorError
 from conserje.plugins import Plugins
+from conserje.pool import connect_pool
 from conserje.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
@@ -92,11 +93,17 @@ async def open_installation(
         url = given.database_url
         if not url:
             url = await stack.enter_async_context(embedded.running(given.data_dir))
-        migrated = await database.migrate(url) if migrate else None
-        pool = await database.connect_pool(url, largest=connections, patient=patient)
+        migrated = await _migrate(url) if migrate else None
+        pool = await connect_pool(url, largest=connections, patient=patient)
         installation = Installation(given, os.environ, url, pool, migrated)
         stack.push_async_callback(installation.close)
         yield installation
+
+
+async def _migrate(url: str) -> tuple[int, int]:
+    from conserje.migrate import migrate  # the queue's library takes its time to load
+
+    return await migrate(url)
 
 
 def explained(error: Exception) -> str | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from conserje import tenants
+from conserje import data_keys
 from conserje.cli.installation import Installation, read_settings, with_installation
 from conserje.cli.table import json_option, show_rows
-from conserje.vault import Vault, add_master_key, create_keyring
+from conserje.keyring import add_master_key, create_keyring
+from conserje.vault import Vault
 
 
 @click.group()
@@ -45,7 +46,7 @@ async def list_keys(installation: Installation, as_json: bool) -> None:
     """
     vault = installation.vault
     async with installation.pool.acquire() as connection:
-        in_use = await tenants.data_keys(connection)
+        in_use = await data_keys.data_keys(connection)
     created = {key.id: key.created.isoformat() for key in vault.keys.values()}
     states = dict.fromkeys(in_use, "missing") | dict.fromkeys(created, "opens")
     states[vault.sealing_key.id] = "seals"
@@ -76,11 +77,11 @@ async def rotate(installation: Installation) -> None:
     """
     async with installation.pool.acquire() as connection:
         vault = installation.vault
-        if set(await tenants.data_keys(connection)) <= {vault.sealing_key.id}:
+        if set(await data_keys.data_keys(connection)) <= {vault.sealing_key.id}:
             add_master_key(vault.path)
             vault = Vault.read(vault.path)
         done = 0
-        while count := await tenants.rewrap_data_keys(connection, vault):
+        while count := await data_keys.rewrap_data_keys(connection, vault):
             done += count
             click.echo(f"{done} data keys wrapped by {vault.sealing_key.id}", err=True)
     click.echo(f"Master key {vault.sealing_key.id} wraps every tenant's data key.")

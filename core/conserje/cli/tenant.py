@@ -7,7 +7,7 @@ from typing import Any, get_args
 import click
 import uvloop
 
-from conserje import senders, tenants
+from conserje import senders, tenant_domains, tenants
 from conserje.cli.domain import domain
 from conserje.cli.insert import insert_sender, insert_tenant
 from conserje.cli.installation import Installation, open_installation, read_settings, with_installation
@@ -15,8 +15,9 @@ from conserje.cli.phone import phone
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
 from conserje.cli.times import Duration
 from conserje.database import Connection
+from conserje.refusals import TenantError
 from conserje.settings import Settings
-from conserje.tenants import LateRule, Tenant, TenantError
+from conserje.tenants import LateRule, Tenant
 
 
 @click.group()
@@ -176,7 +177,7 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
 
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-        domains = await tenants.list_domains(connection, tenant.id)
+        domains = await tenant_domains.list_all(connection, tenant.id)
         phones = await senders.list_all(connection, tenant.id)
         owned = await described_all(connection, tenant.id)
         secret = await _notice_secret(installation, connection, tenant.id) if notice_secret else None

@@ -18,11 +18,14 @@ from typing import Any
 import asyncpg
 import click
 
-from conserje import commands, database, embedded
+from conserje import commands, embedded
 from conserje.cli.installation import read_settings
 from conserje.cli.processes import Processes, ProcessFailed
+from conserje.data_keys import check_keyring
+from conserje.keyring import VaultError, create_keyring
+from conserje.migrate import migrate
 from conserje.settings import Settings, SettingsError
-from conserje.vault import Vault, VaultError, check_keyring, create_keyring
+from conserje.vault import Vault
 
 START_LIMIT = 30.0  # seconds until `serve` must accept connections
 
@@ -64,7 +67,7 @@ async def _up(demo: bool, with_edge: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _postgres(settings) as (url, server):
-        before, after = await database.migrate(url)
+        before, after = await migrate(url)
         if after != before:
             click.echo(f"Migrated the database to {after}.", err=True)
         await _keys(settings, url)

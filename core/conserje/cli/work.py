@@ -10,11 +10,11 @@ import uvloop
 
 from conserje import log
 from conserje.cli.installation import open_installation, tasks
+from conserje.data_keys import check_keyring
 from conserje.directory import Directory
 from conserje.gaps import Gaps
 from conserje.heartbeat import Heartbeat
 from conserje.intake import Intake
-from conserje.vault import check_keyring
 from conserje.worker import Worker
 
 

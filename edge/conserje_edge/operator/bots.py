@@ -18,7 +18,7 @@ from starlette.routing import Route
 from conserje import records, senders, tenants
 from conserje.directory import AccountUnusable, validated
 from conserje.records import Record, RecordDiffers, RecordedAccount
-from conserje.tenants import TenantError
+from conserje.refusals import SENTENCES, TenantError
 from conserje_edge.answers import Problem
 from conserje_edge.hosts import SLUG
 from conserje_edge.operator.desk import Desk
@@ -110,7 +110,7 @@ class Bots:
         except ValidationError as error:
             raise Odd(f"metadata.{_first(error)}") from None
         if not SLUG.match(record.slug):
-            raise Odd(f"metadata.slug: {tenants.SENTENCES['tenants_slug_form']}")
+            raise Odd(f"metadata.slug: {SENTENCES['tenants_slug_form']}")
         if base := tenants.reserving_base(record.slug, self.desk.settings.domains):
             raise Odd(f"metadata.slug: {record.slug} is reserved, since {base} is a base domain.")
         theirs = {name: value for name, value in metadata.items() if name not in OURS}

@@ -11,10 +11,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from conserje import heartbeat
-from conserje.database import CANNOT_ASK, DatabaseError, describe, refuse_other_schema
+from conserje.data_keys import check_keyring
+from conserje.database import CANNOT_ASK, DatabaseError, describe
+from conserje.keyring import VaultError
 from conserje.nodefile import NodeFileError
+from conserje.schema import refuse_other_schema
 from conserje.settings import SettingsError
-from conserje.vault import Vault, VaultError, check_keyring
+from conserje.vault import Vault
 from conserje_edge.addresses import Address, address
 from conserje_edge.operator.deadline import within
 from conserje_edge.operator.desk import Desk

@@ -23,8 +23,8 @@ from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.listing import Exchange
 from conserje.message import InboundMessage, contents, plain
 from conserje.plugins import PluginMissing
+from conserje.refusals import TenantError
 from conserje.rows import digest
-from conserje.tenants import TenantError
 from conserje_edge.answers import Problem, unavailable
 from conserje_edge.hosts import SLUG
 from conserje_edge.operator.desk import Desk

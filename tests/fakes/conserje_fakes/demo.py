@@ -14,12 +14,12 @@ from typing import Any
 
 import click
 
-from conserje import accounts, products, tenants
+from conserje import accounts, data_keys, products, tenants
 from conserje.accounts import credentials_context
 from conserje.cli.installation import Installation, with_installation
 from conserje.cli.table import show_json
 from conserje.database import Connection
-from conserje.tenants import TenantError
+from conserje.refusals import TenantError
 from conserje_fakes.twilio_messages import TwilioAccount
 
 SLUGS = ("acme", "bravo", "mundo-canino")
@@ -134,7 +134,7 @@ async def _account(
     vault = installation.vault
     for account in await accounts.list_all(connection, tenant_id):
         if (account.channel, account.address) == (CHANNEL, address) and account.credentials:
-            key = await tenants.data_key(connection, vault, tenant_id)
+            key = await data_keys.data_key(connection, vault, tenant_id)
             opened = vault.unseal(key, credentials_context(tenant_id, CHANNEL, address), account.credentials)
             return _known(json.loads(opened), address)
     made = _made_up()

@@ -1,0 +1,73 @@
+"""What the database refuses of tenants' rows, as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from conserje.errors import OperatorError
+
+
+class TenantError(OperatorError):
+    """What was asked of a tenant or an account cannot be; the text says why."""
+
+
+SENTENCES = {
+    "tenants_slug_key": "The slug is taken.",
+    "tenants_slug_form": "A slug is 1 to 40 of a-z, 0-9 and -, with no - at either end and no -- at 3.",
+    "tenants_slug_reserved": "The slug is reserved for the installation's own hosts.",
+    "tenants_name_check": "A tenant's name is 1 to 200 characters.",
+    "api_keys_name_check": "A key's name is 1 to 100 characters.",
+    "tenants_status_check": "A tenant's status is active or suspended.",
+    "tenants_locale_check": "A locale is a language and perhaps a country, like es-CL.",
+    "tenants_currency_check": "A currency is three capital letters, like CLP.",
+    "tenants_time_zone_check": "The time zone is unknown; write one like America/Santiago.",
+    "tenants_assistant_settings_check": "The assistant's settings are a JSON object.",
+    "tenants_metadata_check": "A tenant's metadata is a JSON object.",
+    "tenants_quiet_period_check": "A quiet period is 0 to 60 seconds.",
+    "tenants_longest_wait_check": "The longest wait is 0 to 10 minutes.",
+    "tenants_hand_back_after_check": "The time after which a conversation is handed back is more than 0.",
+    "tenants_late_after_check": "The time after which a message is late is more than 0.",
+    "tenants_late_rule_check": "A late rule is answer, apologise, hand_over or park.",
+    "tenants_late_text_check": "The text for late answers is 1 to 1000 characters.",
+    "tenants_held_text_check": "The text for held conversations is 1 to 1000 characters.",
+    "tenants_notice_url_check": "A notice's address is https://host/path, without a user in it.",
+    "tenants_notice_email_check": "A notice's e-mail address is like team@example.com.",
+    "tenants_data_key_check": "A data key is wrapped by the vault and begins with v1.",
+    "domains_host_key": "The domain belongs to a tenant already.",
+    "domains_host_check": "A domain is a host name like chat.example.com, in lower case and without a port.",
+    "accounts_channel_check": "A channel's name is a-z, 0-9 and _, at most 40.",
+    "accounts_address_check": "An address is 1 to 200 characters without space at either end.",
+    "accounts_settings_check": "An account's settings are a JSON object.",
+    "accounts_credentials_sealed": "Credentials are sealed and begin with v1: `conserje seal` makes them.",
+    "accounts_status_check": "An account's status is active or suspended.",
+    "accounts_tenant_id_channel_address_key": (
+        "The tenant has this account already. To change its credentials, set the column to what "
+        "`conserje seal` prints."
+    ),
+    "accounts_quiet_period_check": "A quiet period is 0 to 60 seconds.",
+    "accounts_window_template_check": (
+        "An account's template for the window is a JSON object: its name, and perhaps language and values."
+    ),
+    "accounts_tenant_id_fkey": "There is no such tenant.",
+    "domains_tenant_id_fkey": "There is no such tenant.",
+    "sender_tenants_phone_check": "A phone is a + and 6 to 15 digits, its country first.",
+    "sender_tenants_phone_key": "The phone writes to a tenant already.",
+    "sender_tenants_tenant_id_fkey": "There is no such tenant.",
+}
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what the database refuses into a sentence; its own text may show the row."""
+    try:
+        yield
+    except asyncpg.IntegrityConstraintViolationError as error:
+        rule = error.constraint_name or error.column_name or ""
+        raise TenantError(SENTENCES.get(rule, f"The database refuses the row by its rule {rule}.")) from None
+    except asyncpg.InvalidParameterValueError:
+        raise TenantError(SENTENCES["tenants_time_zone_check"]) from None
+    except (asyncpg.DataError, ValueError):
+        raise TenantError("A value holds characters that the database cannot store.") from None

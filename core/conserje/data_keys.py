@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from conserje.database import Connection
 from conserje.keyring import VaultError
 from conserje.refusals import TenantError
-from conserje.vault import Vault
+
+if TYPE_CHECKING:
+    from conserje.vault import Vault
 
 
 async def data_key(connection: Connection, vault: Vault, tenant_id: int) -> str:

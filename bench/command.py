@@ -20,7 +20,7 @@ from bench.report import Report
 from bench.servers import Conserje, Express, FastAPI, Flask, Server
 from bench.throughput import Throughput
 
-from conserje import embedded
+from conserje.storage import embedded
 
 RESULTS = Path(__file__).with_name("results")
 SERVERS = ("conserje", "flask", "fastapi", "express")

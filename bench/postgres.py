@@ -22,7 +22,7 @@ BARE_INSERT = (
 
 
 class Postgres:
-    """A server with everybody's databases; `url` is what `conserje.embedded.running` gave."""
+    """A server with everybody's databases; `url` is what `conserje.storage.embedded.running` gave."""
 
     def __init__(self, url: str) -> None:
         self._options = url.partition("?")[2]

@@ -12,11 +12,11 @@ from bench.postgres import Postgres
 from bench.process import output
 from bench.webhooks import DOMAIN, Tenant
 
-from conserje import accounts
-from conserje import tenants as tenants_table
-from conserje.database import Pool
-from conserje.pool import connect_pool
-from conserje.vault import Vault
+from conserje.storage.database import Pool
+from conserje.storage.pool import connect_pool
+from conserje.tenants import accounts
+from conserje.tenants import tenants as tenants_table
+from conserje.tenants.vault import Vault
 
 FOLDER = Path(__file__).parent
 COMPETITORS = FOLDER / "competitors"

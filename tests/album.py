@@ -8,17 +8,10 @@ from typing import Any
 
 from scene import Post, Scene
 
-from conserje import (
-    Account,
-    File,
-    InboundMessage,
-    Limits,
-    Media,
-    Nothing,
-    jobs,
-)
-from conserje.jobs import Job
-from conserje.message import Content, from_json
+from conserje import Account, File, InboundMessage, Limits, Media, Nothing
+from conserje.contract.message import Content, from_json
+from conserje.storage import jobs
+from conserje.storage.jobs import Job
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(200)
 PART = bytes(64 * 1024)

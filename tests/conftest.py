@@ -22,10 +22,10 @@ from scene import Scene, stage  # noqa: E402
 from terminal import Terminal  # noqa: E402
 from waiting import LIMIT, at_work  # noqa: E402
 
-from conserje import database, embedded  # noqa: E402
-from conserje.keyring import create_keyring  # noqa: E402
-from conserje.migrate import migrate  # noqa: E402
-from conserje.pool import connect_pool  # noqa: E402
+from conserje.storage import database, embedded  # noqa: E402
+from conserje.storage.migrate import migrate  # noqa: E402
+from conserje.storage.pool import connect_pool  # noqa: E402
+from conserje.tenants.keyring import create_keyring  # noqa: E402
 
 CONNECTIONS = "400"
 
@@ -199,7 +199,9 @@ async def scene(pool: database.Pool, database_url: str, keyring: Path) -> AsyncI
 @pytest.fixture
 def terminal(database_url: str, keyring: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """Where commands are typed that work on the test's own database and keyring."""
-    monkeypatch.setattr("conserje.log.set_up", lambda level: None)  # the log of this process is pytest's
+    monkeypatch.setattr(
+        "conserje.telemetry.log.set_up", lambda level: None
+    )  # the log of this process is pytest's
     return Terminal(
         {
             "CONSERJE_DATABASE_URL": database_url,

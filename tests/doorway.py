@@ -14,19 +14,20 @@ import httpx2
 from signed import Signed, sign
 from waiting import until_heard
 
-from conserje import Account, Answer, Nothing, Webhook, accounts, tenants
-from conserje.database import Pool
-from conserje.directory import Directory
-from conserje.feed import Feed
-from conserje.http import client
-from conserje.intake import Intake
+from conserje import Account, Answer, Nothing, Webhook
+from conserje.conversations.feed import Feed
+from conserje.intake.intake import Intake
+from conserje.net.client import client
 from conserje.plugins import Plugins
-from conserje.vault import Vault
-from conserje_edge.app import front
-from conserje_edge.hosts import Hosts
-from conserje_edge.limits import Limits
-from conserje_edge.requests import Proxies
-from conserje_edge.webhooks import Webhooks
+from conserje.storage.database import Pool
+from conserje.tenants import accounts, tenants
+from conserje.tenants.directory import Directory
+from conserje.tenants.vault import Vault
+from conserje_edge.server.app import front
+from conserje_edge.tenant.webhooks import Webhooks
+from conserje_edge.wire.hosts import Hosts
+from conserje_edge.wire.rates import Limits
+from conserje_edge.wire.requests import Proxies
 
 SECRET = "s3cret-of-acme"
 FORM = "application/x-www-form-urlencoded"

@@ -19,12 +19,12 @@ from processes import Running, Serving, bare_environment, free_port, run_to_end,
 from twilio.request_validator import RequestValidator
 from waiting import LIMIT, SETTLED, until
 
-from conserje import accounts, tenants
-from conserje.collector import path_of
-from conserje.database import Pool
-from conserje.message import File, Media
-from conserje.rows import stored
-from conserje.vault import Vault
+from conserje.contract.message import File, Media
+from conserje.conversations.rows import stored
+from conserje.files.collector import path_of
+from conserje.storage.database import Pool
+from conserje.tenants import accounts, tenants
+from conserje.tenants.vault import Vault
 from conserje_fakes import server as stand_in_server
 from conserje_fakes.twilio import Fault, create
 from conserje_fakes.twilio_messages import StandIn, TwilioAccount

@@ -14,25 +14,26 @@ from scene import Parrot
 from starlette.routing import Router
 from waiting import LIMIT
 
-from conserje import Nothing, api_keys, tenants
-from conserje.cli.installation import tasks
-from conserje.database import Pool
-from conserje.directory import Directory
-from conserje.feed import Feed
-from conserje.http import client
-from conserje.intake import Intake
+from conserje import Nothing
+from conserje.conversations.feed import Feed
+from conserje.installation import tasks
+from conserje.intake.intake import Intake
+from conserje.net.client import client
 from conserje.plugins import Plugins
 from conserje.settings import Settings
-from conserje.vault import Vault
-from conserje.worker import Worker
+from conserje.storage.database import Pool
+from conserje.tenants import api_keys, tenants
+from conserje.tenants.directory import Directory
+from conserje.tenants.vault import Vault
+from conserje.work.worker import Worker
 from conserje_catalog import Catalog
-from conserje_edge.hosts import Hosts
-from conserje_edge.limits import Limits
 from conserje_edge.operator.desk import Desk
 from conserje_edge.operator.gate import Gate
-from conserje_edge.operator.predecessors import routes
-from conserje_edge.requests import Proxies
-from conserje_edge.webhooks import Webhooks
+from conserje_edge.predecessors.routes import routes
+from conserje_edge.tenant.webhooks import Webhooks
+from conserje_edge.wire.hosts import Hosts
+from conserje_edge.wire.rates import Limits
+from conserje_edge.wire.requests import Proxies
 from conserje_json import Json
 from conserje_openai import OpenAI
 from conserje_twilio import Twilio

@@ -13,11 +13,11 @@ from pathlib import Path
 import asyncpg
 from terminal import Terminal
 
-from conserje.accounts import credentials_context
-from conserje.database import Pool
-from conserje.migrate import ensure_roles
-from conserje.pool import connect_pool
-from conserje.vault import Vault
+from conserje.storage.database import Pool
+from conserje.storage.migrate import ensure_roles
+from conserje.storage.pool import connect_pool
+from conserje.tenants.accounts import credentials_context
+from conserje.tenants.vault import Vault
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RELEASES = sorted(dump.parent for dump in FIXTURES.glob("*/database.dump"))

@@ -24,22 +24,22 @@ from conserje import (
     Reply,
     Text,
     Turn,
-    jobs,
-    notices,
-    overdue,
 )
-from conserje.collector import Collector, Folder
-from conserje.conversation import Conversation
-from conserje.database import Pool
-from conserje.delivery import Delivery
-from conserje.directory import Directory, Entry
-from conserje.http import client
-from conserje.intake import Intake
-from conserje.notifier import Notifier
+from conserje.conversations import overdue
+from conserje.delivery.delivery import Delivery
+from conserje.files.collector import Collector, Folder
+from conserje.intake.intake import Intake
+from conserje.net.client import client
+from conserje.notices import table as notices
+from conserje.notices.notifier import Notifier
 from conserje.plugins import Plugins
 from conserje.settings import Settings
-from conserje.vault import Vault
-from conserje.worker import Task, Worker
+from conserje.storage import jobs
+from conserje.storage.database import Pool
+from conserje.tenants.directory import Directory, Entry
+from conserje.tenants.vault import Vault
+from conserje.turns.turn import Conversation
+from conserje.work.worker import Task, Worker
 
 
 class Post(Channel[Nothing, Nothing, Nothing]):

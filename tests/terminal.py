@@ -9,7 +9,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from conserje.cli import main
+from conserje.cli.main import main
 
 
 @dataclass

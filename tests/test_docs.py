@@ -10,7 +10,7 @@ import click
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from conserje.cli import main
+from conserje.cli.main import main
 from conserje.commands import loaded
 from conserje.plugins import operator_models
 from conserje.settings import PREFIX, Settings

@@ -21,15 +21,15 @@ import pytest
 from cpu import at_most
 from vocabulary import Hard, hard, words
 
-from conserje import handover
-from conserje.assistant import Product
 from conserje.cli.message import shorten
-from conserje.consent import OPT_OUT_WORDS, folded, wish
-from conserje.database import describe
-from conserje.handover import READ, asks_for_person
-from conserje.limits import Limits, chosen, fit
-from conserje.message import List, Row, Text
-from conserje.search import STOP_WORDS, search
+from conserje.contract.assistant import Product
+from conserje.contract.limits import Limits, chosen, fit
+from conserje.contract.message import List, Row, Text
+from conserje.contract.opt_out import OPT_OUT_WORDS, folded, wish
+from conserje.shop.search import STOP_WORDS, search
+from conserje.storage.database import describe
+from conserje.turns import wish as handover
+from conserje.turns.wish import READ, asks_for_person
 from conserje_catalog import Asked, fold
 
 ROOT = Path(__file__).parents[1]

@@ -14,8 +14,9 @@ import httpx2
 from installation import Installation
 from waiting import LIMIT
 
-from conserje import Account, Nothing, SessionKey, accounts, signed
-from conserje.sessions import cookie_name
+from conserje import Account, Nothing, SessionKey, signed
+from conserje.contract.sessions import cookie_name
+from conserje.tenants import accounts
 
 PLACES = """
 SELECT conversation_for(tenant_id, accounts.id, 'web', 'visitor' || n, '{}', '')

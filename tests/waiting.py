@@ -7,9 +7,9 @@ from collections.abc import Callable
 from inspect import isawaitable
 from typing import Any
 
-from conserje.changes import CHANNEL
-from conserje.database import Pool
-from conserje.directory import Directory
+from conserje.storage.changes import CHANNEL
+from conserje.storage.database import Pool
+from conserje.tenants.directory import Directory
 
 LIMIT = 60.0  # seconds: what takes longer hangs; busy machines are slow
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.02  # seconds between two looks

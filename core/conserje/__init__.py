@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from conserje.assistant import (
+    from conserje.contract.assistant import (
         Assistant,
         Contact,
         Match,
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         Turn,
         Utterance,
     )
-    from conserje.channel import (
+    from conserje.contract.channel import (
         Account,
         Answer,
         CannotTell,
@@ -35,10 +35,8 @@ if TYPE_CHECKING:
         Urls,
         Webhook,
     )
-    from conserje.fetcher import Fetched, FetchFailed, FetchRefused, fetch
-    from conserje.house import House, Look, Said, Session, Visit
-    from conserje.limits import Limits
-    from conserje.message import (
+    from conserje.contract.limits import Limits
+    from conserje.contract.message import (
         Button,
         Buttons,
         Consent,
@@ -67,8 +65,10 @@ if TYPE_CHECKING:
         Unreadable,
         plain,
     )
-    from conserje.prices import format_price
-    from conserje.sessions import SessionKey, new_session, signed, visitor
+    from conserje.contract.pages import House, Look, Said, Session, Visit
+    from conserje.contract.prices import format_price
+    from conserje.contract.sessions import SessionKey, new_session, signed, visitor
+    from conserje.net.fetch import Fetched, FetchFailed, FetchRefused, fetch
 
 __all__ = [
     "Account",
@@ -149,8 +149,9 @@ if not TYPE_CHECKING:
         """Loads the names once one is wanted: the command line is below this package too, and wants none."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from conserje import assistant, channel, fetcher, house, limits, message, prices, sessions
+        from conserje.contract import assistant, channel, limits, message, pages, prices, sessions
+        from conserje.net import fetch as fetcher
 
-        for module in (assistant, channel, fetcher, house, limits, message, prices, sessions):
+        for module in (assistant, channel, fetcher, pages, limits, message, prices, sessions):
             globals().update((each, vars(module)[each]) for each in __all__ if each in vars(module))
         return globals()[name]

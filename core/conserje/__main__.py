@@ -1,5 +1,5 @@
 """`python -m conserje`: the command line."""
 
-from conserje.cli import main
+from conserje.cli.main import main
 
 main(prog_name="conserje")

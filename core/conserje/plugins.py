@@ -12,8 +12,8 @@ import click
 from pydantic import ValidationError
 
 from conserje import commands
-from conserje.assistant import AnyAssistant, Assistant
-from conserje.channel import AnyChannel, Channel
+from conserje.contract.assistant import AnyAssistant, Assistant
+from conserje.contract.channel import AnyChannel, Channel
 from conserje.errors import OperatorError
 from conserje.settings import SettingsError, plugin_values, plugin_variable
 

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from conserje.assistant import (
+from conserje.contract.assistant import (
     AnyAssistant,
     Contact,
     Match,
@@ -24,7 +24,7 @@ from conserje.assistant import (
     Turn,
     Utterance,
 )
-from conserje.channel import (
+from conserje.contract.channel import (
     Account,
     AnyAccount,
     AnyChannel,
@@ -36,7 +36,7 @@ from conserje.channel import (
     TryLater,
     Webhook,
 )
-from conserje.message import (
+from conserje.contract.message import (
     InboundMessage,
     OutboundMessage,
     StatusUpdate,
@@ -45,7 +45,7 @@ from conserje.message import (
     from_json,
     to_json,
 )
-from conserje.search import search
+from conserje.shop.search import search
 
 _TEXT = "¿Tienen café? ☕ 100% ñandú & té + más"
 _ODD_BODIES = (b"", b"{", b"{}", b"[]", b"null", b"[{}]", b"\xff\xfe", b"a=%ff", b"=&=", b"\x00", b"&" * 600)

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from conserje.cli.installation import read_settings
+from conserje.installation import read_settings
 from conserje.settings import PREFIX
 from conserje_nginx import local
 from conserje_nginx.render import Edge, render

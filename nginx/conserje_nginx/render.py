@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 
-from conserje.domains import base_domains
 from conserje.settings import PREFIX, SettingsError
+from conserje.tenants.base_domains import base_domains
 
 PACKAGE = files("conserje_nginx")
 PARTS = ("acme", "headers", "proxy", "server", "tenant", "tls", "webhook")

@@ -29,7 +29,7 @@ from conserje import (
     Utterance,
     plain,
 )
-from conserje.products import from_row
+from conserje.shop.products import from_row
 from conserje.testing import AssistantContract, GivenProducts, said
 from conserje_catalog import HAND_OVER, SOLD, THANKED, Catalog, CatalogSettings
 

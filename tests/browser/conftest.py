@@ -16,8 +16,8 @@ from packages import install as install_package
 from playwright.async_api import Browser, async_playwright, expect
 from waiting import LIMIT
 
-from conserje.keyring import create_keyring
-from conserje.pool import connect_pool
+from conserje.storage.pool import connect_pool
+from conserje.tenants.keyring import create_keyring
 
 NO_SANDBOX = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own does not work as root
 

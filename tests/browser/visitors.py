@@ -11,7 +11,7 @@ from typing import Any
 from installation import Installation
 from playwright.async_api import BrowserContext, ConsoleMessage, Page
 
-from conserje import accounts, tenants
+from conserje.tenants import accounts, tenants
 
 ADD_PRODUCT = "INSERT INTO products (tenant_id, name, price, stock) VALUES ($1, $2, $3, $4)"
 

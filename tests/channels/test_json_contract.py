@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from conserje import Account, Forged, InboundMessage, Malformed, Nothing, OutboundMessage, Text, Webhook
-from conserje.http import client
+from conserje.net.client import client
 from conserje.testing import ChannelContract
 from conserje_json import Json, JsonCredentials, sign
 

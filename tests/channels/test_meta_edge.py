@@ -16,9 +16,9 @@ import pytest_asyncio
 from doorway import Edge, open_edge
 from pydantic import SecretStr
 
-from conserje import accounts, tenants
-from conserje.database import Pool
-from conserje.http import client
+from conserje.net.client import client
+from conserje.storage.database import Pool
+from conserje.tenants import accounts, tenants
 from conserje_fakes.meta_webhooks import sign
 from conserje_meta import Meta, MetaOperator
 

@@ -23,7 +23,7 @@ from conserje import (
     Unreadable,
     Webhook,
 )
-from conserje.rows import stored
+from conserje.conversations.rows import stored
 from conserje_meta import Meta, MetaCredentials, MetaOperator, MetaSettings
 
 NUMBER = "106540352242922"

@@ -14,9 +14,10 @@ import pytest_asyncio
 from scene import Scene
 from waiting import until
 
-from conserje import InboundMessage, Text, jobs
-from conserje.jobs import Job
-from conserje.rows import stored
+from conserje import InboundMessage, Text
+from conserje.conversations.rows import stored
+from conserje.storage import jobs
+from conserje.storage.jobs import Job
 from conserje_fakes.server import serving
 from conserje_fakes.twilio import TwilioAccount, create
 from conserje_fakes.twilio_messages import StandIn

@@ -11,7 +11,7 @@ import pytest_asyncio
 from waiting import LIMIT
 
 from conserje import Account, File, Refused, TryLater
-from conserje.fetcher import allow
+from conserje.net.fetch import allow
 from conserje_fakes.server import serving
 from conserje_fakes.twilio import TwilioAccount, create
 from conserje_fakes.twilio_messages import StandIn

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from packages import install
 
-from conserje import commands, http, plugins
+from conserje import commands, plugins
+from conserje.net import client as http
 from conserje.plugins import PluginMissing
 from conserje.settings import SettingsError
 

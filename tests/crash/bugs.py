@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from conserje import delivery, turns
-from conserje.accounts import Account
-from conserje.database import acting_for
-from conserje.delivery import Delivery, Step
-from conserje.intake import Intake
-from conserje.jobs import Job
-from conserje.message import Event
-from conserje.tenants import Tenant
+from conserje.contract.message import Event
+from conserje.delivery import delivery
+from conserje.delivery.delivery import Delivery, Step
+from conserje.intake.intake import Intake
+from conserje.storage.database import acting_for
+from conserje.storage.jobs import Job
+from conserje.tenants.accounts import Account
+from conserje.tenants.tenants import Tenant
+from conserje.turns import lease
 
 BUG = "CRASH_BUG"  # the variable that names the bug to have
 
@@ -52,13 +53,13 @@ def lease_without_epoch() -> None:
 
     Without the epoch alone nothing goes wrong: a message is marked by one turn only.
     """
-    turns.LEASE_OUT = _changed(turns.LEASE_OUT, "epoch = epoch + 1", "epoch = epoch")
-    turns.LEASE_OUT = _changed(
-        turns.LEASE_OUT,
+    lease.LEASE_OUT = _changed(lease.LEASE_OUT, "epoch = epoch + 1", "epoch = epoch")
+    lease.LEASE_OUT = _changed(
+        lease.LEASE_OUT,
         "CASE WHEN state = 'person' OR turn_id IS NULL THEN nextval('turn_ids') ELSE turn_id END",
         "nextval('turn_ids')",
     )
-    turns.SETTLE = _changed(turns.SETTLE, "($4::bigint[]) AND turn_id IS NULL", "($4::bigint[])")
+    lease.SETTLE = _changed(lease.SETTLE, "($4::bigint[]) AND turn_id IS NULL", "($4::bigint[])")
 
 
 def _changed(statement: str, part: str, by: str) -> str:

@@ -17,13 +17,13 @@ from datetime import timedelta
 from crash import bugs, points
 
 import conserje.cli.work
-import conserje.collector
-import conserje.conversation
-import conserje.notifier  # noqa: F401 - loaded before the fork, as are those above
-import conserje_edge.serve  # noqa: F401 - loaded before the fork
+import conserje.files.collector
+import conserje.notices.notifier  # noqa: F401 - loaded before the fork, as are those above
+import conserje_edge.server.serve  # noqa: F401 - loaded before the fork
 import conserje_twilio
-from conserje import delivery, overdue
-from conserje.cli import main
+from conserje.cli.main import main
+from conserje.conversations import overdue
+from conserje.delivery import delivery
 
 AGAIN_AFTER = 0.1  # seconds
 FAMILY_LIMIT = 5.0  # seconds that the children of a killed process get to end by themselves

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from conserje import InboundMessage, StatusUpdate
-from conserje.delivery import Step
+from conserje.delivery.delivery import Step
 
 ORDERS = "CRASH_ORDERS"  # the variable that names the folder of orders
 
@@ -58,38 +58,41 @@ class Point:
 
 SENDS = ("conserje_twilio:Twilio.send", "conserje_web:Web.send", "conserje_meta:Meta.send")
 
-CONVERSATION, DELIVERY = "conserje.conversation:", "conserje.delivery:"
+CONVERSATION, DELIVERY = "conserje.turns.turn:", "conserje.delivery.delivery:"
+MESSAGES, SPOOL = "conserje.conversations.messages:", "conserje.intake.spool:"
+INTAKE = "conserje.intake.intake:"
 
 # The way of a message, in its order.
 # fmt: off
 POINTS = (
-    Point("verified", "serve", "after", ("conserje_edge.channels:verify",), "signed, nothing written"),
-    Point("storing", "serve", "before", ("conserje.messages:take",), "the transaction is open"),
-    Point("inserted", "serve", "after", ("conserje.messages:take",), "messages written, their jobs not"),
-    Point("enqueued", "serve", "after", ("conserje.queue:enqueue",), "all written, not committed"),
-    Point("committed", "serve", "after", ("conserje.intake:Intake.take",), "on a disk, not answered",
+    Point("verified", "serve", "after", ("conserje_edge.tenant.calls:verify",), "signed, nothing written"),
+    Point("storing", "serve", "before", (MESSAGES + "take",), "the transaction is open"),
+    Point("inserted", "serve", "after", (MESSAGES + "take",), "messages written, their jobs not"),
+    Point("enqueued", "serve", "after", ("conserje.storage.queue:enqueue",), "all written, not committed"),
+    Point("committed", "serve", "after", (INTAKE + "Intake.take",), "on a disk, not answered",
           with_messages),
-    Point("acknowledged", "serve", "after", ("conserje_edge.webhooks:Webhooks.respond",), "answered"),
+    Point("acknowledged", "serve", "after", ("conserje_edge.tenant.webhooks:Webhooks.respond",), "answered"),
 
-    Point("spooling", "serve", "before", ("conserje.spool:Spool.keep",), "Postgres did not take it",
+    Point("spooling", "serve", "before", (SPOOL + "Spool.keep",), "Postgres did not take it",
           needs="postgres"),
-    Point("spooled", "serve", "after", ("conserje.spool:Spool.keep",), "in the file, not answered",
+    Point("spooled", "serve", "after", (SPOOL + "Spool.keep",), "in the file, not answered",
           needs="postgres"),
-    Point("draining", "serve", "before", ("conserje.spool:Spool.forget",), "in Postgres and in the file",
+    Point("draining", "serve", "before", (SPOOL + "Spool.forget",), "in Postgres and in the file",
           needs="postgres"),
-    Point("drained", "serve", "after", ("conserje.spool:Spool.forget",), "in Postgres alone",
+    Point("drained", "serve", "after", (SPOOL + "Spool.forget",), "in Postgres alone",
           needs="postgres"),
 
     Point("picked", "work", "before", (CONVERSATION + "Conversation.converse",), "a turn's job in hand"),
-    Point("leasing", "work", "after", ("conserje.turns:lease_out",), "leased, not committed"),
+    Point("leasing", "work", "after", ("conserje.turns.lease:lease_out",), "leased, not committed"),
     Point("claimed", "work", "before", (CONVERSATION + "Conversation._think_under_lease",),
           "the lease is committed"),
     Point("thought", "work", "after", (CONVERSATION + "Conversation._think",), "a reply that nobody has"),
     Point("unsettled", "work", "before", (CONVERSATION + "Conversation._settle",),
           "the lease is no longer renewed"),
-    Point("settling", "work", "after", ("conserje.turns:store",), "the reply written, its job not"),
-    Point("settled", "work", "before", ("conserje.metrics:turn",), "the turn is committed"),
-    Point("handled", "work", "after", ("conserje.worker:Worker._attend",), "the job is still in the queue"),
+    Point("settling", "work", "after", ("conserje.turns.lease:store",), "the reply written, its job not"),
+    Point("settled", "work", "before", ("conserje.telemetry.metrics:turn",), "the turn is committed"),
+    Point("handled", "work", "after", ("conserje.work.worker:Worker._attend",),
+          "the job is still in the queue"),
 
     Point("delivering", "work", "before", (DELIVERY + "Delivery.deliver",), "a delivery's job in hand"),
     Point("marking", "work", "after", (DELIVERY + "Delivery._take_next",),
@@ -104,9 +107,9 @@ POINTS = (
     Point("looked", "work", "after", (DELIVERY + "Delivery._look",), "told its fate, nothing written",
           needs="called"),
 
-    Point("reporting", "serve", "before", ("conserje.messages:report",), "a status, nothing written"),
-    Point("reported", "serve", "after", ("conserje.messages:report",), "a status applied, not committed"),
-    Point("applied", "serve", "after", ("conserje.intake:Intake.take",), "a status on a disk, not answered",
+    Point("reporting", "serve", "before", (MESSAGES + "report",), "a status, nothing written"),
+    Point("reported", "serve", "after", (MESSAGES + "report",), "a status applied, not committed"),
+    Point("applied", "serve", "after", (INTAKE + "Intake.take",), "a status on a disk, not answered",
           with_reports),
 )
 # fmt: on

@@ -16,7 +16,7 @@ import asyncpg
 from processes import free_port
 from waiting import LIMIT
 
-from conserje.programs import SYSTEM_USER, ensure_user, place
+from conserje.storage.programs import SYSTEM_USER, ensure_user, place
 
 # A process that is killed leaves what it wrote to the kernel, so the disk's share of the work is left out.
 SETTINGS = ("fsync=off", "max_connections=300", "log_min_messages=fatal")

@@ -31,8 +31,8 @@ from crash.verdict import Verdict, judge, undelivered
 from processes import new_folder
 from waiting import LIMIT, SETTLED, until
 
-from conserje import held
-from conserje.database import CANNOT_ASK
+from conserje.conversations import held
+from conserje.storage.database import CANNOT_ASK
 
 BREATH = (0.2, 0.7)  # seconds between two deaths of a program
 POSTGRES_BREATH = (2.0, 5.0)

@@ -22,9 +22,9 @@ from crash.providers import Meta, Pages, Received, Twilio, meta
 from crash.verdict import SEND_LIMIT
 from installation import Installation, install
 
-from conserje import accounts, tenants
-from conserje.keyring import create_keyring
-from conserje.migrate import migrate
+from conserje.storage.migrate import migrate
+from conserje.tenants import accounts, tenants
+from conserje.tenants.keyring import create_keyring
 from conserje_fakes.meta import Number
 from conserje_fakes.twilio_messages import Habit
 

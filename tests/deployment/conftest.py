@@ -12,7 +12,7 @@ from installation import Installation, install
 from nginx.gate import BASE, certify, nginx
 from processes import new_folder
 
-from conserje.database import Pool
+from conserje.storage.database import Pool
 
 
 @pytest_asyncio.fixture

@@ -25,10 +25,10 @@ from installation import Installation, install
 from processes import bare_environment, new_folder, run_to_end
 from waiting import until
 
-from conserje import embedded
-from conserje.keyring import create_keyring
-from conserje.migrate import migrate
-from conserje.pool import connect_pool
+from conserje.storage import embedded
+from conserje.storage.migrate import migrate
+from conserje.storage.pool import connect_pool
+from conserje.tenants.keyring import create_keyring
 from conserje_fakes.twilio_messages import TwilioAccount
 
 pytestmark = pytest.mark.timeout(300)  # servers and processes, one after the other

@@ -17,11 +17,11 @@ from deployment.test_units import CERTBOT, NGINX
 from deployment.units import ROOT
 from processes import new_folder
 
-from conserje import plugins, worker
-from conserje.cli import main
+from conserje import plugins
+from conserje.cli.main import main
 from conserje.settings import PREFIX, Settings
-from conserje_edge import serve
-from conserje_edge.operator import keeper
+from conserje.work import worker
+from conserje_edge.server import keeper, serve
 from conserje_nginx.render import Edge
 
 DOCKER = ROOT / "deployment" / "docker"

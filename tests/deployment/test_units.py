@@ -14,10 +14,9 @@ import pytest
 from debian import require
 from deployment.units import PROGRAM, SYSTEMD, environment, read
 
-from conserje import worker
 from conserje.settings import PREFIX, Settings
-from conserje_edge import serve
-from conserje_edge.operator import keeper
+from conserje.work import worker
+from conserje_edge.server import keeper, serve
 from conserje_nginx.render import Edge
 
 UNITS = sorted(path.name for path in SYSTEMD.glob("*.service"))

@@ -15,8 +15,8 @@ from installation import Installation
 from processes import Running, run_to_end
 from waiting import until
 
-from conserje.database import Pool
-from conserje.schema import migrations
+from conserje.storage.database import Pool
+from conserje.storage.schema import migrations
 
 SERVE, WORK = "conserje-serve@.service", "conserje-work.service"
 KNOWN = migrations()[-1].version

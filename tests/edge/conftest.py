@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest_asyncio
 from doorway import Edge, open_edge
 
-from conserje.database import Pool
+from conserje.storage.database import Pool
 
 
 @pytest_asyncio.fixture

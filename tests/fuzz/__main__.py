@@ -11,10 +11,11 @@ import click
 import uvloop
 from processes import new_folder
 
-from conserje import embedded, log
-from conserje.keyring import create_keyring
-from conserje.migrate import migrate
-from conserje.pool import connect_pool
+from conserje.storage import embedded
+from conserje.storage.migrate import migrate
+from conserje.storage.pool import connect_pool
+from conserje.telemetry import log
+from conserje.tenants.keyring import create_keyring
 from fuzz.run import BATCH, Fuzz, memory, opened
 
 GROWTH = 1.05  # of memory, from the end of the first tenth to the end of the last

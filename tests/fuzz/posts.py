@@ -16,8 +16,8 @@ from doorway import SECRET
 from signed import sign
 from twilio.request_validator import RequestValidator
 
-from conserje.channel import AnyAccount
-from conserje.sessions import cookie_name, signed
+from conserje.contract.channel import AnyAccount
+from conserje.contract.sessions import cookie_name, signed
 
 HOST = "acme.localhost"
 SID, TOKEN = "AC" + "0" * 31 + "1", "0123456789abcdef0123456789abcdef"

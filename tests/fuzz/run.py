@@ -15,12 +15,13 @@ from urllib.parse import unquote_to_bytes
 from doorway import Edge, open_edge
 from starlette.types import Message
 
-from conserje import Nothing, accounts, tenants
-from conserje.channel import AnyChannel
-from conserje.database import Pool
-from conserje.http import client
+from conserje import Nothing
+from conserje.contract.channel import AnyChannel
+from conserje.net.client import client
 from conserje.plugins import Plugins
-from conserje_edge.app import Front, front
+from conserje.storage.database import Pool
+from conserje.tenants import accounts, tenants
+from conserje_edge.server.app import Front, front
 from conserje_json import Json as JsonChannel
 from conserje_meta import Meta as MetaChannel
 from conserje_meta import MetaOperator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conserje.database import Pool
+from conserje.storage.database import Pool
 from fuzz.run import BATCH, opened
 
 POSTS = 3_000

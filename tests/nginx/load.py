@@ -18,8 +18,8 @@ from nginx.gate import BASE, Gate, certify, nginx
 from twilio.request_validator import RequestValidator
 from waiting import LIMIT, until
 
-from conserje.keyring import create_keyring
-from conserje.pool import connect_pool
+from conserje.storage.pool import connect_pool
+from conserje.tenants.keyring import create_keyring
 from conserje_fakes.twilio_messages import TwilioAccount
 
 PATH = "/bot/twilio/webhook"

@@ -17,9 +17,9 @@ from nginx.gate import BASE, certify, nginx
 from twilio.request_validator import RequestValidator
 from waiting import until
 
-from conserje import api_keys, tenant_domains, tenants
-from conserje.keyring import create_keyring
-from conserje.pool import connect_pool
+from conserje.storage.pool import connect_pool
+from conserje.tenants import api_keys, domains, tenants
+from conserje.tenants.keyring import create_keyring
 
 H1_AND_H2 = pytest.mark.parametrize("http2", [False, True], ids=["h1", "h2"])
 Front = tuple[Caller, Installation]
@@ -43,7 +43,7 @@ async def front(
         for slug in ("acme", "bravo"):
             await shop.add(slug)
         async with pool.acquire() as connection:
-            await tenant_domains.add(connection, (await tenants.get(connection, "acme")).id, CUSTOM)
+            await domains.add(connection, (await tenants.get(connection, "acme")).id, CUSTOM)
         operator = f"unix:{shop.environment['CONSERJE_OPERATOR_LISTEN']}"
         async with (
             shop.serving(),

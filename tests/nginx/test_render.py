@@ -24,7 +24,7 @@ from terminal import Terminal
 from waiting import LIMIT
 
 from conserje.settings import SettingsError
-from conserje_edge.hosts import SLUG
+from conserje_edge.wire.hosts import SLUG
 from conserje_nginx.local import command
 from conserje_nginx.render import PACKAGE, TEMPLATES, Edge, render
 

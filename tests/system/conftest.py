@@ -11,9 +11,9 @@ import pytest_asyncio
 from installation import Installation, install
 from processes import Serving
 
-from conserje.database import Pool
-from conserje.keyring import create_keyring
-from conserje.pool import connect_pool
+from conserje.storage.database import Pool
+from conserje.storage.pool import connect_pool
+from conserje.tenants.keyring import create_keyring
 
 
 @pytest_asyncio.fixture

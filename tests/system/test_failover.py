@@ -18,11 +18,11 @@ from installation import Installation, install, until_taken
 from processes import Serving, family, free_port, new_folder
 from waiting import LIMIT, until
 
-from conserje import programs
-from conserje.keyring import create_keyring
-from conserje.migrate import migrate
-from conserje.pool import connect_pool
-from conserje.programs import SYSTEM_USER
+from conserje.storage import programs
+from conserje.storage.migrate import migrate
+from conserje.storage.pool import connect_pool
+from conserje.storage.programs import SYSTEM_USER
+from conserje.tenants.keyring import create_keyring
 
 MESSAGES = 100  # taken before the failover, and after it
 WRITERS = 4

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from installation import Installation
 from waiting import until
 
-from conserje import tenants
+from conserje.tenants import tenants
 
 CONTACT = "whatsapp:+56933333333"
 

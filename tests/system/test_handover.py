@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from waiting import until
 
-from conserje.handover import SAID
+from conserje.turns.wish import SAID
 from conserje_fakes.server import serving
 
 pytestmark = pytest.mark.timeout(300)  # many processes start and end

@@ -18,11 +18,11 @@ from installation import Installation, install, until_taken
 from processes import Serving, alive, family, new_folder
 from waiting import LIMIT, until
 
-from conserje import accounts
-from conserje.keyring import create_keyring
-from conserje.migrate import migrate
-from conserje.pool import connect_pool
-from conserje.roster import Roster
+from conserje.storage.migrate import migrate
+from conserje.storage.pool import connect_pool
+from conserje.tenants import accounts
+from conserje.tenants.keyring import create_keyring
+from conserje.tenants.replica import Roster
 
 HOLD = """
 import asyncio, sys

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from installation import Installation, credentials
 from processes import Serving
 
-from conserje import accounts
+from conserje.tenants import accounts
 from conserje_fakes.twilio_messages import TwilioAccount
 
 TENANTS = 1000

@@ -17,8 +17,8 @@ from processes import Serving, family
 from terminal import Terminal
 from waiting import until
 
-from conserje import accounts, tenants
-from conserje.keyring import read_keyring
+from conserje.tenants import accounts, tenants
+from conserje.tenants.keyring import read_keyring
 from conserje_fakes import server as stand_in_server
 from conserje_fakes.openai import Fault as OpenAIFault
 from conserje_fakes.openai import StandIn as OpenAI
@@ -64,7 +64,9 @@ def test_the_search_finds_a_secret_in_every_disguise() -> None:
 async def test_promise_7_no_secret_is_in_logs_tables_answers_or_arguments(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("conserje.log.set_up", lambda level: None)  # the log of this process is pytest's
+    monkeypatch.setattr(
+        "conserje.telemetry.log.set_up", lambda level: None
+    )  # the log of this process is pytest's
     planted = await plant(installation)
     terminal = Terminal(installation.environment)
     openai = OpenAI(frozenset({planted["openai key"].decode()}))

@@ -14,7 +14,7 @@ import pytest
 from processes import Running, alive, bare_environment, family, free_port, new_folder, run_to_end, running
 from waiting import LIMIT, until
 
-from conserje.keyring import create_keyring
+from conserje.tenants.keyring import create_keyring
 
 pytestmark = pytest.mark.timeout(300)  # many processes start and end
 

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeGuard
 import click
 from pydantic import RootModel
 
-from conserje import accounts, tenants
-from conserje.accounts import Account
-from conserje.assistant import AnyAssistant, Assistant
-from conserje.channel import AnyChannel, Channel
 from conserje.cli.insert import insert_account
-from conserje.cli.installation import Installation, with_installation
 from conserje.cli.table import json_option, show_rows
-from conserje.database import Connection
-from conserje.directory import validated
-from conserje.message import Template
-from conserje.refusals import TenantError
-from conserje.tenants import Tenant
-from conserje.window import PLACE
+from conserje.contract.assistant import AnyAssistant, Assistant
+from conserje.contract.channel import AnyChannel, Channel
+from conserje.contract.message import Template
+from conserje.installation import Installation, with_installation
+from conserje.rules.window import PLACE
+from conserje.storage.database import Connection
+from conserje.tenants import accounts, tenants
+from conserje.tenants.accounts import Account
+from conserje.tenants.directory import validated
+from conserje.tenants.refusals import TenantError
+from conserje.tenants.tenants import Tenant
 
 if TYPE_CHECKING:
-    from conserje.gaps import Fetch
+    from conserje.intake.reconcile import Fetch
 
 
 @click.group()
@@ -181,9 +181,9 @@ async def list_accounts(installation: Installation, slug: str, as_json: bool) ->
 
 async def described_all(connection: Connection, tenant_id: int) -> list[dict[str, Any]]:
     """A tenant's accounts as they may be shown."""
-    from conserje import gaps
+    from conserje.intake import reconcile
 
-    fetches = await gaps.list_all(connection, tenant_id)
+    fetches = await reconcile.list_all(connection, tenant_id)
     return [
         _described(account, fetches.get(account.id))
         for account in await accounts.list_all(connection, tenant_id)

@@ -9,16 +9,19 @@ from typing import Any, Literal
 
 import click
 
-from conserje import consents, notices, persons, tenants
-from conserje.cli.installation import Installation, with_installation
 from conserje.cli.message import as_data, lines, shorten, zone
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
-from conserje.consents import Sign
-from conserje.database import acting_for
-from conserje.message import plain
-from conserje.notices import Noticed
-from conserje.persons import Conversation, State
-from conserje.tenants import Tenant
+from conserje.contract.message import plain
+from conserje.conversations import handling
+from conserje.conversations.handling import Conversation, State
+from conserje.installation import Installation, with_installation
+from conserje.notices import table as notices
+from conserje.notices.table import Noticed
+from conserje.rules import consent as consents
+from conserje.rules.consent import Sign
+from conserje.storage.database import acting_for
+from conserje.tenants import tenants
+from conserje.tenants.tenants import Tenant
 
 conversation_id = click.argument("conversation", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 STATES = {"open": "with the assistant", "person": "with a person", "held": "held"}
@@ -63,7 +66,7 @@ async def list_conversations(
     """
     tenant = await tenant_of(installation, slug)
     clock = zone(tenant)
-    found = await persons.list_all(installation.pool, tenant, state, limit)
+    found = await handling.list_all(installation.pool, tenant, state, limit)
     width = None if as_json else 60
     rows = [
         {
@@ -98,8 +101,8 @@ async def show(installation: Installation, slug: str, conversation: int, limit: 
     """
     tenant = await tenant_of(installation, slug)
     clock, pool = zone(tenant), installation.pool
-    found = await persons.get(pool, tenant, conversation)
-    said = await persons.said_in(pool, tenant, conversation, limit)
+    found = await handling.get(pool, tenant, conversation)
+    said = await handling.said_in(pool, tenant, conversation, limit)
     given = [_notice(each, clock) for each in await notices.of_conversation(pool, tenant.id, conversation)]
     if as_json:
         show_json(
@@ -161,7 +164,7 @@ async def take(installation: Installation, slug: str, conversation: int) -> None
       conserje message send acme 12 "Hola, soy Ana. ¿En qué te ayudo?"
     """
     tenant = await tenant_of(installation, slug)
-    taken = await persons.take(installation.pool, tenant, conversation)
+    taken = await handling.take(installation.pool, tenant, conversation)
     until = clocked(taken.until, zone(tenant))
     if taken.again:
         click.echo(f"Conversation {conversation} was with a person already: it stays so until {until}.")
@@ -182,7 +185,7 @@ async def give(installation: Installation, slug: str, conversation: int) -> None
       conserje conversation give acme 12
     """
     tenant = await tenant_of(installation, slug)
-    count = await persons.give(installation.pool, tenant, conversation)
+    count = await handling.give(installation.pool, tenant, conversation)
     left = f"; it answers {count} {'message' if count == 1 else 'messages'}" if count else ""
     click.echo(f"Conversation {conversation} is with the assistant{left}.")
 
@@ -204,7 +207,7 @@ async def consent(
       conserje conversation consent acme 12 out
     """
     tenant = await tenant_of(installation, slug)
-    found = await persons.get(installation.pool, tenant, conversation)
+    found = await handling.get(installation.pool, tenant, conversation)
     async with acting_for(installation.pool, tenant.id) as connection:
         sign = Sign(wanted, "operator", "conserje conversation consent")
         changed = await consents.record(connection, tenant.id, conversation, sign)

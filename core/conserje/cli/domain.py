@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import click
 
-from conserje import tenant_domains, tenants
-from conserje.cli.installation import Installation, with_installation
-from conserje.refusals import SENTENCES, TenantError
+from conserje.installation import Installation, with_installation
+from conserje.tenants import domains, tenants
+from conserje.tenants.refusals import SENTENCES, TenantError
 
 
 @click.group()
@@ -30,7 +30,7 @@ async def add(installation: Installation, slug: str, host: str) -> None:
     host = own_host(host, installation.settings.domains)
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-        await tenant_domains.add(connection, tenant.id, host)
+        await domains.add(connection, tenant.id, host)
     click.echo(f"{host} names {slug}, once its DNS record points here.")
 
 
@@ -47,7 +47,7 @@ async def remove(installation: Installation, slug: str, host: str) -> None:
     """
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-        await tenant_domains.remove(connection, tenant.id, _written(host))
+        await domains.remove(connection, tenant.id, _written(host))
     click.echo(f"{host} no longer names {slug}.")
 
 

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import click
 
-from conserje import held as holding
-from conserje import tenants
-from conserje.cli.installation import Installation, with_installation
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
 from conserje.cli.times import Moment
-from conserje.database import Connection
-from conserje.held import Filter, Held
+from conserje.conversations import held as holding
+from conserje.conversations.held import Filter, Held
+from conserje.installation import Installation, with_installation
+from conserje.storage.database import Connection
+from conserje.tenants import tenants
 
 R = TypeVar("R")
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from conserje import api_keys, tenants
-from conserje.api_keys import ApiKey
-from conserje.cli.installation import Installation, with_installation
 from conserje.cli.table import json_option, show_json, show_rows
+from conserje.installation import Installation, with_installation
+from conserje.tenants import api_keys, tenants
+from conserje.tenants.api_keys import ApiKey
 
 _LIFE = re.compile(r"([1-9][0-9]{0,4})([hdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from conserje import data_keys
-from conserje.cli.installation import Installation, read_settings, with_installation
 from conserje.cli.table import json_option, show_rows
-from conserje.keyring import add_master_key, create_keyring
-from conserje.vault import Vault
+from conserje.installation import Installation, read_settings, with_installation
+from conserje.tenants import data_keys
+from conserje.tenants.keyring import add_master_key, create_keyring
+from conserje.tenants.vault import Vault
 
 
 @click.group()

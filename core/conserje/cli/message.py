@@ -14,15 +14,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from conserje import listing, tenants
-from conserje.cli.installation import Installation, with_installation
 from conserje.cli.send import send
 from conserje.cli.table import json_option, show_json
-from conserje.database import acting_for
-from conserje.files import Links, kept_ids
-from conserje.listing import Item, Message, Reject, Turn
-from conserje.message import Media, plain
-from conserje.tenants import Tenant
+from conserje.contract.message import Media, plain
+from conserje.conversations import listing
+from conserje.conversations.listing import Item, Message, Reject, Turn
+from conserje.files.table import Links, kept_ids
+from conserje.installation import Installation, with_installation
+from conserje.storage.database import acting_for
+from conserje.tenants import tenants
+from conserje.tenants.tenants import Tenant
 
 LOOK_EVERY = 0.5  # seconds
 WINDOW = 500  # items that --follow looks at, each time

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import uvloop
 
-from conserje.cli.installation import open_installation
+from conserje.installation import open_installation
 
 
 @click.command()

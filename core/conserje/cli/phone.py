@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from conserje import senders, tenants
-from conserje.cli.installation import Installation, with_installation
+from conserje.installation import Installation, with_installation
+from conserje.tenants import phones, tenants
 
 
 @click.group()
@@ -24,10 +24,10 @@ async def add(installation: Installation, slug: str, phone: str) -> None:
     Example:
       conserje tenant phone add acme +56912345678
     """
-    phone = senders.normalised(phone)
+    phone = phones.normalised(phone)
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-        await senders.add(connection, tenant.id, phone)
+        await phones.add(connection, tenant.id, phone)
     click.echo(f"{phone} writes to {slug}.")
 
 
@@ -42,8 +42,8 @@ async def remove(installation: Installation, slug: str, phone: str) -> None:
     Example:
       conserje tenant phone remove acme +56912345678
     """
-    phone = senders.normalised(phone)
+    phone = phones.normalised(phone)
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-        await senders.remove(connection, tenant.id, phone)
+        await phones.remove(connection, tenant.id, phone)
     click.echo(f"{phone} no longer writes to {slug}.")

@@ -12,12 +12,13 @@ from typing import Any
 
 import click
 
-from conserje import products, tenants
-from conserje.assistant import Product
-from conserje.cli.installation import Installation, with_installation
 from conserje.cli.table import show_json
-from conserje.database import acting_for
-from conserje.products import ProductError
+from conserje.contract.assistant import Product
+from conserje.installation import Installation, with_installation
+from conserje.shop import products
+from conserje.shop.products import ProductError
+from conserje.storage.database import acting_for
+from conserje.tenants import tenants
 
 COLUMNS = ("name", "price", "stock", "category", "description", "keywords")
 

@@ -16,20 +16,21 @@ from urllib.parse import urlsplit
 import click
 import httpx2
 
-from conserje import accounts, listing, tenants
-from conserje.accounts import Account
-from conserje.channel import AnyChannel, Channel, NotOffered, Webhook
 from conserje.cli.failure import Failed
-from conserje.cli.installation import Installation, with_installation
 from conserje.cli.message import as_data, seconds, shorten, zone
 from conserje.cli.table import json_option, show_json
-from conserje.database import Connection, acting_for
-from conserje.directory import Entry
-from conserje.listing import Exchange, Message, Turn
-from conserje.message import InboundMessage, plain
+from conserje.contract.channel import AnyChannel, Channel, NotOffered, Webhook
+from conserje.contract.message import InboundMessage, plain
+from conserje.conversations import listing
+from conserje.conversations.listing import Exchange, Message, Turn
+from conserje.conversations.rows import digest
+from conserje.installation import Installation, with_installation
 from conserje.plugins import Plugins
-from conserje.rows import digest
-from conserje.tenants import Tenant
+from conserje.storage.database import Connection, acting_for
+from conserje.tenants import accounts, tenants
+from conserje.tenants.accounts import Account
+from conserje.tenants.directory import Entry
+from conserje.tenants.tenants import Tenant
 
 RULES = ("consent", "late rule")  # that answer in place of an assistant
 SENDER = "+56900000001"

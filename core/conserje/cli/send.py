@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import click
 
-from conserje import persons, tenants
-from conserje.cli.installation import Installation, with_installation
 from conserje.cli.table import json_option, show_json
-from conserje.limits import fit
-from conserje.message import Text
-from conserje.persons import Fate, PersonError
-from conserje.tenants import Tenant
+from conserje.contract.limits import fit
+from conserje.contract.message import Text
+from conserje.conversations import handling
+from conserje.conversations.handling import Fate, PersonError
+from conserje.installation import Installation, with_installation
+from conserje.tenants import tenants
+from conserje.tenants.tenants import Tenant
 
 PATIENCE = 15.0  # seconds
 LOOK_EVERY = 0.1  # seconds
@@ -47,9 +48,9 @@ async def send(
         tenant = await tenants.get(connection, slug)
     if not tenant.active:
         raise PersonError(f"{slug} is suspended, and sends nothing: `conserje tenant resume {slug}`.")
-    found = await persons.get(installation.pool, tenant, conversation)
+    found = await handling.get(installation.pool, tenant, conversation)
     limits = installation.plugins.channel(found.channel).limits_of(found.account)
-    ids = await persons.say(installation.pool, tenant, conversation, fit(Text(text), limits))
+    ids = await handling.say(installation.pool, tenant, conversation, fit(Text(text), limits))
     fates = await _fates(installation, tenant, conversation, ids, 0.0 if no_wait else PATIENCE)
     bad = next((fate for fate in fates if fate.state in BAD), None)
     if as_json:
@@ -68,7 +69,7 @@ async def _fates(
     """What became of the messages, once all have ended or the time is over."""
     deadline = asyncio.get_running_loop().time() + patience
     while True:
-        fates = await persons.fates(installation.pool, tenant, conversation, ids)
+        fates = await handling.fates(installation.pool, tenant, conversation, ids)
         if all(fate.state in ENDED for fate in fates) or asyncio.get_running_loop().time() >= deadline:
             return fates
         await asyncio.sleep(LOOK_EVERY)

@@ -7,17 +7,19 @@ from typing import Any, get_args
 import click
 import uvloop
 
-from conserje import senders, tenant_domains, tenants
 from conserje.cli.domain import domain
 from conserje.cli.insert import insert_sender, insert_tenant
-from conserje.cli.installation import Installation, open_installation, read_settings, with_installation
 from conserje.cli.phone import phone
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
 from conserje.cli.times import Duration
-from conserje.database import Connection
-from conserje.refusals import TenantError
+from conserje.installation import Installation, open_installation, read_settings, with_installation
 from conserje.settings import Settings
-from conserje.tenants import LateRule, Tenant
+from conserje.storage.database import Connection
+from conserje.tenants import domains as tenant_domains
+from conserje.tenants import phones as senders
+from conserje.tenants import tenants
+from conserje.tenants.refusals import TenantError
+from conserje.tenants.tenants import LateRule, Tenant
 
 
 @click.group()
@@ -118,8 +120,8 @@ def set_tenant(slug: str, **options: object) -> None:
 
 
 async def _set(slug: str, columns: dict[str, object]) -> None:
-    from conserje import notifier
-    from conserje.mail import MailServer
+    from conserje.net.mail import MailServer
+    from conserje.notices import notifier
 
     async with open_installation() as installation:
         for option in ("assistant", "fallback_assistant"):
@@ -211,7 +213,7 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
 
 
 async def _notice_secret(installation: Installation, connection: Connection, tenant_id: int) -> str:
-    from conserje import notifier
+    from conserje.notices import notifier
 
     return await notifier.secret(connection, installation.vault, tenant_id)
 

@@ -18,14 +18,15 @@ from typing import Any
 import asyncpg
 import click
 
-from conserje import commands, embedded
-from conserje.cli.installation import read_settings
+from conserje import commands
 from conserje.cli.processes import Processes, ProcessFailed
-from conserje.data_keys import check_keyring
-from conserje.keyring import VaultError, create_keyring
-from conserje.migrate import migrate
+from conserje.installation import read_settings
 from conserje.settings import Settings, SettingsError
-from conserje.vault import Vault
+from conserje.storage import embedded
+from conserje.storage.migrate import migrate
+from conserje.tenants.data_keys import check_keyring
+from conserje.tenants.keyring import VaultError, create_keyring
+from conserje.tenants.vault import Vault
 
 START_LIMIT = 30.0  # seconds until `serve` must accept connections
 

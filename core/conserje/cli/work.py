@@ -8,14 +8,14 @@ import signal
 import click
 import uvloop
 
-from conserje import log
-from conserje.cli.installation import open_installation, tasks
-from conserje.data_keys import check_keyring
-from conserje.directory import Directory
-from conserje.gaps import Gaps
-from conserje.heartbeat import Heartbeat
-from conserje.intake import Intake
-from conserje.worker import Worker
+from conserje.installation import open_installation, tasks
+from conserje.intake.intake import Intake
+from conserje.intake.reconcile import Gaps
+from conserje.telemetry import log
+from conserje.telemetry.heartbeat import Heartbeat
+from conserje.tenants.data_keys import check_keyring
+from conserje.tenants.directory import Directory
+from conserje.work.worker import Worker
 
 
 @click.command()

@@ -1,4 +1,4 @@
--- The first schema. Runs as conserje_owner; the roles exist (database.py makes them).
+-- The first schema. Runs as conserje_owner; the roles exist (storage/migrate.py makes them).
 -- Every table but tenants starts its key, and its foreign keys, with tenant_id.
 
 CREATE TABLE tenants (
@@ -177,7 +177,7 @@ CREATE TABLE messages (
     id              bigint GENERATED ALWAYS AS IDENTITY,
     account_id      bigint NOT NULL,
     direction       text NOT NULL CHECK (direction IN ('in', 'out')),
-    content         text NOT NULL,        -- message.py writes and reads it
+    content         text NOT NULL,        -- contract/message.py writes and reads it
     created_at      timestamptz NOT NULL DEFAULT now(),  -- the same clock as its job's due time
     turn_id         bigint,               -- in: the turn that answers it; out: the turn that says it
     provider_id     text,

@@ -38,7 +38,7 @@ CREATE TABLE heartbeats (
     kind       text NOT NULL CHECK (kind IN ('edge', 'work')),
     started_at timestamptz NOT NULL DEFAULT now(),
     seen_at    timestamptz NOT NULL DEFAULT now(),
-    counted    text NOT NULL,       -- metrics.py writes and reads it
+    counted    text NOT NULL,       -- telemetry/metrics.py writes and reads it
     PRIMARY KEY (process, kind)
 );
 

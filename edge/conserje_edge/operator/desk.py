@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conserje.database import Pool
-from conserje.directory import Directory
-from conserje.feed import Feed
-from conserje.intake import Intake
+from conserje.conversations.feed import Feed
+from conserje.intake.intake import Intake
 from conserje.plugins import Plugins
 from conserje.settings import Settings
-from conserje.vault import Vault
-from conserje_edge.webhooks import Webhooks
+from conserje.storage.database import Pool
+from conserje.tenants.directory import Directory
+from conserje.tenants.vault import Vault
+from conserje_edge.tenant.webhooks import Webhooks
 
 
 @dataclass

@@ -15,13 +15,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from conserje import api_keys
-from conserje.api_keys import ApiKeyError
-from conserje.database import CANNOT_ASK, Pool, describe
-from conserje.log import place
-from conserje_edge.answers import Problem, unavailable
-from conserje_edge.hosts import Hosts
-from conserje_edge.requests import Proxies, read_headers, request_id
+from conserje.storage.database import CANNOT_ASK, Pool, describe
+from conserje.telemetry.log import place
+from conserje.tenants import api_keys
+from conserje.tenants.api_keys import ApiKeyError
+from conserje_edge.wire.answers import Problem, unavailable
+from conserje_edge.wire.hosts import Hosts
+from conserje_edge.wire.requests import Proxies, read_headers, request_id
 
 log = logging.getLogger(__name__)
 

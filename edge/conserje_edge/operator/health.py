@@ -10,18 +10,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from conserje import heartbeat
-from conserje.data_keys import check_keyring
-from conserje.database import CANNOT_ASK, DatabaseError, describe
-from conserje.keyring import VaultError
-from conserje.nodefile import NodeFileError
-from conserje.schema import refuse_other_schema
 from conserje.settings import SettingsError
-from conserje.vault import Vault
-from conserje_edge.addresses import Address, address
-from conserje_edge.operator.deadline import within
+from conserje.storage.database import CANNOT_ASK, DatabaseError, describe
+from conserje.storage.deadline import within
+from conserje.storage.schema import refuse_other_schema
+from conserje.storage.sqlite import NodeFileError
+from conserje.telemetry import heartbeat
+from conserje.tenants.data_keys import check_keyring
+from conserje.tenants.keyring import VaultError
+from conserje.tenants.vault import Vault
 from conserje_edge.operator.desk import Desk
 from conserje_edge.operator.gate import caller
+from conserje_edge.wire.addresses import Address, address
 
 LIMIT = 2.0  # seconds for all checks, which run beside each other
 EDGE_LIMIT = 1.5

@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from conserje import heartbeat, metrics
-from conserje.database import CANNOT_ASK, Connection, describe
-from conserje.heartbeat import Living
-from conserje_edge.operator.deadline import within
+from conserje.storage.database import CANNOT_ASK, Connection, describe
+from conserje.storage.deadline import within
+from conserje.telemetry import heartbeat, metrics
+from conserje.telemetry.heartbeat import Living
 from conserje_edge.operator.desk import Desk
 from conserje_edge.operator.gate import caller
 

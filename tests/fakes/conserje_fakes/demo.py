@@ -14,12 +14,13 @@ from typing import Any
 
 import click
 
-from conserje import accounts, data_keys, products, tenants
-from conserje.accounts import credentials_context
-from conserje.cli.installation import Installation, with_installation
 from conserje.cli.table import show_json
-from conserje.database import Connection
-from conserje.refusals import TenantError
+from conserje.installation import Installation, with_installation
+from conserje.shop import products
+from conserje.storage.database import Connection
+from conserje.tenants import accounts, data_keys, tenants
+from conserje.tenants.accounts import credentials_context
+from conserje.tenants.refusals import TenantError
 from conserje_fakes.twilio_messages import TwilioAccount
 
 SLUGS = ("acme", "bravo", "mundo-canino")

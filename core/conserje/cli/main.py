@@ -1,0 +1,76 @@
+"""The command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from conserje import commands
+from conserje.commands import Deferred
+
+
+class CommandLine(click.Group):
+    """Core's commands, and those of installed packages, which are loaded when they are asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        self._add_installed()
+        return super().list_commands(context)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in self.commands:
+            self._add_installed()
+        command = super().get_command(context, name)
+        if isinstance(command, Deferred):
+            command = self.commands[name] = command.load()
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        self._add_installed()
+        click.Group(commands=self.commands).format_commands(context, formatter)  # which loads none
+
+    def _add_installed(self) -> None:
+        for command in commands.installed():
+            if command.name not in self.commands:
+                self.add_command(command)
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except Exception as error:
+            from conserje.cli.failure import Failed
+            from conserje.installation import explained
+
+            if line := explained(error):
+                raise Failed(line) from None
+            raise
+
+
+_HELP = {  # the module of each, and the first sentence of its help
+    "account:account": "Add, change, list and remove tenants' accounts.",
+    "account:seal": "Seal an account's credentials, read as JSON.",
+    "conversation:conversation": "Look at conversations; take one over, and give it back to the assistant.",
+    "held:held": "Look at what was given up on for now; retry or drop it.",
+    "key:key": "Add, list and revoke the keys to the operator's listener.",
+    "keys:keys": "Make, list and rotate the master keys.",
+    "message:message": "Read what tenants and their contacts say, and write as a person.",
+    "migrate:migrate": "Make the database's roles and schema what this release needs.",
+    "plugin:plugin": "Look at the channels and assistants installed.",
+    "product:product": "Import and export what tenants sell.",
+    "say:say": "Write to a tenant as a contact, and print the reply.",
+    "tenant:tenant": "Add, list, show, change, suspend, resume and remove tenants.",
+    "up:up": "Run everything: Postgres unless one is given, migrations, serve and work.",
+    "work:work": "Answer messages: think turns and deliver replies, until stopped.",
+}
+COMMANDS = [Deferred(place.partition(":")[2], f"conserje.cli.{place}", help) for place, help in _HELP.items()]
+
+
+@click.group(cls=CommandLine, commands=COMMANDS)
+@click.version_option(package_name="conserje")
+def main() -> None:
+    """Conserje: the concierge at the front door of many businesses' chat bots.
+
+    \b
+    Example:
+      conserje tenant add acme --name "Acme"
+    """

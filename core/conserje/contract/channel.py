@@ -1,0 +1,308 @@
+"""The contract of a channel: one provider's way of carrying messages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ConfigDict
+
+from conserje.contract.limits import Limits
+from conserje.contract.message import Event, File, OutboundMessage
+from conserje.contract.opt_out import OPT_IN_WORDS, OPT_OUT_WORDS
+
+if TYPE_CHECKING:
+    import httpx2
+    from starlette.routing import BaseRoute
+
+    from conserje.contract.pages import House
+
+
+class Malformed(Exception):
+    """The request is not of the form that the provider sends (400)."""
+
+
+class Forged(Exception):
+    """No secret of the account signs this request (403)."""
+
+
+class Refused(Exception):
+    """The provider will not take this message, now or later. The text is the cause shown."""
+
+
+class OptedOut(Refused):
+    """The contact wants no more, as the provider knows; `marketing`: nothing that the business begins."""
+
+    def __init__(self, cause: str, *, marketing: bool = False) -> None:
+        super().__init__(cause)
+        self.marketing = marketing
+
+
+class OutsideWindow(Refused):
+    """The contact wrote too long ago: the provider takes nothing but a template."""
+
+
+class TryLater(Exception):
+    """The provider certainly did not take the message, and may do so after `after` seconds."""
+
+    def __init__(self, cause: str, after: float = 5.0) -> None:
+        super().__init__(cause)
+        self.after = after
+
+
+class Uncertain(Exception):
+    """Nobody knows whether the provider took the message."""
+
+
+class CannotTell(Exception):
+    """The provider could not be asked, or its answer proves nothing yet."""
+
+
+class NotOffered(Exception):
+    """The channel does not offer this."""
+
+
+class Nothing(BaseModel):
+    """A model without fields: the default of Credentials, Settings and Operator."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Webhook:
+    """A request as the provider signed it."""
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> None:
+        self.method = method
+        self.path = path  # below the channel: "webhook" or "status"
+        self.url = url  # public: scheme, Host as received, raw path, raw query
+        self.headers = headers  # names in lower case
+        self.body = body
+
+    @cached_property
+    def query(self) -> list[tuple[str, str]]:
+        """The query's fields in order, blank values kept."""
+        return self._fields(self.url.partition("?")[2])
+
+    @cached_property
+    def form(self) -> list[tuple[str, str]]:
+        """The body's fields in order, blank values kept. Raises Malformed unless it is a form
+        in UTF-8 of at most 500 fields."""
+        content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type != "application/x-www-form-urlencoded":
+            raise Malformed("The body is not a form.")
+        try:
+            return self._fields(self.body.decode("ascii"))
+        except UnicodeDecodeError as error:
+            raise Malformed("The form is not URL-encoded ASCII.") from error
+
+    @staticmethod
+    def _fields(encoded: str) -> list[tuple[str, str]]:
+        try:
+            return parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=500)
+        except ValueError as error:  # UnicodeDecodeError is one
+            raise Malformed("The fields are too many or not UTF-8.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the provider is told."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The provider has the message; `provider_id` is its name for it."""
+
+    provider_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events of an account since a cursor, oldest first, and the next cursor; `more`: ask again at once."""
+
+    events: tuple[Event, ...]
+    cursor: str
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out about an account at its provider, and how to mend it where it is not well."""
+
+    level: Literal["ok", "warning", "error"]
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """The public addresses to which an account's provider posts."""
+
+    webhook: str
+    status: str
+
+
+C = TypeVar("C", bound=BaseModel)
+S = TypeVar("S", bound=BaseModel)
+O = TypeVar("O", bound=BaseModel)  # noqa: E741
+
+
+@dataclass(frozen=True, slots=True)
+class Account(Generic[C, S]):
+    """A tenant's identity at the provider, as a plugin sees it."""
+
+    tenant: str
+    address: str
+    credentials: C
+    settings: S
+
+
+class Channel(Generic[C, S, O]):
+    """One provider's way of carrying messages; one instance per process serves every tenant.
+
+    `verify`, `parse` and `send` are enough. `verify` and `parse` run where webhooks are
+    acknowledged: no I/O, and under 50 ms. `send` and `find` run in a worker, in their own time
+    limit, and get the account's opened credentials, never another's.
+
+    A channel that is `per_tenant` has no provider: every tenant has one account of it, made at its
+    first use with credentials as their model makes them up, and its replies are read from the feed.
+    Strangers post to it, so posts are limited by address and by sender.
+    """
+
+    name: ClassVar[str]
+    Credentials: type[C]
+    Settings: type[S]
+    Operator: type[O]
+    limits: ClassVar[Limits] = Limits()
+    methods: ClassVar[frozenset[str]] = frozenset({"POST"})
+    per_tenant: ClassVar[bool] = False
+    quiet_period: ClassVar[timedelta | None] = None  # of the accounts made so; None: the tenant's
+    shared: ClassVar[frozenset[str]] = frozenset()  # its names below /webhook/ at a base domain itself
+    opt_out_words: ClassVar[frozenset[str]] = OPT_OUT_WORDS  # a whole message that wants no more, folded
+    opt_in_words: ClassVar[frozenset[str]] = OPT_IN_WORDS  # and again, after that
+
+    def __init__(self, operator: O, http: httpx2.AsyncClient) -> None:
+        self.operator = operator
+        self.http = http
+
+    def shared_credentials(self) -> C | None:
+        """The operator's credentials for accounts that have none of their own."""
+        return None
+
+    def limits_of(self, address: str) -> Limits:
+        """What the account of this address can carry, where accounts differ."""
+        return self.limits
+
+    def window(self, address: str) -> timedelta | None:
+        """How long after a contact's last message not only templates are taken; None: always."""
+        return None
+
+    def claims(self, hook: Webhook) -> Sequence[str]:
+        """The addresses that the request names, not yet verified; (): try every account.
+
+        Called first. Raises Malformed. At a shared address, a request that names none is verified with
+        the shared credentials: a handshake.
+        """
+        return ()
+
+    def verify(self, hook: Webhook, account: Account[C, S]) -> str | None:
+        """Check the signature with this account's secret, in constant time.
+
+        Called once per account claimed, before anything is written. Returns the name of the
+        secret that fits where the account has more than one. Raises Forged or Malformed.
+        """
+        raise NotImplementedError
+
+    def parse(self, hook: Webhook) -> Iterable[Event]:
+        """The events in a verified request. A bad item is an Unreadable, never an exception.
+
+        Each event names its address; core drops those whose account did not verify.
+        """
+        raise NotImplementedError
+
+    def acknowledge(self, hook: Webhook) -> Answer:
+        """What the provider is told once the events are on disk."""
+        return Answer()
+
+    async def send(self, message: OutboundMessage, account: Account[C, S]) -> Receipt:
+        """Hand one message to the provider; never called twice for one message unless the first
+        call raised TryLater or `find` answered None.
+
+        Raises Refused, TryLater or Uncertain; anything else raised, and the time limit, count as
+        Uncertain.
+        """
+        raise NotImplementedError
+
+    async def fetch(self, account: Account[C, S], cursor: str | None) -> Page:
+        """What the provider took from contacts since `cursor`; None: the first time.
+
+        Called after an outage and every few minutes, so that what the provider could not post is not
+        missed; events that were taken already change nothing. Each message says when it was written (`at`).
+        Raises CannotTell.
+        """
+        raise NotOffered(f"The channel {self.name} cannot fetch messages.")
+
+    async def find(self, message: OutboundMessage, account: Account[C, S]) -> Receipt | None:
+        """Ask the provider for a message whose sending ended uncertain; None: certainly not there.
+
+        Raises CannotTell.
+        """
+        raise CannotTell(f"The channel {self.name} cannot look for messages.")
+
+    def media(self, file: File, account: Account[C, S]) -> AsyncIterator[bytes]:
+        """The bytes of a file that a contact sent, as they come; core counts them and keeps the time.
+
+        Called in a worker, once the message is stored and perhaps again. Raises NotOffered, Refused for a
+        file that is gone, TryLater or anything else for one that may be had later.
+        """
+        raise NotOffered(f"The channel {self.name} cannot read files.")
+
+    async def attend(self, provider_id: str, account: Account[C, S]) -> None:
+        """Show the contact that the message is read and that an answer is being written.
+
+        Called when a turn begins to think, beside it; whatever it raises changes nothing. Raises NotOffered.
+        """
+        raise NotOffered(f"The channel {self.name} shows no typing.")
+
+    async def examine(self, account: Account[C, S], urls: Urls) -> Sequence[Finding]:
+        """Ask the provider whether the account is well and posts to `urls`; changes nothing.
+
+        Raises NotOffered or CannotTell.
+        """
+        raise NotOffered(f"The channel {self.name} cannot be examined.")
+
+    async def configure(self, account: Account[C, S], urls: Urls) -> None:
+        """Have the provider post to `urls`. Raises NotOffered, Refused or CannotTell."""
+        raise NotOffered(f"The channel {self.name} cannot be configured from here.")
+
+    def compose(self, account: Account[C, S], url: str, sender: str, text: str) -> Webhook:
+        """The signed request that the provider would post to `url` if `sender` wrote `text`.
+
+        Called by `conserje say`. Raises NotOffered.
+        """
+        raise NotOffered(f"The channel {self.name} cannot write as a contact.")
+
+    def pages(self, house: House) -> Sequence[BaseRoute]:
+        """The routes at every tenant's host, outside /bot/ and /webhook/, of a channel that is web pages.
+
+        Called once, when the edge starts.
+        """
+        return ()
+
+
+AnyChannel = Channel[Any, Any, Any]
+AnyAccount = Account[Any, Any]

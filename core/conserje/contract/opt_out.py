@@ -1,0 +1,56 @@
+"""The words by which a contact wants nothing more, or wants it again."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from typing import Literal
+
+from conserje.contract.message import Content, Edit, Pressed, Text
+
+# Spanish, Portuguese, English. No word of a shop's: CANCELAR alone cancels an order.
+OPT_OUT_WORDS = frozenset(
+    {
+        "baja", "dar de baja", "darme de baja", "dame de baja", "quiero darme de baja",
+        "cancelar suscripcion", "no molestar", "no me escriban mas", "no mas mensajes",
+        "no quiero mas mensajes", "no quiero recibir mas mensajes",
+        "sair", "descadastrar", "cancelar inscricao", "nao quero mais mensagens", "parar mensagens",
+        "stop", "stopall", "stop all", "unsubscribe", "opt out", "optout", "revoke",
+    }
+)  # fmt: skip
+
+# Heard after an opt-out only: ALTA is a word of shops too.
+OPT_IN_WORDS = frozenset(
+    {
+        "alta", "dar de alta", "darme de alta", "suscribir", "suscribirme", "volver",
+        "voltar", "inscrever", "quero voltar", "start", "unstop", "subscribe", "opt in", "optin",
+    }
+)  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def bare(letter: str) -> str:
+    """`letter` without accents.
+
+    One at a time: in a text, Unicode sorts the accents that stand together, each past all others.
+    """
+    return "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
+
+
+def folded(text: str) -> str:
+    """`text` without case, accents, signs and needless space, as the words are written here."""
+    kept = (c if c.isalnum() else " " for letter in text.casefold() for c in bare(letter))
+    return " ".join("".join(kept).split())
+
+
+LONGEST = 100  # characters: no word is longer, whatever signs and spaces are around it
+
+
+def wish(content: Content, out: frozenset[str], back: frozenset[str]) -> Literal["", "out", "in"]:
+    """What a contact says by a whole message that is one of the words `out` or `back`."""
+    match content:
+        case Text(text=words) | Pressed(title=words) | Edit(content=Text(text=words)):
+            said = folded(words) if len(words) <= LONGEST else ""
+            return "out" if said in out else "in" if said in back else ""
+        case _:
+            return ""

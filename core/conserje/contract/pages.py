@@ -1,0 +1,79 @@
+"""The contract of the house: what a channel that is web pages gets from core, and all that it gets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from conserje.contract.assistant import Tenant
+from conserje.contract.message import Content
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The tenant whose page is asked for, and the channel's settings for it."""
+
+    tenant: Tenant
+    settings: Any  # the channel's Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A visitor of one tenant's pages; `cookie` is the Set-Cookie header of a new one."""
+
+    id: str
+    tenant_id: int
+    account_id: int
+    cookie: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of a session's conversation."""
+
+    id: int
+    author: Literal["contact", "tenant"]
+    content: Content
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look into the feed found: messages in order, and whether a reply is being thought."""
+
+    said: tuple[Said, ...]
+    thinking: bool
+
+
+class House(Protocol):
+    """A channel's view of the tenants whose pages it serves.
+
+    Whatever these methods raise is an answer that the edge gives: let it pass.
+    """
+
+    async def visit(self, request: Request) -> Visit:
+        """The tenant of the request's host. For pages, which anybody may see."""
+        ...
+
+    async def session(self, request: Request) -> Session | None:
+        """The visitor's session, None for a new visitor. Refuses requests of other hosts' pages."""
+        ...
+
+    async def open_session(self, request: Request) -> Session:
+        """The visitor's session, else a new one. Refuses requests of other hosts' pages, and more new
+        sessions than an address or a tenant may have."""
+        ...
+
+    def feed(self, session: Session, after: int) -> AsyncGenerator[Look, None]:
+        """Looks at the session's conversation: at once, when something changed, and every 15 s.
+
+        The first has the messages with an id above `after`, up to 200, and repeats those of the last
+        30 s: whoever shows them drops an id that it has. Ends when the server stops or the tenant is gone;
+        empty before the visitor's first message. To be closed by whoever does not read it to its end.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""What tenants and their contacts say to each other: the rows."""

@@ -1,0 +1,275 @@
+"""Conversations and the persons of a tenant who take them over, write into them and give them back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import asyncpg
+
+from conserje.contract.message import Content, from_json
+from conserje.conversations import feed, state
+from conserje.conversations.listing import LEFT_TO_PERSON, Item, of_conversation
+from conserje.conversations.rows import stored
+from conserje.errors import OperatorError
+from conserje.storage import jobs
+from conserje.storage.database import Connection, Pool, acting_for
+from conserje.storage.jobs import Job
+from conserje.tenants.tenants import Tenant
+
+State = Literal["open", "person", "held"]
+
+# Whom it was left to is over at `hand_back_at`, also before the next message makes the row say so.
+# The stay began with the last turn that was neither a message of the person's nor the contact's consent.
+CONVERSATION = """
+SELECT conversations.id, conversations.peer AS contact, contacts.name, accounts.channel,
+       accounts.address AS account, opted_out,
+       CASE WHEN conversations.state = 'person' AND hand_back_at <= now() THEN 'open'
+            ELSE conversations.state END AS state,
+       CASE WHEN conversations.state = 'person' AND hand_back_at > now() THEN hand_back_at END AS until,
+       CASE WHEN conversations.state = 'person' AND hand_back_at > now() THEN (
+           SELECT settled_at FROM turns
+           WHERE turns.tenant_id = conversations.tenant_id AND conversation_id = conversations.id
+             AND turns.id <= conversations.turn_id AND assistant <> 'consent'
+             AND (assistant <> 'person' OR intent = 'take')
+           ORDER BY turns.id DESC LIMIT 1) END AS since,
+       conversations.cause, last.at AS last_at, last.content AS last_content
+FROM conversations
+JOIN contacts ON contacts.tenant_id = conversations.tenant_id AND contacts.id = conversations.contact_id
+JOIN accounts ON accounts.tenant_id = conversations.tenant_id AND accounts.id = conversations.account_id
+LEFT JOIN LATERAL (
+    SELECT messages.id, messages.created_at AS at, messages.content FROM messages
+    WHERE messages.tenant_id = conversations.tenant_id AND conversation_id = conversations.id
+    ORDER BY messages.id DESC LIMIT 1) AS last ON true
+WHERE conversations.tenant_id = $1
+"""
+LIST = f"""
+SELECT * FROM ({CONVERSATION}) AS conversations WHERE $2::text IS NULL OR state = $2
+ORDER BY last_at DESC NULLS LAST, id DESC LIMIT $3
+"""  # noqa: S608 - of our own
+GET = CONVERSATION + "AND conversations.id = $2"
+
+LOCK = """
+SELECT state, account_id, turn_id, state = 'person' AND hand_back_at > now() AS with_person
+FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
+"""
+
+# Whoever thinks has lost the lease. What waits is the person's now.
+TAKE = """
+WITH turn AS MATERIALIZED (
+    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, waited, thought)
+    SELECT $1, $2, nextval('turn_ids'), 'person', 'take',
+           coalesce(greatest(now() - min(created_at), '0'), '0'), '0'
+    FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
+    RETURNING id
+), left_so AS (
+    UPDATE messages SET turn_id = turn.id FROM turn
+    WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
+)
+UPDATE conversations SET state = 'person', epoch = epoch + 1, leased_until = NULL, starts = 0, cause = NULL,
+    turn_id = turn.id, hand_back_at = now() + $3
+FROM turn WHERE tenant_id = $1 AND conversations.id = $2
+RETURNING hand_back_at
+"""
+
+EXTEND = """
+UPDATE conversations SET hand_back_at = now() + $3 WHERE tenant_id = $1 AND id = $2 RETURNING hand_back_at
+"""
+
+# What was left to the person, and came after their last message, is unanswered again. It is not late:
+# somebody has looked after it.
+GIVE = f"""
+WITH given AS (
+    UPDATE conversations SET state = 'open', hand_back_at = NULL, turn_id = NULL, starts = 0, cause = NULL,
+        unparked_at = now()
+    WHERE tenant_id = $1 AND id = $2
+), unanswered AS (
+    UPDATE messages AS message SET turn_id = NULL FROM turns
+    WHERE message.tenant_id = $1 AND message.conversation_id = $2 AND message.turn_id = $3
+      AND direction = 'in' AND turns.tenant_id = $1 AND turns.conversation_id = $2 AND turns.id = $3
+      AND {LEFT_TO_PERSON}
+    RETURNING message.id
+)
+SELECT count(*) FROM unanswered
+"""  # noqa: S608 - of our own
+
+# A person's message is a turn as an assistant's reply is one.
+SAY = """
+WITH turn AS MATERIALIZED (
+    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, waited, thought)
+    SELECT $1, $2, nextval('turn_ids'), 'person', 'message',
+           coalesce(greatest(now() - min(created_at), '0'), '0'), '0'
+    FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id = $3
+    RETURNING id
+), spoken AS (
+    INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, turn_id, sequence,
+                          state)
+    SELECT $1, $2, account_id, 'out', said.content, turn.id, next_sequence + said.n - 1, 'queued'
+    FROM turn, conversations, unnest($4::text[]) WITH ORDINALITY AS said (content, n)
+    WHERE conversations.tenant_id = $1 AND conversations.id = $2
+    RETURNING id
+), moved AS (
+    UPDATE conversations SET next_sequence = next_sequence + cardinality($4::text[]), turn_id = turn.id,
+        hand_back_at = now() + $5
+    FROM turn WHERE tenant_id = $1 AND conversations.id = $2
+)
+SELECT id FROM spoken ORDER BY id
+"""
+
+BECAME = """
+SELECT id, state, cause FROM messages
+WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY ($3::bigint[]) ORDER BY id
+"""
+
+
+class PersonError(OperatorError):
+    """What a person asked of a conversation cannot be; the text says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation as an operator sees it; `since` and `until` it is with a person."""
+
+    id: int
+    contact: str
+    name: str
+    channel: str
+    account: str
+    opted_out: str | None
+    state: State
+    since: datetime | None
+    until: datetime | None
+    cause: str | None
+    last_at: datetime | None
+    last: Content | None
+
+    @classmethod
+    def from_row(cls, row: asyncpg.Record) -> Conversation:
+        values = dict(row)
+        last = values.pop("last_content")
+        return cls(**values, last=from_json(last) if last else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A conversation is with a person until then; `again`: it was before."""
+
+    until: datetime
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a message so far."""
+
+    id: int
+    state: str
+    cause: str | None
+
+
+async def list_all(pool: Pool, tenant: Tenant, state: State | None, limit: int) -> list[Conversation]:
+    """The tenant's conversations, the one with the newest message first."""
+    async with acting_for(pool, tenant.id) as connection:
+        return [Conversation.from_row(row) for row in await connection.fetch(LIST, tenant.id, state, limit)]
+
+
+async def get(pool: Pool, tenant: Tenant, conversation_id: int) -> Conversation:
+    """Raises PersonError."""
+    async with acting_for(pool, tenant.id) as connection:
+        row = await connection.fetchrow(GET, tenant.id, conversation_id)
+    if row is None:
+        raise _no_conversation(tenant, conversation_id)
+    return Conversation.from_row(row)
+
+
+async def said_in(pool: Pool, tenant: Tenant, conversation_id: int, limit: int) -> list[Item]:
+    """The conversation's last messages and turns, newest last."""
+    async with acting_for(pool, tenant.id) as connection:
+        return await of_conversation(connection, tenant.id, conversation_id, limit)
+
+
+async def take(pool: Pool, tenant: Tenant, conversation_id: int) -> Taken:
+    """Let a person have the conversation: nothing that is being thought is said. Raises PersonError.
+
+    What was said before and still waits to be sent is sent.
+    """
+    place = (tenant.id, conversation_id)
+    async with acting_for(pool, tenant.id) as connection:
+        row = await _lock(connection, tenant, conversation_id)
+        statement = EXTEND if row["with_person"] else TAKE
+        until = await connection.fetchval(statement, *place, tenant.hand_back_after)
+        await feed.wake(connection, *place)
+        return Taken(until, again=row["with_person"])
+
+
+async def give(pool: Pool, tenant: Tenant, conversation_id: int) -> int:
+    """Let the assistant have the conversation back, and answer at once what the person left unanswered.
+
+    Returns how many messages these are. Raises PersonError.
+    """
+    place = (tenant.id, conversation_id)
+    async with acting_for(pool, tenant.id) as connection:
+        row = await _lock(connection, tenant, conversation_id)
+        if row["state"] == "held":
+            raise PersonError(
+                f"Conversation {conversation_id} is held: `conserje held show t{conversation_id}` says why,"
+                f" `conserje held retry t{conversation_id}` lets the assistant try again."
+            )
+        if row["state"] != "person":
+            raise PersonError(f"Conversation {conversation_id} is with the assistant already.")
+        await state.leave_to_person(connection, *place)
+        unanswered: int = await connection.fetchval(GIVE, *place, row["turn_id"])
+        await feed.wake(connection, *place)
+        await _enqueue(connection, Job(jobs.CONVERSE, *place))
+    return unanswered
+
+
+async def say(pool: Pool, tenant: Tenant, conversation_id: int, said: Sequence[Content]) -> list[int]:
+    """Queue a person's message behind all that waits; the ids of its parts. Raises PersonError.
+
+    `said` is within the channel's limits. It is the assistant's turn again only so long after this.
+    """
+    place = (tenant.id, conversation_id)
+    async with acting_for(pool, tenant.id) as connection:
+        row = await _lock(connection, tenant, conversation_id)
+        if not row["with_person"]:
+            raise PersonError(
+                f"Conversation {conversation_id} is not with a person: `conserje conversation take"
+                f" {tenant.slug} {conversation_id}` first, so that the assistant does not write as well."
+            )
+        await state.leave_to_person(connection, *place)
+        contents = [stored(content) for content in said]
+        spoken = await connection.fetch(SAY, *place, row["turn_id"], contents, tenant.hand_back_after)
+        await feed.wake(connection, *place)
+        await _enqueue(connection, Job(jobs.DELIVER, *place))
+    return [each["id"] for each in spoken]
+
+
+async def fates(pool: Pool, tenant: Tenant, conversation_id: int, ids: Sequence[int]) -> list[Fate]:
+    """What became of these messages, in the order of their sending."""
+    async with acting_for(pool, tenant.id) as connection:
+        rows = await connection.fetch(BECAME, tenant.id, conversation_id, ids)
+    return [Fate(**row) for row in rows]
+
+
+async def _lock(connection: Connection, tenant: Tenant, conversation_id: int) -> asyncpg.Record:
+    row: asyncpg.Record | None = await connection.fetchrow(LOCK, tenant.id, conversation_id)
+    if row is None:
+        raise _no_conversation(tenant, conversation_id)
+    return row
+
+
+async def _enqueue(connection: Connection, job: Job) -> None:
+    from conserje.storage import queue
+
+    await connection.execute("RESET ROLE")  # the queue is conserje_core's
+    await queue.enqueue(connection, [job])
+
+
+def _no_conversation(tenant: Tenant, conversation_id: int) -> PersonError:
+    return PersonError(
+        f"{tenant.slug} has no conversation {conversation_id};"
+        f" see `conserje conversation list {tenant.slug}`."
+    )

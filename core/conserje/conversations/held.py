@@ -1,0 +1,231 @@
+"""What is held: turns, messages and rejects that wait for an operator, who retries or drops them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import astuple, dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from conserje.contract.message import from_json, plain
+from conserje.conversations.messages import FATE_UNKNOWN
+from conserje.errors import OperatorError
+from conserje.storage import jobs
+from conserje.storage.database import Connection
+from conserje.storage.jobs import Job
+
+LARGEST = 500  # that are retried or dropped at once
+RETRY_PACE = timedelta(milliseconds=20)  # between two of many
+
+# The letter of an id says what it is: t for the turn of a conversation, m for a message, r for a reject.
+_ID = re.compile(r"([tmr])([0-9]{1,18})")
+
+HELD = """
+SELECT * FROM (
+    SELECT 't' || conversations.id AS id, tenants.slug AS tenant, conversations.peer AS contact,
+           contacts.name, conversations.cause, coalesce(min(unanswered.created_at), conversations.created_at)
+           AS since, conversations.starts AS attempts, coalesce(array_agg(unanswered.content
+           ORDER BY unanswered.id) FILTER (WHERE unanswered.id IS NOT NULL), '{}') AS contents, '' AS raw
+    FROM conversations
+    JOIN tenants ON tenants.id = conversations.tenant_id
+    JOIN contacts ON contacts.tenant_id = conversations.tenant_id AND contacts.id = conversations.contact_id
+    LEFT JOIN LATERAL (
+        SELECT messages.id, messages.content, messages.created_at FROM messages
+        WHERE messages.tenant_id = conversations.tenant_id AND conversation_id = conversations.id
+          AND direction = 'in' AND messages.turn_id IS NULL
+        ORDER BY messages.id LIMIT 20) AS unanswered ON true
+    WHERE conversations.state = 'held'
+    GROUP BY tenants.id, contacts.tenant_id, contacts.id, conversations.tenant_id, conversations.id
+    UNION ALL
+    SELECT 'm' || messages.id, tenants.slug, conversations.peer, contacts.name, messages.cause,
+           coalesce(messages.attempted_at, messages.created_at), messages.attempt, ARRAY[messages.content], ''
+    FROM messages
+    JOIN tenants ON tenants.id = messages.tenant_id
+    JOIN conversations ON conversations.tenant_id = messages.tenant_id
+        AND conversations.id = messages.conversation_id
+    JOIN contacts ON contacts.tenant_id = messages.tenant_id AND contacts.id = conversations.contact_id
+    WHERE messages.state = 'held'
+    UNION ALL
+    SELECT 'r' || rejects.id, tenants.slug, accounts.channel || ' ' || accounts.address, '', rejects.cause,
+           rejects.created_at, 0, '{}', rejects.raw
+    FROM rejects
+    JOIN tenants ON tenants.id = rejects.tenant_id
+    JOIN accounts ON accounts.tenant_id = rejects.tenant_id AND accounts.id = rejects.account_id
+) AS held
+"""
+
+MATCHING = """
+WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR strpos(lower(cause), lower($2)) > 0)
+  AND ($3::timestamptz IS NULL OR since >= $3) AND ($4::timestamptz IS NULL OR since < $4)
+  AND strpos($5, left(id, 1)) > 0
+"""
+LIST = HELD + MATCHING + "ORDER BY since, id LIMIT $6"
+COUNT = f"SELECT count(*) FROM ({HELD}{MATCHING}) AS matching"  # noqa: S608 - of our own
+GET = HELD + "WHERE id = $1"
+
+RETRY_TURN = """
+UPDATE conversations SET state = 'open', starts = 0, cause = NULL, unparked_at = now()
+WHERE id = $1 AND state = 'held'
+RETURNING tenant_id, id
+"""
+
+RETRY_MESSAGE = """
+UPDATE messages SET state = 'queued', cause = NULL, due_at = NULL WHERE id = $1 AND state = 'held'
+RETURNING tenant_id, conversation_id
+"""
+
+# The turn that the messages are marked with has no row: nobody answered them.
+DROP_TURN = """
+WITH freed AS (
+    UPDATE conversations SET state = 'open', starts = 0, cause = NULL, turn_id = NULL
+    WHERE id = $1 AND state = 'held'
+    RETURNING tenant_id, id
+), turn AS MATERIALIZED (
+    SELECT nextval('turn_ids') AS id
+), dropped AS (
+    UPDATE messages SET turn_id = turn.id FROM freed, turn
+    WHERE messages.tenant_id = freed.tenant_id AND conversation_id = freed.id
+      AND direction = 'in' AND messages.turn_id IS NULL
+)
+SELECT tenant_id, id FROM freed
+"""
+
+DROP_MESSAGE = """
+UPDATE messages SET state = 'refused', cause = 'dropped by the operator' WHERE id = $1 AND state = 'held'
+RETURNING tenant_id, conversation_id
+"""
+
+DROP_REJECT = "DELETE FROM rejects WHERE id = $1 RETURNING tenant_id, 0"
+
+
+class HeldError(OperatorError):
+    """What was asked of something held cannot be; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Something given up on for now."""
+
+    id: str
+    tenant: str
+    contact: str
+    name: str
+    cause: str
+    since: datetime
+    attempts: int
+    texts: tuple[str, ...]  # of a turn the first 20 messages that it should answer
+
+    @classmethod
+    def from_row(cls, row: asyncpg.Record) -> Held:
+        values = dict(row)
+        contents, raw = values.pop("contents"), values.pop("raw")
+        values["cause"] = values["cause"] or "no cause is known"
+        return cls(**values, texts=(raw,) if raw else tuple(plain(from_json(each)) for each in contents))
+
+    @property
+    def uncertain(self) -> bool:
+        """The provider may have the message already."""
+        return self.id.startswith("m") and self.cause.startswith(FATE_UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which of all that is held is meant; what is None does not matter."""
+
+    tenant: str | None = None  # its slug
+    cause: str | None = None  # a part of it
+    since: datetime | None = None
+    before: datetime | None = None
+    kinds: str = "tmr"
+
+
+async def list_all(connection: Connection, wanted: Filter, limit: int | None = None) -> list[Held]:
+    """What is held, the longest held first."""
+    return [Held.from_row(row) for row in await connection.fetch(LIST, *astuple(wanted), limit)]
+
+
+async def count(connection: Connection, wanted: Filter) -> int:
+    number: int = await connection.fetchval(COUNT, *astuple(wanted))
+    return number
+
+
+async def get(connection: Connection, held_id: str) -> Held:
+    """Raises HeldError."""
+    if row := await connection.fetchrow(GET, held_id):
+        return Held.from_row(row)
+    raise _not_held(held_id)
+
+
+async def retry(connection: Connection, held_id: str, delay: timedelta = timedelta(0)) -> None:
+    """Let a turn be thought again, or a message be sent again, after `delay`. Raises HeldError."""
+    kind, number = _parse(held_id)
+    if kind == "r":
+        raise HeldError(f"{held_id} cannot be retried: it could not be read. Its sender must send it again.")
+    statement, entrypoint = (RETRY_TURN, jobs.CONVERSE) if kind == "t" else (RETRY_MESSAGE, jobs.DELIVER)
+    await _release(connection, held_id, statement, number, entrypoint, delay)
+
+
+async def drop(connection: Connection, held_id: str) -> None:
+    """Give up for good: the turn's messages stay unanswered, the message unsent, the reject goes.
+
+    Raises HeldError.
+    """
+    kind, number = _parse(held_id)
+    match kind:
+        case "t":  # a message taken meanwhile is not dropped, and its job may have come too early
+            await _release(connection, held_id, DROP_TURN, number, jobs.CONVERSE)
+        case "m":
+            await _release(connection, held_id, DROP_MESSAGE, number)
+        case _:
+            await _release(connection, held_id, DROP_REJECT, number)
+
+
+async def retry_all(connection: Connection, held: Iterable[Held]) -> int:
+    """Retry one after the other, at a pace that leaves room for others; how many were still held."""
+    done = 0
+    for each in held:
+        with suppress(HeldError):  # somebody else was faster
+            await retry(connection, each.id, done * RETRY_PACE)
+            done += 1
+    return done
+
+
+async def drop_all(connection: Connection, held: Iterable[Held]) -> int:
+    """Drop one after the other; how many were still held."""
+    done = 0
+    for each in held:
+        with suppress(HeldError):
+            await drop(connection, each.id)
+            done += 1
+    return done
+
+
+async def _release(
+    connection: Connection,
+    held_id: str,
+    statement: str,
+    number: int,
+    entrypoint: str | None = None,
+    delay: timedelta = timedelta(0),
+) -> None:
+    from conserje.storage import queue
+
+    async with connection.transaction():
+        row = await connection.fetchrow(statement, number)
+        if row is None:
+            raise _not_held(held_id)
+        if entrypoint:
+            await queue.enqueue(connection, [Job(entrypoint, row[0], row[1], delay=delay)])
+
+
+def _parse(held_id: str) -> tuple[str, int]:
+    if not (found := _ID.fullmatch(held_id)):
+        raise _not_held(held_id)
+    return found[1], int(found[2])
+
+
+def _not_held(held_id: str) -> HeldError:
+    return HeldError(f"Nothing held is called {held_id}; see `conserje held list`.")

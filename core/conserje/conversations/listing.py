@@ -1,0 +1,202 @@
+"""What operators read of a tenant's conversations: messages, turns and rejects, in the order of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from conserje.contract.message import Content, from_json
+from conserje.storage.database import Connection
+
+# What waited when a person took the conversation over, or came while it was with one.
+LEFT_TO_PERSON = """(turns.assistant = 'person' AND turns.intent = 'take'
+                  OR message.created_at + coalesce(message.late_by, '0') > turns.settled_at)"""
+
+# An inbound message without a turn's row was dropped by an operator.
+MESSAGE = f"""
+SELECT message.id, message.created_at AS at, message.conversation_id, conversations.peer AS contact,
+       contacts.name, message.direction, message.content, message.turn_id,
+       message.sent_at - message.created_at AS took,
+       CASE WHEN message.direction = 'out' THEN message.state
+            WHEN message.turn_id IS NULL AND conversations.state = 'held' THEN 'held'
+            WHEN message.turn_id IS NULL AND conversations.leased_until > now() THEN 'thinking'
+            WHEN message.turn_id IS NULL THEN 'waiting'
+            WHEN turns.id IS NULL THEN 'dropped'
+            WHEN {LEFT_TO_PERSON} THEN 'with a person'
+            ELSE 'answered' END AS state,
+       CASE WHEN message.direction = 'out' THEN message.cause
+            WHEN message.turn_id IS NULL THEN conversations.cause END AS cause
+FROM messages AS message
+JOIN conversations ON conversations.tenant_id = message.tenant_id
+    AND conversations.id = message.conversation_id
+JOIN contacts ON contacts.tenant_id = message.tenant_id AND contacts.id = conversations.contact_id
+LEFT JOIN turns ON turns.tenant_id = message.tenant_id
+    AND turns.conversation_id = message.conversation_id AND turns.id = message.turn_id
+WHERE message.tenant_id = $1
+"""  # noqa: S608 - of our own
+
+TAKEN = MESSAGE + "AND message.account_id = $2 AND message.event_key = $3"
+
+AT = MESSAGE + "AND message.conversation_id = $2 AND message.id = $3 AND message.direction = 'in'"
+
+SAID = (
+    MESSAGE + "AND message.conversation_id = $2 AND message.direction = 'out' AND message.turn_id = $3"
+    " ORDER BY message.sequence"
+)
+
+TURN = """
+SELECT turns.id, turns.settled_at AS at, turns.conversation_id, conversations.peer AS contact,
+       contacts.name, turns.assistant, turns.intent, turns.confidence::text::float8 AS confidence,
+       turns.waited, turns.thought, turns.cause
+FROM turns
+JOIN conversations ON conversations.tenant_id = turns.tenant_id
+    AND conversations.id = turns.conversation_id
+JOIN contacts ON contacts.tenant_id = turns.tenant_id AND contacts.id = conversations.contact_id
+WHERE turns.tenant_id = $1
+"""
+
+GIVEN = TURN + "AND turns.conversation_id = $2 AND turns.id = $3"
+
+# By way of the conversations, because there is no index by id alone: taking messages must be cheap.
+LATEST = """
+SELECT conversations.id, latest.id FROM conversations
+JOIN contacts ON contacts.tenant_id = $1 AND contacts.id = conversations.contact_id
+CROSS JOIN LATERAL (
+    SELECT id FROM {table} WHERE tenant_id = $1 AND conversation_id = conversations.id
+    ORDER BY id DESC LIMIT $2) AS latest
+WHERE conversations.tenant_id = $1
+  AND strpos(lower(contacts.name || ' ' || conversations.peer), lower($3)) > 0
+ORDER BY latest.id DESC LIMIT $2
+"""
+LATEST_MESSAGES = (
+    f"{MESSAGE} AND (message.conversation_id, message.id) IN ({LATEST.format(table='messages')})"
+)
+LATEST_TURNS = f"{TURN} AND (turns.conversation_id, turns.id) IN ({LATEST.format(table='turns')})"
+
+SAID_IN = f"{MESSAGE} AND message.conversation_id = $2 ORDER BY message.id DESC LIMIT $3"
+GIVEN_IN = f"{TURN} AND turns.conversation_id = $2 ORDER BY turns.id DESC LIMIT $3"
+
+LATEST_REJECTS = """
+SELECT rejects.id, rejects.created_at AS at, accounts.channel, accounts.address, rejects.raw, rejects.cause
+FROM rejects
+JOIN accounts ON accounts.tenant_id = $1 AND accounts.id = rejects.account_id
+WHERE rejects.tenant_id = $1 AND strpos(lower(rejects.raw), lower($3)) > 0
+ORDER BY rejects.id DESC LIMIT $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it stands: an outbound one's own state, or what became of an inbound one."""
+
+    id: int
+    at: datetime
+    conversation_id: int
+    contact: str
+    name: str
+    direction: str
+    content: Content
+    turn_id: int | None
+    took: timedelta | None  # from its making until the provider had it
+    state: str
+    cause: str | None
+
+    @classmethod
+    def from_row(cls, row: asyncpg.Record) -> Message:
+        return cls(**{**row, "content": from_json(row["content"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn that was settled: who answered, how surely, how long it took."""
+
+    id: int
+    at: datetime
+    conversation_id: int
+    contact: str
+    name: str
+    assistant: str
+    intent: str | None
+    confidence: float | None
+    waited: timedelta
+    thought: timedelta
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """What a provider sent and nobody could read or store."""
+
+    id: int
+    at: datetime
+    channel: str
+    address: str
+    raw: str
+    cause: str
+
+
+Item = Message | Turn | Reject
+
+
+async def latest(connection: Connection, tenant_id: int, limit: int, contact: str = "") -> list[Item]:
+    """The tenant's last `limit` items, newest last; of contacts whose name or address has `contact` in it."""
+    arguments = (tenant_id, limit, contact)
+    items: list[Item] = [
+        *(Message.from_row(row) for row in await connection.fetch(LATEST_MESSAGES, *arguments)),
+        *(Turn(**row) for row in await connection.fetch(LATEST_TURNS, *arguments)),
+        *(Reject(**row) for row in await connection.fetch(LATEST_REJECTS, *arguments)),
+    ]
+    return sorted(items, key=_place)[-limit:]
+
+
+async def of_conversation(
+    connection: Connection, tenant_id: int, conversation_id: int, limit: int
+) -> list[Item]:
+    """The last `limit` messages and turns of one conversation, newest last."""
+    arguments = (tenant_id, conversation_id, limit)
+    items: list[Item] = [
+        *(Message.from_row(row) for row in await connection.fetch(SAID_IN, *arguments)),
+        *(Turn(**row) for row in await connection.fetch(GIVEN_IN, *arguments)),
+    ]
+    return sorted(items, key=_place)[-limit:]
+
+
+def _place(item: Item) -> tuple[datetime, bool, int]:
+    """A turn and what it says are stored at one time: the turn comes first."""
+    return item.at, isinstance(item, Message), item.id
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An inbound message, the turn that answered it if there is one yet, and what that turn says."""
+
+    message: Message
+    turn: Turn | None
+    replies: tuple[Message, ...]
+
+
+async def exchange(connection: Connection, tenant_id: int, account_id: int, key: bytes) -> Exchange | None:
+    """The inbound message stored under an event key, with its answer; None: it is not stored."""
+    row = await connection.fetchrow(TAKEN, tenant_id, account_id, key)
+    return await _answered(connection, tenant_id, row) if row else None
+
+
+async def exchange_at(
+    connection: Connection, tenant_id: int, conversation_id: int, message_id: int
+) -> Exchange | None:
+    """The inbound message at its place, with its answer; None: there is none."""
+    row = await connection.fetchrow(AT, tenant_id, conversation_id, message_id)
+    return await _answered(connection, tenant_id, row) if row else None
+
+
+async def _answered(connection: Connection, tenant_id: int, row: asyncpg.Record) -> Exchange:
+    message = Message.from_row(row)
+    if message.state != "answered":
+        return Exchange(message, None, ())
+    place = (tenant_id, message.conversation_id, message.turn_id)
+    turn = await connection.fetchrow(GIVEN, *place)
+    assert turn is not None  # an answered message is one whose turn is there
+    replies = [Message.from_row(said) for said in await connection.fetch(SAID, *place)]
+    return Exchange(message, Turn(**turn), tuple(replies))

@@ -1,0 +1,27 @@
+"""Conversations that have something to do and whose job was lost."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from conserje.conversations.state import SWEEP
+from conserje.storage import queue
+from conserje.storage.database import Pool
+from conserje.storage.jobs import Job
+
+log = logging.getLogger(__name__)
+
+SWEEP_AFTER = timedelta(seconds=30)
+
+
+async def sweep(pool: Pool) -> None:
+    """Enqueue what is due and was not looked at for long."""
+    async with pool.acquire() as connection, connection.transaction():
+        due = await connection.fetch(SWEEP, SWEEP_AFTER)
+        await queue.enqueue(
+            connection,
+            [Job(name, tenant_id, conversation, priority=-1000) for name, tenant_id, conversation in due],
+        )
+    if due:
+        log.info("Looked again at %s conversations", len(due))

@@ -1,0 +1,1 @@
+"""The way of a reply to the provider."""

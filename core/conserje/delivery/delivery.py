@@ -1,0 +1,320 @@
+"""Delivery: one outbound message after the other, `sending` committed before the provider is called."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from conserje.contract.channel import (
+    AnyAccount,
+    AnyChannel,
+    CannotTell,
+    OptedOut,
+    OutsideWindow,
+    Receipt,
+    Refused,
+    TryLater,
+    Uncertain,
+)
+from conserje.contract.limits import linked
+from conserje.contract.message import Content, Media, OutboundMessage, Template, from_json
+from conserje.conversations import messages
+from conserje.conversations.rows import stored
+from conserje.files.table import Links
+from conserje.plugins import PluginMissing, Plugins
+from conserje.rules import consent, window
+from conserje.rules.consent import Sign
+from conserje.settings import Settings
+from conserje.storage import jobs, queue
+from conserje.storage.database import CANNOT_ASK, Connection, Pool, acting_for
+from conserje.storage.jobs import Job
+from conserje.telemetry import metrics
+from conserje.tenants.directory import AccountUnusable, Directory, Entry
+from conserje.tenants.keyring import VaultError
+from conserje.tenants.vault import Vault
+
+log = logging.getLogger(__name__)
+
+GRACE = timedelta(seconds=2)  # after the time limit of a sending, before it counts as nobody's
+UNCERTAIN_FOR = timedelta(minutes=2)
+LOOK_EVERY = timedelta(seconds=10)
+AGAIN_AFTER = 0.2  # seconds
+PATIENCE = timedelta(hours=1)
+LONGEST_PAUSE = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to be done about the next message: send it, or look whether it was sent."""
+
+    message: OutboundMessage
+    account_id: int
+    attempt: int
+    uncertain: bool
+    outside: bool  # the provider has said before that the contact wrote too long ago
+    created_at: datetime
+    now: datetime  # by the database's clock
+    taken_at: float = field(default_factory=time.monotonic)
+    taken_on: float = field(default_factory=time.time)
+
+    @property
+    def slept(self) -> float:
+        """Seconds since the step was taken, also those in which the machine stood still."""
+        return max(time.monotonic() - self.taken_at, time.time() - self.taken_on)
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the message was stored."""
+        return messages.age(self.created_at, self.now) + time.monotonic() - self.taken_at
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step came to: a Receipt, or the state to keep with its cause, and when to look again."""
+
+    receipt: Receipt | None = None
+    state: str = "sent"
+    cause: str | None = None
+    pause: timedelta | None = None
+    outside: bool = False  # the window, as the provider says
+    sign: Sign | None = None  # that the contact wants no more
+
+
+@dataclass
+class Delivery:
+    """The outbound messages of one conversation at a time, in this worker."""
+
+    pool: Pool
+    directory: Directory
+    plugins: Plugins
+    vault: Vault
+    settings: Settings
+
+    async def deliver(self, job: Job) -> None:
+        """Send what is to be sent, until nothing is left or the next one has to wait."""
+        entry = await self.directory.by_id(job.tenant_id)
+        if not entry.tenant.active:
+            return
+        async with acting_for(self.pool, job.tenant_id) as connection:
+            step = await self._take_next(connection, entry, job)
+        while isinstance(step, Step):
+            outcome = await self._look(entry, step) if step.uncertain else await self._send(entry, step)
+            step = await self._finish(entry, job, step, outcome)
+        if step is not None:
+            await self._come_back(job, step)
+
+    async def _finish(self, entry: Entry, job: Job, step: Step, outcome: Outcome) -> Step | timedelta | None:
+        """Write down what the step came to, and take the next one.
+
+        It waits for Postgres: nobody else knows how the step ended.
+        """
+        account = entry.account(step.account_id)
+        if not (step.uncertain and outcome.state == "uncertain"):  # a look that found nothing new
+            metrics.delivery(account.channel if account else "", outcome.state, step.waited)
+        while True:
+            try:
+                async with acting_for(self.pool, job.tenant_id) as connection:
+                    await _write_down(connection, job, step.message.id, step.attempt, outcome)
+                    return outcome.pause or await self._take_next(connection, entry, job)
+            except CANNOT_ASK as error:
+                log.warning("Postgres does not take the end of a sending: %s", type(error).__name__)
+                await asyncio.sleep(AGAIN_AFTER)
+
+    async def _take_next(self, connection: Connection, entry: Entry, job: Job) -> Step | timedelta | None:
+        """Take the next message in hand; a time to wait, or None where there is nothing to do.
+
+        `sending` is committed before the step is made, so whoever finds it knows that the provider
+        may have been called.
+        """
+        while row := await connection.fetchrow(messages.NEXT, job.tenant_id, job.conversation_id):
+            content = from_json(row["content"])
+            queued = row["state"] == "queued"
+            if queued and (why := consent.refusal(row, content)):
+                leaving: Content | Outcome = Outcome(state="refused", cause=why)
+            elif rest := self._rest(row):
+                return rest
+            elif not queued:
+                return self._step(entry, row, content, row["attempt"], row["attempted_at"])
+            else:
+                leaving = await self._leaving(connection, entry, job, row, content)
+            if not isinstance(leaving, Outcome):
+                changed = None if leaving is content else stored(leaving)
+                place = (job.tenant_id, job.conversation_id, row["id"])
+                started = await connection.fetchrow(messages.START, *place, changed)
+                assert started is not None  # the row is locked
+                return self._step(entry, row, leaving, *started)
+            await _write_down(connection, job, row["id"], row["attempt"], leaving)
+        return None
+
+    def _rest(self, row: asyncpg.Record) -> timedelta | None:
+        """How long the message has to wait; None: its time has come."""
+        if row["state"] == "sending":
+            return self._call_may_last(row["attempted_at"], row["now"])
+        return row["due_at"] - row["now"] if row["due_at"] and row["due_at"] > row["now"] else None
+
+    async def _leaving(
+        self, connection: Connection, entry: Entry, job: Job, row: asyncpg.Record, content: Content
+    ) -> Content | Outcome:
+        """What leaves of a queued message: outside the window a template, or nothing."""
+        account = entry.account(row["account_id"])
+        channel = self.plugins.channels.get(account.channel) if account else None
+        if account is None or channel is None or isinstance(content, Template):
+            return content
+        limit = channel.window(account.address)
+        if await window.is_open(connection, job.tenant_id, job.conversation_id, row, limit):
+            return content
+        template = window.way_out(content, account)
+        if template is None:
+            return Outcome(state="held", cause=window.cause(limit, entry.tenant.slug, account))
+        why = consent.refusal(row, template)
+        return Outcome(state="refused", cause=why) if why else template
+
+    def _step(
+        self, entry: Entry, row: asyncpg.Record, content: Content, attempt: int, attempted_at: datetime
+    ) -> Step:
+        return Step(
+            OutboundMessage(
+                id=row["id"],
+                to=row["peer"],
+                content=content,
+                status_url=self._status_url(entry, row["account_id"], row["id"]),
+                attempted_at=attempted_at,
+                owned=frozenset(row["owned"]),
+                quotes=row["quotes"] or "",
+            ),
+            account_id=row["account_id"],
+            attempt=attempt,
+            uncertain=row["state"] != "queued",
+            outside=row["outside_as"] is not None,
+            created_at=row["created_at"],
+            now=row["now"],
+        )
+
+    def _call_may_last(self, attempted_at: datetime, now: datetime) -> timedelta | None:
+        """How long another's call to the provider may still last; None: it is over, or its worker is."""
+        rest = attempted_at + timedelta(seconds=self.settings.send_limit) + GRACE - now
+        return rest if rest > timedelta(0) else None
+
+    def _status_url(self, entry: Entry, account_id: int, message_id: int) -> str:
+        channel = next((each.channel for each in entry.accounts if each.id == account_id), "")
+        return f"{self.settings.tenant_url(entry.tenant.slug)}/bot/{channel}/status?message={message_id}"
+
+    def _at_provider(self, entry: Entry, account_id: int) -> tuple[AnyChannel, AnyAccount]:
+        """Raises AccountUnusable or PluginMissing."""
+        for account in entry.accounts:
+            if account.id == account_id and account.active:
+                channel = self.plugins.channel(account.channel)
+                return channel, entry.opened(account, channel, self.vault)
+        raise AccountUnusable(f"The account of {entry.tenant.slug} is suspended or gone.")
+
+    async def _send(self, entry: Entry, step: Step) -> Outcome:
+        try:
+            channel, account = self._at_provider(entry, step.account_id)
+        except (AccountUnusable, PluginMissing) as error:
+            return Outcome(state="held", cause=str(error))
+        if step.slept > self.settings.send_limit:
+            return _unknown("the worker was stopped before it sent")  # others may have taken it over
+        try:
+            async with asyncio.timeout(self.settings.send_limit):
+                message = await self._with_links(entry, step, channel, account)
+                return Outcome(await channel.send(message, account))
+        except Refused as error:
+            return _refused(step, error)
+        except TryLater as error:
+            return _later(step, error)
+        except Uncertain as error:
+            return _unknown(str(error))
+        except TimeoutError:
+            return _unknown(f"no answer within {self.settings.send_limit:g} s")
+        except Exception as error:  # its text may hold what was sent, or a key
+            log.warning("Sending by %s ended with %s", channel.name, type(error).__name__)
+            return _unknown(type(error).__name__)
+
+    async def _with_links(
+        self, entry: Entry, step: Step, channel: AnyChannel, account: AnyAccount
+    ) -> OutboundMessage:
+        """The message with addresses for the files that are kept here. Raises Refused or TryLater."""
+        content = step.message.content
+        if not isinstance(content, Media):
+            return step.message
+        links = Links(self.pool, self.vault, self.settings)
+        try:
+            content = await links.put(entry.tenant, content, step.message)
+        except (*CANNOT_ASK, VaultError) as error:
+            raise TryLater(f"The message's files have no addresses yet ({type(error).__name__}).") from None
+        return replace(step.message, content=linked(content, channel.limits_of(account.address)))
+
+    async def _look(self, entry: Entry, step: Step) -> Outcome:
+        """Find out what became of a sending that nobody saw the end of."""
+        try:
+            channel, account = self._at_provider(entry, step.account_id)
+            async with asyncio.timeout(self.settings.send_limit):
+                message = await self._with_links(entry, step, channel, account)
+                receipt = await channel.find(message, account)
+        except (CannotTell, AccountUnusable, PluginMissing) as error:
+            return _still_uncertain(step, str(error))
+        except Exception as error:  # also the time limit
+            return _still_uncertain(step, type(error).__name__)
+        if receipt:
+            return Outcome(receipt)
+        return Outcome(state="queued", cause="The provider does not have it: sent again.")
+
+    async def _come_back(self, job: Job, after: timedelta) -> None:
+        async with self.pool.acquire() as connection:
+            await _enqueue(connection, job, after)
+
+
+async def _write_down(
+    connection: Connection, job: Job, message_id: int, attempt: int, outcome: Outcome
+) -> None:
+    """Keep what a message came to, and what that says of its contact."""
+    key = (job.tenant_id, job.conversation_id, message_id, attempt)
+    if outcome.receipt:
+        await connection.execute(messages.SENT, *key, outcome.receipt.provider_id)
+    else:
+        await connection.execute(
+            messages.END, *key, outcome.state, outcome.cause, outcome.pause, outcome.outside
+        )
+    if outcome.sign:
+        await consent.record(connection, job.tenant_id, job.conversation_id, outcome.sign)
+
+
+async def _enqueue(connection: Connection, job: Job, after: timedelta) -> None:
+    again = Job(jobs.DELIVER, job.tenant_id, job.conversation_id, priority=job.priority, delay=after)
+    await queue.enqueue(connection, [again])
+
+
+def _unknown(cause: str) -> Outcome:
+    return Outcome(state="uncertain", cause=cause)
+
+
+def _refused(step: Step, error: Refused) -> Outcome:
+    """Outside the window it is taken again, once, to leave as a template or to be held."""
+    match error:
+        case OptedOut():
+            sign = Sign("marketing out" if error.marketing else "out", "provider", str(error))
+            return Outcome(state="refused", cause=str(error), sign=sign)
+        case OutsideWindow() if not isinstance(step.message.content, Template):
+            return Outcome(state="held" if step.outside else "queued", cause=str(error), outside=True)
+        case _:
+            return Outcome(state="refused", cause=str(error))
+
+
+def _later(step: Step, error: TryLater) -> Outcome:
+    """The message keeps its place and is tried again, for an hour."""
+    elapsed = step.message.attempted_at - step.created_at
+    if elapsed > PATIENCE:
+        return Outcome(state="held", cause=f"Tried for {PATIENCE}: {error}")
+    pause = min(max(error.after, 2.0 ** min(step.attempt, 8) / 2), LONGEST_PAUSE)
+    return Outcome(state="queued", cause=str(error), pause=timedelta(seconds=pause))
+
+
+def _still_uncertain(step: Step, cause: str) -> Outcome:
+    if step.now - step.message.attempted_at > UNCERTAIN_FOR:
+        return Outcome(state="held", cause=f"{messages.FATE_UNKNOWN}: {cause}")
+    return Outcome(state="uncertain", cause=cause, pause=LOOK_EVERY)

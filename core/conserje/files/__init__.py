@@ -1,0 +1,1 @@
+"""The files that contacts send, kept and served."""

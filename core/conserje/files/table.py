@@ -1,0 +1,334 @@
+"""Files that contacts sent: the tables files and removed_files, and the signed links to what is kept."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qsl, urlencode
+
+from asyncpg import Record
+
+from conserje.contract.channel import Refused
+from conserje.contract.message import Content, Edit, File, Media, OutboundMessage
+from conserje.conversations import messages
+from conserje.settings import Settings
+from conserje.storage import jobs
+from conserje.storage.database import Connection, Pool, acting_for
+from conserje.storage.jobs import Job
+from conserje.tenants import data_keys
+from conserje.tenants.tenants import Tenant
+
+if TYPE_CHECKING:
+    from conserje.tenants.vault import Vault
+
+LINKED_FOR = timedelta(hours=24)
+PRIORITY = -50  # below everybody's turns but a flood's
+_KEPT = re.compile(r"kept:([0-9]{1,18})")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_SIGNATURE_BYTES = 16
+
+NOTE = """
+INSERT INTO files (tenant_id, account_id, conversation_id, message_id, position, ref, content_type, name)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[],
+                     $7::text[], $8::text[])
+"""
+
+# The next file of a message that nobody collects, locked.
+NEXT = """
+SELECT id, account_id, position, ref, name, content_type FROM files
+WHERE tenant_id = $1 AND conversation_id = $2 AND message_id = $3 AND state = 'wanted' AND due_at <= now()
+ORDER BY position LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+CLAIM = """
+UPDATE files SET tries = tries + 1, due_at = now() + $3 WHERE tenant_id = $1 AND id = $2
+RETURNING tries, due_at
+"""
+
+NEXT_DUE = """
+SELECT greatest(due_at - now(), '0') FROM files
+WHERE tenant_id = $1 AND conversation_id = $2 AND message_id = $3 AND state = 'wanted'
+ORDER BY due_at LIMIT 1
+"""
+
+# Who claimed a file is known by the end of the claim.
+KEEP = """
+UPDATE files SET state = 'kept', cause = NULL, kept_at = now(), content_type = $4, bytes = $5, sha256 = $6
+WHERE tenant_id = $1 AND id = $2 AND state = 'wanted' AND due_at = $3
+"""
+
+GIVE_UP = """
+UPDATE files SET state = 'gone', cause = $4
+WHERE tenant_id = $1 AND id = $2 AND state = 'wanted' AND due_at = $3
+"""
+
+TRY_LATER = """
+UPDATE files SET cause = $4, due_at = now() + $5, tries = $6
+WHERE tenant_id = $1 AND id = $2 AND state = 'wanted' AND due_at = $3
+"""
+
+# Jobs that were lost: files that are due for long. They are due anew, so that each sweep finds others.
+LOST = """
+WITH lost AS (
+    SELECT files.tenant_id, files.id FROM files
+    JOIN tenants ON tenants.id = files.tenant_id AND tenants.status = 'active'
+    WHERE files.state = 'wanted' AND due_at < now() - $1::interval ORDER BY due_at LIMIT 1000
+), swept AS (
+    UPDATE files SET due_at = now() FROM lost
+    WHERE files.tenant_id = lost.tenant_id AND files.id = lost.id AND state = 'wanted'
+    RETURNING files.tenant_id, conversation_id, message_id
+)
+SELECT DISTINCT tenant_id, conversation_id, message_id FROM swept
+"""
+
+# Of messages that were taken back, or written anew without a file.
+DROP = """
+DELETE FROM files
+USING messages, unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS said (tenant, account, key)
+WHERE messages.tenant_id = said.tenant AND messages.account_id = said.account AND event_key = said.key
+  AND files.tenant_id = messages.tenant_id AND files.conversation_id = messages.conversation_id
+  AND files.message_id = messages.id
+"""
+
+IS_THERE = "SELECT count(*) > 0 FROM files WHERE tenant_id = $1 AND id = $2"
+
+REMOVED = "SELECT tenant_id, id FROM removed_files LIMIT 1000"
+FORGET = """
+DELETE FROM removed_files USING unnest($1::bigint[], $2::bigint[]) AS done (tenant_id, id)
+WHERE removed_files.tenant_id = done.tenant_id AND removed_files.id = done.id
+"""
+
+NAMED = "SELECT id, name, content_type FROM files WHERE tenant_id = $1 AND id = ANY ($2) AND state = 'kept'"
+# Of the conversation that the message is in: no assistant can be talked into showing somebody else's.
+NAMED_BESIDE = """
+SELECT files.id, name, content_type FROM files
+JOIN messages ON messages.tenant_id = $1 AND messages.id = $3 AND direction = 'out'
+  AND messages.conversation_id = files.conversation_id
+WHERE files.tenant_id = $1 AND files.id = ANY ($2) AND files.state = 'kept'
+"""
+
+
+class Sent(NamedTuple):
+    """A message that was just stored, and its files: the provider's reference, content type and name."""
+
+    tenant_id: int
+    account_id: int
+    conversation_id: int
+    message_id: int
+    files: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that a worker may collect until `until`."""
+
+    id: int
+    account_id: int
+    position: int  # among its message's files
+    file: File  # as the sender names it
+    tries: int  # this one included
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file as it lies on the disk; its content type is what the bytes say."""
+
+    size: int  # bytes
+    sha256: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """Why there is no file, and when there may be one; None: never. Not every try counts against it."""
+
+    cause: str
+    again: timedelta | None = None
+    counted: bool = True
+
+
+async def note(connection: Connection, sent: Iterable[Sent]) -> list[Job]:
+    """Want the files of these messages; the jobs that collect them."""
+    due = [each for each in sent if each.files]
+    rows = [(*each[:4], n, *file) for each in due for n, file in enumerate(each.files)]
+    if rows:
+        await connection.execute(NOTE, *messages.columns(rows, 8))
+    return [_job(each.tenant_id, each.conversation_id, each.message_id) for each in due]
+
+
+async def drop(connection: Connection, amended: Sequence[tuple[int, int, bytes]]) -> None:
+    """Remove the files of these messages (tenant, account, event key)."""
+    if amended:
+        await connection.execute(DROP, *messages.columns(amended, 3))
+
+
+def _job(tenant_id: int, conversation_id: int, message_id: int) -> Job:
+    return Job(jobs.COLLECT, tenant_id, conversation_id, message_id, PRIORITY)
+
+
+async def claim(
+    connection: Connection, job: Job, lease: Callable[[int], timedelta]
+) -> Wanted | timedelta | None:
+    """The next file of the job's message, for as long as `lease` says of its account; else the time until
+    one is due, or None where nothing is wanted."""
+    place = (job.tenant_id, job.conversation_id, job.message_id)
+    row = await connection.fetchrow(NEXT, *place)
+    if row is None:
+        rest: timedelta | None = await connection.fetchval(NEXT_DUE, *place)
+        return rest
+    claimed = await connection.fetchrow(CLAIM, job.tenant_id, row["id"], lease(row["account_id"]))
+    assert claimed is not None  # the row is locked
+    file = File(row["ref"], row["content_type"], row["name"])
+    return Wanted(row["id"], row["account_id"], row["position"], file, *claimed)
+
+
+async def settle(connection: Connection, job: Job, wanted: Wanted, end: Kept | NotKept) -> bool:
+    """Write down what became of the file. False: it is not wanted any more, and must not lie on the disk."""
+    place = (job.tenant_id, wanted.id, wanted.until)
+    match end:
+        case Kept():
+            done = await connection.execute(KEEP, *place, end.content_type, end.size, end.sha256)
+        case NotKept(cause, again=None):
+            done = await connection.execute(GIVE_UP, *place, cause)
+        case NotKept(cause, again, counted):
+            tries = wanted.tries if counted else wanted.tries - 1
+            done = await connection.execute(TRY_LATER, *place, cause, again, tries)
+    if done == "UPDATE 0":  # its message was taken back, or it took so long that another worker has it
+        there: bool = await connection.fetchval(IS_THERE, job.tenant_id, wanted.id)
+        return there
+    if isinstance(end, Kept):
+        file = replace(wanted.file, ref=f"kept:{wanted.id}", content_type=end.content_type)
+        message = (job.tenant_id, job.conversation_id, job.message_id)
+        await messages.rewrite(connection, message, lambda content: _pointed(content, wanted, file))
+    return True
+
+
+def _pointed(content: Content, wanted: Wanted, file: File) -> Content:
+    """`content` with `file` in the place of what is wanted, if that is still there."""
+    match content:
+        case Media():
+            return _with_file(content, wanted, file)
+        case Edit(content=Media() as edited):
+            return replace(content, content=_with_file(edited, wanted, file))
+        case _:
+            return content
+
+
+def _with_file(media: Media, wanted: Wanted, file: File) -> Media:
+    held = list(media.files)
+    if wanted.position < len(held) and held[wanted.position].ref == wanted.file.ref:
+        held[wanted.position] = replace(file, sticker=held[wanted.position].sticker)
+    return replace(media, files=tuple(held))
+
+
+async def lost(connection: Connection, after: timedelta) -> list[Job]:
+    """Jobs for files that have been due for longer than `after`."""
+    return [_job(*row) for row in await connection.fetch(LOST, after)]
+
+
+async def removed(database: Connection | Pool) -> list[tuple[int, int]]:
+    """The tenant and id of files that are to be removed from the disk, some of them."""
+    return [(row["tenant_id"], row["id"]) for row in await database.fetch(REMOVED)]
+
+
+async def forget(database: Connection | Pool, done: Sequence[tuple[int, int]]) -> None:
+    """These are removed from the disk."""
+    await database.execute(FORGET, *messages.columns(done, 2))
+
+
+def kept_ids(content: Content) -> list[int]:
+    """The ids of the kept files that `content` names."""
+    files = content.files if isinstance(content, Media) else ()
+    return [int(match[1]) for file in files if (match := _KEPT.fullmatch(file.ref))]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A kept file as a signed address names it; all that its server must know."""
+
+    tenant_id: int
+    id: int
+    name: str
+    content_type: str
+    until: int  # seconds since 1970
+
+    def address(self, base_url: str, vault: Vault, data_key: str) -> str:
+        """Raises VaultError."""
+        said = {"name": self.name, "type": self.content_type, "until": str(self.until)}
+        query = urlencode({name: value for name, value in said.items() if value})
+        return f"{base_url}/files/{self.id}?{query}&sig={self._signature(vault, data_key)}"
+
+    @classmethod
+    def read(cls, tenant_id: int, path: str, query: str, vault: Vault, data_key: str) -> Link | None:
+        """The link in an address' path (below /files/) and query; None unless it is signed.
+
+        Raises VaultError.
+        """
+        try:
+            said = dict(parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=8))
+        except ValueError:
+            return None
+        until, signature = said.get("until", ""), said.get("sig", "")
+        if not _NUMBER.fullmatch(path) or not _NUMBER.fullmatch(until):
+            return None
+        link = cls(tenant_id, int(path), said.get("name", ""), said.get("type", ""), int(until))
+        ours = link._signature(vault, data_key)
+        return link if hmac.compare_digest(ours.encode(), signature.encode()) else None
+
+    def _signature(self, vault: Vault, data_key: str) -> str:
+        said = (str(self.tenant_id), str(self.id), self.name, self.content_type, str(self.until))
+        signature = vault.sign(data_key, "files", said)[:_SIGNATURE_BYTES]
+        return base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
+
+
+@dataclass(frozen=True)
+class Links:
+    """Makes the addresses by which a tenant's kept files can be had for a day."""
+
+    pool: Pool
+    vault: Vault
+    settings: Settings
+
+    async def put(self, tenant: Tenant, content: Media, message: OutboundMessage) -> Media:
+        """`content` of the message with addresses for the files that are kept of its conversation; the same
+        ones for the same attempt.
+
+        Raises Refused for a file that is neither that nor named by an https address.
+        """
+        addresses = {}
+        if ids := kept_ids(content):
+            async with acting_for(self.pool, tenant.id) as connection:
+                rows = await connection.fetch(NAMED_BESIDE, tenant.id, ids, message.id)
+            addresses = await self._of(tenant, rows, message.attempted_at)
+        return replace(content, files=tuple(_addressed(file, addresses) for file in content.files))
+
+    async def of(self, tenant: Tenant, ids: Sequence[int]) -> dict[str, str]:
+        """The address of each of these files that is kept, by its reference, for an operator."""
+        async with acting_for(self.pool, tenant.id) as connection:
+            rows = await connection.fetch(NAMED, tenant.id, ids)
+        return await self._of(tenant, rows, datetime.now(UTC))
+
+    async def _of(self, tenant: Tenant, rows: Sequence[Record], since: datetime) -> dict[str, str]:
+        data_key = tenant.data_key
+        if data_key is None:
+            async with self.pool.acquire() as connection:
+                data_key = await data_keys.data_key(connection, self.vault, tenant.id)
+        base, until = self.settings.tenant_url(tenant.slug), int((since + LINKED_FOR).timestamp())
+        links = [Link(tenant.id, row["id"], row["name"], row["content_type"], until) for row in rows]
+        return {f"kept:{link.id}": link.address(base, self.vault, data_key) for link in links}
+
+
+def _addressed(file: File, addresses: Mapping[str, str]) -> File:
+    if address := addresses.get(file.ref):
+        return replace(file, ref=address)
+    if file.ref.startswith("https://"):
+        return file
+    if _KEPT.fullmatch(file.ref):
+        raise Refused(f"The file {file.ref} is none that is kept of this conversation, or not any more.")
+    raise Refused("A file of the message has no https address and is none that a contact sent (kept:<id>).")

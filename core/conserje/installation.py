@@ -1,0 +1,164 @@
+"""What a command works with: settings, database, keyring and plugins of this installation."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+import asyncpg
+import uvloop
+
+from conserje import plugins, settings
+from conserje.errors import OperatorError
+from conserje.plugins import Plugins
+from conserje.settings import PREFIX, Settings
+from conserje.storage import embedded
+from conserje.storage.database import Pool, describe
+from conserje.storage.pool import connect_pool
+from conserje.telemetry import log
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from conserje.tenants.directory import Directory
+    from conserje.tenants.vault import Vault
+    from conserje.work.worker import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass
+class Installation:
+    """One installation, opened."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    url: str
+    pool: Pool
+    migrated: tuple[int, int] | None  # the schema's version before and after, where it was migrated
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Raises VaultError."""
+        from conserje.tenants.vault import Vault
+
+        return Vault.read(self.settings.keyring)
+
+    @cached_property
+    def http(self) -> httpx2.AsyncClient:
+        from conserje.net import client as http
+
+        return http.client()
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """From now on strangers' addresses are asked as the operator allows.
+
+        Raises SettingsError for an operator's setting that a plugin does not understand.
+        """
+        from conserje.net.fetch import allow
+
+        allow(self.settings.fetch_allow)
+        return plugins.load(self.environment, self.http)
+
+    async def close(self) -> None:
+        self.pool.terminate()
+        if "http" in vars(self):
+            await self.http.aclose()
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The operator's settings. Raises SettingsError."""
+    core = {PREFIX + name.upper() for name in Settings.model_fields}
+    others = {name for name in environment if name.startswith(PREFIX)} - core
+    return settings.read(environment, plugins.variables(others) if others else ())
+
+
+@asynccontextmanager
+async def open_installation(
+    *, migrate: bool = False, connections: int = 10, patient: bool = False
+) -> AsyncIterator[Installation]:
+    """The installation that the environment describes, with the embedded Postgres if none is given.
+
+    Raises SettingsError or DatabaseError, the latter also for an empty database unless `migrate`, and
+    for a Postgres that cannot be reached unless `patient`.
+    """
+    given = read_settings()
+    log.set_up(given.log_level)
+    async with AsyncExitStack() as stack:
+        url = given.database_url
+        if not url:
+            url = await stack.enter_async_context(embedded.running(given.data_dir))
+        migrated = await _migrate(url) if migrate else None
+        pool = await connect_pool(url, largest=connections, patient=patient)
+        installation = Installation(given, os.environ, url, pool, migrated)
+        stack.push_async_callback(installation.close)
+        yield installation
+
+
+async def _migrate(url: str) -> tuple[int, int]:
+    from conserje.storage.migrate import migrate  # the queue's library takes its time to load
+
+    return await migrate(url)
+
+
+def explained(error: Exception) -> str | None:
+    """The line for an error that an operator can do something about; None for a fault of ours."""
+    if isinstance(error, OperatorError):
+        return str(error)
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+        return f"Postgres: {describe(error)}."
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        return f"{describe(error)}."
+    return None
+
+
+def tasks(
+    pool: Pool, directory: Directory, plugins: Plugins, vault: Vault, settings: Settings
+) -> tuple[Task, ...]:
+    """All that a worker does."""
+    from conserje.conversations import overdue
+    from conserje.delivery.delivery import Delivery
+    from conserje.files.collector import Collector, Folder
+    from conserje.notices import table as notices
+    from conserje.notices.notifier import Notifier
+    from conserje.storage import jobs
+    from conserje.turns.turn import Conversation
+    from conserje.work.worker import Task
+
+    collector = Collector(pool, directory, plugins, vault, Folder(settings.files))
+    return (
+        Task(
+            jobs.CONVERSE,
+            Conversation(pool, directory, plugins, vault, settings.turn_limit).converse,
+            upkeep=functools.partial(overdue.sweep, pool),
+        ),
+        Task(jobs.DELIVER, Delivery(pool, directory, plugins, vault, settings).deliver),
+        Task(jobs.COLLECT, collector.collect, "slow", collector.keep_up),
+        Task(
+            jobs.NOTIFY,
+            Notifier(pool, directory, vault, settings).notify,
+            "slow",
+            functools.partial(notices.recover, pool),
+        ),
+    )
+
+
+def with_installation(command: Callable[Concatenate[Installation, P], Awaitable[R]]) -> Callable[P, R]:
+    """A click command's function out of a coroutine function that works with the installation."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        async def opened() -> R:
+            async with open_installation() as installation:
+                return await command(installation, *args, **kwargs)
+
+        return uvloop.run(opened())
+
+    return run

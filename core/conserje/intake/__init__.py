@@ -1,0 +1,1 @@
+"""How events become durable, on a node and from providers."""

@@ -1,0 +1,118 @@
+"""The spool: a file of this node that takes events while Postgres cannot, in the order of their taking."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import mmap
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from conserje.storage.sqlite import NodeFile, NodeFileError
+
+PAGE = 4096  # bytes
+SMALLEST = 64  # pages
+LEAST_FREE = 16 * 1024 * 1024  # bytes of the disk
+LOOK_EVERY = 1.0  # seconds between two looks whether the drainer has ended
+
+SETTINGS = """
+PRAGMA page_size = 4096;
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA max_page_count = {pages};
+CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY AUTOINCREMENT, event BLOB NOT NULL) STRICT;
+"""
+KEEP = "INSERT INTO events (event) VALUES (?)"
+OLDEST = "SELECT id, event FROM events ORDER BY id LIMIT ?"
+FORGET = "DELETE FROM events WHERE id <= ?"
+COUNT = "SELECT count(*) FROM events"
+VACUUM = "PRAGMA incremental_vacuum"
+TRY = "INSERT INTO events (event) VALUES (zeroblob(65536))"
+
+
+@dataclass
+class Spool:
+    """One node's events: all processes of the node write to it, and one of them drains it."""
+
+    folder: Path
+    limit: int  # bytes
+
+    async def __aenter__(self) -> Self:
+        """Raises NodeFileError where the folder cannot be written to."""
+        settings = SETTINGS.format(pages=max(self.limit // PAGE, SMALLEST))
+        self._file = await NodeFile(self.folder / "events.sqlite", settings).__aenter__()
+        self._lock = os.open(self.folder / "drainer.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        flag = os.open(self.folder / "busy", os.O_RDWR | os.O_CREAT, 0o600)
+        os.ftruncate(flag, 1)
+        self._flag = mmap.mmap(flag, 1)
+        os.close(flag)
+        await self.settle()  # the flag of a node that lost its power may say anything
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._file.__aexit__(kind, error, trace)
+        self._flag.close()
+        os.close(self._lock)
+
+    @property
+    def busy(self) -> bool:
+        """Whether events wait, of this process or of another of the node; new ones go behind them."""
+        return self._flag[0] != 0
+
+    async def keep(self, events: Sequence[bytes]) -> None:
+        """Return when `events` are on the disk. Raises NodeFileError."""
+
+        def insert(connection: sqlite3.Connection) -> None:
+            self._flag[0] = 1
+            connection.executemany(KEEP, [(event,) for event in events])
+
+        await self._file.run(insert)
+
+    async def oldest(self, most: int) -> list[tuple[int, bytes]]:
+        """The events that have waited longest, with their numbers. Raises NodeFileError."""
+        return await self._file.read(lambda connection: connection.execute(OLDEST, (most,)).fetchall())
+
+    async def forget(self, last: int) -> None:
+        """Drop the events up to the number `last`, which are elsewhere now. Raises NodeFileError."""
+        await self._file.run(lambda connection: connection.execute(FORGET, (last,)).rowcount)
+
+    async def settle(self) -> None:
+        """Find out whether the spool is empty, and let its pages go. Raises NodeFileError."""
+
+        def look(connection: sqlite3.Connection) -> bool:
+            waits = connection.execute(OLDEST, (1,)).fetchone() is not None
+            self._flag[0] = waits  # nobody can add one meanwhile: the transaction is the only writer
+            return waits
+
+        if not await self._file.run(look):
+            # A script is run to its end, where execute() lets go of one page.
+            await self._file.read(lambda connection: connection.executescript(VACUUM))
+
+    async def count(self) -> int:
+        """How many events wait. Raises NodeFileError."""
+        return await self._file.read(lambda connection: int(connection.execute(COUNT).fetchone()[0]))
+
+    async def check(self) -> None:
+        """Raises NodeFileError where there is no room left, or the file cannot be written."""
+        free = os.statvfs(self.folder)
+        if free.f_bavail * free.f_frsize < LEAST_FREE:
+            raise NodeFileError(f"The disk of {self.folder} is full.")
+        await self._file.try_out(lambda connection: connection.execute(TRY).rowcount)
+
+    async def become_drainer(self) -> None:
+        """Return when this process is the one of the node that drains; it stays so until it ends."""
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                await asyncio.sleep(LOOK_EVERY)
+            else:
+                return

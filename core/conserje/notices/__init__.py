@@ -1,0 +1,1 @@
+"""Mail and webhooks to a shop's people that somebody waits."""

@@ -1,0 +1,248 @@
+"""Tells tenants of conversations that were handed over to a person: by webhook, by e-mail."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from conserje.contract.message import from_json, plain
+from conserje.errors import OperatorError
+from conserje.net.fetch import FetchFailed, FetchRefused, Network, fetch, resolve
+from conserje.net.mail import MailFailed, MailServer
+from conserje.notices import table as notices
+from conserje.notices.table import Notice
+from conserje.settings import Settings
+from conserje.storage.database import Connection, Pool
+from conserje.storage.jobs import Job
+from conserje.tenants import data_keys
+from conserje.tenants.directory import Directory, Entry
+from conserje.tenants.keyring import VaultError
+from conserje.tenants.tenants import Tenant
+from conserje.tenants.vault import Vault
+
+log = logging.getLogger(__name__)
+
+LIMIT = 15.0  # seconds that a tenant's server may take to answer
+PAUSES = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 3600, 6 * 3600))
+GONE = 410  # what a server answers that wants no notices any more
+LONGEST = 500  # characters of each message that the tenant reads
+
+
+class NotTold(OperatorError):
+    """A tenant could not be told; `final`: nor can it later."""
+
+    def __init__(self, cause: str, *, final: bool = False) -> None:
+        super().__init__(cause)
+        self.final = final
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What a tenant is told: who waits in which conversation, and what they wrote last."""
+
+    tenant: Tenant
+    conversation: int
+    at: datetime
+    name: str
+    address: str
+    channel: str
+    account: str
+    words: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        return f'conserje message send {self.tenant.slug} {self.conversation} "..."'
+
+    @property
+    def body(self) -> bytes:
+        """As Standard Webhooks wants it, the same at every try."""
+        told = {
+            "type": "conversation.handed_over",
+            "timestamp": self.at.astimezone(UTC).isoformat(),
+            "data": {
+                "tenant": self.tenant.slug,
+                "conversation": self.conversation,
+                "contact": {"name": self.name, "address": self.address},
+                "channel": self.channel,
+                "account": self.account,
+                "messages": self.words,
+                "command": self.command,
+            },
+        }
+        return json.dumps(told, ensure_ascii=False).encode()
+
+    def mail(self) -> tuple[str, str]:
+        """Subject and text, in the tenant's language."""
+        subject, text = MAILS.get(self.tenant.locale[:2], MAILS["en"])
+        said = "\n".join(f"> {line}" for words in self.words for line in words.splitlines())
+        values = {
+            "who": self.name or self.address,
+            "address": self.address,
+            "tenant": self.tenant.name,
+            "channel": self.channel,
+            "account": self.account,
+            "said": said,
+            "command": self.command,
+        }
+        return subject.format(**values), text.format(**values)
+
+
+MAILS = {
+    "es": (
+        "{who} espera a una persona de {tenant}",
+        "{who} ({address}) escribió por {channel} a {account} y espera que le responda una persona.\n"
+        "Lo último que escribió:\n\n{said}\n\n"
+        "Mientras tanto el asistente no contesta. Para responder:\n\n    {command}\n",
+    ),
+    "pt": (
+        "{who} espera uma pessoa de {tenant}",
+        "{who} ({address}) escreveu por {channel} para {account} e espera a resposta de uma pessoa.\n"
+        "O que escreveu por último:\n\n{said}\n\n"
+        "Enquanto isso o assistente não responde. Para responder:\n\n    {command}\n",
+    ),
+    "en": (
+        "{who} waits for a person of {tenant}",
+        "{who} ({address}) wrote by {channel} to {account} and waits for a person's answer.\n"
+        "What they wrote last:\n\n{said}\n\n"
+        "Meanwhile the assistant is silent. To answer:\n\n    {command}\n",
+    ),
+}
+
+
+async def secret(connection: Connection, vault: Vault, tenant_id: int) -> str:
+    """What a tenant's server checks notices with, in the form of Standard Webhooks.
+
+    Raises TenantError or VaultError.
+    """
+    data_key = await data_keys.data_key(connection, vault, tenant_id)
+    return "whsec_" + base64.b64encode(vault.sign(data_key, "notices", (str(tenant_id),))).decode()
+
+
+def signature(secret: str, notice_id: str, at: int, body: bytes) -> str:
+    """The header `webhook-signature`; `at` is in seconds since 1970."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = hmac.digest(key, f"{notice_id}.{at}.".encode() + body, "sha256")
+    return "v1," + base64.b64encode(signed).decode()
+
+
+async def refuse_open_http(url: str, allowed: Sequence[Network]) -> None:
+    """Raises NotTold for an address without TLS outside the operator's own networks."""
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return
+    try:
+        found = await resolve(parts.hostname or "", parts.port or 80)
+    except (OSError, ValueError):
+        raise NotTold(f"The host {parts.hostname} cannot be found.") from None
+    if not all(any(ip_address(each) in network for network in allowed) for each in found):
+        raise NotTold(
+            "What contacts write leaves by https:// only, but for hosts in networks of CONSERJE_FETCH_ALLOW.",
+            final=True,
+        )
+
+
+@dataclass(frozen=True)
+class Notifier:
+    """Tells tenants, in this worker."""
+
+    pool: Pool
+    directory: Directory
+    vault: Vault
+    settings: Settings
+
+    async def notify(self, job: Job) -> None:
+        """Send the notices of a conversation that are due; those that are not come again."""
+        entry = await self.directory.by_id(job.tenant_id)
+        if not entry.tenant.active:
+            return  # once it is again, they are due for long
+        while notice := await notices.claim(self.pool, job):
+            await self._tell(entry, job, notice)
+        await notices.come_back(self.pool, job)
+
+    async def _tell(self, entry: Entry, job: Job, notice: Notice) -> None:
+        try:
+            await self._send(entry, job, notice)
+        except NotTold as error:
+            again = None if error.final or notice.tries > len(PAUSES) else PAUSES[notice.tries - 1]
+            log.log(
+                logging.WARNING if again else logging.ERROR,
+                "%s is not told by %s of conversation %s, %s: %s",
+                entry.tenant.slug,
+                notice.kind,
+                job.conversation_id,
+                f"tried again in {again}" if again else "given up",
+                error,
+            )
+            await notices.failed(self.pool, job, notice, str(error), again)
+        else:
+            await notices.sent(self.pool, job, notice)
+
+    async def _send(self, entry: Entry, job: Job, notice: Notice) -> None:
+        """Raises NotTold."""
+        told = await self._told(entry, job, notice)
+        tenant = entry.tenant
+        match notice.kind:
+            case "webhook" if tenant.notice_url:
+                await self._post(tenant, tenant.notice_url, f"notice-{notice.id}", told.body)
+            case "email" if tenant.notice_email:
+                await self._mail(tenant.notice_email, f"notice-{notice.id}", *told.mail())
+            case _:
+                raise NotTold("The tenant wants no such notices any more.", final=True)
+
+    async def _told(self, entry: Entry, job: Job, notice: Notice) -> HandedOver:
+        row = await notices.told(self.pool, job, notice)
+        account = entry.account(row["account_id"])
+        return HandedOver(
+            tenant=entry.tenant,
+            conversation=job.conversation_id,
+            at=notice.created_at,
+            name=row["name"],
+            address=row["address"],
+            channel=account.channel if account else "",
+            account=account.address if account else "",
+            words=tuple(plain(from_json(each))[:LONGEST] for each in row["words"]),
+        )
+
+    async def _post(self, tenant: Tenant, url: str, notice_id: str, body: bytes) -> None:
+        """Raises NotTold."""
+        await refuse_open_http(url, self.settings.fetch_allow)
+        try:
+            async with self.pool.acquire() as connection:
+                key = await secret(connection, self.vault, tenant.id)
+        except VaultError as error:
+            raise NotTold(str(error)) from None
+        at = int(datetime.now(UTC).timestamp())
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "Conserje",
+            "webhook-id": notice_id,
+            "webhook-timestamp": str(at),
+            "webhook-signature": signature(key, notice_id, at, body),
+        }
+        try:
+            async with fetch(
+                url, most=0, limit=LIMIT, method="POST", headers=headers, content=body
+            ) as answer:
+                status = answer.status
+        except FetchRefused as error:
+            raise NotTold(str(error), final=True) from None
+        except FetchFailed as error:
+            raise NotTold(str(error)) from None
+        if not 200 <= status < 300:
+            raise NotTold(f"The tenant's server answered {status}.", final=status == GONE)
+
+    async def _mail(self, to: str, notice_id: str, subject: str, text: str) -> None:
+        """Raises NotTold."""
+        try:
+            server = MailServer.of(self.settings)
+            domain = server.sender.rpartition("@")[2].strip("> ")
+            await server.send(to, subject, text, f"<{notice_id}@{domain}>")
+        except MailFailed as error:
+            raise NotTold(str(error)) from None

@@ -1,0 +1,1 @@
+"""What no plugin can send past: consent and the provider's window."""

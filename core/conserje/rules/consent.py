@@ -1,0 +1,213 @@
+"""The table consents: what contacts want, by whose sign, and what follows in their conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import asyncpg
+
+from conserje.contract.channel import AnyChannel
+from conserje.contract.message import Content, InboundMessage, Template, Text, from_json, plain
+from conserje.contract.opt_out import folded, wish
+from conserje.conversations.messages import OF_REPORT
+from conserje.conversations.rows import InboundRow, ReportRow, stored
+from conserje.storage import jobs
+from conserje.storage.database import Connection
+from conserje.storage.jobs import Job
+
+Change = Literal["out", "in", "marketing out", "marketing in"]
+Source = Literal["contact", "provider", "operator"]
+State = Literal["all", "marketing"] | None  # none: the contact wants everything
+
+# What the contact is told, and by which word it can be changed.
+CONFIRMATIONS = {
+    ("out", "es"): ("Listo, no te escribiremos más.", " Si cambias de idea, escribe ALTA.", "alta"),
+    ("out", "pt"): ("Pronto, não vamos mais escrever.", " Se mudar de ideia, escreva VOLTAR.", "voltar"),
+    ("out", "en"): (
+        "Done: we will not write to you again.",
+        " If you change your mind, write START.",
+        "start",
+    ),
+    ("in", "es"): (
+        "Listo, te volveremos a responder por aquí.",
+        " Para no recibir más, escribe BAJA.",
+        "baja",
+    ),
+    ("in", "pt"): ("Pronto, voltamos a responder por aqui.", " Para não receber mais, escreva SAIR.", "sair"),
+    ("in", "en"): ("Done: we will answer you here again.", " To get no more messages, write STOP.", "stop"),
+}
+
+WANTS_NONE = "The contact wants no more messages."
+WANTS_NO_MARKETING = "The contact wants nothing more that the business begins."
+WANTS_AGAIN = "The contact wants messages again."
+
+LOOK = "SELECT opted_out FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"
+
+# With what the contact is told, in its place behind what was said before.
+NOTE = """
+WITH changed AS (
+    UPDATE conversations
+    SET opted_out = $3, next_sequence = next_sequence + CASE WHEN $7::text IS NULL THEN 0 ELSE 1 END
+    WHERE tenant_id = $1 AND id = $2
+    RETURNING account_id, next_sequence
+), told AS (
+    INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, turn_id, sequence,
+                          state)
+    SELECT $1, $2, account_id, 'out', $7, $8, next_sequence - 1, 'queued' FROM changed
+    WHERE $7::text IS NOT NULL
+    RETURNING id
+)
+INSERT INTO consents (tenant_id, conversation_id, change, source, cause, confirmation_id)
+VALUES ($1, $2, $4, $5, $6, (SELECT id FROM told))
+"""
+
+# What is unanswered stays so, by a turn that says why; whoever thinks about it has lost the lease.
+LEAVE = """
+WITH turn AS MATERIALIZED (
+    SELECT nextval('turn_ids') AS id
+), left_so AS (
+    UPDATE messages SET turn_id = turn.id FROM turn
+    WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
+    RETURNING created_at
+), settled AS (
+    INSERT INTO turns (tenant_id, conversation_id, id, assistant, cause, waited, thought)
+    SELECT $1, $2, turn.id, 'consent', $3, greatest(now() - min(created_at), '0'), '0'
+    FROM turn LEFT JOIN left_so ON true GROUP BY turn.id
+)
+UPDATE conversations SET epoch = epoch + 1, leased_until = NULL, starts = 0,
+    cause = NULL, state = CASE state WHEN 'held' THEN 'open' ELSE state END,
+    turn_id = CASE WHEN state = 'person' THEN conversations.turn_id END
+FROM turn WHERE tenant_id = $1 AND conversations.id = $2
+RETURNING turn.id
+"""
+
+# A report that was taken before says nothing new.
+REPORTED = f"""
+SELECT message.conversation_id
+FROM (VALUES ($1::bigint, $2::bigint, $4::bigint, $5::text))
+    AS report (tenant_id, account_id, message_id, provider_id)
+CROSS JOIN LATERAL ({OF_REPORT.format(report="report", columns="conversation_id")}) AS message
+WHERE NOT EXISTS (SELECT FROM statuses WHERE tenant_id = $1 AND account_id = $2 AND event_key = $3)
+LIMIT 1
+"""  # noqa: S608 - of our own
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What shows a contact's will: whose it is, what it was, and what the contact is told (as stored)."""
+
+    change: Change
+    source: Source
+    cause: str
+    confirmation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A sign, and the conversation that it is for."""
+
+    tenant_id: int
+    conversation_id: int
+    sign: Sign
+
+
+def marked(row: InboundRow, event: InboundMessage, channel: AnyChannel, locale: str) -> InboundRow:
+    """The row of an event, with what its words say of consent where the provider says nothing."""
+    if event.consent or not (change := wish(event.content, channel.opt_out_words, channel.opt_in_words)):
+        return row
+    return row._replace(consent=change, confirmation=stored(confirmation(change, channel, locale)))
+
+
+def confirmation(change: Literal["out", "in"], channel: AnyChannel, locale: str) -> Text:
+    """What a contact is told in the tenant's language; the way back only by a word that the channel hears."""
+    language = locale[:2] if (change, locale[:2]) in CONFIRMATIONS else "en"
+    done, way_back, word = CONFIRMATIONS[change, language]
+    heard = channel.opt_in_words if change == "out" else channel.opt_out_words
+    return Text(done + way_back if folded(word) in heard else done)
+
+
+def written(row: InboundRow, conversation_id: int) -> Heard:
+    """The sign of a message that has one."""
+    cause = plain(from_json(row.content))[:200]
+    source: Source = "contact" if row.confirmation else "provider"
+    return Heard(
+        row.tenant_id,
+        conversation_id,
+        Sign(row.consent, source, cause, row.confirmation or None),  # type: ignore[arg-type]
+    )
+
+
+async def reported(connection: Connection, rows: Iterable[ReportRow]) -> list[Heard]:
+    """The signs of reports that are about to be stored."""
+    heard = []
+    for row in rows:
+        if row.consent and (conversation := await connection.fetchval(REPORTED, *row[:5])):
+            sign = Sign(row.consent, "provider", row.cause or row.status)  # type: ignore[arg-type]
+            heard.append(Heard(row.tenant_id, conversation, sign))
+    return heard
+
+
+async def follow(connection: Connection, heard: Sequence[Heard]) -> list[Job]:
+    """Do what all that was heard asks for; the jobs that come of it. In one order for all nodes."""
+    due = []
+    for each in sorted(heard, key=lambda each: (each.tenant_id, each.conversation_id)):
+        changed = await record(connection, each.tenant_id, each.conversation_id, each.sign)
+        if changed and each.sign.confirmation:
+            due.append(Job(jobs.DELIVER, each.tenant_id, each.conversation_id))
+    return due
+
+
+async def record(connection: Connection, tenant_id: int, conversation_id: int, sign: Sign) -> bool:
+    """Do what a sign asks for, in the caller's transaction; False where it changes nothing.
+
+    A confirmation is stored, and its job is the caller's.
+    """
+    before: State = await connection.fetchval(LOOK, tenant_id, conversation_id)
+    after = state_after(before, sign.change, sign.source)
+    if after == before:
+        return False
+    turn_id = None
+    if "all" in (before, after):
+        turn_id = await leave(connection, tenant_id, conversation_id, WANTS_NONE if after else WANTS_AGAIN)
+    await connection.execute(
+        NOTE,
+        tenant_id,
+        conversation_id,
+        after,
+        sign.change,
+        sign.source,
+        sign.cause,
+        sign.confirmation,
+        turn_id,
+    )
+    return True
+
+
+async def leave(connection: Connection, tenant_id: int, conversation_id: int, why: str = WANTS_NONE) -> int:
+    """Let what is unanswered be, by a turn that says why; its id."""
+    turn_id: int = await connection.fetchval(LEAVE, tenant_id, conversation_id, why)
+    return turn_id
+
+
+def state_after(before: State, change: Change, source: Source) -> State:
+    """What a contact wants after a sign. A contact's own word brings back only what such a word ended."""
+    match change:
+        case "out":
+            return "all"
+        case "in":
+            return before if source == "contact" and before != "all" else None
+        case "marketing out":
+            return before or "marketing"
+        case "marketing in":
+            return None if before == "marketing" else before
+
+
+def refusal(row: asyncpg.Record, content: Content) -> str | None:
+    """Why the contact does not want `content`, of a row of messages.NEXT; None: it may leave."""
+    if row["opted_out"] == "all" and not row["confirms"]:
+        return WANTS_NONE
+    if row["opted_out"] == "marketing" and isinstance(content, Template):
+        return WANTS_NO_MARKETING
+    return None

@@ -1,0 +1,62 @@
+"""The window: how long after a contact's last message not only templates are taken, and the way out of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import asyncpg
+
+from conserje.contract.limits import Limits, fit
+from conserje.contract.message import Content, Template, Text
+from conserje.storage.database import Connection
+from conserje.tenants.accounts import Account
+
+LARGEST = 1000  # characters of a reply in a template
+PLACE = "{text}"  # where they go in its values
+IN_WORDS = Limits(text=1_000_000)  # a channel that carries words alone
+
+# A note is the provider's word, not the contact's. message.py writes the type last.
+HEARD_SINCE = """
+SELECT true FROM messages
+WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND created_at > $3
+  AND content NOT LIKE '%"type":"note"}'
+ORDER BY id DESC LIMIT 1
+"""
+
+
+async def is_open(
+    connection: Connection,
+    tenant_id: int,
+    conversation_id: int,
+    row: asyncpg.Record,
+    window: timedelta | None,
+) -> bool:
+    """Whether the contact wrote so lately that a row of messages.NEXT may leave as it is.
+
+    Where the provider has said that it may not, only what the contact wrote after that counts.
+    """
+    since = [row["now"] - window] if window else []
+    if row["outside_as"] is not None:
+        since.append(row["attempted_at"])
+    return not since or bool(await connection.fetchval(HEARD_SINCE, tenant_id, conversation_id, max(since)))
+
+
+def way_out(content: Content, account: Account) -> Template | None:
+    """The account's template with the words of `content`; None: there is none, or there are no words."""
+    [said, *_] = fit(content, IN_WORDS) or [content]
+    if account.window_template is None or not isinstance(said, Text):
+        return None
+    words = " ".join(said.text.split())[:LARGEST]  # Meta takes no line breaks in a template's values
+    values = tuple(value.replace(PLACE, words) for value in account.window_template.values)
+    return replace(account.window_template, values=values, text=said.text)
+
+
+def cause(window: timedelta | None, slug: str, account: Account) -> str:
+    """Why a message is held, and what an operator does about it."""
+    name = f"{window // timedelta(hours=1)}-hour" if window else "provider's"
+    return (
+        f"outside the {name} window: give the account a template for it (`conserje account set {slug} "
+        f"{account.channel} {account.address} --window-template NAME`), or wait until the contact writes; "
+        "then `conserje held retry`"
+    )

@@ -1,0 +1,1 @@
+"""Postgres and SQLite: pool, transactions, schema, queue, changes, the embedded server."""

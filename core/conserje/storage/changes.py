@@ -1,0 +1,164 @@
+"""The change feed: which tenants' rows changed, as Postgres tells it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import asyncpg
+
+from conserje.storage.database import CANNOT_ASK, connect, describe
+from conserje.storage.pool import PATIENCE
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "conserje_tenants"
+
+ROUND = 2.0  # seconds between two looks at the table of changes; a look may take as long again
+PRUNE = 600.0  # seconds between two prunings of that table
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds before listening again
+REMEMBERED = 10_000  # tenants whose last change is known one by one
+
+SNAPSHOT = "SELECT pg_current_snapshot()::text"
+
+# What changed since an earlier snapshot is what that snapshot could not see.
+CHANGED = """
+SELECT pg_current_snapshot()::text AS snapshot,
+       ARRAY(SELECT DISTINCT tenant_id FROM tenant_changes
+             WHERE changed_by >= pg_snapshot_xmin($1::text::pg_snapshot)
+               AND NOT pg_visible_in_snapshot(changed_by, $1::text::pg_snapshot)) AS ids
+"""
+
+PRUNE_CHANGES = "DELETE FROM tenant_changes WHERE changed_at < now() - interval '1 hour'"
+
+
+class Changes:
+    """Hears of changes on a connection of its own, for as long as it is entered.
+
+    A look at the table every ROUND seconds finds what a lost notification did not tell, and notices
+    a connection that died in silence.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.listening = False
+        self.count = 0
+        self._url = url
+        self._last: dict[int, int] = {}  # tenant's id: the count at its last change
+        self._last_of_all = 0  # the count when everything may have changed
+        self._tried = asyncio.Event()
+        self._subscribers: dict[str, Callable[[str | None], None]] = {}
+        self._told: list[Callable[[list[int] | None], None]] = []
+
+    def subscribe(self, channel: str, hear: Callable[[str | None], None]) -> None:
+        """Call `hear` with what is told on another channel; with None where some of it may be lost.
+
+        To be called before the feed is entered.
+        """
+        self._subscribers[channel] = hear
+
+    def tell(self, hear: Callable[[list[int] | None], None]) -> None:
+        """Call `hear` with the ids of tenants that changed; with None where any may have."""
+        self._told.append(hear)
+
+    def unchanged(self, tenant_id: int, since: int) -> bool:
+        """Whether nothing was heard of this tenant after the count was `since`."""
+        return since >= self._last_of_all and since >= self._last.get(tenant_id, 0)
+
+    async def __aenter__(self) -> Self:
+        """Returns when it listens, or when Postgres did not let it at the first try, or for PATIENCE."""
+        self._following = asyncio.create_task(self._follow())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._tried.wait(), PATIENCE)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._following
+
+    async def _follow(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await self._listen()
+            except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+                if self.listening or not self._tried.is_set():
+                    log.warning("Postgres tells no changes (%s): asking it at each use.", describe(error))
+                    pause = FIRST_PAUSE
+            finally:
+                self.listening = False
+                self._tried.set()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _listen(self) -> None:
+        """Hear changes until the connection is lost; raises what lost it."""
+        connection = await connect(
+            self._url,
+            timeout=5,
+            command_timeout=ROUND,
+            server_settings={"role": "conserje_core", "application_name": "conserje changes"},
+        )
+        try:
+            lost = asyncio.Event()
+            connection.add_termination_listener(lambda _: lost.set())
+            await connection.add_listener(CHANNEL, self._hear)
+            for channel, hear in self._subscribers.items():
+                await connection.add_listener(channel, partial(_pass_on, hear))
+            snapshot = await connection.fetchval(SNAPSHOT)
+            self._note_all()  # what changed before was not heard
+            self.listening = True
+            self._tried.set()
+            for hear in self._subscribers.values():
+                hear(None)
+            await self._look(connection, snapshot, lost)
+        finally:
+            connection.terminate()
+
+    async def _look(self, connection: asyncpg.Connection[Any], snapshot: str, lost: asyncio.Event) -> None:
+        prune_at = time.monotonic()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(lost.wait(), ROUND)
+            [(snapshot, ids)] = await connection.fetch(CHANGED, snapshot)
+            self.note(ids)
+            if time.monotonic() >= prune_at:
+                await connection.execute(PRUNE_CHANGES)
+                prune_at += PRUNE
+
+    def _hear(self, connection: object, pid: int, channel: str, payload: object) -> None:
+        try:
+            self.note([int(word) for word in str(payload).split(",")])
+        except ValueError:  # "*", or somebody's own notification
+            self._note_all()
+
+    def note(self, ids: list[int]) -> None:
+        """These tenants' rows changed."""
+        if ids:
+            self.count += 1
+            self._last.update(dict.fromkeys(ids, self.count))
+            for hear in self._told:
+                hear(ids)
+        if len(self._last) > REMEMBERED:
+            self._note_all()
+
+    def _note_all(self) -> None:
+        self.count += 1
+        self._last_of_all = self.count
+        self._last.clear()
+        for hear in self._told:
+            hear(None)
+
+
+def _pass_on(
+    hear: Callable[[str | None], None], connection: object, pid: int, channel: str, payload: object
+) -> None:
+    hear(str(payload))

@@ -1,0 +1,222 @@
+"""The embedded Postgres: a server of our own in the data directory, for as long as somebody uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+import asyncpg
+
+from conserje.storage import programs
+from conserje.storage.database import DatabaseError
+from conserje.storage.programs import SYSTEM_USER
+
+SUPERUSER = "postgres"
+USER = "conserje"
+
+_PID_FILE = "postmaster.pid"
+_SOCKET = ".s.PGSQL.5432"
+_TROUBLE = re.compile(r"\b(FATAL|PANIC|ERROR)\b")
+_SOCKET_PATH = 103  # bytes: the longest that every kernel takes
+
+
+@asynccontextmanager
+async def running(data_dir: Path) -> AsyncIterator[str]:
+    """Start the server below `data_dir`, or join it where it runs; its URL for the user conserje.
+
+    The last process to leave stops it: each holds a shared lock, which the kernel frees even
+    after kill -9. No folder that is there already gets another mode. Raises DatabaseError.
+    """
+    make_folder(data_dir)
+    with open(data_dir / "postgres.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        server = await asyncio.to_thread(_start, data_dir.resolve())
+        try:
+            yield await _prepare(server)
+        finally:
+            if _last(lock):
+                await asyncio.to_thread(server.stop)
+
+
+def psql() -> Path:
+    """The client that comes with the server."""
+    return programs.installed() / "psql"
+
+
+def make_folder(data_dir: Path) -> None:
+    """Make the data directory where it is missing: the server's user can pass, whatever the umask."""
+    umask = os.umask(0o022) if SYSTEM_USER else None
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    finally:
+        if umask is not None:
+            os.umask(umask)
+
+
+def _last(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _start(data_dir: Path) -> Server:
+    """The server at work, which another process may have started. Raises DatabaseError."""
+    pgdata = data_dir / "postgres"
+    with open(data_dir / "postgres.start.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            return _join(pgdata) if _runs(pgdata) else _start_anew(pgdata)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise _failure(pgdata, "start", error) from None
+
+
+def _join(pgdata: Path) -> Server:
+    *_, status = (pgdata / _PID_FILE).read_text().splitlines()
+    if status.strip() != "ready":
+        raise DatabaseError(f"The embedded Postgres in {pgdata} starts or stops just now: try again.")
+    return Server(pgdata, programs.place(pgdata.parent))
+
+
+def _start_anew(pgdata: Path) -> Server:
+    data_dir = pgdata.parent
+    programs.ensure_user()
+    if closed := programs.closed(data_dir):
+        raise DatabaseError(
+            f"{closed} is closed to {SYSTEM_USER}, the user as whom root's embedded Postgres runs: "
+            f"set CONSERJE_DATA_DIR to a folder that {SYSTEM_USER} can reach, "
+            "run Conserje as an ordinary user, or set CONSERJE_DATABASE_URL."
+        )
+    server = Server(pgdata, programs.place(data_dir))
+    programs.forget_others(data_dir)
+    server.start()
+    return server
+
+
+def _runs(pgdata: Path) -> bool:
+    """Whether its server runs. A killed one's files are removed: its number may be another process's by now,
+    which would be taken for the server."""
+    import psutil
+
+    file = pgdata / _PID_FILE
+    try:
+        pid = int(file.read_text().partition("\n")[0])
+        if str(pgdata) in psutil.Process(pid).cmdline():  # type: ignore[no-untyped-call]
+            return True
+    except (FileNotFoundError, ValueError):  # whatever else it holds, Postgres says so
+        return False
+    except psutil.AccessDenied:
+        return True
+    except psutil.NoSuchProcess:  # also one that is dead and not yet buried
+        pass
+    for left in (file, *pgdata.glob(".s.PGSQL.*")):
+        left.unlink()
+    return False
+
+
+def _failure(pgdata: Path, what: str, error: Exception) -> DatabaseError:
+    return DatabaseError(
+        f"The embedded Postgres in {pgdata} does not {what} "
+        f"({type(error).__name__}: {_reason(pgdata, error)})."
+    )
+
+
+def _reason(pgdata: Path, error: Exception) -> str:
+    """The server's own last word, where it left one, or that of the program that failed."""
+    try:
+        lines = (pgdata / "log").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    said = [line for line in lines if _TROUBLE.search(line)]
+    said = said or (getattr(error, "output", None) or "").split("\n")
+    return next((line.strip() for line in reversed(said) if line.strip()), str(error))
+
+
+@dataclass(frozen=True)
+class Server:
+    """The server of one data directory, and the folder of its programs."""
+
+    pgdata: Path
+    programs: Path
+
+    def start(self) -> None:
+        self.pgdata.mkdir(mode=0o700, exist_ok=True)
+        if not (self.pgdata / "PG_VERSION").exists():
+            if SYSTEM_USER:
+                shutil.chown(self.pgdata, SYSTEM_USER)
+            self._run("initdb", "--auth=trust", "--encoding=utf8", "-U", SUPERUSER, "-D", self.pgdata)
+        options = f"-h '' -k {shlex.quote(str(_new_socket_folder(self.pgdata)))}"
+        self._run("pg_ctl", "-w", "-o", options, "-l", self.pgdata / "log", "-D", self.pgdata, "start")
+
+    def stop(self) -> None:
+        """Raises DatabaseError. One that was killed meanwhile needs nothing."""
+        if not _runs(self.pgdata):
+            return
+        sockets = self._socket_folder()
+        try:
+            self._run("pg_ctl", "-w", "-m", "fast", "-D", self.pgdata, "stop")
+            if sockets != self.pgdata:
+                sockets.rmdir()
+        except (OSError, subprocess.SubprocessError) as error:
+            raise _failure(self.pgdata, "stop", error) from None
+
+    def url(self, user: str, database: str) -> str:
+        return f"postgresql://{user}@/{database}?host={quote(str(self._socket_folder()))}"
+
+    def _socket_folder(self) -> Path:
+        return Path((self.pgdata / _PID_FILE).read_text().splitlines()[4])
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        """Raises CalledProcessError with what it said."""
+        with tempfile.TemporaryFile("w+") as said:  # no pipe: the server would hold it open
+            try:
+                subprocess.run(
+                    [self.programs / program, *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    user=SYSTEM_USER,
+                    cwd="/",
+                    check=True,
+                )
+            except subprocess.CalledProcessError as error:
+                said.seek(0)
+                error.output = said.read()
+                raise
+
+
+def _new_socket_folder(pgdata: Path) -> Path:
+    """Beside the data, where nobody else can enter; elsewhere if the socket's path were too long then."""
+    if len(os.fsencode(pgdata / _SOCKET)) <= _SOCKET_PATH:
+        return pgdata
+    folder = Path(tempfile.mkdtemp(prefix="conserje-postgres-", dir="/run" if SYSTEM_USER else None))
+    if SYSTEM_USER:
+        shutil.chown(folder, SYSTEM_USER)
+    return folder
+
+
+async def _prepare(server: Server) -> str:
+    """Make the user conserje, who is no superuser, and its database; the URL for it."""
+    superuser = await asyncpg.connect(server.url(SUPERUSER, SUPERUSER))
+    try:
+        await superuser.execute("SELECT pg_advisory_lock(1)")  # two may start at once
+        if not await superuser.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", USER):
+            await superuser.execute(f"CREATE ROLE {USER} LOGIN CREATEROLE")
+        if not await superuser.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", USER):
+            await superuser.execute(f"CREATE DATABASE {USER} OWNER {USER}")
+    finally:
+        await superuser.close()
+    return server.url(USER, USER)

@@ -1,0 +1,97 @@
+"""Migrating: roles and schema become what this release needs."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from conserje.storage import queue
+from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, connect, describe
+from conserje.storage.schema import migrations, schema_version
+
+MIGRATION_LOCK = 0x636F6E7365726A65  # "conserje"
+OLDEST_SERVER = 150000
+
+
+async def migrate(url: str) -> tuple[int, int]:
+    """Make roles and schema what this release needs; the versions before and after.
+
+    Raises DatabaseError where the user may not, with the SQL that somebody who may has to run.
+    """
+    try:
+        connection = await connect(url, timeout=10)
+    except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+        raise DatabaseError(f"Postgres cannot be reached: {describe(error)}.") from None
+    try:
+        if (version := connection.get_server_version())[0] * 10000 < OLDEST_SERVER:
+            raise DatabaseError(f"Postgres {version[0]} is too old: Conserje needs 15 or newer.")
+        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
+        await ensure_roles(connection)
+        await connection.execute("SET ROLE conserje_owner")
+        before = await schema_version(connection)
+        await queue.install(connection)
+        await _apply(connection, before)
+        return before, await schema_version(connection)
+    finally:
+        await connection.close()
+
+
+# What migrations themselves need cannot come by one.
+APPLIED = """
+CREATE TABLE IF NOT EXISTS public.migrations (
+    version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now()
+);
+ALTER TABLE public.migrations ADD COLUMN IF NOT EXISTS works_with int;
+GRANT SELECT ON public.migrations TO conserje_core
+"""
+
+
+async def _apply(connection: Connection, before: int) -> None:
+    await connection.execute(APPLIED)
+    for migration in migrations():
+        if migration.version > before:
+            async with connection.transaction():
+                await connection.execute(migration.statements)
+                await connection.execute(
+                    "INSERT INTO public.migrations (version, works_with) VALUES ($1, $2)",
+                    migration.version,
+                    migration.works_with,
+                )
+
+
+ROLES = """
+CREATE ROLE conserje_owner NOLOGIN;
+CREATE ROLE conserje_core NOLOGIN;
+CREATE ROLE conserje_tenant NOLOGIN;
+"""
+
+
+async def ensure_roles(connection: Connection) -> None:
+    """Make the three roles and let the given user act as them."""
+    user = await connection.fetchval("SELECT session_user")
+    database = await connection.fetchval("SELECT current_database()")
+    grants = (
+        f'GRANT conserje_owner, conserje_core, conserje_tenant TO "{user}";'
+        f'GRANT CREATE ON DATABASE "{database}" TO conserje_owner;'
+        "GRANT CREATE, USAGE ON SCHEMA public TO conserje_owner;"
+    )
+    there = await connection.fetchval(
+        "SELECT count(*) FROM pg_roles"
+        " WHERE rolname IN ('conserje_owner', 'conserje_core', 'conserje_tenant')"
+    )
+    if there == 3 and await connection.fetchval(
+        "SELECT pg_has_role('conserje_owner', 'MEMBER') AND pg_has_role('conserje_core', 'MEMBER')"
+        " AND pg_has_role('conserje_tenant', 'MEMBER')"
+        " AND has_database_privilege('conserje_owner', current_database(), 'CREATE')"
+        " AND has_schema_privilege('conserje_owner', 'public', 'CREATE')"
+    ):
+        return
+    try:
+        async with connection.transaction():
+            await connection.execute(("" if there == 3 else ROLES) + grants)
+    except (asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError):
+        await ensure_roles(connection)  # roles are the server's: another database's migration made them
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidGrantOperationError):
+        needed = " ".join((("" if there == 3 else ROLES) + grants).split())
+        raise DatabaseError(
+            f"The database's user {user} may not make roles. Have a superuser run, in {database}: {needed}"
+        ) from None

@@ -1,0 +1,71 @@
+"""The pool: connections that act as conserje_core, of a user whom the policies bind."""
+
+from __future__ import annotations
+
+import logging
+
+import asyncpg
+
+from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, Pool, connect, describe
+from conserje.storage.schema import refuse_other_schema
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 2.0  # seconds that a start waits for a Postgres that it can do without
+
+
+async def connect_pool(url: str, *, largest: int = 10, patient: bool = False, **settings: str) -> Pool:
+    """A pool whose connections act as conserje_core.
+
+    Raises DatabaseError for a user whom no policy binds, a schema of another release, or a server
+    that cannot be reached; with `patient` such a server may answer later.
+    """
+    pool: Pool = await asyncpg.create_pool(  # type: ignore[call-overload] # its stubs want more of `connect`
+        url,
+        connect=connect,
+        min_size=0,
+        max_size=largest,
+        timeout=5,
+        command_timeout=10,
+        reset=_keep,
+        server_settings={"role": "conserje_core", "application_name": "conserje", **settings},
+    )
+    try:
+        await _check(pool, patient)
+    except BaseException:
+        pool.terminate()
+        raise
+    return pool
+
+
+async def _check(pool: Pool, patient: bool) -> None:
+    """Raises DatabaseError."""
+    try:
+        async with pool.acquire(timeout=PATIENCE if patient else None) as connection:
+            await _refuse_unbound_user(connection)
+            await refuse_other_schema(connection)
+    except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as error:
+        raise DatabaseError(
+            f"The database's user cannot act as conserje_core ({error}). "
+            "Run `conserje up` or `conserje migrate` first."
+        ) from None
+    except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+        if not patient or not isinstance(error, CANNOT_ASK):
+            raise DatabaseError(f"Postgres cannot be reached: {describe(error)}.") from None
+        log.warning("Postgres cannot be reached yet: %s", describe(error))
+
+
+async def _keep(_connection: Connection) -> None:
+    """In place of asyncpg's reset, a round trip: whatever we set is set for a transaction."""
+
+
+async def _refuse_unbound_user(connection: Connection) -> None:
+    row = await connection.fetchrow(
+        "SELECT rolname, rolsuper OR rolbypassrls AS unbound FROM pg_roles WHERE rolname = session_user"
+    )
+    if row and row["unbound"]:
+        raise DatabaseError(
+            f"The database's user {row['rolname']} is a superuser or has BYPASSRLS, so nothing would keep "
+            "tenants apart. Make one for Conserje: CREATE ROLE conserje LOGIN CREATEROLE PASSWORD '...'; "
+            "ALTER DATABASE ... OWNER TO conserje;"
+        )

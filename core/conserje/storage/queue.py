@@ -1,0 +1,198 @@
+"""The job queue: PgQueuer in a schema of its own, below our transactions and our listeners.
+
+PgQueuer takes a quarter of a second to load: a module that commands use imports this one where it enqueues.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Self, TypeVar
+
+import asyncpg
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
+from pgqueuer.adapters.persistence import qb
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.settings import DBSettings, Durability
+from pgqueuer.domain.types import Channel
+from pgqueuer.ports.driver import Driver, NotifyCallback
+
+from conserje.storage.database import CANNOT_ASK, Connection, Pool, connect
+from conserje.storage.jobs import Job
+
+log = logging.getLogger(__name__)
+
+CALL_LIMIT = 10.0
+LAST_CALL_LIMIT = 2.0
+PING_EVERY = 2.0
+PING_LIMIT = 2.0
+LONGEST_PAUSE = 2.0
+
+# Wakes the queue as if something had been enqueued: what was notified meanwhile went unheard.
+MISSED = (
+    '{"channel": "%s", "operation": "insert", "sent_at": "2000-01-01T00:00:00+00:00",'
+    ' "table": "pgqueuer", "type": "table_changed_event"}'
+)
+
+T = TypeVar("T")
+
+
+# Every name is given, so that no variable of the environment (CHANNEL, TRIGGER ...) gets in.
+SETTINGS = DBSettings(
+    prefix="",
+    db_schema="pgqueuer",
+    channel=Channel("conserje_jobs"),
+    function="fn_pgqueuer_changed",
+    statistics_table="pgqueuer_statistics",
+    queue_status_type="pgqueuer_status",
+    queue_table="pgqueuer",
+    queue_table_log="pgqueuer_log",
+    trigger="tg_pgqueuer_changed",
+    schedules_table="pgqueuer_schedules",
+    durability=Durability.balanced,  # the queue survives a crash of Postgres, its log need not
+    widen_id=True,
+)
+_ENVIRONMENT = qb.QueryBuilderEnvironment(settings=SETTINGS)
+_QUEUE = qb.QueryQueueBuilder(settings=SETTINGS)
+_SCHEDULER = qb.QuerySchedulerBuilder(settings=SETTINGS)
+
+
+def queries(driver: Driver) -> Queries:
+    return Queries(driver, qbe=_ENVIRONMENT, qbq=_QUEUE, qbs=_SCHEDULER)
+
+
+async def enqueue(connection: Connection, jobs: Sequence[Job]) -> None:
+    """Add jobs in the connection's own transaction, all by one statement."""
+    if jobs:
+        await queries(AsyncpgDriver(connection)).enqueue(  # type: ignore[arg-type]
+            [job.entrypoint for job in jobs],
+            [job.payload for job in jobs],
+            [job.priority for job in jobs],
+            [job.delay for job in jobs],
+        )
+
+
+async def install(connection: asyncpg.Connection[Any]) -> None:
+    """Install or upgrade PgQueuer's schema and let conserje_core use it."""
+    pgqueuer = queries(AsyncpgDriver(connection))
+    if await pgqueuer.schema_is_installed():
+        await pgqueuer.upgrade()
+    else:
+        await pgqueuer.install()
+    await connection.execute(
+        # Unlogged like its table, it is broken on a standby that is promoted before it has flushed it.
+        "ALTER SEQUENCE pgqueuer.pgqueuer_log_id_seq SET LOGGED;"
+        "GRANT USAGE ON SCHEMA pgqueuer TO conserje_core;"
+        "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA pgqueuer TO conserje_core;"
+        "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA pgqueuer TO conserje_core"
+    )
+
+
+class QueueDriver(AsyncpgPoolDriver):
+    """PgQueuer's pool driver: sits out an absent Postgres, and listens again when its connection dies."""
+
+    def __init__(self, pool: Pool, url: str) -> None:
+        super().__init__(pool)
+        self._url = url
+        self._listeners: list[tuple[str, NotifyCallback]] = []
+        self._ear: asyncio.Task[None] | None = None
+        self._listening = asyncio.Event()
+        self.patient = True  # False: the worker ends, and waits for nobody
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        return await self._patiently(lambda: super(QueueDriver, self).fetch(query, *args))
+
+    async def execute(self, query: str, *args: object) -> str:
+        return await self._patiently(lambda: super(QueueDriver, self).execute(query, *args))
+
+    async def notify(self, channel: str, payload: str) -> None:
+        await self._patiently(lambda: super(QueueDriver, self).notify(channel, payload))
+
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        self._listeners.append((channel, callback))
+        if self._ear is None:
+            self._ear = asyncio.create_task(self._listen())
+        await self._listening.wait()
+
+    async def remove_listener(self, channel: str, callback: NotifyCallback) -> None:
+        self._listeners.remove((channel, callback))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._ear:
+            self._ear.cancel()
+            await asyncio.wait({self._ear})
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call until Postgres answers: the queue's loop must not end because it was away."""
+        pause = 0.1
+        while True:
+            try:
+                async with asyncio.timeout(CALL_LIMIT if self.patient else LAST_CALL_LIMIT):
+                    return await call()
+            except CANNOT_ASK as error:
+                if not self.patient:
+                    raise
+                log.warning("The queue waits for Postgres: %s", type(error).__name__)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _listen(self) -> None:
+        """Hear notifications for ever, over as many connections as it takes."""
+        pause = 0.1
+        while True:
+            try:
+                await self._listen_once()
+            except CANNOT_ASK as error:
+                log.warning("The queue's listener lost its connection: %s", type(error).__name__)
+                if isinstance(error, TimeoutError):
+                    self._hang_up()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE) if not self._listening.is_set() else 0.1
+            self._listening.clear()
+
+    def _hang_up(self) -> None:
+        """Postgres is silent. Its machine may be gone and another have its place, of which those who
+        wait on the pool's connections would hear only after their time limits, one after the other."""
+        for holder in self._pool._holders:  # type: ignore[attr-defined] # nothing public ends those in use
+            holder.terminate()
+
+    async def _listen_once(self) -> None:
+        connection = await connect(
+            self._url,
+            timeout=5,
+            server_settings={"role": "conserje_core", "application_name": "conserje queue"},
+        )
+        try:
+            for channel in {channel for channel, _ in self._listeners}:
+                await connection.add_listener(channel, self._hear)
+            self._listening.set()
+            for channel, callback in self._listeners:
+                callback(MISSED % channel)
+            closed = asyncio.Event()
+            connection.add_termination_listener(lambda _: closed.set())
+            while not closed.is_set():
+                await connection.execute("SELECT 1", timeout=PING_LIMIT)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(closed.wait(), PING_EVERY)
+        finally:
+            connection.terminate()
+
+    def _hear(self, _connection: Any, _pid: int, channel: str, payload: object) -> None:
+        for wanted, callback in self._listeners:
+            if wanted == channel and isinstance(payload, str):
+                callback(payload)
+
+
+PRUNE = "DELETE FROM pgqueuer.pgqueuer_log WHERE created < now() - $1::interval"
+LOG_KEPT = timedelta(minutes=10)
+
+
+async def prune(pool: Pool) -> None:
+    """Empty the log table, in which the queue writes each job's end."""
+    await pool.execute(PRUNE, LOG_KEPT)

@@ -1,0 +1,60 @@
+"""The schema: its migrations, and which of its versions this release works with."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import NamedTuple
+
+from conserje.storage.database import Connection, DatabaseError
+
+_FILE = re.compile(r"(\d{4})_\w+\.sql")
+_WORKS_WITH = re.compile(r"-- Works with processes of schema (\d+)\.\n")
+
+
+class Migration(NamedTuple):
+    """A file of `sql/`. Its first line may name the oldest schema whose processes still work after it."""
+
+    version: int
+    statements: str
+
+    @property
+    def works_with(self) -> int:
+        """Without that line: its own processes alone."""
+        first = _WORKS_WITH.match(self.statements)
+        return int(first[1]) if first else self.version
+
+
+def migrations() -> list[Migration]:
+    """All of this release, in order."""
+    found = []
+    for file in files("conserje").joinpath("sql").iterdir():
+        if match := _FILE.fullmatch(file.name):
+            found.append(Migration(int(match[1]), file.read_text(encoding="utf-8")))
+    return sorted(found)
+
+
+OLDEST_SERVED = "SELECT max(coalesce(works_with, version)) FROM public.migrations WHERE version > $1"
+
+
+async def refuse_other_schema(connection: Connection) -> None:
+    """Raises DatabaseError for a schema but our own, or a newer one that says it works with ours."""
+    here, known = await schema_version(connection), migrations()[-1].version
+    if here < known:
+        raise DatabaseError(
+            f"The database's schema is {here}, too old for this release, which needs {known}: "
+            "run `conserje up` or `conserje migrate`."
+        )
+    if here > known and (oldest := await connection.fetchval(OLDEST_SERVED, known)) > known:
+        raise DatabaseError(
+            f"The database's schema is {here}, too new for this release, which knows {known}; it works with "
+            f"releases that know {oldest}: update Conserje, or restore the backup made before the migration."
+        )
+
+
+async def schema_version(connection: Connection) -> int:
+    """The number of the last migration; 0 for an empty database."""
+    if await connection.fetchval("SELECT to_regclass('public.migrations')") is None:
+        return 0
+    version: int = await connection.fetchval("SELECT coalesce(max(version), 0) FROM public.migrations")
+    return version

@@ -1,0 +1,98 @@
+"""The heartbeat: tells the other processes that this one lives, and what it has counted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Literal, Self
+
+import asyncpg
+
+from conserje.storage.database import CANNOT_ASK, Pool, describe
+from conserje.telemetry import metrics
+
+log = logging.getLogger(__name__)
+
+BEAT_EVERY = 5.0  # seconds
+LAST_LIMIT = 2.0  # seconds for taking the row away at the end
+LIVING = timedelta(seconds=15)  # two beats may be lost
+FORGOTTEN = timedelta(minutes=10)
+
+# Rows that another process is taking away are left to it.
+BEAT = """
+WITH forgotten AS (
+    DELETE FROM heartbeats WHERE (process, kind) IN (
+        SELECT process, kind FROM heartbeats
+        WHERE seen_at < now() - $5::interval AND (process, kind) <> ($1, $2) FOR UPDATE SKIP LOCKED)
+)
+INSERT INTO heartbeats (process, kind, started_at, counted) VALUES ($1, $2, $3, $4)
+ON CONFLICT (process, kind)
+DO UPDATE SET started_at = excluded.started_at, seen_at = now(), counted = excluded.counted
+"""
+
+END = "DELETE FROM heartbeats WHERE process = $1 AND kind = $2"
+
+LIST = """
+SELECT process, kind, counted FROM heartbeats WHERE seen_at > now() - $1::interval ORDER BY process, kind
+"""
+
+Kind = Literal["edge", "work"]
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """A process that was heard of lately."""
+
+    process: str
+    kind: Kind
+    counted: str
+
+
+async def living(pool: Pool) -> list[Living]:
+    """The processes of all machines."""
+    return [Living(**row) for row in await pool.fetch(LIST, LIVING)]
+
+
+def this_process() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@dataclass
+class Heartbeat:
+    """Beats for as long as it is entered; without Postgres it beats later."""
+
+    pool: Pool
+    kind: Kind
+    _started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    async def __aenter__(self) -> Self:
+        self._beating = asyncio.create_task(self._beat())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A server that is silent keeps even a cancelled query waiting.
+        await asyncio.wait({asyncio.create_task(self._end())}, timeout=LAST_LIMIT)
+
+    async def _end(self) -> None:
+        self._beating.cancel()
+        await asyncio.wait({self._beating})
+        with contextlib.suppress(*CANNOT_ASK, asyncpg.PostgresError):
+            await self.pool.execute(END, this_process(), self.kind)
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self.pool.execute(
+                    BEAT, this_process(), self.kind, self._started_at, metrics.write(), FORGOTTEN
+                )
+            except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+                log.warning("The heartbeat is late: %s", describe(error))
+            await asyncio.sleep(BEAT_EVERY)

@@ -1,0 +1,1 @@
+"""Tenants and their accounts: rows, secrets, and how they are found."""

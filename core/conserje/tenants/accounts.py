@@ -1,0 +1,277 @@
+"""Accounts: tenants' identities at their providers, as the table holds them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import asyncpg
+from pydantic import SecretStr, TypeAdapter
+
+from conserje.contract.message import Template, to_json
+from conserje.storage.database import Connection, Pool
+from conserje.tenants import data_keys
+from conserje.tenants.refusals import TenantError, refusals
+from conserje.tenants.tenants import Tenant
+
+if TYPE_CHECKING:
+    from conserje.contract.channel import AnyChannel
+    from conserje.tenants.vault import Vault
+
+
+_TEMPLATE = TypeAdapter(Template)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A tenant's identity at one channel's provider, credentials sealed."""
+
+    id: int
+    channel: str
+    address: str
+    settings: dict[str, Any]
+    credentials: str | None = field(repr=False)
+    status: str
+    quiet_period: timedelta | None = None  # None: the tenant's
+    window_template: Template | None = None  # as which a reply leaves that comes too late to leave as it is
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any] | asyncpg.Record) -> Account:
+        values = {name: row[name] for name in cls.__slots__}
+        values["settings"] = json.loads(row["settings"])
+        if row["quiet_period"] is not None:
+            values["quiet_period"] = timedelta(seconds=float(row["quiet_period"]))
+        if row["window_template"] is not None:
+            values["window_template"] = _TEMPLATE.validate_json(row["window_template"])
+        return cls(**values)
+
+    @property
+    def active(self) -> bool:
+        return self.status == "active"
+
+    def quiet_period_of(self, tenant: Tenant) -> timedelta:
+        """How long a contact must be silent before an answer is thought."""
+        return tenant.quiet_period if self.quiet_period is None else self.quiet_period
+
+
+FIND = """
+SELECT id, slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
+       assistant_settings, quiet_period, longest_wait, hand_back_after, late_after, late_rule, late_text,
+       held_text, notice_url, notice_email, data_key,
+       coalesce((SELECT json_agg(json_build_object(
+                            'id', id, 'channel', channel, 'address', address, 'settings', settings::text,
+                            'credentials', credentials, 'status', status,
+                            'quiet_period', extract(epoch FROM accounts.quiet_period),
+                            'window_template', window_template::text)
+                        ORDER BY channel, address)
+                 FROM accounts WHERE tenant_id = tenants.id), '[]') AS accounts
+FROM tenants
+WHERE id = CASE $1 WHEN 'slug' THEN (SELECT id FROM tenants WHERE slug = $2)
+                   WHEN 'domain' THEN (SELECT tenant_id FROM domains WHERE host = $2)
+                   WHEN 'id' THEN $2::bigint END
+"""
+
+
+async def find(
+    database: Connection | Pool, by: Literal["slug", "domain", "id"], value: str
+) -> tuple[Tenant, tuple[Account, ...]] | None:
+    """A tenant with all its accounts, in one query."""
+    row = await database.fetchrow(FIND, by, value)
+    if row is None:
+        return None
+    return Tenant.from_row(row), tuple(Account.from_row(account) for account in json.loads(row["accounts"]))
+
+
+LIST = """
+SELECT id, channel, address, settings, credentials, status, extract(epoch FROM quiet_period) AS quiet_period,
+    window_template
+FROM accounts WHERE tenant_id = $1 ORDER BY channel, address
+"""
+
+ADD = """
+INSERT INTO accounts (tenant_id, channel, address, settings, credentials, status, quiet_period,
+                      window_template)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+RETURNING id, channel, address, settings, credentials, status,
+    extract(epoch FROM quiet_period) AS quiet_period, window_template
+"""
+
+# An operator may have made the row for the sake of its settings, without what core makes up.
+ENSURE = """
+INSERT INTO accounts (tenant_id, channel, address, credentials, quiet_period) VALUES ($1, $2, $2, $3, $4)
+ON CONFLICT (tenant_id, channel, address)
+DO UPDATE SET credentials = excluded.credentials, quiet_period = excluded.quiet_period
+WHERE accounts.credentials IS NULL
+"""
+
+SETTINGS = """
+SELECT settings FROM accounts WHERE tenant_id = $1 AND channel = $2 AND address = $3 FOR NO KEY UPDATE
+"""
+
+CHANGE = """
+UPDATE accounts SET settings = coalesce($4, settings), credentials = coalesce($5, credentials),
+    status = coalesce($6, status),
+    window_template = CASE WHEN $7::text IS NULL THEN window_template ELSE nullif($7, '')::jsonb END
+WHERE tenant_id = $1 AND channel = $2 AND address = $3
+"""
+
+AT_ADDRESSES = """
+SELECT address, array_agg(tenant_id ORDER BY tenant_id) AS tenant_ids FROM accounts
+WHERE channel = $1 AND address = ANY ($2) GROUP BY address
+"""
+
+
+async def add(
+    connection: Connection,
+    tenant_id: int,
+    channel: str,
+    address: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    credentials: str | None = None,
+    status: str = "active",
+    quiet_period: timedelta | None = None,
+    window_template: Template | None = None,
+) -> Account:
+    """Store an account; `credentials` are sealed. Raises TenantError."""
+    given = json.dumps(settings or {})
+    with refusals():
+        row = await connection.fetchrow(
+            ADD,
+            tenant_id,
+            channel,
+            address,
+            given,
+            credentials,
+            status,
+            quiet_period,
+            window_template and to_json(window_template),
+        )
+    assert row is not None
+    return Account.from_row(row)
+
+
+async def ensure(connection: Connection, vault: Vault, tenant_id: int, channel: AnyChannel) -> None:
+    """Let the tenant have its account of a channel that every tenant has. Raises TenantError or VaultError.
+
+    Its address is the channel's name, its credentials are what their model makes up.
+    """
+    made_up = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in channel.Credentials()
+    }
+    plain = json.dumps(made_up).encode()
+    sealed = await seal_credentials(connection, vault, tenant_id, channel.name, channel.name, plain)
+    await connection.execute(ENSURE, tenant_id, channel.name, sealed, channel.quiet_period)
+
+
+async def merged_settings(
+    connection: Connection, tenant_id: int, channel: str, address: str, changes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The account's settings with `changes`, to be stored in the same transaction.
+
+    Raises TenantError where there is no such account.
+    """
+    settings = await connection.fetchval(SETTINGS, tenant_id, channel, address)
+    if settings is None:
+        raise _no_account(channel, address)
+    return _merged(json.loads(settings), changes)
+
+
+def _merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """By RFC 7396: what is not named stays, null removes it, an object is merged."""
+    kept = {name: value for name, value in settings.items() if name not in changes}
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            before = settings.get(name)
+            kept[name] = _merged(before if isinstance(before, dict) else {}, value)
+        elif value is not None:
+            kept[name] = value
+    return kept
+
+
+async def change(
+    connection: Connection,
+    tenant_id: int,
+    channel: str,
+    address: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    credentials: str | None = None,
+    status: str | None = None,
+    window_template: Template | Literal[""] | None = None,
+) -> None:
+    """Replace what is given; an empty template takes the template away.
+
+    Raises TenantError where there is no such account.
+    """
+    given = None if settings is None else json.dumps(settings)
+    with refusals():
+        done = await connection.execute(
+            CHANGE,
+            tenant_id,
+            channel,
+            address,
+            given,
+            credentials,
+            status,
+            to_json(window_template) if window_template else window_template,
+        )
+    if done == "UPDATE 0":
+        raise _no_account(channel, address)
+
+
+async def list_all(connection: Connection, tenant_id: int) -> list[Account]:
+    return [Account.from_row(row) for row in await connection.fetch(LIST, tenant_id)]
+
+
+async def tenants_at(
+    database: Connection | Pool, channel: str, addresses: Sequence[str]
+) -> dict[str, tuple[int, ...]]:
+    """The ids of the tenants that have an account at each of these addresses, where there are any."""
+    rows = await database.fetch(AT_ADDRESSES, channel, list(addresses))
+    return {row["address"]: tuple(row["tenant_ids"]) for row in rows}
+
+
+async def remove(connection: Connection, tenant_id: int, channel: str, address: str) -> None:
+    """Delete the account and its conversations. Raises TenantError where there is none."""
+    done = await connection.execute(
+        "DELETE FROM accounts WHERE tenant_id = $1 AND channel = $2 AND address = $3",
+        tenant_id,
+        channel,
+        address,
+    )
+    if done == "DELETE 0":
+        raise _no_account(channel, address)
+
+
+def _no_account(channel: str, address: str) -> TenantError:
+    return TenantError(f"The tenant has no account {channel} {address}; see `conserje account list`.")
+
+
+def credentials_context(tenant_id: int, channel: str, address: str) -> tuple[str, ...]:
+    """What the credentials of an account are sealed to."""
+    return (str(tenant_id), channel, address, "credentials")
+
+
+async def seal_credentials(
+    connection: Connection, vault: Vault, tenant_id: int, channel: str, address: str, plain: bytes
+) -> str:
+    """The credentials (JSON) as the account's row holds them. Raises TenantError or VaultError."""
+    key = await data_keys.data_key(connection, vault, tenant_id)
+    return vault.seal(key, credentials_context(tenant_id, channel, address), plain)
+
+
+NOTE_SEEN = """
+INSERT INTO secrets_seen (tenant_id, account_id, name)
+SELECT tenant_id, id, $3 FROM accounts WHERE tenant_id = $1 AND id = $2
+ON CONFLICT (tenant_id, account_id, name) DO UPDATE SET last_seen = now()
+"""
+
+
+async def note_secret_seen(connection: Connection, tenant_id: int, account_id: int, name: str) -> None:
+    """Remember that the provider signs with the account's secret `name`; nothing for an account removed."""
+    await connection.execute(NOTE_SEEN, tenant_id, account_id, name)

@@ -1,0 +1,76 @@
+"""Tenants' data keys, each wrapped by a master key, in the tenants' rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conserje.storage.database import Connection
+from conserje.tenants.keyring import VaultError
+from conserje.tenants.refusals import TenantError
+
+if TYPE_CHECKING:
+    from conserje.tenants.vault import Vault
+
+
+async def data_key(connection: Connection, vault: Vault, tenant_id: int) -> str:
+    """The tenant's wrapped data key, made at the first need. Raises TenantError or VaultError."""
+    row = await connection.fetchrow("SELECT data_key FROM tenants WHERE id = $1", tenant_id)
+    if row is not None and row["data_key"] is None:
+        row = await connection.fetchrow(
+            # Two at once: the second finds the row changed and takes the first one's key.
+            "UPDATE tenants SET data_key = coalesce(data_key, $2) WHERE id = $1 RETURNING data_key",
+            tenant_id,
+            vault.new_data_key(),
+        )
+    if row is None:
+        raise TenantError("There is no such tenant.")
+    key: str = row["data_key"]
+    return key
+
+
+DATA_KEYS = """
+SELECT split_part(data_key, '.', 2) AS master, count(*) AS tenants, min(data_key) AS example
+FROM tenants WHERE data_key IS NOT NULL GROUP BY 1 ORDER BY 1
+"""
+
+
+async def data_keys(connection: Connection) -> dict[str, tuple[int, str]]:
+    """For each master key in use: how many tenants' data keys it wraps, and one of these."""
+    return {row["master"]: (row["tenants"], row["example"]) for row in await connection.fetch(DATA_KEYS)}
+
+
+OTHERWISE_WRAPPED = """
+SELECT id, data_key FROM tenants WHERE data_key IS NOT NULL AND split_part(data_key, '.', 2) <> $1 LIMIT $2
+"""
+
+REWRAP = """
+UPDATE tenants SET data_key = new.after
+FROM unnest($1::bigint[], $2::text[], $3::text[]) AS new (id, before, after)
+WHERE tenants.id = new.id AND tenants.data_key = new.before
+"""
+
+
+async def rewrap_data_keys(connection: Connection, vault: Vault, largest: int = 300) -> int:
+    """Wrap up to `largest` data keys by the newest master key; how many were found, 0: none is left.
+
+    Raises VaultError.
+    """
+    rows = await connection.fetch(OTHERWISE_WRAPPED, vault.sealing_key.id, largest)
+    if rows:
+        ids, before = [row["id"] for row in rows], [row["data_key"] for row in rows]
+        await connection.execute(REWRAP, ids, before, [vault.rewrap(key) for key in before])
+    return len(rows)
+
+
+async def check_keyring(connection: Connection, vault: Vault) -> None:
+    """Raises VaultError unless the keyring has every master key that wraps a tenant's data key."""
+    for key_id, (count, data_key) in (await data_keys(connection)).items():
+        try:
+            vault.rewrap(data_key)
+        except VaultError as error:
+            if key_id in vault.keys:
+                raise
+            raise VaultError(
+                f"The keyring {vault.path} lacks master key {key_id}, which wraps the data keys of {count} "
+                "tenants; CONSERJE_MASTER_KEYS_FILE names it."
+            ) from error

@@ -1,0 +1,28 @@
+"""The table domains: hosts outside the base domains that name a tenant."""
+
+from __future__ import annotations
+
+from conserje.storage.database import Connection
+from conserje.tenants.refusals import TenantError, refusals
+
+ADD = "INSERT INTO domains (tenant_id, host) VALUES ($1, $2)"
+REMOVE = "DELETE FROM domains WHERE tenant_id = $1 AND host = $2"
+LIST = "SELECT host FROM domains WHERE tenant_id = $1 ORDER BY host"
+
+
+async def add(connection: Connection, tenant_id: int, host: str) -> None:
+    """Let a host outside the base domains name the tenant. Raises TenantError."""
+    with refusals():
+        await connection.execute(ADD, tenant_id, host)
+
+
+async def remove(connection: Connection, tenant_id: int, host: str) -> None:
+    """Raises TenantError where the tenant has no such domain."""
+    done = await connection.execute(REMOVE, tenant_id, host)
+    if done == "DELETE 0":
+        raise TenantError(f"The tenant has no domain {host}; see `conserje tenant show`.")
+
+
+async def list_all(connection: Connection, tenant_id: int) -> list[str]:
+    rows = await connection.fetch(LIST, tenant_id)
+    return [row["host"] for row in rows]

@@ -1,0 +1,166 @@
+"""Records: all that a tenant's rows need to be the same again, without what is secret."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from functools import partial
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from conserje.contract.message import Template
+from conserje.storage.database import Connection
+from conserje.tenants import accounts, tenants
+from conserje.tenants import domains as tenant_domains
+from conserje.tenants import phones as senders
+from conserje.tenants.tenants import LateRule
+
+Status = Literal["active", "suspended"]
+
+
+class RecordedAccount(BaseModel):
+    """An account; of its credentials only whose they are."""
+
+    model_config = ConfigDict(extra="forbid", ser_json_timedelta="float")
+
+    channel: str
+    address: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+    status: Status = "active"
+    quiet_period: timedelta | None = None
+    window_template: Template | None = None
+    credentials: Literal["sealed", "the operator's", "missing"] | None = None
+
+
+class Record(BaseModel):
+    """A tenant. What is None is not given: a new tenant has the default there, an old one what it has."""
+
+    model_config = ConfigDict(extra="forbid", ser_json_timedelta="float")
+
+    slug: str
+    name: str
+    status: Status | None = None
+    aliases: list[str] | None = None
+    locale: str | None = None
+    currency: str | None = None
+    time_zone: str | None = None
+    assistant: str | None = None
+    fallback_assistant: str | None = None
+    assistant_settings: dict[str, dict[str, Any]] | None = None
+    quiet_period: timedelta | None = None
+    longest_wait: timedelta | None = None
+    hand_back_after: timedelta | None = None
+    late_after: timedelta | None = None
+    late_rule: LateRule | None = None
+    late_text: str | None = None
+    held_text: str | None = None
+    notice_url: str | None = None
+    notice_email: str | None = None
+    metadata: dict[str, Any] | None = None  # what the operator's own systems say of it
+    phones: list[str] | None = None
+    domains: list[str] | None = None
+    accounts: list[RecordedAccount] | None = None
+
+
+class RecordDiffers(Exception):
+    """There is a tenant of this slug, and it is not as recorded; the text names the fields."""
+
+
+COLUMNS = (
+    "status",
+    "aliases",
+    "locale",
+    "currency",
+    "time_zone",
+    "assistant",
+    "fallback_assistant",
+    "assistant_settings",
+    "quiet_period",
+    "longest_wait",
+    "hand_back_after",
+    "late_after",
+    "late_rule",
+    "late_text",
+    "held_text",
+    "notice_url",
+    "notice_email",
+    "metadata",
+)
+
+READ = """
+SELECT slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
+       assistant_settings, quiet_period, longest_wait, hand_back_after, late_after, late_rule, late_text,
+       held_text, notice_url, notice_email, metadata,
+       ARRAY(SELECT phone FROM sender_tenants WHERE tenant_id = tenants.id ORDER BY phone) AS phones,
+       ARRAY(SELECT host FROM domains WHERE tenant_id = tenants.id ORDER BY host) AS domains,
+       coalesce((SELECT json_agg(json_build_object(
+                            'channel', channel, 'address', address, 'settings', settings, 'status', status,
+                            'quiet_period', extract(epoch FROM accounts.quiet_period),
+                            'window_template', window_template, 'credentials',
+                            CASE WHEN credentials IS NULL THEN 'the operator''s' ELSE 'sealed' END)
+                        ORDER BY channel, address)
+                 FROM accounts WHERE tenant_id = tenants.id), '[]') AS accounts
+FROM tenants WHERE $1::text IS NULL OR slug = $1 ORDER BY slug
+"""
+
+
+async def read(connection: Connection, slug: str | None = None) -> list[Record]:
+    """The record of every tenant, or of the one of this slug."""
+    return [
+        Record.model_validate(
+            {
+                **row,
+                **{name: json.loads(row[name]) for name in ("assistant_settings", "metadata", "accounts")},
+            }
+        )
+        for row in await connection.fetch(READ, slug)
+    ]
+
+
+async def restore(connection: Connection, record: Record) -> bool:
+    """Make the tenant; False where it is there, as recorded. To be called in a transaction.
+
+    Raises TenantError, and RecordDiffers where it is there otherwise; an account or phone more is
+    no difference.
+    """
+    if there := await read(connection, record.slug):
+        if differing := [name for name in Record.model_fields if not _same(name, record, there[0])]:
+            raise RecordDiffers(f"{record.slug} is there and differs in {', '.join(differing)}.")
+        return False
+    given = {name: value for name in COLUMNS if (value := getattr(record, name)) is not None}
+    columns = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in given.items()}
+    tenant = await tenants.add(connection, record.slug, record.name, **columns)
+    for phone in record.phones or ():
+        await senders.add(connection, tenant.id, phone)
+    for host in record.domains or ():
+        await tenant_domains.add(connection, tenant.id, host)
+    for account in record.accounts or ():
+        await accounts.add(
+            connection,
+            tenant.id,
+            account.channel,
+            account.address,
+            settings=account.settings,
+            status=account.status,
+            quiet_period=account.quiet_period,
+            window_template=account.window_template,
+        )
+    return True
+
+
+def _same(name: str, given: Record, there: Record) -> bool:
+    wanted, found = getattr(given, name), getattr(there, name)
+    match name:
+        case "accounts":
+            return all(any(map(partial(_is, each), found)) for each in wanted or ())
+        case "phones" | "domains":
+            return set(wanted or ()) <= set(found)
+        case _:
+            return wanted is None or wanted == found
+
+
+def _is(given: RecordedAccount, there: RecordedAccount) -> bool:
+    not_given = {name: None for name in ("quiet_period", "window_template") if getattr(given, name) is None}
+    there = there.model_copy(update=not_given)
+    return given.model_copy(update={"credentials": there.credentials}) == there

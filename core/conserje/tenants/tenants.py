@@ -1,0 +1,150 @@
+"""The table tenants: who they are, and what each wants done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+import asyncpg
+
+from conserje.contract.assistant import Tenant as TenantSeen
+from conserje.storage.database import Connection, Pool
+from conserje.tenants.refusals import TenantError, refusals
+
+LateRule = Literal["answer", "apologise", "hand_over", "park"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A client business; its slug is the first label of its host."""
+
+    id: int
+    slug: str
+    name: str
+    status: str
+    aliases: tuple[str, ...]
+    locale: str
+    currency: str
+    time_zone: str
+    assistant: str
+    fallback_assistant: str
+    assistant_settings: dict[str, Any]
+    quiet_period: timedelta
+    longest_wait: timedelta
+    hand_back_after: timedelta
+    late_after: timedelta
+    late_rule: LateRule
+    late_text: str | None
+    held_text: str | None
+    notice_url: str | None
+    notice_email: str | None
+    data_key: str | None = field(repr=False)
+
+    @classmethod
+    def from_row(cls, row: asyncpg.Record) -> Tenant:
+        values = {name: row[name] for name in cls.__slots__}
+        values["aliases"] = tuple(row["aliases"])
+        values["assistant_settings"] = json.loads(row["assistant_settings"])
+        return cls(**values)
+
+    @property
+    def active(self) -> bool:
+        return self.status == "active"
+
+    @property
+    def seen(self) -> TenantSeen:
+        """What a plugin sees of it."""
+        return TenantSeen(self.slug, self.name, self.locale, self.currency, self.time_zone)
+
+
+TENANT = """
+SELECT id, slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
+       assistant_settings, quiet_period, longest_wait, hand_back_after, late_after, late_rule, late_text,
+       held_text, notice_url, notice_email, data_key
+FROM tenants
+"""
+GET = TENANT + "WHERE slug = $1"
+LIST = TENANT + "ORDER BY slug"
+
+
+async def add(connection: Connection, slug: str, name: str, **values: object) -> Tenant:
+    """Store a tenant; `values` are further columns, the others have their defaults. Raises TenantError."""
+    columns = {"slug": slug, "name": name, **values}
+    with refusals():
+        await connection.execute(_insert("tenants", list(columns)), *columns.values())
+    return await get(connection, slug)
+
+
+async def get(connection: Connection, slug: str) -> Tenant:
+    """Raises TenantError where there is none."""
+    if row := await connection.fetchrow(GET, slug):
+        return Tenant.from_row(row)
+    raise _no_tenant(slug)
+
+
+async def list_all(connection: Connection) -> list[Tenant]:
+    return [Tenant.from_row(row) for row in await connection.fetch(LIST)]
+
+
+async def with_alias(database: Connection | Pool, alias: str) -> list[tuple[int, str]]:
+    """The ids and slugs of the tenants that have this old id."""
+    rows = await database.fetch(
+        "SELECT id, slug FROM tenants WHERE aliases @> ARRAY[$1] ORDER BY slug", alias
+    )
+    return [(row["id"], row["slug"]) for row in rows]
+
+
+async def slugs(database: Connection | Pool) -> list[str]:
+    return [row["slug"] for row in await database.fetch("SELECT slug FROM tenants ORDER BY slug")]
+
+
+async def change(connection: Connection, slug: str, **values: object) -> Tenant:
+    """Replace these columns. Raises TenantError."""
+    assignments = ", ".join(f"{name} = ${n}" for n, name in enumerate(values, 2))
+    with refusals():
+        await connection.execute(
+            f"UPDATE tenants SET {assignments} WHERE slug = $1",  # noqa: S608 - names of our own
+            slug,
+            *values.values(),
+        )
+    return await get(connection, slug)
+
+
+async def suspend(connection: Connection, slug: str) -> None:
+    """Verify and answer the tenant's webhooks, and keep nothing. Raises TenantError."""
+    await _set_status(connection, slug, "suspended")
+
+
+async def resume(connection: Connection, slug: str) -> None:
+    """Raises TenantError."""
+    await _set_status(connection, slug, "active")
+
+
+async def _set_status(connection: Connection, slug: str, status: str) -> None:
+    done = await connection.execute("UPDATE tenants SET status = $2 WHERE slug = $1", slug, status)
+    if done == "UPDATE 0":
+        raise _no_tenant(slug)
+
+
+async def remove(connection: Connection, slug: str) -> None:
+    """Delete the tenant and all that is its: accounts, contacts, conversations. Raises TenantError."""
+    if await connection.execute("DELETE FROM tenants WHERE slug = $1", slug) == "DELETE 0":
+        raise _no_tenant(slug)
+
+
+def _no_tenant(slug: str) -> TenantError:
+    return TenantError(f"There is no tenant {slug}; see `conserje tenant list`.")
+
+
+def reserving_base(slug: str, bases: Sequence[str]) -> str | None:
+    """The base domain that takes this slug: with bases b and a.b, the host a.b is no tenant a under b."""
+    known = [base.lower().removesuffix(".") for base in bases]
+    return next((base for base in known for other in known if base == f"{slug}.{other}"), None)
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    values = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})"  # noqa: S608 - names of our own

@@ -1,0 +1,1 @@
+"""How what contacts wrote is answered."""

@@ -1,0 +1,189 @@
+"""The engine: takes jobs from the queue, gives each to its task, and shares its slots fairly."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from pgqueuer.core.qm import QueueManager
+from pgqueuer.domain.models import Job as QueueJob
+
+from conserje.errors import DirectoryUnavailable, UnknownTenant
+from conserje.storage import jobs, queue
+from conserje.storage.database import CANNOT_ASK, Pool
+from conserje.storage.jobs import Job
+from conserje.storage.queue import QueueDriver
+from conserje.telemetry.log import place
+from conserje.work.share import Share
+
+log = logging.getLogger(__name__)
+
+BATCH = 10
+DEQUEUE_TIMEOUT = timedelta(seconds=1)
+# Then a job is picked again: its worker is dead, or the answer that gave it to one was lost on the way.
+HEARTBEAT_TIMEOUT = timedelta(seconds=2)
+SHUTDOWN_LIMIT = 15.0  # seconds that turns in hand get to end
+LAST_LIMIT = 5.0  # seconds for what is cancelled then, which may find Postgres gone
+CANCELLATIONS = 3  # of the queue, of the jobs that it waits for then, of their being put back
+GATHER = 0.005  # seconds in which jobs that go back join each other
+AFTER_A_FAILURE = timedelta(seconds=30)
+AFTER_A_STOP = timedelta(seconds=2)  # until then what was cut off still has its lease
+UPKEEP_EVERY = 5.0
+
+# A slow job takes a minute where a quick one takes a second: a quarter of the slots is for all of them.
+Lane = Literal["quick", "slow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A kind of job: who handles it, beside which others, and what brings back those that were lost."""
+
+    kind: str
+    handle: Callable[[Job], Awaitable[None]]
+    lane: Lane = "quick"
+    upkeep: Callable[[], Awaitable[None]] | None = None
+
+
+@dataclass
+class Worker:
+    """Does its tasks' jobs until it is told to stop."""
+
+    pool: Pool
+    url: str
+    tasks: Sequence[Task]
+    slots: int
+    _manager: QueueManager | None = None
+    _returning: list[Job] = field(default_factory=list)
+    _return: asyncio.Task[None] | None = None
+    _returns: set[asyncio.Task[None]] = field(default_factory=set)
+    _stopping: bool = False
+
+    async def run(self) -> None:
+        """Work until `stop`. The queue's own loop is started again should it end."""
+        upkeep = asyncio.create_task(self._keep_up())
+        try:
+            while not self._stopping:
+                try:
+                    await self._work()
+                except Exception as error:
+                    log.error("The queue stopped and starts again: %s", type(error).__name__)
+                    await asyncio.sleep(1)
+        finally:
+            left = {upkeep, *self._returns}
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=LAST_LIMIT)
+
+    def stop(self) -> None:
+        """Take no more jobs; those in hand may end, in their time."""
+        self._stopping = True
+        if self._manager:
+            self._manager.shutdown.set()
+
+    async def _work(self) -> None:
+        driver = QueueDriver(self.pool, self.url)
+        manager = QueueManager(queue.queries(driver), queue.SETTINGS.channel)
+        shares: dict[Lane, Share] = {"quick": Share(self.slots), "slow": Share(self.slots // 4, pace=0.5)}
+        for task in self.tasks:
+            manager.entrypoint(task.kind, on_failure="hold", accepts_context=False)(
+                self._handler(task, shares[task.lane])
+            )
+        self._manager = manager
+        running = asyncio.create_task(
+            manager.run(
+                dequeue_timeout=DEQUEUE_TIMEOUT,
+                batch_size=BATCH,
+                max_concurrent_tasks=self.slots,
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
+                log_aggregation_interval=timedelta(0),
+            )
+        )
+        stopped = asyncio.create_task(manager.shutdown.wait())
+        try:
+            await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            _, late = await asyncio.wait({running}, timeout=SHUTDOWN_LIMIT)
+            if late:
+                log.warning("Turns in hand did not end within %g s; others take them over", SHUTDOWN_LIMIT)
+        finally:
+            stopped.cancel()
+            driver.patient = False
+            await _end(running)
+        if not late and not running.cancelled():
+            running.result()
+
+    def _handler(self, task: Task, share: Share) -> Callable[[QueueJob], Awaitable[None]]:
+        async def run(queued: QueueJob) -> None:
+            tenant_id, conversation_id, message_id = jobs.read_payload(queued.payload)
+            job = Job(task.kind, tenant_id, conversation_id, message_id, queued.priority)
+            if (pause := share.enter(tenant_id, task.kind, time.monotonic())) is not None:
+                await self._put_back(job, pause)
+                return
+            try:
+                await self._attend(task.handle, job)
+            except asyncio.CancelledError:  # the worker ends, and the queue forgets the job
+                await self._put_back(job, AFTER_A_STOP)
+                raise
+            finally:
+                share.leave(tenant_id, task.kind, time.monotonic())
+
+        return run
+
+    async def _attend(self, handle: Callable[[Job], Awaitable[None]], job: Job) -> None:
+        """Handle one job; whatever happens, nothing is raised and nothing due is forgotten."""
+        pause = 0.2
+        while True:
+            try:
+                await handle(job)
+            except UnknownTenant:
+                return  # removed, and its messages with it
+            except (*CANNOT_ASK, DirectoryUnavailable) as error:
+                log.warning("Postgres does not answer a %s job: %s", job.entrypoint, type(error).__name__)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+                continue
+            except Exception as error:
+                log.error("A %s job of tenant %s failed: %s", job.entrypoint, job.tenant_id, place(error))
+                await self._put_back(job, AFTER_A_FAILURE)
+            return
+
+    async def _put_back(self, job: Job, delay: timedelta) -> None:
+        """Return when the job waits in the queue again; those that go back together go at once."""
+        again = Job(job.entrypoint, job.tenant_id, job.conversation_id, job.message_id, job.priority, delay)
+        self._returning.append(again)
+        if self._return is None:
+            self._return = asyncio.create_task(self._return_all())
+            self._returns.add(self._return)
+            self._return.add_done_callback(self._returns.discard)
+        await asyncio.shield(self._return)
+
+    async def _return_all(self) -> None:
+        await asyncio.sleep(GATHER)
+        going, self._returning, self._return = self._returning, [], None
+        while True:
+            try:
+                async with self.pool.acquire() as connection:
+                    return await queue.enqueue(connection, going)
+            except CANNOT_ASK:
+                await asyncio.sleep(1)
+
+    async def _keep_up(self) -> None:
+        while True:
+            await asyncio.sleep(UPKEEP_EVERY)
+            with suppress(*CANNOT_ASK):
+                for task in self.tasks:
+                    if task.upkeep:
+                        await task.upkeep()
+                await queue.prune(self.pool)
+
+
+async def _end(running: asyncio.Task[None]) -> None:
+    """Leave nothing of the queue behind, which ends when its jobs have ended."""
+    for _ in range(CANCELLATIONS):
+        if running.cancel():
+            await asyncio.wait({running}, timeout=LAST_LIMIT / CANCELLATIONS)

@@ -1,0 +1,1 @@
+"""The routes that the systems before this one had."""

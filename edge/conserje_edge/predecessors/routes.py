@@ -1,0 +1,36 @@
+"""The routes that the predecessors' scripts call."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from conserje.tenants import tenants
+from conserje_edge.operator.desk import Desk
+from conserje_edge.operator.gate import caller
+from conserje_edge.predecessors import bots, talk
+
+
+def routes(desk: Desk) -> list[Route]:
+    async def list_tenants(request: Request) -> Response:
+        """GET /tenants; a tenant's key sees its own."""
+        asking = caller(request)
+        asking.require("read", asking.tenant_id)
+        async with desk.pool.acquire() as connection:
+            found = await tenants.list_all(connection)
+        listed = [
+            {
+                "id": next(iter(tenant.aliases), tenant.slug),
+                "name": tenant.name,
+                "slug": tenant.slug,
+                "webhook_url": f"/webhook/{tenant.slug}",
+                "full_webhook_url": f"{desk.settings.tenant_url(tenant.slug)}/bot/twilio/webhook",
+                "status": tenant.status,
+            }
+            for tenant in found
+            if asking.tenant_id in (None, tenant.id)
+        ]
+        return JSONResponse({"status": "success", "total_tenants": len(listed), "tenants": listed})
+
+    return [Route("/tenants", list_tenants, methods=["GET"]), *talk.routes(desk), *bots.routes(desk)]

@@ -1,0 +1,242 @@
+"""The predecessors' routes for writing to a tenant: the answer carries what the assistant says."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import aclosing
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from conserje.contract.channel import AnyChannel, Malformed, Webhook
+from conserje.contract.message import InboundMessage, contents, plain
+from conserje.conversations import listing
+from conserje.conversations.listing import Exchange
+from conserje.conversations.rows import digest
+from conserje.errors import DirectoryUnavailable, UnknownTenant
+from conserje.plugins import PluginMissing
+from conserje.storage.database import acting_for
+from conserje.tenants import phones, tenants
+from conserje.tenants.accounts import Account
+from conserje.tenants.directory import AccountUnusable, Entry
+from conserje.tenants.refusals import TenantError
+from conserje_edge.operator.desk import Desk
+from conserje_edge.operator.gate import caller
+from conserje_edge.wire.answers import Problem, unavailable
+from conserje_edge.wire.hosts import SLUG
+from conserje_edge.wire.requests import read_body
+
+CHANNEL = "json"
+ANSWER_LIMIT = 15.0  # seconds
+NEAREST = 3  # slugs suggested to the operator
+SAID = {"answered": "success", "with a person": "person", "held": "held", "dropped": "dropped"}
+LATER = ("pending", "held")
+_ID = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+
+
+class Written(BaseModel):
+    """What is posted; the channel says what of it makes sense."""
+
+    telefono: str
+    mensaje: str
+
+
+@dataclass
+class Talk:
+    """Writes to tenants by the channel json, and waits for what is answered."""
+
+    desk: Desk
+
+    async def write(self, request: Request) -> Response:
+        """POST /webhook/<slug or old id>"""
+        entry = await self._named(request, "write")
+        return await self._exchange(entry, await self._read(request))
+
+    async def write_by_sender(self, request: Request) -> Response:
+        """POST /webhook, where the tenant is the sender's."""
+        written = await self._read(request)
+        entry = await self._of_sender(written.telefono)
+        self._require(request, entry, "write")
+        if entry is None:
+            raise _refusal(HTTPStatus.NOT_FOUND, f"No tenant has the sender {written.telefono}.")
+        return await self._exchange(entry, written)
+
+    async def answer(self, request: Request) -> Response:
+        """GET /webhook/<slug>/<message id>"""
+        entry = await self._named(request, "read")
+        exchange = None
+        if place := _ID.fullmatch(request.path_params["message"]):
+            async with acting_for(self.desk.pool, entry.tenant.id) as connection:
+                exchange = await listing.exchange_at(
+                    connection, entry.tenant.id, int(place[1]), int(place[2])
+                )
+        if exchange is None:
+            raise _refusal(HTTPStatus.NOT_FOUND, f"{entry.tenant.slug} has no such message.")
+        return _answer(entry, exchange)
+
+    async def _named(self, request: Request, scope: Literal["read", "write"]) -> Entry:
+        """The tenant in the path: by its slug, else by an old id. Raises Problem."""
+        name = request.path_params["name"]
+        entry = await self._by_slug(name) or await self._by_alias(request, name)
+        self._require(request, entry, scope)
+        if entry is None:
+            from rapidfuzz import process
+
+            nearest = process.extract(name, await tenants.slugs(self.desk.pool), limit=NEAREST)
+            raise _refusal(
+                HTTPStatus.NOT_FOUND, f"There is no tenant {name}.", nearest=[slug for slug, *_ in nearest]
+            )
+        return entry
+
+    def _require(self, request: Request, entry: Entry | None, scope: Literal["read", "write"]) -> None:
+        """Raises Problem; a tenant's key does not learn which others there are."""
+        asking = caller(request)
+        if asking.tenant_id not in (None, entry.tenant.id if entry else None):
+            raise Problem(HTTPStatus.NOT_FOUND)
+        asking.require(scope, asking.tenant_id)
+
+    async def _by_slug(self, slug: str) -> Entry | None:
+        if not SLUG.match(slug):
+            return None
+        try:
+            return await self.desk.directory.by_slug(slug)
+        except UnknownTenant:
+            return None
+        except DirectoryUnavailable as error:
+            raise unavailable(str(error)) from None
+
+    async def _by_alias(self, request: Request, alias: str) -> Entry | None:
+        if not alias.isprintable():  # Postgres cannot be asked for NUL
+            return None
+        found = await tenants.with_alias(self.desk.pool, alias)
+        if len(found) > 1 and caller(request).tenant_id is None:
+            slugs = ", ".join(slug for _, slug in found)
+            raise _refusal(HTTPStatus.CONFLICT, f"{alias} is an old id of {slugs}: write the slug.")
+        return await self._by_slug(found[0][1]) if len(found) == 1 else None
+
+    async def _of_sender(self, sender: str) -> Entry | None:
+        try:
+            slug = await phones.slug_of(self.desk.pool, phones.normalised(sender))
+        except TenantError:  # no phone is nobody's
+            return None
+        return await self._by_slug(slug) if slug else None
+
+    async def _read(self, request: Request) -> Written:
+        """The body, whatever content type it claims: curl calls everything a form. Raises Problem."""
+        body = await read_body(request.headers, request.receive, self.desk.settings.body_limit)
+        try:
+            return Written.model_validate_json(body)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(map(str, first["loc"])) or "The body"
+            raise _refusal(HTTPStatus.BAD_REQUEST, f"{place}: {first['msg']}.") from None
+
+    async def _exchange(self, entry: Entry, written: Written) -> Response:
+        """Write as a contact, and answer with what is answered. Raises Problem."""
+        entry, account, channel = await self._account(entry)
+        hook, key = self._compose(entry, account, channel, written)
+        await self.desk.webhooks.take(channel, hook, entry)
+        return _answer(entry, await self._wait(entry, account, key))
+
+    async def _account(self, entry: Entry) -> tuple[Entry, Account, AnyChannel]:
+        """The tenant's account of the channel, made where it is not there yet. Raises Problem."""
+        try:
+            channel = self.desk.plugins.channel(CHANNEL)
+        except PluginMissing as error:
+            raise unavailable(str(error)) from None
+        if (account := _own(entry)) is None or account.credentials is None:
+            entry = await self.desk.webhooks.ensure_account(entry, channel)
+            account = _own(entry)
+        if account is None:
+            raise unavailable(f"{entry.tenant.slug}: its account of {CHANNEL} is not there yet")
+        for what, active in ((entry.tenant.slug, entry.tenant.active), (f"Its {CHANNEL}", account.active)):
+            if not active:
+                raise _refusal(HTTPStatus.CONFLICT, f"{what} is suspended: nothing is taken.")
+        return entry, account, channel
+
+    def _compose(
+        self, entry: Entry, account: Account, channel: AnyChannel, written: Written
+    ) -> tuple[Webhook, bytes]:
+        """The signed request, and the key under which its message will be stored. Raises Problem."""
+        url = f"{self.desk.settings.tenant_url(entry.tenant.slug)}/bot/{CHANNEL}/webhook"
+        try:
+            opened = entry.opened(account, channel, self.desk.vault)
+            hook = channel.compose(opened, url, written.telefono, written.mensaje)
+            (event,) = channel.parse(hook)
+        except AccountUnusable as error:
+            raise unavailable(str(error)) from None
+        except Malformed as error:
+            raise _refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
+        assert isinstance(event, InboundMessage)
+        return hook, digest(event.key)
+
+    async def _wait(self, entry: Entry, account: Account, key: bytes) -> Exchange:
+        """The message with its answer, or without one after ANSWER_LIMIT. Raises Problem."""
+        exchange = await self._look(entry, account, key)
+        follow = self.desk.feed.follow(entry.tenant.id, exchange.message.conversation_id, 0)
+        try:
+            async with asyncio.timeout(ANSWER_LIMIT), aclosing(follow) as looks:
+                async for _ in looks:
+                    exchange = await self._look(entry, account, key)
+                    if exchange.message.state in SAID:
+                        break
+        except TimeoutError:
+            pass
+        return exchange
+
+    async def _look(self, entry: Entry, account: Account, key: bytes) -> Exchange:
+        async with acting_for(self.desk.pool, entry.tenant.id) as connection:
+            exchange = await listing.exchange(connection, entry.tenant.id, account.id, key)
+        if exchange is None:
+            raise Problem(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                f"{entry.tenant.slug}: a message was taken and is not stored",
+            )
+        return exchange
+
+
+def _own(entry: Entry) -> Account | None:
+    """The account that every tenant has, once it is made."""
+    return next((account for account in entry.accounts_of(CHANNEL) if account.address == CHANNEL), None)
+
+
+def _refusal(status: HTTPStatus, detail: str, **more: Any) -> Problem:
+    return Problem(status, told={"detail": detail, **more})
+
+
+def _answer(entry: Entry, exchange: Exchange) -> Response:
+    message, turn = exchange.message, exchange.turn
+    status = SAID.get(message.state, "pending")
+    said = [reply.content for reply in exchange.replies]
+    name = f"{message.conversation_id}-{message.id}"
+    slug = entry.tenant.slug
+    return JSONResponse(
+        {
+            "status": status,
+            "tenant": slug,
+            "message_id": name,
+            "respuesta": "\n\n".join(map(plain, said)),
+            "mensajes": [contents.dump_python(content, mode="json") for content in said],
+            "intent": turn.intent if turn else None,
+            "confidence": turn.confidence if turn else None,
+            "waited_ms": round(turn.waited.total_seconds() * 1000) if turn else None,
+            "thought_ms": round(turn.thought.total_seconds() * 1000) if turn else None,
+        },
+        HTTPStatus.ACCEPTED if status in LATER else HTTPStatus.OK,
+        {"location": f"/webhook/{slug}/{name}"} if status in LATER else None,
+    )
+
+
+def routes(desk: Desk) -> list[Route]:
+    talk = Talk(desk)
+    return [
+        Route("/webhook", talk.write_by_sender, methods=["POST"]),
+        Route("/webhook/{name}", talk.write, methods=["POST"]),
+        Route("/webhook/{name}/{message}", talk.answer, methods=["GET"]),
+    ]

@@ -1,0 +1,1 @@
+"""The processes: granian, its workers, the operator's listener beside them."""

@@ -1,0 +1,179 @@
+"""The application that a worker of the server runs, and what it needs for as long as it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from starlette.routing import Router
+from starlette.types import Receive, Scope, Send
+
+from conserje.conversations.feed import Feed
+from conserje.installation import Installation, explained, open_installation, read_settings
+from conserje.intake.intake import Intake
+from conserje.intake.node import can_do_without_postgres, open_node
+from conserje.telemetry.heartbeat import Heartbeat
+from conserje.tenants.data_keys import check_keyring
+from conserje.tenants.directory import Directory
+from conserje_edge.tenant.files import Files
+from conserje_edge.tenant.pages import Pages
+from conserje_edge.tenant.shared import SharedWebhooks
+from conserje_edge.tenant.webhooks import Webhooks
+from conserje_edge.wire.hosts import Hosts
+from conserje_edge.wire.rates import Limits
+from conserje_edge.wire.requests import Proxies
+
+log = logging.getLogger(__name__)
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
+AGAIN_SECONDS = 0.1
+
+
+@asynccontextmanager
+async def open_webhooks() -> AsyncIterator[Webhooks]:
+    """The webhooks of the installation that the environment describes.
+
+    Raises SettingsError, DatabaseError or VaultError.
+    """
+    patient = can_do_without_postgres(read_settings())
+    async with open_installation(patient=patient) as installation, AsyncExitStack() as stack:
+        settings, pool = installation.settings, installation.pool
+        hosts, proxies = Hosts(settings.domains), Proxies(settings.trusted_proxies)
+        await _check_keyring(installation)
+        node = await stack.enter_async_context(open_node(settings))
+        directory = Directory(pool, installation.url, node.roster)
+        feed = Feed(pool, directory.changes)
+        if node.roster:
+            directory.changes.tell(node.roster.hear)
+        async with (
+            directory,
+            Intake(pool, installation.plugins, node.spool) as intake,
+            node.working(pool, intake),
+        ):
+            webhooks = Webhooks(
+                hosts=hosts,
+                proxies=proxies,
+                directory=directory,
+                vault=installation.vault,
+                plugins=installation.plugins,
+                intake=intake,
+                pool=pool,
+                feed=feed,
+                limits=Limits(),
+                body_limit=settings.body_limit,
+            )
+            yield webhooks
+            await webhooks.close()
+
+
+async def _check_keyring(installation: Installation) -> None:
+    """Raises VaultError. A Postgres that is away cannot say what the keyring must open."""
+    vault = installation.vault
+    if installation.pool.get_size():
+        async with installation.pool.acquire() as connection:
+            await check_keyring(connection, vault)
+
+
+@dataclass
+class Front:
+    """What is asked for by its path: a tenant's webhook, one of the shared host, a file, or a page."""
+
+    webhooks: Webhooks
+    shared: SharedWebhooks
+    files: Files
+    pages: Pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: bytes = scope["raw_path"]
+        if path.startswith(b"/bot/"):
+            await self.webhooks(scope, receive, send)
+        elif path.startswith(b"/webhook/"):
+            await self.shared(scope, receive, send)
+        elif path.startswith(b"/files/"):
+            await self.files(scope, receive, send)
+        else:
+            await self.pages(scope, receive, send)
+
+
+def front(webhooks: Webhooks, files: Path) -> Front:
+    """All that a tenants' listener serves; `files` is the folder of those that contacts sent."""
+    return Front(webhooks, SharedWebhooks(webhooks), Files(webhooks, files), Pages(webhooks))
+
+
+def create() -> Router:
+    """The ASGI application; a router without middleware, since each would cost every webhook."""
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            with _ended_by_signals():
+                try:
+                    webhooks = await stack.enter_async_context(open_webhooks())
+                except Exception as error:
+                    _give_up(error)
+            router.default = front(webhooks, read_settings().files)
+            _end_with_server()
+            _call_on_signals(webhooks.feed.stop)
+            await stack.enter_async_context(Heartbeat(webhooks.pool, "edge"))
+            gc.collect()
+            gc.freeze()  # what is loaded stays; to look through it again and again would cost every webhook
+            yield
+
+    router = Router(lifespan=lifespan, redirect_slashes=False)
+    return router
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A signal ends a worker that still starts, also one held back since it was forked."""
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in ENDING}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _call_on_signals(stop: Callable[[], None]) -> None:
+    """Granian, told to stop, waits for the streams that are open, and tells nobody that it does.
+
+    Its own handler, which the loop calls, hears nothing before it serves. So a signal comes again
+    and again until this process has ended.
+    """
+    loop = asyncio.get_running_loop()
+
+    def end(number: int) -> None:
+        stop()
+        loop.call_later(AGAIN_SECONDS, signal.raise_signal, number)
+
+    for number in ENDING:
+        signal.signal(number, lambda number, _: loop.call_soon_threadsafe(end, number))
+
+
+def _give_up(error: Exception) -> NoReturn:
+    """End this worker; the server starts another. Raising would show every error with its trace."""
+    line = explained(error)
+    log.critical("A worker cannot start: %s", line or "", exc_info=line is None)
+    os._exit(1)
+
+
+def _end_with_server() -> None:
+    """Stop when the server that started this worker is gone; nobody else would stop it."""
+    if server := multiprocessing.parent_process():
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            loop.remove_reader(server.sentinel)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        loop.add_reader(server.sentinel, stop)

@@ -1,0 +1,116 @@
+"""The process of the operator's listener: what it serves, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NoReturn
+
+import uvloop
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+from starlette.routing import Router
+
+from conserje.installation import explained, read_settings
+from conserje_edge.operator import health, metrics
+from conserje_edge.operator.desk import Desk
+from conserje_edge.operator.gate import Gate
+from conserje_edge.predecessors import routes as predecessors
+from conserje_edge.server.app import open_webhooks
+from conserje_edge.wire.addresses import OPERATOR_LISTEN, Address, address, require_free
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 1.0  # for requests in hand
+IDLE_MILLISECONDS = 30_000
+SOCKET_PERMISSIONS = 0o660
+
+
+def listen() -> None:
+    """Serve the operator until SIGTERM, or until the process that started this one is gone."""
+    uvloop.run(_listen())
+
+
+async def _listen() -> None:
+    try:
+        async with open_desk() as desk:
+            where = address(desk.settings.operator_listen, OPERATOR_LISTEN)
+            require_free(where, OPERATOR_LISTEN)  # removes the socket of one that was killed
+            await _serve(desk, where)
+    except Exception as error:
+        _give_up(error)
+
+
+@asynccontextmanager
+async def open_desk() -> AsyncIterator[Desk]:
+    """The installation that the environment describes. Raises as `open_webhooks`."""
+    async with open_webhooks() as webhooks:
+        yield Desk(
+            settings=read_settings(),
+            pool=webhooks.pool,
+            directory=webhooks.directory,
+            vault=webhooks.vault,
+            plugins=webhooks.plugins,
+            intake=webhooks.intake,
+            feed=webhooks.feed,
+            webhooks=webhooks,
+        )
+
+
+def application(desk: Desk) -> Gate:
+    """The ASGI application."""
+    routes = [*health.routes(desk), *metrics.routes(desk), *predecessors.routes(desk)]
+    router = Router(routes, redirect_slashes=False)
+    return Gate(router, desk.webhooks.hosts, desk.webhooks.proxies, desk.pool)
+
+
+async def _serve(desk: Desk, where: Address) -> None:
+    server = _server(application(desk), where)
+    serving = asyncio.create_task(server.serve())
+    stopped = asyncio.create_task(_stopped())
+    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    desk.feed.stop()
+    server.stop()  # type: ignore[no-untyped-call]
+    await asyncio.wait({serving}, timeout=STOP_SECONDS)
+    if serving.done():
+        serving.result()
+
+
+def _server(app: Gate, where: Address) -> Server:
+    server = Server(
+        app,
+        address=where.host,
+        port=where.port,
+        uds=where.path,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE_MILLISECONDS),
+        websockets=False,
+        log_enabled=False,
+    )
+    server.uds_permissions = SOCKET_PERMISSIONS
+    return server
+
+
+async def _stopped() -> None:
+    """Until SIGTERM, or until the process that started this one is gone."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    if parent := multiprocessing.parent_process():
+        loop.add_reader(parent.sentinel, stop.set)
+    await stop.wait()
+    if parent:
+        loop.remove_reader(parent.sentinel)
+
+
+def _give_up(error: Exception) -> NoReturn:
+    """End with one line; whoever keeps this process starts another."""
+    line = explained(error)
+    log.critical("The operator's listener cannot start: %s", line or "", exc_info=line is None)
+    os._exit(1)

@@ -1,0 +1,132 @@
+"""`conserje serve`: the server's processes, and what must be right before they start."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any
+
+import click
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from conserje.installation import read_settings
+from conserje.settings import Settings, SettingsError
+from conserje.storage import embedded
+from conserje.telemetry import log
+from conserje_edge.server.app import ENDING, create, open_webhooks
+from conserje_edge.server.keeper import Keeper
+from conserje_edge.server.listener import listen
+from conserje_edge.wire.addresses import OPERATOR_LISTEN, Address, address, require_free
+
+RESPAWN_SECONDS = 0.5
+STOP_SECONDS = 15  # for requests in hand; then a worker is killed
+IDLE_MILLISECONDS = 30_000  # a proxy must close its idle connections sooner
+BACKLOG = 2048
+IN_HAND = 16_384  # requests at once in one worker; the streams of open pages are most of them
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Who is forked in this block gets signals when it is ready for them; till then they wait.
+
+    It would have our handlers otherwise, which note a signal where nobody looks.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Server(MPServer):
+    """Granian, which by itself ends when one worker dies twice within seconds; this one goes on."""
+
+    def _spawn_workers(self, *arguments: Any, **named: Any) -> None:
+        with _signals_held_back():
+            super()._spawn_workers(*arguments, **named)  # type: ignore[no-untyped-call]
+
+    def _respawn_workers(self, *arguments: Any, **named: Any) -> None:
+        time.sleep(RESPAWN_SECONDS)  # a worker that cannot start must not keep the processor busy
+        with _signals_held_back():
+            super()._respawn_workers(*arguments, **named)
+        self.respawned_wrks.clear()
+        if self.interrupt_signal or self.interrupt_children:  # came meanwhile
+            self.main_loop_interrupt.set()
+
+
+def server(where: Address, given: Settings) -> Server:
+    level = LogLevels.debug if given.log_level == "debug" else LogLevels.warning
+    return Server(
+        target="conserje",
+        address=where.host,
+        port=where.port,
+        uds=where.path,
+        uds_permissions=0o660,
+        interface=Interfaces.ASGI,
+        workers=given.workers,
+        loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE_MILLISECONDS),
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=IN_HAND,
+        log_level=level,
+        log_dictconfig={"formatters": {}, "handlers": {}, "loggers": {"_granian": {}}},  # ours has them
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS,
+    )
+
+
+def _allow_many_connections() -> None:
+    """Each stream is a descriptor; the usual limit of 1024 is for programs that use select()."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def _check(given: Settings, held: AsyncExitStack) -> None:
+    """Open once what each worker will open, so that what is wrong is said once."""
+    if not given.database_url:
+        await held.enter_async_context(embedded.running(given.data_dir))
+    async with open_webhooks():
+        pass
+
+
+@click.command()
+def serve() -> None:
+    """Take providers' webhooks, and answer the operator, until stopped.
+
+    \b
+    Example:
+      CONSERJE_LISTEN=127.0.0.1:8080 conserje serve
+    """
+    given = read_settings()
+    log.set_up(given.log_level)
+    _allow_many_connections()
+    where, operators = _addresses(given)
+    with asyncio.Runner() as runner:
+        held = AsyncExitStack()
+        try:
+            runner.run(_check(given, held))
+            processes = server(where, given)
+            processes.on_startup(lambda: click.echo(f"Listening on {where}\nFor the operator: {operators}"))
+            with Keeper(listen):
+                processes.serve(target_loader=create, wrap_loader=False)
+        finally:
+            runner.run(held.aclose())
+
+
+def _addresses(given: Settings) -> tuple[Address, Address]:
+    """Where the tenants' and the operator's listeners are. Raises SettingsError where they cannot be."""
+    where, operators = address(given.listen), address(given.operator_listen, OPERATOR_LISTEN)
+    if where.meets(operators):
+        raise SettingsError(f"{OPERATOR_LISTEN}: {operators} is for CONSERJE_LISTEN. Choose another address.")
+    require_free(where)
+    require_free(operators, OPERATOR_LISTEN)
+    return where, operators

@@ -1,0 +1,1 @@
+"""What tenants' hosts serve: webhooks, pages, files."""

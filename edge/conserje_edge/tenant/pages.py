@@ -1,0 +1,75 @@
+"""The pages of channels, at every tenant's host."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import Message, Receive, Scope, Send
+
+from conserje.telemetry.log import place
+from conserje_edge.tenant.page_host import PageHouse
+from conserje_edge.tenant.webhooks import Webhooks
+from conserje_edge.wire.answers import Problem
+
+log = logging.getLogger(__name__)
+
+BODY_LIMIT = 64 * 1024  # bytes; what visitors write goes to the webhook
+
+
+class Pages:
+    """The ASGI application for everything that is neither a webhook nor a status."""
+
+    def __init__(self, edge: Webhooks) -> None:
+        self._edge = edge
+        self._router = Router(_routes(edge), redirect_slashes=False, default=_nothing)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            _refuse_large(scope)
+            await self._router(scope, receive, watched)
+        except Exception as error:
+            problem = error if isinstance(error, Problem) else _failure(error)
+            if begun:  # a stream: the browser comes again and is told
+                log.info("A page ended early: %s", problem.cause or problem.status)
+                return
+            start, body = self._edge.explain(problem, scope)
+            await send(start)
+            await send(body)
+
+
+def _failure(error: Exception) -> Problem:
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"A page failed: {place(error)}")
+
+
+def _refuse_large(scope: Scope) -> None:
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and int(value) > BODY_LIMIT):
+            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "", (b"connection", b"close"))
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    raise Problem(HTTPStatus.NOT_FOUND)
+
+
+def _routes(edge: Webhooks) -> list[BaseRoute]:
+    """The routes of all channels; of two at one path the channel that comes first by name has it."""
+    routes: list[BaseRoute] = []
+    taken: dict[str, str] = {}
+    for channel in sorted(edge.plugins.channels.values(), key=lambda channel: channel.name):
+        for route in channel.pages(PageHouse(channel, edge)):
+            path = route.path if isinstance(route, Route) else ""
+            if path in taken:
+                log.error("Channel %s: %s is a page of channel %s", channel.name, path, taken[path])
+            else:
+                taken[path] = channel.name
+                routes.append(route)
+    return routes

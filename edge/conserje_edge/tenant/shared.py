@@ -1,0 +1,129 @@
+"""Webhooks at a base domain itself, which names no tenant: the addresses written to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import NamedTuple
+
+from starlette.types import Receive, Scope, Send
+
+from conserje.contract import channel as contract
+from conserje.contract.channel import AnyChannel, Forged, Malformed, Webhook
+from conserje.errors import DirectoryUnavailable
+from conserje.tenants.accounts import Account
+from conserje.tenants.directory import Entry
+from conserje.tenants.tenants import Tenant
+from conserje_edge.tenant import calls
+from conserje_edge.tenant.webhooks import Webhooks
+from conserje_edge.wire.answers import Messages, Problem, unavailable
+from conserje_edge.wire.requests import read_headers
+
+
+class Owner(NamedTuple):
+    """Whose account signs a request."""
+
+    tenant: Tenant
+    account: Account
+
+
+@dataclass
+class SharedWebhooks:
+    """The ASGI application for /webhook/<name>, where a channel says that it has that name."""
+
+    edge: Webhooks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = scope["raw_path"].removeprefix(b"/webhook/").decode("latin-1")
+        channel = next((each for each in self.edge.plugins.channels.values() if name in each.shared), None)
+        counted = channel.name if channel else ""
+        await self.edge.respond(scope, send, self._answer(scope, receive, channel), counted)
+
+    async def _answer(self, scope: Scope, receive: Receive, channel: AnyChannel | None) -> Messages:
+        headers = read_headers(scope)
+        if channel is None or not self.edge.hosts.is_base(headers["host"]):
+            raise Problem(HTTPStatus.NOT_FOUND)
+        hook = await self.edge.read(scope, headers, receive, channel, "webhook")
+        try:
+            addresses = channel.claims(hook)
+            if addresses:
+                await self._take(channel, hook, addresses)
+            else:
+                _greet(channel, hook)
+        except Malformed:
+            raise Problem(HTTPStatus.BAD_REQUEST) from None
+        except Forged:
+            raise Problem(HTTPStatus.FORBIDDEN, f"Nobody of {channel.name} signs this webhook") from None
+        return calls.acknowledge(channel, hook)
+
+    async def _take(self, channel: AnyChannel, hook: Webhook, addresses: Sequence[str]) -> None:
+        """Have what each tenant signs on disk; what belongs to nobody who signs is dropped.
+
+        Raises Forged where nobody signs, or Problem; 409 once the rest is on disk, so that the provider
+        posts again what several tenants claim, until an operator has settled whose it is.
+        """
+        owners, troubles = await self._owners(channel, hook, addresses)
+        sole = {address: found[0] for address, found in owners.items() if len(found) == 1}
+        if sole:
+            accounts = {address: owner.account for address, owner in sole.items()}
+            await self._store(channel, sole, calls.parse(channel, hook, accounts))
+        for address, found in owners.items():
+            if len(found) > 1:
+                slugs = ", ".join(owner.tenant.slug for owner in found)
+                cause = f"Several tenants ({slugs}) sign for {channel.name} {address}: use their hosts"
+                troubles.append(Problem(HTTPStatus.CONFLICT, cause))
+        if troubles:
+            raise troubles[0]
+
+    async def _store(self, channel: AnyChannel, owners: dict[str, Owner], events: calls.Taken) -> None:
+        """Raises Problem unless the events of all are on disk."""
+        of_tenant: dict[int, calls.Taken] = defaultdict(list)
+        tenants = {owner.tenant.id: owner.tenant for owner in owners.values()}
+        for account, event in events:
+            of_tenant[owners[account.address].tenant.id].append((account, event))
+        await asyncio.gather(
+            *(self.edge.store(channel, tenants[tenant_id], taken) for tenant_id, taken in of_tenant.items())
+        )
+
+    async def _owners(
+        self, channel: AnyChannel, hook: Webhook, addresses: Sequence[str]
+    ) -> tuple[dict[str, list[Owner]], list[Problem]]:
+        """Whose active accounts sign the request, by address, nobody's where only suspended ones do; and
+        what kept others from being judged.
+
+        Raises Forged where no account signs, or Problem.
+        """
+        owners: dict[str, list[Owner]] = defaultdict(list)
+        troubles: list[Problem] = []
+        signed = False
+        for entry in await self._claimed(channel, addresses):
+            try:
+                active = self.edge.verify(channel, hook, entry)
+            except Problem as problem:
+                if problem.status is not HTTPStatus.FORBIDDEN:
+                    troubles.append(problem)  # one tenant's, which keeps no other's message
+                continue
+            signed = True
+            for address, account in active.items():
+                owners[address].append(Owner(entry.tenant, account))
+        if not signed and not troubles:
+            raise Forged
+        return owners, troubles
+
+    async def _claimed(self, channel: AnyChannel, addresses: Sequence[str]) -> list[Entry]:
+        """The tenants at the addresses that the request names. Raises Problem."""
+        try:
+            return await self.edge.directory.at(channel.name, list(dict.fromkeys(addresses)))
+        except DirectoryUnavailable as error:
+            raise unavailable(str(error)) from None
+
+
+def _greet(channel: AnyChannel, hook: Webhook) -> None:
+    """A request that names no address is the operator's own: a handshake. Raises Forged or Malformed."""
+    credentials = channel.shared_credentials()
+    if credentials is None:
+        raise Forged
+    channel.verify(hook, contract.Account("", "", credentials, channel.Settings()))

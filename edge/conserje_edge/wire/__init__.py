@@ -1,0 +1,1 @@
+"""What every listener does with bytes: requests, hosts, answers, rates, addresses."""

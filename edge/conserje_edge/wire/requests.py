@@ -1,0 +1,100 @@
+"""What the edge reads out of a request: its public URL as the provider signed it, its id, its body."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from http import HTTPStatus
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from starlette.types import Receive, Scope
+
+from conserje.settings import SettingsError
+from conserje_edge.wire.answers import Problem, unread
+
+BODY_SECONDS = 10  # for a whole body; a proxy that buffers sends it at once
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
+
+
+class Proxies:
+    """The peers whose X-Forwarded-Proto and X-Request-Id are believed."""
+
+    def __init__(self, trusted: Iterable[str]) -> None:
+        """Raises SettingsError for what is neither an address nor a network."""
+        try:
+            self._networks = [ip_network(peer) for peer in trusted]
+        except ValueError as error:
+            raise SettingsError(f"CONSERJE_TRUSTED_PROXIES: {error}.") from None
+        self._trusts = lru_cache(maxsize=1024)(self._is_inside)
+
+    def trusts(self, scope: Scope) -> bool:
+        """Whether the peer is one of them; that of a unix socket, who has no address, always is."""
+        client = scope.get("client")
+        return not client or not client[0] or self._trusts(client[0])
+
+    def _is_inside(self, peer: str) -> bool:
+        address = ip_address(peer)
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        return any(address in network for network in self._networks)
+
+
+def read_headers(scope: Scope) -> dict[str, str]:
+    """The headers by name in lower case. Raises Problem unless there is one Host."""
+    pairs = scope["headers"]
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+    if not headers.get("host"):
+        raise Problem(HTTPStatus.BAD_REQUEST)
+    if len(headers) != len(pairs) and sum(name == b"host" for name, _ in pairs) > 1:
+        raise Problem(HTTPStatus.BAD_REQUEST)
+    return headers
+
+
+def public_url(scope: Scope, headers: Mapping[str, str], trusted: bool) -> str:
+    """The URL as the provider signed it: nothing decoded, nothing added."""
+    scheme: str = headers.get("x-forwarded-proto", "") if trusted else ""
+    if scheme not in ("http", "https"):
+        scheme = scope["scheme"]
+    url = f"{scheme}://{headers['host']}{scope['raw_path'].decode('latin-1')}"
+    query: bytes = scope["query_string"]
+    return f"{url}?{query.decode('latin-1')}" if query else url
+
+
+def request_id(scope: Scope, trusted: bool) -> str:
+    """The proxy's id of the request, or a new one."""
+    if trusted:
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and (given := _REQUEST_ID.fullmatch(value)):
+                return given[0].decode()
+    return uuid.uuid4().hex
+
+
+async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises Problem when it is larger than `limit`, too slow, or ends early."""
+    declared = headers.get("content-length", "0")
+    if len(declared) > len(str(limit)) or int(declared) > limit:  # the server lets only digits through
+        raise unread(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read(receive, limit)
+    except TimeoutError:
+        raise unread(HTTPStatus.REQUEST_TIMEOUT) from None
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    parts: list[bytes] = []
+    left = limit
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise unread(HTTPStatus.BAD_REQUEST)
+        part = message.get("body", b"")
+        left -= len(part)
+        if left < 0:
+            raise unread(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)

@@ -1,0 +1,80 @@
+"""Statements on the way of a message: what they read does not grow with the tables behind it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from conserje.conversations import messages
+from conserje.rules import consent
+from conserje.storage.database import Connection
+
+HUNDRED_ACCOUNTS = 100
+
+# Each account has a conversation in which 400 messages were sent.
+ACCOUNTS = """
+WITH tenant AS (
+    INSERT INTO tenants (slug, name) SELECT 'tenant-' || n, 'Tenant' FROM generate_series($1::int, $2) AS n
+    RETURNING id
+), account AS (
+    INSERT INTO accounts (tenant_id, channel, address) SELECT id, 'post', '+56' FROM tenant
+    RETURNING tenant_id, id
+), contact AS (
+    INSERT INTO contacts (tenant_id, name) SELECT id, 'Ana' FROM tenant RETURNING tenant_id, id
+)
+INSERT INTO conversations (tenant_id, account_id, contact_id, peer)
+SELECT tenant_id, account.id, contact.id, 'ana' FROM account JOIN contact USING (tenant_id)
+"""
+MESSAGES = """
+INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, sequence, state,
+                      provider_id)
+SELECT tenant_id, id, account_id, 'out', '{"type":"text","text":"hola"}', n, 'sent', 'P' || n
+FROM conversations, generate_series(1, 400) AS n
+WHERE NOT EXISTS (SELECT FROM messages WHERE messages.tenant_id = conversations.tenant_id)
+"""
+NEWEST = (
+    "SELECT tenant_id, account_id, id, provider_id FROM messages ORDER BY tenant_id DESC, id DESC LIMIT 1"
+)
+
+
+async def fill(connection: Connection, first: int, last: int) -> None:
+    """Add the tenants `first` to `last`, and let the server know how full the tables are."""
+    await connection.execute(ACCOUNTS, first, last)
+    await connection.execute(MESSAGES)
+    await connection.execute("SET LOCAL ROLE conserje_owner")
+    await connection.execute("ANALYZE messages")
+    await connection.execute("SET LOCAL ROLE conserje_core")
+
+
+async def pages(connection: Connection, statement: str, *arguments: object) -> int:
+    """How many pages `statement` touches; what it does is undone."""
+    undone = connection.transaction()
+    await undone.start()
+    plan = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", *arguments)
+    await undone.rollback()
+    total = next(line for [line] in plan if "Buffers: shared" in line)
+    return sum(int(count) for count in re.findall(r"(?:hit|read)=(\d+)", total))
+
+
+async def of_a_report(connection: Connection, by_our_id: bool) -> tuple[int, int]:
+    """What a report of the newest message touches, and what it touches where it is a sign of consent."""
+    newest = await connection.fetchrow(NEWEST)
+    assert newest is not None
+    place, id = (newest["tenant_id"], newest["account_id"], b"key"), newest["id"] if by_our_id else None
+    row = (*place, id, newest["provider_id"], "delivered", None, None, "", False)
+    return (
+        await pages(connection, messages.REPORT, *messages.columns([row], 10)),
+        await pages(connection, consent.REPORTED, *row[:5]),
+    )
+
+
+@pytest.mark.parametrize("by_our_id", [True, False])
+async def test_a_report_costs_the_same_whatever_was_sent_before(
+    connection: Connection, by_our_id: bool
+) -> None:
+    await fill(connection, 1, 1)
+    few = await of_a_report(connection, by_our_id)
+    await fill(connection, 2, HUNDRED_ACCOUNTS)
+    many = await of_a_report(connection, by_our_id)
+    assert all(later <= 2 * before for before, later in zip(few, many, strict=True)), (few, many)

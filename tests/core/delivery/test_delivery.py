@@ -1,0 +1,226 @@
+"""Delivery: in order, `sending` before the call, and nothing sent again that may have been sent."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from scene import Scene
+from waiting import until
+
+from conserje import CannotTell, Receipt, Refused, StatusUpdate, Text, TryLater, Uncertain
+from conserje.conversations.rows import stored
+from conserje.settings import Settings
+from conserje.storage import jobs
+from conserje.storage.jobs import Job
+
+
+async def speak(scene: Scene, *texts: str) -> Job:
+    """Reply messages that wait to be sent, in one conversation; its deliver job."""
+    await scene.write("hola")
+    row = await scene.pool.fetchrow("SELECT tenant_id, id, account_id FROM conversations")
+    assert row is not None
+    for n, text in enumerate(texts, 1):
+        await scene.pool.execute(
+            "INSERT INTO messages"
+            " (tenant_id, conversation_id, account_id, direction, content, sequence, state)"
+            " VALUES ($1, $2, $3, 'out', $4, $5, 'queued')",
+            *row,
+            stored(Text(text)),
+            n,
+        )
+    return Job(jobs.DELIVER, row["tenant_id"], row["id"])
+
+
+async def states(scene: Scene) -> list[tuple[Any, ...]]:
+    rows = await scene.pool.fetch(
+        "SELECT state, attempt, provider_id IS NOT NULL, cause FROM messages WHERE direction = 'out'"
+        " ORDER BY sequence"
+    )
+    return [tuple(row) for row in rows]
+
+
+async def comes_again(scene: Scene) -> float:
+    """Seconds for which the deliver job is put off that was left behind."""
+    delay: float = await scene.pool.fetchval(
+        "SELECT extract(epoch FROM execute_after - created)::float FROM pgqueuer.pgqueuer"
+        " WHERE entrypoint = 'deliver' ORDER BY id DESC LIMIT 1"
+    )
+    return delay
+
+
+async def test_they_leave_in_order(scene: Scene) -> None:
+    job = await speak(scene, "uno", "dos", "tres")
+    await scene.delivery.deliver(job)
+    assert scene.post.texts == ["uno", "dos", "tres"]
+    assert await states(scene) == [("sent", 1, True, None)] * 3
+
+
+async def test_sending_is_committed_before_the_provider_is_called(scene: Scene) -> None:
+    job = await speak(scene, "uno")
+    taken = asyncio.Event()
+    scene.post.does.append(taken)
+    delivering = asyncio.create_task(scene.delivery.deliver(job))
+    await until(lambda: not scene.post.does)
+    assert await states(scene) == [("sending", 1, False, None)]
+    taken.set()
+    await delivering
+
+
+async def test_many_at_once_send_each_message_once(scene: Scene) -> None:
+    job = await speak(scene, *"abcdef")
+    await asyncio.gather(*(scene.delivery.deliver(job) for _ in range(8)))
+    assert sorted(scene.post.texts) == scene.post.texts == list("abcdef")[: len(scene.post.texts)]
+    await scene.delivery.deliver(job)
+    assert scene.post.texts == list("abcdef")
+
+
+async def test_refused_is_final_and_the_next_leaves(scene: Scene) -> None:
+    job = await speak(scene, "uno", "dos")
+    scene.post.does.append(Refused("21610: opted out"))
+    await scene.delivery.deliver(job)
+    assert [state[0] for state in await states(scene)] == ["refused", "sent"]
+    assert (await states(scene))[0][3] == "21610: opted out"
+
+
+async def test_try_later_keeps_its_place(scene: Scene) -> None:
+    job = await speak(scene, "uno", "dos")
+    scene.post.does.append(TryLater("429", after=7))
+    await scene.delivery.deliver(job)
+    assert [state[0] for state in await states(scene)] == ["queued", "queued"]
+    assert await comes_again(scene) == 7
+    await scene.delivery.deliver(job)  # somebody else's job comes meanwhile: it is not due yet
+    assert not scene.post.sent
+    await scene.pool.execute("UPDATE messages SET due_at = now()")
+    await scene.delivery.deliver(job)
+    assert scene.post.texts == ["uno", "dos"]
+
+
+async def test_patience_ends_and_the_message_is_held(scene: Scene) -> None:
+    job = await speak(scene, "uno", "dos")
+    await scene.pool.execute("UPDATE messages SET created_at = now() - interval '2 hours' WHERE sequence = 1")
+    scene.post.does.append(TryLater("queue full"))
+    await scene.delivery.deliver(job)
+    assert [state[0] for state in await states(scene)] == ["held", "sent"]
+
+
+@pytest.mark.parametrize("habit", [Uncertain("hung up"), 60.0, RuntimeError("a secret")], ids=str)
+async def test_uncertain_is_never_sent_again_by_itself(scene: Scene, habit: Exception | float) -> None:
+    if habit == 60.0:
+        scene.delivery.settings = Settings(send_limit=0.2)
+    job = await speak(scene, "uno", "dos")
+    scene.post.does.append(habit)
+    scene.post.found = CannotTell("too early")
+    await scene.delivery.deliver(job)
+    await scene.delivery.deliver(job)
+    assert not scene.post.sent
+    [first, second] = await states(scene)
+    assert first[0] == "uncertain"
+    assert "secret" not in first[3]
+    assert second[0] == "queued"
+
+
+async def test_uncertain_is_settled_by_finding_it(scene: Scene) -> None:
+    job = await speak(scene, "uno", "dos")
+    scene.post.does.append(Uncertain("hung up"))
+    scene.post.found = Receipt("P77")
+    await scene.delivery.deliver(job)
+    await scene.delivery.deliver(job)
+    assert scene.post.texts == ["dos"]
+    assert [state[0] for state in await states(scene)] == ["sent", "sent"]
+
+
+async def test_uncertain_that_is_certainly_not_there_is_sent_again(scene: Scene) -> None:
+    job = await speak(scene, "uno")
+    scene.post.does.append(Uncertain("hung up"))
+    scene.post.found = None
+    await scene.delivery.deliver(job)
+    await scene.delivery.deliver(job)
+    assert scene.post.texts == ["uno"]
+    assert (await states(scene))[0][:2] == ("sent", 2)
+
+
+async def test_uncertain_is_settled_by_a_report_that_carries_our_id(scene: Scene) -> None:
+    job = await speak(scene, "uno", "dos")
+    scene.post.does.append(Uncertain("hung up"))
+    scene.post.found = CannotTell("too early")
+    await scene.delivery.deliver(job)
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    ours = await scene.pool.fetchval("SELECT id FROM messages WHERE sequence = 1")
+    await scene.intake.take(
+        entry.tenant, [(account, StatusUpdate(account.address, "k", "delivered", "P1", ours))]
+    )
+    assert (await states(scene))[0][0] == "delivered"
+    assert await comes_again(scene) == 0  # the next one has waited for it
+    await scene.delivery.deliver(job)
+    assert scene.post.texts == ["dos"]
+
+
+async def test_uncertain_for_two_minutes_is_held(scene: Scene) -> None:
+    job = await speak(scene, "uno", "dos")
+    scene.post.does.append(Uncertain("hung up"))
+    scene.post.found = CannotTell("nobody answers")
+    await scene.delivery.deliver(job)
+    await scene.pool.execute("UPDATE messages SET attempted_at = now() - interval '3 minutes', due_at = NULL")
+    await scene.delivery.deliver(job)
+    [first, second] = await states(scene)
+    assert first[0] == "held"
+    assert "nobody answers" in first[3]
+    assert second[0] == "sent"
+
+
+async def test_a_sending_of_a_dead_worker_is_uncertain_not_unsent(scene: Scene) -> None:
+    job = await speak(scene, "uno")
+    await scene.pool.execute(
+        "UPDATE messages SET state = 'sending', attempt = 1, attempted_at = now() WHERE direction = 'out'"
+    )
+    scene.post.found = CannotTell("too early")
+    await scene.delivery.deliver(job)  # the call may still last
+    assert (await states(scene))[0][0] == "sending"
+    await scene.pool.execute("UPDATE messages SET attempted_at = now() - interval '1 minute'")
+    await scene.delivery.deliver(job)
+    assert (await states(scene))[0][0] == "uncertain"
+    assert not scene.post.sent
+
+
+async def test_a_report_may_come_before_the_answer_to_the_sending(scene: Scene) -> None:
+    """By the provider's id alone: it is kept until the id is known."""
+    job = await speak(scene, "uno")
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    ours = await scene.pool.fetchval("SELECT id FROM messages WHERE direction = 'out'")
+    await scene.intake.take(entry.tenant, [(account, StatusUpdate(account.address, "k", "read", f"P{ours}"))])
+    await scene.delivery.deliver(job)
+    assert (await states(scene))[0][0] == "read"
+
+
+async def test_an_account_that_cannot_be_used_holds_with_the_reason(scene: Scene) -> None:
+    job = await speak(scene, "uno")
+    await scene.pool.execute("UPDATE accounts SET status = 'suspended'")
+    await scene.heard()
+    await scene.delivery.deliver(job)
+    assert (await states(scene))[0][3] == "The account of acme is suspended or gone."
+
+
+async def test_a_worker_that_slept_before_the_call_does_not_make_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may have found that the provider does not have it, and sent it."""
+    job = await speak(scene, "uno")
+    take_next = scene.delivery._take_next
+    woken = 0.0
+
+    async def asleep(*arguments: Any) -> Any:
+        step = await take_next(*arguments)
+        monkeypatch.setattr("conserje.delivery.delivery.time.time", lambda: woken)
+        return step
+
+    scene.post.found = CannotTell("not yet")
+    monkeypatch.setattr(scene.delivery, "_take_next", asleep)
+    woken = time.time() + scene.delivery.settings.send_limit + 1
+    await scene.delivery.deliver(job)
+    assert scene.post.texts == []
+    assert [state for state, *_ in await states(scene)] == ["uncertain"]

@@ -1,0 +1,163 @@
+"""Intake: durable when it returns, once for each event, and what cannot be stored kept raw."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from scene import Scene
+from waiting import until
+
+from conserje.contract.message import InboundMessage, StatusUpdate, Text, Unreadable
+from conserje.conversations.rows import stored
+from conserje.intake.intake import Intake, NotDurable
+from conserje.storage.database import Pool
+
+
+async def count(pool: Pool, table: str) -> int:
+    number: int = await pool.fetchval(f"SELECT count(*) FROM {table}")
+    return number
+
+
+async def test_a_message_comes_with_its_contact_conversation_and_job(scene: Scene) -> None:
+    await scene.write("hola", sender="ana")
+    row = await scene.pool.fetchrow(
+        "SELECT m.content, c.peer, p.name FROM messages m JOIN conversations c ON c.id = m.conversation_id"
+        " JOIN contacts p ON p.id = c.contact_id"
+    )
+    assert row is not None
+    assert (row["content"], row["peer"], row["name"]) == (stored(Text("hola")), "ana", "Ana")
+    assert await count(scene.pool, "pgqueuer.pgqueuer") == 1
+
+
+async def test_the_same_event_200_times_at_once_is_one_message_and_one_job(scene: Scene) -> None:
+    await asyncio.gather(*(scene.write("hola", key="SM1") for _ in range(200)))
+    assert await count(scene.pool, "messages") == 1
+    assert await count(scene.pool, "pgqueuer.pgqueuer") == 1
+
+
+async def test_two_intakes_take_an_event_once(scene: Scene) -> None:
+    """As two nodes would: batches that overlap, in different orders."""
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    events = [InboundMessage(account.address, f"SM{n}", f"s{n % 7}", Text("x")) for n in range(100)]
+
+    async def post(order: list[InboundMessage]) -> None:
+        async with Intake(scene.pool, scene.intake.plugins) as intake:
+            await asyncio.gather(*(intake.take(entry.tenant, [(account, event)]) for event in order))
+
+    await asyncio.gather(post(events), post(events[::-1]), post(events[50:] + events[:50]))
+    assert await count(scene.pool, "messages") == 100
+    assert await count(scene.pool, "contacts") == 7
+    assert await count(scene.pool, "conversations") == 7
+
+
+async def test_the_same_key_at_two_accounts_is_two_messages(scene: Scene) -> None:
+    await scene.add("bravo")
+    await scene.write("hola", key="SM1")
+    await scene.write("hola", key="SM1", slug="bravo")
+    assert await count(scene.pool, "messages") == 2
+
+
+async def test_a_person_known_by_another_name_stays_one_contact(scene: Scene) -> None:
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    for n, (sender, others) in enumerate([("+569", ("CL.1",)), ("CL.1", ()), ("+569", ())]):
+        event = InboundMessage(account.address, f"SM{n}", sender, Text("x"), identities=others)
+        await scene.intake.take(entry.tenant, [(account, event)])
+    assert await count(scene.pool, "contacts") == 1
+    assert await count(scene.pool, "conversations") == 1
+    assert await scene.pool.fetchval("SELECT peer FROM conversations") == "+569"
+
+
+async def test_nul_and_lone_surrogates_are_replaced_once_here(scene: Scene) -> None:
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    event = InboundMessage(account.address, "k\x00\ud800", "an\x00a", Text("a\x00\ud800b"), name="A\ud800")
+    await scene.intake.take(entry.tenant, [(account, event)])
+    assert await scene.pool.fetchval("SELECT content FROM messages") == stored(Text("a��b"))
+    assert await scene.pool.fetchval("SELECT peer FROM conversations") == "an�a"
+
+
+async def test_what_postgres_refuses_stands_alone_in_rejects(scene: Scene) -> None:
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    poison = "".join(random.Random(1).choices("abcdefghijklmnop", k=20_000))  # too long for an index row
+    senders = ["ana", poison, "eva"]
+    await asyncio.gather(
+        *(
+            scene.intake.take(
+                entry.tenant, [(account, InboundMessage(account.address, sender[:9], sender, Text("x")))]
+            )
+            for sender in senders
+        )
+    )
+    peers = await scene.pool.fetch("SELECT peer FROM conversations ORDER BY 1")
+    assert [row["peer"] for row in peers] == ["ana", "eva"]
+    reject = await scene.pool.fetchrow("SELECT cause, raw FROM rejects")
+    assert reject is not None
+    assert "index row" in reject["cause"]
+    assert poison in reject["raw"]
+
+
+async def test_an_unreadable_item_is_kept_raw(scene: Scene) -> None:
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    event = Unreadable(account.address, "SM9", '{"odd": 1}', "no sender")
+    for _ in range(2):
+        await scene.intake.take(entry.tenant, [(account, event)])
+    rows = await scene.pool.fetch("SELECT raw, cause FROM rejects")
+    assert [tuple(row) for row in rows] == [('{"odd": 1}', "no sender")]
+
+
+async def test_without_postgres_it_is_not_durable(scene: Scene, database_url: str) -> None:
+    await scene.entry()
+    await scene.pool.close()
+    with pytest.raises(NotDurable):
+        await scene.write("hola")
+
+
+async def test_a_flood_sinks_below_the_first_messages_of_others(scene: Scene) -> None:
+    await scene.add("bravo")
+    await asyncio.gather(*(scene.write("x", sender=f"s{n}") for n in range(300)))
+    await scene.write("hola", slug="bravo")
+    rows = await scene.pool.fetch("SELECT priority FROM pgqueuer.pgqueuer ORDER BY id")
+    flood, first = [row["priority"] for row in rows[:-1]], rows[-1]["priority"]
+    assert first == 0
+    assert min(flood) == -100
+    assert sum(priority == 0 for priority in flood) < 5
+
+
+async def test_reports_go_forward_only(scene: Scene) -> None:
+    async with scene.working():
+        await scene.write("hola")
+        await scene.settled()
+    entry = await scene.entry()
+    account, ours = entry.accounts[0], scene.post.sent[0].id
+    for status, expected in [("delivered", "delivered"), ("sent", "delivered"), ("read", "read")]:
+        report = StatusUpdate(account.address, f"P:{status}", status, f"P{ours}", ours)  # type: ignore[arg-type]
+        await scene.intake.take(entry.tenant, [(account, report)])
+        assert await scene.pool.fetchval("SELECT state FROM messages WHERE direction = 'out'") == expected
+
+
+async def test_a_report_cannot_name_another_accounts_message(scene: Scene) -> None:
+    async with scene.working():
+        await scene.write("hola")
+        await until(lambda: scene.post.sent)
+    bravo = await scene.add("bravo")
+    account, theirs = bravo.accounts[0], scene.post.sent[0].id
+    report = StatusUpdate(account.address, "P", "failed", f"P{theirs}", theirs)
+    await scene.intake.take(bravo.tenant, [(account, report)])
+    assert await scene.pool.fetchval("SELECT state FROM messages WHERE direction = 'out'") != "failed"
+
+
+async def test_promise_4_messages_of_one_batch_keep_their_order(scene: Scene) -> None:
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    texts = [f"n{n}" for n in range(50)]
+    batch = [(account, InboundMessage("+56 acme", f"key {text}", "ana", Text(text))) for text in texts]
+    await scene.intake.take(entry.tenant, batch[:20])  # of a contact who was unknown
+    await scene.intake.take(entry.tenant, batch[20:])
+    rows = await scene.pool.fetch("SELECT content::json->>'text' AS text FROM messages ORDER BY id")
+    assert [row["text"] for row in rows] == texts

@@ -1,0 +1,129 @@
+"""Promise 6: through the application's own pool, with one tenant set, nothing of another is there."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+from scene import Scene
+from waiting import until
+
+from conserje.contract.message import StatusUpdate, Unreadable
+from conserje.storage.database import DatabaseError, Pool, acting_for
+from conserje.storage.pool import connect_pool
+
+TABLES = """
+SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS forced,
+       CASE WHEN c.relname = 'tenants' THEN 'id' ELSE 'tenant_id' END AS key,
+       has_table_privilege('conserje_tenant', c.oid, 'SELECT') AS readable,
+       has_table_privilege('conserje_tenant', c.oid, 'UPDATE') AS writable
+FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+  AND c.relname NOT IN ('migrations', 'heartbeats')
+"""
+
+
+async def fill(scene: Scene, slug: str) -> int:
+    """A row of the tenant in every table; its id."""
+    entry = await scene.entry(slug)
+    tenant, account = entry.tenant, entry.accounts[0]
+    before = len(scene.post.sent)
+    async with scene.working():
+        await scene.write("hola", slug=slug)
+        await until(lambda: len(scene.post.sent) > before)
+    await scene.intake.take(
+        tenant,
+        [
+            (account, StatusUpdate(account.address, "s", "read", "P1")),
+            (account, Unreadable(account.address, "u", "raw", "why")),
+        ],
+    )
+    for sql in (
+        "INSERT INTO products (tenant_id, name, price) VALUES ($1, 'x', 1)",
+        "INSERT INTO domains (tenant_id, host) SELECT id, slug || '.example.com' FROM tenants WHERE id = $1",
+        f"INSERT INTO secrets_seen (tenant_id, account_id, name) VALUES ($1, {account.id}, 'x')",
+        "INSERT INTO notices (tenant_id, conversation_id, turn_id, kind)"
+        " SELECT tenant_id, id, 1, 'email' FROM conversations WHERE tenant_id = $1",
+        f"INSERT INTO fetches (tenant_id, account_id) VALUES ($1, {account.id})",
+        "INSERT INTO files"
+        " (tenant_id, account_id, conversation_id, message_id, position, ref, name, content_type)"
+        " SELECT tenant_id, account_id, conversation_id, id, 0, 'x', '', '' FROM messages"
+        " WHERE tenant_id = $1 AND direction = 'in'",
+        "INSERT INTO removed_files (tenant_id, id) VALUES ($1, 1)",
+        "INSERT INTO consents (tenant_id, conversation_id, change, source, cause)"
+        " SELECT tenant_id, id, 'out', 'contact', 'stop' FROM conversations WHERE tenant_id = $1",
+        "INSERT INTO sender_tenants (tenant_id, phone) SELECT $1, '+5690000' || $1::bigint",
+        "INSERT INTO api_keys (id, tenant_id, name, hash, scopes) SELECT lpad(id::text, 10, '0'), id, 'x',"
+        " sha256('x'), '{read}' FROM tenants WHERE id = $1",
+    ):
+        await scene.pool.execute(sql, tenant.id)
+    return tenant.id
+
+
+async def test_a_tenant_sees_its_own_rows_only_in_every_table(scene: Scene) -> None:
+    await scene.add("bravo")
+    acme, bravo = await fill(scene, "acme"), await fill(scene, "bravo")
+    tables = await scene.pool.fetch(TABLES)
+    assert len(tables) >= 16
+    for table in tables:
+        assert table["forced"], table["name"]
+        count = f"SELECT count(*) FROM {table['name']} WHERE {table['key']} = $1"
+        assert await scene.pool.fetchval(count, bravo), f"{table['name']}: the test has no row to look for"
+        if not table["readable"]:
+            continue
+        async with acting_for(scene.pool, acme) as connection:
+            assert await connection.fetchval(count, bravo) == 0, table["name"]
+            assert await connection.fetchval(count, acme) > 0, table["name"]
+
+
+async def test_a_tenant_changes_and_adds_no_row_of_another(scene: Scene) -> None:
+    await scene.add("bravo")
+    acme, bravo = await fill(scene, "acme"), await fill(scene, "bravo")
+    for table in await scene.pool.fetch(TABLES):
+        if table["writable"]:
+            async with acting_for(scene.pool, acme) as connection:
+                change = f"UPDATE {table['name']} SET tenant_id = tenant_id WHERE tenant_id = $1"
+                assert await connection.execute(change, bravo) == "UPDATE 0"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+        async with acting_for(scene.pool, acme) as connection:
+            await connection.execute(
+                "INSERT INTO products (tenant_id, name, price) VALUES ($1, 'y', 1)", bravo
+            )
+
+
+async def test_without_a_tenant_there_is_an_error_not_an_empty_answer(pool: Pool) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL ROLE conserje_tenant")
+        with pytest.raises(asyncpg.PostgresError):
+            await connection.fetch("SELECT * FROM messages")
+
+
+async def test_after_a_transaction_nothing_of_the_tenant_stays(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        await connection.execute("INSERT INTO tenants (slug, name) VALUES ('acme', 'A')")
+        for _ in range(2):
+            async with acting_for(pool, 1) as inner:
+                assert await inner.fetchval("SELECT current_user") == "conserje_tenant"
+        assert await connection.fetchval("SELECT current_user") == "conserje_core"
+    assert {await pool.fetchval("SELECT current_user") for _ in range(3)} == {"conserje_core"}
+
+
+async def test_a_superuser_may_not_serve(database_url: str) -> None:
+    superuser = database_url.replace("//conserje@", "//postgres@")
+    connection = await asyncpg.connect(superuser)
+    try:
+        await connection.execute("GRANT conserje_core TO postgres")
+    finally:
+        await connection.close()
+    with pytest.raises(DatabaseError, match="superuser"):
+        await connect_pool(superuser)
+
+
+async def test_every_key_and_foreign_key_starts_with_the_tenant(pool: Pool) -> None:
+    rows = await pool.fetch(
+        "SELECT conrelid::regclass::text AS name, contype, ("
+        "  SELECT attname FROM pg_attribute WHERE attrelid = conrelid AND attnum = conkey[1]) AS first"
+        " FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'f')"
+        # A key may be the operator's, a process is nobody's.
+        " AND conrelid::regclass::text NOT IN ('tenants', 'migrations', 'api_keys', 'heartbeats')"
+    )
+    assert rows
+    assert {(row["name"], row["first"]) for row in rows if row["first"] != "tenant_id"} == set()

@@ -1,0 +1,145 @@
+"""The roster: every tenant as Postgres had it, read by key, kept as rows change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+from waiting import until
+
+from conserje.errors import DirectoryUnavailable
+from conserje.storage.changes import Changes
+from conserje.storage.database import Pool
+from conserje.tenants import accounts, domains, replica, tenants
+from conserje.tenants.directory import Directory
+from conserje.tenants.replica import Roster
+
+
+@asynccontextmanager
+async def kept(pool: Pool, url: str, path: Path) -> AsyncIterator[Roster]:
+    """A roster that is being kept."""
+    changes = Changes(url)
+    async with Roster(path) as made, changes:
+        changes.tell(made.hear)
+        keeping = asyncio.create_task(made.keep(pool))
+        try:
+            yield made
+        finally:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+
+
+async def find(made: Roster, slug: str) -> replica.Entry | None:
+    return await made.find("slug", slug)
+
+
+async def until_equal(made: Roster, pool: Pool, slug: str) -> None:
+    """Until the roster says of a tenant what Postgres says."""
+
+    async def equal() -> bool:
+        return await find(made, slug) == await accounts.find(pool, "slug", slug)
+
+    await until(equal)
+
+
+async def add(pool: Pool, slug: str) -> tenants.Tenant:
+    async with pool.acquire() as connection:
+        tenant = await tenants.add(connection, slug, slug.title())
+        await domains.add(connection, tenant.id, f"chat.{slug}.cl")
+        await accounts.add(
+            connection, tenant.id, "twilio", "+1", settings={"ñ": [1, None]}, credentials="v1.x"
+        )
+    return tenant
+
+
+async def test_it_says_what_postgres_says_and_follows_it(
+    pool: Pool, database_url: str, tmp_path: Path
+) -> None:
+    acme = await add(pool, "acme")
+    async with kept(pool, database_url, tmp_path / "roster.sqlite") as made:
+        await until_equal(made, pool, "acme")
+        expected = await accounts.find(pool, "slug", "acme")
+        assert await made.find("domain", "chat.acme.cl") == expected
+        assert await made.find("id", str(acme.id)) == expected
+        assert await made.find("slug", "nobody") is None
+        assert await made.tenants_at("twilio", ["+1", "+2"]) == {"+1": (acme.id,)}
+        await pool.execute(
+            "UPDATE tenants SET slug = 'nueva', quiet_period = '2.5 seconds', aliases = '{a,b}'"
+        )
+        await pool.execute("UPDATE accounts SET status = 'suspended', quiet_period = '0'")
+        await pool.execute("UPDATE domains SET host = 'otra.acme.cl'")
+        await until_equal(made, pool, "nueva")
+        assert await find(made, "acme") is None
+        assert await made.find("domain", "chat.acme.cl") is None
+        await pool.execute("DELETE FROM tenants")
+        await until_equal(made, pool, "nueva")
+
+
+async def test_many_changes_at_once_copy_all(
+    pool: Pool, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica, "PAGE", 7)
+    await pool.execute("INSERT INTO tenants (slug, name) SELECT 'old-' || n, n FROM generate_series(1, 20) n")
+    async with kept(pool, database_url, tmp_path / "roster.sqlite") as made:
+        await until_equal(made, pool, "old-20")
+        await pool.execute("DELETE FROM tenants WHERE slug = 'old-3'")
+        await pool.execute(
+            "INSERT INTO tenants (slug, name) SELECT 'n-' || n, n FROM generate_series(1, 400) n"
+        )
+        await until_equal(made, pool, "n-400")
+        for slug in ("old-3", "n-1", "n-399"):
+            await until_equal(made, pool, slug)
+
+
+async def test_a_directory_that_starts_without_postgres_reads_it(
+    pool: Pool, database_url: str, tmp_path: Path
+) -> None:
+    await add(pool, "acme")
+    path = tmp_path / "roster.sqlite"
+    async with kept(pool, database_url, path) as made:
+        await until_equal(made, pool, "acme")
+    away = "postgresql://conserje@/nowhere?host=/nonexistent"
+    nobody = await asyncpg.create_pool(away, min_size=0)
+    async with Roster(path) as read, Directory(nobody, away, read) as directory:
+        entry = await directory.by_slug("acme")
+        assert [account.credentials for account in entry.accounts] == ["v1.x"]
+        assert (await directory.by_domain("chat.acme.cl")).tenant.slug == "acme"
+        with pytest.raises(DirectoryUnavailable):  # it may be one that was added since
+            await directory.by_slug("bravo")
+    nobody.terminate()
+
+
+async def test_an_entry_of_another_release_is_none(pool: Pool, database_url: str, tmp_path: Path) -> None:
+    await add(pool, "acme")
+    async with kept(pool, database_url, tmp_path / "roster.sqlite") as made:
+        await until_equal(made, pool, "acme")
+        await made._file.run(
+            lambda connection: (
+                connection.execute("UPDATE tenants SET entry = CAST('[{}, []]' AS BLOB)").rowcount
+            )
+        )
+        assert await find(made, "acme") is None
+
+
+async def test_it_waits_for_a_postgres_that_is_away(
+    pool: Pool, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica, "AGAIN_AFTER", 0.05)
+    failing = True
+    read = replica._read
+
+    async def sometimes(*arguments: object) -> list[asyncpg.Record]:
+        if failing:
+            raise asyncpg.CannotConnectNowError("starting")
+        return await read(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(replica, "_read", sometimes)
+    await add(pool, "acme")
+    async with kept(pool, database_url, tmp_path / "roster.sqlite") as made:
+        await until(lambda: made._all_changed)
+        failing = False
+        await until_equal(made, pool, "acme")

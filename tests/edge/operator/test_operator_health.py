@@ -1,0 +1,139 @@
+"""`/livez` and `/readyz`: each check that fails says what to do, and none takes long."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from office import Office, open_office
+from processes import free_port
+from starlette.applications import Starlette
+from waiting import LIMIT, until
+
+from conserje.storage.database import Pool
+from conserje.telemetry.heartbeat import Heartbeat
+from conserje.tenants.keyring import create_keyring
+from conserje_edge.operator import health
+from conserje_edge.operator.desk import Desk
+from conserje_fakes import server
+
+
+@dataclass
+class House:
+    """A desk of an installation where all is well, until the test breaks something."""
+
+    office: Office
+    desk: Desk
+
+    async def failing(self) -> dict[str, str]:
+        """The checks that fail, with what they say."""
+        answer = await health.ready(self.desk)
+        told: dict[str, Any] = json.loads(bytes(answer.body))
+        failed = {name: check["detail"] for name, check in told["checks"].items() if not check["ok"]}
+        assert told["checks"].keys() == health.CHECKS.keys()
+        assert (answer.status_code, told["ready"]) == ((503, False) if failed else (200, True))
+        return failed
+
+
+@pytest_asyncio.fixture
+async def house(
+    pool: Pool, database_url: str, keyring: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[House]:
+    for limit in ("LIMIT", "EDGE_LIMIT"):
+        monkeypatch.setattr(health, limit, LIMIT)
+    async with (
+        open_office(pool, database_url, keyring) as office,
+        server.serving(Starlette()) as edge,
+        Heartbeat(pool, "work"),
+    ):
+        given = office.desk.settings.model_copy(
+            update={"listen": edge.removeprefix("http://"), "master_keys_file": keyring}
+        )
+        house = House(office, dataclasses.replace(office.desk, settings=given))
+        await until(lambda: pool.fetchval("SELECT count(*) FROM heartbeats"))
+        yield house
+
+
+async def test_all_is_well(house: House) -> None:
+    assert await house.failing() == {}
+
+
+async def test_without_postgres(house: House, database_url: str) -> None:
+    house.desk.pool.terminate()
+    failed = await house.failing()
+    assert failed.keys() == {"postgres", "migrations", "keyring", "worker"}
+    assert "CONSERJE_DATABASE_URL" in failed["postgres"]
+
+
+async def test_with_a_postgres_that_does_not_answer(
+    house: House, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "LIMIT", 2.0)
+    user = await asyncpg.connect(database_url)
+    async with user.transaction():
+        await user.execute("SET LOCAL ROLE conserje_owner; LOCK heartbeats IN ACCESS EXCLUSIVE MODE")
+        started = time.monotonic()
+        assert (await house.failing()).keys() == {"worker"}
+        assert time.monotonic() - started < 9  # the pool gives a statement ten seconds
+    await user.close()
+
+
+async def test_with_a_schema_of_another_release(house: House, database_url: str) -> None:
+    user = await asyncpg.connect(database_url)
+    await user.execute("SET ROLE conserje_owner; INSERT INTO migrations (version) VALUES (9999)")
+    assert "update Conserje" in (await house.failing())["migrations"]
+    await user.execute("DELETE FROM migrations WHERE version > 1")
+    assert "conserje migrate" in (await house.failing())["migrations"]
+    await user.close()
+
+
+async def test_without_the_keyring_or_with_another(house: House, keyring: Path) -> None:
+    desk = house.desk
+    await house.office.add("acme")
+    await desk.pool.execute("UPDATE tenants SET data_key = $1", desk.vault.new_data_key())
+    assert await house.failing() == {}
+    keyring.unlink()
+    assert "CONSERJE_MASTER_KEYS_FILE" in (await house.failing())["keyring"]
+    create_keyring(keyring)
+    failed = await house.failing()
+    assert failed.keys() == {"keyring"}
+    assert "lacks master key" in failed["keyring"]
+
+
+async def test_with_a_broken_plugin(house: House) -> None:
+    house.desk.plugins.broken["meta"] = "could not be loaded: ImportError: no meta_sdk"
+    said = await house.failing()
+    assert said == {
+        "plugins": "Install these plugins again, or remove them: "
+        "meta could not be loaded: ImportError: no meta_sdk"
+    }
+
+
+async def test_without_an_edge_or_with_one_that_hangs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def listening_at(listen: str) -> Desk:
+        given = house.desk.settings.model_copy(update={"listen": listen})
+        return dataclasses.replace(house.desk, settings=given)
+
+    house.desk = listening_at(f"127.0.0.1:{free_port()}")
+    assert "CONSERJE_LISTEN" in (await house.failing())["edge"]
+    house.desk = listening_at("/nowhere/edge.sock")
+    assert (await house.failing()).keys() == {"edge"}
+    monkeypatch.setattr(health, "EDGE_LIMIT", 0.2)
+    silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    async with silent:
+        house.desk = listening_at(f"127.0.0.1:{silent.sockets[0].getsockname()[1]}")
+        assert (await house.failing()).keys() == {"edge"}
+
+
+async def test_without_a_worker(house: House) -> None:
+    await house.desk.pool.execute("UPDATE heartbeats SET kind = 'edge'")
+    assert "`conserje work`" in (await house.failing())["worker"]

@@ -23,7 +23,9 @@ from vocabulary import Hard, hard, words
 
 from conserje.cli.message import shorten
 from conserje.contract.assistant import Product
-from conserje.contract.limits import Limits, chosen, fit
+from conserje.contract.choices import chosen
+from conserje.contract.fit import fit
+from conserje.contract.limits import Limits
 from conserje.contract.message import List, Row, Text
 from conserje.contract.opt_out import OPT_OUT_WORDS, folded, wish
 from conserje.shop.search import STOP_WORDS, search

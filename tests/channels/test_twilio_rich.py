@@ -36,7 +36,7 @@ from conserje import (
     Webhook,
     plain,
 )
-from conserje.contract.limits import fit, linked
+from conserje.contract.fit import fit, linked
 from conserje_fakes.server import serving
 from conserje_fakes.twilio import TwilioAccount, create
 from conserje_fakes.twilio_messages import Message, StandIn

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from conserje.cli.table import json_option, show_json
-from conserje.contract.limits import fit
+from conserje.contract.fit import fit
 from conserje.contract.message import Text
 from conserje.conversations import handling
 from conserje.conversations.handling import Fate, PersonError

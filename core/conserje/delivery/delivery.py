@@ -21,7 +21,7 @@ from conserje.contract.channel import (
     TryLater,
     Uncertain,
 )
-from conserje.contract.limits import linked
+from conserje.contract.fit import linked
 from conserje.contract.message import Content, Media, OutboundMessage, Template, from_json
 from conserje.conversations import messages
 from conserje.conversations.rows import stored

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import asyncpg
 
-from conserje.contract.limits import Limits, fit
+from conserje.contract.fit import fit
+from conserje.contract.limits import Limits
 from conserje.contract.message import Content, Template, Text
 from conserje.storage.database import Connection
 from conserje.tenants.accounts import Account

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from conserje.contract.assistant import Contact, Reply, Utterance
-from conserje.contract.limits import chosen, offers
+from conserje.contract.choices import chosen, offers
 from conserje.contract.message import Content, Text, from_json
 from conserje.conversations import messages
 from conserje.conversations.rows import stored

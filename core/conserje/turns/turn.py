@@ -15,7 +15,8 @@ import asyncpg
 
 from conserje.contract.assistant import AnyAssistant, NoAnswer, Reply, Turn
 from conserje.contract.channel import AnyChannel, Channel
-from conserje.contract.limits import Limits, fit
+from conserje.contract.fit import fit
+from conserje.contract.limits import Limits
 from conserje.contract.message import Text
 from conserje.conversations import feed, messages, state
 from conserje.conversations.rows import stored

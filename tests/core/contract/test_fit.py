@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conserje.contract.limits import Limits, chosen, fit, linked, split
+from conserje.contract.choices import chosen
+from conserje.contract.fit import fit, linked, split
+from conserje.contract.limits import Limits
 from conserje.contract.message import (
     Button,
     Buttons,

@@ -10,7 +10,7 @@ from scene import Scene
 from terminal import Terminal
 
 from conserje import CannotTell, File, Limits, Media, OutboundMessage, Text, Uncertain
-from conserje.contract.limits import fit
+from conserje.contract.fit import fit
 from conserje.contract.message import Content
 from conserje.conversations.rows import stored
 from conserje.files.table import Link, Links

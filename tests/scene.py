@@ -36,7 +36,8 @@ from conserje.plugins import Plugins
 from conserje.settings import Settings
 from conserje.storage import jobs
 from conserje.storage.database import Pool
-from conserje.tenants.directory import Directory, Entry
+from conserje.tenants.directory import Directory
+from conserje.tenants.entry import Entry
 from conserje.tenants.vault import Vault
 from conserje.turns.turn import Conversation
 from conserje.work.worker import Task, Worker

@@ -19,7 +19,7 @@ from conserje.rules.window import PLACE
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
 from conserje.tenants.accounts import Account
-from conserje.tenants.directory import validated
+from conserje.tenants.entry import validated
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Tenant
 

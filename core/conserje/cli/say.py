@@ -29,7 +29,7 @@ from conserje.plugins import Plugins
 from conserje.storage.database import Connection, acting_for
 from conserje.tenants import accounts, tenants
 from conserje.tenants.accounts import Account
-from conserje.tenants.directory import Entry
+from conserje.tenants.entry import Entry
 from conserje.tenants.tenants import Tenant
 
 RULES = ("consent", "late rule")  # that answer in place of an assistant

@@ -34,7 +34,8 @@ from conserje.storage import jobs, queue
 from conserje.storage.database import CANNOT_ASK, Connection, Pool, acting_for
 from conserje.storage.jobs import Job
 from conserje.telemetry import metrics
-from conserje.tenants.directory import AccountUnusable, Directory, Entry
+from conserje.tenants.directory import Directory
+from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.keyring import VaultError
 from conserje.tenants.vault import Vault
 

@@ -28,7 +28,8 @@ from conserje.plugins import PluginMissing, Plugins
 from conserje.storage import queue
 from conserje.storage.database import Pool, acting_for
 from conserje.storage.jobs import Job
-from conserje.tenants.directory import AccountUnusable, Directory, Entry
+from conserje.tenants.directory import Directory
+from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 
 log = logging.getLogger(__name__)

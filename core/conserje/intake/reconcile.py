@@ -20,7 +20,8 @@ from conserje.plugins import Plugins
 from conserje.storage.database import CANNOT_ASK, Connection, Pool, describe
 from conserje.telemetry.log import place
 from conserje.tenants.accounts import Account
-from conserje.tenants.directory import AccountUnusable, Directory, Entry
+from conserje.tenants.directory import Directory
+from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 
 log = logging.getLogger(__name__)

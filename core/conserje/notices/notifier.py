@@ -22,7 +22,8 @@ from conserje.settings import Settings
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.tenants import data_keys
-from conserje.tenants.directory import Directory, Entry
+from conserje.tenants.directory import Directory
+from conserje.tenants.entry import Entry
 from conserje.tenants.keyring import VaultError
 from conserje.tenants.tenants import Tenant
 from conserje.tenants.vault import Vault

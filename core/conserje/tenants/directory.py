@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Any, Literal, Self, TypeVar
 
 import asyncpg
 from cachetools import LRUCache, TTLCache
-from pydantic import BaseModel, ValidationError
-from pydantic_core.core_schema import ErrorType
 
-from conserje.contract import channel
-from conserje.contract.assistant import AnyAssistant, Assistant
-from conserje.contract.channel import AnyAccount, AnyChannel
-from conserje.errors import DirectoryUnavailable, OperatorError, UnknownTenant
+from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.storage.changes import Changes
 from conserje.storage.database import CANNOT_ASK, Pool, describe
 from conserje.storage.sqlite import NodeFileError
 from conserje.storage.text import clean
 from conserje.tenants import accounts
-from conserje.tenants.accounts import Account, credentials_context
-from conserje.tenants.keyring import VaultError
+from conserje.tenants.entry import Entry
 from conserje.tenants.replica import Roster
-from conserje.tenants.tenants import Tenant
-from conserje.tenants.vault import Vault
 
 log = logging.getLogger(__name__)
 
@@ -40,83 +30,7 @@ ASK_LIMIT = 1.0  # seconds that Postgres may take to answer, and to be left in p
 UNKNOWN_FOR = 30.0  # seconds that an unknown name is remembered, if nothing changes
 TRIES = 5  # loads of one entry in a row that a change may overtake
 
-# A plugin's own validators may say the value in their texts.
-SILENT_ON_VALUES = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error", "union_tag_invalid"}
-
-M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R")
-
-
-class AccountUnusable(OperatorError):
-    """The account's credentials or settings cannot be used; the text is for the operator."""
-
-
-@dataclass
-class Entry:
-    """A tenant with its accounts, as loaded at one moment; a change makes a new entry."""
-
-    tenant: Tenant
-    accounts: tuple[Account, ...]
-    loaded: int = 0  # the directory's count of changes when the loading began
-    _opened: dict[tuple[str, int | None], AnyAccount] = field(default_factory=dict, repr=False)
-
-    def accounts_of(self, channel: str) -> list[Account]:
-        return [account for account in self.accounts if account.channel == channel]
-
-    def account(self, account_id: int) -> Account | None:
-        return next((account for account in self.accounts if account.id == account_id), None)
-
-    def opened(self, account: Account | None, plugin: AnyChannel | AnyAssistant, vault: Vault) -> AnyAccount:
-        """The account as the plugin gets it; None: the tenant has no account for this assistant.
-
-        An assistant's settings are the tenant's. Raises AccountUnusable.
-        """
-        key = (plugin.name, account.id if account else None)
-        if (known := self._opened.get(key)) is None:
-            known = self._opened[key] = self._open(account, plugin, vault)
-        return known
-
-    def _open(self, account: Account | None, plugin: AnyChannel | AnyAssistant, vault: Vault) -> AnyAccount:
-        address = account.address if account else ""
-        where = f"{plugin.name} {address}".rstrip() + f" of {self.tenant.slug}"
-        settings: Any = account.settings if account else {}
-        if isinstance(plugin, Assistant):
-            settings = self.tenant.assistant_settings.get(plugin.name, {})
-        return channel.Account(
-            tenant=self.tenant.slug,
-            address=address,
-            credentials=self._credentials(account, plugin, vault, where),
-            settings=validated(plugin.Settings, json.dumps(settings), f"settings of {where}"),
-        )
-
-    def _credentials(
-        self, account: Account | None, plugin: AnyChannel | AnyAssistant, vault: Vault, where: str
-    ) -> Any:
-        if account is None or account.credentials is None:
-            if (shared := plugin.shared_credentials()) is not None:
-                return shared
-            return validated(plugin.Credentials, "{}", f"credentials of {where} (it has none)")
-        if self.tenant.data_key is None:
-            raise AccountUnusable(
-                f"The credentials of {where} were sealed for another tenant: seal them anew."
-            )
-        context = credentials_context(self.tenant.id, account.channel, account.address)
-        try:
-            plain = vault.unseal(self.tenant.data_key, context, account.credentials)
-        except VaultError as error:
-            raise AccountUnusable(f"The credentials of {where} do not open: {error}") from None
-        return validated(plugin.Credentials, plain, f"credentials of {where}")
-
-
-def validated(model: type[M], given: str | bytes, what: str) -> M:
-    """JSON as `model`. Raises AccountUnusable, whose text names the field and shows no value."""
-    try:
-        return model.model_validate_json(given)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        why = first["msg"] if first["type"] in SILENT_ON_VALUES else "is wrong"
-        raise AccountUnusable(f"The {what}: {place + ': ' if place else ''}{why}.") from None
 
 
 class Directory:

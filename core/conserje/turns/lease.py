@@ -19,7 +19,7 @@ from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
 
 if TYPE_CHECKING:
-    from conserje.tenants.directory import Entry
+    from conserje.tenants.entry import Entry
 
 LEASE = timedelta(seconds=2)  # that long a turn waits whose worker died, or whose claim was lost on the way
 HISTORY = 30

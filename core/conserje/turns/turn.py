@@ -29,7 +29,8 @@ from conserje.storage.database import CANNOT_ASK, Connection, Pool, acting_for
 from conserje.storage.jobs import Job
 from conserje.telemetry import metrics
 from conserje.telemetry.log import place
-from conserje.tenants.directory import AccountUnusable, Directory, Entry
+from conserje.tenants.directory import Directory
+from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 from conserje.turns import late, lease, wish
 from conserje.turns.lease import Claim, LostLease, Message, Thought

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from conserje.tenants import export, phones, tenants
-from conserje.tenants.directory import AccountUnusable, validated
+from conserje.tenants.entry import AccountUnusable, validated
 from conserje.tenants.export import Record, RecordDiffers, RecordedAccount
 from conserje.tenants.refusals import SENTENCES, TenantError
 from conserje_edge.operator.desk import Desk

@@ -24,7 +24,7 @@ from conserje.plugins import PluginMissing
 from conserje.storage.database import acting_for
 from conserje.tenants import phones, tenants
 from conserje.tenants.accounts import Account
-from conserje.tenants.directory import AccountUnusable, Entry
+from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.refusals import TenantError
 from conserje_edge.operator.desk import Desk
 from conserje_edge.operator.gate import caller

@@ -13,7 +13,7 @@ from conserje.contract.channel import Answer, AnyChannel, Forged, Malformed, Web
 from conserje.contract.message import Event, InboundMessage, StatusUpdate, Unreadable
 from conserje.telemetry.log import place
 from conserje.tenants.accounts import Account
-from conserje.tenants.directory import AccountUnusable, Entry
+from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 from conserje_edge.wire.answers import Messages, Problem, acknowledgement, unavailable
 

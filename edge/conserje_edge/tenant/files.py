@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from conserje.files.collector import path_of
 from conserje.files.table import Link
-from conserje.tenants.directory import Entry
+from conserje.tenants.entry import Entry
 from conserje.tenants.keyring import VaultError
 from conserje_edge.tenant.webhooks import Webhooks
 from conserje_edge.wire.answers import Problem, unavailable

@@ -17,7 +17,7 @@ from conserje.contract.pages import Look, Session, Visit
 from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.storage.database import CANNOT_ASK, describe
 from conserje.tenants.accounts import Account
-from conserje.tenants.directory import AccountUnusable, Entry
+from conserje.tenants.entry import AccountUnusable, Entry
 from conserje_edge.tenant.webhooks import Webhooks
 from conserje_edge.wire.answers import Problem, unavailable
 from conserje_edge.wire.rates import client_network

@@ -15,7 +15,7 @@ from conserje.contract import channel as contract
 from conserje.contract.channel import AnyChannel, Forged, Malformed, Webhook
 from conserje.errors import DirectoryUnavailable
 from conserje.tenants.accounts import Account
-from conserje.tenants.directory import Entry
+from conserje.tenants.entry import Entry
 from conserje.tenants.tenants import Tenant
 from conserje_edge.tenant import calls
 from conserje_edge.tenant.webhooks import Webhooks

@@ -27,7 +27,8 @@ from conserje.telemetry import metrics
 from conserje.telemetry.log import place
 from conserje.tenants import accounts
 from conserje.tenants.accounts import Account
-from conserje.tenants.directory import Directory, Entry
+from conserje.tenants.directory import Directory
+from conserje.tenants.entry import Entry
 from conserje.tenants.keyring import VaultError
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Tenant

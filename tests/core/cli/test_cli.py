@@ -22,7 +22,7 @@ from conserje.plugins import load
 from conserje.storage.database import Pool
 from conserje.storage.schema import migrations
 from conserje.tenants import accounts
-from conserje.tenants.directory import Entry
+from conserje.tenants.entry import Entry
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.vault import Vault
 

@@ -12,7 +12,7 @@ from conserje.net.client import client
 from conserje.plugins import load
 from conserje.storage.database import Pool
 from conserje.tenants import accounts
-from conserje.tenants.directory import Entry
+from conserje.tenants.entry import Entry
 from conserje.tenants.vault import Vault
 
 

@@ -18,7 +18,7 @@ from conserje.settings import Settings
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
 from conserje.tenants import data_keys
-from conserje.tenants.directory import Entry
+from conserje.tenants.entry import Entry
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from conserje.storage import changes
 from conserje.storage.database import Pool
 from conserje.storage.pool import connect_pool
 from conserje.tenants import accounts, tenants
-from conserje.tenants.directory import Directory, Entry, Key
+from conserje.tenants.directory import Directory, Key
+from conserje.tenants.entry import Entry
 
 ACME: Key = ("slug", "acme")
 

@@ -15,7 +15,7 @@ from conserje import Assistant, Channel, Nothing
 from conserje.net import client
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
-from conserje.tenants.directory import AccountUnusable, Entry
+from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.keyring import create_keyring
 from conserje.tenants.vault import Vault
 

@@ -205,17 +205,9 @@ class Delivery:
         channel = next((each.channel for each in entry.accounts if each.id == account_id), "")
         return f"{self.settings.tenant_url(entry.tenant.slug)}/bot/{channel}/status?message={message_id}"
 
-    def _at_provider(self, entry: Entry, account_id: int) -> tuple[AnyChannel, AnyAccount]:
-        """Raises AccountUnusable or PluginMissing."""
-        for account in entry.accounts:
-            if account.id == account_id and account.active:
-                channel = self.plugins.channel(account.channel)
-                return channel, entry.opened(account, channel, self.vault)
-        raise AccountUnusable(f"The account of {entry.tenant.slug} is suspended or gone.")
-
     async def _send(self, entry: Entry, step: Step) -> Outcome:
         try:
-            channel, account = self._at_provider(entry, step.account_id)
+            channel, account = entry.at_provider(step.account_id, self.plugins, self.vault)
         except (AccountUnusable, PluginMissing) as error:
             return Outcome(state="held", cause=str(error))
         if step.slept > self.settings.send_limit:
@@ -253,7 +245,7 @@ class Delivery:
     async def _look(self, entry: Entry, step: Step) -> Outcome:
         """Find out what became of a sending that nobody saw the end of."""
         try:
-            channel, account = self._at_provider(entry, step.account_id)
+            channel, account = entry.at_provider(step.account_id, self.plugins, self.vault)
             async with asyncio.timeout(self.settings.send_limit):
                 message = await self._with_links(entry, step, channel, account)
                 receipt = await channel.find(message, account)

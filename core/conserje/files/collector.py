@@ -19,7 +19,7 @@ from typing import BinaryIO, TypeVar
 
 import filetype
 
-from conserje.contract.channel import AnyAccount, AnyChannel, NotOffered, Refused, TryLater
+from conserje.contract.channel import NotOffered, Refused, TryLater
 from conserje.contract.limits import Limits
 from conserje.files import table as files
 from conserje.files.table import Kept, NotKept, Wanted
@@ -207,7 +207,7 @@ class Collector:
     async def _download(self, entry: Entry, wanted: Wanted) -> Kept | NotKept:
         """Raises NoRoom."""
         try:
-            channel, account = self._at_provider(entry, wanted)
+            channel, account = entry.at_provider(wanted.account_id, self.plugins, self.vault)
             limits = channel.limits_of(account.address)
             async with (
                 asyncio.timeout(limits.file_seconds),
@@ -228,14 +228,6 @@ class Collector:
             return _later(wanted, str(error))
         except Exception as error:  # its text may hold an address that opens by itself, or a key
             return _later(wanted, type(error).__name__)
-
-    def _at_provider(self, entry: Entry, wanted: Wanted) -> tuple[AnyChannel, AnyAccount]:
-        """Raises AccountUnusable or PluginMissing."""
-        account = entry.account(wanted.account_id)
-        if account is None or not account.active:
-            raise AccountUnusable(f"The account of {entry.tenant.slug} is suspended or gone.")
-        channel = self.plugins.channel(account.channel)
-        return channel, entry.opened(account, channel, self.vault)
 
     async def keep_up(self) -> None:
         """Look again for what was forgotten, and remove from the disk what has no row any more."""

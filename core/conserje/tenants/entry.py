@@ -13,6 +13,7 @@ from conserje.contract import channel
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyAccount, AnyChannel
 from conserje.errors import OperatorError
+from conserje.plugins import Plugins
 from conserje.tenants.accounts import Account, credentials_context
 from conserje.tenants.keyring import VaultError
 from conserje.tenants.tenants import Tenant
@@ -42,6 +43,17 @@ class Entry:
 
     def account(self, account_id: int) -> Account | None:
         return next((account for account in self.accounts if account.id == account_id), None)
+
+    def at_provider(self, account_id: int, plugins: Plugins, vault: Vault) -> tuple[AnyChannel, AnyAccount]:
+        """The channel of an account, and the account as the channel gets it, to ask its provider.
+
+        Raises AccountUnusable or PluginMissing.
+        """
+        account = self.account(account_id)
+        if account is None or not account.active:
+            raise AccountUnusable(f"The account of {self.tenant.slug} is suspended or gone.")
+        channel = plugins.channel(account.channel)
+        return channel, self.opened(account, channel, vault)
 
     def opened(self, account: Account | None, plugin: AnyChannel | AnyAssistant, vault: Vault) -> AnyAccount:
         """The account as the plugin gets it; None: the tenant has no account for this assistant.

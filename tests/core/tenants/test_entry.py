@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
 from conserje import Assistant, Channel, Nothing
 from conserje.net import client
+from conserje.plugins import PluginMissing, Plugins
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
 from conserje.tenants.entry import AccountUnusable, Entry
@@ -164,3 +165,20 @@ async def test_an_assistants_settings_are_the_tenants(house: House) -> None:
     assert (own.settings.colour, own.credentials.token.get_secret_value()) == ("green", "secret")
     none = entry.opened(None, sage, house.vault)
     assert (none.settings.colour, none.credentials.token.get_secret_value()) == ("green", "shared")
+
+
+async def test_an_active_account_is_at_its_provider_with_its_channel(house: House) -> None:
+    entry, channel = await house.entry("post", {"token": "secret"}), post()
+    account = entry.accounts[0]
+    at = entry.at_provider(account.id, Plugins({"post": channel}), house.vault)
+    assert at == (channel, entry.opened(account, channel, house.vault))
+    with pytest.raises(PluginMissing, match="The channel post"):
+        entry.at_provider(account.id, Plugins(), house.vault)
+
+
+async def test_an_account_that_is_suspended_or_gone_is_at_no_provider(house: House) -> None:
+    entry = await house.entry("post", {"token": "secret"}, status="suspended")
+    plugins, account_id = Plugins({"post": post()}), entry.accounts[0].id
+    for each in (account_id, account_id + 1):
+        with pytest.raises(AccountUnusable, match="account of acme is suspended or gone"):
+            entry.at_provider(each, plugins, house.vault)

@@ -55,6 +55,10 @@ class Entry:
         channel = plugins.channel(account.channel)
         return channel, self.opened(account, channel, vault)
 
+    def own(self, channel: str) -> Account | None:
+        """The account of a channel that every tenant has; None before its first use."""
+        return next((account for account in self.accounts_of(channel) if account.address == channel), None)
+
     def opened(self, account: Account | None, plugin: AnyChannel | AnyAssistant, vault: Vault) -> AnyAccount:
         """The account as the plugin gets it; None: the tenant has no account for this assistant.
 

@@ -150,9 +150,9 @@ class Talk:
             channel = self.desk.plugins.channel(CHANNEL)
         except PluginMissing as error:
             raise unavailable(str(error)) from None
-        if (account := _own(entry)) is None or account.credentials is None:
+        if (account := entry.own(CHANNEL)) is None or account.credentials is None:
             entry = await self.desk.webhooks.ensure_account(entry, channel)
-            account = _own(entry)
+            account = entry.own(CHANNEL)
         if account is None:
             raise unavailable(f"{entry.tenant.slug}: its account of {CHANNEL} is not there yet")
         for what, active in ((entry.tenant.slug, entry.tenant.active), (f"Its {CHANNEL}", account.active)):
@@ -199,11 +199,6 @@ class Talk:
                 f"{entry.tenant.slug}: a message was taken and is not stored",
             )
         return exchange
-
-
-def _own(entry: Entry) -> Account | None:
-    """The account that every tenant has, once it is made."""
-    return next((account for account in entry.accounts_of(CHANNEL) if account.address == CHANNEL), None)
 
 
 def _refusal(status: HTTPStatus, detail: str, **more: Any) -> Problem:

@@ -36,13 +36,13 @@ class PageHouse:
 
     async def visit(self, request: Request) -> Visit:
         entry, _ = await self._at(request)
-        return Visit(entry.tenant.seen, self._opened(entry, _own(entry, self.channel)).settings)
+        return Visit(entry.tenant.seen, self._opened(entry, entry.own(self.channel.name)).settings)
 
     async def session(self, request: Request) -> Session | None:
         entry, url = await self._at(request)
         if not sessions.same_origin(request.headers, url):
             raise Problem(HTTPStatus.FORBIDDEN)
-        if (account := _own(entry, self.channel)) is None:
+        if (account := entry.own(self.channel.name)) is None:
             return None
         visitor = sessions.read(request.headers.get("cookie", ""), self._opened(entry, account))
         return Session(visitor, entry.tenant.id, account.id) if visitor else None
@@ -54,10 +54,10 @@ class PageHouse:
         trusted = self.edge.proxies.trusts(request.scope)
         self.edge.limits.sessions_of_address.admit(client_network(request.scope, trusted))
         self.edge.limits.sessions_of_tenant.admit(entry.tenant.id)
-        account = _own(entry, self.channel)
+        account = entry.own(self.channel.name)
         if account is None or account.credentials is None:
             entry = await self.edge.ensure_account(entry, self.channel)
-            account = _own(entry, self.channel)
+            account = entry.own(self.channel.name)
         if account is None:
             raise unavailable(f"{entry.tenant.slug}: its account of {self.channel.name} is not there yet")
         visitor, cookie = sessions.new_session(self._opened(entry, account))
@@ -100,7 +100,7 @@ class PageHouse:
         scope = request.scope
         headers = read_headers(scope)
         entry = await self.edge.entry(headers["host"])
-        account = _own(entry, self.channel)
+        account = entry.own(self.channel.name)
         if not entry.tenant.active or (account and not account.active):
             raise Problem(HTTPStatus.NOT_FOUND)
         return entry, public_url(scope, headers, self.edge.proxies.trusts(scope))
@@ -110,13 +110,6 @@ class PageHouse:
             return entry.opened(account, self.channel, self.edge.vault)
         except AccountUnusable as error:
             raise unavailable(f"{entry.tenant.slug}: {error}") from None
-
-
-def _own(entry: Entry, channel: AnyChannel) -> Account | None:
-    """The tenant's account of a channel that every tenant has; None before its first use."""
-    return next(
-        (account for account in entry.accounts_of(channel.name) if account.address == channel.name), None
-    )
 
 
 @contextmanager

@@ -182,3 +182,13 @@ async def test_an_account_that_is_suspended_or_gone_is_at_no_provider(house: Hou
     for each in (account_id, account_id + 1):
         with pytest.raises(AccountUnusable, match="account of acme is suspended or gone"):
             entry.at_provider(each, plugins, house.vault)
+
+
+async def test_a_tenants_own_account_of_a_channel_bears_its_name(house: House) -> None:
+    entry = await house.entry("page")
+    assert entry.own("page") is None
+    await accounts.add(house.connection, house.tenant.id, "page", "page")
+    found = await accounts.find(house.connection, "slug", "acme")
+    assert found
+    own = Entry(*found).own("page")
+    assert own and own.address == "page"

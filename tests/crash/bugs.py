@@ -8,7 +8,8 @@ from typing import Any
 
 from conserje.contract.message import Event
 from conserje.delivery import delivery
-from conserje.delivery.delivery import Delivery, Step
+from conserje.delivery.delivery import Delivery
+from conserje.delivery.outcome import Step
 from conserje.intake.intake import Intake
 from conserje.storage.database import acting_for
 from conserje.storage.jobs import Job

@@ -23,7 +23,7 @@ import conserje_edge.server.serve  # noqa: F401 - loaded before the fork
 import conserje_twilio
 from conserje.cli.main import main
 from conserje.conversations import overdue
-from conserje.delivery import delivery
+from conserje.delivery import delivery, outcome
 
 AGAIN_AFTER = 0.1  # seconds
 FAMILY_LIMIT = 5.0  # seconds that the children of a killed process get to end by themselves
@@ -33,9 +33,9 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def hasten() -> None:
     """Shorten what a test cannot wait for; each keeps its place among the others."""
     delivery.GRACE = timedelta(seconds=1)
-    delivery.LOOK_EVERY = timedelta(seconds=1)  # 10 s
+    outcome.LOOK_EVERY = timedelta(seconds=1)  # 10 s
     conserje_twilio.SETTLED_AFTER = timedelta(seconds=7)  # 60 s; the stand-in lists at once
-    delivery.UNCERTAIN_FOR = timedelta(seconds=9)  # 2 minutes
+    outcome.UNCERTAIN_FOR = timedelta(seconds=9)  # 2 minutes
     overdue.SWEEP_AFTER = timedelta(seconds=8)  # 30 s
 
 

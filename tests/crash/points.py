@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from conserje import InboundMessage, StatusUpdate
-from conserje.delivery.delivery import Step
+from conserje.delivery.outcome import Step
 
 ORDERS = "CRASH_ORDERS"  # the variable that names the folder of orders
 

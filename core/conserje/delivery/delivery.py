@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -14,9 +13,6 @@ from conserje.contract.channel import (
     AnyAccount,
     AnyChannel,
     CannotTell,
-    OptedOut,
-    OutsideWindow,
-    Receipt,
     Refused,
     TryLater,
     Uncertain,
@@ -25,10 +21,10 @@ from conserje.contract.fit import linked
 from conserje.contract.message import Content, Media, OutboundMessage, Template, from_json
 from conserje.conversations import messages
 from conserje.conversations.rows import stored
+from conserje.delivery.outcome import Outcome, Step, later, refused, still_uncertain, unknown
 from conserje.files.table import Links
 from conserje.plugins import PluginMissing, Plugins
 from conserje.rules import consent, window
-from conserje.rules.consent import Sign
 from conserje.settings import Settings
 from conserje.storage import jobs, queue
 from conserje.storage.database import CANNOT_ASK, Connection, Pool, acting_for
@@ -42,48 +38,7 @@ from conserje.tenants.vault import Vault
 log = logging.getLogger(__name__)
 
 GRACE = timedelta(seconds=2)  # after the time limit of a sending, before it counts as nobody's
-UNCERTAIN_FOR = timedelta(minutes=2)
-LOOK_EVERY = timedelta(seconds=10)
 AGAIN_AFTER = 0.2  # seconds
-PATIENCE = timedelta(hours=1)
-LONGEST_PAUSE = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What is to be done about the next message: send it, or look whether it was sent."""
-
-    message: OutboundMessage
-    account_id: int
-    attempt: int
-    uncertain: bool
-    outside: bool  # the provider has said before that the contact wrote too long ago
-    created_at: datetime
-    now: datetime  # by the database's clock
-    taken_at: float = field(default_factory=time.monotonic)
-    taken_on: float = field(default_factory=time.time)
-
-    @property
-    def slept(self) -> float:
-        """Seconds since the step was taken, also those in which the machine stood still."""
-        return max(time.monotonic() - self.taken_at, time.time() - self.taken_on)
-
-    @property
-    def waited(self) -> float:
-        """Seconds since the message was stored."""
-        return messages.age(self.created_at, self.now) + time.monotonic() - self.taken_at
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a step came to: a Receipt, or the state to keep with its cause, and when to look again."""
-
-    receipt: Receipt | None = None
-    state: str = "sent"
-    cause: str | None = None
-    pause: timedelta | None = None
-    outside: bool = False  # the window, as the provider says
-    sign: Sign | None = None  # that the contact wants no more
 
 
 @dataclass
@@ -211,22 +166,22 @@ class Delivery:
         except (AccountUnusable, PluginMissing) as error:
             return Outcome(state="held", cause=str(error))
         if step.slept > self.settings.send_limit:
-            return _unknown("the worker was stopped before it sent")  # others may have taken it over
+            return unknown("the worker was stopped before it sent")  # others may have taken it over
         try:
             async with asyncio.timeout(self.settings.send_limit):
                 message = await self._with_links(entry, step, channel, account)
                 return Outcome(await channel.send(message, account))
         except Refused as error:
-            return _refused(step, error)
+            return refused(step, error)
         except TryLater as error:
-            return _later(step, error)
+            return later(step, error)
         except Uncertain as error:
-            return _unknown(str(error))
+            return unknown(str(error))
         except TimeoutError:
-            return _unknown(f"no answer within {self.settings.send_limit:g} s")
+            return unknown(f"no answer within {self.settings.send_limit:g} s")
         except Exception as error:  # its text may hold what was sent, or a key
             log.warning("Sending by %s ended with %s", channel.name, type(error).__name__)
-            return _unknown(type(error).__name__)
+            return unknown(type(error).__name__)
 
     async def _with_links(
         self, entry: Entry, step: Step, channel: AnyChannel, account: AnyAccount
@@ -250,9 +205,9 @@ class Delivery:
                 message = await self._with_links(entry, step, channel, account)
                 receipt = await channel.find(message, account)
         except (CannotTell, AccountUnusable, PluginMissing) as error:
-            return _still_uncertain(step, str(error))
+            return still_uncertain(step, str(error))
         except Exception as error:  # also the time limit
-            return _still_uncertain(step, type(error).__name__)
+            return still_uncertain(step, type(error).__name__)
         if receipt:
             return Outcome(receipt)
         return Outcome(state="queued", cause="The provider does not have it: sent again.")
@@ -280,34 +235,3 @@ async def _write_down(
 async def _enqueue(connection: Connection, job: Job, after: timedelta) -> None:
     again = Job(jobs.DELIVER, job.tenant_id, job.conversation_id, priority=job.priority, delay=after)
     await queue.enqueue(connection, [again])
-
-
-def _unknown(cause: str) -> Outcome:
-    return Outcome(state="uncertain", cause=cause)
-
-
-def _refused(step: Step, error: Refused) -> Outcome:
-    """Outside the window it is taken again, once, to leave as a template or to be held."""
-    match error:
-        case OptedOut():
-            sign = Sign("marketing out" if error.marketing else "out", "provider", str(error))
-            return Outcome(state="refused", cause=str(error), sign=sign)
-        case OutsideWindow() if not isinstance(step.message.content, Template):
-            return Outcome(state="held" if step.outside else "queued", cause=str(error), outside=True)
-        case _:
-            return Outcome(state="refused", cause=str(error))
-
-
-def _later(step: Step, error: TryLater) -> Outcome:
-    """The message keeps its place and is tried again, for an hour."""
-    elapsed = step.message.attempted_at - step.created_at
-    if elapsed > PATIENCE:
-        return Outcome(state="held", cause=f"Tried for {PATIENCE}: {error}")
-    pause = min(max(error.after, 2.0 ** min(step.attempt, 8) / 2), LONGEST_PAUSE)
-    return Outcome(state="queued", cause=str(error), pause=timedelta(seconds=pause))
-
-
-def _still_uncertain(step: Step, cause: str) -> Outcome:
-    if step.now - step.message.attempted_at > UNCERTAIN_FOR:
-        return Outcome(state="held", cause=f"{messages.FATE_UNKNOWN}: {cause}")
-    return Outcome(state="uncertain", cause=cause, pause=LOOK_EVERY)

@@ -13,7 +13,7 @@ from waiting import until
 from conserje import Unreadable
 from conserje.contract.message import OutboundMessage, Text
 from conserje.conversations.messages import FATE_UNKNOWN
-from conserje.delivery.delivery import Step, _still_uncertain
+from conserje.delivery.outcome import Step, still_uncertain
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
 
@@ -184,7 +184,7 @@ async def test_a_message_retried_is_sent(scene: Scene, terminal: Terminal) -> No
 async def test_a_message_of_unknown_fate_is_retried_with_a_warning(scene: Scene, terminal: Terminal) -> None:
     now = await scene.pool.fetchval("SELECT now()")
     sent = OutboundMessage(1, "ana", Text("hola"), "", now - timedelta(minutes=3))
-    outcome = _still_uncertain(Step(sent, 1, 1, True, False, sent.attempted_at, now), "TimeoutError")
+    outcome = still_uncertain(Step(sent, 1, 1, True, False, sent.attempted_at, now), "TimeoutError")
     assert outcome.state == "held" and outcome.cause
     message = await hold_message(scene, outcome.cause)
     assert "may receive it twice" in (await terminal.type("held", "retry", message)).stderr

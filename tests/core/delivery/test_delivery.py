@@ -215,7 +215,7 @@ async def test_a_worker_that_slept_before_the_call_does_not_make_it(
 
     async def asleep(*arguments: Any) -> Any:
         step = await take_next(*arguments)
-        monkeypatch.setattr("conserje.delivery.delivery.time.time", lambda: woken)
+        monkeypatch.setattr("conserje.delivery.outcome.time.time", lambda: woken)
         return step
 
     scene.post.found = CannotTell("not yet")

@@ -1,0 +1,85 @@
+"""What one step of a delivery came to, and what follows from what the provider said."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from conserje.contract.channel import OptedOut, OutsideWindow, Receipt, Refused, TryLater
+from conserje.contract.message import OutboundMessage, Template
+from conserje.conversations import messages
+from conserje.rules.consent import Sign
+
+PATIENCE = timedelta(hours=1)  # of trying again what the provider does not take now
+LONGEST_PAUSE = 300.0  # seconds
+UNCERTAIN_FOR = timedelta(minutes=2)  # before a person has to look
+LOOK_EVERY = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to be done about the next message: send it, or look whether it was sent."""
+
+    message: OutboundMessage
+    account_id: int
+    attempt: int
+    uncertain: bool
+    outside: bool  # the provider has said before that the contact wrote too long ago
+    created_at: datetime
+    now: datetime  # by the database's clock
+    taken_at: float = field(default_factory=time.monotonic)
+    taken_on: float = field(default_factory=time.time)
+
+    @property
+    def slept(self) -> float:
+        """Seconds since the step was taken, also those in which the machine stood still."""
+        return max(time.monotonic() - self.taken_at, time.time() - self.taken_on)
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the message was stored."""
+        return messages.age(self.created_at, self.now) + time.monotonic() - self.taken_at
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step came to: a Receipt, or the state to keep with its cause, and when to look again."""
+
+    receipt: Receipt | None = None
+    state: str = "sent"
+    cause: str | None = None
+    pause: timedelta | None = None
+    outside: bool = False  # the window, as the provider says
+    sign: Sign | None = None  # that the contact wants no more
+
+
+def unknown(cause: str) -> Outcome:
+    return Outcome(state="uncertain", cause=cause)
+
+
+def refused(step: Step, error: Refused) -> Outcome:
+    """Outside the window it is taken again, once, to leave as a template or to be held."""
+    match error:
+        case OptedOut():
+            sign = Sign("marketing out" if error.marketing else "out", "provider", str(error))
+            return Outcome(state="refused", cause=str(error), sign=sign)
+        case OutsideWindow() if not isinstance(step.message.content, Template):
+            return Outcome(state="held" if step.outside else "queued", cause=str(error), outside=True)
+        case _:
+            return Outcome(state="refused", cause=str(error))
+
+
+def later(step: Step, error: TryLater) -> Outcome:
+    """The message keeps its place and is tried again, for an hour."""
+    elapsed = step.message.attempted_at - step.created_at
+    if elapsed > PATIENCE:
+        return Outcome(state="held", cause=f"Tried for {PATIENCE}: {error}")
+    pause = min(max(error.after, 2.0 ** min(step.attempt, 8) / 2), LONGEST_PAUSE)
+    return Outcome(state="queued", cause=str(error), pause=timedelta(seconds=pause))
+
+
+def still_uncertain(step: Step, cause: str) -> Outcome:
+    if step.now - step.message.attempted_at > UNCERTAIN_FOR:
+        return Outcome(state="held", cause=f"{messages.FATE_UNKNOWN}: {cause}")
+    return Outcome(state="uncertain", cause=cause, pause=LOOK_EVERY)

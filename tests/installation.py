@@ -21,7 +21,7 @@ from waiting import LIMIT, SETTLED, until
 
 from conserje.contract.message import File, Media
 from conserje.conversations.rows import stored
-from conserje.files.collector import path_of
+from conserje.files.folder import path_of
 from conserje.storage.database import Pool
 from conserje.tenants import accounts, tenants
 from conserje.tenants.vault import Vault

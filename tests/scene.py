@@ -27,7 +27,8 @@ from conserje import (
 )
 from conserje.conversations import overdue
 from conserje.delivery.delivery import Delivery
-from conserje.files.collector import Collector, Folder
+from conserje.files.collector import Collector
+from conserje.files.folder import Folder
 from conserje.intake.intake import Intake
 from conserje.net.client import client
 from conserje.notices import table as notices

@@ -125,7 +125,8 @@ def tasks(
     """All that a worker does."""
     from conserje.conversations import overdue
     from conserje.delivery.delivery import Delivery
-    from conserje.files.collector import Collector, Folder
+    from conserje.files.collector import Collector
+    from conserje.files.folder import Folder
     from conserje.notices import table as notices
     from conserje.notices.notifier import Notifier
     from conserje.storage import jobs

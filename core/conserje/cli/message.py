@@ -19,7 +19,7 @@ from conserje.cli.table import json_option, show_json
 from conserje.contract.message import Media, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Item, Message, Reject, Turn
-from conserje.files.table import Links, kept_ids
+from conserje.files.links import Links, kept_ids
 from conserje.installation import Installation, with_installation
 from conserje.storage.database import acting_for
 from conserje.tenants import tenants

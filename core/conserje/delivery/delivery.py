@@ -22,7 +22,7 @@ from conserje.contract.message import Content, Media, OutboundMessage, Template,
 from conserje.conversations import messages
 from conserje.conversations.rows import stored
 from conserje.delivery.outcome import Outcome, Step, later, refused, still_uncertain, unknown
-from conserje.files.table import Links
+from conserje.files.links import Links
 from conserje.plugins import PluginMissing, Plugins
 from conserje.rules import consent, window
 from conserje.settings import Settings

@@ -12,8 +12,8 @@ from pathlib import Path
 from starlette.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
-from conserje.files.collector import path_of
-from conserje.files.table import Link
+from conserje.files.folder import path_of
+from conserje.files.links import Link
 from conserje.tenants.entry import Entry
 from conserje.tenants.keyring import VaultError
 from conserje_edge.tenant.webhooks import Webhooks

@@ -13,7 +13,7 @@ from conserje import CannotTell, File, Limits, Media, OutboundMessage, Text, Unc
 from conserje.contract.fit import fit
 from conserje.contract.message import Content
 from conserje.conversations.rows import stored
-from conserje.files.table import Link, Links
+from conserje.files.links import Link, Links
 from conserje.settings import Settings
 from conserje.storage import jobs
 from conserje.storage.jobs import Job

@@ -30,7 +30,8 @@ from conserje import (
 )
 from conserje.contract.message import Content
 from conserje.conversations.rows import InboundRow, pack, prepare, unpack
-from conserje.files.collector import TRIES, Folder, judged, path_of
+from conserje.files.collector import TRIES
+from conserje.files.folder import Folder, judged, path_of
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
 

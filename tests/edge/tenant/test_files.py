@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from doorway import Edge, open_edge
 
-from conserje.files.collector import path_of
-from conserje.files.table import Link
+from conserje.files.folder import path_of
+from conserje.files.links import Link
 from conserje.storage.database import Pool
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(range(256)) * 400

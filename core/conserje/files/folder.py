@@ -1,0 +1,139 @@
+"""Keeps files on the disk: judged by their first bytes, there whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import filetype
+
+from conserje.contract.channel import Refused
+from conserje.files.table import Kept
+
+ABANDONED_AFTER = 6 * 3600.0  # seconds without a write to it, and a half-written file has no writer
+HEAD = 8192  # bytes by which the content type is judged
+_TEXT = re.compile(r"text/[a-z0-9.+-]{1,60}")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+T = TypeVar("T")
+
+
+class NoRoom(Exception):
+    """The data directory takes no file; the text says why."""
+
+
+def path_of(folder: Path, tenant_id: int, file_id: int) -> Path:
+    """Where a file lies, made of numbers alone."""
+    return folder / f"{tenant_id:d}" / f"{file_id:d}"
+
+
+def judged(head: bytes, said: str) -> str:
+    """The content type that the first bytes say; what the sender `said` tells texts apart, nothing else."""
+    if by_bytes := filetype.guess_mime(head):  # type: ignore[no-untyped-call]
+        return str(by_bytes)
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return "application/octet-stream"
+    if not head or _CONTROL.search(text):
+        return "application/octet-stream"
+    said = said.partition(";")[0].strip().lower()
+    return said if _TEXT.fullmatch(said) else "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The files of all tenants on this machine's disk, readable by nobody else."""
+
+    path: Path
+
+    async def keep(
+        self, tenant_id: int, file_id: int, parts: AsyncIterator[bytes], said: str, most: int
+    ) -> Kept:
+        """Write a file as its parts come; it is there whole and on the disk, or not at all.
+
+        Raises Refused for one of more than `most` bytes, NoRoom, and what `parts` raises.
+        """
+        size, digest, head = 0, hashlib.sha256(), b""
+        async with self._writing(path_of(self.path, tenant_id, file_id)) as file:
+            async for part in parts:
+                size += len(part)
+                if size > most:
+                    raise Refused(f"The file is larger than the {most:,} bytes that the channel allows.")
+                digest.update(part)
+                head += part[: HEAD - len(head)]
+                await _on_disk(file.write, part)
+        return Kept(size, digest.digest(), judged(head, said))
+
+    @asynccontextmanager
+    async def _writing(self, whole: Path) -> AsyncIterator[BinaryIO]:
+        half = self.path / "new" / f"{whole.parent.name}-{whole.name}-{secrets.token_hex(8)}"
+        file = await _on_disk(_create, half)
+        try:
+            yield file
+            await _on_disk(_finish, file, half, whole)
+        except BaseException:
+            with suppress(OSError):
+                file.close()
+            with suppress(OSError):
+                half.unlink()
+            raise
+
+    async def remove(self, gone: Iterable[tuple[int, int]]) -> None:
+        """Remove these files, by tenant and id. Raises NoRoom."""
+        await _on_disk(self._remove, gone)
+
+    def _remove(self, gone: Iterable[tuple[int, int]]) -> None:
+        for tenant_id, file_id in gone:
+            path = path_of(self.path, tenant_id, file_id)
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # the tenant has others, or had none
+                path.parent.rmdir()
+
+    async def tidy(self) -> None:
+        """Remove what was half written by processes that are dead. Raises NoRoom."""
+        await _on_disk(self._tidy)
+
+    def _tidy(self) -> None:
+        before = time.time() - ABANDONED_AFTER
+        for half in (self.path / "new").glob("*"):
+            with suppress(FileNotFoundError):  # it has just become a whole one
+                if half.stat().st_mtime < before:
+                    half.unlink()
+
+
+async def _on_disk(work: Callable[..., T], *arguments: object) -> T:
+    """Do this outside the event loop. Raises NoRoom."""
+    try:
+        return await asyncio.to_thread(work, *arguments)
+    except OSError as error:
+        raise NoRoom(f"The disk takes no file ({error.strerror}).") from None
+
+
+def _create(half: Path) -> BinaryIO:
+    half.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _finish(file: BinaryIO, half: Path, whole: Path) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+    whole.parent.mkdir(mode=0o700, exist_ok=True)
+    half.rename(whole)
+    for folder in (whole.parent, whole.parent.parent):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

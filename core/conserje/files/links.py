@@ -1,0 +1,130 @@
+"""Links to the files that are kept: signed, for a day."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
+
+from asyncpg import Record
+
+from conserje.contract.channel import Refused
+from conserje.contract.message import Content, File, Media, OutboundMessage
+from conserje.settings import Settings
+from conserje.storage.database import Pool, acting_for
+from conserje.tenants import data_keys
+from conserje.tenants.tenants import Tenant
+
+if TYPE_CHECKING:
+    from conserje.tenants.vault import Vault
+
+LINKED_FOR = timedelta(hours=24)
+_KEPT = re.compile(r"kept:([0-9]{1,18})")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_SIGNATURE_BYTES = 16
+
+NAMED = "SELECT id, name, content_type FROM files WHERE tenant_id = $1 AND id = ANY ($2) AND state = 'kept'"
+# Of the conversation that the message is in: no assistant can be talked into showing somebody else's.
+NAMED_BESIDE = """
+SELECT files.id, name, content_type FROM files
+JOIN messages ON messages.tenant_id = $1 AND messages.id = $3 AND direction = 'out'
+  AND messages.conversation_id = files.conversation_id
+WHERE files.tenant_id = $1 AND files.id = ANY ($2) AND files.state = 'kept'
+"""
+
+
+def kept_ids(content: Content) -> list[int]:
+    """The ids of the kept files that `content` names."""
+    files = content.files if isinstance(content, Media) else ()
+    return [int(match[1]) for file in files if (match := _KEPT.fullmatch(file.ref))]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A kept file as a signed address names it; all that its server must know."""
+
+    tenant_id: int
+    id: int
+    name: str
+    content_type: str
+    until: int  # seconds since 1970
+
+    def address(self, base_url: str, vault: Vault, data_key: str) -> str:
+        """Raises VaultError."""
+        said = {"name": self.name, "type": self.content_type, "until": str(self.until)}
+        query = urlencode({name: value for name, value in said.items() if value})
+        return f"{base_url}/files/{self.id}?{query}&sig={self._signature(vault, data_key)}"
+
+    @classmethod
+    def read(cls, tenant_id: int, path: str, query: str, vault: Vault, data_key: str) -> Link | None:
+        """The link in an address' path (below /files/) and query; None unless it is signed.
+
+        Raises VaultError.
+        """
+        try:
+            said = dict(parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=8))
+        except ValueError:
+            return None
+        until, signature = said.get("until", ""), said.get("sig", "")
+        if not _NUMBER.fullmatch(path) or not _NUMBER.fullmatch(until):
+            return None
+        link = cls(tenant_id, int(path), said.get("name", ""), said.get("type", ""), int(until))
+        ours = link._signature(vault, data_key)
+        return link if hmac.compare_digest(ours.encode(), signature.encode()) else None
+
+    def _signature(self, vault: Vault, data_key: str) -> str:
+        said = (str(self.tenant_id), str(self.id), self.name, self.content_type, str(self.until))
+        signature = vault.sign(data_key, "files", said)[:_SIGNATURE_BYTES]
+        return base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
+
+
+@dataclass(frozen=True)
+class Links:
+    """Makes the addresses by which a tenant's kept files can be had for a day."""
+
+    pool: Pool
+    vault: Vault
+    settings: Settings
+
+    async def put(self, tenant: Tenant, content: Media, message: OutboundMessage) -> Media:
+        """`content` of the message with addresses for the files that are kept of its conversation; the same
+        ones for the same attempt.
+
+        Raises Refused for a file that is neither that nor named by an https address.
+        """
+        addresses = {}
+        if ids := kept_ids(content):
+            async with acting_for(self.pool, tenant.id) as connection:
+                rows = await connection.fetch(NAMED_BESIDE, tenant.id, ids, message.id)
+            addresses = await self._of(tenant, rows, message.attempted_at)
+        return replace(content, files=tuple(_addressed(file, addresses) for file in content.files))
+
+    async def of(self, tenant: Tenant, ids: Sequence[int]) -> dict[str, str]:
+        """The address of each of these files that is kept, by its reference, for an operator."""
+        async with acting_for(self.pool, tenant.id) as connection:
+            rows = await connection.fetch(NAMED, tenant.id, ids)
+        return await self._of(tenant, rows, datetime.now(UTC))
+
+    async def _of(self, tenant: Tenant, rows: Sequence[Record], since: datetime) -> dict[str, str]:
+        data_key = tenant.data_key
+        if data_key is None:
+            async with self.pool.acquire() as connection:
+                data_key = await data_keys.data_key(connection, self.vault, tenant.id)
+        base, until = self.settings.tenant_url(tenant.slug), int((since + LINKED_FOR).timestamp())
+        links = [Link(tenant.id, row["id"], row["name"], row["content_type"], until) for row in rows]
+        return {f"kept:{link.id}": link.address(base, self.vault, data_key) for link in links}
+
+
+def _addressed(file: File, addresses: Mapping[str, str]) -> File:
+    if address := addresses.get(file.ref):
+        return replace(file, ref=address)
+    if file.ref.startswith("https://"):
+        return file
+    if _KEPT.fullmatch(file.ref):
+        raise Refused(f"The file {file.ref} is none that is kept of this conversation, or not any more.")
+    raise Refused("A file of the message has no https address and is none that a contact sent (kept:<id>).")

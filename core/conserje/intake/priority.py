@@ -1,0 +1,55 @@
+"""The priority of a new message's job: the more its tenant has waiting, the lower."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+
+from cachetools import LRUCache
+
+from conserje.conversations import messages
+from conserje.storage.database import Connection
+
+FLOOD = 100  # waiting messages of a tenant from which on they are a flood
+FLOOD_PACE = 0.02  # seconds between the due times that one node gives to a flood's messages
+LOOK_AGAIN = 0.25  # seconds that a look at how many wait is good for
+
+
+@dataclass(slots=True)
+class Load:
+    """What a tenant has waiting: as Postgres said, and what this node took since."""
+
+    waiting: int
+    asked: float
+    due: float = 0.0  # of the flood's last message
+
+    def one_more(self, now: float) -> tuple[int, float]:
+        """The priority of the next message's job, and its seconds of delay for the sake of others.
+
+        The more wait, the lower it is; a flood's jobs come due one after the other, so that
+        workers need not pick up and put back thousands.
+        """
+        self.waiting += 1
+        if self.waiting <= FLOOD:
+            return 1 - self.waiting, 0.0
+        self.due = max(self.due, now) + FLOOD_PACE
+        return -FLOOD, self.due - now
+
+
+@dataclass
+class Loads:
+    """The loads of the tenants that this process lately wrote for."""
+
+    _known: LRUCache[int, Load] = field(default_factory=lambda: LRUCache(10_000))
+
+    async def of(self, connection: Connection, tenant_ids: Set[int], now: float) -> dict[int, Load]:
+        """The load of each tenant; Postgres is asked for those that are not known, or not any more."""
+        if old := [tenant_id for tenant_id in tenant_ids if self._is_old(tenant_id, now)]:
+            for tenant_id, waiting in await connection.fetch(messages.WAITING, old, FLOOD):
+                load = self._known.setdefault(tenant_id, Load(0, 0.0))
+                load.waiting, load.asked = waiting, now
+        return {tenant_id: self._known[tenant_id] for tenant_id in tenant_ids}
+
+    def _is_old(self, tenant_id: int, now: float) -> bool:
+        load = self._known.get(tenant_id)
+        return load is None or load.asked + LOOK_AGAIN < now

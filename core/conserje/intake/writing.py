@@ -1,0 +1,125 @@
+"""Writes a batch: its events, and the jobs that follow from them, in one transaction."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+
+import asyncpg
+
+from conserje.conversations import messages
+from conserje.conversations.rows import InboundRow, RejectRow, ReportRow, Row, pack
+from conserje.files import table as files
+from conserje.intake.priority import Load, Loads
+from conserje.rules import consent
+from conserje.rules.consent import Heard
+from conserje.storage import jobs, queue
+from conserje.storage.database import Connection, Pool
+from conserje.storage.jobs import Job
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An event of a batch, and for how long its contact may still be writing."""
+
+    row: Row
+    quiet_period: timedelta = timedelta(0)
+
+    @property
+    def place(self) -> tuple[int, int, bytes]:
+        return self.row.tenant_id, self.row.account_id, self.row.event_key
+
+
+class _New(NamedTuple):
+    """A message that was not there before, and where it is now."""
+
+    row: InboundRow
+    conversation_id: int
+    message_id: int
+    quiet_period: timedelta
+
+
+async def write(connection: Connection, items: Sequence[Item], loads: Loads) -> None:
+    """Store `items` with their jobs; the transaction is the caller's."""
+    due, heard = await _take(connection, items, loads)
+    again, reported = await _report(connection, items)
+    for item in items:
+        if isinstance(item.row, RejectRow):
+            await messages.reject(connection, item.row)
+    follows = await consent.follow(connection, heard + reported)
+    await queue.enqueue(connection, due + again + follows)
+
+
+async def _take(connection: Connection, items: Sequence[Item], loads: Loads) -> tuple[list[Job], list[Heard]]:
+    """Store inbound messages; the jobs for what is new, and the signs in it."""
+    inbound = [(item.row, item.quiet_period) for item in items if isinstance(item.row, InboundRow)]
+    if not inbound:
+        return [], []
+    now = time.monotonic()
+    load_of = await loads.of(connection, {row.tenant_id for row, _ in inbound}, now)
+    new = await _add(connection, inbound)
+    await _drop_files(connection, [row for row, _ in inbound])
+    due = [_turn(each, load_of[each.row.tenant_id], now) for each in new if not each.row.wordless]
+    due += await _want_files(connection, new)
+    return due, [consent.written(each.row, each.conversation_id) for each in new if each.row.consent]
+
+
+async def _add(connection: Connection, inbound: Sequence[tuple[InboundRow, timedelta]]) -> list[_New]:
+    """Store messages; those that were not there already."""
+    places = await messages.take(connection, [row for row, _ in inbound])
+    return [
+        _New(row, place.conversation_id, place.message_id, quiet_period)
+        for (row, quiet_period), place in zip(inbound, places, strict=True)
+        if place.message_id
+    ]
+
+
+async def _drop_files(connection: Connection, rows: Iterable[InboundRow]) -> None:
+    """What was taken back, or written anew without files, has none any more."""
+    bare = [(row.tenant_id, row.account_id, row.amends) for row in rows if row.amends and not row.files]
+    await files.drop(connection, bare)
+
+
+def _turn(new: _New, load: Load, now: float) -> Job:
+    """The job that answers a message: due when its quiet period ends, later in a flood."""
+    priority, pause = load.one_more(now)
+    delay = max(new.quiet_period, timedelta(seconds=pause))
+    return Job(jobs.CONVERSE, new.row.tenant_id, new.conversation_id, new.message_id, priority, delay)
+
+
+async def _want_files(connection: Connection, new: Iterable[_New]) -> list[Job]:
+    """The jobs that collect the files of messages."""
+    sent = [
+        files.Sent(row.tenant_id, row.account_id, conversation_id, message_id, row.files)
+        for row, conversation_id, message_id, _ in new
+        if row.files
+    ]
+    return await files.note(connection, sent)
+
+
+async def _report(connection: Connection, items: Iterable[Item]) -> tuple[list[Job], list[Heard]]:
+    """Apply status reports; the jobs for deliveries that they let go on, and the signs in them."""
+    reports = [item.row for item in items if isinstance(item.row, ReportRow)]
+    if not reports:
+        return [], []
+    heard = await consent.reported(connection, reports)
+    settled = await messages.report(connection, reports)
+    return [Job(jobs.DELIVER, tenant_id, conversation) for tenant_id, conversation in settled], heard
+
+
+async def reject(pool: Pool, item: Item, error: Exception) -> None:
+    """Keep raw what Postgres refused, unless its account is gone."""
+    row = item.row
+    log.error("An event of account %s was refused by Postgres (%s)", row.account_id, type(error).__name__)
+    if isinstance(error, asyncpg.ForeignKeyViolationError):
+        return  # its account is gone, and would have taken it along
+    raw = row.raw if isinstance(row, RejectRow) else pack(row).decode()
+    kept = RejectRow(row.tenant_id, row.account_id, row.event_key, raw, f"Postgres: {error}"[:500])
+    async with pool.acquire(timeout=5) as connection:
+        await messages.reject(connection, kept)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import click
+import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -17,6 +18,10 @@ from conserje.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 MANUAL = ROOT / "docs" / "settings.md"
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("bench/*.md")])
+LINK = re.compile(r"\]\(([^)\s]+)\)|\bsrc=\"([^\"]+)\"")
+HEADING = re.compile(r"^#+ (.+)", re.M)
+UNSAID = re.compile(r"[^\w -]")
 TABLE = ("| variable | default | meaning |", "|---|---|---|")
 
 
@@ -100,6 +105,22 @@ def test_the_readme_names_only_commands_that_are() -> None:
     there = {path[0] for path, _ in commands(main)}
     named = set(re.findall(r"\bconserje ([a-z]+)", (ROOT / "README.md").read_text()))
     assert named - {"is"} <= there, named - there
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of a page's headings."""
+    headings = HEADING.findall(page.read_text())
+    return {UNSAID.sub("", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_what_is_there(page: Path) -> None:
+    for link in map("".join, LINK.findall(page.read_text())):
+        if "://" not in link:
+            name, _, anchor = link.partition("#")
+            place = page.parent / name if name else page
+            assert place.exists(), link
+            assert not anchor or anchor in anchors(place), link
 
 
 if __name__ == "__main__":

@@ -27,6 +27,19 @@ INTRUSIONS = (
 )
 
 
+@pytest.mark.parametrize(
+    ("statement", "owner"),
+    [
+        ("UPDATE conversations", "state.py"),
+        ("next_sequence", "outbox.py"),
+        ("direction, content, turn_id", "outbox.py"),
+    ],
+)
+def test_a_conversation_s_row_and_what_it_says_have_one_owner(statement: str, owner: str) -> None:
+    found = {path.name for path in (ROOT / "core/conserje").rglob("*.py") if statement in path.read_text()}
+    assert found == {owner}
+
+
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
 def test_a_room_s_init_is_its_sentence_alone(room: Path) -> None:
     """What it re-exported would get past the linter."""

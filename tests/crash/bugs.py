@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from conserje.contract.message import Event
+from conserje.conversations import state
 from conserje.delivery import delivery
 from conserje.delivery.delivery import Delivery
 from conserje.delivery.outcome import Step
@@ -15,7 +16,6 @@ from conserje.storage.database import acting_for
 from conserje.storage.jobs import Job
 from conserje.tenants.accounts import Account
 from conserje.tenants.tenants import Tenant
-from conserje.turns import lease
 
 BUG = "CRASH_BUG"  # the variable that names the bug to have
 
@@ -54,13 +54,13 @@ def lease_without_epoch() -> None:
 
     Without the epoch alone nothing goes wrong: a message is marked by one turn only.
     """
-    lease.LEASE_OUT = _changed(lease.LEASE_OUT, "epoch = epoch + 1", "epoch = epoch")
-    lease.LEASE_OUT = _changed(
-        lease.LEASE_OUT,
+    state.LEASE_OUT = _changed(state.LEASE_OUT, "epoch = epoch + 1", "epoch = epoch")
+    state.LEASE_OUT = _changed(
+        state.LEASE_OUT,
         "CASE WHEN state = 'person' OR turn_id IS NULL THEN nextval('turn_ids') ELSE turn_id END",
         "nextval('turn_ids')",
     )
-    lease.SETTLE = _changed(lease.SETTLE, "($4::bigint[]) AND turn_id IS NULL", "($4::bigint[])")
+    state.SETTLE = _changed(state.SETTLE, "($4::bigint[]) AND turn_id IS NULL", "($4::bigint[])")
 
 
 def _changed(statement: str, part: str, by: str) -> str:

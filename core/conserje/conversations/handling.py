@@ -11,7 +11,7 @@ import asyncpg
 
 from conserje.contract.message import Content, from_json
 from conserje.conversations import feed, state
-from conserje.conversations.listing import LEFT_TO_PERSON, Item, of_conversation
+from conserje.conversations.listing import Item, of_conversation
 from conserje.conversations.rows import stored
 from conserje.errors import OperatorError
 from conserje.storage import jobs
@@ -56,67 +56,6 @@ SELECT state, account_id, turn_id, state = 'person' AND hand_back_at > now() AS 
 FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
 """
 
-# Whoever thinks has lost the lease. What waits is the person's now.
-TAKE = """
-WITH turn AS MATERIALIZED (
-    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, waited, thought)
-    SELECT $1, $2, nextval('turn_ids'), 'person', 'take',
-           coalesce(greatest(now() - min(created_at), '0'), '0'), '0'
-    FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
-    RETURNING id
-), left_so AS (
-    UPDATE messages SET turn_id = turn.id FROM turn
-    WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
-)
-UPDATE conversations SET state = 'person', epoch = epoch + 1, leased_until = NULL, starts = 0, cause = NULL,
-    turn_id = turn.id, hand_back_at = now() + $3
-FROM turn WHERE tenant_id = $1 AND conversations.id = $2
-RETURNING hand_back_at
-"""
-
-EXTEND = """
-UPDATE conversations SET hand_back_at = now() + $3 WHERE tenant_id = $1 AND id = $2 RETURNING hand_back_at
-"""
-
-# What was left to the person, and came after their last message, is unanswered again. It is not late:
-# somebody has looked after it.
-GIVE = f"""
-WITH given AS (
-    UPDATE conversations SET state = 'open', hand_back_at = NULL, turn_id = NULL, starts = 0, cause = NULL,
-        unparked_at = now()
-    WHERE tenant_id = $1 AND id = $2
-), unanswered AS (
-    UPDATE messages AS message SET turn_id = NULL FROM turns
-    WHERE message.tenant_id = $1 AND message.conversation_id = $2 AND message.turn_id = $3
-      AND direction = 'in' AND turns.tenant_id = $1 AND turns.conversation_id = $2 AND turns.id = $3
-      AND {LEFT_TO_PERSON}
-    RETURNING message.id
-)
-SELECT count(*) FROM unanswered
-"""  # noqa: S608 - of our own
-
-# A person's message is a turn as an assistant's reply is one.
-SAY = """
-WITH turn AS MATERIALIZED (
-    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, waited, thought)
-    SELECT $1, $2, nextval('turn_ids'), 'person', 'message',
-           coalesce(greatest(now() - min(created_at), '0'), '0'), '0'
-    FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id = $3
-    RETURNING id
-), spoken AS (
-    INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, turn_id, sequence,
-                          state)
-    SELECT $1, $2, account_id, 'out', said.content, turn.id, next_sequence + said.n - 1, 'queued'
-    FROM turn, conversations, unnest($4::text[]) WITH ORDINALITY AS said (content, n)
-    WHERE conversations.tenant_id = $1 AND conversations.id = $2
-    RETURNING id
-), moved AS (
-    UPDATE conversations SET next_sequence = next_sequence + cardinality($4::text[]), turn_id = turn.id,
-        hand_back_at = now() + $5
-    FROM turn WHERE tenant_id = $1 AND conversations.id = $2
-)
-SELECT id FROM spoken ORDER BY id
-"""
 
 BECAME = """
 SELECT id, state, cause FROM messages
@@ -198,7 +137,7 @@ async def take(pool: Pool, tenant: Tenant, conversation_id: int) -> Taken:
     place = (tenant.id, conversation_id)
     async with acting_for(pool, tenant.id) as connection:
         row = await _lock(connection, tenant, conversation_id)
-        statement = EXTEND if row["with_person"] else TAKE
+        statement = state.EXTEND if row["with_person"] else state.TAKE
         until = await connection.fetchval(statement, *place, tenant.hand_back_after)
         await feed.wake(connection, *place)
         return Taken(until, again=row["with_person"])
@@ -220,7 +159,7 @@ async def give(pool: Pool, tenant: Tenant, conversation_id: int) -> int:
         if row["state"] != "person":
             raise PersonError(f"Conversation {conversation_id} is with the assistant already.")
         await state.leave_to_person(connection, *place)
-        unanswered: int = await connection.fetchval(GIVE, *place, row["turn_id"])
+        unanswered: int = await connection.fetchval(state.GIVE, *place, row["turn_id"])
         await feed.wake(connection, *place)
         await _enqueue(connection, Job(jobs.CONVERSE, *place))
     return unanswered
@@ -241,7 +180,7 @@ async def say(pool: Pool, tenant: Tenant, conversation_id: int, said: Sequence[C
             )
         await state.leave_to_person(connection, *place)
         contents = [stored(content) for content in said]
-        spoken = await connection.fetch(SAY, *place, row["turn_id"], contents, tenant.hand_back_after)
+        spoken = await connection.fetch(state.SAY, *place, row["turn_id"], contents, tenant.hand_back_after)
         await feed.wake(connection, *place)
         await _enqueue(connection, Job(jobs.DELIVER, *place))
     return [each["id"] for each in spoken]

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from conserje.contract.message import from_json, plain
+from conserje.conversations import outbox, state
 from conserje.conversations.messages import FATE_UNKNOWN
 from conserje.errors import OperatorError
 from conserje.storage import jobs
@@ -66,37 +67,6 @@ LIST = HELD + MATCHING + "ORDER BY since, id LIMIT $6"
 COUNT = f"SELECT count(*) FROM ({HELD}{MATCHING}) AS matching"  # noqa: S608 - of our own
 GET = HELD + "WHERE id = $1"
 
-RETRY_TURN = """
-UPDATE conversations SET state = 'open', starts = 0, cause = NULL, unparked_at = now()
-WHERE id = $1 AND state = 'held'
-RETURNING tenant_id, id
-"""
-
-RETRY_MESSAGE = """
-UPDATE messages SET state = 'queued', cause = NULL, due_at = NULL WHERE id = $1 AND state = 'held'
-RETURNING tenant_id, conversation_id
-"""
-
-# The turn that the messages are marked with has no row: nobody answered them.
-DROP_TURN = """
-WITH freed AS (
-    UPDATE conversations SET state = 'open', starts = 0, cause = NULL, turn_id = NULL
-    WHERE id = $1 AND state = 'held'
-    RETURNING tenant_id, id
-), turn AS MATERIALIZED (
-    SELECT nextval('turn_ids') AS id
-), dropped AS (
-    UPDATE messages SET turn_id = turn.id FROM freed, turn
-    WHERE messages.tenant_id = freed.tenant_id AND conversation_id = freed.id
-      AND direction = 'in' AND messages.turn_id IS NULL
-)
-SELECT tenant_id, id FROM freed
-"""
-
-DROP_MESSAGE = """
-UPDATE messages SET state = 'refused', cause = 'dropped by the operator' WHERE id = $1 AND state = 'held'
-RETURNING tenant_id, conversation_id
-"""
 
 DROP_REJECT = "DELETE FROM rejects WHERE id = $1 RETURNING tenant_id, 0"
 
@@ -164,7 +134,9 @@ async def retry(connection: Connection, held_id: str, delay: timedelta = timedel
     kind, number = _parse(held_id)
     if kind == "r":
         raise HeldError(f"{held_id} cannot be retried: it could not be read. Its sender must send it again.")
-    statement, entrypoint = (RETRY_TURN, jobs.CONVERSE) if kind == "t" else (RETRY_MESSAGE, jobs.DELIVER)
+    statement, entrypoint = (
+        (state.RETRY_TURN, jobs.CONVERSE) if kind == "t" else (outbox.RETRY_MESSAGE, jobs.DELIVER)
+    )
     await _release(connection, held_id, statement, number, entrypoint, delay)
 
 
@@ -176,9 +148,9 @@ async def drop(connection: Connection, held_id: str) -> None:
     kind, number = _parse(held_id)
     match kind:
         case "t":  # a message taken meanwhile is not dropped, and its job may have come too early
-            await _release(connection, held_id, DROP_TURN, number, jobs.CONVERSE)
+            await _release(connection, held_id, state.DROP_TURN, number, jobs.CONVERSE)
         case "m":
-            await _release(connection, held_id, DROP_MESSAGE, number)
+            await _release(connection, held_id, outbox.DROP_MESSAGE, number)
         case _:
             await _release(connection, held_id, DROP_REJECT, number)
 

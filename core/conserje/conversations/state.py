@@ -2,7 +2,190 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from conserje.conversations.listing import LEFT_TO_PERSON
+from conserje.conversations.outbox import number, speak
 from conserje.storage.database import Connection
+
+LEASE = timedelta(seconds=2)  # that long a turn waits whose worker died, or whose claim was lost on the way
+WANTS_NONE = "The contact wants no more messages."
+
+LOCK = """
+SELECT account_id, contact_id, state, opted_out, epoch, turn_id, starts, cause, unparked_at, now() AS now,
+       leased_until - now() AS lease_left,
+       (SELECT name FROM contacts WHERE tenant_id = $1 AND id = contact_id) AS contact_name
+FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
+"""
+
+LEASE_OUT = """
+UPDATE conversations SET epoch = epoch + 1, leased_until = now() + $3, starts = starts + 1,
+    turn_id = CASE WHEN state = 'person' OR turn_id IS NULL THEN nextval('turn_ids') ELSE turn_id END,
+    state = 'open', hand_back_at = NULL
+WHERE tenant_id = $1 AND id = $2
+RETURNING epoch, turn_id
+"""
+
+RENEW = """
+UPDATE conversations SET leased_until = now() + $4 WHERE tenant_id = $1 AND id = $2 AND epoch = $3
+"""
+
+GIVE_UP = """
+UPDATE conversations SET leased_until = NULL, cause = $4 WHERE tenant_id = $1 AND id = $2 AND epoch = $3
+"""
+
+# With what the contact is told, in its place behind what was said before.
+HOLD = f"""
+WITH moved AS (
+    UPDATE conversations SET state = 'held', leased_until = NULL, cause = $3, {number("$4::text[]")}
+    WHERE tenant_id = $1 AND id = $2
+    RETURNING *
+)
+{speak("$4::text[]")}
+"""  # noqa: S608 - of our own
+
+# All of a turn's end in one statement; the number of messages it marked as answered comes back.
+SETTLE = f"""
+WITH answered AS (
+    UPDATE messages SET turn_id = $3
+    WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY ($4::bigint[]) AND turn_id IS NULL
+    RETURNING id
+), turn AS (
+    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, confidence, usage, cause,
+                       waited, thought)
+    VALUES ($1, $2, $3, $5, $6, $7, $8::jsonb, $9, $10, $11)
+), moved AS (
+    UPDATE conversations SET leased_until = NULL, starts = 0, cause = NULL, {number("$12::text[]")},
+        turn_id = CASE WHEN $13::interval IS NULL THEN NULL ELSE $3 END,
+        state = CASE WHEN $13::interval IS NULL THEN 'open' ELSE 'person' END,
+        hand_back_at = now() + $13::interval
+    WHERE tenant_id = $1 AND id = $2
+    RETURNING *
+), spoken AS (
+    {speak("$12::text[]", turn="$3", quotes="$14")}
+)
+SELECT count(*) FROM answered
+"""  # noqa: S608 - of our own
+
+# Whoever thinks has lost the lease. What waits is the person's now.
+TAKE = """
+WITH turn AS MATERIALIZED (
+    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, waited, thought)
+    SELECT $1, $2, nextval('turn_ids'), 'person', 'take',
+           coalesce(greatest(now() - min(created_at), '0'), '0'), '0'
+    FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
+    RETURNING id
+), left_so AS (
+    UPDATE messages SET turn_id = turn.id FROM turn
+    WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
+)
+UPDATE conversations SET state = 'person', epoch = epoch + 1, leased_until = NULL, starts = 0, cause = NULL,
+    turn_id = turn.id, hand_back_at = now() + $3
+FROM turn WHERE tenant_id = $1 AND conversations.id = $2
+RETURNING hand_back_at
+"""
+
+EXTEND = """
+UPDATE conversations SET hand_back_at = now() + $3 WHERE tenant_id = $1 AND id = $2 RETURNING hand_back_at
+"""
+
+# What was left to the person, and came after their last message, is unanswered again. It is not late:
+# somebody has looked after it.
+GIVE = f"""
+WITH given AS (
+    UPDATE conversations SET state = 'open', hand_back_at = NULL, turn_id = NULL, starts = 0, cause = NULL,
+        unparked_at = now()
+    WHERE tenant_id = $1 AND id = $2
+), unanswered AS (
+    UPDATE messages AS message SET turn_id = NULL FROM turns
+    WHERE message.tenant_id = $1 AND message.conversation_id = $2 AND message.turn_id = $3
+      AND direction = 'in' AND turns.tenant_id = $1 AND turns.conversation_id = $2 AND turns.id = $3
+      AND {LEFT_TO_PERSON}
+    RETURNING message.id
+)
+SELECT count(*) FROM unanswered
+"""  # noqa: S608 - of our own
+
+# A person's message is a turn as an assistant's reply is one.
+SAY = f"""
+WITH turn AS MATERIALIZED (
+    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, waited, thought)
+    SELECT $1, $2, nextval('turn_ids'), 'person', 'message',
+           coalesce(greatest(now() - min(created_at), '0'), '0'), '0'
+    FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id = $3
+    RETURNING id
+), moved AS (
+    UPDATE conversations SET {number("$4::text[]")}, turn_id = turn.id, hand_back_at = now() + $5
+    FROM turn WHERE tenant_id = $1 AND conversations.id = $2
+    RETURNING conversations.*
+), spoken AS (
+    {speak("$4::text[]", turn="moved.turn_id")}
+)
+SELECT id FROM spoken ORDER BY id
+"""  # noqa: S608 - of our own
+
+LEAVE_TO_PERSON = """
+UPDATE messages SET turn_id = conversations.turn_id FROM conversations
+WHERE messages.tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND messages.turn_id IS NULL
+  AND conversations.tenant_id = $1 AND conversations.id = $2
+  AND messages.created_at + coalesce(late_by, '0') < hand_back_at
+"""
+
+LOOK = "SELECT opted_out FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"
+
+# With what the contact is told, in its place behind what was said before.
+NOTE = f"""
+WITH moved AS (
+    UPDATE conversations SET opted_out = $3, {number("$7::text[]")} WHERE tenant_id = $1 AND id = $2
+    RETURNING *
+), told AS (
+    {speak("$7::text[]", turn="$8")}
+)
+INSERT INTO consents (tenant_id, conversation_id, change, source, cause, confirmation_id)
+VALUES ($1, $2, $4, $5, $6, (SELECT id FROM told))
+"""  # noqa: S608 - of our own
+
+# What is unanswered stays so, by a turn that says why; whoever thinks about it has lost the lease.
+LEAVE = """
+WITH turn AS MATERIALIZED (
+    SELECT nextval('turn_ids') AS id
+), left_so AS (
+    UPDATE messages SET turn_id = turn.id FROM turn
+    WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
+    RETURNING created_at
+), settled AS (
+    INSERT INTO turns (tenant_id, conversation_id, id, assistant, cause, waited, thought)
+    SELECT $1, $2, turn.id, 'consent', $3, greatest(now() - min(created_at), '0'), '0'
+    FROM turn LEFT JOIN left_so ON true GROUP BY turn.id
+)
+UPDATE conversations SET epoch = epoch + 1, leased_until = NULL, starts = 0,
+    cause = NULL, state = CASE state WHEN 'held' THEN 'open' ELSE state END,
+    turn_id = CASE WHEN state = 'person' THEN conversations.turn_id END
+FROM turn WHERE tenant_id = $1 AND conversations.id = $2
+RETURNING turn.id
+"""
+
+RETRY_TURN = """
+UPDATE conversations SET state = 'open', starts = 0, cause = NULL, unparked_at = now()
+WHERE id = $1 AND state = 'held'
+RETURNING tenant_id, id
+"""
+
+# The turn that the messages are marked with has no row: nobody answered them.
+DROP_TURN = """
+WITH freed AS (
+    UPDATE conversations SET state = 'open', starts = 0, cause = NULL, turn_id = NULL
+    WHERE id = $1 AND state = 'held'
+    RETURNING tenant_id, id
+), turn AS MATERIALIZED (
+    SELECT nextval('turn_ids') AS id
+), dropped AS (
+    UPDATE messages SET turn_id = turn.id FROM freed, turn
+    WHERE messages.tenant_id = freed.tenant_id AND conversation_id = freed.id
+      AND direction = 'in' AND messages.turn_id IS NULL
+)
+SELECT tenant_id, id FROM freed
+"""
 
 # Hints that were lost (a stalled worker can finish its successor's job): conversations that have
 # something to do and that nobody has looked at for a while.
@@ -27,14 +210,13 @@ WITH idle AS NOT MATERIALIZED (
 SELECT entrypoint, tenant_id, id FROM due
 """
 
-LEAVE_TO_PERSON = """
-UPDATE messages SET turn_id = conversations.turn_id FROM conversations
-WHERE messages.tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND messages.turn_id IS NULL
-  AND conversations.tenant_id = $1 AND conversations.id = $2
-  AND messages.created_at + coalesce(late_by, '0') < hand_back_at
-"""
-
 
 async def leave_to_person(connection: Connection, tenant_id: int, conversation_id: int) -> None:
     """What came before the hand-back is marked as the hand-over's, or as the person's last message's."""
     await connection.execute(LEAVE_TO_PERSON, tenant_id, conversation_id)
+
+
+async def leave(connection: Connection, tenant_id: int, conversation_id: int, why: str = WANTS_NONE) -> int:
+    """Let what is unanswered be, by a turn that says why; its id."""
+    turn_id: int = await connection.fetchval(LEAVE, tenant_id, conversation_id, why)
+    return turn_id

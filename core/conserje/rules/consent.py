@@ -11,6 +11,7 @@ import asyncpg
 from conserje.contract.channel import AnyChannel
 from conserje.contract.message import Content, InboundMessage, Template, Text, from_json, plain
 from conserje.contract.opt_out import folded, wish
+from conserje.conversations import state
 from conserje.conversations.messages import OF_REPORT
 from conserje.conversations.rows import InboundRow, ReportRow, stored
 from conserje.storage import jobs
@@ -39,49 +40,9 @@ CONFIRMATIONS = {
     ("in", "en"): ("Done: we will answer you here again.", " To get no more messages, write STOP.", "stop"),
 }
 
-WANTS_NONE = "The contact wants no more messages."
 WANTS_NO_MARKETING = "The contact wants nothing more that the business begins."
 WANTS_AGAIN = "The contact wants messages again."
 
-LOOK = "SELECT opted_out FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"
-
-# With what the contact is told, in its place behind what was said before.
-NOTE = """
-WITH changed AS (
-    UPDATE conversations
-    SET opted_out = $3, next_sequence = next_sequence + CASE WHEN $7::text IS NULL THEN 0 ELSE 1 END
-    WHERE tenant_id = $1 AND id = $2
-    RETURNING account_id, next_sequence
-), told AS (
-    INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, turn_id, sequence,
-                          state)
-    SELECT $1, $2, account_id, 'out', $7, $8, next_sequence - 1, 'queued' FROM changed
-    WHERE $7::text IS NOT NULL
-    RETURNING id
-)
-INSERT INTO consents (tenant_id, conversation_id, change, source, cause, confirmation_id)
-VALUES ($1, $2, $4, $5, $6, (SELECT id FROM told))
-"""
-
-# What is unanswered stays so, by a turn that says why; whoever thinks about it has lost the lease.
-LEAVE = """
-WITH turn AS MATERIALIZED (
-    SELECT nextval('turn_ids') AS id
-), left_so AS (
-    UPDATE messages SET turn_id = turn.id FROM turn
-    WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
-    RETURNING created_at
-), settled AS (
-    INSERT INTO turns (tenant_id, conversation_id, id, assistant, cause, waited, thought)
-    SELECT $1, $2, turn.id, 'consent', $3, greatest(now() - min(created_at), '0'), '0'
-    FROM turn LEFT JOIN left_so ON true GROUP BY turn.id
-)
-UPDATE conversations SET epoch = epoch + 1, leased_until = NULL, starts = 0,
-    cause = NULL, state = CASE state WHEN 'held' THEN 'open' ELSE state END,
-    turn_id = CASE WHEN state = 'person' THEN conversations.turn_id END
-FROM turn WHERE tenant_id = $1 AND conversations.id = $2
-RETURNING turn.id
-"""
 
 # A report that was taken before says nothing new.
 REPORTED = f"""
@@ -164,31 +125,27 @@ async def record(connection: Connection, tenant_id: int, conversation_id: int, s
 
     A confirmation is stored, and its job is the caller's.
     """
-    before: State = await connection.fetchval(LOOK, tenant_id, conversation_id)
+    before: State = await connection.fetchval(state.LOOK, tenant_id, conversation_id)
     after = state_after(before, sign.change, sign.source)
     if after == before:
         return False
     turn_id = None
     if "all" in (before, after):
-        turn_id = await leave(connection, tenant_id, conversation_id, WANTS_NONE if after else WANTS_AGAIN)
+        turn_id = await state.leave(
+            connection, tenant_id, conversation_id, state.WANTS_NONE if after else WANTS_AGAIN
+        )
     await connection.execute(
-        NOTE,
+        state.NOTE,
         tenant_id,
         conversation_id,
         after,
         sign.change,
         sign.source,
         sign.cause,
-        sign.confirmation,
+        [sign.confirmation] if sign.confirmation else [],
         turn_id,
     )
     return True
-
-
-async def leave(connection: Connection, tenant_id: int, conversation_id: int, why: str = WANTS_NONE) -> int:
-    """Let what is unanswered be, by a turn that says why; its id."""
-    turn_id: int = await connection.fetchval(LEAVE, tenant_id, conversation_id, why)
-    return turn_id
 
 
 def state_after(before: State, change: Change, source: Source) -> State:
@@ -207,7 +164,7 @@ def state_after(before: State, change: Change, source: Source) -> State:
 def refusal(row: asyncpg.Record, content: Content) -> str | None:
     """Why the contact does not want `content`, of a row of messages.NEXT; None: it may leave."""
     if row["opted_out"] == "all" and not row["confirms"]:
-        return WANTS_NONE
+        return state.WANTS_NONE
     if row["opted_out"] == "marketing" and isinstance(content, Template):
         return WANTS_NO_MARKETING
     return None

@@ -13,7 +13,7 @@ import asyncpg
 from conserje.contract.assistant import Contact, Reply, Utterance
 from conserje.contract.choices import chosen, offers
 from conserje.contract.message import Content, Text, from_json
-from conserje.conversations import messages
+from conserje.conversations import messages, state
 from conserje.conversations.rows import stored
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
@@ -21,72 +21,7 @@ from conserje.storage.jobs import Job
 if TYPE_CHECKING:
     from conserje.tenants.entry import Entry
 
-LEASE = timedelta(seconds=2)  # that long a turn waits whose worker died, or whose claim was lost on the way
 HISTORY = 30
-
-LOCK = """
-SELECT account_id, contact_id, state, opted_out, epoch, turn_id, starts, cause, unparked_at, now() AS now,
-       leased_until - now() AS lease_left,
-       (SELECT name FROM contacts WHERE tenant_id = $1 AND id = contact_id) AS contact_name
-FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
-"""
-
-LEASE_OUT = """
-UPDATE conversations SET epoch = epoch + 1, leased_until = now() + $3, starts = starts + 1,
-    turn_id = CASE WHEN state = 'person' OR turn_id IS NULL THEN nextval('turn_ids') ELSE turn_id END,
-    state = 'open', hand_back_at = NULL
-WHERE tenant_id = $1 AND id = $2
-RETURNING epoch, turn_id
-"""
-
-RENEW = """
-UPDATE conversations SET leased_until = now() + $4 WHERE tenant_id = $1 AND id = $2 AND epoch = $3
-"""
-
-GIVE_UP = """
-UPDATE conversations SET leased_until = NULL, cause = $4 WHERE tenant_id = $1 AND id = $2 AND epoch = $3
-"""
-
-# With what the contact is told, in its place behind what was said before.
-HOLD = """
-WITH held AS (
-    UPDATE conversations SET state = 'held', leased_until = NULL, cause = $3,
-        next_sequence = next_sequence + cardinality($4::text[])
-    WHERE tenant_id = $1 AND id = $2
-    RETURNING account_id, next_sequence - cardinality($4::text[]) AS sequence
-)
-INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, sequence, state)
-SELECT $1, $2, account_id, 'out', told.content, sequence + told.n - 1, 'queued'
-FROM held, unnest($4::text[]) WITH ORDINALITY AS told (content, n)
-"""
-
-# All of a turn's end in one statement; the number of messages it marked as answered comes back.
-SETTLE = """
-WITH answered AS (
-    UPDATE messages SET turn_id = $3
-    WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY ($4::bigint[]) AND turn_id IS NULL
-    RETURNING id
-), turn AS (
-    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, confidence, usage, cause,
-                       waited, thought)
-    VALUES ($1, $2, $3, $5, $6, $7, $8::jsonb, $9, $10, $11)
-), spoken AS (
-    INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, turn_id,
-                          sequence, state, quotes)
-    SELECT $1, $2, account_id, 'out', said.content, $3, conversations.next_sequence + said.n - 1, 'queued',
-           CASE WHEN said.n = 1 THEN $14 END
-    FROM conversations, unnest($12::text[]) WITH ORDINALITY AS said (content, n)
-    WHERE conversations.tenant_id = $1 AND conversations.id = $2
-), released AS (
-    UPDATE conversations SET leased_until = NULL, starts = 0, cause = NULL,
-        next_sequence = next_sequence + cardinality($12::text[]),
-        turn_id = CASE WHEN $13::interval IS NULL THEN NULL ELSE $3 END,
-        state = CASE WHEN $13::interval IS NULL THEN 'open' ELSE 'person' END,
-        hand_back_at = now() + $13::interval
-    WHERE tenant_id = $1 AND id = $2
-)
-SELECT count(*) FROM answered
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +106,7 @@ async def lease_out(
     history = await connection.fetch(
         messages.HISTORY, job.tenant_id, job.conversation_id, unanswered[0].id, HISTORY
     )
-    lease = await connection.fetchrow(LEASE_OUT, job.tenant_id, job.conversation_id, LEASE)
+    lease = await connection.fetchrow(state.LEASE_OUT, job.tenant_id, job.conversation_id, state.LEASE)
     assert lease is not None  # the row is locked
     return Claim(
         epoch=lease["epoch"],
@@ -204,7 +139,7 @@ async def store(
 ) -> None:
     reply = thought.reply
     answered = await connection.fetchval(
-        SETTLE,
+        state.SETTLE,
         job.tenant_id,
         job.conversation_id,
         claim.turn_id,

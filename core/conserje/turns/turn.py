@@ -22,7 +22,6 @@ from conserje.conversations import feed, messages, state
 from conserje.conversations.rows import stored
 from conserje.notices import table as notices
 from conserje.plugins import PluginMissing, Plugins
-from conserje.rules import consent
 from conserje.shop.products import TenantProducts
 from conserje.storage import jobs, queue
 from conserje.storage.database import CANNOT_ASK, Connection, Pool, acting_for
@@ -74,7 +73,7 @@ class Conversation:
 
     async def _claim(self, entry: Entry, job: Job) -> Claim | None:
         async with acting_for(self.pool, job.tenant_id) as connection:
-            row = await connection.fetchrow(lease.LOCK, job.tenant_id, job.conversation_id)
+            row = await connection.fetchrow(state.LOCK, job.tenant_id, job.conversation_id)
             if row is None or row["state"] == "held":
                 return None
             if not (unanswered := await self._unanswered(connection, entry, job, row)):
@@ -104,7 +103,7 @@ class Conversation:
         opted_out = row["opted_out"] == "all"
         if not unanswered or not (opted_out or row["state"] == "person"):
             return unanswered
-        leave = consent.leave if opted_out else state.leave_to_person
+        leave = state.leave if opted_out else state.leave_to_person
         await leave(connection, job.tenant_id, job.conversation_id)
         await self._wake(connection, entry, job, row["account_id"])
         return () if opted_out else await lease.unanswered(connection, job)
@@ -121,7 +120,7 @@ class Conversation:
         """Leave the conversation to an operator; `text` is what its contact is told."""
         said = fit(Text(text), self._limits(entry, account_id)) if text else []
         told = [stored(content) for content in said]
-        await connection.execute(lease.HOLD, job.tenant_id, job.conversation_id, cause, told)
+        await connection.execute(state.HOLD, job.tenant_id, job.conversation_id, cause, told)
         await self._wake(connection, entry, job, account_id)
         log.error("Conversation %s of %s is held", job.conversation_id, entry.tenant.slug)
         if told:
@@ -226,7 +225,7 @@ class Conversation:
         limits = self._limits(entry, claim.account_id)
         said = [part for content in thought.reply.messages for part in fit(content, limits)]
         async with acting_for(self.pool, job.tenant_id) as connection:
-            row = await connection.fetchrow(lease.LOCK, job.tenant_id, job.conversation_id)
+            row = await connection.fetchrow(state.LOCK, job.tenant_id, job.conversation_id)
             if row is None or row["epoch"] != claim.epoch:
                 raise LostLease
             unanswered = await lease.unanswered(connection, job)
@@ -273,7 +272,7 @@ class Conversation:
             with suppress(*CANNOT_ASK):  # settling finds out whether the lease outlived it
                 async with acting_for(self.pool, job.tenant_id) as connection:
                     done = await connection.execute(
-                        lease.RENEW, job.tenant_id, job.conversation_id, claim.epoch, lease.LEASE
+                        state.RENEW, job.tenant_id, job.conversation_id, claim.epoch, state.LEASE
                     )
                     held = done != "UPDATE 0"
 
@@ -281,7 +280,7 @@ class Conversation:
         """End this start without a reply; the next one comes later, or the turn is held."""
         log.warning("Conversation %s has no reply: %s", job.conversation_id, cause)
         async with acting_for(self.pool, job.tenant_id) as connection:
-            await connection.execute(lease.GIVE_UP, job.tenant_id, job.conversation_id, claim.epoch, cause)
+            await connection.execute(state.GIVE_UP, job.tenant_id, job.conversation_id, claim.epoch, cause)
             await _enqueue(connection, job, delay=timedelta(seconds=2))
 
 

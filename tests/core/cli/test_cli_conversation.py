@@ -13,7 +13,7 @@ from terminal import Terminal
 from waiting import until
 
 from conserje import InboundMessage, Refused, Text, TryLater
-from conserje.rules.consent import WANTS_NONE
+from conserje.conversations.state import WANTS_NONE
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
 from conserje.turns.lease import LostLease

@@ -32,10 +32,11 @@ from conserje import (
     Uncertain,
 )
 from conserje.conversations.rows import pack, prepare, stored
+from conserje.conversations.state import WANTS_NONE
 from conserje.intake.intake import Intake
 from conserje.intake.spool import Spool
 from conserje.rules import consent
-from conserje.rules.consent import CONFIRMATIONS, WANTS_NO_MARKETING, WANTS_NONE, Sign, state_after
+from conserje.rules.consent import CONFIRMATIONS, WANTS_NO_MARKETING, Sign, state_after
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
 

@@ -32,7 +32,8 @@ from conserje import (
 )
 from conserje.contract.message import File, from_json
 from conserje.conversations.rows import stored
-from conserje.rules.consent import WANTS_NO_MARKETING, WANTS_NONE
+from conserje.conversations.state import WANTS_NONE
+from conserje.rules.consent import WANTS_NO_MARKETING
 from conserje.rules.window import LARGEST, way_out
 from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool

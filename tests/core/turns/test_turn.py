@@ -10,9 +10,10 @@ import pytest
 from scene import Scene
 from waiting import until
 
+from conserje.conversations.state import LEASE
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
-from conserje.turns.lease import LEASE, LostLease
+from conserje.turns.lease import LostLease
 
 
 async def due(scene: Scene, entrypoint: str = jobs.CONVERSE) -> list[Job]:

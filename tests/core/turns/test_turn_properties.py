@@ -24,7 +24,6 @@ from conserje.plugins import Plugins
 from conserje.storage import jobs
 from conserje.storage.database import Pool
 from conserje.storage.jobs import Job
-from conserje.turns import lease as turns
 from conserje.turns import turn as conversation
 from conserje.turns.turn import Conversation
 
@@ -263,7 +262,7 @@ async def test_promises_3_and_4_hold_under_any_interleaving(
 ) -> None:
     """Workers stop at any statement, leases are lost, and messages come while their turn is under way."""
     monkeypatch.setattr(conversation, "RENEWAL", 3600.0)  # leases end by the script's word alone
-    monkeypatch.setattr(turns, "LEASE", timedelta(hours=1))
+    monkeypatch.setattr("conserje.conversations.state.LEASE", timedelta(hours=1))
     slug = await tenant(scene, patient)
     await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
     plugins = Plugins({"post": scene.post}, {"parrot": Thinker(Nothing(), client())})

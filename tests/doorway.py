@@ -24,6 +24,7 @@ from conserje.tenants import accounts, tenants
 from conserje.tenants.directory import Directory
 from conserje.tenants.vault import Vault
 from conserje_edge.server.app import front
+from conserje_edge.tenant.reception import Reception
 from conserje_edge.tenant.webhooks import Webhooks
 from conserje_edge.wire.hosts import Hosts
 from conserje_edge.wire.rates import Limits
@@ -59,6 +60,7 @@ class Edge:
     """The webhooks on a database of their own, with the tenant acme and its account `+1`."""
 
     webhooks: Webhooks
+    feed: Feed
     channel: Moody
     http: httpx2.AsyncClient
     pool: Pool
@@ -83,7 +85,7 @@ class Edge:
 
     async def heard(self) -> None:
         """Wait until the directory has heard of what was changed."""
-        await until_heard(self.webhooks.directory, self.pool)
+        await until_heard(self.webhooks.reception.directory, self.pool)
 
     async def post(
         self,
@@ -116,22 +118,12 @@ async def open_edge(
     feed = Feed(pool, directory.changes)
     plugins = Plugins({"signed": channel})
     async with directory, Intake(pool, plugins) as intake:
-        webhooks = Webhooks(
-            Hosts(["localhost"]),
-            Proxies(["127.0.0.1"]),
-            directory,
-            vault,
-            plugins,
-            intake,
-            pool,
-            feed,
-            Limits(),
-            body_limit=2000,
-        )
-        app = front(webhooks, keyring.parent.parent / "files")
+        reception = Reception(Hosts(["localhost"]), Proxies(["127.0.0.1"]), directory, vault, pool)
+        webhooks = Webhooks(reception, plugins, intake, Limits(), body_limit=2000)
+        app = front(webhooks, feed, keyring.parent.parent / "files")
         transport = httpx2.ASGITransport(app, client=peer)
         async with httpx2.AsyncClient(transport=transport) as http:
-            edge = Edge(webhooks, channel, http, pool, vault)
+            edge = Edge(webhooks, feed, channel, http, pool, vault)
             await edge.add("acme", "+1")
             yield edge
         await webhooks.close()

@@ -30,6 +30,7 @@ from conserje_catalog import Catalog
 from conserje_edge.operator.desk import Desk
 from conserje_edge.operator.gate import Gate
 from conserje_edge.predecessors.routes import routes
+from conserje_edge.tenant.reception import Reception
 from conserje_edge.tenant.webhooks import Webhooks
 from conserje_edge.wire.hosts import Hosts
 from conserje_edge.wire.rates import Limits
@@ -109,10 +110,9 @@ async def open_office(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Offi
     directory = Directory(pool, url)
     feed = Feed(pool, directory.changes)
     async with directory, Intake(pool, plugins) as intake:
-        webhooks = Webhooks(
-            hosts, proxies, directory, vault, plugins, intake, pool, feed, Limits(), settings.body_limit
-        )
-        desk = Desk(settings, pool, directory, vault, plugins, intake, feed, webhooks)
+        reception = Reception(hosts, proxies, directory, vault, pool)
+        webhooks = Webhooks(reception, plugins, intake, Limits(), settings.body_limit)
+        desk = Desk(settings, pool, directory, vault, plugins, intake, feed, reception, webhooks)
         gate = Gate(Router(routes(desk), redirect_slashes=False), hosts, proxies, pool)
         transport = httpx2.ASGITransport(gate, client=("127.0.0.1", 1))
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:9001") as client_:

@@ -71,7 +71,8 @@ POINTS = (
     Point("enqueued", "serve", "after", ("conserje.storage.queue:enqueue",), "all written, not committed"),
     Point("committed", "serve", "after", (INTAKE + "Intake.take",), "on a disk, not answered",
           with_messages),
-    Point("acknowledged", "serve", "after", ("conserje_edge.tenant.webhooks:Webhooks.respond",), "answered"),
+    Point("acknowledged", "serve", "after", ("conserje_edge.tenant.reception:Reception.respond",),
+          "answered"),
 
     Point("spooling", "serve", "before", (SPOOL + "Spool.keep",), "Postgres did not take it",
           needs="postgres"),

@@ -155,11 +155,11 @@ async def opened(pool: Pool, url: str, keyring: Path, seed: int) -> AsyncIterato
             for name in ("json", "web"):
                 await accounts.ensure(connection, edge.vault, acme.id, channels[name])
         await edge.heard()
-        entry = await webhooks.directory.by_slug("acme")
+        entry = await webhooks.reception.directory.by_slug("acme")
         json, web = (
             entry.opened(entry.accounts_of(name)[0], channels[name], edge.vault) for name in ("json", "web")
         )
-        app = front(webhooks, keyring.parent.parent / "files")
+        app = front(webhooks, edge.feed, keyring.parent.parent / "files")
         signers = Signers(Json(json), Web(web), Twilio(), Meta(), Signed())
         yield Fuzz(edge, app, signers, Random(seed))
         await own.aclose()

@@ -11,6 +11,7 @@ from conserje.settings import Settings
 from conserje.storage.database import Pool
 from conserje.tenants.directory import Directory
 from conserje.tenants.vault import Vault
+from conserje_edge.tenant.reception import Reception
 from conserje_edge.tenant.webhooks import Webhooks
 
 
@@ -25,4 +26,5 @@ class Desk:
     plugins: Plugins
     intake: Intake
     feed: Feed
+    reception: Reception
     webhooks: Webhooks

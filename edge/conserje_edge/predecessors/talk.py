@@ -151,7 +151,7 @@ class Talk:
         except PluginMissing as error:
             raise unavailable(str(error)) from None
         if (account := entry.own(CHANNEL)) is None or account.credentials is None:
-            entry = await self.desk.webhooks.ensure_account(entry, channel)
+            entry = await self.desk.reception.ensure_account(entry, channel)
             account = entry.own(CHANNEL)
         if account is None:
             raise unavailable(f"{entry.tenant.slug}: its account of {CHANNEL} is not there yet")

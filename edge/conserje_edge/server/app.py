@@ -18,69 +18,18 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from conserje.conversations.feed import Feed
-from conserje.installation import Installation, explained, open_installation, read_settings
-from conserje.intake.intake import Intake
-from conserje.intake.node import can_do_without_postgres, open_node
+from conserje.installation import explained
 from conserje.telemetry.heartbeat import Heartbeat
-from conserje.tenants.data_keys import check_keyring
-from conserje.tenants.directory import Directory
+from conserje_edge.server.resources import open_resources
 from conserje_edge.tenant.files import Files
 from conserje_edge.tenant.pages import Pages
 from conserje_edge.tenant.shared import SharedWebhooks
 from conserje_edge.tenant.webhooks import Webhooks
-from conserje_edge.wire.hosts import Hosts
-from conserje_edge.wire.rates import Limits
-from conserje_edge.wire.requests import Proxies
 
 log = logging.getLogger(__name__)
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 AGAIN_SECONDS = 0.1
-
-
-@asynccontextmanager
-async def open_webhooks() -> AsyncIterator[Webhooks]:
-    """The webhooks of the installation that the environment describes.
-
-    Raises SettingsError, DatabaseError or VaultError.
-    """
-    patient = can_do_without_postgres(read_settings())
-    async with open_installation(patient=patient) as installation, AsyncExitStack() as stack:
-        settings, pool = installation.settings, installation.pool
-        hosts, proxies = Hosts(settings.domains), Proxies(settings.trusted_proxies)
-        await _check_keyring(installation)
-        node = await stack.enter_async_context(open_node(settings))
-        directory = Directory(pool, installation.url, node.roster)
-        feed = Feed(pool, directory.changes)
-        if node.roster:
-            directory.changes.tell(node.roster.hear)
-        async with (
-            directory,
-            Intake(pool, installation.plugins, node.spool) as intake,
-            node.working(pool, intake),
-        ):
-            webhooks = Webhooks(
-                hosts=hosts,
-                proxies=proxies,
-                directory=directory,
-                vault=installation.vault,
-                plugins=installation.plugins,
-                intake=intake,
-                pool=pool,
-                feed=feed,
-                limits=Limits(),
-                body_limit=settings.body_limit,
-            )
-            yield webhooks
-            await webhooks.close()
-
-
-async def _check_keyring(installation: Installation) -> None:
-    """Raises VaultError. A Postgres that is away cannot say what the keyring must open."""
-    vault = installation.vault
-    if installation.pool.get_size():
-        async with installation.pool.acquire() as connection:
-            await check_keyring(connection, vault)
 
 
 @dataclass
@@ -104,9 +53,11 @@ class Front:
             await self.pages(scope, receive, send)
 
 
-def front(webhooks: Webhooks, files: Path) -> Front:
+def front(webhooks: Webhooks, feed: Feed, files: Path) -> Front:
     """All that a tenants' listener serves; `files` is the folder of those that contacts sent."""
-    return Front(webhooks, SharedWebhooks(webhooks), Files(webhooks, files), Pages(webhooks))
+    reception = webhooks.reception
+    pages = Pages(reception, webhooks.plugins, feed, webhooks.limits)
+    return Front(webhooks, SharedWebhooks(webhooks), Files(reception, files), pages)
 
 
 def create() -> Router:
@@ -117,13 +68,13 @@ def create() -> Router:
         async with AsyncExitStack() as stack:
             with _ended_by_signals():
                 try:
-                    webhooks = await stack.enter_async_context(open_webhooks())
+                    resources = await stack.enter_async_context(open_resources())
                 except Exception as error:
                     _give_up(error)
-            router.default = front(webhooks, read_settings().files)
+            router.default = front(resources.webhooks, resources.feed, resources.settings.files)
             _end_with_server()
-            _call_on_signals(webhooks.feed.stop)
-            await stack.enter_async_context(Heartbeat(webhooks.pool, "edge"))
+            _call_on_signals(resources.feed.stop)
+            await stack.enter_async_context(Heartbeat(resources.reception.pool, "edge"))
             gc.collect()
             gc.freeze()  # what is loaded stays; to look through it again and again would cost every webhook
             yield

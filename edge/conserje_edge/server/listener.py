@@ -17,12 +17,12 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from starlette.routing import Router
 
-from conserje.installation import explained, read_settings
+from conserje.installation import explained
 from conserje_edge.operator import health, metrics
 from conserje_edge.operator.desk import Desk
 from conserje_edge.operator.gate import Gate
 from conserje_edge.predecessors import routes as predecessors
-from conserje_edge.server.app import open_webhooks
+from conserje_edge.server.resources import open_resources
 from conserje_edge.wire.addresses import OPERATOR_LISTEN, Address, address, require_free
 
 log = logging.getLogger(__name__)
@@ -49,16 +49,18 @@ async def _listen() -> None:
 
 @asynccontextmanager
 async def open_desk() -> AsyncIterator[Desk]:
-    """The installation that the environment describes. Raises as `open_webhooks`."""
-    async with open_webhooks() as webhooks:
+    """The installation that the environment describes. Raises as `open_resources`."""
+    async with open_resources() as resources:
+        reception, webhooks = resources.reception, resources.webhooks
         yield Desk(
-            settings=read_settings(),
-            pool=webhooks.pool,
-            directory=webhooks.directory,
-            vault=webhooks.vault,
+            settings=resources.settings,
+            pool=reception.pool,
+            directory=reception.directory,
+            vault=reception.vault,
             plugins=webhooks.plugins,
             intake=webhooks.intake,
-            feed=webhooks.feed,
+            feed=resources.feed,
+            reception=reception,
             webhooks=webhooks,
         )
 
@@ -67,7 +69,7 @@ def application(desk: Desk) -> Gate:
     """The ASGI application."""
     routes = [*health.routes(desk), *metrics.routes(desk), *predecessors.routes(desk)]
     router = Router(routes, redirect_slashes=False)
-    return Gate(router, desk.webhooks.hosts, desk.webhooks.proxies, desk.pool)
+    return Gate(router, desk.reception.hosts, desk.reception.proxies, desk.pool)
 
 
 async def _serve(desk: Desk, where: Address) -> None:

@@ -20,9 +20,10 @@ from conserje.installation import read_settings
 from conserje.settings import Settings, SettingsError
 from conserje.storage import embedded
 from conserje.telemetry import log
-from conserje_edge.server.app import ENDING, create, open_webhooks
+from conserje_edge.server.app import ENDING, create
 from conserje_edge.server.keeper import Keeper
 from conserje_edge.server.listener import listen
+from conserje_edge.server.resources import open_resources
 from conserje_edge.wire.addresses import OPERATOR_LISTEN, Address, address, require_free
 
 RESPAWN_SECONDS = 0.5
@@ -94,7 +95,7 @@ async def _check(given: Settings, held: AsyncExitStack) -> None:
     """Open once what each worker will open, so that what is wrong is said once."""
     if not given.database_url:
         await held.enter_async_context(embedded.running(given.data_dir))
-    async with open_webhooks():
+    async with open_resources():
         pass
 
 

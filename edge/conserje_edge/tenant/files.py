@@ -16,7 +16,7 @@ from conserje.files.folder import path_of
 from conserje.files.links import Link
 from conserje.tenants.entry import Entry
 from conserje.tenants.keyring import VaultError
-from conserje_edge.tenant.webhooks import Webhooks
+from conserje_edge.tenant.reception import Reception
 from conserje_edge.wire.answers import Problem, unavailable
 from conserje_edge.wire.requests import read_headers
 
@@ -34,14 +34,14 @@ HEADERS = {
 class Files:
     """The ASGI application below /files/. It asks nobody but the directory: the link says the rest."""
 
-    edge: Webhooks
+    reception: Reception
     folder: Path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             response = await self._find(scope)
         except Problem as problem:
-            start, body = self.edge.explain(problem, scope)
+            start, body = self.reception.explain(problem, scope)
             await send(start)
             await send(body)
         else:
@@ -51,7 +51,7 @@ class Files:
         """Raises Problem."""
         if scope["method"] not in ("GET", "HEAD"):
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "", (b"allow", b"GET, HEAD"))
-        entry = await self.edge.entry(read_headers(scope)["host"])
+        entry = await self.reception.entry(read_headers(scope)["host"])
         link = self._read(entry, scope)
         if link is None or link.until <= time.time() or not entry.tenant.active:
             raise Problem(HTTPStatus.NOT_FOUND)
@@ -77,7 +77,7 @@ class Files:
         path = scope["raw_path"].removeprefix(b"/files/").decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         try:
-            return Link.read(tenant.id, path, query, self.edge.vault, tenant.data_key)
+            return Link.read(tenant.id, path, query, self.reception.vault, tenant.data_key)
         except VaultError as error:
             raise unavailable(f"{tenant.slug}: {error}") from None
 

@@ -14,13 +14,14 @@ from starlette.requests import Request
 from conserje.contract import sessions
 from conserje.contract.channel import AnyAccount, AnyChannel
 from conserje.contract.pages import Look, Session, Visit
+from conserje.conversations.feed import Feed
 from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.storage.database import CANNOT_ASK, describe
 from conserje.tenants.accounts import Account
 from conserje.tenants.entry import AccountUnusable, Entry
-from conserje_edge.tenant.webhooks import Webhooks
+from conserje_edge.tenant.reception import Reception
 from conserje_edge.wire.answers import Problem, unavailable
-from conserje_edge.wire.rates import client_network
+from conserje_edge.wire.rates import Limits, client_network
 from conserje_edge.wire.requests import public_url, read_headers
 
 STREAMS_OF_SESSION = 12
@@ -31,7 +32,9 @@ class PageHouse:
     """The House of one channel."""
 
     channel: AnyChannel
-    edge: Webhooks
+    reception: Reception
+    messages: Feed
+    limits: Limits
     _streams: Counter[str] = field(default_factory=Counter)
 
     async def visit(self, request: Request) -> Visit:
@@ -51,12 +54,12 @@ class PageHouse:
         if known := await self.session(request):
             return known
         entry, _ = await self._at(request)
-        trusted = self.edge.proxies.trusts(request.scope)
-        self.edge.limits.sessions_of_address.admit(client_network(request.scope, trusted))
-        self.edge.limits.sessions_of_tenant.admit(entry.tenant.id)
+        trusted = self.reception.proxies.trusts(request.scope)
+        self.limits.sessions_of_address.admit(client_network(request.scope, trusted))
+        self.limits.sessions_of_tenant.admit(entry.tenant.id)
         account = entry.own(self.channel.name)
         if account is None or account.credentials is None:
-            entry = await self.edge.ensure_account(entry, self.channel)
+            entry = await self.reception.ensure_account(entry, self.channel)
             account = entry.own(self.channel.name)
         if account is None:
             raise unavailable(f"{entry.tenant.slug}: its account of {self.channel.name} is not there yet")
@@ -66,8 +69,8 @@ class PageHouse:
     async def feed(self, session: Session, after: int) -> AsyncGenerator[Look, None]:
         with _unavailable_without_postgres(), self._counted(session):
             place = (session.tenant_id, session.account_id, self.channel.name, session.id)
-            if conversation := await self.edge.feed.conversation(*place):
-                async with aclosing(self.edge.feed.follow(session.tenant_id, conversation, after)) as looks:
+            if conversation := await self.messages.conversation(*place):
+                async with aclosing(self.messages.follow(session.tenant_id, conversation, after)) as looks:
                     async for look in looks:
                         if not await self._is_open(session.tenant_id):
                             return
@@ -88,7 +91,7 @@ class PageHouse:
 
     async def _is_open(self, tenant_id: int) -> bool:
         try:
-            entry = await self.edge.directory.by_id(tenant_id)
+            entry = await self.reception.directory.by_id(tenant_id)
         except UnknownTenant:
             return False
         except DirectoryUnavailable:
@@ -99,15 +102,15 @@ class PageHouse:
         """The tenant whose page is asked for, and the page's public address. Raises Problem."""
         scope = request.scope
         headers = read_headers(scope)
-        entry = await self.edge.entry(headers["host"])
+        entry = await self.reception.entry(headers["host"])
         account = entry.own(self.channel.name)
         if not entry.tenant.active or (account and not account.active):
             raise Problem(HTTPStatus.NOT_FOUND)
-        return entry, public_url(scope, headers, self.edge.proxies.trusts(scope))
+        return entry, public_url(scope, headers, self.reception.proxies.trusts(scope))
 
     def _opened(self, entry: Entry, account: Account | None) -> AnyAccount:
         try:
-            return entry.opened(account, self.channel, self.edge.vault)
+            return entry.opened(account, self.channel, self.reception.vault)
         except AccountUnusable as error:
             raise unavailable(f"{entry.tenant.slug}: {error}") from None
 

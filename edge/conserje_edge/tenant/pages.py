@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
+from conserje.conversations.feed import Feed
+from conserje.plugins import Plugins
 from conserje.telemetry.log import place
 from conserje_edge.tenant.page_host import PageHouse
-from conserje_edge.tenant.webhooks import Webhooks
+from conserje_edge.tenant.reception import Reception
 from conserje_edge.wire.answers import Problem
+from conserje_edge.wire.rates import Limits
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +25,10 @@ BODY_LIMIT = 64 * 1024  # bytes; what visitors write goes to the webhook
 class Pages:
     """The ASGI application for everything that is neither a webhook nor a status."""
 
-    def __init__(self, edge: Webhooks) -> None:
-        self._edge = edge
-        self._router = Router(_routes(edge), redirect_slashes=False, default=_nothing)
+    def __init__(self, reception: Reception, plugins: Plugins, feed: Feed, limits: Limits) -> None:
+        self._reception = reception
+        page_hosts = [PageHouse(channel, reception, feed, limits) for channel in plugins.channels.values()]
+        self._router = Router(_routes(page_hosts), redirect_slashes=False, default=_nothing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
@@ -41,7 +46,7 @@ class Pages:
             if begun:  # a stream: the browser comes again and is told
                 log.info("A page ended early: %s", problem.cause or problem.status)
                 return
-            start, body = self._edge.explain(problem, scope)
+            start, body = self._reception.explain(problem, scope)
             await send(start)
             await send(body)
 
@@ -60,16 +65,16 @@ async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     raise Problem(HTTPStatus.NOT_FOUND)
 
 
-def _routes(edge: Webhooks) -> list[BaseRoute]:
+def _routes(page_hosts: Iterable[PageHouse]) -> list[BaseRoute]:
     """The routes of all channels; of two at one path the channel that comes first by name has it."""
     routes: list[BaseRoute] = []
     taken: dict[str, str] = {}
-    for channel in sorted(edge.plugins.channels.values(), key=lambda channel: channel.name):
-        for route in channel.pages(PageHouse(channel, edge)):
+    for host in sorted(page_hosts, key=lambda host: host.channel.name):
+        for route in host.channel.pages(host):
             path = route.path if isinstance(route, Route) else ""
             if path in taken:
-                log.error("Channel %s: %s is a page of channel %s", channel.name, path, taken[path])
+                log.error("Channel %s: %s is a page of channel %s", host.channel.name, path, taken[path])
             else:
-                taken[path] = channel.name
+                taken[path] = host.channel.name
                 routes.append(route)
     return routes

@@ -34,19 +34,21 @@ class Owner(NamedTuple):
 class SharedWebhooks:
     """The ASGI application for /webhook/<name>, where a channel says that it has that name."""
 
-    edge: Webhooks
+    webhooks: Webhooks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = scope["raw_path"].removeprefix(b"/webhook/").decode("latin-1")
-        channel = next((each for each in self.edge.plugins.channels.values() if name in each.shared), None)
+        channel = next(
+            (each for each in self.webhooks.plugins.channels.values() if name in each.shared), None
+        )
         counted = channel.name if channel else ""
-        await self.edge.respond(scope, send, self._answer(scope, receive, channel), counted)
+        await self.webhooks.reception.respond(scope, send, self._answer(scope, receive, channel), counted)
 
     async def _answer(self, scope: Scope, receive: Receive, channel: AnyChannel | None) -> Messages:
         headers = read_headers(scope)
-        if channel is None or not self.edge.hosts.is_base(headers["host"]):
+        if channel is None or not self.webhooks.reception.hosts.is_base(headers["host"]):
             raise Problem(HTTPStatus.NOT_FOUND)
-        hook = await self.edge.read(scope, headers, receive, channel, "webhook")
+        hook = await self.webhooks.read(scope, headers, receive, channel, "webhook")
         try:
             addresses = channel.claims(hook)
             if addresses:
@@ -85,7 +87,10 @@ class SharedWebhooks:
         for account, event in events:
             of_tenant[owners[account.address].tenant.id].append((account, event))
         await asyncio.gather(
-            *(self.edge.store(channel, tenants[tenant_id], taken) for tenant_id, taken in of_tenant.items())
+            *(
+                self.webhooks.store(channel, tenants[tenant_id], taken)
+                for tenant_id, taken in of_tenant.items()
+            )
         )
 
     async def _owners(
@@ -101,7 +106,7 @@ class SharedWebhooks:
         signed = False
         for entry in await self._claimed(channel, addresses):
             try:
-                active = self.edge.verify(channel, hook, entry)
+                active = self.webhooks.verify(channel, hook, entry)
             except Problem as problem:
                 if problem.status is not HTTPStatus.FORBIDDEN:
                     troubles.append(problem)  # one tenant's, which keeps no other's message
@@ -116,7 +121,7 @@ class SharedWebhooks:
     async def _claimed(self, channel: AnyChannel, addresses: Sequence[str]) -> list[Entry]:
         """The tenants at the addresses that the request names. Raises Problem."""
         try:
-            return await self.edge.directory.at(channel.name, list(dict.fromkeys(addresses)))
+            return await self.webhooks.reception.directory.at(channel.name, list(dict.fromkeys(addresses)))
         except DirectoryUnavailable as error:
             raise unavailable(str(error)) from None
 

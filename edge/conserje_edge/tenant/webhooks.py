@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
@@ -18,31 +18,22 @@ from starlette.types import Receive, Scope, Send
 from conserje.contract.channel import AnyChannel, Webhook
 from conserje.contract.message import InboundMessage
 from conserje.conversations import feed
-from conserje.conversations.feed import Feed
-from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.intake.intake import Intake, NotDurable
 from conserje.plugins import PluginMissing, Plugins
-from conserje.storage.database import CANNOT_ASK, Pool, describe
-from conserje.telemetry import metrics
-from conserje.telemetry.log import place
+from conserje.storage.database import CANNOT_ASK, describe
 from conserje.tenants import accounts
 from conserje.tenants.accounts import Account
-from conserje.tenants.directory import Directory
 from conserje.tenants.entry import Entry
-from conserje.tenants.keyring import VaultError
-from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Tenant
-from conserje.tenants.vault import Vault
 from conserje_edge.tenant import calls
+from conserje_edge.tenant.reception import Reception
 from conserje_edge.wire.answers import Messages, Problem, unavailable
-from conserje_edge.wire.hosts import Hosts, Name
 from conserje_edge.wire.rates import Limits, client_network
-from conserje_edge.wire.requests import Proxies, public_url, read_body, read_headers, request_id
+from conserje_edge.wire.requests import public_url, read_body, read_headers
 
 log = logging.getLogger(__name__)
 
-DIRECTORY_SECONDS = 3
-MINUTE, HOUR = 60, 3600  # the same line is logged, and the same secret noted, once in each
+NOTE_AGAIN = 3600  # seconds after which a secret that was seen is noted again
 PATHS = {b"webhook": "webhook", b"status": "status"}
 
 
@@ -50,40 +41,21 @@ PATHS = {b"webhook": "webhook", b"status": "status"}
 class Webhooks:
     """The ASGI application for everything that providers post."""
 
-    hosts: Hosts
-    proxies: Proxies
-    directory: Directory
-    vault: Vault
+    reception: Reception
     plugins: Plugins
     intake: Intake
-    pool: Pool
-    feed: Feed
     limits: Limits
     body_limit: int  # bytes
-    _said: TTLCache[str, None] = field(default_factory=lambda: TTLCache(10_000, MINUTE, monotonic))
     _noted: TTLCache[tuple[int, str], None] = field(
-        default_factory=lambda: TTLCache(100_000, HOUR, monotonic)
+        default_factory=lambda: TTLCache(100_000, NOTE_AGAIN, monotonic)
     )
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _renewed_lately: TTLCache[int, None] = field(default_factory=lambda: TTLCache(10_000, 1, monotonic))
     suspended: Counter[str] = field(default_factory=Counter)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = scope["raw_path"].split(b"/", 3)[2].decode("latin-1")
         counted = name if name in self.plugins.channels else ""  # never a stranger's own word
-        await self.respond(scope, send, self._answer(scope, receive), counted)
-
-    async def respond(self, scope: Scope, send: Send, answering: Awaitable[Messages], counted: str) -> None:
-        """Send what `answering` comes to; whatever it raises is an answer too, counted for a channel."""
-        try:
-            start, body = await answering
-        except Problem as problem:
-            start, body = self.explain(problem, scope)
-        except Exception as error:
-            start, body = self.explain(unavailable(f"The edge failed: {place(error)}"), scope)
-        metrics.webhook(counted, start["status"])
-        await send(start)
-        await send(body)
+        await self.reception.respond(scope, send, self._answer(scope, receive), counted)
 
     async def close(self) -> None:
         """Wait for what is still being noted."""
@@ -93,8 +65,8 @@ class Webhooks:
         headers = read_headers(scope)
         entry, channel, path = await self._find(headers["host"], scope["raw_path"])
         if channel.per_tenant:
-            self.limits.posts_of_address.admit(client_network(scope, self.proxies.trusts(scope)))
-            entry = await self._with_account(entry, channel)
+            self.limits.posts_of_address.admit(client_network(scope, self.reception.proxies.trusts(scope)))
+            entry = await self.reception.with_account(entry, channel)
         hook = await self.read(scope, headers, receive, channel, path)
         await self.take(channel, hook, entry, by_stranger=channel.per_tenant)
         return calls.acknowledge(channel, hook)
@@ -107,7 +79,7 @@ class Webhooks:
             allowed = ", ".join(sorted(channel.methods)).encode()
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "", (b"allow", allowed))
         body = await read_body(headers, receive, self.body_limit)
-        url = public_url(scope, headers, self.proxies.trusts(scope))
+        url = public_url(scope, headers, self.reception.proxies.trusts(scope))
         return Webhook(scope["method"], path, url, headers, body)
 
     async def take(
@@ -126,7 +98,7 @@ class Webhooks:
 
         Raises Problem.
         """
-        verified = calls.verify(channel, hook, entry, self.vault)
+        verified = calls.verify(channel, hook, entry, self.reception.vault)
         for account, secret in verified:
             if secret is not None:
                 self._note_secret(entry.tenant, account, secret)
@@ -137,10 +109,10 @@ class Webhooks:
 
     async def _find(self, host: str, raw_path: bytes) -> tuple[Entry, AnyChannel, str]:
         """The tenant, the channel and what is below it. Raises Problem."""
-        name, parts = self.hosts.name(host), raw_path.split(b"/")
-        if name is None or len(parts) != 4 or parts[1] != b"bot" or parts[0] or parts[3] not in PATHS:
+        parts = raw_path.split(b"/")
+        if len(parts) != 4 or parts[1] != b"bot" or parts[0] or parts[3] not in PATHS:
             raise Problem(HTTPStatus.NOT_FOUND)
-        entry = self.directory.cached(name) or await self._look_up(name)
+        entry = await self.reception.entry(host)
         channel = parts[2].decode("latin-1")
         try:
             return entry, self.plugins.channel(channel), PATHS[parts[3]]
@@ -148,42 +120,6 @@ class Webhooks:
             if channel not in self.plugins.assistants and entry.accounts_of(channel):
                 raise unavailable(f"{entry.tenant.slug}: {error}") from None
             raise Problem(HTTPStatus.NOT_FOUND) from None
-
-    async def entry(self, host: str) -> Entry:
-        """The tenant that a Host header names. Raises Problem."""
-        if (name := self.hosts.name(host)) is None:
-            raise Problem(HTTPStatus.NOT_FOUND)
-        return self.directory.cached(name) or await self._look_up(name)
-
-    async def _look_up(self, name: Name) -> Entry:
-        ask = self.directory.by_slug if name.kind == "slug" else self.directory.by_domain
-        try:
-            async with asyncio.timeout(DIRECTORY_SECONDS):
-                return await ask(name.value)
-        except UnknownTenant:
-            raise Problem(HTTPStatus.NOT_FOUND) from None
-        except (DirectoryUnavailable, TimeoutError):
-            raise unavailable("The directory cannot be asked: Postgres does not answer") from None
-
-    async def ensure_account(self, entry: Entry, channel: AnyChannel) -> Entry:
-        """The tenant with its account of a channel that every tenant has. Raises Problem."""
-        try:
-            async with self.pool.acquire(timeout=5) as connection, connection.transaction():
-                await accounts.ensure(connection, self.vault, entry.tenant.id, channel)
-        except (*CANNOT_ASK, asyncpg.PostgresError, VaultError, TenantError) as error:
-            raise unavailable(f"{entry.tenant.slug}: no account could be made: {describe(error)}") from None
-        return await self._renewed(entry)
-
-    async def _with_account(self, entry: Entry, channel: AnyChannel) -> Entry:
-        """`entry`, looked up again where another process may just have made the account."""
-        if entry.accounts_of(channel.name) or entry.tenant.id in self._renewed_lately:
-            return entry
-        self._renewed_lately[entry.tenant.id] = None  # strangers may post here, and each look costs a query
-        return await self._renewed(entry)
-
-    async def _renewed(self, entry: Entry) -> Entry:
-        self.directory.changed(entry.tenant.id)
-        return await self._look_up(Name("slug", entry.tenant.slug))
 
     async def store(self, channel: AnyChannel, tenant: Tenant, events: calls.Taken) -> None:
         try:
@@ -203,13 +139,15 @@ class Webhooks:
         for account, event in events:
             if isinstance(event, InboundMessage):
                 try:
-                    await feed.wake_contact(self.pool, tenant.id, account.id, account.channel, event.sender)
+                    await feed.wake_contact(
+                        self.reception.pool, tenant.id, account.id, account.channel, event.sender
+                    )
                 except (*CANNOT_ASK, asyncpg.PostgresError) as error:
                     log.warning("%s: a page was not told of a message: %s", tenant.slug, describe(error))
 
     def _count_suspended(self, slug: str) -> None:
         self.suspended[slug] += 1
-        if self._is_news(f"suspended {slug}"):
+        if self.reception.is_news(f"suspended {slug}"):
             log.info("%s is suspended: %d webhooks acknowledged, not stored", slug, self.suspended[slug])
 
     def _note_secret(self, tenant: Tenant, account: Account, secret: str) -> None:
@@ -224,20 +162,7 @@ class Webhooks:
 
     async def _write_note(self, tenant: Tenant, account: Account, secret: str) -> None:
         try:
-            async with self.pool.acquire(timeout=5) as connection:
+            async with self.reception.pool.acquire(timeout=5) as connection:
                 await accounts.note_secret_seen(connection, tenant.id, account.id, secret)
         except (*CANNOT_ASK, asyncpg.PostgresError) as error:
             log.warning("%s: a secret seen was not noted: %s", tenant.slug, describe(error))
-
-    def explain(self, problem: Problem, scope: Scope) -> Messages:
-        """The answer that a problem is; its cause is logged, once a minute."""
-        request = request_id(scope, self.proxies.trusts(scope))
-        if problem.cause and self._is_news(problem.cause):
-            log.warning("%s (%s, request %s)", problem.cause, problem.status, request)
-        return problem.answer(request)
-
-    def _is_news(self, what: str) -> bool:
-        if what in self._said:
-            return False
-        self._said[what] = None
-        return True

@@ -29,7 +29,7 @@ class House:
 
     async def address(self, link: Link | None = None, slug: str = "acme") -> str:
         """Path and query of a link that the tenant signed."""
-        entry = await self.edge.webhooks.directory.by_slug(slug)
+        entry = await self.edge.webhooks.reception.directory.by_slug(slug)
         assert entry.tenant.data_key is not None
         return (link or self.link).address("", self.edge.vault, entry.tenant.data_key)
 
@@ -43,7 +43,7 @@ class House:
 @pytest_asyncio.fixture
 async def house(pool: Pool, database_url: str, keyring: Path) -> AsyncIterator[House]:
     async with open_edge(pool, database_url, keyring) as edge:
-        entry = await edge.webhooks.directory.by_slug("acme")
+        entry = await edge.webhooks.reception.directory.by_slug("acme")
         folder = keyring.parent.parent / "files"
         link = Link(entry.tenant.id, 17, "foto.jpg", "image/jpeg", int(time.time()) + 60)
         path = path_of(folder, link.tenant_id, link.id)
@@ -89,7 +89,7 @@ async def test_without_a_good_link_there_is_nothing_and_all_nothings_are_alike(h
     await house.edge.add("bravo", "+2")
     good = await house.address()
     path, _, query = good.partition("?")
-    entry = await house.edge.webhooks.directory.by_slug("bravo")
+    entry = await house.edge.webhooks.reception.directory.by_slug("bravo")
     (house.folder / str(entry.tenant.id)).mkdir()
     path_of(house.folder, entry.tenant.id, 17).write_bytes(b"bravo's")
     answers = [

@@ -126,7 +126,7 @@ async def test_while_postgres_is_silent_the_last_known_tenants_count(
         raise OSError("away")
 
     monkeypatch.setattr(accounts, "tenants_at", away)
-    directory = edge.webhooks.directory
+    directory = edge.webhooks.reception.directory
     directory.changes.note([999_999])  # whatever is remembered may have changed
     assert [entry.tenant.slug for entry in await directory.at("signed", ["+1"])] == ["acme"]
     for addresses in (["+2"], ["+1", "+2"]):  # a part of a post must not be acknowledged for the whole

@@ -313,7 +313,7 @@ async def test_the_proxys_request_id_is_echoed_if_it_is_sane(edge: Edge) -> None
 async def test_a_bug_of_ours_is_503_and_its_place_is_logged(
     edge: Edge, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(edge.webhooks.hosts, "name", boom)
+    monkeypatch.setattr(edge.webhooks.reception.hosts, "name", boom)
     assert (await edge.post(FORM_OF_ANA)).status_code == 503
     assert "The edge failed: Boom at " in caplog.text
     assert "secret-in-text" not in caplog.text

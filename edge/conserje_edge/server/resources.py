@@ -1,0 +1,62 @@
+"""What a process of the edge has open for as long as it runs, whoever it listens to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from conserje.conversations.feed import Feed
+from conserje.installation import Installation, open_installation, read_settings
+from conserje.intake.intake import Intake
+from conserje.intake.node import can_do_without_postgres, open_node
+from conserje.settings import Settings
+from conserje.tenants.data_keys import check_keyring
+from conserje.tenants.directory import Directory
+from conserje_edge.tenant.reception import Reception
+from conserje_edge.tenant.webhooks import Webhooks
+from conserje_edge.wire.hosts import Hosts
+from conserje_edge.wire.rates import Limits
+from conserje_edge.wire.requests import Proxies
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The installation that the environment describes, open."""
+
+    settings: Settings
+    reception: Reception
+    webhooks: Webhooks
+    feed: Feed
+
+
+@asynccontextmanager
+async def open_resources() -> AsyncIterator[Resources]:
+    """Raises SettingsError, DatabaseError or VaultError."""
+    patient = can_do_without_postgres(read_settings())
+    async with open_installation(patient=patient) as installation, AsyncExitStack() as stack:
+        settings, pool = installation.settings, installation.pool
+        hosts, proxies = Hosts(settings.domains), Proxies(settings.trusted_proxies)
+        await _check_keyring(installation)
+        node = await stack.enter_async_context(open_node(settings))
+        directory = Directory(pool, installation.url, node.roster)
+        feed = Feed(pool, directory.changes)
+        if node.roster:
+            directory.changes.tell(node.roster.hear)
+        async with (
+            directory,
+            Intake(pool, installation.plugins, node.spool) as intake,
+            node.working(pool, intake),
+        ):
+            reception = Reception(hosts, proxies, directory, installation.vault, pool)
+            webhooks = Webhooks(reception, installation.plugins, intake, Limits(), settings.body_limit)
+            yield Resources(settings, reception, webhooks, feed)
+            await webhooks.close()
+
+
+async def _check_keyring(installation: Installation) -> None:
+    """Raises VaultError. A Postgres that is away cannot say what the keyring must open."""
+    vault = installation.vault
+    if installation.pool.get_size():
+        async with installation.pool.acquire() as connection:
+            await check_keyring(connection, vault)

@@ -69,6 +69,7 @@ def create() -> Router:
             with _ended_by_signals():
                 try:
                     resources = await stack.enter_async_context(open_resources())
+                    await stack.enter_async_context(resources.working_for_node())
                 except Exception as error:
                     _give_up(error)
             router.default = front(resources.webhooks, resources.feed, resources.settings.files)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from conserje.conversations.feed import Feed
 from conserje.installation import Installation, open_installation, read_settings
 from conserje.intake.intake import Intake
-from conserje.intake.node import can_do_without_postgres, open_node
+from conserje.intake.node import Node, can_do_without_postgres, open_node
 from conserje.settings import Settings
 from conserje.tenants.data_keys import check_keyring
 from conserje.tenants.directory import Directory
@@ -25,9 +25,19 @@ class Resources:
     """The installation that the environment describes, open."""
 
     settings: Settings
+    node: Node
     reception: Reception
     webhooks: Webhooks
     feed: Feed
+
+    def working_for_node(self) -> AbstractAsyncContextManager[None]:
+        """While this is entered, this process may be the one of the node that drains the spool.
+
+        Not the operator's, which must say how things are however much there is to drain.
+        """
+        if self.node.roster:
+            self.reception.directory.changes.tell(self.node.roster.hear)
+        return self.node.working(self.reception.pool, self.webhooks.intake)
 
 
 @asynccontextmanager
@@ -41,16 +51,10 @@ async def open_resources() -> AsyncIterator[Resources]:
         node = await stack.enter_async_context(open_node(settings))
         directory = Directory(pool, installation.url, node.roster)
         feed = Feed(pool, directory.changes)
-        if node.roster:
-            directory.changes.tell(node.roster.hear)
-        async with (
-            directory,
-            Intake(pool, installation.plugins, node.spool) as intake,
-            node.working(pool, intake),
-        ):
+        async with directory, Intake(pool, installation.plugins, node.spool) as intake:
             reception = Reception(hosts, proxies, directory, installation.vault, pool)
             webhooks = Webhooks(reception, installation.plugins, intake, Limits(), settings.body_limit)
-            yield Resources(settings, reception, webhooks, feed)
+            yield Resources(settings, node, reception, webhooks, feed)
             await webhooks.close()
 
 

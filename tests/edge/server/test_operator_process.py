@@ -17,9 +17,11 @@ from installation import Installation, install
 from processes import Serving, alive, children, family, run_to_end
 from waiting import LIMIT, until
 
+from conserje.intake.spool import Spool
 from conserje.settings import SettingsError
 from conserje.storage.database import Pool
-from conserje_edge.predecessors.talk import ANSWER_LIMIT
+from conserje_edge.predecessors import talk
+from conserje_edge.server.listener import application, open_desk
 from conserje_edge.wire.addresses import OPERATOR_LISTEN, address
 
 
@@ -108,9 +110,49 @@ async def test_it_does_not_wait_for_those_who_wait(installation: Installation) -
         await until(stored)
         ended = listener(server)
         os.kill(ended, signal.SIGTERM)
-        await until(lambda: not alive(ended), ANSWER_LIMIT / 2)  # after all of it there is an answer
+        await until(lambda: not alive(ended), talk.ANSWER_LIMIT / 2)  # after all of it there is an answer
         await asyncio.wait({waiting})
         assert waiting.exception() or waiting.result().status_code in (202, 503)
+
+
+@pytest.fixture
+def here(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process opens the installation as the operator's does."""
+    monkeypatch.setattr("conserje.telemetry.log.set_up", lambda level: None)  # the log is pytest's
+    for name, value in installation.environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("here")
+async def test_it_never_becomes_the_one_that_drains_the_spool(installation: Installation) -> None:
+    async with open_desk(), Spool(installation.folder / "spool", 1024 * 1024) as spool:
+        await asyncio.wait_for(spool.become_drainer(), LIMIT)
+
+
+@pytest.mark.usefixtures("here")
+async def test_what_is_posted_here_in_an_outage_is_kept_for_the_servers_workers(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(talk, "ANSWER_LIMIT", 0.1)
+    await installation.add("acme")
+    async with (
+        open_desk() as desk,
+        httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(application(desk), client=("127.0.0.1", 1)),
+            base_url="http://localhost",
+        ) as http,
+    ):
+        body = {"telefono": "+56999999999", "mensaje": "hola"}
+        assert (await http.post("/webhook/acme", json=body)).status_code == 202
+        desk.pool.terminate()
+        assert (await http.post("/webhook/acme", json=body)).status_code == 503  # no answer can be read
+        assert desk.intake.spool and await desk.intake.spool.count() == 1
+
+    async def given_on() -> bool:
+        return await installation.pool.fetchval("SELECT count(*) FROM messages") == 2  # type: ignore[no-any-return]
+
+    async with installation.serving():
+        await until(given_on)
 
 
 async def test_where_it_cannot_listen_is_said_in_one_line(installation: Installation) -> None:

@@ -1,4 +1,4 @@
-"""The predecessors' routes in one process, behind the gate, with a worker beside them."""
+"""The predecessors' routes in one process, behind their authentication, with a worker beside them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from conserje.tenants.directory import Directory
 from conserje.tenants.vault import Vault
 from conserje.work.worker import Worker
 from conserje_catalog import Catalog
-from conserje_edge.operator.desk import Desk
-from conserje_edge.operator.gate import Gate
+from conserje_edge.operator.auth import AuthMiddleware
+from conserje_edge.operator.context import Context
 from conserje_edge.predecessors.routes import routes
 from conserje_edge.tenant.reception import Reception
 from conserje_edge.tenant.webhooks import Webhooks
@@ -44,14 +44,14 @@ from conserje_twilio import Twilio
 class Office:
     """What callers on this machine reach, and what stands behind it."""
 
-    desk: Desk
+    context: Context
     url: str
     http: httpx2.AsyncClient
     parrot: Parrot
 
     async def add(self, slug: str, **columns: object) -> int:
         """A tenant that answers by the parrot; its id."""
-        async with self.desk.pool.acquire() as connection:
+        async with self.context.pool.acquire() as connection:
             added = await tenants.add(
                 connection,
                 slug,
@@ -62,7 +62,7 @@ class Office:
 
     async def key(self, tenant_id: int | None, *scopes: str) -> dict[str, str]:
         """The headers of a caller with a key."""
-        async with self.desk.pool.acquire() as connection:
+        async with self.context.pool.acquire() as connection:
             _, key = await api_keys.add(
                 connection, "x", tenant_id=tenant_id, scopes=scopes or ("read", "write")
             )
@@ -83,9 +83,9 @@ class Office:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """A worker at work."""
-        desk = self.desk
-        all_tasks = tasks(desk.pool, desk.directory, desk.plugins, desk.vault, desk.settings)
-        worker = Worker(desk.pool, self.url, all_tasks, desk.settings.slots)
+        context = self.context
+        all_tasks = tasks(context.pool, context.directory, context.plugins, context.vault, context.settings)
+        worker = Worker(context.pool, self.url, all_tasks, context.settings.slots)
         running = asyncio.create_task(worker.run())
         try:
             yield
@@ -112,9 +112,9 @@ async def open_office(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Offi
     async with directory, Intake(pool, plugins) as intake:
         reception = Reception(hosts, proxies, directory, vault, pool)
         webhooks = Webhooks(reception, plugins, intake, Limits(), settings.body_limit)
-        desk = Desk(settings, pool, directory, vault, plugins, intake, feed, reception, webhooks)
-        gate = Gate(Router(routes(desk), redirect_slashes=False), hosts, proxies, pool)
-        transport = httpx2.ASGITransport(gate, client=("127.0.0.1", 1))
+        context = Context(settings, pool, directory, vault, plugins, intake, feed, reception, webhooks)
+        app = AuthMiddleware(Router(routes(context), redirect_slashes=False), hosts, proxies, pool)
+        transport = httpx2.ASGITransport(app, client=("127.0.0.1", 1))
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:9001") as client_:
-            yield Office(desk, url, client_, parrot)
+            yield Office(context, url, client_, parrot)
         await webhooks.close()

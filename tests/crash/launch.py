@@ -18,7 +18,8 @@ from crash import bugs, points
 
 import conserje.cli.work
 import conserje.files.collector
-import conserje.notices.notifier  # noqa: F401 - loaded before the fork, as are those above
+import conserje.notices.notifier
+import conserje.turns.turn  # noqa: F401 - loaded before the fork, as are those above
 import conserje_edge.server.serve  # noqa: F401 - loaded before the fork
 import conserje_twilio
 from conserje.cli.main import main

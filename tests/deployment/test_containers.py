@@ -21,7 +21,7 @@ from conserje import plugins
 from conserje.cli.main import main
 from conserje.settings import PREFIX, Settings
 from conserje.work import worker
-from conserje_edge.server import keeper, serve
+from conserje_edge.server import serve, supervisor
 from conserje_nginx.render import Edge
 
 DOCKER = ROOT / "deployment" / "docker"
@@ -126,7 +126,7 @@ def unknown(words: list[str]) -> list[str]:
 
 def test_docker_waits_for_what_is_in_hand() -> None:
     limits = {"work": worker.SHUTDOWN_LIMIT + worker.LAST_LIMIT}
-    limits |= dict.fromkeys(SERVE, serve.STOP_SECONDS + keeper.END_SECONDS)
+    limits |= dict.fromkeys(SERVE, serve.STOP_SECONDS + supervisor.END_SECONDS)
     for name, seconds in limits.items():
         assert float(SERVICES[name]["stop_grace_period"].removesuffix("s")) > seconds
 

@@ -16,7 +16,7 @@ from deployment.units import PROGRAM, SYSTEMD, environment, read
 
 from conserje.settings import PREFIX, Settings
 from conserje.work import worker
-from conserje_edge.server import keeper, serve
+from conserje_edge.server import serve, supervisor
 from conserje_nginx.render import Edge
 
 UNITS = sorted(path.name for path in SYSTEMD.glob("*.service"))
@@ -68,7 +68,7 @@ def test_a_unit_gives_little_away(folder: Path, unit: str) -> None:
 @pytest.mark.parametrize(
     ("unit", "seconds"),
     [
-        ("conserje-serve@.service", serve.STOP_SECONDS + keeper.END_SECONDS),
+        ("conserje-serve@.service", serve.STOP_SECONDS + supervisor.END_SECONDS),
         ("conserje-work.service", worker.SHUTDOWN_LIMIT + worker.LAST_LIMIT),
     ],
 )

@@ -27,7 +27,7 @@ from conserje.tenants.replica import Roster
 HOLD = """
 import asyncio, sys
 from pathlib import Path
-from conserje import embedded
+from conserje.storage import embedded
 
 async def hold():
     async with embedded.running(Path(sys.argv[1])) as url:

@@ -19,8 +19,8 @@ from conserje.telemetry import heartbeat
 from conserje.tenants.data_keys import check_keyring
 from conserje.tenants.keyring import VaultError
 from conserje.tenants.vault import Vault
-from conserje_edge.operator.desk import Desk
-from conserje_edge.operator.gate import caller
+from conserje_edge.operator.auth import caller
+from conserje_edge.operator.context import Context
 from conserje_edge.wire.addresses import Address, address
 
 LIMIT = 2.0  # seconds for all checks, which run beside each other
@@ -32,10 +32,10 @@ class Unready(Exception):
     """A check fails; the text says what to do."""
 
 
-def routes(desk: Desk) -> list[Route]:
+def routes(context: Context) -> list[Route]:
     async def readyz(request: Request) -> Response:
         caller(request).require("read")
-        return await ready(desk)
+        return await ready(context)
 
     return [Route("/livez", _livez), Route("/readyz", readyz)]
 
@@ -44,9 +44,9 @@ async def _livez(request: Request) -> Response:
     return JSONResponse({"alive": True})
 
 
-async def ready(desk: Desk) -> Response:
+async def ready(context: Context) -> Response:
     """200 or 503, and what each check says."""
-    failures = await asyncio.gather(*(_failure(check, desk) for check in CHECKS.values()))
+    failures = await asyncio.gather(*(_failure(check, context) for check in CHECKS.values()))
     checks = {
         name: {"ok": True} if failure is None else {"ok": False, "detail": failure}
         for name, failure in zip(CHECKS, failures, strict=True)
@@ -55,9 +55,9 @@ async def ready(desk: Desk) -> Response:
     return JSONResponse({"ready": fine, "checks": checks}, 200 if fine else 503)
 
 
-async def _failure(check: Callable[[Desk], Awaitable[None]], desk: Desk) -> str | None:
+async def _failure(check: Callable[[Context], Awaitable[None]], context: Context) -> str | None:
     async def run() -> None:
-        await check(desk)
+        await check(context)
 
     try:
         await within(LIMIT, run())
@@ -68,37 +68,37 @@ async def _failure(check: Callable[[Desk], Awaitable[None]], desk: Desk) -> str 
     return None
 
 
-async def _postgres(desk: Desk) -> None:
-    await desk.pool.fetchval("SELECT 1")
+async def _postgres(context: Context) -> None:
+    await context.pool.fetchval("SELECT 1")
 
 
-async def _migrations(desk: Desk) -> None:
-    async with desk.pool.acquire() as connection:
+async def _migrations(context: Context) -> None:
+    async with context.pool.acquire() as connection:
         await refuse_other_schema(connection)
 
 
-async def _keyring(desk: Desk) -> None:
-    vault = Vault.read(desk.settings.keyring)  # as a process that starts now would read it
-    async with desk.pool.acquire() as connection:
+async def _keyring(context: Context) -> None:
+    vault = Vault.read(context.settings.keyring)  # as a process that starts now would read it
+    async with context.pool.acquire() as connection:
         await check_keyring(connection, vault)
 
 
-async def _plugins(desk: Desk) -> None:
-    if desk.plugins.broken:
-        broken = "; ".join(f"{name} {why}" for name, why in sorted(desk.plugins.broken.items()))
+async def _plugins(context: Context) -> None:
+    if context.plugins.broken:
+        broken = "; ".join(f"{name} {why}" for name, why in sorted(context.plugins.broken.items()))
         raise Unready(f"Install these plugins again, or remove them: {broken}")
 
 
-async def _spool(desk: Desk) -> None:
-    if spool := desk.intake.spool:
+async def _spool(context: Context) -> None:
+    if spool := context.intake.spool:
         try:
             await spool.check()
         except NodeFileError as error:
             raise Unready(f"{error} Without it nothing is taken while Postgres is away.") from None
 
 
-async def _edge(desk: Desk) -> None:
-    where = address(desk.settings.listen)
+async def _edge(context: Context) -> None:
+    where = address(context.settings.listen)
     try:
         async with asyncio.timeout(EDGE_LIMIT):
             answered = await _answers(where)
@@ -121,15 +121,15 @@ async def _answers(where: Address) -> bool:
         writer.close()
 
 
-async def _worker(desk: Desk) -> None:
-    if not any(process.kind == "work" for process in await heartbeat.living(desk.pool)):
+async def _worker(context: Context) -> None:
+    if not any(process.kind == "work" for process in await heartbeat.living(context.pool)):
         seconds = heartbeat.LIVING.total_seconds()
         raise Unready(
             f"No `conserje work` was seen for {seconds:g} s, so nobody answers messages: start one."
         )
 
 
-CHECKS: dict[str, Callable[[Desk], Awaitable[None]]] = {
+CHECKS: dict[str, Callable[[Context], Awaitable[None]]] = {
     "postgres": _postgres,
     "migrations": _migrations,
     "keyring": _keyring,

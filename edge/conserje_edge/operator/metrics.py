@@ -19,8 +19,8 @@ from conserje.storage.database import CANNOT_ASK, Connection, describe
 from conserje.storage.deadline import within
 from conserje.telemetry import heartbeat, metrics
 from conserje.telemetry.heartbeat import Living
-from conserje_edge.operator.desk import Desk
-from conserje_edge.operator.gate import caller
+from conserje_edge.operator.auth import caller
+from conserje_edge.operator.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +58,10 @@ FROM pgqueuer.pgqueuer
 TENANTS = "SELECT status, count(*) AS tenants FROM tenants GROUP BY status ORDER BY status"
 
 
-def routes(desk: Desk) -> list[Route]:
+def routes(context: Context) -> list[Route]:
     async def show(request: Request) -> Response:
         caller(request).require("read")
-        return Response(generate_latest(await _collect(desk)), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        return Response(generate_latest(await _collect(context)), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return [Route("/metrics", show)]
 
@@ -76,11 +76,11 @@ class Collected(Collector):
         return self.metrics
 
 
-async def _collect(desk: Desk) -> Collected:
+async def _collect(context: Context) -> Collected:
     written = {heartbeat.this_process(): metrics.write()}  # webhooks that came in by this listener
     stored: list[Metric] = []
     try:
-        living, stored = await within(LIMIT, _ask(desk))
+        living, stored = await within(LIMIT, _ask(context))
         written |= {process.process: process.counted for process in living}
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
         log.warning("Postgres is not in the metrics: %s", describe(error))
@@ -88,10 +88,10 @@ async def _collect(desk: Desk) -> Collected:
     return Collected([up, *stored, *metrics.join(written)])
 
 
-async def _ask(desk: Desk) -> tuple[list[Living], list[Metric]]:
-    living = await heartbeat.living(desk.pool)
+async def _ask(context: Context) -> tuple[list[Living], list[Metric]]:
+    living = await heartbeat.living(context.pool)
     kinds = {"edge": 0, "work": 0} | Counter(process.kind for process in living)
-    async with desk.pool.acquire() as connection:
+    async with context.pool.acquire() as connection:
         stored = [metric async for metric in _stored(connection)]
     processes = _gauge("conserje_processes", "Processes that live, by their kind.", "kind", kinds.items())
     return living, [processes, *stored]

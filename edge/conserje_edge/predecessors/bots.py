@@ -19,8 +19,8 @@ from conserje.tenants import export, phones, tenants
 from conserje.tenants.entry import AccountUnusable, validated
 from conserje.tenants.export import Record, RecordDiffers, RecordedAccount
 from conserje.tenants.refusals import SENTENCES, TenantError
-from conserje_edge.operator.desk import Desk
-from conserje_edge.operator.gate import caller
+from conserje_edge.operator.auth import caller
+from conserje_edge.operator.context import Context
 from conserje_edge.wire.answers import Problem
 from conserje_edge.wire.hosts import SLUG
 from conserje_edge.wire.requests import read_body
@@ -56,7 +56,7 @@ class Odd(Exception):
 class Bots:
     """Lists tenants as bots, and makes tenants of such a list."""
 
-    desk: Desk
+    context: Context
 
     async def answer(self, request: Request) -> Response:
         return await (self.create if request.method == "POST" else self.listed)(request)
@@ -64,13 +64,13 @@ class Bots:
     async def listed(self, request: Request) -> Response:
         """GET /bots/"""
         caller(request).require("read")
-        async with self.desk.pool.acquire() as connection:
+        async with self.context.pool.acquire() as connection:
             return JSONResponse([self._shown(record) for record in await export.read(connection)])
 
     async def create(self, request: Request) -> Response:
         """POST /bots/ with one entry, or a list of which all are made or none."""
         caller(request).require("write")
-        body = await read_body(request.headers, request.receive, self.desk.settings.body_limit)
+        body = await read_body(request.headers, request.receive, self.context.settings.body_limit)
         try:
             posted = from_json(body, allow_inf_nan=False)
         except ValueError as error:
@@ -84,7 +84,7 @@ class Bots:
     async def _restore(self, entries: list[Any]) -> tuple[bool, list[dict[str, Any]]]:
         """Whether a tenant was made, and all of the entries as they are now. Raises Problem."""
         made, shown = False, []
-        async with self.desk.pool.acquire() as connection, connection.transaction():
+        async with self.context.pool.acquire() as connection, connection.transaction():
             for place, entry in enumerate(entries, 1):
                 try:
                     record = self._record(entry)
@@ -111,7 +111,7 @@ class Bots:
             raise Odd(f"metadata.{_first(error)}") from None
         if not SLUG.match(record.slug):
             raise Odd(f"metadata.slug: {SENTENCES['tenants_slug_form']}")
-        if base := tenants.reserving_base(record.slug, self.desk.settings.domains):
+        if base := tenants.reserving_base(record.slug, self.context.settings.domains):
             raise Odd(f"metadata.slug: {record.slug} is reserved, since {base} is a base domain.")
         theirs = {name: value for name, value in metadata.items() if name not in OURS}
         record.metadata = theirs | _kept(bot, record.slug) or None
@@ -126,11 +126,11 @@ class Bots:
     def _check_settings(self, record: Record) -> None:
         """Raises AccountUnusable for settings that an installed plugin does not understand."""
         for account in record.accounts or ():
-            if channel := self.desk.plugins.channels.get(account.channel):
+            if channel := self.context.plugins.channels.get(account.channel):
                 what = f"settings of {account.channel} {account.address}"
                 validated(channel.Settings, json.dumps(account.settings), what)
         for name, settings in (record.assistant_settings or {}).items():
-            if assistant := self.desk.plugins.assistants.get(name):
+            if assistant := self.context.plugins.assistants.get(name):
                 validated(assistant.Settings, json.dumps(settings), f"settings of {name}")
 
     def _shown(self, record: Record) -> dict[str, Any]:
@@ -155,7 +155,7 @@ class Bots:
 
     def _seen(self, account: RecordedAccount) -> RecordedAccount | None:
         """None for what every tenant has, made at its first use, where nothing is set in it."""
-        channel = self.desk.plugins.channels.get(account.channel)
+        channel = self.context.plugins.channels.get(account.channel)
         if channel is None or not channel.per_tenant:
             return account
         made = account.model_copy(update={"credentials": None})
@@ -220,6 +220,6 @@ def _refusal(status: HTTPStatus, detail: str) -> Problem:
     return Problem(status, told={"detail": detail})
 
 
-def routes(desk: Desk) -> list[Route]:
-    bots = Bots(desk)
+def routes(context: Context) -> list[Route]:
+    bots = Bots(context)
     return [Route(path, bots.answer, methods=["GET", "POST"]) for path in ("/bots", "/bots/")]

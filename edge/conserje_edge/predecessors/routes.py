@@ -7,17 +7,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from conserje.tenants import tenants
-from conserje_edge.operator.desk import Desk
-from conserje_edge.operator.gate import caller
-from conserje_edge.predecessors import bots, talk
+from conserje_edge.operator.auth import caller
+from conserje_edge.operator.context import Context
+from conserje_edge.predecessors import bots, messages
 
 
-def routes(desk: Desk) -> list[Route]:
+def routes(context: Context) -> list[Route]:
     async def list_tenants(request: Request) -> Response:
         """GET /tenants; a tenant's key sees its own."""
         asking = caller(request)
         asking.require("read", asking.tenant_id)
-        async with desk.pool.acquire() as connection:
+        async with context.pool.acquire() as connection:
             found = await tenants.list_all(connection)
         listed = [
             {
@@ -25,7 +25,7 @@ def routes(desk: Desk) -> list[Route]:
                 "name": tenant.name,
                 "slug": tenant.slug,
                 "webhook_url": f"/webhook/{tenant.slug}",
-                "full_webhook_url": f"{desk.settings.tenant_url(tenant.slug)}/bot/twilio/webhook",
+                "full_webhook_url": f"{context.settings.tenant_url(tenant.slug)}/bot/twilio/webhook",
                 "status": tenant.status,
             }
             for tenant in found
@@ -33,4 +33,8 @@ def routes(desk: Desk) -> list[Route]:
         ]
         return JSONResponse({"status": "success", "total_tenants": len(listed), "tenants": listed})
 
-    return [Route("/tenants", list_tenants, methods=["GET"]), *talk.routes(desk), *bots.routes(desk)]
+    return [
+        Route("/tenants", list_tenants, methods=["GET"]),
+        *messages.routes(context),
+        *bots.routes(context),
+    ]

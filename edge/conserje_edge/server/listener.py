@@ -19,8 +19,8 @@ from starlette.routing import Router
 
 from conserje.installation import explained
 from conserje_edge.operator import health, metrics
-from conserje_edge.operator.desk import Desk
-from conserje_edge.operator.gate import Gate
+from conserje_edge.operator.auth import AuthMiddleware
+from conserje_edge.operator.context import Context
 from conserje_edge.predecessors import routes as predecessors
 from conserje_edge.server.resources import open_resources
 from conserje_edge.wire.addresses import OPERATOR_LISTEN, Address, address, require_free
@@ -39,20 +39,20 @@ def listen() -> None:
 
 async def _listen() -> None:
     try:
-        async with open_desk() as desk:
-            where = address(desk.settings.operator_listen, OPERATOR_LISTEN)
+        async with open_context() as context:
+            where = address(context.settings.operator_listen, OPERATOR_LISTEN)
             require_free(where, OPERATOR_LISTEN)  # removes the socket of one that was killed
-            await _serve(desk, where)
+            await _serve(context, where)
     except Exception as error:
         _give_up(error)
 
 
 @asynccontextmanager
-async def open_desk() -> AsyncIterator[Desk]:
+async def open_context() -> AsyncIterator[Context]:
     """The installation that the environment describes. Raises as `open_resources`."""
     async with open_resources() as resources:
         reception, webhooks = resources.reception, resources.webhooks
-        yield Desk(
+        yield Context(
             settings=resources.settings,
             pool=reception.pool,
             directory=reception.directory,
@@ -65,26 +65,26 @@ async def open_desk() -> AsyncIterator[Desk]:
         )
 
 
-def application(desk: Desk) -> Gate:
+def application(context: Context) -> AuthMiddleware:
     """The ASGI application."""
-    routes = [*health.routes(desk), *metrics.routes(desk), *predecessors.routes(desk)]
+    routes = [*health.routes(context), *metrics.routes(context), *predecessors.routes(context)]
     router = Router(routes, redirect_slashes=False)
-    return Gate(router, desk.reception.hosts, desk.reception.proxies, desk.pool)
+    return AuthMiddleware(router, context.reception.hosts, context.reception.proxies, context.pool)
 
 
-async def _serve(desk: Desk, where: Address) -> None:
-    server = _server(application(desk), where)
+async def _serve(context: Context, where: Address) -> None:
+    server = _server(application(context), where)
     serving = asyncio.create_task(server.serve())
     stopped = asyncio.create_task(_stopped())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    desk.feed.stop()
+    context.feed.stop()
     server.stop()  # type: ignore[no-untyped-call]
     await asyncio.wait({serving}, timeout=STOP_SECONDS)
     if serving.done():
         serving.result()
 
 
-def _server(app: Gate, where: Address) -> Server:
+def _server(app: AuthMiddleware, where: Address) -> Server:
     server = Server(
         app,
         address=where.host,

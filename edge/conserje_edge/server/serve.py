@@ -21,9 +21,9 @@ from conserje.settings import Settings, SettingsError
 from conserje.storage import embedded
 from conserje.telemetry import log
 from conserje_edge.server.app import ENDING, create
-from conserje_edge.server.keeper import Keeper
 from conserje_edge.server.listener import listen
 from conserje_edge.server.resources import open_resources
+from conserje_edge.server.supervisor import Supervisor
 from conserje_edge.wire.addresses import OPERATOR_LISTEN, Address, address, require_free
 
 RESPAWN_SECONDS = 0.5
@@ -117,7 +117,7 @@ def serve() -> None:
             runner.run(_check(given, held))
             processes = server(where, given)
             processes.on_startup(lambda: click.echo(f"Listening on {where}\nFor the operator: {operators}"))
-            with Keeper(listen):
+            with Supervisor(listen):
                 processes.serve(target_loader=create, wrap_loader=False)
         finally:
             runner.run(held.aclose())

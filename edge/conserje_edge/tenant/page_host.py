@@ -1,4 +1,4 @@
-"""The house: a page's own tenant, session and feed, as its channel gets them."""
+"""The host of a channel's pages: their tenant, session and feed, as the channel gets them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ STREAMS_OF_SESSION = 12
 
 
 @dataclass
-class PageHouse:
-    """The House of one channel."""
+class PageHost:
+    """The House of one channel, as the contract of pages calls it."""
 
     channel: AnyChannel
     reception: Reception

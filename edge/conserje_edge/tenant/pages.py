@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from conserje.conversations.feed import Feed
 from conserje.plugins import Plugins
 from conserje.telemetry.log import place
-from conserje_edge.tenant.page_host import PageHouse
+from conserje_edge.tenant.page_host import PageHost
 from conserje_edge.tenant.reception import Reception
 from conserje_edge.wire.answers import Problem
 from conserje_edge.wire.rates import Limits
@@ -27,7 +27,7 @@ class Pages:
 
     def __init__(self, reception: Reception, plugins: Plugins, feed: Feed, limits: Limits) -> None:
         self._reception = reception
-        page_hosts = [PageHouse(channel, reception, feed, limits) for channel in plugins.channels.values()]
+        page_hosts = [PageHost(channel, reception, feed, limits) for channel in plugins.channels.values()]
         self._router = Router(_routes(page_hosts), redirect_slashes=False, default=_nothing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,7 +65,7 @@ async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     raise Problem(HTTPStatus.NOT_FOUND)
 
 
-def _routes(page_hosts: Iterable[PageHouse]) -> list[BaseRoute]:
+def _routes(page_hosts: Iterable[PageHost]) -> list[BaseRoute]:
     """The routes of all channels; of two at one path the channel that comes first by name has it."""
     routes: list[BaseRoute] = []
     taken: dict[str, str] = {}

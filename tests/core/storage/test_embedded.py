@@ -22,7 +22,7 @@ from conserje.storage.database import DatabaseError
 HOLD = """
 import asyncio, sys
 from pathlib import Path
-from conserje import embedded
+from conserje.storage import embedded
 
 async def hold():
     async with embedded.running(Path(sys.argv[1])) as url:
@@ -35,7 +35,7 @@ asyncio.run(hold())
 DIE_HALFWAY = """
 import os, shutil, signal, sys
 from pathlib import Path
-from conserje import programs
+from conserje.storage import programs
 
 whole = shutil.copytree
 

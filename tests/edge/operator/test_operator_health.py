@@ -23,20 +23,20 @@ from conserje.storage.database import Pool
 from conserje.telemetry.heartbeat import Heartbeat
 from conserje.tenants.keyring import create_keyring
 from conserje_edge.operator import health
-from conserje_edge.operator.desk import Desk
+from conserje_edge.operator.context import Context
 from conserje_fakes import server
 
 
 @dataclass
 class House:
-    """A desk of an installation where all is well, until the test breaks something."""
+    """An installation where all is well, until the test breaks something."""
 
     office: Office
-    desk: Desk
+    context: Context
 
     async def failing(self) -> dict[str, str]:
         """The checks that fail, with what they say."""
-        answer = await health.ready(self.desk)
+        answer = await health.ready(self.context)
         told: dict[str, Any] = json.loads(bytes(answer.body))
         failed = {name: check["detail"] for name, check in told["checks"].items() if not check["ok"]}
         assert told["checks"].keys() == health.CHECKS.keys()
@@ -55,10 +55,10 @@ async def house(
         server.serving(Starlette()) as edge,
         Heartbeat(pool, "work"),
     ):
-        given = office.desk.settings.model_copy(
+        given = office.context.settings.model_copy(
             update={"listen": edge.removeprefix("http://"), "master_keys_file": keyring}
         )
-        house = House(office, dataclasses.replace(office.desk, settings=given))
+        house = House(office, dataclasses.replace(office.context, settings=given))
         await until(lambda: pool.fetchval("SELECT count(*) FROM heartbeats"))
         yield house
 
@@ -68,7 +68,7 @@ async def test_all_is_well(house: House) -> None:
 
 
 async def test_without_postgres(house: House, database_url: str) -> None:
-    house.desk.pool.terminate()
+    house.context.pool.terminate()
     failed = await house.failing()
     assert failed.keys() == {"postgres", "migrations", "keyring", "worker"}
     assert "CONSERJE_DATABASE_URL" in failed["postgres"]
@@ -97,9 +97,9 @@ async def test_with_a_schema_of_another_release(house: House, database_url: str)
 
 
 async def test_without_the_keyring_or_with_another(house: House, keyring: Path) -> None:
-    desk = house.desk
+    context = house.context
     await house.office.add("acme")
-    await desk.pool.execute("UPDATE tenants SET data_key = $1", desk.vault.new_data_key())
+    await context.pool.execute("UPDATE tenants SET data_key = $1", context.vault.new_data_key())
     assert await house.failing() == {}
     keyring.unlink()
     assert "CONSERJE_MASTER_KEYS_FILE" in (await house.failing())["keyring"]
@@ -110,7 +110,7 @@ async def test_without_the_keyring_or_with_another(house: House, keyring: Path) 
 
 
 async def test_with_a_broken_plugin(house: House) -> None:
-    house.desk.plugins.broken["meta"] = "could not be loaded: ImportError: no meta_sdk"
+    house.context.plugins.broken["meta"] = "could not be loaded: ImportError: no meta_sdk"
     said = await house.failing()
     assert said == {
         "plugins": "Install these plugins again, or remove them: "
@@ -119,21 +119,21 @@ async def test_with_a_broken_plugin(house: House) -> None:
 
 
 async def test_without_an_edge_or_with_one_that_hangs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    def listening_at(listen: str) -> Desk:
-        given = house.desk.settings.model_copy(update={"listen": listen})
-        return dataclasses.replace(house.desk, settings=given)
+    def listening_at(listen: str) -> Context:
+        given = house.context.settings.model_copy(update={"listen": listen})
+        return dataclasses.replace(house.context, settings=given)
 
-    house.desk = listening_at(f"127.0.0.1:{free_port()}")
+    house.context = listening_at(f"127.0.0.1:{free_port()}")
     assert "CONSERJE_LISTEN" in (await house.failing())["edge"]
-    house.desk = listening_at("/nowhere/edge.sock")
+    house.context = listening_at("/nowhere/edge.sock")
     assert (await house.failing()).keys() == {"edge"}
     monkeypatch.setattr(health, "EDGE_LIMIT", 0.2)
     silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
     async with silent:
-        house.desk = listening_at(f"127.0.0.1:{silent.sockets[0].getsockname()[1]}")
+        house.context = listening_at(f"127.0.0.1:{silent.sockets[0].getsockname()[1]}")
         assert (await house.failing()).keys() == {"edge"}
 
 
 async def test_without_a_worker(house: House) -> None:
-    await house.desk.pool.execute("UPDATE heartbeats SET kind = 'edge'")
+    await house.context.pool.execute("UPDATE heartbeats SET kind = 'edge'")
     assert "`conserje work`" in (await house.failing())["worker"]

@@ -44,7 +44,7 @@ async def office(pool: Pool, database_url: str, keyring: Path) -> AsyncIterator[
 
 async def scraped(office: Office) -> Numbers:
     """What a scrape finds; a sample that is there twice is an error."""
-    transport = httpx2.ASGITransport(application(office.desk), client=("127.0.0.1", 1))
+    transport = httpx2.ASGITransport(application(office.context), client=("127.0.0.1", 1))
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
         answer = await http.get("/metrics")
     assert answer.status_code == 200
@@ -64,7 +64,7 @@ def at(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
 
 
 async def test_what_waits_and_what_is_held(office: Office) -> None:
-    pool = office.desk.pool
+    pool = office.context.pool
     acme, bravo = await office.add("acme"), await office.add("bravo")
     await office.add("quiet")
     for tenant, waiting in ((acme, 3), (bravo, 1)):
@@ -109,7 +109,7 @@ async def test_many_tenants_are_few_labels_and_the_same_sum(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shown, "TENANTS_SHOWN", 2)
-    pool = office.desk.pool
+    pool = office.context.pool
     for n in range(1, 5):
         tenant = await office.add(f"t{n}")
         account = await pool.fetchval(ACCOUNT, tenant)
@@ -132,8 +132,8 @@ async def test_what_each_process_has_counted(office: Office) -> None:
     metrics.delivery("counted", "sent", 0.2)
     metrics.delivery("counted", "refused", 9)
     for process, kind in (("a:1", "edge"), ("b:1", "edge"), ("c:1", "work"), ("d:1", "work")):
-        await office.desk.pool.execute(BEAT, process, kind, metrics.write())
-    await office.desk.pool.execute(DIE, "d:1")
+        await office.context.pool.execute(BEAT, process, kind, metrics.write())
+    await office.context.pool.execute(DIE, "d:1")
     found = await scraped(office)
     assert found[at("conserje_processes", kind="edge")] == 2
     assert found[at("conserje_processes", kind="work")] == 1
@@ -153,7 +153,7 @@ async def test_what_each_process_has_counted(office: Office) -> None:
 
 async def test_without_postgres_what_is_here_is_shown(office: Office) -> None:
     metrics.webhook("counted", 503)
-    office.desk.pool.terminate()
+    office.context.pool.terminate()
     found = await scraped(office)
     assert found[at("conserje_postgres_up")] == 0
     process = heartbeat.this_process()

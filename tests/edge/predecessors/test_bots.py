@@ -38,7 +38,7 @@ async def test_an_old_entry_makes_a_tenant_with_its_number_and_its_assistant(
     office: Office, pool: Pool
 ) -> None:
     made = await office.post("/bots/", OLD, code=201)
-    entry = await office.desk.directory.by_slug("nandu-cia")
+    entry = await office.context.directory.by_slug("nandu-cia")
     assert (entry.tenant.name, entry.tenant.assistant) == ("Ñandú & Cía", "openai")
     assert entry.tenant.assistant_settings == {"openai": {"instructions": "Habla de usted."}}
     assert [(account.channel, account.address, account.credentials) for account in entry.accounts] == [
@@ -59,7 +59,7 @@ async def test_what_is_posted_again_changes_nothing(office: Office, pool: Pool) 
 
 async def furnish(office: Office, pool: Pool) -> None:
     """Tenants with all that may be set in one."""
-    vault = office.desk.vault
+    vault = office.context.vault
     async with pool.acquire() as connection, connection.transaction():
         acme = await tenants.add(
             connection,
@@ -92,7 +92,7 @@ async def furnish(office: Office, pool: Pool) -> None:
             status="suspended",
             quiet_period=timedelta(seconds=2.5),
         )
-        await accounts.ensure(connection, vault, acme.id, office.desk.plugins.channel("json"))
+        await accounts.ensure(connection, vault, acme.id, office.context.plugins.channel("json"))
     await office.add("bravo", status="suspended")
 
 
@@ -128,9 +128,9 @@ async def test_the_list_saved_makes_the_same_tenants_again(office: Office, pool:
 
 async def test_settings_of_a_page_are_kept_and_its_secret_is_made_anew(office: Office, pool: Pool) -> None:
     acme = await office.add("acme")
-    channel = office.desk.plugins.channel("json")
+    channel = office.context.plugins.channel("json")
     async with pool.acquire() as connection:
-        await accounts.ensure(connection, office.desk.vault, acme, channel)
+        await accounts.ensure(connection, office.context.vault, acme, channel)
         assert (await office.get("/bots/"))[0]["metadata"]["accounts"] == []
         await accounts.change(connection, acme, "json", "json", status="suspended")
     saved = await office.get("/bots/")

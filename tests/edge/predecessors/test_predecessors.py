@@ -16,7 +16,7 @@ from waiting import until
 from conserje import NoAnswer, Nothing, Reply, Turn
 from conserje.storage.database import Pool
 from conserje.tenants import phones
-from conserje_edge.predecessors import talk
+from conserje_edge.predecessors import messages
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}  # what curl -d says of everything
 JSON = {"content-type": "application/json"}
@@ -37,7 +37,7 @@ async def test_the_answer_carries_the_reply(office: Office, headers: dict[str, s
     assert answer.status_code == 200
     told = answer.json()
     assert told.pop("waited_ms") >= 0 and told.pop("thought_ms") >= 0
-    [message] = await office.desk.pool.fetch(
+    [message] = await office.context.pool.fetch(
         "SELECT conversation_id, id FROM messages WHERE direction = 'in'"
     )
     assert told == {
@@ -64,7 +64,7 @@ async def test_an_old_id_of_two_is_neither_s(office: Office) -> None:
         await office.add(slug, aliases=["viejo"])
     refused = await office.post("/webhook/viejo", {"telefono": "+569", "mensaje": "hola"}, code=409)
     assert refused["detail"] == "viejo is an old id of bravo, bravos: write the slug."
-    assert await office.desk.pool.fetchval("SELECT count(*) FROM messages") == 0
+    assert await office.context.pool.fetchval("SELECT count(*) FROM messages") == 0
 
 
 async def test_a_name_like_a_slug_is_a_suggestion_and_never_a_route(office: Office) -> None:
@@ -72,7 +72,7 @@ async def test_a_name_like_a_slug_is_a_suggestion_and_never_a_route(office: Offi
         await office.add(slug)
     told = await office.post("/webhook/acmee", {"telefono": "+569", "mensaje": "hola"}, code=404)
     assert len(told["nearest"]) == 3 and told["nearest"][0] == "acme"
-    assert await office.desk.pool.fetchval("SELECT count(*) FROM messages") == 0
+    assert await office.context.pool.fetchval("SELECT count(*) FROM messages") == 0
     for odd in ("a%00b", "%ff", "ACME", "a" * 300):
         await office.post(f"/webhook/{odd}", {"telefono": "+569", "mensaje": "hola"}, code=404)
 
@@ -80,7 +80,7 @@ async def test_a_name_like_a_slug_is_a_suggestion_and_never_a_route(office: Offi
 @pytest.mark.parametrize("written", ["+56911111111", "whatsapp:+56911111111", "569 1111-1111"])
 async def test_without_a_slug_the_sender_names_the_tenant(office: Office, written: str) -> None:
     tenant_id = await office.add("bravo")
-    async with office.desk.pool.acquire() as connection:
+    async with office.context.pool.acquire() as connection:
         await phones.add(connection, tenant_id, "+56911111111")
     async with office.working():
         body = json.dumps({"telefono": written, "mensaje": "hola"}).encode()
@@ -116,7 +116,7 @@ async def test_a_body_that_makes_no_sense_is_told_which_field(office: Office) ->
 async def test_an_answer_that_takes_long_is_asked_for_later(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(talk, "ANSWER_LIMIT", 0.2)
+    monkeypatch.setattr(messages, "ANSWER_LIMIT", 0.2)
     answer = await office.http.post("/webhook/acme", content=HOLA.encode())
     told = answer.json()
     assert (answer.status_code, told["status"], told["respuesta"]) == (202, "pending", "")
@@ -157,7 +157,7 @@ class Mute(Parrot):
 
 
 async def test_silence_is_an_empty_answer(office: Office) -> None:
-    office.desk.plugins.assistants["mute"] = Mute()
+    office.context.plugins.assistants["mute"] = Mute()
     await office.add("bravo", assistant="mute")
     async with office.working():
         told = await office.post("/webhook/bravo", {"telefono": "+569", "mensaje": "hola"})
@@ -175,7 +175,7 @@ async def test_with_a_person_it_says_so(office: Office) -> None:
 async def test_a_held_conversation_says_so(
     office: Office, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(talk, "ANSWER_LIMIT", 0.1)
+    monkeypatch.setattr(messages, "ANSWER_LIMIT", 0.1)
     body = {"telefono": "+569", "mensaje": "hola"}
     await office.post("/webhook/acme", body, code=202)
     await pool.execute("UPDATE conversations SET state = 'held', cause = 'no model'")
@@ -185,7 +185,7 @@ async def test_a_held_conversation_says_so(
 async def test_a_failing_assistant_leaves_the_message_taken(
     office: Office, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(talk, "ANSWER_LIMIT", 0.5)
+    monkeypatch.setattr(messages, "ANSWER_LIMIT", 0.5)
     office.parrot.fails.append(NoAnswer("no model"))
     async with office.working():
         told = await office.post("/webhook/acme", {"telefono": "+569", "mensaje": "hola"}, code=202)

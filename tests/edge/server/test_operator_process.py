@@ -20,8 +20,8 @@ from waiting import LIMIT, until
 from conserje.intake.spool import Spool
 from conserje.settings import SettingsError
 from conserje.storage.database import Pool
-from conserje_edge.predecessors import talk
-from conserje_edge.server.listener import application, open_desk
+from conserje_edge.predecessors import messages
+from conserje_edge.server.listener import application, open_context
 from conserje_edge.wire.addresses import OPERATOR_LISTEN, address
 
 
@@ -110,7 +110,7 @@ async def test_it_does_not_wait_for_those_who_wait(installation: Installation) -
         await until(stored)
         ended = listener(server)
         os.kill(ended, signal.SIGTERM)
-        await until(lambda: not alive(ended), talk.ANSWER_LIMIT / 2)  # after all of it there is an answer
+        await until(lambda: not alive(ended), messages.ANSWER_LIMIT / 2)  # after all of it there is an answer
         await asyncio.wait({waiting})
         assert waiting.exception() or waiting.result().status_code in (202, 503)
 
@@ -125,7 +125,7 @@ def here(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("here")
 async def test_it_never_becomes_the_one_that_drains_the_spool(installation: Installation) -> None:
-    async with open_desk(), Spool(installation.folder / "spool", 1024 * 1024) as spool:
+    async with open_context(), Spool(installation.folder / "spool", 1024 * 1024) as spool:
         await asyncio.wait_for(spool.become_drainer(), LIMIT)
 
 
@@ -133,20 +133,20 @@ async def test_it_never_becomes_the_one_that_drains_the_spool(installation: Inst
 async def test_what_is_posted_here_in_an_outage_is_kept_for_the_servers_workers(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(talk, "ANSWER_LIMIT", 0.1)
+    monkeypatch.setattr(messages, "ANSWER_LIMIT", 0.1)
     await installation.add("acme")
     async with (
-        open_desk() as desk,
+        open_context() as context,
         httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(application(desk), client=("127.0.0.1", 1)),
+            transport=httpx2.ASGITransport(application(context), client=("127.0.0.1", 1)),
             base_url="http://localhost",
         ) as http,
     ):
         body = {"telefono": "+56999999999", "mensaje": "hola"}
         assert (await http.post("/webhook/acme", json=body)).status_code == 202
-        desk.pool.terminate()
+        context.pool.terminate()
         assert (await http.post("/webhook/acme", json=body)).status_code == 503  # no answer can be read
-        assert desk.intake.spool and await desk.intake.spool.count() == 1
+        assert context.intake.spool and await context.intake.spool.count() == 1
 
     async def given_on() -> bool:
         return await installation.pool.fetchval("SELECT count(*) FROM messages") == 2  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Keeps the process of the operator's listener: starts it, again when it dies, and ends it."""
+"""The supervisor of the operator's process: starts it, again when it dies, and ends it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ END_SECONDS = 5.0  # then it is killed
 
 
 @dataclass
-class Keeper:
-    """Keeps one process, whose whole life is `target`, for as long as it is entered."""
+class Supervisor:
+    """Keeps one process alive, whose whole life is `target`, for as long as it is entered."""
 
     target: Callable[[], None]
     _ending: threading.Event = field(default_factory=threading.Event)
@@ -29,7 +29,7 @@ class Keeper:
     _process: SpawnProcess | None = None
 
     def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._thread.start()
         return self
 
@@ -45,7 +45,7 @@ class Keeper:
             process.kill()
         self._thread.join()
 
-    def _keep(self) -> None:
+    def _supervise(self) -> None:
         resource_tracker.ensure_running()  # later it would undo the next line, which holds for the child too
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is ours to pass on
         while process := self._start():

@@ -1,4 +1,4 @@
-"""The gate of the operator's listener: who may come in, before any route is looked for."""
+"""Who may come in at the operator's listener, asked before any route is looked for."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ OPERATOR = Caller(None, frozenset({"read", "write"}))
 
 
 def caller(request: Request) -> Caller:
-    """Who asks; the gate has looked."""
+    """Who asks, as AuthMiddleware found."""
     found: Caller = request.state.caller
     return found
 
 
-class Gate:
+class AuthMiddleware:
     """The ASGI application around the operator's routes; what they raise becomes a problem document."""
 
     def __init__(self, app: ASGIApp, hosts: Hosts, proxies: Proxies, pool: Pool) -> None:

@@ -1,4 +1,4 @@
-"""The gate of the operator's listener, over real sockets: who comes in, and what the others are told."""
+"""Who comes in at the operator's listener, over real sockets, and what the others are told."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Counter:
 async def counter(pool: Pool, database_url: str, keyring: Path) -> AsyncIterator[Counter]:
     async with (
         open_office(pool, database_url, keyring) as office,
-        server.serving(application(office.desk)) as base_url,
+        server.serving(application(office.context)) as base_url,
         httpx2.AsyncClient(base_url=base_url) as http,
     ):
         yield Counter(office, http)
@@ -102,7 +102,7 @@ async def test_what_comes_through_the_proxy_needs_a_key(counter: Counter) -> Non
 
 @pytest.mark.parametrize("peer", ["203.0.113.9", "10.0.0.1", "::ffff:203.0.113.9"])
 async def test_a_caller_on_another_machine_needs_a_key(counter: Counter, peer: str) -> None:
-    transport = httpx2.ASGITransport(application(counter.office.desk), client=(peer, 1))
+    transport = httpx2.ASGITransport(application(counter.office.context), client=(peer, 1))
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as far:
         assert (await far.get("/tenants")).status_code == 401
         key = await counter.office.key(None, "read")
@@ -117,7 +117,7 @@ async def test_a_key_that_is_given_is_looked_at_here_too(counter: Counter) -> No
 
 
 async def test_wrong_keys_are_told_nothing_of_the_reason(counter: Counter) -> None:
-    pool = counter.office.desk.pool
+    pool = counter.office.context.pool
     async with pool.acquire() as connection:
         expired, first = await api_keys.add(connection, "expired")
         revoked, second = await api_keys.add(connection, "revoked")
@@ -145,7 +145,7 @@ async def test_a_key_reaches_as_far_as_its_scopes_and_its_tenant(counter: Counte
     for key, status in ((await office.key(bravo), 404), (reading, 403)):
         refused = await counter.http.post("/webhook/acme", json=body, headers=key)
         assert refused.status_code == status
-    assert await office.desk.pool.fetchval("SELECT count(*) FROM messages") == 0
+    assert await office.context.pool.fetchval("SELECT count(*) FROM messages") == 0
 
 
 async def test_what_is_not_there_is_a_problem_document(counter: Counter) -> None:
@@ -159,7 +159,7 @@ async def test_what_is_not_there_is_a_problem_document(counter: Counter) -> None
 
 async def test_without_postgres_a_key_is_neither_right_nor_wrong(counter: Counter) -> None:
     key = await counter.office.key(None, "read")
-    counter.office.desk.pool.terminate()
+    counter.office.context.pool.terminate()
     answer = await counter.ask("/livez", **key)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert await counter.status("/livez") == 200

@@ -16,7 +16,7 @@ from conserje_edge.tenant.webhooks import Webhooks
 
 
 @dataclass
-class Desk:
+class Context:
     """One installation, as the operator's listener has it open."""
 
     settings: Settings

@@ -26,8 +26,8 @@ from conserje.tenants import phones, tenants
 from conserje.tenants.accounts import Account
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.refusals import TenantError
-from conserje_edge.operator.desk import Desk
-from conserje_edge.operator.gate import caller
+from conserje_edge.operator.auth import caller
+from conserje_edge.operator.context import Context
 from conserje_edge.wire.answers import Problem, unavailable
 from conserje_edge.wire.hosts import SLUG
 from conserje_edge.wire.requests import read_body
@@ -48,10 +48,10 @@ class Written(BaseModel):
 
 
 @dataclass
-class Talk:
+class Messages:
     """Writes to tenants by the channel json, and waits for what is answered."""
 
-    desk: Desk
+    context: Context
 
     async def write(self, request: Request) -> Response:
         """POST /webhook/<slug or old id>"""
@@ -72,7 +72,7 @@ class Talk:
         entry = await self._named(request, "read")
         exchange = None
         if place := _ID.fullmatch(request.path_params["message"]):
-            async with acting_for(self.desk.pool, entry.tenant.id) as connection:
+            async with acting_for(self.context.pool, entry.tenant.id) as connection:
                 exchange = await listing.exchange_at(
                     connection, entry.tenant.id, int(place[1]), int(place[2])
                 )
@@ -88,7 +88,7 @@ class Talk:
         if entry is None:
             from rapidfuzz import process
 
-            nearest = process.extract(name, await tenants.slugs(self.desk.pool), limit=NEAREST)
+            nearest = process.extract(name, await tenants.slugs(self.context.pool), limit=NEAREST)
             raise _refusal(
                 HTTPStatus.NOT_FOUND, f"There is no tenant {name}.", nearest=[slug for slug, *_ in nearest]
             )
@@ -105,7 +105,7 @@ class Talk:
         if not SLUG.match(slug):
             return None
         try:
-            return await self.desk.directory.by_slug(slug)
+            return await self.context.directory.by_slug(slug)
         except UnknownTenant:
             return None
         except DirectoryUnavailable as error:
@@ -114,7 +114,7 @@ class Talk:
     async def _by_alias(self, request: Request, alias: str) -> Entry | None:
         if not alias.isprintable():  # Postgres cannot be asked for NUL
             return None
-        found = await tenants.with_alias(self.desk.pool, alias)
+        found = await tenants.with_alias(self.context.pool, alias)
         if len(found) > 1 and caller(request).tenant_id is None:
             slugs = ", ".join(slug for _, slug in found)
             raise _refusal(HTTPStatus.CONFLICT, f"{alias} is an old id of {slugs}: write the slug.")
@@ -122,14 +122,14 @@ class Talk:
 
     async def _of_sender(self, sender: str) -> Entry | None:
         try:
-            slug = await phones.slug_of(self.desk.pool, phones.normalised(sender))
+            slug = await phones.slug_of(self.context.pool, phones.normalised(sender))
         except TenantError:  # no phone is nobody's
             return None
         return await self._by_slug(slug) if slug else None
 
     async def _read(self, request: Request) -> Written:
         """The body, whatever content type it claims: curl calls everything a form. Raises Problem."""
-        body = await read_body(request.headers, request.receive, self.desk.settings.body_limit)
+        body = await read_body(request.headers, request.receive, self.context.settings.body_limit)
         try:
             return Written.model_validate_json(body)
         except ValidationError as error:
@@ -141,17 +141,17 @@ class Talk:
         """Write as a contact, and answer with what is answered. Raises Problem."""
         entry, account, channel = await self._account(entry)
         hook, key = self._compose(entry, account, channel, written)
-        await self.desk.webhooks.take(channel, hook, entry)
+        await self.context.webhooks.take(channel, hook, entry)
         return _answer(entry, await self._wait(entry, account, key))
 
     async def _account(self, entry: Entry) -> tuple[Entry, Account, AnyChannel]:
         """The tenant's account of the channel, made where it is not there yet. Raises Problem."""
         try:
-            channel = self.desk.plugins.channel(CHANNEL)
+            channel = self.context.plugins.channel(CHANNEL)
         except PluginMissing as error:
             raise unavailable(str(error)) from None
         if (account := entry.own(CHANNEL)) is None or account.credentials is None:
-            entry = await self.desk.reception.ensure_account(entry, channel)
+            entry = await self.context.reception.ensure_account(entry, channel)
             account = entry.own(CHANNEL)
         if account is None:
             raise unavailable(f"{entry.tenant.slug}: its account of {CHANNEL} is not there yet")
@@ -164,9 +164,9 @@ class Talk:
         self, entry: Entry, account: Account, channel: AnyChannel, written: Written
     ) -> tuple[Webhook, bytes]:
         """The signed request, and the key under which its message will be stored. Raises Problem."""
-        url = f"{self.desk.settings.tenant_url(entry.tenant.slug)}/bot/{CHANNEL}/webhook"
+        url = f"{self.context.settings.tenant_url(entry.tenant.slug)}/bot/{CHANNEL}/webhook"
         try:
-            opened = entry.opened(account, channel, self.desk.vault)
+            opened = entry.opened(account, channel, self.context.vault)
             hook = channel.compose(opened, url, written.telefono, written.mensaje)
             (event,) = channel.parse(hook)
         except AccountUnusable as error:
@@ -179,7 +179,7 @@ class Talk:
     async def _wait(self, entry: Entry, account: Account, key: bytes) -> Exchange:
         """The message with its answer, or without one after ANSWER_LIMIT. Raises Problem."""
         exchange = await self._look(entry, account, key)
-        follow = self.desk.feed.follow(entry.tenant.id, exchange.message.conversation_id, 0)
+        follow = self.context.feed.follow(entry.tenant.id, exchange.message.conversation_id, 0)
         try:
             async with asyncio.timeout(ANSWER_LIMIT), aclosing(follow) as looks:
                 async for _ in looks:
@@ -191,7 +191,7 @@ class Talk:
         return exchange
 
     async def _look(self, entry: Entry, account: Account, key: bytes) -> Exchange:
-        async with acting_for(self.desk.pool, entry.tenant.id) as connection:
+        async with acting_for(self.context.pool, entry.tenant.id) as connection:
             exchange = await listing.exchange(connection, entry.tenant.id, account.id, key)
         if exchange is None:
             raise Problem(
@@ -228,10 +228,10 @@ def _answer(entry: Entry, exchange: Exchange) -> Response:
     )
 
 
-def routes(desk: Desk) -> list[Route]:
-    talk = Talk(desk)
+def routes(context: Context) -> list[Route]:
+    messages = Messages(context)
     return [
-        Route("/webhook", talk.write_by_sender, methods=["POST"]),
-        Route("/webhook/{name}", talk.write, methods=["POST"]),
-        Route("/webhook/{name}/{message}", talk.answer, methods=["GET"]),
+        Route("/webhook", messages.write_by_sender, methods=["POST"]),
+        Route("/webhook/{name}", messages.write, methods=["POST"]),
+        Route("/webhook/{name}/{message}", messages.answer, methods=["GET"]),
     ]

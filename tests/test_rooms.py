@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,20 @@ def test_a_room_s_init_is_its_sentence_alone(room: Path) -> None:
     tree = ast.parse((room / "__init__.py").read_text())
     assert ast.get_docstring(tree)
     assert len(tree.body) == 1
+
+
+def test_edge_has_no_sql() -> None:
+    """A table is asked by the room of core that owns it."""
+    asking = re.compile(
+        r"\b(?:SELECT|INSERT|UPDATE|DELETE)\b|\.(?:fetch|fetchrow|fetchval|execute|executemany)\("
+    )
+    found = {
+        f"{path.name}:{number}"
+        for path in (ROOT / "edge").rglob("*.py")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if asking.search(line)
+    }
+    assert not found
 
 
 @pytest.mark.parametrize("intrusion", INTRUSIONS)

@@ -55,6 +55,11 @@ async def _check(pool: Pool, patient: bool) -> None:
         log.warning("Postgres cannot be reached yet: %s", describe(error))
 
 
+async def ping(pool: Pool) -> None:
+    """Returns when Postgres has answered; raises what kept it from that."""
+    await pool.fetchval("SELECT 1")
+
+
 async def _keep(_connection: Connection) -> None:
     """In place of asyncpg's reset, a round trip: whatever we set is set for a transaction."""
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
@@ -196,3 +196,23 @@ LOG_KEPT = timedelta(minutes=10)
 async def prune(pool: Pool) -> None:
     """Empty the log table, in which the queue writes each job's end."""
     await pool.execute(PRUNE, LOG_KEPT)
+
+
+LOAD = """
+SELECT count(*) AS jobs, coalesce(extract(epoch FROM now() - min(execute_after) FILTER (
+    WHERE status = 'queued' AND execute_after <= now())), 0)::float AS oldest
+FROM pgqueuer.pgqueuer
+"""
+
+
+class Load(NamedTuple):
+    """What is in the queue."""
+
+    jobs: int  # due or not
+    oldest: float  # seconds that the oldest is due
+
+
+async def load(connection: Connection) -> Load:
+    row = await connection.fetchrow(LOAD)
+    assert row is not None
+    return Load(*row)

@@ -68,6 +68,7 @@ FROM tenants
 """
 GET = TENANT + "WHERE slug = $1"
 LIST = TENANT + "ORDER BY slug"
+COUNT = "SELECT status, count(*) FROM tenants GROUP BY status ORDER BY status"
 
 
 async def add(connection: Connection, slug: str, name: str, **values: object) -> Tenant:
@@ -87,6 +88,11 @@ async def get(connection: Connection, slug: str) -> Tenant:
 
 async def list_all(connection: Connection) -> list[Tenant]:
     return [Tenant.from_row(row) for row in await connection.fetch(LIST)]
+
+
+async def count(connection: Connection) -> list[tuple[str, int]]:
+    """How many tenants have each status."""
+    return [(status, number) for status, number in await connection.fetch(COUNT)]
 
 
 async def with_alias(database: Connection | Pool, alias: str) -> list[tuple[int, str]]:

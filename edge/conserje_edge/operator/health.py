@@ -13,6 +13,7 @@ from starlette.routing import Route
 from conserje.settings import SettingsError
 from conserje.storage.database import CANNOT_ASK, DatabaseError, describe
 from conserje.storage.deadline import within
+from conserje.storage.pool import ping
 from conserje.storage.schema import refuse_other_schema
 from conserje.storage.sqlite import NodeFileError
 from conserje.telemetry import heartbeat
@@ -69,7 +70,7 @@ async def _failure(check: Callable[[Context], Awaitable[None]], context: Context
 
 
 async def _postgres(context: Context) -> None:
-    await context.pool.fetchval("SELECT 1")
+    await ping(context.pool)
 
 
 async def _migrations(context: Context) -> None:

@@ -15,10 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from conserje.conversations import backlog
+from conserje.storage import queue
 from conserje.storage.database import CANNOT_ASK, Connection, describe
 from conserje.storage.deadline import within
 from conserje.telemetry import heartbeat, metrics
 from conserje.telemetry.heartbeat import Living
+from conserje.tenants import tenants
 from conserje_edge.operator.auth import caller
 from conserje_edge.operator.context import Context
 
@@ -26,36 +29,6 @@ log = logging.getLogger(__name__)
 
 LIMIT = 5.0  # seconds; a scrape has ten
 TENANTS_SHOWN = 50  # the others are one sum, without a name
-
-HELD = """
-SELECT slug, count(*) AS held FROM (
-    SELECT tenant_id FROM conversations WHERE state = 'held'
-    UNION ALL SELECT tenant_id FROM messages WHERE state = 'held'
-    UNION ALL SELECT tenant_id FROM rejects) AS held
-JOIN tenants ON tenants.id = tenant_id
-GROUP BY slug ORDER BY held DESC, slug
-"""
-
-# What is held or of a suspended tenant waits for the operator, not for a turn.
-WAITING = """
-SELECT slug, count(*) AS waiting, extract(epoch FROM now() - min(messages.created_at))::float AS oldest
-FROM messages
-JOIN conversations ON conversations.tenant_id = messages.tenant_id AND conversations.id = conversation_id
-    AND conversations.state <> 'held'
-JOIN tenants ON tenants.id = messages.tenant_id AND tenants.status = 'active'
-WHERE direction = 'in' AND messages.turn_id IS NULL
-GROUP BY slug ORDER BY oldest DESC, slug
-"""
-
-UNCERTAIN = "SELECT count(*) FROM messages WHERE state = 'uncertain'"
-
-QUEUE = """
-SELECT count(*) AS jobs, coalesce(extract(epoch FROM now() - min(execute_after) FILTER (
-    WHERE status = 'queued' AND execute_after <= now())), 0)::float AS oldest
-FROM pgqueuer.pgqueuer
-"""
-
-TENANTS = "SELECT status, count(*) AS tenants FROM tenants GROUP BY status ORDER BY status"
 
 
 def routes(context: Context) -> list[Route]:
@@ -98,26 +71,19 @@ async def _ask(context: Context) -> tuple[list[Living], list[Metric]]:
 
 
 async def _stored(connection: Connection) -> AsyncIterator[Metric]:
-    rows = await connection.fetch(TENANTS)
-    yield _gauge("conserje_tenants", "Tenants by status.", "status", rows)
-    held = [(row["slug"], row["held"]) for row in await connection.fetch(HELD)]
-    yield _gauge(
-        "conserje_held", "Turns, messages and rejects that wait for an operator.", "tenant", _few(held, sum)
-    )
-    rows = await connection.fetch(WAITING)
-    waiting = _few([(row["slug"], row["waiting"]) for row in rows], sum)
+    yield _gauge("conserje_tenants", "Tenants by status.", "status", await tenants.count(connection))
+    held = _few(await backlog.held(connection), sum)
+    yield _gauge("conserje_held", "Turns, messages and rejects that wait for an operator.", "tenant", held)
+    rows = await backlog.waiting(connection)
+    waiting = _few([(row.slug, row.messages) for row in rows], sum)
     yield _gauge("conserje_waiting_messages", "Messages that no turn has answered yet.", "tenant", waiting)
-    oldest = _few([(row["slug"], row["oldest"]) for row in rows], max)
+    oldest = _few([(row.slug, row.oldest) for row in rows], max)
     yield _gauge("conserje_oldest_waiting_seconds", "Age of the oldest of these.", "tenant", oldest)
-    yield GaugeMetricFamily(
-        "conserje_uncertain_messages",
-        "Messages that a provider may have.",
-        await connection.fetchval(UNCERTAIN),
-    )
-    queue = await connection.fetchrow(QUEUE)
-    assert queue is not None
-    yield GaugeMetricFamily("conserje_jobs", "Jobs in the queue, due or not.", queue["jobs"])
-    yield GaugeMetricFamily("conserje_oldest_job_seconds", "How long the oldest job is due.", queue["oldest"])
+    uncertain = await backlog.uncertain(connection)
+    yield GaugeMetricFamily("conserje_uncertain_messages", "Messages that a provider may have.", uncertain)
+    load = await queue.load(connection)
+    yield GaugeMetricFamily("conserje_jobs", "Jobs in the queue, due or not.", load.jobs)
+    yield GaugeMetricFamily("conserje_oldest_job_seconds", "How long the oldest job is due.", load.oldest)
 
 
 def _gauge(name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -> Metric:

@@ -1,0 +1,53 @@
+"""The backlog: what waits for an answer, for an operator, or for a provider's word, counted."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from conserje.storage.database import Connection
+
+HELD = """
+SELECT slug, count(*) AS held FROM (
+    SELECT tenant_id FROM conversations WHERE state = 'held'
+    UNION ALL SELECT tenant_id FROM messages WHERE state = 'held'
+    UNION ALL SELECT tenant_id FROM rejects) AS held
+JOIN tenants ON tenants.id = tenant_id
+GROUP BY slug ORDER BY held DESC, slug
+"""
+
+# What is held or of a suspended tenant waits for the operator, not for a turn.
+WAITING = """
+SELECT slug, count(*) AS waiting, extract(epoch FROM now() - min(messages.created_at))::float AS oldest
+FROM messages
+JOIN conversations ON conversations.tenant_id = messages.tenant_id AND conversations.id = conversation_id
+    AND conversations.state <> 'held'
+JOIN tenants ON tenants.id = messages.tenant_id AND tenants.status = 'active'
+WHERE direction = 'in' AND messages.turn_id IS NULL
+GROUP BY slug ORDER BY oldest DESC, slug
+"""
+
+UNCERTAIN = "SELECT count(*) FROM messages WHERE state = 'uncertain'"
+
+
+class Waiting(NamedTuple):
+    """The messages of a tenant that no turn has answered yet."""
+
+    slug: str
+    messages: int
+    oldest: float  # seconds that the oldest has waited
+
+
+async def held(connection: Connection) -> list[tuple[str, int]]:
+    """How much of each tenant is held, by its slug, those with most first."""
+    return [(slug, number) for slug, number in await connection.fetch(HELD)]
+
+
+async def waiting(connection: Connection) -> list[Waiting]:
+    """What waits for a turn, the tenant that has waited longest first."""
+    return [Waiting(*row) for row in await connection.fetch(WAITING)]
+
+
+async def uncertain(connection: Connection) -> int:
+    """How many messages a provider may have or not."""
+    number: int = await connection.fetchval(UNCERTAIN)
+    return number

@@ -1,4 +1,4 @@
-"""What tests share: a real Postgres, and databases of their own made from a migrated template."""
+"""What tests share: a real Postgres, and a migrated database, empty before each test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -20,7 +22,7 @@ pytest.register_assert_rewrite("conserje.testing")
 
 from scene import Scene, stage  # noqa: E402
 from terminal import Terminal  # noqa: E402
-from waiting import LIMIT, at_work  # noqa: E402
+from waiting import FIRST_PAUSE, LIMIT, at_work  # noqa: E402
 
 from conserje.storage import database, embedded  # noqa: E402
 from conserje.storage.migrate import migrate  # noqa: E402
@@ -28,6 +30,17 @@ from conserje.storage.pool import connect_pool  # noqa: E402
 from conserje.tenants.keyring import create_keyring  # noqa: E402
 
 CONNECTIONS = "400"
+
+END_OTHERS = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()
+"""
+
+# Tenants first, with all that is theirs; then what their removal left, and what belongs to nobody.
+DELETES = """
+SELECT string_agg(format('DELETE FROM %I.%I', schemaname, tablename), ';' ORDER BY tablename <> 'tenants')
+FROM pg_tables WHERE schemaname IN ('public', 'pgqueuer') AND tablename <> 'migrations'
+"""
 
 _serial = itertools.count(1)
 
@@ -65,6 +78,7 @@ async def _prepare(folder: Path) -> None:
             try:
                 if await superuser.fetchval("SHOW max_connections") != CONNECTIONS:
                     await superuser.execute(f"ALTER SYSTEM SET max_connections = {CONNECTIONS}")
+                    await superuser.execute("ALTER SYSTEM SET fsync = off")  # no test outlives its machine
                     await superuser.execute("ALTER ROLE conserje CREATEDB")
             finally:
                 await superuser.close()
@@ -123,13 +137,44 @@ def new_database(server: str, template: str) -> Callable[[], AbstractAsyncContex
     return made
 
 
+@dataclass(frozen=True)
+class _Shared:
+    """The database that a worker's tests have in turn."""
+
+    url: str
+    connection: asyncpg.Connection[Any]
+    deletes: str
+
+    async def empty(self) -> None:
+        """End whoever is left, then delete every row: who is left would hear of it, or add to it."""
+        while await self.connection.fetchval(END_OTHERS):
+            await asyncio.sleep(FIRST_PAUSE)
+        await self.connection.execute(self.deletes)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def _shared(
+    new_database: Callable[[], AbstractAsyncContextManager[str]],
+) -> AsyncIterator[_Shared]:
+    async with new_database() as url:
+        connection = await asyncpg.connect(url)
+        yield _Shared(url, connection, await connection.fetchval(DELETES))
+        await connection.close()
+
+
 @pytest_asyncio.fixture
 async def database_url(
+    _shared: _Shared,
     new_database: Callable[[], AbstractAsyncContextManager[str]],
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[str]:
-    """A migrated database of the test's own, for tests with several connections or processes."""
-    async with new_database() as url:
-        yield url
+    """A migrated database with no rows; a new one, there for the test alone, with the mark `new_database`."""
+    if request.node.get_closest_marker("new_database"):
+        async with new_database() as url:
+            yield url
+    else:
+        yield _shared.url
+        await _shared.empty()
 
 
 @pytest_asyncio.fixture
@@ -143,26 +188,26 @@ async def empty_database_url(server: str) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture
 async def pool(database_url: str) -> AsyncIterator[database.Pool]:
-    """A pool of the application's own, in a database of the test's own."""
+    """A pool of the application's own, in the test's database."""
     pool = await connect_pool(database_url)
     yield pool
     pool.terminate()
 
 
 @pytest_asyncio.fixture(scope="session")
-async def _shared(server: str, template: str) -> AsyncIterator[database.Pool]:
-    name = f"shared_{os.getpid()}"
-    await _run(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    pool = await connect_pool(_in(server, name), largest=2)
-    yield pool
-    pool.terminate()
-    await _drop(server, name)
+async def _never_filled(
+    new_database: Callable[[], AbstractAsyncContextManager[str]],
+) -> AsyncIterator[database.Pool]:
+    async with new_database() as url:
+        pool = await connect_pool(url, largest=2)
+        yield pool
+        pool.terminate()
 
 
 @pytest_asyncio.fixture
-async def connection(_shared: database.Pool) -> AsyncIterator[database.Connection]:
+async def connection(_never_filled: database.Pool) -> AsyncIterator[database.Connection]:
     """One connection in a transaction that is rolled back: the cheapest database there is."""
-    async with _shared.acquire() as connection:
+    async with _never_filled.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
         yield connection
@@ -198,7 +243,7 @@ async def scene(pool: database.Pool, database_url: str, keyring: Path) -> AsyncI
 
 @pytest.fixture
 def terminal(database_url: str, keyring: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Where commands are typed that work on the test's own database and keyring."""
+    """Where commands are typed that work on the test's database and keyring."""
     monkeypatch.setattr(
         "conserje.telemetry.log.set_up", lambda level: None
     )  # the log of this process is pytest's

@@ -40,6 +40,7 @@ async def conserje(environment: dict[str, str], release: Path, *command: str) ->
     return code, output + errors
 
 
+@pytest.mark.new_database
 @pytest.mark.timeout(300)
 async def test_a_rolling_upgrade_and_its_undoing_drop_no_request(
     installation: Installation, machine: Machine, traffic: Traffic, tmp_path: Path
@@ -81,6 +82,7 @@ async def respawn(server: Running) -> None:
     assert "cannot start" not in server.said
 
 
+@pytest.mark.new_database
 async def test_a_release_refuses_a_schema_that_is_too_new_or_too_old(
     installation: Installation, pool: Pool, tmp_path: Path
 ) -> None:

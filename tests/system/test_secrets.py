@@ -61,6 +61,7 @@ def test_the_search_finds_a_secret_in_every_disguise() -> None:
     assert found(planted, secrets.token_bytes(16).hex().encode()) == set()
 
 
+@pytest.mark.new_database
 async def test_promise_7_no_secret_is_in_logs_tables_answers_or_arguments(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

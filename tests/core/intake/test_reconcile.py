@@ -327,6 +327,7 @@ async def cut_off(scene: Scene, url: str) -> AsyncIterator[None]:
         await superuser.close()
 
 
+@pytest.mark.new_database
 @pytest.mark.usefixtures("brisk")
 async def test_after_an_outage_all_are_asked_for_at_once(
     scene: Scene, mailbox: Mailbox, database_url: str

@@ -22,6 +22,7 @@ def in_database(url: str, name: str) -> str:
     return head.rpartition("/")[0] + f"/{name}" + (f"?{query}" if query else "")
 
 
+@pytest.mark.new_database
 async def test_migrating_again_changes_nothing(database_url: str) -> None:
     before, after = await migrate(database_url)
     assert before == after == migrations()[-1][0]
@@ -65,6 +66,7 @@ def later(version: int, works_with: int | None = None) -> Migration:
     return Migration(version, f"{line}CREATE TABLE of_{version} ();")
 
 
+@pytest.mark.new_database
 async def test_an_older_schema_is_refused_with_what_to_run(database_url: str) -> None:
     owner = await asyncpg.connect(database_url, server_settings={"role": "conserje_owner"})
     await owner.execute("DELETE FROM migrations WHERE version = $1", KNOWN)
@@ -73,12 +75,14 @@ async def test_an_older_schema_is_refused_with_what_to_run(database_url: str) ->
         await connect_pool(database_url)
 
 
+@pytest.mark.new_database
 async def test_a_newer_schema_is_refused_where_it_does_not_say_that_it_works(database_url: str) -> None:
     await leave(database_url, later(9999))
     with pytest.raises(DatabaseError, match=rf"is 9999, too new.* knows {KNOWN};.* 9999: update Conserje"):
         await connect_pool(database_url)
 
 
+@pytest.mark.new_database
 async def test_a_newer_schema_is_taken_where_all_that_came_later_works(database_url: str) -> None:
     await leave(database_url, later(9998, KNOWN), later(9999, KNOWN - 1))
     pool = await connect_pool(database_url)
@@ -86,12 +90,14 @@ async def test_a_newer_schema_is_taken_where_all_that_came_later_works(database_
     pool.terminate()
 
 
+@pytest.mark.new_database
 async def test_one_migration_between_that_does_not_work_is_enough_to_refuse(database_url: str) -> None:
     await leave(database_url, later(9998), later(9999, KNOWN))
     with pytest.raises(DatabaseError, match="works with releases that know 9998"):
         await connect_pool(database_url)
 
 
+@pytest.mark.new_database
 async def test_a_database_from_before_there_was_such_a_line_learns_it(database_url: str) -> None:
     owner = await asyncpg.connect(database_url, server_settings={"role": "conserje_owner"})
     await owner.execute("ALTER TABLE migrations DROP COLUMN works_with")
@@ -121,6 +127,7 @@ async def test_a_server_that_is_not_there_is_told_without_the_password() -> None
         assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.new_database
 async def test_who_may_not_make_roles_is_told_what_to_have_run(database_url: str) -> None:
     superuser = await asyncpg.connect(database_url)
     await superuser.execute("DROP ROLE IF EXISTS bystander; CREATE ROLE bystander LOGIN")

@@ -174,6 +174,7 @@ async def replies_by_state(pool: Pool) -> dict[str, set[str]]:
     return {row["state"]: set(row["texts"]) for row in found}
 
 
+@pytest.mark.new_database  # its rows have numbers of their own
 async def test_this_release_can_make_its_own(
     database_url: str, empty_database_url: str, tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ async def silent(pool: Pool) -> AsyncIterator[None]:
         yield
 
 
+@pytest.mark.new_database
 async def test_lost_connections_only_delay_it(pool: Pool, database_url: str) -> None:
     user = await asyncpg.connect(database_url)
     async with Heartbeat(pool, "edge"):

@@ -336,6 +336,7 @@ async def test_a_notification_without_ids_makes_all_doubtful(
     await until(heard)
 
 
+@pytest.mark.new_database
 @pytest.mark.usefixtures("brisk")
 async def test_a_lost_notification_is_made_good_by_the_table(
     pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch

@@ -46,6 +46,7 @@ async def test_many_conversations_are_answered_once_each_and_in_order(scene: Sce
         assert " / ".join(said).split(" / ") == ["0", "1", "2", "3", "4"]
 
 
+@pytest.mark.new_database
 async def test_a_job_is_never_lost_to_an_error(scene: Scene, database_url: str) -> None:
     """An error of ours leaves a job for later, not a message without one."""
     await scene.write("hola")
@@ -58,6 +59,7 @@ async def test_a_job_is_never_lost_to_an_error(scene: Scene, database_url: str) 
     assert [tuple(row) for row in left] == [("queued", True)]
 
 
+@pytest.mark.new_database
 async def test_lost_connections_are_ridden_out(scene: Scene, database_url: str) -> None:
     """All backends terminated, the queue's listener among them: jobs still start within 3 s."""
     kill = (

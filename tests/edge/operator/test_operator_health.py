@@ -87,6 +87,7 @@ async def test_with_a_postgres_that_does_not_answer(
     await user.close()
 
 
+@pytest.mark.new_database
 async def test_with_a_schema_of_another_release(house: House, database_url: str) -> None:
     user = await asyncpg.connect(database_url)
     await user.execute("SET ROLE conserje_owner; INSERT INTO migrations (version) VALUES (9999)")

@@ -256,6 +256,7 @@ def replaced(server: Serving, victim: int) -> bool:
     return len(server.workers) == 2 and victim not in server.workers
 
 
+@pytest.mark.new_database
 @pytest.mark.usefixtures("acme")
 async def test_a_worker_that_cannot_start_is_tried_until_it_can(
     environment: dict[str, str], database_url: str

@@ -239,6 +239,7 @@ async def test_the_secret_that_signs_is_noted_once(edge: Edge) -> None:
     assert after["next_secret"] == noted[0]["last_seen"]
 
 
+@pytest.mark.new_database
 async def test_a_secret_that_cannot_be_noted_delays_nobody(
     edge: Edge, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,8 +17,8 @@ install: .venv/installed
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet -r requirements-dev.txt
 	@touch $@
 
-test: install  ## all tests, in parallel
-	$(BIN)/pytest -n auto --dist worksteal
+test: install  ## all tests that are not long, in parallel
+	$(BIN)/pytest -n auto --dist worksteal -m "not long"
 
 soak: install  ## a thousand deaths under load (a row for docs/reliability.md), a million bad posts
 	cd tests && ../$(BIN)/python -m crash.run --deaths 1000

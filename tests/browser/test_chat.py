@@ -18,6 +18,8 @@ from waiting import LIMIT, until
 
 from conserje_fakes.server import serving
 
+pytestmark = pytest.mark.long
+
 SHOP = {
     "colour": "#ffc400",
     "greeting": "¡Wena! ¿Qué buscas?",

@@ -19,6 +19,8 @@ from conserje.work import worker
 from conserje_edge.server import serve, supervisor
 from conserje_nginx.render import Edge
 
+pytestmark = pytest.mark.long
+
 UNITS = sorted(path.name for path in SYSTEMD.glob("*.service"))
 LARGEST_EXPOSURE = "30"  # tenths, of systemd's ten
 CERTBOT = {"CERTBOT_DIR", "CERTBOT_GROUP", "CERTBOT_CONNECT", "CERTIFICATES", "ACME_ROOT", "DOMAINS"}

@@ -18,6 +18,8 @@ from waiting import until
 from conserje.storage.database import Pool
 from conserje.storage.schema import migrations
 
+pytestmark = pytest.mark.long
+
 SERVE, WORK = "conserje-serve@.service", "conserje-work.service"
 KNOWN = migrations()[-1].version
 

@@ -18,7 +18,7 @@ from nginx.load import Twilio, behind_nginx, installed
 from processes import Serving, children, family, free_port, serving
 from waiting import until
 
-pytestmark = pytest.mark.timeout(300)  # many processes start and end
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]  # many processes start and end
 
 RELOADS = 5
 UNANSWERED = 10  # tries that fail before what was stopped is started again

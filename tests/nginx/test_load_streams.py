@@ -17,6 +17,8 @@ from nginx.load import Twilio, behind_nginx, installed, read_until
 from visitor import known_visitors
 from waiting import LIMIT
 
+pytestmark = pytest.mark.long
+
 STREAMS, OF_ONE_ADDRESS = 2000, 20  # what nginx lets a tenant have, and a visitor
 PER_SECOND, SECONDS = 200, 5
 AT_ONCE = 100  # webhooks, where a machine cannot keep up

@@ -20,6 +20,7 @@ import pytest_asyncio
 
 pytest.register_assert_rewrite("conserje.testing")
 
+from again import pytest_addoption, pytest_configure  # noqa: E402, F401
 from scene import Scene, stage  # noqa: E402
 from terminal import Terminal  # noqa: E402
 from waiting import FIRST_PAUSE, LIMIT, at_work  # noqa: E402

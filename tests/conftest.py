@@ -7,6 +7,7 @@ import fcntl
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -44,6 +45,10 @@ FROM pg_tables WHERE schemaname IN ('public', 'pgqueuer') AND tablename <> 'migr
 """
 
 _serial = itertools.count(1)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in a shell's background job. This process goes on ignoring it; those that it starts hear it.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

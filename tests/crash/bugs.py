@@ -12,8 +12,8 @@ from conserje.delivery import delivery
 from conserje.delivery.delivery import Delivery
 from conserje.delivery.outcome import Step
 from conserje.intake.intake import Intake
-from conserje.storage.database import acting_for
 from conserje.storage.jobs import Job
+from conserje.storage.scope import acting_for
 from conserje.tenants.accounts import Account
 from conserje.tenants.tenants import Tenant
 
@@ -27,12 +27,12 @@ def send_before_commit() -> None:
         entry = await self.directory.by_id(job.tenant_id)
         step: Any = None
         while step is None or isinstance(step, Step):
-            async with acting_for(self.pool, job.tenant_id) as connection:
-                step = await self._take_next(connection, entry, job)
+            async with acting_for(self.pool, job.tenant_id) as scope:
+                step = await self._take_next(scope.connection, entry, job)
                 if not isinstance(step, Step):
                     return
                 outcome = await self._send(entry, step)
-                await delivery._write_down(connection, job, step.message.id, step.attempt, outcome)
+                await delivery._write_down(scope.connection, job, step.message.id, step.attempt, outcome)
 
     Delivery.deliver = deliver  # type: ignore[method-assign]
 

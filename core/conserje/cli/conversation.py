@@ -19,7 +19,7 @@ from conserje.notices import table as notices
 from conserje.notices.table import Noticed
 from conserje.rules import consent as consents
 from conserje.rules.consent import Sign
-from conserje.storage.database import acting_for
+from conserje.storage.scope import acting_for
 from conserje.tenants import tenants
 from conserje.tenants.tenants import Tenant
 
@@ -208,9 +208,9 @@ async def consent(
     """
     tenant = await tenant_of(installation, slug)
     found = await handling.get(installation.pool, tenant, conversation)
-    async with acting_for(installation.pool, tenant.id) as connection:
+    async with acting_for(installation.pool, tenant.id) as scope:
         sign = Sign(wanted, "operator", "conserje conversation consent")
-        changed = await consents.record(connection, tenant.id, conversation, sign)
+        changed = await consents.record(scope.connection, tenant.id, conversation, sign)
     already = "" if changed else "already "
     what = "no more messages" if wanted == "out" else "messages"
     click.echo(f"{found.contact} {already}wants {what}.")

@@ -21,7 +21,7 @@ from conserje.conversations import listing
 from conserje.conversations.listing import Item, Message, Reject, Turn
 from conserje.files.links import Links, kept_ids
 from conserje.installation import Installation, with_installation
-from conserje.storage.database import acting_for
+from conserje.storage.scope import acting_for
 from conserje.tenants import tenants
 from conserje.tenants.tenants import Tenant
 
@@ -88,8 +88,8 @@ def _key(item: Item) -> tuple[type[Item], int]:
 
 
 async def _latest(installation: Installation, tenant: Tenant, limit: int, contact: str) -> list[Item]:
-    async with acting_for(installation.pool, tenant.id) as connection:
-        return await listing.latest(connection, tenant.id, limit, contact)
+    async with acting_for(installation.pool, tenant.id) as scope:
+        return await listing.latest(scope.connection, tenant.id, limit, contact)
 
 
 async def _addresses(installation: Installation, tenant: Tenant, items: list[Item]) -> dict[str, str]:

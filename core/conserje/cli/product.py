@@ -17,7 +17,7 @@ from conserje.contract.assistant import Product
 from conserje.installation import Installation, with_installation
 from conserje.shop import products
 from conserje.shop.products import ProductError
-from conserje.storage.database import acting_for
+from conserje.storage.scope import acting_for
 from conserje.tenants import tenants
 
 COLUMNS = ("name", "price", "stock", "category", "description", "keywords")
@@ -46,9 +46,9 @@ async def import_products(installation: Installation, slug: str, file: Path) -> 
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
     listed = [products.from_row(row, tenant.currency) for row in rows]
-    async with acting_for(installation.pool, tenant.id) as connection:
-        await products.upsert_many(connection, tenant.id, listed)
-        on_sale = await products.list_all(connection, tenant.id)
+    async with acting_for(installation.pool, tenant.id) as scope:
+        await products.upsert_many(scope.connection, tenant.id, listed)
+        on_sale = await products.list_all(scope.connection, tenant.id)
     click.echo(f"Took {len(listed)} products; {slug} has {len(on_sale)} on sale now.")
 
 
@@ -65,8 +65,8 @@ async def export_products(installation: Installation, slug: str, form: str) -> N
     """
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-    async with acting_for(installation.pool, tenant.id) as connection:
-        rows = [_row(each) for each in await products.list_all(connection, tenant.id)]
+    async with acting_for(installation.pool, tenant.id) as scope:
+        rows = [_row(each) for each in await products.list_all(scope.connection, tenant.id)]
     if form == "json":
         show_json(rows)
     else:

@@ -26,7 +26,8 @@ from conserje.conversations.listing import Exchange, Message, Turn
 from conserje.conversations.rows import digest
 from conserje.installation import Installation, with_installation
 from conserje.plugins import Plugins
-from conserje.storage.database import Connection, acting_for
+from conserje.storage.database import Connection
+from conserje.storage.scope import acting_for
 from conserje.tenants import accounts, tenants
 from conserje.tenants.accounts import Account
 from conserje.tenants.entry import Entry
@@ -212,8 +213,8 @@ async def _answered(
     ends = time.monotonic() + timeout
     shown = 0
     while True:
-        async with acting_for(installation.pool, tenant.id) as connection:
-            exchange = await listing.exchange(connection, tenant.id, account.id, key)
+        async with acting_for(installation.pool, tenant.id) as scope:
+            exchange = await listing.exchange(scope.connection, tenant.id, account.id, key)
         if exchange:
             left = list(takewhile(lambda reply: reply.state not in ON_ITS_WAY, exchange.replies))
             for reply in left[shown:]:

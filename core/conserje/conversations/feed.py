@@ -10,7 +10,8 @@ from datetime import timedelta
 from conserje.contract.message import from_json
 from conserje.contract.pages import Look, Said
 from conserje.storage.changes import Changes
-from conserje.storage.database import Connection, Pool, acting_for
+from conserje.storage.database import Connection, Pool
+from conserje.storage.scope import acting_for
 
 CHANNEL = "conserje_feed"
 LARGEST_LOOK = 200  # messages
@@ -76,8 +77,10 @@ class Feed:
 
     async def conversation(self, tenant_id: int, account_id: int, channel: str, name: str) -> int | None:
         """The conversation of an account with a contact; None before the contact's first message."""
-        async with acting_for(self._pool, tenant_id) as connection:
-            found: int | None = await connection.fetchval(CONVERSATION, tenant_id, account_id, channel, name)
+        async with acting_for(self._pool, tenant_id) as scope:
+            found: int | None = await scope.connection.fetchval(
+                CONVERSATION, tenant_id, account_id, channel, name
+            )
             return found
 
     async def follow(self, tenant_id: int, conversation_id: int, after: int) -> AsyncGenerator[Look, None]:
@@ -100,9 +103,11 @@ class Feed:
                 del self._followers[key]
 
     async def _look(self, tenant_id: int, conversation_id: int, after: int) -> Look:
-        async with self._looks, acting_for(self._pool, tenant_id) as connection:
-            rows = await connection.fetch(LATEST, tenant_id, conversation_id, after, LARGEST_LOOK, OVERLAP)
-            thinking = await connection.fetchval(THINKING, tenant_id, conversation_id)
+        async with self._looks, acting_for(self._pool, tenant_id) as scope:
+            rows = await scope.connection.fetch(
+                LATEST, tenant_id, conversation_id, after, LARGEST_LOOK, OVERLAP
+            )
+            thinking = await scope.connection.fetchval(THINKING, tenant_id, conversation_id)
         return Look(
             tuple(
                 Said(

@@ -15,8 +15,9 @@ from conserje.conversations.listing import Item, of_conversation
 from conserje.conversations.rows import stored
 from conserje.errors import OperatorError
 from conserje.storage import jobs
-from conserje.storage.database import Connection, Pool, acting_for
+from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
+from conserje.storage.scope import acting_for
 from conserje.tenants.tenants import Tenant
 
 State = Literal["open", "person", "held"]
@@ -110,14 +111,16 @@ class Fate:
 
 async def list_all(pool: Pool, tenant: Tenant, state: State | None, limit: int) -> list[Conversation]:
     """The tenant's conversations, the one with the newest message first."""
-    async with acting_for(pool, tenant.id) as connection:
-        return [Conversation.from_row(row) for row in await connection.fetch(LIST, tenant.id, state, limit)]
+    async with acting_for(pool, tenant.id) as scope:
+        return [
+            Conversation.from_row(row) for row in await scope.connection.fetch(LIST, tenant.id, state, limit)
+        ]
 
 
 async def get(pool: Pool, tenant: Tenant, conversation_id: int) -> Conversation:
     """Raises PersonError."""
-    async with acting_for(pool, tenant.id) as connection:
-        row = await connection.fetchrow(GET, tenant.id, conversation_id)
+    async with acting_for(pool, tenant.id) as scope:
+        row = await scope.connection.fetchrow(GET, tenant.id, conversation_id)
     if row is None:
         raise _no_conversation(tenant, conversation_id)
     return Conversation.from_row(row)
@@ -125,8 +128,8 @@ async def get(pool: Pool, tenant: Tenant, conversation_id: int) -> Conversation:
 
 async def said_in(pool: Pool, tenant: Tenant, conversation_id: int, limit: int) -> list[Item]:
     """The conversation's last messages and turns, newest last."""
-    async with acting_for(pool, tenant.id) as connection:
-        return await of_conversation(connection, tenant.id, conversation_id, limit)
+    async with acting_for(pool, tenant.id) as scope:
+        return await of_conversation(scope.connection, tenant.id, conversation_id, limit)
 
 
 async def take(pool: Pool, tenant: Tenant, conversation_id: int) -> Taken:
@@ -135,11 +138,11 @@ async def take(pool: Pool, tenant: Tenant, conversation_id: int) -> Taken:
     What was said before and still waits to be sent is sent.
     """
     place = (tenant.id, conversation_id)
-    async with acting_for(pool, tenant.id) as connection:
-        row = await _lock(connection, tenant, conversation_id)
+    async with acting_for(pool, tenant.id) as scope:
+        row = await _lock(scope.connection, tenant, conversation_id)
         statement = state.EXTEND if row["with_person"] else state.TAKE
-        until = await connection.fetchval(statement, *place, tenant.hand_back_after)
-        await feed.wake(connection, *place)
+        until = await scope.connection.fetchval(statement, *place, tenant.hand_back_after)
+        await feed.wake(scope.connection, *place)
         return Taken(until, again=row["with_person"])
 
 
@@ -149,8 +152,8 @@ async def give(pool: Pool, tenant: Tenant, conversation_id: int) -> int:
     Returns how many messages these are. Raises PersonError.
     """
     place = (tenant.id, conversation_id)
-    async with acting_for(pool, tenant.id) as connection:
-        row = await _lock(connection, tenant, conversation_id)
+    async with acting_for(pool, tenant.id) as scope:
+        row = await _lock(scope.connection, tenant, conversation_id)
         if row["state"] == "held":
             raise PersonError(
                 f"Conversation {conversation_id} is held: `conserje held show t{conversation_id}` says why,"
@@ -158,10 +161,10 @@ async def give(pool: Pool, tenant: Tenant, conversation_id: int) -> int:
             )
         if row["state"] != "person":
             raise PersonError(f"Conversation {conversation_id} is with the assistant already.")
-        await state.leave_to_person(connection, *place)
-        unanswered: int = await connection.fetchval(state.GIVE, *place, row["turn_id"])
-        await feed.wake(connection, *place)
-        await _enqueue(connection, Job(jobs.CONVERSE, *place))
+        await state.leave_to_person(scope.connection, *place)
+        unanswered: int = await scope.connection.fetchval(state.GIVE, *place, row["turn_id"])
+        await feed.wake(scope.connection, *place)
+        scope.due.append(Job(jobs.CONVERSE, *place))
     return unanswered
 
 
@@ -171,25 +174,27 @@ async def say(pool: Pool, tenant: Tenant, conversation_id: int, said: Sequence[C
     `said` is within the channel's limits. It is the assistant's turn again only so long after this.
     """
     place = (tenant.id, conversation_id)
-    async with acting_for(pool, tenant.id) as connection:
-        row = await _lock(connection, tenant, conversation_id)
+    async with acting_for(pool, tenant.id) as scope:
+        row = await _lock(scope.connection, tenant, conversation_id)
         if not row["with_person"]:
             raise PersonError(
                 f"Conversation {conversation_id} is not with a person: `conserje conversation take"
                 f" {tenant.slug} {conversation_id}` first, so that the assistant does not write as well."
             )
-        await state.leave_to_person(connection, *place)
+        await state.leave_to_person(scope.connection, *place)
         contents = [stored(content) for content in said]
-        spoken = await connection.fetch(state.SAY, *place, row["turn_id"], contents, tenant.hand_back_after)
-        await feed.wake(connection, *place)
-        await _enqueue(connection, Job(jobs.DELIVER, *place))
+        spoken = await scope.connection.fetch(
+            state.SAY, *place, row["turn_id"], contents, tenant.hand_back_after
+        )
+        await feed.wake(scope.connection, *place)
+        scope.due.append(Job(jobs.DELIVER, *place))
     return [each["id"] for each in spoken]
 
 
 async def fates(pool: Pool, tenant: Tenant, conversation_id: int, ids: Sequence[int]) -> list[Fate]:
     """What became of these messages, in the order of their sending."""
-    async with acting_for(pool, tenant.id) as connection:
-        rows = await connection.fetch(BECAME, tenant.id, conversation_id, ids)
+    async with acting_for(pool, tenant.id) as scope:
+        rows = await scope.connection.fetch(BECAME, tenant.id, conversation_id, ids)
     return [Fate(**row) for row in rows]
 
 
@@ -198,13 +203,6 @@ async def _lock(connection: Connection, tenant: Tenant, conversation_id: int) ->
     if row is None:
         raise _no_conversation(tenant, conversation_id)
     return row
-
-
-async def _enqueue(connection: Connection, job: Job) -> None:
-    from conserje.storage import queue
-
-    await connection.execute("RESET ROLE")  # the queue is conserje_core's
-    await queue.enqueue(connection, [job])
 
 
 def _no_conversation(tenant: Tenant, conversation_id: int) -> PersonError:

@@ -27,8 +27,9 @@ from conserje.plugins import PluginMissing, Plugins
 from conserje.rules import consent, window
 from conserje.settings import Settings
 from conserje.storage import jobs, queue
-from conserje.storage.database import CANNOT_ASK, Connection, Pool, acting_for
+from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
+from conserje.storage.scope import acting_for
 from conserje.telemetry import metrics
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import AccountUnusable, Entry
@@ -56,8 +57,8 @@ class Delivery:
         entry = await self.directory.by_id(job.tenant_id)
         if not entry.tenant.active:
             return
-        async with acting_for(self.pool, job.tenant_id) as connection:
-            step = await self._take_next(connection, entry, job)
+        async with acting_for(self.pool, job.tenant_id) as scope:
+            step = await self._take_next(scope.connection, entry, job)
         while isinstance(step, Step):
             outcome = await self._look(entry, step) if step.uncertain else await self._send(entry, step)
             step = await self._finish(entry, job, step, outcome)
@@ -74,9 +75,9 @@ class Delivery:
             metrics.delivery(account.channel if account else "", outcome.state, step.waited)
         while True:
             try:
-                async with acting_for(self.pool, job.tenant_id) as connection:
-                    await _write_down(connection, job, step.message.id, step.attempt, outcome)
-                    return outcome.pause or await self._take_next(connection, entry, job)
+                async with acting_for(self.pool, job.tenant_id) as scope:
+                    await _write_down(scope.connection, job, step.message.id, step.attempt, outcome)
+                    return outcome.pause or await self._take_next(scope.connection, entry, job)
             except CANNOT_ASK as error:
                 log.warning("Postgres does not take the end of a sending: %s", type(error).__name__)
                 await asyncio.sleep(AGAIN_AFTER)

@@ -17,8 +17,9 @@ from conserje.files.table import Kept, NotKept, Wanted
 from conserje.net.fetch import FetchFailed, FetchRefused
 from conserje.plugins import PluginMissing, Plugins
 from conserje.storage import queue
-from conserje.storage.database import Pool, acting_for
+from conserje.storage.database import Pool
 from conserje.storage.jobs import Job
+from conserje.storage.scope import acting_for
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
@@ -54,8 +55,8 @@ class Collector:
                 await queue.enqueue(connection, [replace(job, delay=wanted)])
 
     async def _claim(self, entry: Entry, job: Job) -> Wanted | timedelta | None:
-        async with acting_for(self.pool, job.tenant_id) as connection:
-            return await files.claim(connection, job, lambda account_id: self._lease(entry, account_id))
+        async with acting_for(self.pool, job.tenant_id) as scope:
+            return await files.claim(scope.connection, job, lambda account_id: self._lease(entry, account_id))
 
     def _lease(self, entry: Entry, account_id: int) -> timedelta:
         """As long as one file of the account may take."""
@@ -72,8 +73,8 @@ class Collector:
             end = NotKept(str(error), NO_ROOM_PAUSE, counted=False)
         if isinstance(end, NotKept) and end.again is None:
             log.warning("A file for %s will not be had: %s", entry.tenant.slug, end.cause)
-        async with acting_for(self.pool, job.tenant_id) as connection:
-            wanted_still = await files.settle(connection, job, wanted, end)
+        async with acting_for(self.pool, job.tenant_id) as scope:
+            wanted_still = await files.settle(scope.connection, job, wanted, end)
         if not wanted_still:
             await self.folder.remove([(job.tenant_id, wanted.id)])
 

@@ -16,7 +16,8 @@ from asyncpg import Record
 from conserje.contract.channel import Refused
 from conserje.contract.message import Content, File, Media, OutboundMessage
 from conserje.settings import Settings
-from conserje.storage.database import Pool, acting_for
+from conserje.storage.database import Pool
+from conserje.storage.scope import acting_for
 from conserje.tenants import data_keys
 from conserje.tenants.tenants import Tenant
 
@@ -99,15 +100,15 @@ class Links:
         """
         addresses = {}
         if ids := kept_ids(content):
-            async with acting_for(self.pool, tenant.id) as connection:
-                rows = await connection.fetch(NAMED_BESIDE, tenant.id, ids, message.id)
+            async with acting_for(self.pool, tenant.id) as scope:
+                rows = await scope.connection.fetch(NAMED_BESIDE, tenant.id, ids, message.id)
             addresses = await self._of(tenant, rows, message.attempted_at)
         return replace(content, files=tuple(_addressed(file, addresses) for file in content.files))
 
     async def of(self, tenant: Tenant, ids: Sequence[int]) -> dict[str, str]:
         """The address of each of these files that is kept, by its reference, for an operator."""
-        async with acting_for(self.pool, tenant.id) as connection:
-            rows = await connection.fetch(NAMED, tenant.id, ids)
+        async with acting_for(self.pool, tenant.id) as scope:
+            rows = await scope.connection.fetch(NAMED, tenant.id, ids)
         return await self._of(tenant, rows, datetime.now(UTC))
 
     async def _of(self, tenant: Tenant, rows: Sequence[Record], since: datetime) -> dict[str, str]:

@@ -9,8 +9,9 @@ from typing import Literal
 import asyncpg
 
 from conserje.storage import jobs
-from conserje.storage.database import Connection, Pool, acting_for
+from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
+from conserje.storage.scope import acting_for
 from conserje.tenants.tenants import Tenant
 
 LEASE = timedelta(seconds=60)  # longer than any way of sending takes
@@ -122,35 +123,35 @@ async def note(connection: Connection, tenant: Tenant, conversation_id: int, tur
 
 async def of_conversation(pool: Pool, tenant_id: int, conversation_id: int) -> list[Noticed]:
     """The notices that a conversation has given, oldest first."""
-    async with acting_for(pool, tenant_id) as connection:
-        rows = await connection.fetch(OF_CONVERSATION, tenant_id, conversation_id)
+    async with acting_for(pool, tenant_id) as scope:
+        rows = await scope.connection.fetch(OF_CONVERSATION, tenant_id, conversation_id)
     return [Noticed(**row) for row in rows]
 
 
 async def claim(pool: Pool, job: Job) -> Notice | None:
     """The next notice of a conversation that is due and nobody sends; None: there is none."""
-    async with acting_for(pool, job.tenant_id) as connection:
-        row = await connection.fetchrow(CLAIM, job.tenant_id, job.conversation_id, LEASE)
+    async with acting_for(pool, job.tenant_id) as scope:
+        row = await scope.connection.fetchrow(CLAIM, job.tenant_id, job.conversation_id, LEASE)
     return Notice(*row) if row else None
 
 
 async def sent(pool: Pool, job: Job, notice: Notice) -> None:
     """The tenant has a notice that was claimed."""
-    async with acting_for(pool, job.tenant_id) as connection:
-        await connection.execute(SENT, job.tenant_id, job.conversation_id, notice.id, notice.until)
+    async with acting_for(pool, job.tenant_id) as scope:
+        await scope.connection.execute(SENT, job.tenant_id, job.conversation_id, notice.id, notice.until)
 
 
 async def failed(pool: Pool, job: Job, notice: Notice, cause: str, again: timedelta | None) -> None:
     """The tenant does not have it; None: it is given up."""
     key = (job.tenant_id, job.conversation_id, notice.id, notice.until)
-    async with acting_for(pool, job.tenant_id) as connection:
-        await connection.execute(FAILED, *key, cause, again)
+    async with acting_for(pool, job.tenant_id) as scope:
+        await scope.connection.execute(FAILED, *key, cause, again)
 
 
 async def told(pool: Pool, job: Job, notice: Notice) -> asyncpg.Record:
     """Who waits: `address`, `name`, `account_id`, and the stored contents of the last `words`."""
-    async with acting_for(pool, job.tenant_id) as connection:
-        row: asyncpg.Record | None = await connection.fetchrow(
+    async with acting_for(pool, job.tenant_id) as scope:
+        row: asyncpg.Record | None = await scope.connection.fetchrow(
             TOLD, job.tenant_id, job.conversation_id, notice.created_at, WORDS
         )
     assert row is not None  # the notice goes with the conversation

@@ -15,6 +15,7 @@ from conserje.contract.prices import PriceError, price_of
 from conserje.errors import OperatorError
 from conserje.shop.search import search
 from conserje.storage import database
+from conserje.storage.scope import acting_for
 
 ON_SALE = """
 SELECT id, name, price, stock, category, description, keywords
@@ -120,8 +121,8 @@ class TenantProducts:
 
     async def all(self) -> list[Product]:
         if self._products is None:
-            async with database.acting_for(self._pool, self._tenant_id) as connection:
-                self._products = await list_all(connection, self._tenant_id)
+            async with acting_for(self._pool, self._tenant_id) as scope:
+                self._products = await list_all(scope.connection, self._tenant_id)
         return list(self._products)
 
     async def search(self, text: str, limit: int = 5) -> list[Match]:

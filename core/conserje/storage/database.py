@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -75,29 +74,6 @@ def describe(error: BaseException) -> str:
     first, *_ = str(error).splitlines() or [type(error).__name__]  # DETAIL may follow
     shown = _ADDRESS.sub(lambda address: "//" + address[1].rpartition("@")[2], first)
     return shown.strip().rstrip(".")
-
-
-@asynccontextmanager
-async def acting_for(pool: Pool, tenant_id: int) -> AsyncIterator[Connection]:
-    """A transaction that sees this tenant's rows and no others."""
-    async with pool.acquire() as connection, transaction(connection, tenant_id):
-        yield connection
-
-
-@asynccontextmanager
-async def transaction(connection: Connection, tenant_id: int) -> AsyncIterator[None]:
-    """Begin, take the tenant's role and name the tenant in one round trip; commit at the end."""
-    await connection.execute(
-        f"BEGIN; SET LOCAL ROLE conserje_tenant; SET LOCAL conserje.tenant = '{tenant_id:d}'"
-    )
-    try:
-        yield
-    except BaseException:
-        with suppress(asyncpg.InterfaceError):  # raised also by the question, where all is over
-            if not connection.is_closed():
-                await connection.execute("ROLLBACK")
-        raise
-    await connection.execute("COMMIT")
 
 
 _ADDRESS = re.compile(r"//(\S*)")

@@ -23,9 +23,10 @@ from conserje.conversations.rows import stored
 from conserje.notices import table as notices
 from conserje.plugins import PluginMissing, Plugins
 from conserje.shop.products import TenantProducts
-from conserje.storage import jobs, queue
-from conserje.storage.database import CANNOT_ASK, Connection, Pool, acting_for
+from conserje.storage import jobs
+from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
+from conserje.storage.scope import Scope, acting_for
 from conserje.telemetry import metrics
 from conserje.telemetry.log import place
 from conserje.tenants.directory import Directory
@@ -72,28 +73,28 @@ class Conversation:
             await self._give_up(job, claim, str(why))
 
     async def _claim(self, entry: Entry, job: Job) -> Claim | None:
-        async with acting_for(self.pool, job.tenant_id) as connection:
-            row = await connection.fetchrow(state.LOCK, job.tenant_id, job.conversation_id)
+        async with acting_for(self.pool, job.tenant_id) as scope:
+            row = await scope.connection.fetchrow(state.LOCK, job.tenant_id, job.conversation_id)
             if row is None or row["state"] == "held":
                 return None
-            if not (unanswered := await self._unanswered(connection, entry, job, row)):
+            if not (unanswered := await self._unanswered(scope.connection, entry, job, row)):
                 return None
             # Also after the end of another's lease: its holder may be dead.
             if rest := _lease_left(row) or _still_quiet(entry, row["account_id"], unanswered, row["now"]):
                 if job.message_id in (0, unanswered[-1].id):  # nobody else's job comes later
-                    await _enqueue(connection, job, delay=rest)
+                    scope.due.append(_again(job, rest))
                 return None
             tenant = entry.tenant
             if row["starts"] >= STARTS:
                 cause = row["cause"] or f"The turn was started {STARTS} times without an end."
-                await self._hold(connection, entry, job, row["account_id"], cause, tenant.held_text)
+                await self._hold(scope, entry, job, row["account_id"], cause, tenant.held_text)
                 return None
             written = [message.created_at for message in unanswered]
             age = late.late(tenant, written, row["unparked_at"], row["now"])
             if age and tenant.late_rule == "park":
-                await self._hold(connection, entry, job, row["account_id"], late.cause(tenant, age))
+                await self._hold(scope, entry, job, row["account_id"], late.cause(tenant, age))
                 return None
-            return await lease.lease_out(connection, job, row, unanswered, age)
+            return await lease.lease_out(scope.connection, job, row, unanswered, age)
 
     async def _unanswered(
         self, connection: Connection, entry: Entry, job: Job, row: asyncpg.Record
@@ -110,7 +111,7 @@ class Conversation:
 
     async def _hold(
         self,
-        connection: Connection,
+        scope: Scope,
         entry: Entry,
         job: Job,
         account_id: int,
@@ -120,12 +121,11 @@ class Conversation:
         """Leave the conversation to an operator; `text` is what its contact is told."""
         said = fit(Text(text), self._limits(entry, account_id)) if text else []
         told = [stored(content) for content in said]
-        await connection.execute(state.HOLD, job.tenant_id, job.conversation_id, cause, told)
-        await self._wake(connection, entry, job, account_id)
+        await scope.connection.execute(state.HOLD, job.tenant_id, job.conversation_id, cause, told)
+        await self._wake(scope.connection, entry, job, account_id)
         log.error("Conversation %s of %s is held", job.conversation_id, entry.tenant.slug)
         if told:
-            await connection.execute("RESET ROLE")  # the queue is conserje_core's
-            await queue.enqueue(connection, [Job(jobs.DELIVER, job.tenant_id, job.conversation_id)])
+            scope.due.append(Job(jobs.DELIVER, job.tenant_id, job.conversation_id))
 
     async def _think_under_lease(self, entry: Entry, job: Job, claim: Claim) -> Thought:
         """Think while the lease is renewed. Raises LostLease as soon as it is lost, or NoReply."""
@@ -224,11 +224,11 @@ class Conversation:
         """
         limits = self._limits(entry, claim.account_id)
         said = [part for content in thought.reply.messages for part in fit(content, limits)]
-        async with acting_for(self.pool, job.tenant_id) as connection:
-            row = await connection.fetchrow(state.LOCK, job.tenant_id, job.conversation_id)
+        async with acting_for(self.pool, job.tenant_id) as scope:
+            row = await scope.connection.fetchrow(state.LOCK, job.tenant_id, job.conversation_id)
             if row is None or row["epoch"] != claim.epoch:
                 raise LostLease
-            unanswered = await lease.unanswered(connection, job)
+            unanswered = await lease.unanswered(scope.connection, job)
             read = {each.id for each in claim.unanswered}
             newer = [each for each in unanswered if each.id not in read]
             oldest = lease.oldest(claim.unanswered)
@@ -236,17 +236,16 @@ class Conversation:
             if newer and waiting < entry.tenant.longest_wait.total_seconds():
                 return replace(claim, unanswered=unanswered)
             waited = claim.claimed_at - oldest
-            await lease.store(connection, entry, job, claim, thought, said, waited)
-            await self._wake(connection, entry, job, claim.account_id)
-            due = []
+            await lease.store(scope.connection, entry, job, claim, thought, said, waited)
+            await self._wake(scope.connection, entry, job, claim.account_id)
             if thought.reply.hand_over:
-                due += await notices.note(connection, entry.tenant, job.conversation_id, claim.turn_id)
-            await connection.execute("RESET ROLE")  # the queue is conserje_core's
-            if said:
-                due.append(Job(jobs.DELIVER, job.tenant_id, job.conversation_id, priority=job.priority))
-            if newer:
-                due.append(Job(jobs.CONVERSE, job.tenant_id, job.conversation_id, priority=job.priority))
-            await queue.enqueue(connection, due)
+                notified = await notices.note(
+                    scope.connection, entry.tenant, job.conversation_id, claim.turn_id
+                )
+                scope.due.extend(notified)
+            for kind, wanted in ((jobs.DELIVER, said), (jobs.CONVERSE, newer)):
+                if wanted:
+                    scope.due.append(Job(kind, job.tenant_id, job.conversation_id, priority=job.priority))
         metrics.turn(thought.assistant, waiting)
         return None
 
@@ -270,8 +269,8 @@ class Conversation:
         while held:
             await asyncio.sleep(RENEWAL)
             with suppress(*CANNOT_ASK):  # settling finds out whether the lease outlived it
-                async with acting_for(self.pool, job.tenant_id) as connection:
-                    done = await connection.execute(
+                async with acting_for(self.pool, job.tenant_id) as scope:
+                    done = await scope.connection.execute(
                         state.RENEW, job.tenant_id, job.conversation_id, claim.epoch, state.LEASE
                     )
                     held = done != "UPDATE 0"
@@ -279,9 +278,11 @@ class Conversation:
     async def _give_up(self, job: Job, claim: Claim, cause: str) -> None:
         """End this start without a reply; the next one comes later, or the turn is held."""
         log.warning("Conversation %s has no reply: %s", job.conversation_id, cause)
-        async with acting_for(self.pool, job.tenant_id) as connection:
-            await connection.execute(state.GIVE_UP, job.tenant_id, job.conversation_id, claim.epoch, cause)
-            await _enqueue(connection, job, delay=timedelta(seconds=2))
+        async with acting_for(self.pool, job.tenant_id) as scope:
+            await scope.connection.execute(
+                state.GIVE_UP, job.tenant_id, job.conversation_id, claim.epoch, cause
+            )
+            scope.due.append(_again(job, timedelta(seconds=2)))
 
 
 def _lease_left(row: asyncpg.Record) -> timedelta | None:
@@ -301,7 +302,5 @@ def _still_quiet(
     return None if over or rest <= timedelta(0) else rest
 
 
-async def _enqueue(connection: Connection, job: Job, delay: timedelta) -> None:
-    await connection.execute("RESET ROLE")  # the queue is conserje_core's
-    again = Job(jobs.CONVERSE, job.tenant_id, job.conversation_id, job.message_id, job.priority, delay)
-    await queue.enqueue(connection, [again])
+def _again(job: Job, delay: timedelta) -> Job:
+    return Job(jobs.CONVERSE, job.tenant_id, job.conversation_id, job.message_id, job.priority, delay)

@@ -21,7 +21,7 @@ from conserje.conversations.listing import Exchange
 from conserje.conversations.rows import digest
 from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.plugins import PluginMissing
-from conserje.storage.database import acting_for
+from conserje.storage.scope import acting_for
 from conserje.tenants import phones, tenants
 from conserje.tenants.accounts import Account
 from conserje.tenants.entry import AccountUnusable, Entry
@@ -72,9 +72,9 @@ class Messages:
         entry = await self._named(request, "read")
         exchange = None
         if place := _ID.fullmatch(request.path_params["message"]):
-            async with acting_for(self.context.pool, entry.tenant.id) as connection:
+            async with acting_for(self.context.pool, entry.tenant.id) as scope:
                 exchange = await listing.exchange_at(
-                    connection, entry.tenant.id, int(place[1]), int(place[2])
+                    scope.connection, entry.tenant.id, int(place[1]), int(place[2])
                 )
         if exchange is None:
             raise _refusal(HTTPStatus.NOT_FOUND, f"{entry.tenant.slug} has no such message.")
@@ -191,8 +191,8 @@ class Messages:
         return exchange
 
     async def _look(self, entry: Entry, account: Account, key: bytes) -> Exchange:
-        async with acting_for(self.context.pool, entry.tenant.id) as connection:
-            exchange = await listing.exchange(connection, entry.tenant.id, account.id, key)
+        async with acting_for(self.context.pool, entry.tenant.id) as scope:
+            exchange = await listing.exchange(scope.connection, entry.tenant.id, account.id, key)
         if exchange is None:
             raise Problem(
                 HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -12,14 +12,14 @@ from conserje.conversations import listing
 from conserje.conversations.listing import Exchange, Item, Message, Reject, Turn
 from conserje.conversations.rows import digest
 from conserje.storage import jobs
-from conserje.storage.database import acting_for
 from conserje.storage.jobs import Job
+from conserje.storage.scope import acting_for
 
 
 async def latest(scene: Scene, slug: str = "acme", limit: int = 50, contact: str = "") -> list[Item]:
     tenant = (await scene.entry(slug)).tenant
-    async with acting_for(scene.pool, tenant.id) as connection:
-        return await listing.latest(connection, tenant.id, limit, contact)
+    async with acting_for(scene.pool, tenant.id) as scope:
+        return await listing.latest(scope.connection, tenant.id, limit, contact)
 
 
 async def converse(scene: Scene, sender: str = "ana") -> Job:
@@ -135,8 +135,8 @@ async def test_a_tenant_s_list_has_nothing_of_another_s(scene: Scene) -> None:
 
 async def exchange(scene: Scene, key: str) -> Exchange | None:
     entry = await scene.entry()
-    async with acting_for(scene.pool, entry.tenant.id) as connection:
-        return await listing.exchange(connection, entry.tenant.id, entry.accounts[0].id, digest(key))
+    async with acting_for(scene.pool, entry.tenant.id) as scope:
+        return await listing.exchange(scope.connection, entry.tenant.id, entry.accounts[0].id, digest(key))
 
 
 async def test_an_exchange_is_the_message_with_its_own_turn_s_replies(scene: Scene) -> None:

@@ -32,8 +32,9 @@ from conserje.net.client import client
 from conserje.rules import consent as consents
 from conserje.rules.consent import CONFIRMATIONS, Sign, state_after
 from conserje.storage import jobs
-from conserje.storage.database import Connection, acting_for
+from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
+from conserje.storage.scope import acting_for
 
 WORDS: list[tuple[Content, str]] = [
     (Text("STOP"), "out"),
@@ -310,8 +311,8 @@ async def test_the_operator_s_word_counts_without_a_word_to_the_contact(scene: S
     tenant_id, conversation_id = await place(scene)
     out = Sign("out", "operator", "by telephone")
     for changed in (True, False):
-        async with acting_for(scene.pool, tenant_id) as connection:
-            assert await consents.record(connection, tenant_id, conversation_id, out) is changed
+        async with acting_for(scene.pool, tenant_id) as scope:
+            assert await consents.record(scope.connection, tenant_id, conversation_id, out) is changed
     assert await run(scene) == []
     assert await trail(scene) == [("out", "operator", "by telephone", False)]
 

@@ -19,7 +19,8 @@ from conserje.shop.products import (
     upsert_many,
 )
 from conserje.shop.search import search
-from conserje.storage.database import Connection, Pool, transaction
+from conserje.storage.database import Connection, Pool
+from conserje.storage.scope import acting_for
 
 SLUGS = ("acme", "bravo", "mundo-canino")
 
@@ -155,9 +156,9 @@ async def test_a_name_listed_twice_stores_nothing(connection: Connection) -> Non
 async def test_a_tenant_may_list_its_own_products_and_no_one_else_s(pool: Pool) -> None:
     async with pool.acquire() as connection:
         acme, bravo = await new_tenant(connection, "acme"), await new_tenant(connection, "bravo")
-        async with transaction(connection, acme):
-            await upsert_many(connection, acme, DEMO["acme"])
-            assert await list_all(connection, bravo) == []
+        async with acting_for(pool, acme) as scope:
+            await upsert_many(scope.connection, acme, DEMO["acme"])
+            assert await list_all(scope.connection, bravo) == []
         await upsert_many(connection, bravo, DEMO["bravo"])
     names = {p.name for p in await TenantProducts(pool, bravo).all()}
     assert names == {p.name for p in DEMO["bravo"]}

@@ -9,9 +9,11 @@ import pytest
 
 from conserje.storage import database
 from conserje.storage.database import Connection, DatabaseError, Pool
+from conserje.storage.jobs import Job
 from conserje.storage.migrate import migrate
 from conserje.storage.pool import connect_pool
 from conserje.storage.schema import Migration, migrations
+from conserje.storage.scope import acting_for
 from conserje.tenants import tenants
 
 KNOWN = migrations()[-1].version
@@ -150,9 +152,9 @@ async def test_acting_for_a_tenant_shows_its_rows_alone(pool: Pool) -> None:
     async with pool.acquire() as connection:
         acme = await tenants.add(connection, "acme", "Acme")
         await tenants.add(connection, "bravo", "Bravo")
-    async with database.acting_for(pool, acme.id) as connection:
-        assert await connection.fetchval("SELECT current_user") == "conserje_tenant"
-        assert await connection.fetchval("SELECT array_agg(slug) FROM tenants") == ["acme"]
+    async with acting_for(pool, acme.id) as scope:
+        assert await scope.connection.fetchval("SELECT current_user") == "conserje_tenant"
+        assert await scope.connection.fetchval("SELECT array_agg(slug) FROM tenants") == ["acme"]
     async with pool.acquire() as connection:
         assert await connection.fetchval("SELECT count(*) FROM tenants") == 2
 
@@ -161,8 +163,8 @@ async def test_what_fails_for_a_tenant_is_undone(pool: Pool) -> None:
     async with pool.acquire() as connection:
         acme = await tenants.add(connection, "acme", "Acme")
     with pytest.raises(ZeroDivisionError):
-        async with database.acting_for(pool, acme.id) as connection:
-            await connection.execute(
+        async with acting_for(pool, acme.id) as scope:
+            await scope.connection.execute(
                 "INSERT INTO products (tenant_id, name, price) VALUES ($1, 'P', 1)", acme.id
             )
             raise ZeroDivisionError
@@ -219,3 +221,17 @@ async def test_a_described_error_quotes_no_argument(connection: Connection) -> N
     with pytest.raises(asyncpg.DataError, match="s3cret") as caught:
         await connection.fetch("SELECT $1::int", "s3cret")
     assert database.describe(caught.value) == "DataError"
+
+
+async def test_what_becomes_due_for_a_tenant_is_in_the_queue_with_its_rows(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        acme = await tenants.add(connection, "acme", "Acme")
+    with pytest.raises(ZeroDivisionError):
+        async with acting_for(pool, acme.id) as scope:
+            scope.due.append(Job("converse", acme.id, 1))
+            raise ZeroDivisionError
+    assert await pool.fetchval("SELECT count(*) FROM pgqueuer.pgqueuer") == 0
+    async with acting_for(pool, acme.id) as scope:
+        scope.due.append(Job("converse", acme.id, 1))
+        assert await scope.connection.fetchval("SELECT current_user") == "conserje_tenant"
+    assert await pool.fetchval("SELECT count(*) FROM pgqueuer.pgqueuer") == 1

@@ -8,8 +8,9 @@ from scene import Scene
 from waiting import until
 
 from conserje.contract.message import StatusUpdate, Unreadable
-from conserje.storage.database import DatabaseError, Pool, acting_for
+from conserje.storage.database import DatabaseError, Pool
 from conserje.storage.pool import connect_pool
+from conserje.storage.scope import acting_for
 
 TABLES = """
 SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS forced,
@@ -69,9 +70,9 @@ async def test_a_tenant_sees_its_own_rows_only_in_every_table(scene: Scene) -> N
         assert await scene.pool.fetchval(count, bravo), f"{table['name']}: the test has no row to look for"
         if not table["readable"]:
             continue
-        async with acting_for(scene.pool, acme) as connection:
-            assert await connection.fetchval(count, bravo) == 0, table["name"]
-            assert await connection.fetchval(count, acme) > 0, table["name"]
+        async with acting_for(scene.pool, acme) as scope:
+            assert await scope.connection.fetchval(count, bravo) == 0, table["name"]
+            assert await scope.connection.fetchval(count, acme) > 0, table["name"]
 
 
 async def test_a_tenant_changes_and_adds_no_row_of_another(scene: Scene) -> None:
@@ -79,12 +80,12 @@ async def test_a_tenant_changes_and_adds_no_row_of_another(scene: Scene) -> None
     acme, bravo = await fill(scene, "acme"), await fill(scene, "bravo")
     for table in await scene.pool.fetch(TABLES):
         if table["writable"]:
-            async with acting_for(scene.pool, acme) as connection:
+            async with acting_for(scene.pool, acme) as scope:
                 change = f"UPDATE {table['name']} SET tenant_id = tenant_id WHERE tenant_id = $1"
-                assert await connection.execute(change, bravo) == "UPDATE 0"
+                assert await scope.connection.execute(change, bravo) == "UPDATE 0"
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
-        async with acting_for(scene.pool, acme) as connection:
-            await connection.execute(
+        async with acting_for(scene.pool, acme) as scope:
+            await scope.connection.execute(
                 "INSERT INTO products (tenant_id, name, price) VALUES ($1, 'y', 1)", bravo
             )
 
@@ -100,8 +101,8 @@ async def test_after_a_transaction_nothing_of_the_tenant_stays(pool: Pool) -> No
     async with pool.acquire() as connection:
         await connection.execute("INSERT INTO tenants (slug, name) VALUES ('acme', 'A')")
         for _ in range(2):
-            async with acting_for(pool, 1) as inner:
-                assert await inner.fetchval("SELECT current_user") == "conserje_tenant"
+            async with acting_for(pool, 1) as scope:
+                assert await scope.connection.fetchval("SELECT current_user") == "conserje_tenant"
         assert await connection.fetchval("SELECT current_user") == "conserje_core"
     assert {await pool.fetchval("SELECT current_user") for _ in range(3)} == {"conserje_core"}
 

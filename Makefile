@@ -1,6 +1,7 @@
 # One line each, the same here and in CI. What they need: git, make, Python 3.11 or newer with venv.
 PYTHON ?= python3
 BIN := .venv/bin
+TESTS ?= not long
 
 .PHONY: up install test soak check bench docs
 
@@ -18,7 +19,7 @@ install: .venv/installed
 	@touch $@
 
 test: install  ## all tests that are not long, in parallel
-	$(BIN)/pytest -n auto --dist worksteal -m "not long"
+	$(BIN)/pytest -n auto --dist worksteal -m "$(TESTS)" $(OPTIONS)
 
 soak: install  ## a thousand deaths under load (a row for docs/reliability.md), a million bad posts
 	cd tests && ../$(BIN)/python -m crash.run --deaths 1000

@@ -87,7 +87,7 @@ POINTS = (
     Point("leasing", "work", "after", ("conserje.turns.lease:lease_out",), "leased, not committed"),
     Point("claimed", "work", "before", (CONVERSATION + "Conversation._think_under_lease",),
           "the lease is committed"),
-    Point("thought", "work", "after", (CONVERSATION + "Conversation._think",), "a reply that nobody has"),
+    Point("thought", "work", "after", ("conserje.turns.thinking:Thinking.think",), "a reply that nobody has"),
     Point("unsettled", "work", "before", (CONVERSATION + "Conversation._settle",),
           "the lease is no longer renewed"),
     Point("settling", "work", "after", ("conserje.turns.lease:store",), "the reply written, its job not"),

@@ -93,7 +93,7 @@ async def test_a_reply_that_is_ready_a_moment_after_the_take_is_thrown_away(
     entry, job = await scene.entry(), Job(jobs.CONVERSE, *await place(scene))
     claim = await scene.conversation._claim(entry, job)
     assert claim is not None
-    thought = await scene.conversation._think(entry, claim)
+    thought = await scene.conversation.thinking.think(entry, claim)
     await terminal.type("conversation", "take", "acme", await number(scene))
     await terminal.type("conversation", "give", "acme", await number(scene))  # and its message waits again
     with pytest.raises(LostLease):

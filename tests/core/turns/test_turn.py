@@ -156,7 +156,7 @@ async def test_settling_counts_what_it_answers(scene: Scene) -> None:
     entry = await scene.entry()
     claim = await scene.conversation._claim(entry, job)
     assert claim is not None
-    thought = await scene.conversation._think(entry, claim)
+    thought = await scene.conversation.thinking.think(entry, claim)
     await scene.pool.execute("UPDATE messages SET turn_id = 99")
     with pytest.raises(LostLease):
         await scene.conversation._settle(entry, job, claim, thought)

@@ -1,0 +1,125 @@
+"""Thinking: what a contact is told, by the late rule, the assistant, or the fallback; in no transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from conserje.contract.assistant import AnyAssistant, NoAnswer, Reply, Turn
+from conserje.contract.channel import AnyChannel, Channel
+from conserje.contract.limits import Limits
+from conserje.plugins import PluginMissing, Plugins
+from conserje.shop.products import TenantProducts
+from conserje.storage.database import Pool
+from conserje.telemetry.log import place
+from conserje.tenants.entry import AccountUnusable, Entry
+from conserje.tenants.vault import Vault
+from conserje.turns import late, lease, wish
+from conserje.turns.lease import Claim, Thought
+
+log = logging.getLogger(__name__)
+
+ATTENTION = 5.0  # seconds that a provider gets to show a message as read
+
+
+class NoReply(Exception):
+    """No assistant could answer. The text is the cause shown."""
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """Thinks turns with this process's plugins."""
+
+    pool: Pool
+    plugins: Plugins
+    vault: Vault
+    turn_limit: float  # seconds
+
+    async def attend(self, entry: Entry, claim: Claim) -> None:
+        """Show the contact that somebody reads, where the channel can; nothing rests on it."""
+        channel, account = channel_of(self.plugins, entry, claim.account_id), entry.account(claim.account_id)
+        read = claim.unanswered[-1].provider_id
+        if channel is None or account is None or not read or type(channel).attend is Channel.attend:
+            return
+        try:
+            async with asyncio.timeout(ATTENTION):
+                await channel.attend(read, entry.opened(account, channel, self.vault))
+        except Exception as error:
+            log.debug(
+                "%s could not show %s as read: %s", channel.name, entry.tenant.slug, type(error).__name__
+            )
+
+    async def think(self, entry: Entry, claim: Claim) -> Thought:
+        """What the tenant's late rule asks for, else what an assistant says. Raises NoReply."""
+        tenant = entry.tenant
+        if claim.late is None:
+            return await self._ask(entry, claim)
+        if tenant.late_rule == "hand_over":
+            reply = Reply([late.notice(tenant)], hand_over=True)
+            return Thought(reply, "late rule", timedelta(0), late.cause(tenant, claim.late))
+        thought = await self._ask(entry, claim)
+        if tenant.late_rule == "apologise" and thought.reply.messages:
+            said = [late.apology(tenant), *thought.reply.messages]
+            return replace(thought, reply=replace(thought.reply, messages=said))
+        return thought
+
+    async def _ask(self, entry: Entry, claim: Claim) -> Thought:
+        """The reply of the tenant's assistant, else of its fallback; none is asked for a person.
+
+        Raises NoReply.
+        """
+        started = time.monotonic()
+        tenant = entry.tenant
+        if wish.wished(said.content for said in lease.read(claim)[0]):
+            return Thought(wish.reply(tenant.locale), wish.ASSISTANT, timedelta(0))
+        cause = None
+        for name in dict.fromkeys((tenant.assistant, tenant.fallback_assistant)):
+            try:
+                assistant = self.plugins.assistant(name)
+                turn = self._turn(entry, claim, assistant)
+                async with asyncio.timeout(self.turn_limit):
+                    reply = await assistant.reply(turn)
+            except TimeoutError:
+                cause = f"{name}: no answer within {self.turn_limit:g} s"
+            except (PluginMissing, AccountUnusable) as error:
+                cause = str(error)
+            except NoAnswer as error:
+                cause = f"{name}: {error}"
+            except Exception as error:
+                # Its text may hold what a contact wrote or a key: the type says enough.
+                cause = f"{name}: {type(error).__name__}"
+                log.warning("Assistant %s of %s failed: %s", name, tenant.slug, place(error))
+            else:
+                return Thought(reply, name, timedelta(seconds=time.monotonic() - started), cause)
+        raise NoReply(cause)
+
+    def _turn(self, entry: Entry, claim: Claim, assistant: AnyAssistant) -> Turn[Any, Any]:
+        """Raises AccountUnusable."""
+        tenant = entry.tenant
+        own = [account for account in entry.accounts_of(assistant.name) if account.active]
+        account = entry.opened(own[0] if own else None, assistant, self.vault)
+        said, past = lease.read(claim)
+        return Turn(
+            id=claim.turn_id,
+            tenant=tenant.seen,
+            contact=claim.contact,
+            messages=said,
+            history=past,
+            products=TenantProducts(self.pool, tenant.id),
+            credentials=account.credentials,
+            settings=account.settings,
+        )
+
+
+def limits_of(plugins: Plugins, entry: Entry, account_id: int) -> Limits:
+    channel, account = channel_of(plugins, entry, account_id), entry.account(account_id)
+    return channel.limits_of(account.address) if channel and account else Limits()
+
+
+def channel_of(plugins: Plugins, entry: Entry, account_id: int) -> AnyChannel | None:
+    account = entry.account(account_id)
+    return plugins.channels.get(account.channel) if account else None

@@ -20,7 +20,8 @@ from waiting import LIMIT, until
 # Whoever runs the tests may have an installation, or an OpenAI key, of their own.
 FOREIGN = ("CONSERJE_", "TWILIO_", "OPENAI_", "PG")
 
-PORTS = range(10_000, 32_000)
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PORTS = range(10_000 + _WORKER % 16, 32_000, 16)  # no other parallel worker takes one before its server does
 
 
 @contextmanager

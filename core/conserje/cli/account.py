@@ -21,7 +21,7 @@ from conserje.tenants import accounts, tenants
 from conserje.tenants.accounts import Account
 from conserje.tenants.entry import validated
 from conserje.tenants.refusals import TenantError
-from conserje.tenants.tenants import Tenant
+from conserje.tenants.tenants import Status, Tenant
 
 if TYPE_CHECKING:
     from conserje.intake.reconcile import Fetch
@@ -118,7 +118,7 @@ async def set_account(
     address: str,
     settings: str | None,
     credentials: BinaryIO | None,
-    status: str | None,
+    status: Status | None,
     window_template: str | None,
     template_language: str | None,
     values: tuple[str, ...],

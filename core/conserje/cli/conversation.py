@@ -13,7 +13,8 @@ from conserje.cli.message import as_data, lines, shorten, zone
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
 from conserje.contract.message import plain
 from conserje.conversations import handling
-from conserje.conversations.handling import Conversation, State
+from conserje.conversations.handling import Conversation
+from conserje.conversations.listing import ConversationState
 from conserje.installation import Installation, with_installation
 from conserje.notices import table as notices
 from conserje.notices.table import Noticed
@@ -56,7 +57,7 @@ def clocked(at: datetime | None, clock: tzinfo) -> str | None:
 @json_option
 @with_installation
 async def list_conversations(
-    installation: Installation, slug: str, state: State | None, limit: int, as_json: bool
+    installation: Installation, slug: str, state: ConversationState | None, limit: int, as_json: bool
 ) -> None:
     """List a tenant's conversations, the one with the newest message first.
 

@@ -17,7 +17,7 @@ GROUP BY slug ORDER BY held DESC, slug
 
 # What is held or of a suspended tenant waits for the operator, not for a turn.
 WAITING = """
-SELECT slug, count(*) AS waiting, extract(epoch FROM now() - min(messages.created_at))::float AS oldest
+SELECT slug, count(*) AS messages, extract(epoch FROM now() - min(messages.created_at))::float AS oldest
 FROM messages
 JOIN conversations ON conversations.tenant_id = messages.tenant_id AND conversations.id = conversation_id
     AND conversations.state <> 'held'
@@ -44,7 +44,7 @@ async def held(connection: Connection) -> list[tuple[str, int]]:
 
 async def waiting(connection: Connection) -> list[Waiting]:
     """What waits for a turn, the tenant that has waited longest first."""
-    return [Waiting(*row) for row in await connection.fetch(WAITING)]
+    return [Waiting(**row) for row in await connection.fetch(WAITING)]
 
 
 async def uncertain(connection: Connection) -> int:

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 import asyncpg
 
 from conserje.contract.message import Content, from_json
-from conserje.conversations import feed, state
-from conserje.conversations.listing import Item, of_conversation
+from conserje.conversations import feed, sending, state
+from conserje.conversations.listing import ConversationState, Item, of_conversation
 from conserje.conversations.rows import stored
+from conserje.conversations.state import OptedOut
 from conserje.errors import OperatorError
 from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
 from conserje.tenants.tenants import Tenant
-
-State = Literal["open", "person", "held"]
 
 # Whom it was left to is over at `hand_back_at`, also before the next message makes the row say so.
 # The stay began with the last turn that was neither a message of the person's nor the contact's consent.
@@ -77,8 +75,8 @@ class Conversation:
     name: str
     channel: str
     account: str
-    opted_out: str | None
-    state: State
+    opted_out: OptedOut | None
+    state: ConversationState
     since: datetime | None
     until: datetime | None
     cause: str | None
@@ -105,11 +103,13 @@ class Fate:
     """What became of a message so far."""
 
     id: int
-    state: str
+    state: sending.State
     cause: str | None
 
 
-async def list_all(pool: Pool, tenant: Tenant, state: State | None, limit: int) -> list[Conversation]:
+async def list_all(
+    pool: Pool, tenant: Tenant, state: ConversationState | None, limit: int
+) -> list[Conversation]:
     """The tenant's conversations, the one with the newest message first."""
     async with acting_for(pool, tenant.id) as scope:
         return [

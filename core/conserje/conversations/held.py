@@ -12,7 +12,7 @@ import asyncpg
 
 from conserje.contract.message import from_json, plain
 from conserje.conversations import outbox, state
-from conserje.conversations.messages import FATE_UNKNOWN
+from conserje.conversations.sending import FATE_UNKNOWN
 from conserje.errors import OperatorError
 from conserje.storage import jobs
 from conserje.storage.database import Connection
@@ -68,7 +68,7 @@ COUNT = f"SELECT count(*) FROM ({HELD}{MATCHING}) AS matching"  # noqa: S608 - o
 GET = HELD + "WHERE id = $1"
 
 
-DROP_REJECT = "DELETE FROM rejects WHERE id = $1 RETURNING tenant_id, 0"
+DROP_REJECT = "DELETE FROM rejects WHERE id = $1 RETURNING tenant_id"
 
 
 class HeldError(OperatorError):
@@ -190,7 +190,7 @@ async def _release(
         if row is None:
             raise _not_held(held_id)
         if entrypoint:
-            await queue.enqueue(connection, [Job(entrypoint, row[0], row[1], delay=delay)])
+            await queue.enqueue(connection, [Job(entrypoint, **row, delay=delay)])
 
 
 def _parse(held_id: str) -> tuple[str, int]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 import asyncpg
 
 from conserje.contract.message import Content, from_json
+from conserje.conversations import sending
 from conserje.storage.database import Connection
 
 # What waited when a person took the conversation over, or came while it was with one.
@@ -87,6 +89,10 @@ ORDER BY rejects.id DESC LIMIT $2
 """
 
 
+ConversationState = Literal["open", "person", "held"]
+Answered = Literal["held", "thinking", "waiting", "dropped", "with a person", "answered"]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message as it stands: an outbound one's own state, or what became of an inbound one."""
@@ -96,11 +102,11 @@ class Message:
     conversation_id: int
     contact: str
     name: str
-    direction: str
+    direction: Literal["in", "out"]
     content: Content
     turn_id: int | None
     took: timedelta | None  # from its making until the provider had it
-    state: str
+    state: sending.State | Answered
     cause: str | None
 
     @classmethod

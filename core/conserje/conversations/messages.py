@@ -1,17 +1,15 @@
-"""The tables messages, statuses and rejects: what was taken, what is to be sent, what became of it."""
+"""The tables messages, statuses and rejects: what was taken, and what providers report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+
+import asyncpg
 
 from conserje.contract.message import Content, Edit, from_json
 from conserje.conversations.rows import InboundRow, RejectRow, ReportRow, digest, stored
-from conserje.storage.database import Connection
-
-FATE_UNKNOWN = "Nobody knows whether it was sent"  # how the cause of one begins that is held for that
+from conserje.storage.database import Connection, columns
 
 # Stores the events whose conversation is known; the others come back without one. The ids follow the order
 # of the events, which is that of their taking; the rows are stored in one order for all nodes, so that none
@@ -20,19 +18,19 @@ TAKE = """
 WITH event AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::text[],
                          $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::boolean[])
-    WITH ORDINALITY AS t (tenant_id, account_id, channel, sender, event_key, content, provider_id, at,
-                          others, quotes, wordless, n)
+    WITH ORDINALITY AS t (tenant_id, account_id, channel, contact_address, event_key, content, provider_id,
+                          at, identities, quotes, wordless, n)
 ), placed AS (
     SELECT event.*, place.conversation_id
     FROM event LEFT JOIN LATERAL (  -- row by row: a plan made for an empty table must not scan a full one
         SELECT conversations.id AS conversation_id
         FROM identities JOIN conversations
           ON conversations.tenant_id = event.tenant_id AND conversations.account_id = event.account_id
-         AND conversations.contact_id = identities.contact_id AND conversations.peer = event.sender
+         AND conversations.contact_id = identities.contact_id AND conversations.peer = event.contact_address
         WHERE identities.tenant_id = event.tenant_id AND identities.channel = event.channel
-          AND identities.name = event.sender
-          AND (event.others = '[]' OR NOT EXISTS (  -- a further name is learnt where the conversation is made
-              SELECT FROM jsonb_array_elements_text(event.others::jsonb) AS other
+          AND identities.name = event.contact_address
+          AND (event.identities = '[]' OR NOT EXISTS (  -- a further one is learnt where the conversation is
+              SELECT FROM jsonb_array_elements_text(event.identities::jsonb) AS other
               WHERE NOT EXISTS (
                   SELECT FROM identities AS known
                   WHERE known.tenant_id = event.tenant_id AND known.channel = event.channel
@@ -58,13 +56,20 @@ FROM placed LEFT JOIN taken USING (tenant_id, account_id, event_key)
 ORDER BY placed.n
 """
 
+_TAKEN = (
+    "tenant_id", "account_id", "channel", "contact_address", "event_key", "content", "provider_id", "at",
+    "identities", "quotes", "wordless",
+)  # fmt: skip
+
 PLACE = """
-SELECT conversation_for(tenant_id, account_id, channel, sender,
-                        array(SELECT jsonb_array_elements_text(others::jsonb)), name)
+SELECT conversation_for(tenant_id, account_id, channel, contact_address,
+                        array(SELECT jsonb_array_elements_text(identities::jsonb)), name)
 FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
-    AS t (tenant_id, account_id, channel, sender, others, name)
-ORDER BY tenant_id, channel, sender
+    AS t (tenant_id, account_id, channel, contact_address, identities, name)
+ORDER BY tenant_id, channel, contact_address
 """
+
+_PLACED = ("tenant_id", "account_id", "channel", "contact_address", "identities", "name")
 
 # What was edited or taken back, in the place of what was written; whoever has not read that reads this.
 AMEND = """
@@ -124,6 +129,11 @@ WHERE messages.tenant_id = found.tenant_id AND messages.conversation_id = found.
 RETURNING messages.tenant_id, messages.conversation_id, found.was, again
 """  # noqa: S608 - of our own
 
+_REPORTED = (
+    "tenant_id", "account_id", "event_key", "message_id", "provider_id", "status", "cause", "billable",
+    "category", "outside_window",
+)  # fmt: skip
+
 LOCK = """
 SELECT account_id, content FROM messages
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 FOR NO KEY UPDATE
@@ -145,72 +155,8 @@ ON CONFLICT (tenant_id, account_id, event_key) DO NOTHING
 WAITING = """
 SELECT tenant.id, (SELECT count(*) FROM (
     SELECT FROM messages
-    WHERE tenant_id = tenant.id AND direction = 'in' AND turn_id IS NULL LIMIT $2) AS waiting)
+    WHERE tenant_id = tenant.id AND direction = 'in' AND turn_id IS NULL LIMIT $2) AS counted) AS waiting
 FROM unnest($1::bigint[]) AS tenant (id)
-"""
-
-UNANSWERED = """
-SELECT id, content, created_at, provider_id, said_by(tenant_id, conversation_id, quotes) AS quoted
-FROM messages
-WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
-ORDER BY id LIMIT 200
-"""
-
-HISTORY = """
-SELECT * FROM (
-    SELECT id, direction, content, created_at, said_by(tenant_id, conversation_id, quotes) AS quoted
-    FROM messages
-    WHERE tenant_id = $1 AND conversation_id = $2 AND id < $3 ORDER BY id DESC LIMIT $4) AS latest
-ORDER BY id
-"""
-
-# The next one to leave, locked, with what `find` must not mistake for it. The conversation is locked too:
-# a message that an opt-out finds queued is never marked `sending` after it.
-NEXT = """
-SELECT messages.id, messages.account_id, messages.state, attempt, attempted_at, due_at, messages.created_at,
-    content, quotes, peer, outside_as, opted_out, opted_out = 'all' AND messages.id = (
-        SELECT confirmation_id FROM consents
-        WHERE consents.tenant_id = $1 AND consents.conversation_id = $2
-        ORDER BY consents.id DESC LIMIT 1) AS confirms,
-    now() AS now, ARRAY(
-        SELECT provider_id FROM messages AS other
-        WHERE other.tenant_id = $1 AND other.conversation_id = $2 AND other.direction = 'out'
-          AND other.provider_id IS NOT NULL AND messages.state <> 'queued'
-        ORDER BY other.id DESC LIMIT 100) AS owned
-FROM messages JOIN conversations
-  ON conversations.tenant_id = messages.tenant_id AND conversations.id = messages.conversation_id
-WHERE messages.tenant_id = $1 AND conversation_id = $2
-  AND messages.state IN ('queued', 'sending', 'uncertain')
-ORDER BY sequence LIMIT 1
-FOR NO KEY UPDATE OF messages FOR SHARE OF conversations
-"""
-
-# With the content that leaves in the place of what was stored, where another does.
-START = """
-UPDATE messages SET state = 'sending', attempt = attempt + 1, attempted_at = now(), due_at = NULL,
-    content = coalesce($4, content)
-WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3
-RETURNING attempt, attempted_at
-"""
-
-# The provider has it. Reports that came before its answer were kept, and count now.
-SENT = """
-UPDATE messages SET provider_id = $5, sent_at = coalesce(sent_at, now()),
-    (state, cause) = (SELECT status, reported.cause FROM (
-        SELECT status, cause FROM statuses
-        WHERE tenant_id = $1 AND account_id = messages.account_id AND provider_id = $5
-        UNION ALL SELECT 'sent', NULL) AS reported
-        ORDER BY state_rank(status) DESC LIMIT 1)
-WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
-  AND state IN ('sending', 'uncertain', 'held')
-"""
-
-# Anything else that a sending may come to; a message that a report has moved on stays there.
-END = """
-UPDATE messages SET state = $5, cause = $6, due_at = now() + $7::interval,
-    outside_as = CASE WHEN $8 THEN '' ELSE outside_as END
-WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
-  AND state IN ('queued', 'sending', 'uncertain')
 """
 
 
@@ -227,24 +173,28 @@ async def take(connection: Connection, rows: Sequence[InboundRow]) -> list[Taken
 
     No two of `rows` have the same account and key.
     """
-    found = await connection.fetch(TAKE, *columns(map(_told, rows), 11))
-    homeless = [n for n, record in enumerate(found) if record[1] is None]
-    places = [Taken(record[1] or 0, record[2]) for record in found]
+    places = [_taken(row) for row in await connection.fetch(TAKE, *columns(rows, *_TAKEN))]
+    homeless = [n for n, place in enumerate(places) if not place.conversation_id]
     if homeless:
-        await connection.fetch(PLACE, *columns([_place(rows[n]) for n in homeless], 6))
-        again = await connection.fetch(TAKE, *columns([_told(rows[n]) for n in homeless], 11))
-        for n, record in zip(homeless, again, strict=True):
-            places[n] = Taken(record[1], record[2])
+        without = [rows[n] for n in homeless]
+        await connection.fetch(PLACE, *columns(without, *_PLACED))
+        again = await connection.fetch(TAKE, *columns(without, *_TAKEN))
+        for n, row in zip(homeless, again, strict=True):
+            places[n] = _taken(row)
     await _amend(connection, rows)
     return places
 
 
+def _taken(row: asyncpg.Record) -> Taken:
+    return Taken(row["conversation_id"] or 0, row["message_id"])
+
+
 async def _amend(connection: Connection, rows: Sequence[InboundRow]) -> None:
     """Put what was written anew into its place; the last one counts."""
-    amended = {(row.tenant_id, row.account_id, row.amends): row.amended for row in rows if row.amends}
-    if amended:
-        changes = sorted((*place, content) for place, content in amended.items())
-        await connection.execute(AMEND, *columns(changes, 4))
+    last = {(row.tenant_id, row.account_id, row.amends): row for row in rows if row.amends}
+    if last:
+        in_order = [last[place] for place in sorted(last)]
+        await connection.execute(AMEND, *columns(in_order, "tenant_id", "account_id", "amends", "amended"))
 
 
 async def rewrite(
@@ -263,18 +213,10 @@ async def rewrite(
             await connection.execute(REWRITE, tenant_id, conversation_id, original["id"], said)
 
 
-def _told(row: InboundRow) -> tuple[Any, ...]:
-    return *row[:9], row.quotes, row.wordless
-
-
-def _place(row: InboundRow) -> tuple[Any, ...]:
-    return row.tenant_id, row.account_id, row.channel, row.sender, row.others, row.name
-
-
 async def report(connection: Connection, rows: Sequence[ReportRow]) -> list[tuple[int, int]]:
     """Keep and apply status reports; the tenant and conversation of each message that the next one waits
     for no more, or that waits itself again."""
-    moved = await connection.fetch(REPORT, *columns([row[:10] for row in rows], 10))
+    moved = await connection.fetch(REPORT, *columns(rows, *_REPORTED))
     return [
         (row["tenant_id"], row["conversation_id"])
         for row in moved
@@ -284,14 +226,10 @@ async def report(connection: Connection, rows: Sequence[ReportRow]) -> list[tupl
 
 async def reject(connection: Connection, row: RejectRow) -> None:
     """Keep what could not be read or stored, as it came."""
-    await connection.execute(REJECT, *row)
+    await connection.execute(REJECT, row.tenant_id, row.account_id, row.event_key, row.raw, row.cause)
 
 
-def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Rows as the column arrays that unnest takes."""
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
-
-
-def age(since: datetime, now: datetime) -> float:
-    """Seconds from `since` to `now`, both by the database's clock."""
-    return (now - since).total_seconds()
+async def waiting(connection: Connection, tenant_ids: Sequence[int], most: int) -> dict[int, int]:
+    """How many messages of each tenant no turn has answered; at most `most` are counted."""
+    rows = await connection.fetch(WAITING, tenant_ids, most)
+    return {row["id"]: row["waiting"] for row in rows}

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 from pydantic import TypeAdapter
 
 from conserje.contract.message import (
     WORDLESS,
+    Consent,
     Content,
     Edit,
     Event,
     InboundMessage,
     Media,
     Revocation,
+    Status,
     StatusUpdate,
     Unknown,
     Unreadable,
@@ -62,26 +63,34 @@ def _cleaned(value: Any) -> Any:
             return value
 
 
+class FileRow(NamedTuple):
+    """A file of an inbound message, as its sender names it."""
+
+    ref: str  # the provider's reference
+    content_type: str
+    name: str
+
+
 class InboundRow(NamedTuple):
     """An inbound message as it is stored."""
 
     tenant_id: int
     account_id: int
     channel: str
-    sender: str
+    contact_address: str
     event_key: bytes
     content: str
     provider_id: str | None
     at: datetime | None  # when it was written, where that is earlier
-    others: str  # further names of the sender, as JSON
+    identities: str  # further names of the contact, as JSON
     name: str
     quotes: str | None = None
     wordless: bool = False  # nobody answers it by itself
     amends: bytes | None = None  # the key of the event that it replaces
     amended: str = ""  # what stands there then
-    consent: str = ""
+    consent: Consent = ""
     confirmation: str = ""  # what the contact is told of it, where the provider has not
-    files: tuple[tuple[str, ...], ...] = ()  # of each the provider's reference, its content type and its name
+    files: tuple[FileRow, ...] = ()
 
 
 class ReportRow(NamedTuple):
@@ -92,12 +101,12 @@ class ReportRow(NamedTuple):
     event_key: bytes
     message_id: int | None
     provider_id: str
-    status: str
+    status: Status
     cause: str | None
     billable: bool | None = None
     category: str = ""
     outside_window: bool = False
-    consent: str = ""
+    consent: Consent = ""
 
 
 class RejectRow(NamedTuple):
@@ -115,49 +124,54 @@ Row = InboundRow | ReportRow | RejectRow
 
 def prepare(tenant_id: int, account: Account, event: Event) -> Row:
     """The row of an event; what Postgres cannot store is cleaned out of it."""
-    place, key = (tenant_id, account.id), digest(event.key)
+    key = digest(event.key)
     match event:
         case InboundMessage():
-            others = _JSON_STRINGS.dump_json([clean(name) for name in event.identities if name]).decode()
+            identities = _JSON_STRINGS.dump_json([clean(name) for name in event.identities if name]).decode()
             amends, amended = _amendment(event.content)
             return InboundRow(
-                *place,
+                tenant_id,
+                account.id,
                 account.channel,
-                clean(event.sender),
-                key,
-                stored(event.content),
-                clean(event.provider_id) or None,
-                event.at,
-                others,
-                clean(event.name)[:200],
-                clean(event.quotes) or None,
-                isinstance(event.content, WORDLESS) or bool(event.consent),  # the provider has answered it
-                amends,
-                amended,
-                event.consent,
+                contact_address=clean(event.sender),
+                event_key=key,
+                content=stored(event.content),
+                provider_id=clean(event.provider_id) or None,
+                at=event.at,
+                identities=identities,
+                name=clean(event.name)[:200],
+                quotes=clean(event.quotes) or None,
+                # Where there is a sign of consent, the provider has answered it.
+                wordless=isinstance(event.content, WORDLESS) or bool(event.consent),
+                amends=amends,
+                amended=amended,
+                consent=event.consent,
                 files=_files(event.content),
             )
         case StatusUpdate():
             return ReportRow(
-                *place,
-                key,
-                event.message_id,
-                clean(event.provider_id),
-                event.status,
-                clean(event.cause)[:500] or None,
-                event.billable,
-                clean(event.category)[:100],
-                event.outside_window,
-                event.consent,
+                tenant_id,
+                account.id,
+                event_key=key,
+                message_id=event.message_id,
+                provider_id=clean(event.provider_id),
+                status=event.status,
+                cause=clean(event.cause)[:500] or None,
+                billable=event.billable,
+                category=clean(event.category)[:100],
+                outside_window=event.outside_window,
+                consent=event.consent,
             )
         case Unreadable():
-            return RejectRow(*place, key, clean(event.raw), clean(event.cause)[:500])
+            return RejectRow(tenant_id, account.id, key, clean(event.raw), clean(event.cause)[:500])
+        case _:
+            assert_never(event)
 
 
-def _files(content: Content) -> tuple[tuple[str, ...], ...]:
+def _files(content: Content) -> tuple[FileRow, ...]:
     match content:
         case Media(files=files) | Edit(content=Media(files=files)):
-            return tuple((clean(each.ref), clean(each.content_type), clean(each.name)) for each in files)
+            return tuple(FileRow(*map(clean, (file.ref, file.content_type, file.name))) for file in files)
         case _:
             return ()
 
@@ -171,37 +185,3 @@ def _amendment(content: Content) -> tuple[bytes | None, str]:
             return digest(key), stored(content)
         case _:
             return None, ""
-
-
-KEYS = {"event_key", "amends"}
-_KINDS: dict[str, type[Row]] = {"in": InboundRow, "report": ReportRow, "reject": RejectRow}
-_NAMES = {kind: name for name, kind in _KINDS.items()}
-
-
-def pack(row: Row) -> bytes:
-    """A row as the spool holds it."""
-    return json.dumps([_NAMES[type(row)], *map(_packed, row)], ensure_ascii=False).encode()
-
-
-def _packed(value: object) -> object:
-    match value:
-        case bytes():
-            return value.hex()
-        case datetime():
-            return value.isoformat()
-        case _:
-            return value
-
-
-def unpack(packed: bytes) -> Row:
-    """The row that `pack` packed."""
-    name, *values = json.loads(packed)
-    kind = _KINDS[name]
-    fields = dict(zip(kind._fields, values, strict=False))  # an earlier release may have packed fewer
-    for name in KEYS & fields.keys():
-        fields[name] = bytes.fromhex(fields[name]) if fields[name] else None
-    if at := fields.get("at"):
-        fields["at"] = datetime.fromisoformat(at)
-    if "files" in fields:
-        fields["files"] = tuple(map(tuple, fields["files"]))
-    return kind(**fields)

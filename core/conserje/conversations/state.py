@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
 
-from conserje.conversations.listing import LEFT_TO_PERSON
+from conserje.conversations.listing import LEFT_TO_PERSON, ConversationState
 from conserje.conversations.outbox import number, speak
 from conserje.storage.database import Connection
+
+OptedOut = Literal["all", "marketing"]
 
 LEASE = timedelta(seconds=2)  # that long a turn waits whose worker died, or whose claim was lost on the way
 WANTS_NONE = "The contact wants no more messages."
@@ -168,7 +172,7 @@ RETURNING turn.id
 RETRY_TURN = """
 UPDATE conversations SET state = 'open', starts = 0, cause = NULL, unparked_at = now()
 WHERE id = $1 AND state = 'held'
-RETURNING tenant_id, id
+RETURNING tenant_id, id AS conversation_id
 """
 
 # The turn that the messages are marked with has no row: nobody answered them.
@@ -184,7 +188,7 @@ WITH freed AS (
     WHERE messages.tenant_id = freed.tenant_id AND conversation_id = freed.id
       AND direction = 'in' AND messages.turn_id IS NULL
 )
-SELECT tenant_id, id FROM freed
+SELECT tenant_id, id AS conversation_id FROM freed
 """
 
 # Hints that were lost (a stalled worker can finish its successor's job): conversations that have
@@ -209,6 +213,30 @@ WITH idle AS NOT MATERIALIZED (
 )
 SELECT entrypoint, tenant_id, id FROM due
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A conversation whose row is locked."""
+
+    account_id: int
+    contact_id: int
+    contact_name: str
+    state: ConversationState
+    opted_out: OptedOut | None  # None: the contact wants everything
+    epoch: int
+    turn_id: int | None
+    starts: int
+    cause: str | None
+    unparked_at: datetime | None
+    now: datetime  # by the database's clock
+    lease_left: timedelta | None
+
+
+async def lock(connection: Connection, tenant_id: int, conversation_id: int) -> Locked | None:
+    """The conversation, locked until the transaction ends; None: it is gone."""
+    row = await connection.fetchrow(LOCK, tenant_id, conversation_id)
+    return Locked(**row) if row else None
 
 
 async def leave_to_person(connection: Connection, tenant_id: int, conversation_id: int) -> None:

@@ -7,8 +7,6 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import asyncpg
-
 from conserje.contract.channel import (
     AnyAccount,
     AnyChannel,
@@ -18,9 +16,9 @@ from conserje.contract.channel import (
     Uncertain,
 )
 from conserje.contract.fit import linked
-from conserje.contract.message import Content, Media, OutboundMessage, Template, from_json
-from conserje.conversations import messages
-from conserje.conversations.rows import stored
+from conserje.contract.message import Content, Media, OutboundMessage, Template
+from conserje.conversations import sending
+from conserje.conversations.sending import Next, Sending
 from conserje.delivery.outcome import Outcome, Step, later, refused, still_uncertain, unknown
 from conserje.files.links import Links
 from conserje.plugins import PluginMissing, Plugins
@@ -88,68 +86,68 @@ class Delivery:
         `sending` is committed before the step is made, so whoever finds it knows that the provider
         may have been called.
         """
-        while row := await connection.fetchrow(messages.NEXT, job.tenant_id, job.conversation_id):
-            content = from_json(row["content"])
-            queued = row["state"] == "queued"
-            if queued and (why := consent.refusal(row, content)):
+        place = (job.tenant_id, job.conversation_id)
+        while message := await sending.find_next(connection, *place):
+            queued = message.state == "queued"
+            if queued and (why := consent.refusal(message, message.content)):
                 leaving: Content | Outcome = Outcome(state="refused", cause=why)
-            elif rest := self._rest(row):
+            elif rest := self._rest(message):
                 return rest
             elif not queued:
-                return self._step(entry, row, content, row["attempt"], row["attempted_at"])
+                assert message.attempted_at
+                return self._step(entry, message, message.content, message.attempt, message.attempted_at)
             else:
-                leaving = await self._leaving(connection, entry, job, row, content)
+                leaving = await self._leaving(connection, entry, job, message)
             if not isinstance(leaving, Outcome):
-                changed = None if leaving is content else stored(leaving)
-                place = (job.tenant_id, job.conversation_id, row["id"])
-                started = await connection.fetchrow(messages.START, *place, changed)
-                assert started is not None  # the row is locked
-                return self._step(entry, row, leaving, *started)
-            await _write_down(connection, job, row["id"], row["attempt"], leaving)
+                changed = None if leaving is message.content else leaving
+                started = await sending.start(connection, *place, message.id, changed)
+                return self._step(entry, message, leaving, *started)
+            await _write_down(connection, job, message.id, message.attempt, leaving)
         return None
 
-    def _rest(self, row: asyncpg.Record) -> timedelta | None:
+    def _rest(self, message: Next) -> timedelta | None:
         """How long the message has to wait; None: its time has come."""
-        if row["state"] == "sending":
-            return self._call_may_last(row["attempted_at"], row["now"])
-        return row["due_at"] - row["now"] if row["due_at"] and row["due_at"] > row["now"] else None
+        if message.state == "sending" and message.attempted_at:
+            return self._call_may_last(message.attempted_at, message.now)
+        return message.due_at - message.now if message.due_at and message.due_at > message.now else None
 
     async def _leaving(
-        self, connection: Connection, entry: Entry, job: Job, row: asyncpg.Record, content: Content
+        self, connection: Connection, entry: Entry, job: Job, message: Next
     ) -> Content | Outcome:
         """What leaves of a queued message: outside the window a template, or nothing."""
-        account = entry.account(row["account_id"])
+        content = message.content
+        account = entry.account(message.account_id)
         channel = self.plugins.channels.get(account.channel) if account else None
         if account is None or channel is None or isinstance(content, Template):
             return content
         limit = channel.window(account.address)
-        if await window.is_open(connection, job.tenant_id, job.conversation_id, row, limit):
+        if await window.is_open(connection, job.tenant_id, job.conversation_id, message, limit):
             return content
         template = window.way_out(content, account)
         if template is None:
             return Outcome(state="held", cause=window.cause(limit, entry.tenant.slug, account))
-        why = consent.refusal(row, template)
+        why = consent.refusal(message, template)
         return Outcome(state="refused", cause=why) if why else template
 
     def _step(
-        self, entry: Entry, row: asyncpg.Record, content: Content, attempt: int, attempted_at: datetime
+        self, entry: Entry, message: Next, content: Content, attempt: int, attempted_at: datetime
     ) -> Step:
         return Step(
             OutboundMessage(
-                id=row["id"],
-                to=row["peer"],
+                id=message.id,
+                to=message.contact_address,
                 content=content,
-                status_url=self._status_url(entry, row["account_id"], row["id"]),
+                status_url=self._status_url(entry, message.account_id, message.id),
                 attempted_at=attempted_at,
-                owned=frozenset(row["owned"]),
-                quotes=row["quotes"] or "",
+                owned=message.owned,
+                quotes=message.quotes or "",
             ),
-            account_id=row["account_id"],
+            account_id=message.account_id,
             attempt=attempt,
-            uncertain=row["state"] != "queued",
-            outside=row["outside_as"] is not None,
-            created_at=row["created_at"],
-            now=row["now"],
+            uncertain=message.state != "queued",
+            outside=message.outside_as is not None,
+            created_at=message.created_at,
+            now=message.now,
         )
 
     def _call_may_last(self, attempted_at: datetime, now: datetime) -> timedelta | None:
@@ -222,13 +220,11 @@ async def _write_down(
     connection: Connection, job: Job, message_id: int, attempt: int, outcome: Outcome
 ) -> None:
     """Keep what a message came to, and what that says of its contact."""
-    key = (job.tenant_id, job.conversation_id, message_id, attempt)
+    sent = Sending(job.tenant_id, job.conversation_id, message_id, attempt)
     if outcome.receipt:
-        await connection.execute(messages.SENT, *key, outcome.receipt.provider_id)
-    else:
-        await connection.execute(
-            messages.END, *key, outcome.state, outcome.cause, outcome.pause, outcome.outside
-        )
+        await sending.note_sent(connection, sent, outcome.receipt.provider_id)
+    elif outcome.state != "sent":
+        await sending.note_end(connection, sent, outcome.state, outcome.cause, outcome.pause, outcome.outside)
     if outcome.sign:
         await consent.record(connection, job.tenant_id, job.conversation_id, outcome.sign)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 from conserje.contract.channel import OptedOut, OutsideWindow, Receipt, Refused, TryLater
 from conserje.contract.message import OutboundMessage, Template
-from conserje.conversations import messages
+from conserje.conversations.sending import FATE_UNKNOWN, Ending
 from conserje.rules.consent import Sign
 
 PATIENCE = timedelta(hours=1)  # of trying again what the provider does not take now
@@ -39,7 +40,7 @@ class Step:
     @property
     def waited(self) -> float:
         """Seconds since the message was stored."""
-        return messages.age(self.created_at, self.now) + time.monotonic() - self.taken_at
+        return (self.now - self.created_at).total_seconds() + time.monotonic() - self.taken_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Outcome:
     """What a step came to: a Receipt, or the state to keep with its cause, and when to look again."""
 
     receipt: Receipt | None = None
-    state: str = "sent"
+    state: Ending | Literal["sent"] = "sent"
     cause: str | None = None
     pause: timedelta | None = None
     outside: bool = False  # the window, as the provider says
@@ -81,5 +82,5 @@ def later(step: Step, error: TryLater) -> Outcome:
 
 def still_uncertain(step: Step, cause: str) -> Outcome:
     if step.now - step.message.attempted_at > UNCERTAIN_FOR:
-        return Outcome(state="held", cause=f"{messages.FATE_UNKNOWN}: {cause}")
+        return Outcome(state="held", cause=f"{FATE_UNKNOWN}: {cause}")
     return Outcome(state="uncertain", cause=cause, pause=LOOK_EVERY)

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from conserje.contract.message import Content, Edit, File, Media
 from conserje.conversations import messages
+from conserje.conversations.rows import FileRow, InboundRow
 from conserje.storage import jobs
-from conserje.storage.database import Connection, Pool
+from conserje.storage.database import Connection, Pool, columns
 from conserje.storage.jobs import Job
 
 PRIORITY = -50  # below everybody's turns but a flood's
@@ -94,7 +95,25 @@ class Sent(NamedTuple):
     account_id: int
     conversation_id: int
     message_id: int
-    files: Sequence[Sequence[str]]
+    files: Sequence[FileRow]
+
+
+class _Noted(NamedTuple):
+    tenant_id: int
+    account_id: int
+    conversation_id: int
+    message_id: int
+    position: int
+    ref: str
+    content_type: str
+    name: str
+
+
+class Removed(NamedTuple):
+    """A file whose row is gone, and which may still lie on the disk."""
+
+    tenant_id: int
+    id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +149,23 @@ class NotKept:
 async def note(connection: Connection, sent: Iterable[Sent]) -> list[Job]:
     """Want the files of these messages; the jobs that collect them."""
     due = [each for each in sent if each.files]
-    rows = [(*each[:4], n, *file) for each in due for n, file in enumerate(each.files)]
-    if rows:
-        await connection.execute(NOTE, *messages.columns(rows, 8))
+    if rows := [noted for each in due for noted in _noted(each)]:
+        await connection.execute(NOTE, *columns(rows, *_Noted._fields))
     return [_job(each.tenant_id, each.conversation_id, each.message_id) for each in due]
 
 
-async def drop(connection: Connection, amended: Sequence[tuple[int, int, bytes]]) -> None:
-    """Remove the files of these messages (tenant, account, event key)."""
-    if amended:
-        await connection.execute(DROP, *messages.columns(amended, 3))
+def _noted(sent: Sent) -> Iterable[_Noted]:
+    place = (sent.tenant_id, sent.account_id, sent.conversation_id, sent.message_id)
+    return (
+        _Noted(*place, position, file.ref, file.content_type, file.name)
+        for position, file in enumerate(sent.files)
+    )
+
+
+async def drop(connection: Connection, rows: Sequence[InboundRow]) -> None:
+    """Remove the files of the messages that these rows amend."""
+    if rows:
+        await connection.execute(DROP, *columns(rows, "tenant_id", "account_id", "amends"))
 
 
 def _job(tenant_id: int, conversation_id: int, message_id: int) -> Job:
@@ -159,7 +185,9 @@ async def claim(
     claimed = await connection.fetchrow(CLAIM, job.tenant_id, row["id"], lease(row["account_id"]))
     assert claimed is not None  # the row is locked
     file = File(row["ref"], row["content_type"], row["name"])
-    return Wanted(row["id"], row["account_id"], row["position"], file, *claimed)
+    return Wanted(
+        row["id"], row["account_id"], row["position"], file, claimed["tries"], until=claimed["due_at"]
+    )
 
 
 async def settle(connection: Connection, job: Job, wanted: Wanted, end: Kept | NotKept) -> bool:
@@ -203,14 +231,14 @@ def _with_file(media: Media, wanted: Wanted, file: File) -> Media:
 
 async def lost(connection: Connection, after: timedelta) -> list[Job]:
     """Jobs for files that have been due for longer than `after`."""
-    return [_job(*row) for row in await connection.fetch(LOST, after)]
+    return [_job(**row) for row in await connection.fetch(LOST, after)]
 
 
-async def removed(database: Connection | Pool) -> list[tuple[int, int]]:
-    """The tenant and id of files that are to be removed from the disk, some of them."""
-    return [(row["tenant_id"], row["id"]) for row in await database.fetch(REMOVED)]
+async def removed(database: Connection | Pool) -> list[Removed]:
+    """Files that are to be removed from the disk, some of them."""
+    return [Removed(**row) for row in await database.fetch(REMOVED)]
 
 
-async def forget(database: Connection | Pool, done: Sequence[tuple[int, int]]) -> None:
+async def forget(database: Connection | Pool, done: Sequence[Removed]) -> None:
     """These are removed from the disk."""
-    await database.execute(FORGET, *messages.columns(done, 2))
+    await database.execute(FORGET, *columns(done, *Removed._fields))

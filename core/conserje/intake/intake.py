@@ -14,8 +14,9 @@ from typing import Self
 import asyncpg
 
 from conserje.contract.message import Event, InboundMessage
-from conserje.conversations.rows import InboundRow, Row, pack, prepare, unpack
+from conserje.conversations.rows import InboundRow, Row, prepare
 from conserje.intake import writing
+from conserje.intake.packing import pack, unpack
 from conserje.intake.priority import Loads
 from conserje.intake.spool import Spool
 from conserje.intake.writing import Item

@@ -45,7 +45,7 @@ class Loads:
     async def of(self, connection: Connection, tenant_ids: Set[int], now: float) -> dict[int, Load]:
         """The load of each tenant; Postgres is asked for those that are not known, or not any more."""
         if old := [tenant_id for tenant_id in tenant_ids if self._is_old(tenant_id, now)]:
-            for tenant_id, waiting in await connection.fetch(messages.WAITING, old, FLOOD):
+            for tenant_id, waiting in (await messages.waiting(connection, old, FLOOD)).items():
                 load = self._known.setdefault(tenant_id, Load(0, 0.0))
                 load.waiting, load.asked = waiting, now
         return {tenant_id: self._known[tenant_id] for tenant_id in tenant_ids}

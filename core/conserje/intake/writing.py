@@ -12,8 +12,9 @@ from typing import NamedTuple
 import asyncpg
 
 from conserje.conversations import messages
-from conserje.conversations.rows import InboundRow, RejectRow, ReportRow, Row, pack
+from conserje.conversations.rows import InboundRow, RejectRow, ReportRow, Row
 from conserje.files import table as files
+from conserje.intake.packing import pack
 from conserje.intake.priority import Load, Loads
 from conserje.rules import consent
 from conserje.rules.consent import Heard
@@ -82,8 +83,7 @@ async def _add(connection: Connection, inbound: Sequence[tuple[InboundRow, timed
 
 async def _drop_files(connection: Connection, rows: Iterable[InboundRow]) -> None:
     """What was taken back, or written anew without files, has none any more."""
-    bare = [(row.tenant_id, row.account_id, row.amends) for row in rows if row.amends and not row.files]
-    await files.drop(connection, bare)
+    await files.drop(connection, [row for row in rows if row.amends and not row.files])
 
 
 def _turn(new: _New, load: Load, now: float) -> Job:
@@ -98,7 +98,6 @@ async def _want_files(connection: Connection, new: Iterable[_New]) -> list[Job]:
     sent = [
         files.Sent(row.tenant_id, row.account_id, conversation_id, message_id, row.files)
         for row, conversation_id, message_id, _ in new
-        if row.files
     ]
     return await files.note(connection, sent)
 

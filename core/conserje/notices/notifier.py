@@ -198,17 +198,17 @@ class Notifier:
                 raise NotTold("The tenant wants no such notices any more.", final=True)
 
     async def _told(self, entry: Entry, job: Job, notice: Notice) -> HandedOver:
-        row = await notices.told(self.pool, job, notice)
-        account = entry.account(row["account_id"])
+        waiting = await notices.waiting(self.pool, job, notice)
+        account = entry.account(waiting.account_id)
         return HandedOver(
             tenant=entry.tenant,
             conversation=job.conversation_id,
             at=notice.created_at,
-            name=row["name"],
-            address=row["address"],
+            name=waiting.name,
+            address=waiting.contact_address,
             channel=account.channel if account else "",
             account=account.address if account else "",
-            words=tuple(plain(from_json(each))[:LONGEST] for each in row["words"]),
+            words=tuple(plain(from_json(each))[:LONGEST] for each in waiting.words),
         )
 
     async def _post(self, tenant: Tenant, url: str, notice_id: str, body: bytes) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
-
-import asyncpg
 
 from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool
@@ -30,7 +29,7 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND id = (
     SELECT id FROM notices
     WHERE tenant_id = $1 AND conversation_id = $2 AND due_at <= now()
     ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING id, kind, created_at, tries, due_at
+RETURNING id, kind, created_at, tries, due_at AS until
 """
 
 NEXT_DUE = """
@@ -65,7 +64,7 @@ SELECT DISTINCT tenant_id, conversation_id FROM swept
 
 # With the contact's last words until the hand-over.
 TOLD = """
-SELECT conversations.peer AS address, contacts.name, conversations.account_id, ARRAY(
+SELECT conversations.peer AS contact_address, contacts.name, conversations.account_id, ARRAY(
     SELECT content FROM (
         SELECT id, content FROM messages
         WHERE messages.tenant_id = $1 AND conversation_id = $2 AND direction = 'in'
@@ -93,6 +92,16 @@ class Notice:
     created_at: datetime
     tries: int  # this one included
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Who waits for a person."""
+
+    contact_address: str
+    name: str
+    account_id: int
+    words: Sequence[str]  # the contents of the last messages, as stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +141,7 @@ async def claim(pool: Pool, job: Job) -> Notice | None:
     """The next notice of a conversation that is due and nobody sends; None: there is none."""
     async with acting_for(pool, job.tenant_id) as scope:
         row = await scope.connection.fetchrow(CLAIM, job.tenant_id, job.conversation_id, LEASE)
-    return Notice(*row) if row else None
+    return Notice(**row) if row else None
 
 
 async def sent(pool: Pool, job: Job, notice: Notice) -> None:
@@ -148,14 +157,14 @@ async def failed(pool: Pool, job: Job, notice: Notice, cause: str, again: timede
         await scope.connection.execute(FAILED, *key, cause, again)
 
 
-async def told(pool: Pool, job: Job, notice: Notice) -> asyncpg.Record:
-    """Who waits: `address`, `name`, `account_id`, and the stored contents of the last `words`."""
+async def waiting(pool: Pool, job: Job, notice: Notice) -> Waiting:
+    """Whom the notice tells of."""
     async with acting_for(pool, job.tenant_id) as scope:
-        row: asyncpg.Record | None = await scope.connection.fetchrow(
+        row = await scope.connection.fetchrow(
             TOLD, job.tenant_id, job.conversation_id, notice.created_at, WORDS
         )
     assert row is not None  # the notice goes with the conversation
-    return row
+    return Waiting(**row)
 
 
 async def come_back(pool: Pool, job: Job) -> None:
@@ -174,4 +183,4 @@ async def recover(pool: Pool) -> None:
 
     async with pool.acquire() as connection, connection.transaction():
         lost = await connection.fetch(LOST, LOST_AFTER)
-        await queue.enqueue(connection, [Job(jobs.NOTIFY, row[0], row[1], priority=-1000) for row in lost])
+        await queue.enqueue(connection, [Job(jobs.NOTIFY, **row, priority=-1000) for row in lost])

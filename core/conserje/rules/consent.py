@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-import asyncpg
+from typing import Literal, assert_never
 
 from conserje.contract.channel import AnyChannel
 from conserje.contract.message import Content, InboundMessage, Template, Text, from_json, plain
@@ -14,13 +12,14 @@ from conserje.contract.opt_out import folded, wish
 from conserje.conversations import state
 from conserje.conversations.messages import OF_REPORT
 from conserje.conversations.rows import InboundRow, ReportRow, stored
+from conserje.conversations.sending import Next
+from conserje.conversations.state import OptedOut
 from conserje.storage import jobs
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
 
 Change = Literal["out", "in", "marketing out", "marketing in"]
 Source = Literal["contact", "provider", "operator"]
-State = Literal["all", "marketing"] | None  # none: the contact wants everything
 
 # What the contact is told, and by which word it can be changed.
 CONFIRMATIONS = {
@@ -93,21 +92,27 @@ def written(row: InboundRow, conversation_id: int) -> Heard:
     """The sign of a message that has one."""
     cause = plain(from_json(row.content))[:200]
     source: Source = "contact" if row.confirmation else "provider"
-    return Heard(
-        row.tenant_id,
-        conversation_id,
-        Sign(row.consent, source, cause, row.confirmation or None),  # type: ignore[arg-type]
-    )
+    assert row.consent  # it is asked of those alone
+    sign = Sign(row.consent, source, cause, row.confirmation or None)
+    return Heard(row.tenant_id, conversation_id, sign)
 
 
 async def reported(connection: Connection, rows: Iterable[ReportRow]) -> list[Heard]:
     """The signs of reports that are about to be stored."""
     heard = []
     for row in rows:
-        if row.consent and (conversation := await connection.fetchval(REPORTED, *row[:5])):
-            sign = Sign(row.consent, "provider", row.cause or row.status)  # type: ignore[arg-type]
+        if row.consent and (conversation := await _told_of(connection, row)):
+            sign = Sign(row.consent, "provider", row.cause or row.status)
             heard.append(Heard(row.tenant_id, conversation, sign))
     return heard
+
+
+async def _told_of(connection: Connection, row: ReportRow) -> int | None:
+    """The conversation of the message of which a new report tells."""
+    found: int | None = await connection.fetchval(
+        REPORTED, row.tenant_id, row.account_id, row.event_key, row.message_id, row.provider_id
+    )
+    return found
 
 
 async def follow(connection: Connection, heard: Sequence[Heard]) -> list[Job]:
@@ -125,7 +130,7 @@ async def record(connection: Connection, tenant_id: int, conversation_id: int, s
 
     A confirmation is stored, and its job is the caller's.
     """
-    before: State = await connection.fetchval(state.LOOK, tenant_id, conversation_id)
+    before: OptedOut | None = await connection.fetchval(state.LOOK, tenant_id, conversation_id)
     after = state_after(before, sign.change, sign.source)
     if after == before:
         return False
@@ -148,7 +153,7 @@ async def record(connection: Connection, tenant_id: int, conversation_id: int, s
     return True
 
 
-def state_after(before: State, change: Change, source: Source) -> State:
+def state_after(before: OptedOut | None, change: Change, source: Source) -> OptedOut | None:
     """What a contact wants after a sign. A contact's own word brings back only what such a word ended."""
     match change:
         case "out":
@@ -159,12 +164,14 @@ def state_after(before: State, change: Change, source: Source) -> State:
             return before or "marketing"
         case "marketing in":
             return None if before == "marketing" else before
+        case _:
+            assert_never(change)
 
 
-def refusal(row: asyncpg.Record, content: Content) -> str | None:
-    """Why the contact does not want `content`, of a row of messages.NEXT; None: it may leave."""
-    if row["opted_out"] == "all" and not row["confirms"]:
+def refusal(message: Next, content: Content) -> str | None:
+    """Why the contact does not want the message to leave as `content`; None: it may."""
+    if message.opted_out == "all" and not message.confirms:
         return state.WANTS_NONE
-    if row["opted_out"] == "marketing" and isinstance(content, Template):
+    if message.opted_out == "marketing" and isinstance(content, Template):
         return WANTS_NO_MARKETING
     return None

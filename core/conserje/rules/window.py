@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-import asyncpg
-
 from conserje.contract.fit import fit
 from conserje.contract.limits import Limits
 from conserje.contract.message import Content, Template, Text
+from conserje.conversations.sending import Next
 from conserje.storage.database import Connection
 from conserje.tenants.accounts import Account
 
@@ -30,16 +29,16 @@ async def is_open(
     connection: Connection,
     tenant_id: int,
     conversation_id: int,
-    row: asyncpg.Record,
+    message: Next,
     window: timedelta | None,
 ) -> bool:
-    """Whether the contact wrote so lately that a row of messages.NEXT may leave as it is.
+    """Whether the contact wrote so lately that the message may leave as it is.
 
     Where the provider has said that it may not, only what the contact wrote after that counts.
     """
-    since = [row["now"] - window] if window else []
-    if row["outside_as"] is not None:
-        since.append(row["attempted_at"])
+    since = [message.now - window] if window else []
+    if message.outside_as is not None and message.attempted_at:
+        since.append(message.attempted_at)
     return not since or bool(await connection.fetchval(HEARD_SINCE, tenant_id, conversation_id, max(since)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -65,6 +66,11 @@ def _each_host(url: str) -> list[str]:
     parts = urlsplit(url)
     user, at, hosts = parts.netloc.rpartition("@")
     return [parts._replace(netloc=user + at + host).geturl() for host in hosts.split(",")]
+
+
+def columns(rows: Sequence[object], *names: str) -> list[list[Any]]:
+    """These fields of `rows` as the column arrays that unnest takes."""
+    return [[getattr(row, name) for row in rows] for name in names]
 
 
 def describe(error: BaseException) -> str:

@@ -215,4 +215,4 @@ class Load(NamedTuple):
 async def load(connection: Connection) -> Load:
     row = await connection.fetchrow(LOAD)
     assert row is not None
-    return Load(*row)
+    return Load(**row)

@@ -15,7 +15,7 @@ from conserje.contract.message import Template, to_json
 from conserje.storage.database import Connection, Pool
 from conserje.tenants import data_keys
 from conserje.tenants.refusals import TenantError, refusals
-from conserje.tenants.tenants import Tenant
+from conserje.tenants.tenants import Status, Tenant
 
 if TYPE_CHECKING:
     from conserje.contract.channel import AnyChannel
@@ -34,7 +34,7 @@ class Account:
     address: str
     settings: dict[str, Any]
     credentials: str | None = field(repr=False)
-    status: str
+    status: Status
     quiet_period: timedelta | None = None  # None: the tenant's
     window_template: Template | None = None  # as which a reply leaves that comes too late to leave as it is
 
@@ -132,7 +132,7 @@ async def add(
     *,
     settings: Mapping[str, Any] | None = None,
     credentials: str | None = None,
-    status: str = "active",
+    status: Status = "active",
     quiet_period: timedelta | None = None,
     window_template: Template | None = None,
 ) -> Account:
@@ -201,7 +201,7 @@ async def change(
     *,
     settings: Mapping[str, Any] | None = None,
     credentials: str | None = None,
-    status: str | None = None,
+    status: Status | None = None,
     window_template: Template | Literal[""] | None = None,
 ) -> None:
     """Replace what is given; an empty template takes the template away.

@@ -14,9 +14,7 @@ from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
 from conserje.tenants import domains as tenant_domains
 from conserje.tenants import phones as senders
-from conserje.tenants.tenants import LateRule
-
-Status = Literal["active", "suspended"]
+from conserje.tenants.tenants import LateRule, Status
 
 
 class RecordedAccount(BaseModel):

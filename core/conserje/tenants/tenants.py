@@ -14,6 +14,7 @@ from conserje.contract.assistant import Tenant as TenantSeen
 from conserje.storage.database import Connection, Pool
 from conserje.tenants.refusals import TenantError, refusals
 
+Status = Literal["active", "suspended"]
 LateRule = Literal["answer", "apologise", "hand_over", "park"]
 
 
@@ -24,7 +25,7 @@ class Tenant:
     id: int
     slug: str
     name: str
-    status: str
+    status: Status
     aliases: tuple[str, ...]
     locale: str
     currency: str
@@ -129,7 +130,7 @@ async def resume(connection: Connection, slug: str) -> None:
     await _set_status(connection, slug, "active")
 
 
-async def _set_status(connection: Connection, slug: str, status: str) -> None:
+async def _set_status(connection: Connection, slug: str, status: Status) -> None:
     done = await connection.execute("UPDATE tenants SET status = $2 WHERE slug = $1", slug, status)
     if done == "UPDATE 0":
         raise _no_tenant(slug)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-import asyncpg
-
+from conserje.conversations.state import Locked
+from conserje.conversations.transcript import Message
 from conserje.storage.jobs import Job
 from conserje.tenants.entry import Entry
 from conserje.turns import late, lease
-from conserje.turns.lease import Message
 
 STARTS = 3
 
@@ -39,36 +38,34 @@ class Think:
 
 
 def decide(
-    entry: Entry, job: Job, row: asyncpg.Record, unanswered: Sequence[Message]
+    entry: Entry, job: Job, conversation: Locked, unanswered: Sequence[Message]
 ) -> Wait | Hold | Think | None:
-    """What is to be done about `unanswered`, of a row of state.LOCK; None: another job comes for it."""
+    """What is to be done about `unanswered`, in the locked conversation; None: another job comes for it."""
     tenant = entry.tenant
     # Also after the end of another's lease: its holder may be dead.
-    if rest := _lease_left(row) or _still_quiet(entry, row["account_id"], unanswered, row["now"]):
+    if rest := _lease_left(conversation) or _still_quiet(entry, conversation, unanswered):
         is_last = job.message_id in (0, unanswered[-1].id)  # nobody else's job comes later
         return Wait(rest) if is_last else None
-    if row["starts"] >= STARTS:
-        cause = row["cause"] or f"The turn was started {STARTS} times without an end."
+    if conversation.starts >= STARTS:
+        cause = conversation.cause or f"The turn was started {STARTS} times without an end."
         return Hold(cause, tenant.held_text)
     written = [message.created_at for message in unanswered]
-    age = late.late(tenant, written, row["unparked_at"], row["now"])
+    age = late.late(tenant, written, conversation.unparked_at, conversation.now)
     if age and tenant.late_rule == "park":
         return Hold(late.cause(tenant, age))
     return Think(age)
 
 
-def _lease_left(row: asyncpg.Record) -> timedelta | None:
+def _lease_left(conversation: Locked) -> timedelta | None:
     """How long another worker may still think this turn; None: nobody does."""
-    left: timedelta | None = row["lease_left"]
-    return left if left is not None and left > timedelta(0) else None
+    left = conversation.lease_left
+    return left if left and left > timedelta(0) else None
 
 
-def _still_quiet(
-    entry: Entry, account_id: int, unanswered: Sequence[Message], now: datetime
-) -> timedelta | None:
+def _still_quiet(entry: Entry, conversation: Locked, unanswered: Sequence[Message]) -> timedelta | None:
     """How long the contact may still be writing; None: the turn is due."""
     newest = max(message.created_at for message in unanswered)
-    account = entry.account(account_id)
+    account, now = entry.account(conversation.account_id), conversation.now
     rest = newest + (account.quiet_period_of(entry.tenant) if account else entry.tenant.quiet_period) - now
     over = lease.oldest(unanswered) + entry.tenant.longest_wait <= now
     return None if over or rest <= timedelta(0) else rest

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import asyncpg
-
 from conserje.contract.assistant import Contact, Reply, Utterance
 from conserje.contract.choices import chosen, offers
-from conserje.contract.message import Content, Text, from_json
-from conserje.conversations import messages, state
+from conserje.contract.message import Content, Text
+from conserje.conversations import state, transcript
 from conserje.conversations.rows import stored
+from conserje.conversations.state import Locked
+from conserje.conversations.transcript import Message
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
 
@@ -22,17 +22,6 @@ if TYPE_CHECKING:
     from conserje.tenants.entry import Entry
 
 HISTORY = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """An unanswered message, as read at a claim."""
-
-    id: int
-    content: Content
-    created_at: datetime
-    quoted: Content | None = None  # the message that it answers
-    provider_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +52,6 @@ class LostLease(Exception):
     """Another worker has the conversation now; what was thought is thrown away."""
 
 
-async def unanswered(connection: Connection, job: Job) -> tuple[Message, ...]:
-    """The messages that no turn has answered, in the order of their taking."""
-    rows = await connection.fetch(messages.UNANSWERED, job.tenant_id, job.conversation_id)
-    return tuple(
-        Message(row["id"], from_json(row["content"]), row["created_at"], _quoted(row), row["provider_id"])
-        for row in rows
-    )
-
-
-def _quoted(row: asyncpg.Record) -> Content | None:
-    return from_json(row["quoted"]) if row["quoted"] else None
-
-
 def read(claim: Claim) -> tuple[list[Utterance], list[Utterance]]:
     """What is to be answered, and what was said before; what a contact wrote to choose, as the choice."""
     new = [Utterance("contact", each.content, each.created_at, each.quoted) for each in claim.unanswered]
@@ -99,31 +75,22 @@ def oldest(unanswered: Sequence[Message]) -> datetime:
 async def lease_out(
     connection: Connection,
     job: Job,
-    row: asyncpg.Record,
+    conversation: Locked,
     unanswered: tuple[Message, ...],
     age: timedelta | None,
 ) -> Claim:
-    history = await connection.fetch(
-        messages.HISTORY, job.tenant_id, job.conversation_id, unanswered[0].id, HISTORY
-    )
-    lease = await connection.fetchrow(state.LEASE_OUT, job.tenant_id, job.conversation_id, state.LEASE)
-    assert lease is not None  # the row is locked
+    place = (job.tenant_id, job.conversation_id)
+    history = await transcript.history(connection, *place, unanswered[0].id, HISTORY)
+    leased = await connection.fetchrow(state.LEASE_OUT, *place, state.LEASE)
+    assert leased is not None  # the row is locked
     return Claim(
-        epoch=lease["epoch"],
-        turn_id=lease["turn_id"],
-        account_id=row["account_id"],
-        contact=Contact(row["contact_id"], row["contact_name"]),
+        epoch=leased["epoch"],
+        turn_id=leased["turn_id"],
+        account_id=conversation.account_id,
+        contact=Contact(conversation.contact_id, conversation.contact_name),
         unanswered=unanswered,
-        history=tuple(
-            Utterance(
-                "contact" if past["direction"] == "in" else "assistant",
-                from_json(past["content"]),
-                past["created_at"],
-                _quoted(past),
-            )
-            for past in history
-        ),
-        claimed_at=row["now"],
+        history=history,
+        claimed_at=conversation.now,
         late=age,
     )
 

@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-import asyncpg
-
 from conserje.contract.fit import fit
 from conserje.contract.message import Text
-from conserje.conversations import feed, messages, state
+from conserje.conversations import feed, state, transcript
 from conserje.conversations.rows import stored
+from conserje.conversations.state import Locked
+from conserje.conversations.transcript import Message
 from conserje.notices import table as notices
 from conserje.plugins import Plugins
 from conserje.storage import jobs
@@ -26,7 +26,7 @@ from conserje.tenants.entry import Entry
 from conserje.tenants.vault import Vault
 from conserje.turns import lease
 from conserje.turns.claim import Hold, Think, Wait, decide
-from conserje.turns.lease import Claim, LostLease, Message, Thought
+from conserje.turns.lease import Claim, LostLease, Thought
 from conserje.turns.thinking import NoReply, Thinking, channel_of, limits_of
 
 log = logging.getLogger(__name__)
@@ -65,32 +65,33 @@ class Conversation:
 
     async def _claim(self, entry: Entry, job: Job) -> Claim | None:
         async with acting_for(self.pool, job.tenant_id) as scope:
-            row = await scope.connection.fetchrow(state.LOCK, job.tenant_id, job.conversation_id)
-            if row is None or row["state"] == "held":
+            conversation = await state.lock(scope.connection, job.tenant_id, job.conversation_id)
+            if conversation is None or conversation.state == "held":
                 return None
-            if not (unanswered := await self._unanswered(scope.connection, entry, job, row)):
+            if not (unanswered := await self._unanswered(scope.connection, entry, job, conversation)):
                 return None
-            match decide(entry, job, row, unanswered):
+            match decide(entry, job, conversation, unanswered):
                 case Wait(rest):
                     scope.due.append(_again(job, rest))
                 case Hold(cause, text):
-                    await self._hold(scope, entry, job, row["account_id"], cause, text)
+                    await self._hold(scope, entry, job, conversation.account_id, cause, text)
                 case Think(late):
-                    return await lease.lease_out(scope.connection, job, row, unanswered, late)
+                    return await lease.lease_out(scope.connection, job, conversation, unanswered, late)
             return None
 
     async def _unanswered(
-        self, connection: Connection, entry: Entry, job: Job, row: asyncpg.Record
+        self, connection: Connection, entry: Entry, job: Job, conversation: Locked
     ) -> tuple[Message, ...]:
         """What is the assistant's to answer, and not a person's, nor a contact's who wants no answers."""
-        unanswered = await lease.unanswered(connection, job)
-        opted_out = row["opted_out"] == "all"
-        if not unanswered or not (opted_out or row["state"] == "person"):
+        place = (job.tenant_id, job.conversation_id)
+        unanswered = await transcript.unanswered(connection, *place)
+        opted_out = conversation.opted_out == "all"
+        if not unanswered or not (opted_out or conversation.state == "person"):
             return unanswered
         leave = state.leave if opted_out else state.leave_to_person
-        await leave(connection, job.tenant_id, job.conversation_id)
-        await self._wake(connection, entry, job, row["account_id"])
-        return () if opted_out else await lease.unanswered(connection, job)
+        await leave(connection, *place)
+        await self._wake(connection, entry, job, conversation.account_id)
+        return () if opted_out else await transcript.unanswered(connection, *place)
 
     async def _hold(
         self,
@@ -133,14 +134,15 @@ class Conversation:
         limits = limits_of(self.plugins, entry, claim.account_id)
         said = [part for content in thought.reply.messages for part in fit(content, limits)]
         async with acting_for(self.pool, job.tenant_id) as scope:
-            row = await scope.connection.fetchrow(state.LOCK, job.tenant_id, job.conversation_id)
-            if row is None or row["epoch"] != claim.epoch:
+            place = (job.tenant_id, job.conversation_id)
+            conversation = await state.lock(scope.connection, *place)
+            if conversation is None or conversation.epoch != claim.epoch:
                 raise LostLease
-            unanswered = await lease.unanswered(scope.connection, job)
+            unanswered = await transcript.unanswered(scope.connection, *place)
             read = {each.id for each in claim.unanswered}
             newer = [each for each in unanswered if each.id not in read]
             oldest = lease.oldest(claim.unanswered)
-            waiting = messages.age(oldest, row["now"])
+            waiting = (conversation.now - oldest).total_seconds()
             if newer and waiting < entry.tenant.longest_wait.total_seconds():
                 return replace(claim, unanswered=unanswered)
             waited = claim.claimed_at - oldest

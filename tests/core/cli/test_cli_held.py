@@ -12,7 +12,7 @@ from waiting import until
 
 from conserje import Unreadable
 from conserje.contract.message import OutboundMessage, Text
-from conserje.conversations.messages import FATE_UNKNOWN
+from conserje.conversations.sending import FATE_UNKNOWN
 from conserje.delivery.outcome import Step, still_uncertain
 from conserje.storage import jobs
 from conserje.storage.jobs import Job

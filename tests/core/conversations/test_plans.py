@@ -7,8 +7,9 @@ import re
 import pytest
 
 from conserje.conversations import messages
+from conserje.conversations.rows import ReportRow
 from conserje.rules import consent
-from conserje.storage.database import Connection
+from conserje.storage.database import Connection, columns
 
 HUNDRED_ACCOUNTS = 100
 
@@ -62,9 +63,9 @@ async def of_a_report(connection: Connection, by_our_id: bool) -> tuple[int, int
     newest = await connection.fetchrow(NEWEST)
     assert newest is not None
     place, id = (newest["tenant_id"], newest["account_id"], b"key"), newest["id"] if by_our_id else None
-    row = (*place, id, newest["provider_id"], "delivered", None, None, "", False)
+    row = ReportRow(*place, id, newest["provider_id"], "delivered", None)
     return (
-        await pages(connection, messages.REPORT, *messages.columns([row], 10)),
+        await pages(connection, messages.REPORT, *columns([row], *messages._REPORTED)),
         await pages(connection, consent.REPORTED, *row[:5]),
     )
 

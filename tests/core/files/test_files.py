@@ -29,9 +29,10 @@ from conserje import (
     TryLater,
 )
 from conserje.contract.message import Content
-from conserje.conversations.rows import InboundRow, pack, prepare, unpack
+from conserje.conversations.rows import InboundRow, prepare
 from conserje.files.collector import TRIES
 from conserje.files.folder import Folder, judged, path_of
+from conserje.intake.packing import pack, unpack
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
 

@@ -31,9 +31,10 @@ from conserje import (
     Turn,
     Uncertain,
 )
-from conserje.conversations.rows import pack, prepare, stored
+from conserje.conversations.rows import prepare, stored
 from conserje.conversations.state import WANTS_NONE
 from conserje.intake.intake import Intake
+from conserje.intake.packing import pack
 from conserje.intake.spool import Spool
 from conserje.rules import consent
 from conserje.rules.consent import CONFIRMATIONS, WANTS_NO_MARKETING, Sign, state_after

@@ -12,7 +12,7 @@ from waiting import until
 
 from conserje import InboundMessage, Text
 from conserje.conversations import overdue
-from conserje.conversations.messages import FATE_UNKNOWN
+from conserje.conversations.sending import FATE_UNKNOWN
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
 from conserje.turns.late import APOLOGIES, NOTICES

@@ -1,0 +1,139 @@
+"""The sending of messages: the next one to leave, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from conserje.contract.message import Content, from_json
+from conserje.conversations.rows import stored
+from conserje.storage.database import Connection
+
+FATE_UNKNOWN = "Nobody knows whether it was sent"  # how the cause of one begins that is held for that
+
+State = Literal[
+    "queued", "sending", "uncertain", "refused", "held", "sent", "failed", "delivered", "read"
+]  # fmt: skip
+Leaving = Literal["queued", "sending", "uncertain"]
+Ending = Literal["queued", "uncertain", "refused", "held"]
+
+# The next one to leave, locked, with what `find` must not mistake for it. The conversation is locked too:
+# a message that an opt-out finds queued is never marked `sending` after it.
+NEXT = """
+SELECT messages.id, messages.account_id, messages.state, attempt, attempted_at, due_at, messages.created_at,
+    content, quotes, peer AS contact_address, outside_as, opted_out, coalesce(
+        opted_out = 'all' AND messages.id = (
+        SELECT confirmation_id FROM consents
+        WHERE consents.tenant_id = $1 AND consents.conversation_id = $2
+        ORDER BY consents.id DESC LIMIT 1), false) AS confirms,
+    now() AS now, ARRAY(
+        SELECT provider_id FROM messages AS other
+        WHERE other.tenant_id = $1 AND other.conversation_id = $2 AND other.direction = 'out'
+          AND other.provider_id IS NOT NULL AND messages.state <> 'queued'
+        ORDER BY other.id DESC LIMIT 100) AS owned
+FROM messages JOIN conversations
+  ON conversations.tenant_id = messages.tenant_id AND conversations.id = messages.conversation_id
+WHERE messages.tenant_id = $1 AND conversation_id = $2
+  AND messages.state IN ('queued', 'sending', 'uncertain')
+ORDER BY sequence LIMIT 1
+FOR NO KEY UPDATE OF messages FOR SHARE OF conversations
+"""
+
+# With the content that leaves in the place of what was stored, where another does.
+START = """
+UPDATE messages SET state = 'sending', attempt = attempt + 1, attempted_at = now(), due_at = NULL,
+    content = coalesce($4, content)
+WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3
+RETURNING attempt, attempted_at
+"""
+
+# The provider has it. Reports that came before its answer were kept, and count now.
+SENT = """
+UPDATE messages SET provider_id = $5, sent_at = coalesce(sent_at, now()),
+    (state, cause) = (SELECT status, reported.cause FROM (
+        SELECT status, cause FROM statuses
+        WHERE tenant_id = $1 AND account_id = messages.account_id AND provider_id = $5
+        UNION ALL SELECT 'sent', NULL) AS reported
+        ORDER BY state_rank(status) DESC LIMIT 1)
+WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
+  AND state IN ('sending', 'uncertain', 'held')
+"""
+
+# Anything else that a sending may come to; a message that a report has moved on stays there.
+END = """
+UPDATE messages SET state = $5, cause = $6, due_at = now() + $7::interval,
+    outside_as = CASE WHEN $8 THEN '' ELSE outside_as END
+WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
+  AND state IN ('queued', 'sending', 'uncertain')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The next message to leave, its row locked."""
+
+    id: int
+    account_id: int
+    state: Leaving
+    attempt: int
+    attempted_at: datetime | None  # the last one
+    due_at: datetime | None  # not before
+    created_at: datetime
+    content: Content
+    quotes: str | None
+    contact_address: str
+    outside_as: str | None  # the provider's name for it when it was outside the window
+    opted_out: Literal["all", "marketing"] | None
+    confirms: bool  # it is what the contact is told of an opt-out
+    now: datetime  # by the database's clock
+    owned: frozenset[str]  # the provider's ids of the conversation's other messages
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A message that is being handed to the provider."""
+
+    tenant_id: int
+    conversation_id: int
+    id: int
+    attempt: int
+
+
+async def find_next(connection: Connection, tenant_id: int, conversation_id: int) -> Next | None:
+    """The conversation's next message to leave, locked; None: there is none."""
+    row = await connection.fetchrow(NEXT, tenant_id, conversation_id)
+    if row is None:
+        return None
+    return Next(**{**row, "content": from_json(row["content"]), "owned": frozenset(row["owned"])})
+
+
+async def start(
+    connection: Connection, tenant_id: int, conversation_id: int, message_id: int, changed: Content | None
+) -> tuple[int, datetime]:
+    """Mark the locked message as being sent, with `changed` in the place of what it says; the attempt."""
+    content = None if changed is None else stored(changed)
+    row = await connection.fetchrow(START, tenant_id, conversation_id, message_id, content)
+    assert row is not None  # the row is locked
+    return row["attempt"], row["attempted_at"]
+
+
+async def note_sent(connection: Connection, sending: Sending, provider_id: str) -> None:
+    """The provider has it."""
+    await connection.execute(SENT, *_key(sending), provider_id)
+
+
+async def note_end(
+    connection: Connection,
+    sending: Sending,
+    state: Ending,
+    cause: str | None,
+    pause: timedelta | None,
+    outside: bool,
+) -> None:
+    """The provider does not have it, or may not; `outside`: because the contact wrote too long ago."""
+    await connection.execute(END, *_key(sending), state, cause, pause, outside)
+
+
+def _key(sending: Sending) -> tuple[int, int, int, int]:
+    return sending.tenant_id, sending.conversation_id, sending.id, sending.attempt

@@ -1,0 +1,69 @@
+"""The transcript: what was said in a conversation, as a turn reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from conserje.contract.assistant import Utterance
+from conserje.contract.message import Content, from_json
+from conserje.storage.database import Connection
+
+UNANSWERED = """
+SELECT id, content, created_at, provider_id, said_by(tenant_id, conversation_id, quotes) AS quoted
+FROM messages
+WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
+ORDER BY id LIMIT 200
+"""
+
+HISTORY = """
+SELECT * FROM (
+    SELECT id, direction, content, created_at, said_by(tenant_id, conversation_id, quotes) AS quoted
+    FROM messages
+    WHERE tenant_id = $1 AND conversation_id = $2 AND id < $3 ORDER BY id DESC LIMIT $4) AS latest
+ORDER BY id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An unanswered message, as read at a claim."""
+
+    id: int
+    content: Content
+    created_at: datetime
+    quoted: Content | None = None  # the message that it answers
+    provider_id: str | None = None
+
+
+async def unanswered(connection: Connection, tenant_id: int, conversation_id: int) -> tuple[Message, ...]:
+    """The messages that no turn has answered, in the order of their taking."""
+    return tuple(
+        Message(
+            id=row["id"],
+            content=from_json(row["content"]),
+            created_at=row["created_at"],
+            quoted=_quoted(row["quoted"]),
+            provider_id=row["provider_id"],
+        )
+        for row in await connection.fetch(UNANSWERED, tenant_id, conversation_id)
+    )
+
+
+async def history(
+    connection: Connection, tenant_id: int, conversation_id: int, before: int, most: int
+) -> tuple[Utterance, ...]:
+    """The last `most` messages before the one with the id `before`, oldest first."""
+    return tuple(
+        Utterance(
+            "contact" if row["direction"] == "in" else "assistant",
+            from_json(row["content"]),
+            row["created_at"],
+            _quoted(row["quoted"]),
+        )
+        for row in await connection.fetch(HISTORY, tenant_id, conversation_id, before, most)
+    )
+
+
+def _quoted(content: str | None) -> Content | None:
+    return from_json(content) if content else None

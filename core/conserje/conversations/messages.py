@@ -40,11 +40,11 @@ WITH event AS (
     SELECT *, nextval('messages_id_seq') AS id
     FROM (SELECT * FROM placed WHERE conversation_id IS NOT NULL ORDER BY n) AS in_order
 ), taken AS (
-    INSERT INTO messages (tenant_id, conversation_id, id, account_id, direction, content, provider_id,
+    INSERT INTO messages (tenant_id, conversation_id, id, account_id, direction, content, kind, provider_id,
                           event_key, created_at, late_by, quotes, turn_id)
     OVERRIDING SYSTEM VALUE
-    SELECT tenant_id, conversation_id, id, account_id, 'in', content, provider_id, event_key,
-           least(coalesce(at, now()), now()), CASE WHEN at < now() THEN now() - at END,
+    SELECT tenant_id, conversation_id, id, account_id, 'in', content, kind_of(content), provider_id,
+           event_key, least(coalesce(at, now()), now()), CASE WHEN at < now() THEN now() - at END,
            quotes, CASE WHEN wordless THEN 0 END
     FROM numbered
     ORDER BY tenant_id, account_id, event_key
@@ -111,7 +111,7 @@ WITH event AS (
            message.tenant_id, message.conversation_id, message.id, message.state AS was,
            kept.status, kept.cause, kept.provider_id,
            kept.outside_window AND kept.status = 'failed' AND message.outside_as IS NULL
-           AND message.content NOT LIKE '%"type":"template"}}' AS again
+           AND message.kind IS DISTINCT FROM 'template' AS again
     FROM kept
     CROSS JOIN LATERAL ({OF_REPORT.format(report="kept", columns="*")}) AS message
     WHERE message.outside_as IS DISTINCT FROM kept.provider_id

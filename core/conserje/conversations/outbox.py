@@ -11,9 +11,9 @@ def number(contents: str) -> str:
 def speak(contents: str, turn: str = "NULL::bigint", quotes: str = "NULL::text") -> str:
     """Stores `contents` in their places of `moved`, the conversation updated; the first one `quotes`."""
     return f"""
-    INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, turn_id, sequence,
+    INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, kind, turn_id, sequence,
                           state, quotes)
-    SELECT moved.tenant_id, moved.id, moved.account_id, 'out', said.content, {turn},
+    SELECT moved.tenant_id, moved.id, moved.account_id, 'out', said.content, kind_of(said.content), {turn},
            moved.next_sequence - cardinality({contents}) + said.n - 1, 'queued',
            CASE WHEN said.n = 1 THEN {quotes} END
     FROM moved, unnest({contents}) WITH ORDINALITY AS said (content, n)

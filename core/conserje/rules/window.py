@@ -16,11 +16,11 @@ LARGEST = 1000  # characters of a reply in a template
 PLACE = "{text}"  # where they go in its values
 IN_WORDS = Limits(text=1_000_000)  # a channel that carries words alone
 
-# A note is the provider's word, not the contact's. message.py writes the type last.
+# A note is the provider's word, not the contact's.
 HEARD_SINCE = """
 SELECT true FROM messages
 WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND created_at > $3
-  AND content NOT LIKE '%"type":"note"}'
+  AND kind IS DISTINCT FROM 'note'
 ORDER BY id DESC LIMIT 1
 """
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from typing import Any
+
 import asyncpg
 
 from conserje.storage import queue
 from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, connect, describe
-from conserje.storage.schema import migrations, schema_version
+from conserje.storage.schema import Migration, migrations, schema_version
 
 MIGRATION_LOCK = 0x636F6E7365726A65  # "conserje"
 OLDEST_SERVER = 150000
+LOCK_LIMIT = 500  # milliseconds that a migration may keep others waiting for a table
+LOCK_TRIES = 60
+RAISED = "00000"  # the state of a notice that a migration itself raises
+BETWEEN_TRIES = 0.5  # seconds
+
+log = logging.getLogger(__name__)
 
 
 async def migrate(url: str) -> tuple[int, int]:
@@ -24,6 +34,7 @@ async def migrate(url: str) -> tuple[int, int]:
     try:
         if (version := connection.get_server_version())[0] * 10000 < OLDEST_SERVER:
             raise DatabaseError(f"Postgres {version[0]} is too old: Conserje needs 15 or newer.")
+        connection.add_log_listener(_tell)
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
         await ensure_roles(connection)
         await connection.execute("SET ROLE conserje_owner")
@@ -33,6 +44,12 @@ async def migrate(url: str) -> tuple[int, int]:
         return before, await schema_version(connection)
     finally:
         await connection.close()
+
+
+def _tell(_: Any, message: asyncpg.PostgresLogMessage) -> None:
+    """How far a migration in steps has come."""
+    if message.severity == "NOTICE" and message.sqlstate == RAISED:
+        log.info("%s", message.message)
 
 
 # What migrations themselves need cannot come by one.
@@ -45,17 +62,42 @@ GRANT SELECT ON public.migrations TO conserje_core
 """
 
 
+NOTE_APPLIED = "INSERT INTO public.migrations (version, works_with) VALUES ($1, $2)"
+
+
 async def _apply(connection: Connection, before: int) -> None:
     await connection.execute(APPLIED)
     for migration in migrations():
         if migration.version > before:
-            async with connection.transaction():
-                await connection.execute(migration.statements)
-                await connection.execute(
-                    "INSERT INTO public.migrations (version, works_with) VALUES ($1, $2)",
-                    migration.version,
-                    migration.works_with,
-                )
+            for tries in range(1, LOCK_TRIES + 1):
+                try:
+                    await (_run_steps if migration.in_steps else _run_at_once)(connection, migration)
+                    break
+                except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+                    await _wait_for_locks(migration, tries, error)
+
+
+async def _run_at_once(connection: Connection, migration: Migration) -> None:
+    async with connection.transaction():
+        # Whoever wants the table waits behind us while we wait for it.
+        await connection.execute(f"SET LOCAL lock_timeout = {LOCK_LIMIT}")
+        await connection.execute(migration.statements)
+        await connection.execute(NOTE_APPLIED, migration.version, migration.works_with)
+
+
+async def _run_steps(connection: Connection, migration: Migration) -> None:
+    await connection.execute(migration.statements)
+    await connection.execute(NOTE_APPLIED, migration.version, migration.works_with)
+
+
+async def _wait_for_locks(migration: Migration, tries: int, error: Exception) -> None:
+    if tries == LOCK_TRIES:
+        raise DatabaseError(
+            f"Migration {migration.version} could not have its locks in {tries} tries ({describe(error)}): "
+            "end the transactions that pg_stat_activity shows as open for long, then migrate again."
+        ) from None
+    log.info("Migration %d waits for transactions that hold its tables", migration.version)
+    await asyncio.sleep(BETWEEN_TRIES)
 
 
 ROLES = """

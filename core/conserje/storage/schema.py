@@ -10,10 +10,14 @@ from conserje.storage.database import Connection, DatabaseError
 
 _FILE = re.compile(r"(\d{4})_\w+\.sql")
 _WORKS_WITH = re.compile(r"-- Works with processes of schema (\d+)\.\n")
+_IN_STEPS = "\n-- In steps: "
 
 
 class Migration(NamedTuple):
-    """A file of `sql/`. Its first line may name the oldest schema whose processes still work after it."""
+    """A file of `sql/`. Its first line may name the oldest schema whose processes still work after it.
+
+    One that takes long on full tables goes in steps: a single statement, which commits by itself.
+    """
 
     version: int
     statements: str
@@ -23,6 +27,10 @@ class Migration(NamedTuple):
         """Without that line: its own processes alone."""
         first = _WORKS_WITH.match(self.statements)
         return int(first[1]) if first else self.version
+
+    @property
+    def in_steps(self) -> bool:
+        return _IN_STEPS in self.statements
 
 
 def migrations() -> list[Migration]:

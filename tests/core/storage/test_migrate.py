@@ -1,0 +1,149 @@
+"""Migrating a database that is in use: nobody waits for long, and what was broken off goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from restored import RELEASES, restore
+from scene import Scene
+from waiting import until
+
+from conserje import Button, Buttons, List, Location, Note, Row, Template, Text
+from conserje.contract.message import Content, Edit, Unknown
+from conserje.conversations.rows import stored
+from conserje.storage import migrate as migrating
+from conserje.storage.database import Connection, DatabaseError
+from conserje.storage.migrate import migrate
+from conserje.storage.schema import Migration, migrations
+
+pytestmark = pytest.mark.new_database
+
+KINDS = (
+    Text("fin \"type\":\"note\"}"), Note("n"), Location(1, 2), Template("t"),
+    Buttons("b", (Button("1", "uno"),)), List("l", (Row("1", "uno"),)), Edit("k", Text("b")),
+    Unknown("poll", {"type": "note"}),
+)  # fmt: skip
+
+
+@pytest.fixture
+async def owner(database_url: str) -> AsyncIterator[Connection]:
+    connection = await asyncpg.connect(database_url, server_settings={"role": "conserje_owner"})
+    yield connection
+    connection.terminate()
+
+
+async def undo(owner: Connection) -> None:
+    """As it was before messages had a kind."""
+    await owner.execute(
+        "DELETE FROM migrations WHERE version >= 8; DROP TRIGGER note_kind_of_new ON messages;"
+        "DROP TRIGGER note_kind_of_changed ON messages; DROP FUNCTION note_kind; DROP FUNCTION kind_of;"
+        "ALTER TABLE messages DROP COLUMN kind"
+    )
+
+
+@pytest.mark.parametrize("said", KINDS, ids=lambda said: said.type)
+async def test_each_content_has_its_kind(owner: Connection, said: Content) -> None:
+    assert await owner.fetchval("SELECT kind_of($1)", stored(said)) == said.type
+
+
+async def test_a_process_of_the_release_before_writes_kinds_too(scene: Scene, owner: Connection) -> None:
+    await scene.write("hola")
+    await owner.execute(
+        "INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, event_key)"
+        " SELECT tenant_id, conversation_id, account_id, direction, $1, 'k' FROM messages",
+        stored(Note("n")),
+    )
+    await owner.execute("UPDATE messages SET content = $1 WHERE kind = 'text'", stored(Location(1, 2)))
+    kinds = await owner.fetch("SELECT kind FROM messages ORDER BY id")
+    assert [kind for [kind] in kinds] == ["location", "note"]
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda folder: folder.name)
+async def test_every_message_of_an_earlier_release_gets_its_kind(
+    release: object, empty_database_url: str
+) -> None:
+    await restore(release, empty_database_url)  # type: ignore[arg-type]
+    await migrate(empty_database_url)
+    connection = await asyncpg.connect(empty_database_url)
+    differ = await connection.fetchval(
+        "SELECT count(*) FROM messages WHERE kind IS DISTINCT FROM content::jsonb ->> 'type'"
+    )
+    assert differ == 0 < await connection.fetchval("SELECT count(*) FROM messages")
+    await connection.close()
+
+
+async def test_who_reads_does_not_wait_for_a_migration_that_waits(
+    database_url: str, scene: Scene, owner: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long transaction holds the table: the migration steps back between its tries."""
+    await undo(owner)
+    monkeypatch.setattr(migrating, "BETWEEN_TRIES", 0.05)
+    tries, wait = [], migrating._wait_for_locks
+
+    async def waited(migration: Migration, number: int, error: Exception) -> None:
+        tries.append(number)
+        await wait(migration, number, error)
+
+    monkeypatch.setattr(migrating, "_wait_for_locks", waited)
+    async with scene.pool.acquire() as reader:
+        report = reader.transaction()
+        await report.start()
+        await reader.fetch("SELECT FROM messages")
+        task = asyncio.create_task(migrate(database_url))
+        await until(lambda: tries)
+        assert await owner.fetchval("SELECT count(*) FROM messages", timeout=30) == 0
+        assert not task.done()
+        await report.rollback()
+    assert await task == (7, migrations()[-1].version)
+
+
+async def test_a_migration_that_never_gets_its_locks_says_what_to_do(
+    database_url: str, owner: Connection, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await undo(owner)
+    monkeypatch.setattr(migrating, "BETWEEN_TRIES", 0)
+    monkeypatch.setattr(migrating, "LOCK_LIMIT", 1)
+    monkeypatch.setattr(migrating, "LOCK_TRIES", 3)
+    async with scene.pool.acquire() as reader, reader.transaction():
+        await reader.fetch("SELECT FROM messages")
+        with pytest.raises(DatabaseError, match=r"Migration 8 .* 3 tries .*pg_stat_activity"):
+            await migrate(database_url)
+    assert await owner.fetchval("SELECT max(version) FROM migrations") == 7
+
+
+async def test_steps_that_were_broken_off_go_on(database_url: str, scene: Scene, owner: Connection) -> None:
+    await scene.write("hola")
+    await scene.write("otra")
+    await owner.execute("UPDATE messages SET kind = NULL WHERE content LIKE '%otra%'")
+    await owner.execute("DELETE FROM migrations WHERE version = 9")
+    await migrate(database_url)
+    kinds = await owner.fetch("SELECT kind FROM messages ORDER BY id")
+    assert [kind for [kind] in kinds] == ["text", "text"]
+    assert await owner.fetchval("SELECT max(version) FROM migrations") >= 9
+
+
+async def test_steps_wait_for_a_row_that_somebody_holds(
+    database_url: str, scene: Scene, owner: Connection
+) -> None:
+    await scene.write("hola")
+    await owner.execute("UPDATE messages SET kind = NULL; DELETE FROM migrations WHERE version = 9")
+    async with scene.pool.acquire() as holder:
+        held = holder.transaction()
+        await held.start()
+        await holder.execute("UPDATE messages SET cause = 'held'")
+        task = asyncio.create_task(migrate(database_url))
+        same_user = await asyncpg.connect(database_url)
+        await until(lambda: same_user.fetchval(WAITS))
+        await held.commit()
+    await task
+    await same_user.close()
+    assert await owner.fetchval("SELECT kind FROM messages") == "text"
+
+
+WAITS = """
+SELECT count(*) > 0 FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%-- In steps%'
+"""

@@ -179,8 +179,8 @@ class Channel(Generic[C, S, O]):
     limit, and get the account's opened credentials, never another's.
 
     A channel that is `per_tenant` has no provider: every tenant has one account of it, made at its
-    first use with credentials as their model makes them up, and its replies are read from the feed.
-    Strangers post to it, so posts are limited by address and by sender.
+    first use with credentials as their model makes them up. Where whoever likes posts `by_strangers`,
+    posts are limited by address and by sender. What `has_feed` is told of each message.
     """
 
     name: ClassVar[str]
@@ -190,6 +190,8 @@ class Channel(Generic[C, S, O]):
     limits: ClassVar[Limits] = Limits()
     methods: ClassVar[frozenset[str]] = frozenset({"POST"})
     per_tenant: ClassVar[bool] = False
+    by_strangers: ClassVar[bool] = False
+    has_feed: ClassVar[bool] = False
     quiet_period: ClassVar[timedelta | None] = None  # of the accounts made so; None: the tenant's
     shared: ClassVar[frozenset[str]] = frozenset()  # its names below /webhook/ at a base domain itself
     opt_out_words: ClassVar[frozenset[str]] = OPT_OUT_WORDS  # a whole message that wants no more, folded

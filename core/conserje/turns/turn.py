@@ -162,7 +162,7 @@ class Conversation:
     async def _wake(self, connection: Connection, entry: Entry, job: Job, account_id: int) -> None:
         """Let those look who follow the conversation on a page."""
         channel = channel_of(self.plugins, entry, account_id)
-        if channel and channel.per_tenant:
+        if channel and channel.has_feed:
             await feed.wake(connection, job.tenant_id, job.conversation_id)
 
     async def _renew(self, job: Job, claim: Claim) -> None:

@@ -64,11 +64,12 @@ class Webhooks:
     async def _answer(self, scope: Scope, receive: Receive) -> Messages:
         headers = read_headers(scope)
         entry, channel, path = await self._find(headers["host"], scope["raw_path"])
-        if channel.per_tenant:
+        if channel.by_strangers:
             self.limits.posts_of_address.admit(client_network(scope, self.reception.proxies.trusts(scope)))
+        if channel.per_tenant:
             entry = await self.reception.with_account(entry, channel)
         hook = await self.read(scope, headers, receive, channel, path)
-        await self.take(channel, hook, entry, by_stranger=channel.per_tenant)
+        await self.take(channel, hook, entry, by_stranger=channel.by_strangers)
         return calls.acknowledge(channel, hook)
 
     async def read(
@@ -126,7 +127,7 @@ class Webhooks:
             await self.intake.take(tenant, events)
         except NotDurable as error:
             raise unavailable(f"Events could not be stored: {describe(error)}") from None
-        if channel.per_tenant:
+        if channel.has_feed:
             self._in_background(self._wake(tenant, events))
 
     def _admit(self, tenant: Tenant, events: calls.Taken) -> None:

@@ -68,7 +68,7 @@ class Json(Channel[JsonCredentials, Nothing, Nothing]):
         caption=65_536,
         files=100,
     )
-    per_tenant = True
+    per_tenant = by_strangers = has_feed = True
     quiet_period = timedelta(0)
     opt_out_words = opt_in_words = frozenset()  # who wants no more asks no more
 

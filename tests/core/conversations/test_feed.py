@@ -54,7 +54,7 @@ def text(content: Content) -> str:
 
 
 async def test_a_reply_is_there_at_once_and_nothing_comes_twice(scene: Scene, followed: Feed) -> None:
-    scene.post.per_tenant = True  # type: ignore[misc]
+    scene.post.has_feed = True  # type: ignore[misc]
     entry = await scene.entry()
     await scene.write("hola")
     place = await conversation(scene)

@@ -20,6 +20,7 @@ from conserje.plugins import Plugins
 from conserje.storage.database import Pool
 from conserje.storage.pool import connect_pool
 from conserje_edge.wire import requests
+from conserje_edge.wire.rates import Window
 
 
 async def test_a_signed_message_is_stored_then_acknowledged(edge: Edge) -> None:
@@ -336,3 +337,13 @@ async def test_no_secret_and_no_body_is_logged(edge: Edge, caplog: pytest.LogCap
     await edge.post({**FORM_OF_ANA, "text": "private words"})
     for secret in (SECRET, "guess", "private", hashlib.sha256(SECRET.encode()).hexdigest()):
         assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("by_strangers", [True, False])
+async def test_only_posts_of_strangers_are_counted(
+    edge: Edge, by_strangers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge.channel, "by_strangers", by_strangers, raising=False)
+    monkeypatch.setattr(edge.webhooks.limits, "messages_of_visitor", Window(2, 60))
+    answers = [await edge.post({**FORM_OF_ANA, "id": str(n)}) for n in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429 if by_strangers else 200]

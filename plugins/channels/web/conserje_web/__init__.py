@@ -79,7 +79,7 @@ class Web(Channel[SessionKey, WebSettings, Nothing]):
     Operator = Nothing
     limits = LIMITS
     opt_out_words = opt_in_words = frozenset()  # who wants no more closes the page
-    per_tenant = True
+    per_tenant = by_strangers = has_feed = True
 
     def verify(self, hook: Webhook, account: Account[SessionKey, WebSettings]) -> None:
         visitor(hook, account)

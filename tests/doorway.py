@@ -23,7 +23,7 @@ from conserje.storage.database import Pool
 from conserje.tenants import accounts, tenants
 from conserje.tenants.directory import Directory
 from conserje.tenants.vault import Vault
-from conserje_edge.server.app import front
+from conserje_edge.server.app import tenant_hosts
 from conserje_edge.tenant.reception import Reception
 from conserje_edge.tenant.webhooks import Webhooks
 from conserje_edge.wire.hosts import Hosts
@@ -120,7 +120,7 @@ async def open_edge(
     async with directory, Intake(pool, plugins) as intake:
         reception = Reception(Hosts(["localhost"]), Proxies(["127.0.0.1"]), directory, vault, pool)
         webhooks = Webhooks(reception, plugins, intake, Limits(), body_limit=2000)
-        app = front(webhooks, feed, keyring.parent.parent / "files")
+        app = tenant_hosts(webhooks, feed, keyring.parent.parent / "files")
         transport = httpx2.ASGITransport(app, client=peer)
         async with httpx2.AsyncClient(transport=transport) as http:
             edge = Edge(webhooks, feed, channel, http, pool, vault)

@@ -33,7 +33,7 @@ INTRUSIONS = (
     [
         ("UPDATE conversations", "state.py"),
         ("next_sequence", "outbox.py"),
-        ("direction, content, turn_id", "outbox.py"),
+        ("direction, content, kind, turn_id", "outbox.py"),
     ],
 )
 def test_a_conversation_s_row_and_what_it_says_have_one_owner(statement: str, owner: str) -> None:

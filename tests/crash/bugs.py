@@ -14,7 +14,7 @@ from conserje.delivery.outcome import Step
 from conserje.intake.intake import Intake
 from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
-from conserje.tenants.accounts import Account
+from conserje.tenants.accounts import AccountRow
 from conserje.tenants.tenants import Tenant
 
 BUG = "CRASH_BUG"  # the variable that names the bug to have
@@ -41,7 +41,7 @@ def acknowledge_before_commit() -> None:
     """Whoever posts is answered while the transaction is still to come."""
     take, running = Intake.take, set()
 
-    async def take_later(self: Intake, tenant: Tenant, events: Sequence[tuple[Account, Event]]) -> None:
+    async def take_later(self: Intake, tenant: Tenant, events: Sequence[tuple[AccountRow, Event]]) -> None:
         task = asyncio.create_task(take(self, tenant, events))
         running.add(task)
         task.add_done_callback(running.discard)

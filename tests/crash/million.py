@@ -24,7 +24,7 @@ from urllib.parse import urlencode
 import uvloop
 from installation import Installation
 from processes import Serving, alive, family
-from system.test_outage import hung, installed, stopped, until_on_roster
+from system.test_outage import hung, installed, stopped, until_on_replica
 from waiting import until
 
 CONNECTIONS = 64
@@ -113,7 +113,7 @@ async def run(count: int, how: str) -> None:
             posts = Posts(installation, count)
             async with edge(installation, posts) as first:
                 assert await first.status(posts.request(0)) == 200
-                await until_on_roster(installation)
+                await until_on_replica(installation)
                 begins = memory(first)
                 async with OUTAGES[how](server):
                     began = time.perf_counter()

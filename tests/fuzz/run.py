@@ -21,7 +21,7 @@ from conserje.net.client import client
 from conserje.plugins import Plugins
 from conserje.storage.database import Pool
 from conserje.tenants import accounts, tenants
-from conserje_edge.server.app import Front, front
+from conserje_edge.server.app import TenantHosts, tenant_hosts
 from conserje_json import Json as JsonChannel
 from conserje_meta import Meta as MetaChannel
 from conserje_meta import MetaOperator
@@ -50,7 +50,7 @@ class Fuzz:
     """One run against an edge in this process."""
 
     edge: Edge
-    front: Front
+    tenant_hosts: TenantHosts
     signers: Signers
     random: Random
     answers: Counter[int] = field(default_factory=Counter)
@@ -106,7 +106,7 @@ class Fuzz:
         async def send(message: Message) -> None:
             said.append(message)
 
-        await self.front(_scope(post), receive, send)
+        await self.tenant_hosts(_scope(post), receive, send)
         status: int = said[0]["status"]
         return status
 
@@ -159,7 +159,7 @@ async def opened(pool: Pool, url: str, keyring: Path, seed: int) -> AsyncIterato
         json, web = (
             entry.opened(entry.accounts_of(name)[0], channels[name], edge.vault) for name in ("json", "web")
         )
-        app = front(webhooks, edge.feed, keyring.parent.parent / "files")
+        app = tenant_hosts(webhooks, edge.feed, keyring.parent.parent / "files")
         signers = Signers(Json(json), Web(web), Twilio(), Meta(), Signed())
         yield Fuzz(edge, app, signers, Random(seed))
         await own.aclose()

@@ -22,7 +22,7 @@ from conserje.storage.migrate import migrate
 from conserje.storage.pool import connect_pool
 from conserje.tenants import accounts
 from conserje.tenants.keyring import create_keyring
-from conserje.tenants.replica import Roster
+from conserje.tenants.replica import Replica
 
 HOLD = """
 import asyncio, sys
@@ -184,13 +184,13 @@ async def at_work(tmp_path: Path, **more: str) -> AsyncIterator[tuple[Server, In
         yield server, installation, stack
 
 
-async def until_on_roster(installation: Installation) -> None:
+async def until_on_replica(installation: Installation) -> None:
     """Until the node has written down what it needs to go on without Postgres."""
     expected = await accounts.find(installation.pool, "slug", "acme")
-    async with Roster(installation.folder / "spool" / "roster.sqlite") as roster:
+    async with Replica(installation.folder / "spool" / "roster.sqlite") as replica:
 
         async def there() -> bool:
-            return await roster.find("slug", "acme") == expected
+            return await replica.find("slug", "acme") == expected
 
         await until(there)
 
@@ -231,7 +231,7 @@ async def test_promise_1_what_is_acknowledged_without_postgres_is_answered_with_
 ) -> None:
     async with at_work(tmp_path) as (server, installation, _), installation.serving() as edge:
         await write(installation, edge, "antes")
-        await until_on_roster(installation)
+        await until_on_replica(installation)
         async with outage(server):
             await write(installation, edge, "uno dos tres")
             forged = installation.request("acme", {"To": "x", "AccountSid": "AC"}, token="forged")
@@ -271,7 +271,7 @@ async def test_a_full_spool_is_said_and_takes_nothing(tmp_path: Path) -> None:
     async with at_work(tmp_path, CONSERJE_SPOOL_LIMIT="1") as (server, installation, stack):
         edge = await stack.enter_async_context(installation.serving())
         await write(installation, edge, "antes")
-        await until_on_roster(installation)
+        await until_on_replica(installation)
         async with stopped(server):
             taken = 0
             while (

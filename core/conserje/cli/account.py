@@ -18,7 +18,7 @@ from conserje.installation import Installation, with_installation
 from conserje.rules.window import PLACE
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
-from conserje.tenants.accounts import Account
+from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import validated
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Status, Tenant
@@ -190,7 +190,7 @@ async def described_all(connection: Connection, tenant_id: int) -> list[dict[str
     ]
 
 
-def _described(account: Account, fetch: Fetch | None) -> dict[str, Any]:
+def _described(account: AccountRow, fetch: Fetch | None) -> dict[str, Any]:
     return {
         "channel": account.channel,
         "address": account.address,

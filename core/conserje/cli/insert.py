@@ -17,7 +17,7 @@ def insert_account(slug: str, columns: Mapping[str, str]) -> str:
     )
 
 
-def insert_sender(slug: str, phone: str) -> str:
+def insert_phone(slug: str, phone: str) -> str:
     """A phone of the tenant that has this slug when the statement runs."""
     return (
         f"INSERT INTO sender_tenants (tenant_id, phone) "  # noqa: S608

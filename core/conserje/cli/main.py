@@ -9,6 +9,8 @@ import click
 from conserje import commands
 from conserje.commands import Deferred
 
+_RENAMED = {"key": "api-key"}  # in 0.2; the old name is heard until 0.3
+
 
 class CommandLine(click.Group):
     """Core's commands, and those of installed packages, which are loaded when they are asked for."""
@@ -18,6 +20,9 @@ class CommandLine(click.Group):
         return super().list_commands(context)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if renamed := _RENAMED.get(name):
+            click.echo(f"`conserje {name}` is called `conserje {renamed}` now.", err=True)
+            name = renamed
         if name not in self.commands:
             self._add_installed()
         command = super().get_command(context, name)
@@ -49,9 +54,9 @@ class CommandLine(click.Group):
 _HELP = {  # the module of each, and the first sentence of its help
     "account:account": "Add, change, list and remove tenants' accounts.",
     "account:seal": "Seal an account's credentials, read as JSON.",
+    "api_key:api_key": "Add, list and revoke the keys to the operator's listener.",
     "conversation:conversation": "Look at conversations; take one over, and give it back to the assistant.",
     "held:held": "Look at what was given up on for now; retry or drop it.",
-    "key:key": "Add, list and revoke the keys to the operator's listener.",
     "keys:keys": "Make, list and rotate the master keys.",
     "message:message": "Read what tenants and their contacts say, and write as a person.",
     "migrate:migrate": "Make the database's roles and schema what this release needs.",
@@ -62,7 +67,10 @@ _HELP = {  # the module of each, and the first sentence of its help
     "up:up": "Run everything: Postgres unless one is given, migrations, serve and work.",
     "work:work": "Answer messages: think turns and deliver replies, until stopped.",
 }
-COMMANDS = [Deferred(place.partition(":")[2], f"conserje.cli.{place}", help) for place, help in _HELP.items()]
+COMMANDS = [
+    Deferred(place.partition(":")[2].replace("_", "-"), f"conserje.cli.{place}", help)
+    for place, help in _HELP.items()
+]
 
 
 @click.group(cls=CommandLine, commands=COMMANDS)

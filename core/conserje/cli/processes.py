@@ -31,23 +31,23 @@ class Processes:
 
     environment: Mapping[str, str]
     _running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
-    _keepers: list[asyncio.Task[None]] = field(default_factory=list)
+    _kept: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self, name: str, command: Sequence[str]) -> None:
         """Start a process, and again whenever it dies."""
         await self._spawn(name, command)
-        self._keepers.append(asyncio.create_task(self._keep(name, command)))
+        self._kept.append(asyncio.create_task(self._keep(name, command)))
 
     async def wait(self) -> None:
         """Until one of the processes is given up. Raises ProcessFailed."""
-        done, _ = await asyncio.wait(self._keepers, return_when=asyncio.FIRST_COMPLETED)
-        for keeper in done:
-            keeper.result()
+        done, _ = await asyncio.wait(self._kept, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
     async def end(self) -> None:
         """End all, the last started first; whoever does not end in time is killed."""
-        for keeper in self._keepers:
-            keeper.cancel()
+        for task in self._kept:
+            task.cancel()
         for process in self._running.values():
             if process.returncode is None:
                 process.terminate()

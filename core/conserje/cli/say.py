@@ -29,7 +29,7 @@ from conserje.plugins import Plugins
 from conserje.storage.database import Connection
 from conserje.storage.scope import acting_for
 from conserje.tenants import accounts, tenants
-from conserje.tenants.accounts import Account
+from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import Entry
 from conserje.tenants.tenants import Tenant
 
@@ -101,7 +101,7 @@ async def _entry(connection: Connection, slug: str) -> Entry:
     return Entry(tenant, tuple(await accounts.list_all(connection, tenant.id)))
 
 
-def _active(entry: Entry, channel: AnyChannel) -> list[Account]:
+def _active(entry: Entry, channel: AnyChannel) -> list[AccountRow]:
     return [account for account in entry.accounts_of(channel.name) if account.active]
 
 
@@ -142,7 +142,7 @@ def _composes(channel: AnyChannel) -> bool:
 
 
 def _compose(
-    installation: Installation, entry: Entry, account: Account, channel: AnyChannel, sender: str, text: str
+    installation: Installation, entry: Entry, account: AccountRow, channel: AnyChannel, sender: str, text: str
 ) -> tuple[Webhook, bytes]:
     """The provider's request, and the key under which its message will be stored. Raises Failed."""
     url = f"{installation.settings.tenant_url(entry.tenant.slug)}/bot/{channel.name}/webhook"
@@ -204,7 +204,7 @@ def _refusal(status: int, listen: str, slug: str, host: str) -> str:
 async def _answered(
     installation: Installation,
     tenant: Tenant,
-    account: Account,
+    account: AccountRow,
     key: bytes,
     timeout: float,
     show: Callable[[Message], None],

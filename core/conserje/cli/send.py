@@ -11,7 +11,7 @@ from conserje.cli.table import json_option, show_json
 from conserje.contract.fit import fit
 from conserje.contract.message import Text
 from conserje.conversations import handling
-from conserje.conversations.handling import Fate, PersonError
+from conserje.conversations.handling import MessageState, PersonError
 from conserje.installation import Installation, with_installation
 from conserje.tenants import tenants
 from conserje.tenants.tenants import Tenant
@@ -51,33 +51,33 @@ async def send(
     found = await handling.get(installation.pool, tenant, conversation)
     limits = installation.plugins.channel(found.channel).limits_of(found.account)
     ids = await handling.say(installation.pool, tenant, conversation, fit(Text(text), limits))
-    fates = await _fates(installation, tenant, conversation, ids, 0.0 if no_wait else PATIENCE)
-    bad = next((fate for fate in fates if fate.state in BAD), None)
+    states = await _message_states(installation, tenant, conversation, ids, 0.0 if no_wait else PATIENCE)
+    bad = next((each for each in states if each.state in BAD), None)
     if as_json:
-        show_json([{"id": fate.id, "state": fate.state, "cause": fate.cause} for fate in fates])
+        show_json([{"id": each.id, "state": each.state, "cause": each.cause} for each in states])
     elif not bad:
-        click.echo(_told(slug, conversation, fates))
+        click.echo(_told(slug, conversation, states))
     if bad:
         if not as_json:
             click.echo(f"conserje: It is {bad.state}: {bad.cause or 'no cause is known'}", err=True)
         raise click.exceptions.Exit(1)
 
 
-async def _fates(
+async def _message_states(
     installation: Installation, tenant: Tenant, conversation: int, ids: Sequence[int], patience: float
-) -> list[Fate]:
+) -> list[MessageState]:
     """What became of the messages, once all have ended or the time is over."""
     deadline = asyncio.get_running_loop().time() + patience
     while True:
-        fates = await handling.fates(installation.pool, tenant, conversation, ids)
-        if all(fate.state in ENDED for fate in fates) or asyncio.get_running_loop().time() >= deadline:
-            return fates
+        states = await handling.message_states(installation.pool, tenant, conversation, ids)
+        if all(each.state in ENDED for each in states) or asyncio.get_running_loop().time() >= deadline:
+            return states
         await asyncio.sleep(LOOK_EVERY)
 
 
-def _told(slug: str, conversation: int, fates: Sequence[Fate]) -> str:
-    if all(fate.state in ENDED for fate in fates):
+def _told(slug: str, conversation: int, states: Sequence[MessageState]) -> str:
+    if all(each.state in ENDED for each in states):
         return "It is sent."
-    waiting = next(fate for fate in fates if fate.state not in ENDED)
+    waiting = next(each for each in states if each.state not in ENDED)
     cause = f" ({waiting.cause})" if waiting.cause else ""
     return f"It is {waiting.state}{cause}: see `conserje conversation show {slug} {conversation}`."

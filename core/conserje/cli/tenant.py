@@ -8,7 +8,7 @@ import click
 import uvloop
 
 from conserje.cli.domain import domain
-from conserje.cli.insert import insert_sender, insert_tenant
+from conserje.cli.insert import insert_phone, insert_tenant
 from conserje.cli.phone import phone
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
 from conserje.cli.times import Duration
@@ -16,7 +16,7 @@ from conserje.installation import Installation, open_installation, read_settings
 from conserje.settings import Settings
 from conserje.storage.database import Connection
 from conserje.tenants import domains as tenant_domains
-from conserje.tenants import phones as senders
+from conserje.tenants import phones as tenant_phones
 from conserje.tenants import tenants
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import LateRule, Tenant
@@ -53,9 +53,9 @@ def add(slug: str, phones: tuple[str, ...], sql: bool, as_json: bool, **options:
     columns = {name: value for name, value in options.items() if value is not None}
     if base := tenants.reserving_base(slug, read_settings().domains):
         raise TenantError(f"The slug {slug} is reserved: {base} is a base domain (CONSERJE_DOMAINS).")
-    phones = tuple(dict.fromkeys(map(senders.normalised, phones)))
+    phones = tuple(dict.fromkeys(map(tenant_phones.normalised, phones)))
     if sql:
-        rows = [insert_tenant({"slug": slug, **columns}), *(insert_sender(slug, phone) for phone in phones)]
+        rows = [insert_tenant({"slug": slug, **columns}), *(insert_phone(slug, phone) for phone in phones)]
         click.echo("\n".join(rows))
     else:
         uvloop.run(_add(slug, columns, phones, as_json))
@@ -68,7 +68,7 @@ async def _add(slug: str, columns: dict[str, str], phones: tuple[str, ...], as_j
         async with installation.pool.acquire() as connection, connection.transaction():
             added = await tenants.add(connection, slug, **columns)
             for phone in phones:
-                await senders.add(connection, added.id, phone)
+                await tenant_phones.add(connection, added.id, phone)
     if as_json:
         show_json(_described(added, installation.settings))
     else:
@@ -180,7 +180,7 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
         domains = await tenant_domains.list_all(connection, tenant.id)
-        phones = await senders.list_all(connection, tenant.id)
+        phones = await tenant_phones.list_all(connection, tenant.id)
         owned = await described_all(connection, tenant.id)
         secret = await _notice_secret(installation, connection, tenant.id) if notice_secret else None
     fields = _described(tenant, installation.settings) | {

@@ -99,7 +99,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class MessageState:
     """What became of a message so far."""
 
     id: int
@@ -191,11 +191,13 @@ async def say(pool: Pool, tenant: Tenant, conversation_id: int, said: Sequence[C
     return [each["id"] for each in spoken]
 
 
-async def fates(pool: Pool, tenant: Tenant, conversation_id: int, ids: Sequence[int]) -> list[Fate]:
+async def message_states(
+    pool: Pool, tenant: Tenant, conversation_id: int, ids: Sequence[int]
+) -> list[MessageState]:
     """What became of these messages, in the order of their sending."""
     async with acting_for(pool, tenant.id) as scope:
         rows = await scope.connection.fetch(BECAME, tenant.id, conversation_id, ids)
-    return [Fate(**row) for row in rows]
+    return [MessageState(**row) for row in rows]
 
 
 async def _lock(connection: Connection, tenant: Tenant, conversation_id: int) -> asyncpg.Record:

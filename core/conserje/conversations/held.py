@@ -12,7 +12,7 @@ import asyncpg
 
 from conserje.contract.message import from_json, plain
 from conserje.conversations import outbox, state
-from conserje.conversations.sending import FATE_UNKNOWN
+from conserje.conversations.sending import OUTCOME_UNKNOWN
 from conserje.errors import OperatorError
 from conserje.storage import jobs
 from conserje.storage.database import Connection
@@ -98,7 +98,7 @@ class Held:
     @property
     def uncertain(self) -> bool:
         """The provider may have the message already."""
-        return self.id.startswith("m") and self.cause.startswith(FATE_UNKNOWN)
+        return self.id.startswith("m") and self.cause.startswith(OUTCOME_UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)

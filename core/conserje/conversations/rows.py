@@ -25,7 +25,7 @@ from conserje.contract.message import (
     to_json,
 )
 from conserje.storage.text import clean
-from conserje.tenants.accounts import Account
+from conserje.tenants.accounts import AccountRow
 
 _JSON_STRINGS = TypeAdapter(list[str])
 
@@ -122,7 +122,7 @@ class RejectRow(NamedTuple):
 Row = InboundRow | ReportRow | RejectRow
 
 
-def prepare(tenant_id: int, account: Account, event: Event) -> Row:
+def prepare(tenant_id: int, account: AccountRow, event: Event) -> Row:
     """The row of an event; what Postgres cannot store is cleaned out of it."""
     key = digest(event.key)
     match event:

@@ -10,7 +10,7 @@ from conserje.contract.message import Content, from_json
 from conserje.conversations.rows import stored
 from conserje.storage.database import Connection
 
-FATE_UNKNOWN = "Nobody knows whether it was sent"  # how the cause of one begins that is held for that
+OUTCOME_UNKNOWN = "Nobody knows whether it was sent"  # how the cause of one begins that is held for that
 
 State = Literal[
     "queued", "sending", "uncertain", "refused", "held", "sent", "failed", "delivered", "read"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from conserje.contract.channel import OptedOut, OutsideWindow, Receipt, Refused, TryLater
 from conserje.contract.message import OutboundMessage, Template
-from conserje.conversations.sending import FATE_UNKNOWN, Ending
+from conserje.conversations.sending import OUTCOME_UNKNOWN, Ending
 from conserje.rules.consent import Sign
 
 PATIENCE = timedelta(hours=1)  # of trying again what the provider does not take now
@@ -82,5 +82,5 @@ def later(step: Step, error: TryLater) -> Outcome:
 
 def still_uncertain(step: Step, cause: str) -> Outcome:
     if step.now - step.message.attempted_at > UNCERTAIN_FOR:
-        return Outcome(state="held", cause=f"{FATE_UNKNOWN}: {cause}")
+        return Outcome(state="held", cause=f"{OUTCOME_UNKNOWN}: {cause}")
     return Outcome(state="uncertain", cause=cause, pause=LOOK_EVERY)

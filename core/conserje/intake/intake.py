@@ -25,7 +25,7 @@ from conserje.rules import consent
 from conserje.storage.database import CANNOT_ASK, Pool, describe
 from conserje.storage.sqlite import NodeFileError
 from conserje.telemetry.log import place
-from conserje.tenants.accounts import Account
+from conserje.tenants.accounts import AccountRow
 from conserje.tenants.tenants import Tenant
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Intake:
         for task in self._storing:  # what they store is in the spool as well
             task.cancel()
 
-    async def take(self, tenant: Tenant, events: Sequence[tuple[Account, Event]]) -> None:
+    async def take(self, tenant: Tenant, events: Sequence[tuple[AccountRow, Event]]) -> None:
         """Return when all `events` are on a disk. Raises NotDurable."""
         if not events:
             return
@@ -97,7 +97,7 @@ class Intake:
             flight.add_done_callback(self._flights.discard)
         await durable
 
-    def _row(self, tenant: Tenant, account: Account, event: Event) -> Row:
+    def _row(self, tenant: Tenant, account: AccountRow, event: Event) -> Row:
         row = prepare(tenant.id, account, event)
         channel = self.plugins.channels.get(account.channel)
         if channel and isinstance(row, InboundRow) and isinstance(event, InboundMessage):

@@ -12,9 +12,9 @@ from conserje.intake.spool import Spool
 from conserje.settings import Settings, SettingsError
 from conserje.storage.database import Pool
 from conserje.storage.sqlite import NodeFileError
-from conserje.tenants.replica import Roster
+from conserje.tenants.replica import Replica
 
-FOLDER, ROSTER = "spool", "roster.sqlite"
+FOLDER, REPLICA = "spool", "roster.sqlite"
 MEGABYTE = 1024 * 1024
 
 
@@ -22,7 +22,7 @@ MEGABYTE = 1024 * 1024
 class Node:
     """The files of this node, open."""
 
-    roster: Roster | None
+    replica: Replica | None
     spool: Spool | None
 
     @asynccontextmanager
@@ -36,15 +36,15 @@ class Node:
             await asyncio.wait({work})
 
     async def _work(self, pool: Pool, intake: Intake) -> None:
-        if self.spool is None or self.roster is None:
+        if self.spool is None or self.replica is None:
             return
         await self.spool.become_drainer()
-        await asyncio.gather(intake.drain(self.spool), self.roster.keep(pool))
+        await asyncio.gather(intake.drain(self.spool), self.replica.keep(pool))
 
 
 def can_do_without_postgres(settings: Settings) -> bool:
     """Whether this node knew its tenants before."""
-    return settings.spool == "on" and (settings.data_dir / FOLDER / ROSTER).exists()
+    return settings.spool == "on" and (settings.data_dir / FOLDER / REPLICA).exists()
 
 
 @asynccontextmanager
@@ -57,10 +57,10 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
     async with AsyncExitStack() as stack:
         try:
             spool = await stack.enter_async_context(Spool(folder, settings.spool_limit * MEGABYTE))
-            roster = await stack.enter_async_context(Roster(folder / ROSTER))
+            replica = await stack.enter_async_context(Replica(folder / REPLICA))
         except (NodeFileError, OSError) as error:
             raise SettingsError(
                 f"CONSERJE_DATA_DIR: {error} Make it writable, or set CONSERJE_SPOOL=off, "
                 "and events are refused while Postgres is away."
             ) from None
-        yield Node(roster, spool)
+        yield Node(replica, spool)

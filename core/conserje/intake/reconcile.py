@@ -19,7 +19,7 @@ from conserje.intake.intake import Intake, NotDurable
 from conserje.plugins import Plugins
 from conserje.storage.database import CANNOT_ASK, Connection, Pool, describe
 from conserje.telemetry.log import place
-from conserje.tenants.accounts import Account
+from conserje.tenants.accounts import AccountRow
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
@@ -94,7 +94,7 @@ class Claim:
     """The right to ask for one account, until another worker finds that it is time again."""
 
     entry: Entry
-    account: Account
+    account: AccountRow
     cursor: str | None
     at: datetime
 

@@ -17,7 +17,7 @@ from conserje.files import table as files
 from conserje.intake.packing import pack
 from conserje.intake.priority import Load, Loads
 from conserje.rules import consent
-from conserje.rules.consent import Heard
+from conserje.rules.consent import ConversationSign
 from conserje.storage import jobs, queue
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
@@ -48,16 +48,18 @@ class _New(NamedTuple):
 
 async def write(connection: Connection, items: Sequence[Item], loads: Loads) -> None:
     """Store `items` with their jobs; the transaction is the caller's."""
-    due, heard = await _take(connection, items, loads)
+    due, signs = await _take(connection, items, loads)
     again, reported = await _report(connection, items)
     for item in items:
         if isinstance(item.row, RejectRow):
             await messages.reject(connection, item.row)
-    follows = await consent.follow(connection, heard + reported)
+    follows = await consent.follow(connection, signs + reported)
     await queue.enqueue(connection, due + again + follows)
 
 
-async def _take(connection: Connection, items: Sequence[Item], loads: Loads) -> tuple[list[Job], list[Heard]]:
+async def _take(
+    connection: Connection, items: Sequence[Item], loads: Loads
+) -> tuple[list[Job], list[ConversationSign]]:
     """Store inbound messages; the jobs for what is new, and the signs in it."""
     inbound = [(item.row, item.quiet_period) for item in items if isinstance(item.row, InboundRow)]
     if not inbound:
@@ -102,14 +104,14 @@ async def _want_files(connection: Connection, new: Iterable[_New]) -> list[Job]:
     return await files.note(connection, sent)
 
 
-async def _report(connection: Connection, items: Iterable[Item]) -> tuple[list[Job], list[Heard]]:
+async def _report(connection: Connection, items: Iterable[Item]) -> tuple[list[Job], list[ConversationSign]]:
     """Apply status reports; the jobs for deliveries that they let go on, and the signs in them."""
     reports = [item.row for item in items if isinstance(item.row, ReportRow)]
     if not reports:
         return [], []
-    heard = await consent.reported(connection, reports)
+    signs = await consent.reported(connection, reports)
     settled = await messages.report(connection, reports)
-    return [Job(jobs.DELIVER, tenant_id, conversation) for tenant_id, conversation in settled], heard
+    return [Job(jobs.DELIVER, tenant_id, conversation) for tenant_id, conversation in settled], signs
 
 
 async def reject(pool: Pool, item: Item, error: Exception) -> None:

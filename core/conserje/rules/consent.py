@@ -65,7 +65,7 @@ class Sign:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ConversationSign:
     """A sign, and the conversation that it is for."""
 
     tenant_id: int
@@ -88,23 +88,23 @@ def confirmation(change: Literal["out", "in"], channel: AnyChannel, locale: str)
     return Text(done + way_back if folded(word) in heard else done)
 
 
-def written(row: InboundRow, conversation_id: int) -> Heard:
+def written(row: InboundRow, conversation_id: int) -> ConversationSign:
     """The sign of a message that has one."""
     cause = plain(from_json(row.content))[:200]
     source: Source = "contact" if row.confirmation else "provider"
     assert row.consent  # it is asked of those alone
     sign = Sign(row.consent, source, cause, row.confirmation or None)
-    return Heard(row.tenant_id, conversation_id, sign)
+    return ConversationSign(row.tenant_id, conversation_id, sign)
 
 
-async def reported(connection: Connection, rows: Iterable[ReportRow]) -> list[Heard]:
+async def reported(connection: Connection, rows: Iterable[ReportRow]) -> list[ConversationSign]:
     """The signs of reports that are about to be stored."""
-    heard = []
+    signs = []
     for row in rows:
         if row.consent and (conversation := await _told_of(connection, row)):
             sign = Sign(row.consent, "provider", row.cause or row.status)
-            heard.append(Heard(row.tenant_id, conversation, sign))
-    return heard
+            signs.append(ConversationSign(row.tenant_id, conversation, sign))
+    return signs
 
 
 async def _told_of(connection: Connection, row: ReportRow) -> int | None:
@@ -115,10 +115,10 @@ async def _told_of(connection: Connection, row: ReportRow) -> int | None:
     return found
 
 
-async def follow(connection: Connection, heard: Sequence[Heard]) -> list[Job]:
-    """Do what all that was heard asks for; the jobs that come of it. In one order for all nodes."""
+async def follow(connection: Connection, signs: Sequence[ConversationSign]) -> list[Job]:
+    """Do what all these signs ask for; the jobs that come of it. In one order for all nodes."""
     due = []
-    for each in sorted(heard, key=lambda each: (each.tenant_id, each.conversation_id)):
+    for each in sorted(signs, key=lambda each: (each.tenant_id, each.conversation_id)):
         changed = await record(connection, each.tenant_id, each.conversation_id, each.sign)
         if changed and each.sign.confirmation:
             due.append(Job(jobs.DELIVER, each.tenant_id, each.conversation_id))

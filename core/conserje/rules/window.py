@@ -10,7 +10,7 @@ from conserje.contract.limits import Limits
 from conserje.contract.message import Content, Template, Text
 from conserje.conversations.sending import Next
 from conserje.storage.database import Connection
-from conserje.tenants.accounts import Account
+from conserje.tenants.accounts import AccountRow
 
 LARGEST = 1000  # characters of a reply in a template
 PLACE = "{text}"  # where they go in its values
@@ -42,7 +42,7 @@ async def is_open(
     return not since or bool(await connection.fetchval(HEARD_SINCE, tenant_id, conversation_id, max(since)))
 
 
-def way_out(content: Content, account: Account) -> Template | None:
+def way_out(content: Content, account: AccountRow) -> Template | None:
     """The account's template with the words of `content`; None: there is none, or there are no words."""
     [said, *_] = fit(content, IN_WORDS) or [content]
     if account.window_template is None or not isinstance(said, Text):
@@ -52,7 +52,7 @@ def way_out(content: Content, account: Account) -> Template | None:
     return replace(account.window_template, values=values, text=said.text)
 
 
-def cause(window: timedelta | None, slug: str, account: Account) -> str:
+def cause(window: timedelta | None, slug: str, account: AccountRow) -> str:
     """Why a message is held, and what an operator does about it."""
     name = f"{window // timedelta(hours=1)}-hour" if window else "provider's"
     return (

@@ -16,7 +16,6 @@ MIGRATION_LOCK = 0x636F6E7365726A65  # "conserje"
 OLDEST_SERVER = 150000
 LOCK_LIMIT = 500  # milliseconds that a migration may keep others waiting for a table
 LOCK_TRIES = 60
-RAISED = "00000"  # the state of a notice that a migration itself raises
 BETWEEN_TRIES = 0.5  # seconds
 
 log = logging.getLogger(__name__)
@@ -34,7 +33,6 @@ async def migrate(url: str) -> tuple[int, int]:
     try:
         if (version := connection.get_server_version())[0] * 10000 < OLDEST_SERVER:
             raise DatabaseError(f"Postgres {version[0]} is too old: Conserje needs 15 or newer.")
-        connection.add_log_listener(_tell)
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
         await ensure_roles(connection)
         await connection.execute("SET ROLE conserje_owner")
@@ -44,12 +42,6 @@ async def migrate(url: str) -> tuple[int, int]:
         return before, await schema_version(connection)
     finally:
         await connection.close()
-
-
-def _tell(_: Any, message: asyncpg.PostgresLogMessage) -> None:
-    """How far a migration in steps has come."""
-    if message.severity == "NOTICE" and message.sqlstate == RAISED:
-        log.info("%s", message.message)
 
 
 # What migrations themselves need cannot come by one.
@@ -86,8 +78,14 @@ async def _run_at_once(connection: Connection, migration: Migration) -> None:
 
 
 async def _run_steps(connection: Connection, migration: Migration) -> None:
+    connection.add_log_listener(_tell)  # how far it has come
     await connection.execute(migration.statements)
+    connection.remove_log_listener(_tell)
     await connection.execute(NOTE_APPLIED, migration.version, migration.works_with)
+
+
+def _tell(_: Any, message: asyncpg.PostgresLogMessage) -> None:
+    log.info("%s", message.message)
 
 
 async def _wait_for_locks(migration: Migration, tries: int, error: Exception) -> None:

@@ -26,7 +26,7 @@ _TEMPLATE = TypeAdapter(Template)
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class AccountRow:
     """A tenant's identity at one channel's provider, credentials sealed."""
 
     id: int
@@ -39,7 +39,7 @@ class Account:
     window_template: Template | None = None  # as which a reply leaves that comes too late to leave as it is
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any] | asyncpg.Record) -> Account:
+    def from_row(cls, row: Mapping[str, Any] | asyncpg.Record) -> AccountRow:
         values = {name: row[name] for name in cls.__slots__}
         values["settings"] = json.loads(row["settings"])
         if row["quiet_period"] is not None:
@@ -77,12 +77,14 @@ WHERE id = CASE $1 WHEN 'slug' THEN (SELECT id FROM tenants WHERE slug = $2)
 
 async def find(
     database: Connection | Pool, by: Literal["slug", "domain", "id"], value: str
-) -> tuple[Tenant, tuple[Account, ...]] | None:
+) -> tuple[Tenant, tuple[AccountRow, ...]] | None:
     """A tenant with all its accounts, in one query."""
     row = await database.fetchrow(FIND, by, value)
     if row is None:
         return None
-    return Tenant.from_row(row), tuple(Account.from_row(account) for account in json.loads(row["accounts"]))
+    return Tenant.from_row(row), tuple(
+        AccountRow.from_row(account) for account in json.loads(row["accounts"])
+    )
 
 
 LIST = """
@@ -135,7 +137,7 @@ async def add(
     status: Status = "active",
     quiet_period: timedelta | None = None,
     window_template: Template | None = None,
-) -> Account:
+) -> AccountRow:
     """Store an account; `credentials` are sealed. Raises TenantError."""
     given = json.dumps(settings or {})
     with refusals():
@@ -151,7 +153,7 @@ async def add(
             window_template and to_json(window_template),
         )
     assert row is not None
-    return Account.from_row(row)
+    return AccountRow.from_row(row)
 
 
 async def ensure(connection: Connection, vault: Vault, tenant_id: int, channel: AnyChannel) -> None:
@@ -224,8 +226,8 @@ async def change(
         raise _no_account(channel, address)
 
 
-async def list_all(connection: Connection, tenant_id: int) -> list[Account]:
-    return [Account.from_row(row) for row in await connection.fetch(LIST, tenant_id)]
+async def list_all(connection: Connection, tenant_id: int) -> list[AccountRow]:
+    return [AccountRow.from_row(row) for row in await connection.fetch(LIST, tenant_id)]
 
 
 async def tenants_at(

@@ -20,7 +20,7 @@ from conserje.storage.sqlite import NodeFileError
 from conserje.storage.text import clean
 from conserje.tenants import accounts
 from conserje.tenants.entry import Entry
-from conserje.tenants.replica import Roster
+from conserje.tenants.replica import Replica
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +39,9 @@ class Directory:
     What was found serves until it changed, and on while Postgres cannot answer.
     """
 
-    def __init__(self, pool: Pool, url: str, roster: Roster | None = None, size: int = 10_000) -> None:
+    def __init__(self, pool: Pool, url: str, replica: Replica | None = None, size: int = 10_000) -> None:
         self._pool = pool
-        self._roster = roster
+        self._replica = replica
         self.changes = Changes(url)
         self._entries: LRUCache[Key, Entry] = LRUCache(size)
         self._unknown: TTLCache[Key, int] = TTLCache(size, UNKNOWN_FOR)  # the count of changes then
@@ -110,11 +110,11 @@ class Directory:
     ) -> dict[str, tuple[int, ...]]:
         """Raises DirectoryUnavailable unless all are known: of the others nobody can say whose they are."""
         known = {each: self._at[channel, each][1] for each in addresses if (channel, each) in self._at}
-        if self._roster:
+        if self._replica:
             try:
-                known = await self._roster.tenants_at(channel, addresses) | known
+                known = await self._replica.tenants_at(channel, addresses) | known
             except NodeFileError as error:
-                log.warning("The roster cannot be read: %s", error)
+                log.warning("The replica cannot be read: %s", error)
         if not known.keys() >= set(addresses):
             raise DirectoryUnavailable(f"Postgres cannot be asked: {cause}.")
         return known
@@ -162,17 +162,17 @@ class Directory:
 
     async def _last_known(self, key: Key, cause: str) -> Entry:
         """What is remembered or written down of a tenant. Raises DirectoryUnavailable."""
-        if found := self._entries.get(key) or await self._in_roster(key):
+        if found := self._entries.get(key) or await self._in_replica(key):
             self._entries[key] = found
             return found
         raise DirectoryUnavailable(f"Postgres cannot be asked: {cause}.")
 
-    async def _in_roster(self, key: Key) -> Entry | None:
+    async def _in_replica(self, key: Key) -> Entry | None:
         """What this node wrote down of a tenant, when Postgres cannot be asked."""
         try:
-            found = await self._roster.find(*key) if self._roster else None
+            found = await self._replica.find(*key) if self._replica else None
         except NodeFileError as error:
-            log.warning("The roster cannot be read: %s", error)
+            log.warning("The replica cannot be read: %s", error)
             return None
         return Entry(*found) if found else None
 

@@ -14,7 +14,7 @@ from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyAccount, AnyChannel
 from conserje.errors import OperatorError
 from conserje.plugins import Plugins
-from conserje.tenants.accounts import Account, credentials_context
+from conserje.tenants.accounts import AccountRow, credentials_context
 from conserje.tenants.keyring import VaultError
 from conserje.tenants.tenants import Tenant
 from conserje.tenants.vault import Vault
@@ -34,14 +34,14 @@ class Entry:
     """A tenant with its accounts, as loaded at one moment; a change makes a new entry."""
 
     tenant: Tenant
-    accounts: tuple[Account, ...]
+    accounts: tuple[AccountRow, ...]
     loaded: int = 0  # the directory's count of changes when the loading began
     _opened: dict[tuple[str, int | None], AnyAccount] = field(default_factory=dict, repr=False)
 
-    def accounts_of(self, channel: str) -> list[Account]:
+    def accounts_of(self, channel: str) -> list[AccountRow]:
         return [account for account in self.accounts if account.channel == channel]
 
-    def account(self, account_id: int) -> Account | None:
+    def account(self, account_id: int) -> AccountRow | None:
         return next((account for account in self.accounts if account.id == account_id), None)
 
     def at_provider(self, account_id: int, plugins: Plugins, vault: Vault) -> tuple[AnyChannel, AnyAccount]:
@@ -55,11 +55,13 @@ class Entry:
         channel = plugins.channel(account.channel)
         return channel, self.opened(account, channel, vault)
 
-    def own(self, channel: str) -> Account | None:
+    def own(self, channel: str) -> AccountRow | None:
         """The account of a channel that every tenant has; None before its first use."""
         return next((account for account in self.accounts_of(channel) if account.address == channel), None)
 
-    def opened(self, account: Account | None, plugin: AnyChannel | AnyAssistant, vault: Vault) -> AnyAccount:
+    def opened(
+        self, account: AccountRow | None, plugin: AnyChannel | AnyAssistant, vault: Vault
+    ) -> AnyAccount:
         """The account as the plugin gets it; None: the tenant has no account for this assistant.
 
         An assistant's settings are the tenant's. Raises AccountUnusable.
@@ -69,7 +71,9 @@ class Entry:
             known = self._opened[key] = self._open(account, plugin, vault)
         return known
 
-    def _open(self, account: Account | None, plugin: AnyChannel | AnyAssistant, vault: Vault) -> AnyAccount:
+    def _open(
+        self, account: AccountRow | None, plugin: AnyChannel | AnyAssistant, vault: Vault
+    ) -> AnyAccount:
         address = account.address if account else ""
         where = f"{plugin.name} {address}".rstrip() + f" of {self.tenant.slug}"
         settings: Any = account.settings if account else {}
@@ -83,7 +87,7 @@ class Entry:
         )
 
     def _credentials(
-        self, account: Account | None, plugin: AnyChannel | AnyAssistant, vault: Vault, where: str
+        self, account: AccountRow | None, plugin: AnyChannel | AnyAssistant, vault: Vault, where: str
     ) -> Any:
         if account is None or account.credentials is None:
             if (shared := plugin.shared_credentials()) is not None:

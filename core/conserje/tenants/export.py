@@ -13,7 +13,7 @@ from conserje.contract.message import Template
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
 from conserje.tenants import domains as tenant_domains
-from conserje.tenants import phones as senders
+from conserje.tenants import phones as tenant_phones
 from conserje.tenants.tenants import LateRule, Status
 
 
@@ -130,7 +130,7 @@ async def restore(connection: Connection, record: Record) -> bool:
     columns = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in given.items()}
     tenant = await tenants.add(connection, record.slug, record.name, **columns)
     for phone in record.phones or ():
-        await senders.add(connection, tenant.id, phone)
+        await tenant_phones.add(connection, tenant.id, phone)
     for host in record.domains or ():
         await tenant_domains.add(connection, tenant.id, host)
     for account in record.accounts or ():

@@ -1,4 +1,4 @@
-"""The roster: all tenants with their accounts, still sealed, in a file for when Postgres is away."""
+"""The replica: all tenants with their accounts, still sealed, in a file for when Postgres is away."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from conserje.storage.database import CANNOT_ASK, Pool, describe
 from conserje.storage.sqlite import NodeFile, NodeFileError
-from conserje.tenants.accounts import Account
+from conserje.tenants.accounts import AccountRow
 from conserje.tenants.tenants import Tenant
 
 log = logging.getLogger(__name__)
@@ -65,12 +65,12 @@ BY = {
     "id": "SELECT entry FROM tenants WHERE id = CAST(? AS INTEGER)",
 }
 
-Entry = tuple[Tenant, tuple[Account, ...]]
+Entry = tuple[Tenant, tuple[AccountRow, ...]]
 _entries: TypeAdapter[Entry] = TypeAdapter(Entry)
 
 
 @dataclass
-class Roster:
+class Replica:
     """All tenants as this node last heard of them; one process of the node keeps it, all may read."""
 
     path: Path
@@ -125,7 +125,7 @@ class Roster:
             try:
                 await (self._copy_all(pool) if everything else self._copy(pool, sorted(changed)))
             except (*CANNOT_ASK, asyncpg.PostgresError, NodeFileError) as error:
-                log.warning("The roster of tenants is not up to date: %s", describe(error))
+                log.warning("The replica of tenants is not up to date: %s", describe(error))
                 self.hear(None if everything else sorted(changed))
                 await asyncio.sleep(AGAIN_AFTER)
 

@@ -23,7 +23,7 @@ from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.plugins import PluginMissing
 from conserje.storage.scope import acting_for
 from conserje.tenants import phones, tenants
-from conserje.tenants.accounts import Account
+from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.refusals import TenantError
 from conserje_edge.operator.auth import caller
@@ -144,7 +144,7 @@ class Messages:
         await self.context.webhooks.take(channel, hook, entry)
         return _answer(entry, await self._wait(entry, account, key))
 
-    async def _account(self, entry: Entry) -> tuple[Entry, Account, AnyChannel]:
+    async def _account(self, entry: Entry) -> tuple[Entry, AccountRow, AnyChannel]:
         """The tenant's account of the channel, made where it is not there yet. Raises Problem."""
         try:
             channel = self.context.plugins.channel(CHANNEL)
@@ -161,7 +161,7 @@ class Messages:
         return entry, account, channel
 
     def _compose(
-        self, entry: Entry, account: Account, channel: AnyChannel, written: Written
+        self, entry: Entry, account: AccountRow, channel: AnyChannel, written: Written
     ) -> tuple[Webhook, bytes]:
         """The signed request, and the key under which its message will be stored. Raises Problem."""
         url = f"{self.context.settings.tenant_url(entry.tenant.slug)}/bot/{CHANNEL}/webhook"
@@ -176,7 +176,7 @@ class Messages:
         assert isinstance(event, InboundMessage)
         return hook, digest(event.key)
 
-    async def _wait(self, entry: Entry, account: Account, key: bytes) -> Exchange:
+    async def _wait(self, entry: Entry, account: AccountRow, key: bytes) -> Exchange:
         """The message with its answer, or without one after ANSWER_LIMIT. Raises Problem."""
         exchange = await self._look(entry, account, key)
         follow = self.context.feed.follow(entry.tenant.id, exchange.message.conversation_id, 0)
@@ -190,7 +190,7 @@ class Messages:
             pass
         return exchange
 
-    async def _look(self, entry: Entry, account: Account, key: bytes) -> Exchange:
+    async def _look(self, entry: Entry, account: AccountRow, key: bytes) -> Exchange:
         async with acting_for(self.context.pool, entry.tenant.id) as scope:
             exchange = await listing.exchange(scope.connection, entry.tenant.id, account.id, key)
         if exchange is None:

@@ -33,7 +33,7 @@ AGAIN_SECONDS = 0.1
 
 
 @dataclass
-class Front:
+class TenantHosts:
     """What is asked for by its path: a tenant's webhook, one of the shared host, a file, or a page."""
 
     webhooks: Webhooks
@@ -53,11 +53,11 @@ class Front:
             await self.pages(scope, receive, send)
 
 
-def front(webhooks: Webhooks, feed: Feed, files: Path) -> Front:
+def tenant_hosts(webhooks: Webhooks, feed: Feed, files: Path) -> TenantHosts:
     """All that a tenants' listener serves; `files` is the folder of those that contacts sent."""
     reception = webhooks.reception
     pages = Pages(reception, webhooks.plugins, feed, webhooks.limits)
-    return Front(webhooks, SharedWebhooks(webhooks), Files(reception, files), pages)
+    return TenantHosts(webhooks, SharedWebhooks(webhooks), Files(reception, files), pages)
 
 
 def create() -> Router:
@@ -72,7 +72,7 @@ def create() -> Router:
                     await stack.enter_async_context(resources.working_for_node())
                 except Exception as error:
                     _give_up(error)
-            router.default = front(resources.webhooks, resources.feed, resources.settings.files)
+            router.default = tenant_hosts(resources.webhooks, resources.feed, resources.settings.files)
             _end_with_server()
             _call_on_signals(resources.feed.stop)
             await stack.enter_async_context(Heartbeat(resources.reception.pool, "edge"))

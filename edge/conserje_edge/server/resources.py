@@ -35,8 +35,8 @@ class Resources:
 
         Not the operator's, which must say how things are however much there is to drain.
         """
-        if self.node.roster:
-            self.reception.directory.changes.tell(self.node.roster.hear)
+        if self.node.replica:
+            self.reception.directory.changes.tell(self.node.replica.hear)
         return self.node.working(self.reception.pool, self.webhooks.intake)
 
 
@@ -49,7 +49,7 @@ async def open_resources() -> AsyncIterator[Resources]:
         hosts, proxies = Hosts(settings.domains), Proxies(settings.trusted_proxies)
         await _check_keyring(installation)
         node = await stack.enter_async_context(open_node(settings))
-        directory = Directory(pool, installation.url, node.roster)
+        directory = Directory(pool, installation.url, node.replica)
         feed = Feed(pool, directory.changes)
         async with directory, Intake(pool, installation.plugins, node.spool) as intake:
             reception = Reception(hosts, proxies, directory, installation.vault, pool)

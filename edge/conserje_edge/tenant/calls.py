@@ -12,7 +12,7 @@ from time import perf_counter
 from conserje.contract.channel import Answer, AnyChannel, Forged, Malformed, Webhook
 from conserje.contract.message import Event, InboundMessage, StatusUpdate, Unreadable
 from conserje.telemetry.log import place
-from conserje.tenants.accounts import Account
+from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 from conserje_edge.wire.answers import Messages, Problem, acknowledgement, unavailable
@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 SLOW = 0.05  # seconds for verifying or parsing
 
-Verified = list[tuple[Account, str | None]]
-Taken = list[tuple[Account, Event]]
+Verified = list[tuple[AccountRow, str | None]]
+Taken = list[tuple[AccountRow, Event]]
 
 
 def verify(channel: AnyChannel, hook: Webhook, entry: Entry, vault: Vault) -> Verified:
@@ -47,7 +47,7 @@ def verify(channel: AnyChannel, hook: Webhook, entry: Entry, vault: Vault) -> Ve
     )
 
 
-def _claimed(channel: AnyChannel, hook: Webhook, entry: Entry) -> Sequence[Account]:
+def _claimed(channel: AnyChannel, hook: Webhook, entry: Entry) -> Sequence[AccountRow]:
     accounts = entry.accounts_of(channel.name)
     try:
         claims = channel.claims(hook)
@@ -60,7 +60,7 @@ def _claimed(channel: AnyChannel, hook: Webhook, entry: Entry) -> Sequence[Accou
 
 
 def _try_each(
-    channel: AnyChannel, hook: Webhook, entry: Entry, accounts: Sequence[Account], vault: Vault
+    channel: AnyChannel, hook: Webhook, entry: Entry, accounts: Sequence[AccountRow], vault: Vault
 ) -> tuple[Verified, str]:
     """The accounts that verify, and why another could not be tried."""
     verified: Verified = []
@@ -75,7 +75,7 @@ def _try_each(
     return verified, unjudged
 
 
-def parse(channel: AnyChannel, hook: Webhook, accounts: dict[str, Account]) -> Taken:
+def parse(channel: AnyChannel, hook: Webhook, accounts: dict[str, AccountRow]) -> Taken:
     """The events of verified accounts; what cannot be read is an event too, with the body as it came."""
     taken: Taken = []
     with _measured(channel, "parsing"):

@@ -17,7 +17,7 @@ from conserje.contract.pages import Look, Session, Visit
 from conserje.conversations.feed import Feed
 from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.storage.database import CANNOT_ASK, describe
-from conserje.tenants.accounts import Account
+from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje_edge.tenant.reception import Reception
 from conserje_edge.wire.answers import Problem, unavailable
@@ -108,7 +108,7 @@ class PageHost:
             raise Problem(HTTPStatus.NOT_FOUND)
         return entry, public_url(scope, headers, self.reception.proxies.trusts(scope))
 
-    def _opened(self, entry: Entry, account: Account | None) -> AnyAccount:
+    def _opened(self, entry: Entry, account: AccountRow | None) -> AnyAccount:
         try:
             return entry.opened(account, self.channel, self.reception.vault)
         except AccountUnusable as error:

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from conserje.contract import channel as contract
 from conserje.contract.channel import AnyChannel, Forged, Malformed, Webhook
 from conserje.errors import DirectoryUnavailable
-from conserje.tenants.accounts import Account
+from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import Entry
 from conserje.tenants.tenants import Tenant
 from conserje_edge.tenant import calls
@@ -27,7 +27,7 @@ class Owner(NamedTuple):
     """Whose account signs a request."""
 
     tenant: Tenant
-    account: Account
+    account: AccountRow
 
 
 @dataclass

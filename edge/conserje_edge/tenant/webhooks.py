@@ -22,7 +22,7 @@ from conserje.intake.intake import Intake, NotDurable
 from conserje.plugins import PluginMissing, Plugins
 from conserje.storage.database import CANNOT_ASK, describe
 from conserje.tenants import accounts
-from conserje.tenants.accounts import Account
+from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import Entry
 from conserje.tenants.tenants import Tenant
 from conserje_edge.tenant import calls
@@ -94,7 +94,7 @@ class Webhooks:
         if events:
             await self.store(channel, entry.tenant, events)
 
-    def verify(self, channel: AnyChannel, hook: Webhook, entry: Entry) -> dict[str, Account]:
+    def verify(self, channel: AnyChannel, hook: Webhook, entry: Entry) -> dict[str, AccountRow]:
         """The active accounts that sign the request, by address; none of a suspended tenant's.
 
         Raises Problem.
@@ -151,7 +151,7 @@ class Webhooks:
         if self.reception.is_news(f"suspended {slug}"):
             log.info("%s is suspended: %d webhooks acknowledged, not stored", slug, self.suspended[slug])
 
-    def _note_secret(self, tenant: Tenant, account: Account, secret: str) -> None:
+    def _note_secret(self, tenant: Tenant, account: AccountRow, secret: str) -> None:
         if (key := (account.id, secret)) not in self._noted:
             self._noted[key] = None
             self._in_background(self._write_note(tenant, account, secret))
@@ -161,7 +161,7 @@ class Webhooks:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _write_note(self, tenant: Tenant, account: Account, secret: str) -> None:
+    async def _write_note(self, tenant: Tenant, account: AccountRow, secret: str) -> None:
         try:
             async with self.reception.pool.acquire(timeout=5) as connection:
                 await accounts.note_secret_seen(connection, tenant.id, account.id, secret)

@@ -12,7 +12,7 @@ from waiting import until
 
 from conserje import Unreadable
 from conserje.contract.message import OutboundMessage, Text
-from conserje.conversations.sending import FATE_UNKNOWN
+from conserje.conversations.sending import OUTCOME_UNKNOWN
 from conserje.delivery.outcome import Step, still_uncertain
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
@@ -107,7 +107,7 @@ async def test_the_list_is_filtered_by_cause_and_time(scene: Scene, terminal: Te
 
 
 async def test_all_that_match_are_retried_once_the_operator_agrees(scene: Scene, terminal: Terminal) -> None:
-    await hold_message(scene, f"{FATE_UNKNOWN}: TimeoutError")
+    await hold_message(scene, f"{OUTCOME_UNKNOWN}: TimeoutError")
     await hold_reject(scene)
     await scene.add("bravo")
     turn = await hold_turn(scene, "bravo")

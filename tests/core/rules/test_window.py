@@ -326,8 +326,8 @@ async def test_consent_comes_before_the_way_out(windowed: Scene, state: str, cau
     assert await states(windowed) == [("refused", cause)]
 
 
-def account(template: Template | None) -> accounts.Account:
-    return accounts.Account(1, "post", "+56", {}, None, "active", window_template=template)
+def account(template: Template | None) -> accounts.AccountRow:
+    return accounts.AccountRow(1, "post", "+56", {}, None, "active", window_template=template)
 
 
 WAYS_OUT: list[tuple[Content, str | None]] = [

@@ -93,20 +93,20 @@ async def test_a_key_without_a_name_is_a_sentence(connection: Connection) -> Non
 async def test_it_is_shown_once(terminal: Terminal, pool: Pool) -> None:
     await terminal.type("tenant", "add", "acme", "--name", "Acme")
     made = await terminal.read(
-        "key", "add", "shop", "--tenant", "acme", "--scope", "write", "--expires", "90d", "--json"
+        "api-key", "add", "shop", "--tenant", "acme", "--scope", "write", "--expires", "90d", "--json"
     )
     assert (made["tenant"], made["scopes"]) == ("acme", ["write"])
     assert (await api_keys.check(pool, made["key"])).scopes == {"write"}
-    plain = (await terminal.type("key", "add", "Grafana")).stdout.strip()
+    plain = (await terminal.type("api-key", "add", "Grafana")).stdout.strip()
     assert (await api_keys.check(pool, plain)).scopes == {"read"}
-    listed = await terminal.read("key", "list", "--json")
+    listed = await terminal.read("api-key", "list", "--json")
     assert [key["name"] for key in listed] == ["shop", "Grafana"]
     assert listed[0]["used"] and listed[0]["expires"] and not listed[1]["expires"]
-    shown = (await terminal.type("key", "list")).stdout + str(listed)
+    shown = (await terminal.type("api-key", "list")).stdout + str(listed)
     for key in (made["key"], plain):
         assert key.rpartition("_")[2] not in shown
-    await terminal.type("key", "revoke", made["id"])
-    assert [key["name"] for key in await terminal.read("key", "list", "--json")] == ["Grafana"]
+    await terminal.type("api-key", "revoke", made["id"])
+    assert [key["name"] for key in await terminal.read("api-key", "list", "--json")] == ["Grafana"]
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,17 @@ async def test_it_is_shown_once(terminal: Terminal, pool: Pool) -> None:
         (("add", "shop", "--expires", "0d"), 2, "'0d' is no time like 12h, 90d or 52w"),
         (("add", "shop", "--expires", "soon"), 2, "'soon' is no time like"),
         (("add", "shop", "--scope", "admin"), 2, "'admin' is not one of"),
-        (("revoke", "0123456789"), 1, "There is no such key; see `conserje key list`."),
+        (("revoke", "0123456789"), 1, "There is no such key; see `conserje api-key list`."),
     ],
 )
 async def test_what_cannot_be_is_said(
     terminal: Terminal, pool: Pool, words: tuple[str, ...], code: int, said: str
 ) -> None:
-    assert said in (await terminal.type("key", *words, code=code)).stderr
+    assert said in (await terminal.type("api-key", *words, code=code)).stderr
     assert await pool.fetchval("SELECT count(*) FROM api_keys") == 0
+
+
+async def test_the_old_name_of_the_command_is_heard_and_tells_the_new_one(terminal: Terminal) -> None:
+    typed = await terminal.type("key", "list")
+    assert "No keys yet" in typed.stderr
+    assert "`conserje key` is called `conserje api-key` now." in typed.stderr

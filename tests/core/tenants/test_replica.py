@@ -1,4 +1,4 @@
-"""The roster: every tenant as Postgres had it, read by key, kept as rows change."""
+"""The replica: every tenant as Postgres had it, read by key, kept as rows change."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from conserje.storage.changes import Changes
 from conserje.storage.database import Pool
 from conserje.tenants import accounts, domains, replica, tenants
 from conserje.tenants.directory import Directory
-from conserje.tenants.replica import Roster
+from conserje.tenants.replica import Replica
 
 
 @asynccontextmanager
-async def kept(pool: Pool, url: str, path: Path) -> AsyncIterator[Roster]:
-    """A roster that is being kept."""
+async def kept(pool: Pool, url: str, path: Path) -> AsyncIterator[Replica]:
+    """A replica that is being kept."""
     changes = Changes(url)
-    async with Roster(path) as made, changes:
+    async with Replica(path) as made, changes:
         changes.tell(made.hear)
         keeping = asyncio.create_task(made.keep(pool))
         try:
@@ -33,12 +33,12 @@ async def kept(pool: Pool, url: str, path: Path) -> AsyncIterator[Roster]:
             await asyncio.wait({keeping})
 
 
-async def find(made: Roster, slug: str) -> replica.Entry | None:
+async def find(made: Replica, slug: str) -> replica.Entry | None:
     return await made.find("slug", slug)
 
 
-async def until_equal(made: Roster, pool: Pool, slug: str) -> None:
-    """Until the roster says of a tenant what Postgres says."""
+async def until_equal(made: Replica, pool: Pool, slug: str) -> None:
+    """Until the replica says of a tenant what Postgres says."""
 
     async def equal() -> bool:
         return await find(made, slug) == await accounts.find(pool, "slug", slug)
@@ -104,7 +104,7 @@ async def test_a_directory_that_starts_without_postgres_reads_it(
         await until_equal(made, pool, "acme")
     away = "postgresql://conserje@/nowhere?host=/nonexistent"
     nobody = await asyncpg.create_pool(away, min_size=0)
-    async with Roster(path) as read, Directory(nobody, away, read) as directory:
+    async with Replica(path) as read, Directory(nobody, away, read) as directory:
         entry = await directory.by_slug("acme")
         assert [account.credentials for account in entry.accounts] == ["v1.x"]
         assert (await directory.by_domain("chat.acme.cl")).tenant.slug == "acme"

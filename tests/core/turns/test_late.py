@@ -12,7 +12,7 @@ from waiting import until
 
 from conserje import InboundMessage, Text
 from conserje.conversations import overdue
-from conserje.conversations.sending import FATE_UNKNOWN
+from conserje.conversations.sending import OUTCOME_UNKNOWN
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
 from conserje.turns.late import APOLOGIES, NOTICES
@@ -211,7 +211,7 @@ async def test_only_an_operator_s_word_sends_what_is_held(scene: Scene, terminal
     held = await scene.pool.fetchval(
         "UPDATE messages SET state = 'held', cause = $1, attempt = 1, attempted_at = now() - $2::interval,"
         " created_at = now() - $2::interval WHERE direction = 'out' RETURNING id",
-        f"{FATE_UNKNOWN}: TimeoutError",
+        f"{OUTCOME_UNKNOWN}: TimeoutError",
         24 * HOUR,
     )
     scene.post.found = None

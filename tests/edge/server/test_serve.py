@@ -197,9 +197,16 @@ async def test_sigterm_lets_requests_in_hand_finish(environment: dict[str, str],
         assert await asyncio.wait_for(server.process.wait(), LIMIT) == 0
 
 
+# Other tests' processes wait in other databases of the same server.
+BLOCKED = """
+SELECT count(*) > 0 FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE NOT granted AND datname = current_database()
+"""
+
+
 async def _until_blocked(connection: asyncpg.Connection) -> None:
     async with asyncio.timeout(LIMIT):
-        while not await connection.fetchval("SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1"):
+        while not await connection.fetchval(BLOCKED):
             await asyncio.sleep(0.01)
 
 

@@ -1,4 +1,4 @@
-"""`conserje key`: the keys that programs show to the operator's listener."""
+"""`conserje api-key`: the keys that programs show to the operator's listener."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def _life(context: click.Context, parameter: click.Parameter, value: str | None)
     return int(match[1]) * _UNITS[match[2]]
 
 
-@click.group()
-def key() -> None:
+@click.group("api-key")
+def api_key() -> None:
     """Add, list and revoke the keys to the operator's listener."""
 
 
-@key.command()
+@api_key.command()
 @click.argument("name")
 @click.option("--tenant", "slug", help="Whose it is; the operator's, for all tenants, if not given.")
 @click.option(
@@ -58,7 +58,7 @@ async def add(
 
     \b
     Example:
-      conserje key add shop --tenant acme --scope read --scope write --expires 90d
+      conserje api-key add shop --tenant acme --scope read --scope write --expires 90d
     """
     async with installation.pool.acquire() as connection:
         tenant_id = (await tenants.get(connection, slug)).id if slug is not None else None
@@ -67,7 +67,7 @@ async def add(
         show_json(_described(made) | {"key": shown})
     else:
         click.echo(shown)
-        click.echo("Keep it: it is not shown again. `conserje key revoke` ends it.", err=True)
+        click.echo("Keep it: it is not shown again. `conserje api-key revoke` ends it.", err=True)
 
 
 def _described(key: ApiKey) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _moment(time: datetime | None) -> str | None:
     return time.isoformat(timespec="seconds") if time else None
 
 
-@key.command("list")
+@api_key.command("list")
 @json_option
 @with_installation
 async def list_keys(installation: Installation, as_json: bool) -> None:
@@ -94,24 +94,24 @@ async def list_keys(installation: Installation, as_json: bool) -> None:
 
     \b
     Example:
-      conserje key list
+      conserje api-key list
     """
     async with installation.pool.acquire() as connection:
         found = await api_keys.list_all(connection)
-    show_rows([_described(key) for key in found], as_json, "No keys yet: conserje key add NAME")
+    show_rows([_described(key) for key in found], as_json, "No keys yet: conserje api-key add NAME")
 
 
-@key.command()
+@api_key.command()
 @click.argument("key_id", metavar="ID")
 @with_installation
 async def revoke(installation: Installation, key_id: str) -> None:
     """Let nobody in by a key any more.
 
-    ID is what `conserje key list` shows, the key's second part.
+    ID is what `conserje api-key list` shows, the key's second part.
 
     \b
     Example:
-      conserje key revoke 8f3k2m9x0a
+      conserje api-key revoke 8f3k2m9x0a
     """
     async with installation.pool.acquire() as connection:
         await api_keys.revoke(connection, key_id)

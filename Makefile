@@ -21,12 +21,12 @@ install: .venv/installed
 test: install  ## all tests that are not long, in parallel
 	$(BIN)/pytest -n auto --dist worksteal -m "$(TESTS)" $(OPTIONS)
 
-soak: install  ## a thousand deaths under load (a row for docs/reliability.md), a million bad posts
+soak: install  ## a thousand deaths under load (figures for docs/reliability.md), a million bad posts
 	cd tests && ../$(BIN)/python -m crash.run --deaths 1000
 	cd tests && ../$(BIN)/python -m fuzz --count 1000000
 
 check: install  ## style, types, layers
-	$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/mypy && $(BIN)/lint-imports
+	$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/rumdl check --quiet
 
 bench: install  ## acknowledgements per second against the usual stacks
 	$(BIN)/python bench/run.py

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from textwrap import fill
 
 import click
 import pytest
@@ -22,39 +23,45 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("bench/*
 LINK = re.compile(r"\]\(([^)\s]+)\)|\bsrc=\"([^\"]+)\"")
 HEADING = re.compile(r"^#+ (.+)", re.M)
 UNSAID = re.compile(r"[^\w -]")
-TABLE = ("| variable | default | meaning |", "|---|---|---|")
+WIDTH = 120
 
 
-def rows(prefix: str, model: type[BaseModel]) -> list[str]:
-    lines = []
+def entries(prefix: str, model: type[BaseModel]) -> list[str]:
+    found = []
     for name, field in sorted(model.model_fields.items()):
         default = "" if field.default in (None, PydanticUndefined) else field.default
         if isinstance(default, tuple):
             default = ",".join(default)
         assert field.description, f"{prefix}{name} has no description"
-        lines.append(f"| `{prefix}{name.upper()}` | {default} | {field.description} |")
-    return lines
+        found.append(entry(f"{prefix}{name.upper()}", str(default), field.description))
+    return found
+
+
+def entry(name: str, default: str, meaning: str) -> str:
+    head = f"`{name}` (`{default}`)" if default else f"`{name}`"
+    return fill(
+        f"- {head}: {meaning}", WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def render() -> str:
     lines = [
         "# Settings",
         "",
-        "Environment variables. One that belongs to nobody is an error that names the nearest.",
+        "Environment variables and their defaults. One of no meaning is an error that names the nearest.",
         "",
-        *TABLE,
-        *rows(PREFIX, Settings),
+        *entries(PREFIX, Settings),
     ]
     for name, model in sorted(operator_models(), key=lambda pair: pair[0]):
         if model.model_fields:
-            lines += ["", f"## Plugin `{name}`", "", *TABLE, *rows(f"{PREFIX}{name.upper()}_", model)]
+            lines += ["", f"## Plugin `{name}`", "", *entries(f"{PREFIX}{name.upper()}_", model)]
     for command in sorted(loaded(), key=lambda command: command.name or ""):
-        if found := rows_of(command):
-            lines += ["", f"## Command `{command.name}`", "", *TABLE, *found]
+        if found := entries_of(command):
+            lines += ["", f"## Command `{command.name}`", "", *found]
     return "\n".join(lines) + "\n"
 
 
-def rows_of(group: click.Command) -> list[str]:
+def entries_of(group: click.Command) -> list[str]:
     """The variables of a command's options that are not core's."""
     options: dict[str, click.Option] = {}
     for _, command in commands(group) if isinstance(group, click.Group) else [((), group)]:
@@ -63,7 +70,7 @@ def rows_of(group: click.Command) -> list[str]:
             if isinstance(option, click.Option) and isinstance(name, str):
                 options.setdefault(name, option)
     own = sorted(name for name in options if name.removeprefix(PREFIX).lower() not in Settings.model_fields)
-    return [f"| `{name}` | {shown(options[name].default)} | {meaning(options[name])} |" for name in own]
+    return [entry(name, shown(options[name].default), meaning(options[name])) for name in own]
 
 
 def shown(default: object) -> str:

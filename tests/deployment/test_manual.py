@@ -12,7 +12,7 @@ from deployment.units import ROOT, SYSTEMD
 MANUAL = (ROOT / "docs" / "deployment.md").read_text()
 COMMANDS = re.findall(
     r"(?:^    |`|certbot |migrate )conserje ((?:certificate|key|keys|tenant|account|message|held) [^`#\n<]*)",
-    MANUAL,
+    MANUAL.replace("\\\n", ""),
     re.M,
 )
 

@@ -44,9 +44,11 @@ class Bundle:
             own = load_pem_private_key(key, None).public_key()
             fits = _public(own) == _public(leaf.public_key())
         except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: the key wants a password
-            raise CertificateError(f"{source} holds no certificate with an open private key.") from None
+            raise CertificateError(
+                f"{source} has no certificate with an open private key: issue it again."
+            ) from None
         if not fits:
-            raise CertificateError(f"The key in {source} is not the one that its certificate was made for.")
+            raise CertificateError(f"The key in {source} does not fit its certificate: issue it again.")
         return cls(b"\n".join((key.strip(), chain.strip(), b"")), leaf, _names(leaf))
 
     @property
@@ -62,16 +64,16 @@ class Bundle:
         now = datetime.now(UTC)
         if now >= self.expires:
             raise CertificateError(
-                f"The certificate for {self.names[0]} expired on {self.expires:%F %R} UTC."
+                f"The certificate for {self.names[0]} expired on {self.expires:%F %R} UTC: renew it."
             )
         if now < self.leaf.not_valid_before_utc:
             begins = self.leaf.not_valid_before_utc
             raise CertificateError(
-                f"The certificate for {self.names[0]} is not valid before {begins:%F %R} UTC."
+                f"The certificate for {self.names[0]} is not valid before {begins:%F %R} UTC: set the clock."
             )
         if missing := [name for name in names if not covers(self.names, name)]:
             raise CertificateError(
-                f"The certificate for {', '.join(self.names)} does not cover {', '.join(missing)}."
+                f"The certificate for {', '.join(self.names)} lacks {', '.join(missing)}: issue it again."
             )
 
     @property

@@ -35,7 +35,10 @@ certificate.add_command(issue)
 @with_client
 @connect_option
 @click.option(
-    "--every", type=click.FloatRange(0, min_open=True), metavar="HOURS", help="Do it again and again."
+    "--every",
+    type=click.FloatRange(0, min_open=True),
+    metavar="HOURS",
+    help="Do it again after so many hours, and again.",
 )
 def renew(store: Store, client: Client, connect: tuple[str, int], every: float | None) -> None:
     """Renew what is due, give it to nginx, and check what is served.

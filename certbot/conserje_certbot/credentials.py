@@ -22,7 +22,7 @@ def check(provider: str, file: Path | None) -> None:
     """Raises CertificateError that says what to write, and shows no value but the server's."""
     if not entry_points(group="certbot.plugins", name=f"dns-{provider}"):
         raise CertificateError(
-            f"certbot cannot do {provider} yet: pip install 'conserje-certbot[{provider}]'."
+            f"certbot lacks its plugin for {provider}: `pip install 'conserje-certbot[{provider}]'`."
         )
     if file is None:
         if provider not in BY_THE_MACHINE:
@@ -39,7 +39,9 @@ def _require_private(file: Path) -> None:
     except OSError as error:
         raise CertificateError(f"{file} cannot be read: {error.strerror}.") from None
     if mode & 0o077:
-        raise CertificateError(f"{file} is open to others (mode {stat.S_IMODE(mode):04o}): chmod 600 {file}")
+        raise CertificateError(
+            f"{file} is open to others (mode {stat.S_IMODE(mode):04o}): `chmod 600 {file}`."
+        )
 
 
 def _require(file: Path, values: Mapping[str, object], *names: str) -> None:
@@ -55,7 +57,7 @@ def _check_rfc2136(file: Path) -> None:
         ipaddress.ip_address(server)
     except ValueError:
         raise CertificateError(
-            f"{file}: dns_rfc2136_server is {server!r}; it must be the server's IP address, not its name."
+            f"{file}: dns_rfc2136_server must be the server's IP address, not {server!r}."
         ) from None
     if str(algorithm).upper() not in ALGORITHMS:
         raise CertificateError(f"{file}: dns_rfc2136_algorithm must be one of {', '.join(ALGORITHMS)}.")
@@ -76,17 +78,19 @@ def _check_cloudflare(file: Path) -> None:
     if not values.get("dns_cloudflare_api_token"):
         if not any(values.get(name) for name in by_key):
             raise CertificateError(
-                f"{file} lacks dns_cloudflare_api_token, of a token that may edit the zone."
+                f"{file} lacks dns_cloudflare_api_token: make a token that may edit the zone."
             )
         _require(file, values, *by_key)
     elif any(values.get(name) for name in by_key):
-        raise CertificateError(f"{file}: with dns_cloudflare_api_token leave {' and '.join(by_key)} out.")
+        raise CertificateError(
+            f"{file}: {' and '.join(by_key)} must not stand beside dns_cloudflare_api_token."
+        )
 
 
 def _check_route53(file: Path) -> None:
     default = ini.read(file).get("default")
     if not isinstance(default, Mapping):
-        raise CertificateError(f"{file} lacks a section [default].")
+        raise CertificateError(f"{file} lacks the section [default].")
     _require(file, default, "aws_access_key_id", "aws_secret_access_key")
 
 
@@ -96,7 +100,7 @@ def _check_google(file: Path) -> None:
     except ValueError:
         account = None
     if not isinstance(account, dict) or account.get("type") != "service_account":
-        raise CertificateError(f"{file} is no service account's key, as Google gives it for JSON.")
+        raise CertificateError(f"{file} is no key of a service account: get one from Google, as JSON.")
     _require(file, account, "project_id", "client_email", "private_key", "token_uri")
 
 

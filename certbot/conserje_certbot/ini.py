@@ -17,5 +17,5 @@ def read(file: Path) -> dict[str, Any]:
             str(file), interpolation=False, encoding="utf-8", file_error=True
         ).dict()
     except (ConfigObjError, UnicodeDecodeError):  # their texts may show a line of it
-        raise CertificateError(f"{file} is no file of lines like name = value.") from None
+        raise CertificateError(f"{file} has a line that is not `name = value`: correct it.") from None
     return values

@@ -20,19 +20,19 @@ STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 @click.command()
 @with_store
 @with_client
-@click.option("--dns", type=click.Choice(list(credentials.CHECKS)), help="Who answers for the domains' zone.")
+@click.option("--dns", type=click.Choice(list(credentials.CHECKS)), help="The provider of the domains' zone.")
 @click.option(
     "--credentials",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
     callback=absolute,
-    help="What lets certbot write there; mode 0600.",
+    help="The file that lets certbot write there; mode 0600.",
 )
 @click.option(
-    "--propagation", type=click.IntRange(0), help="Seconds until all servers of the zone know a change."
+    "--propagation", type=click.IntRange(0), help="The seconds until all servers of the zone know a change."
 )
 @click.option(
-    "--host", metavar="DOMAIN", help="A tenant's own domain instead; its DNS must point here already."
+    "--host", metavar="DOMAIN", help="A tenant's own domain instead, whose DNS points here already."
 )
 @click.option(
     "--acme-root",
@@ -41,11 +41,12 @@ STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
     default="/var/lib/conserje/acme",
     show_default=True,
     callback=absolute,
-    help="With --host: the folder that nginx answers the CA from. [env: CONSERJE_ACME_ROOT]",
+    show_envvar=True,
+    help="The folder that nginx answers the CA from, for --host.",
 )
-@click.option("--email", help="Where the CA writes to.")
-@click.option("--server", help="Another CA's ACME directory.")
-@click.option("--staging", is_flag=True, help="Let's Encrypt's staging CA, to try out: no browser trusts it.")
+@click.option("--email", help="The address that the CA writes to.")
+@click.option("--server", help="The ACME directory of another CA.")
+@click.option("--staging", is_flag=True, help="Take Let's Encrypt's staging CA, which no browser trusts.")
 def issue(
     store: Store,
     client: Client,
@@ -115,10 +116,12 @@ def _by_dns(dns: str, file: Path | None, propagation: int | None) -> tuple[list[
 
 def _by_http(host: str, root: Path, bases: Sequence[str]) -> tuple[list[str], dict[str, object]]:
     if names.is_below(host, bases):
-        raise CertificateError(f"{host} is a base domain or below one: the wildcard certificate covers it.")
+        raise CertificateError(
+            f"{host} is a base domain or below one: get the wildcard certificate, by --dns."
+        )
     if not root.is_dir():
         raise CertificateError(
-            f"{root} is no folder; --acme-root must be the one that nginx answers the CA from."
+            f"{root} is no folder: give --acme-root the one that nginx answers the CA from."
         )
     how = ["--authenticator", "webroot", "--webroot-path", str(root), "--preferred-challenges", "http"]
     return how, {"authenticator": "webroot", "webroot_map": {host: str(root)}}

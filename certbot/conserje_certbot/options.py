@@ -42,7 +42,8 @@ domains_option = click.option(
     envvar="CONSERJE_DOMAINS",
     callback=_bases,
     metavar="DOMAIN",
-    help="A base domain; several, or comma-separated. [env: CONSERJE_DOMAINS]",
+    show_envvar=True,
+    help="A base domain; repeatable, or with commas between.",
 )
 certificates_option = click.option(
     "--certificates",
@@ -51,12 +52,14 @@ certificates_option = click.option(
     default="/etc/conserje/certificates",
     show_default=True,
     callback=absolute,
-    help="The folder that nginx reads certificates from. [env: CONSERJE_CERTIFICATES]",
+    show_envvar=True,
+    help="The folder that nginx reads certificates from.",
 )
 group_option = click.option(
     "--group",
     envvar="CONSERJE_CERTBOT_GROUP",
-    help="The group of nginx's workers; else that of the folder. [env: CONSERJE_CERTBOT_GROUP]",
+    show_envvar=True,
+    help="The group of nginx's workers; that of the folder, if not given.",
 )
 folder_option = click.option(
     "--certbot-dir",
@@ -65,7 +68,8 @@ folder_option = click.option(
     default="/var/lib/conserje/certbot",
     show_default=True,
     callback=absolute,
-    help="Where certbot keeps its account and keys. [env: CONSERJE_CERTBOT_DIR]",
+    show_envvar=True,
+    help="The folder of certbot's account and keys.",
 )
 connect_option = click.option(
     "--connect",
@@ -74,7 +78,8 @@ connect_option = click.option(
     show_default=True,
     callback=_address,
     metavar="HOST:PORT",
-    help="Where nginx listens for TLS. [env: CONSERJE_CERTBOT_CONNECT]",
+    show_envvar=True,
+    help="The address at which nginx listens for TLS.",
 )
 
 

@@ -50,13 +50,13 @@ def _compare(name: str, bundle: Bundle, place: Path, host: str, port: int) -> Fi
 def _fault(name: str, bundle: Bundle, served: str, place: Path) -> str | None:
     if served != bundle.serial:
         return (
-            f"{name} is served with certificate {served}, but {bundle.serial} is the newest: nginx must read"
-            f" {place}, and what is there must be certbot's (`conserje certificate deploy`)."
+            f"{name} is served with certificate {served} instead of {bundle.serial}, the newest: nginx must"
+            f" read {place}, which `conserje certificate deploy` writes."
         )
     if bundle.overdue:
         return (
-            f"The certificate for {name} expires on {bundle.expires:%F %R} UTC and should have been renewed"
-            " long ago: see what `conserje certificate renew` says."
+            f"The certificate for {name}, which expires on {bundle.expires:%F %R} UTC, is not renewed:"
+            " see what `conserje certificate renew` says."
         )
     return None
 

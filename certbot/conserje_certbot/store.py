@@ -86,4 +86,6 @@ class Store:
         try:
             return grp.getgrnam(self.group).gr_gid
         except KeyError:
-            raise CertificateError(f"There is no group {self.group} on this machine.") from None
+            raise CertificateError(
+                f"The group {self.group} is not on this machine: make it, or set CONSERJE_CERTBOT_GROUP."
+            ) from None

@@ -39,17 +39,17 @@ def _setting(
 
 @edge.command("render")
 @click.option(
-    "--domain", "domains", multiple=True, help="A base domain; may be repeated. [default: CONSERJE_DOMAINS]"
+    "--domain", "domains", multiple=True, help="A base domain; repeatable. [default: CONSERJE_DOMAINS]"
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="A folder.")
-@_setting("--upstream", "Where `serve` listens: host:port or unix:/path, or several with commas between.")
-@_setting("--operator-upstream", "Where `serve` listens for the operator.")
-@_setting("--certificates", "Folder of wildcard.pem and custom/<domain>.pem.")
-@_setting("--acme-root", "Folder below which answers to http-01 challenges are put.")
-@_setting("--http-listen", "Ports, or address:port, with commas between.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder.")
+@_setting("--upstream", "The addresses of `serve`: host:port or unix:/path, with commas between.")
+@_setting("--operator-upstream", "The address of `serve` for the operator.")
+@_setting("--certificates", "The folder of wildcard.pem and custom/<domain>.pem.")
+@_setting("--acme-root", "The folder below which answers to http-01 challenges are put.")
+@_setting("--http-listen", "The ports for HTTP, or address:port, with commas between.")
 @_setting("--https-listen", "The same for TLS.")
 @_setting("--https-port", "The port that the world sees, to which HTTP is sent.")
-@_setting("--access-log", "File of JSON lines.")
+@_setting("--access-log", "The file of requests, as JSON lines.")
 def render_(domains: tuple[str, ...], out: Path, **given: Any) -> None:
     """Write nginx's configuration into a folder.
 
@@ -66,11 +66,11 @@ def render_(domains: tuple[str, ...], out: Path, **given: Any) -> None:
     )
     render(Edge(domains=listed, **given), out)
     folder = out.absolute()
-    click.echo(f"Wrote {folder}/nginx.conf. Check it: nginx -t -p {folder} -c nginx.conf")
+    click.echo(f"Wrote {folder}/nginx.conf. Check it: `nginx -t -p {folder} -c nginx.conf`.")
 
 
 @edge.command()
-@_setting("--http-listen", "Where nginx listens: address:port.", default="127.0.0.1:8081")
+@_setting("--http-listen", "The address:port at which nginx listens.", default="127.0.0.1:8081")
 @_setting("--https-listen", "The same for TLS.", default="127.0.0.1:8443")
 def prepare(http_listen: str, https_listen: str) -> None:
     """Write what `conserje up --edge` needs into the data directory; print what to start, as JSON.

@@ -61,7 +61,7 @@ def find_nginx() -> str:
     """Where nginx is. Raises SettingsError."""
     if found := shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"):
         return found
-    raise SettingsError("There is no nginx: on Debian, apt install nginx.")
+    raise SettingsError("nginx is not installed: on Debian, `apt install nginx`.")
 
 
 def command(program: str, prefix: Path, *more: str) -> list[str]:

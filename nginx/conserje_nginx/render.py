@@ -40,9 +40,7 @@ class Edge:
         object.__setattr__(self, "domains", tuple(base_domains(self.domains)))
         for name, value in self.given().items():
             if not _PLAIN.fullmatch(value):
-                raise SettingsError(
-                    f"{name}: {value!r} has a character that is not for nginx's configuration."
-                )
+                raise SettingsError(f"{name}: {value!r} may have letters, digits and ._:/,[]- only.")
         for name in ("upstream", "operator_upstream"):
             self._check(name, _SERVER, "neither host:port nor unix:/path")
         for name in ("http_listen", "https_listen"):
@@ -50,7 +48,7 @@ class Edge:
         for name in ("certificates", "acme_root", "access_log"):
             self._check(name, _PATH, "no absolute path")
         if not 0 < self.https_port < 65536:
-            raise SettingsError(f"{PREFIX}HTTPS_PORT: {self.https_port} is no port.")
+            raise SettingsError(f"{PREFIX}HTTPS_PORT: {self.https_port} is no port from 1 to 65535.")
 
     def _check(self, field: str, form: re.Pattern[str], what: str) -> None:
         for part in str(getattr(self, field)).split(","):

@@ -63,14 +63,14 @@ def without(**changes: str | None) -> str:
         (without(dns_rfc2136_algorithm=None), "lacks dns_rfc2136_algorithm."),
         (
             without(dns_rfc2136_server="ns.example.com"),
-            "'ns.example.com'; it must be the server's IP",
+            "must be the server's IP address, not 'ns.example.com'.",
         ),
         (without(dns_rfc2136_algorithm="SHA256"), "dns_rfc2136_algorithm must be one of HMAC-SHA256, "),
-        (without(dns_rfc2136_server="192.0.2.1, 192.0.2.2"), "it must be the server's IP"),
+        (without(dns_rfc2136_server="192.0.2.1, 192.0.2.2"), "must be the server's IP address"),
         (without(dns_rfc2136_port="dns"), "dns_rfc2136_port must be a number"),
         (without(dns_rfc2136_secret=SECRET[:-1]), "dns_rfc2136_secret must be base64"),
-        ("server 192.0.2.1\n", "is no file of lines like name = value."),
-        (b"\xff\xfe", "is no file of lines like name = value."),
+        ("server 192.0.2.1\n", "has a line that is not `name = value`: correct it."),
+        (b"\xff\xfe", "has a line that is not `name = value`: correct it."),
     ],
 )
 def test_rfc2136(tmp_path: Path, content: str | bytes | None, said: str) -> None:
@@ -79,7 +79,7 @@ def test_rfc2136(tmp_path: Path, content: str | bytes | None, said: str) -> None
 
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     said = issue(tmp_path, "rfc2136", without(), mode=0o644)
-    assert re.search(r"is open to others \(mode 0644\): chmod 600 /\S+/credentials", said)
+    assert re.search(r"is open to others \(mode 0644\): `chmod 600 /\S+/credentials`\.", said)
 
 
 @pytest.fixture
@@ -97,12 +97,12 @@ def all_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "cloudflare",
             ini(dns_cloudflare_api_token="t", dns_cloudflare_email="a@example.com"),
-            "leave dns_cloudflare_email and dns_cloudflare_api_key out",
+            "dns_cloudflare_email and dns_cloudflare_api_key must not stand beside dns_cloudflare_api_token.",
         ),
-        ("route53", ini(aws_secret_access_key=SECRET), "lacks a section [default]."),
+        ("route53", ini(aws_secret_access_key=SECRET), "lacks the section [default]."),
         ("route53", "[default]\n" + ini(aws_secret_access_key=SECRET), "lacks aws_access_key_id."),
-        ("google", SECRET, "is no service account's key"),
-        ("google", json.dumps(ACCOUNT | {"type": "authorized_user"}), "is no service account's key"),
+        ("google", SECRET, "is no key of a service account"),
+        ("google", json.dumps(ACCOUNT | {"type": "authorized_user"}), "is no key of a service account"),
         ("google", json.dumps(ACCOUNT | {"project_id": None}), "lacks project_id."),
     ],
 )

@@ -60,19 +60,19 @@ LOCKED = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncry
 @pytest.mark.parametrize(
     ("key", "chain", "said"),
     [
-        (private(OTHER), signed(KEY, NAMES), "is not the one that its certificate was made for."),
+        (private(OTHER), signed(KEY, NAMES), "does not fit its certificate: issue it again."),
         (private(KEY), signed(KEY, NAMES, age=91), "bots.example.com expired on "),
         (
             private(KEY),
             signed(KEY, NAMES, age=-1),
             "bots.example.com is not valid before ",
         ),
-        (private(KEY), signed(KEY, NAMES[:1]), "does not cover *.bots.example.com."),
+        (private(KEY), signed(KEY, NAMES[:1]), "lacks *.bots.example.com: issue it again."),
         (private(KEY), signed(KEY, ["*.example.com", NAMES[1]]), ""),
-        (private(KEY), signed(KEY, []), "does not cover bots.example.com, *.bots.example.com."),
-        (LOCKED, signed(KEY, NAMES), "holds no certificate with an open private key."),
-        (b"", signed(KEY, NAMES), "holds no certificate with an open private key."),
-        (private(KEY), b"", "holds no certificate with an open private key."),
+        (private(KEY), signed(KEY, []), "lacks bots.example.com, *.bots.example.com: issue it again."),
+        (LOCKED, signed(KEY, NAMES), "has no certificate with an open private key: issue it again."),
+        (b"", signed(KEY, NAMES), "has no certificate with an open private key: issue it again."),
+        (private(KEY), b"", "has no certificate with an open private key: issue it again."),
     ],
 )
 def test_what_nginx_could_not_serve(tmp_path: Path, key: bytes, chain: bytes, said: str) -> None:
@@ -88,12 +88,13 @@ def test_what_nginx_could_not_serve(tmp_path: Path, key: bytes, chain: bytes, sa
 def test_the_first_must_cover_all_names(tmp_path: Path) -> None:
     code, said = deploy(tmp_path, private(KEY), signed(KEY, NAMES[:1]))
     assert code == 1
-    assert "does not cover *.bots.example.com." in said
+    assert "lacks *.bots.example.com: issue it again." in said
 
 
 def test_a_group_that_is_not(tmp_path: Path) -> None:
     code, said = deploy(tmp_path, private(KEY), signed(KEY, NAMES), group="nobodys")
-    assert (code, said) == (1, "conserje: There is no group nobodys on this machine.\n")
+    told = "The group nobodys is not on this machine: make it, or set CONSERJE_CERTBOT_GROUP."
+    assert (code, said) == (1, f"conserje: {told}\n")
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_called_wrongly(options: list[str], said: str) -> None:
 def test_a_host_below_a_base_domain_needs_no_certificate_of_its_own(host: str) -> None:
     done = CliRunner().invoke(certificate, ["issue", "--domain", "bots.cl", "--host", host])
     assert done.exit_code == 1
-    assert "is a base domain or below one: the wildcard certificate covers it." in done.output
+    assert "is a base domain or below one: get the wildcard certificate, by --dns." in done.output
 
 
 def test_what_was_never_issued_cannot_be_taken_off(tmp_path: Path) -> None:

@@ -62,10 +62,10 @@ async def _failure(check: Callable[[Context], Awaitable[None]], context: Context
 
     try:
         await within(LIMIT, run())
-    except (Unready, DatabaseError, VaultError, SettingsError) as error:
+    except (Unready, DatabaseError, NodeFileError, VaultError, SettingsError) as error:
         return str(error)
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-        return f"Postgres cannot be asked ({describe(error)}). See that it runs, and CONSERJE_DATABASE_URL."
+        return f"Postgres cannot be asked ({describe(error)}): see that it runs at CONSERJE_DATABASE_URL."
     return None
 
 
@@ -87,15 +87,12 @@ async def _keyring(context: Context) -> None:
 async def _plugins(context: Context) -> None:
     if context.plugins.broken:
         broken = "; ".join(f"{name} {why}" for name, why in sorted(context.plugins.broken.items()))
-        raise Unready(f"Install these plugins again, or remove them: {broken}")
+        raise Unready(f"Plugins are broken: install them again, or remove them ({broken}).")
 
 
 async def _spool(context: Context) -> None:
     if spool := context.intake.spool:
-        try:
-            await spool.check()
-        except NodeFileError as error:
-            raise Unready(f"{error} Without it nothing is taken while Postgres is away.") from None
+        await spool.check()
 
 
 async def _edge(context: Context) -> None:
@@ -125,9 +122,7 @@ async def _answers(where: Address) -> bool:
 async def _worker(context: Context) -> None:
     if not any(process.kind == "work" for process in await heartbeat.living(context.pool)):
         seconds = heartbeat.LIVING.total_seconds()
-        raise Unready(
-            f"No `conserje work` was seen for {seconds:g} s, so nobody answers messages: start one."
-        )
+        raise Unready(f"`conserje work` was not seen for {seconds:g} s: start one.")
 
 
 CHECKS: dict[str, Callable[[Context], Awaitable[None]]] = {

@@ -62,7 +62,7 @@ class Bots:
         return await (self.create if request.method == "POST" else self.listed)(request)
 
     async def listed(self, request: Request) -> Response:
-        """GET /bots/"""
+        """GET /bots/."""
         caller(request).require("read")
         async with self.context.pool.acquire() as connection:
             return JSONResponse([self._shown(record) for record in await export.read(connection)])
@@ -112,7 +112,7 @@ class Bots:
         if not SLUG.match(record.slug):
             raise Odd(f"metadata.slug: {SENTENCES['tenants_slug_form']}")
         if base := tenants.reserving_base(record.slug, self.context.settings.domains):
-            raise Odd(f"metadata.slug: {record.slug} is reserved, since {base} is a base domain.")
+            raise Odd(f"metadata.slug: {record.slug} belongs to the base domain {base}: choose another.")
         theirs = {name: value for name, value in metadata.items() if name not in OURS}
         record.metadata = theirs | _kept(bot, record.slug) or None
         _instruct(record, bot)

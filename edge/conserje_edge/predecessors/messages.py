@@ -54,7 +54,7 @@ class Messages:
     context: Context
 
     async def write(self, request: Request) -> Response:
-        """POST /webhook/<slug or old id>"""
+        """POST /webhook/<slug or old id>."""
         entry = await self._named(request, "write")
         return await self._exchange(entry, await self._read(request))
 
@@ -64,11 +64,14 @@ class Messages:
         entry = await self._of_sender(written.telefono)
         self._require(request, entry, "write")
         if entry is None:
-            raise _refusal(HTTPStatus.NOT_FOUND, f"No tenant has the sender {written.telefono}.")
+            raise _refusal(
+                HTTPStatus.NOT_FOUND,
+                f"The sender {written.telefono} is no tenant's: add it by `conserje tenant phone add`.",
+            )
         return await self._exchange(entry, written)
 
     async def answer(self, request: Request) -> Response:
-        """GET /webhook/<slug>/<message id>"""
+        """GET /webhook/<slug>/<message id>."""
         entry = await self._named(request, "read")
         exchange = None
         if place := _ID.fullmatch(request.path_params["message"]):
@@ -155,9 +158,13 @@ class Messages:
             account = entry.own(CHANNEL)
         if account is None:
             raise unavailable(f"{entry.tenant.slug}: its account of {CHANNEL} is not there yet")
-        for what, active in ((entry.tenant.slug, entry.tenant.active), (f"Its {CHANNEL}", account.active)):
-            if not active:
-                raise _refusal(HTTPStatus.CONFLICT, f"{what} is suspended: nothing is taken.")
+        slug = entry.tenant.slug
+        if not entry.tenant.active:
+            raise _refusal(HTTPStatus.CONFLICT, f"{slug} is suspended: `conserje tenant resume` ends that.")
+        if not account.active:
+            raise _refusal(
+                HTTPStatus.CONFLICT, f"The account {CHANNEL} of {slug} is suspended: set it active."
+            )
         return entry, account, channel
 
     def _compose(

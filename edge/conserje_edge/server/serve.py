@@ -127,7 +127,7 @@ def _addresses(given: Settings) -> tuple[Address, Address]:
     """Where the tenants' and the operator's listeners are. Raises SettingsError where they cannot be."""
     where, operators = address(given.listen), address(given.operator_listen, OPERATOR_LISTEN)
     if where.meets(operators):
-        raise SettingsError(f"{OPERATOR_LISTEN}: {operators} is for CONSERJE_LISTEN. Choose another address.")
+        raise SettingsError(f"{OPERATOR_LISTEN}: {operators} is for CONSERJE_LISTEN: choose another address.")
     require_free(where)
     require_free(operators, OPERATOR_LISTEN)
     return where, operators

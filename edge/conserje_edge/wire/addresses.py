@@ -45,7 +45,9 @@ def address(listen: str, setting: str = LISTEN) -> Address:
     try:
         found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
     except OSError as error:
-        raise SettingsError(f"{setting}: the host {host} cannot be found ({error.strerror}).") from None
+        raise SettingsError(
+            f"{setting}: {host} cannot be found ({error.strerror}): write its address."
+        ) from None
     return Address(host=str(found[0][4][0]), port=int(port))
 
 
@@ -59,14 +61,14 @@ def require_free(where: Address, setting: str = LISTEN) -> None:
             socket.create_server((where.host, where.port), family=family).close()
     except OSError as error:
         raise SettingsError(
-            f"{setting}: {where} cannot be listened on ({error.strerror or error}). "
-            "Stop what is there, or choose another address."
+            f"{setting}: {where} cannot be listened on ({error.strerror or error}): "
+            "stop who does, or choose another address."
         ) from None
 
 
 def _require_free_path(path: Path, setting: str) -> None:
     if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
-        raise SettingsError(f"{setting}: {path} is there and is no socket.")
+        raise SettingsError(f"{setting}: {path} is no socket: remove it, or choose another path.")
     with socket.socket(socket.AF_UNIX) as client:
         try:
             client.connect(os.fspath(path))
@@ -75,4 +77,4 @@ def _require_free_path(path: Path, setting: str) -> None:
         except ConnectionRefusedError:
             path.unlink()
         else:
-            raise SettingsError(f"{setting}: another server listens on {path}. Stop it first.")
+            raise SettingsError(f"{setting}: {path} is another server's: stop that first.")

@@ -112,11 +112,9 @@ async def test_without_the_keyring_or_with_another(house: House, keyring: Path) 
 
 async def test_with_a_broken_plugin(house: House) -> None:
     house.context.plugins.broken["meta"] = "could not be loaded: ImportError: no meta_sdk"
+    why = "meta could not be loaded: ImportError: no meta_sdk"
     said = await house.failing()
-    assert said == {
-        "plugins": "Install these plugins again, or remove them: "
-        "meta could not be loaded: ImportError: no meta_sdk"
-    }
+    assert said == {"plugins": f"Plugins are broken: install them again, or remove them ({why})."}
 
 
 async def test_without_an_edge_or_with_one_that_hangs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

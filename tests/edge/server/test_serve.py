@@ -170,7 +170,7 @@ async def test_a_unix_socket_is_for_its_group_and_its_peer_is_believed(
         assert await server.status(https) == 200
         assert await server.status(b"GET / HTTP/1.1\r\nX-Request-Id: id-of-the-proxy\r\n\r\n") == 400
         second = await refused(environment)
-        assert second == (1, f"conserje: CONSERJE_LISTEN: another server listens on {path}. Stop it first.\n")
+        assert second == (1, f"conserje: CONSERJE_LISTEN: {path} is another server's: stop that first.\n")
         assert await post(server, 2) == 200
     assert not path.exists()
 

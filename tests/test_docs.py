@@ -24,6 +24,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)|\bsrc=\"([^\"]+)\"")
 HEADING = re.compile(r"^#+ (.+)", re.M)
 UNSAID = re.compile(r"[^\w -]")
 WIDTH = 120
+SENTENCE = re.compile(r"[A-Z].*\.(?: \[default: .*\])?")
 
 
 def entries(prefix: str, model: type[BaseModel]) -> list[str]:
@@ -79,7 +80,7 @@ def shown(default: object) -> str:
 
 def meaning(option: click.Option) -> str:
     assert option.help, option.name
-    return option.help.partition(" [env:")[0]
+    return option.help
 
 
 def test_every_setting_is_in_the_manual() -> None:
@@ -106,6 +107,22 @@ def test_every_command_says_what_it_does_and_shows_an_example() -> None:
         assert re.match(r"[A-Z].+", text), path
         assert "Example" in text, path
         assert f"conserje {' '.join(path)}" in text, path
+
+
+def test_every_option_says_what_it_is() -> None:
+    options = [(path, each) for path, command in commands(main) for each in command.params]
+    said = {(*path, each.name): each.help or "" for path, each in options if isinstance(each, click.Option)}
+    assert len(said) > 100
+    assert [place for place, text in said.items() if not SENTENCE.fullmatch(text)] == []
+
+
+def test_help_is_as_wide_as_the_terminal_and_no_line_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    above = main.make_context("conserje", [], resilient_parsing=True)
+    assert "..." not in above.get_help().partition("Commands:")[2]  # no sentence is cut off
+    contexts = [click.Context(command, above, " ".join(path)) for path, command in commands(main)]
+    lines = [line for context in (above, *contexts) for line in context.get_help().splitlines()]
+    assert 80 < len(max(lines, key=len)) <= WIDTH, max(lines, key=len)
 
 
 def test_the_readme_names_only_commands_that_are() -> None:

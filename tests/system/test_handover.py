@@ -54,7 +54,7 @@ async def test_who_asks_for_a_person_gets_one_and_then_the_assistant_again(
         notice = Webhook(secret).verify(told[0][1], told[0][0])
         conversation = str(notice["data"]["conversation"])
         await until_taken(server, installation.message("acme", ANA, "¿hola?"))
-        assert await conserje("message", "send", "acme", conversation, "Soy Eva.") == "It is sent.\n"
+        assert await conserje("message", "send", "acme", conversation, "Soy Eva.") == "The message is sent.\n"
         await conserje("conversation", "give", "acme", conversation)
         await until_taken(server, installation.message("acme", ANA, "gracias"))
         await until(lambda: (ANA, "gracias") in installation.replies)

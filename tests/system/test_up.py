@@ -99,7 +99,7 @@ async def test_what_is_wrong_is_said_in_one_line(environment: dict[str, str]) ->
         assert "CONSERJE_LISTEN" in await refusal(environment)  # another one runs
     keyring = Path(environment["CONSERJE_DATA_DIR"], "keys", "master.json")
     keyring.unlink()
-    assert "There is no keyring" in await refusal(environment)
+    assert "is missing: put it back" in await refusal(environment)
     create_keyring(keyring)
     assert "key" in await refusal(environment)
     assert postmaster(environment) is None

@@ -33,7 +33,10 @@ def account() -> None:
 
 
 credentials_option = click.option(
-    "--credentials", type=click.File("rb"), metavar="FILE", help="JSON; - is standard input."
+    "--credentials",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="The credentials as JSON; - reads standard input.",
 )
 
 
@@ -91,24 +94,28 @@ async def add(
 @click.argument("channel")
 @click.argument("address")
 @click.option(
-    "--settings", metavar="JSON", help="Of the channel's settings those that change; null takes one away."
+    "--settings", metavar="JSON", help="The settings of the channel that change; null takes one away."
 )
 @credentials_option
-@click.option("--status", type=click.Choice(["active", "suspended"]))
+@click.option(
+    "--status",
+    type=click.Choice(["active", "suspended"]),
+    help="Whether the account takes and sends messages.",
+)
 @click.option(
     "--window-template",
     metavar="NAME",
-    help="As this template a reply leaves that comes too late to leave as it is; '' takes it away.",
+    help="The template as which a reply leaves that is too late to leave as it is; '' takes it away.",
 )
 @click.option(
-    "--template-language", metavar="LANGUAGE", help="Of the template, where its name is not enough."
+    "--template-language", metavar="LANGUAGE", help="The template's language, where its name is not enough."
 )
 @click.option(
     "--template-value",
     "values",
     multiple=True,
     metavar="TEXT",
-    help="For the template's places, in order; {text} stands for the reply. Without any: {text}.",
+    help="What fills the template's next place; {text}, which is there if none is given, is the reply.",
 )
 @with_installation
 async def set_account(
@@ -158,7 +165,7 @@ def _template(
 ) -> Template | Literal[""] | None:
     """Raises UsageError."""
     if not name and (language or values):
-        raise click.UsageError("--template-language and --template-value belong to --window-template.")
+        raise click.UsageError("--template-language and --template-value need --window-template.")
     return Template(name, language or "", values or (PLACE,)) if name else "" if name == "" else None
 
 
@@ -256,9 +263,11 @@ def _made_by_core(plugin: AnyChannel | AnyAssistant) -> TypeGuard[AnyChannel]:
 def _check(plugin: AnyChannel | AnyAssistant, address: str, settings: str | None) -> None:
     """Raises UsageError or TenantError."""
     if isinstance(plugin, Assistant) and settings not in (None, "{}"):
-        raise click.UsageError("An assistant's settings are the tenant's, not an account's.")
+        raise click.UsageError(
+            "--settings is not for assistants: theirs are in `tenants.assistant_settings`."
+        )
     if _made_by_core(plugin) and address != plugin.name:
-        raise TenantError(f"A tenant has one account {plugin.name}, and its address is {plugin.name}.")
+        raise TenantError(f"The address of the account {plugin.name} must be {plugin.name}.")
 
 
 async def _merged(

@@ -32,16 +32,18 @@ def api_key() -> None:
 
 @api_key.command()
 @click.argument("name")
-@click.option("--tenant", "slug", help="Whose it is; the operator's, for all tenants, if not given.")
+@click.option("--tenant", "slug", help="The tenant that it is for; all tenants, if not given.")
 @click.option(
     "--scope",
     "scopes",
     multiple=True,
     type=click.Choice(api_keys.SCOPES),
     default=["read"],
-    help="What it is good for; may be given twice. [default: read]",
+    help="What the key may do; may be given twice. [default: read]",
 )
-@click.option("--expires", "life", callback=_life, help="After how long, like 90d; never if not given.")
+@click.option(
+    "--expires", "life", callback=_life, help="How long the key lives, like 90d; for ever, if not given."
+)
 @json_option
 @with_installation
 async def add(
@@ -98,7 +100,11 @@ async def list_keys(installation: Installation, as_json: bool) -> None:
     """
     async with installation.pool.acquire() as connection:
         found = await api_keys.list_all(connection)
-    show_rows([_described(key) for key in found], as_json, "No keys yet: conserje api-key add NAME")
+    show_rows(
+        [_described(key) for key in found],
+        as_json,
+        "There are no keys yet: `conserje api-key add NAME` makes one.",
+    )
 
 
 @api_key.command()

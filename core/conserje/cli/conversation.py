@@ -49,10 +49,10 @@ def clocked(at: datetime | None, clock: tzinfo) -> str | None:
 
 @conversation.command("list")
 @click.argument("slug")
-@click.option("--with-person", "state", flag_value="person", help="Only those that are with a person.")
-@click.option("--held", "state", flag_value="held", help="Only those that are held.")
+@click.option("--with-person", "state", flag_value="person", help="Only conversations with a person.")
+@click.option("--held", "state", flag_value="held", help="Only held conversations.")
 @click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many, at most."
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="The most to show."
 )
 @json_option
 @with_installation
@@ -89,7 +89,11 @@ async def list_conversations(
 @click.argument("slug")
 @conversation_id
 @click.option(
-    "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How many messages."
+    "--limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="The most messages to show.",
 )
 @json_option
 @with_installation
@@ -155,7 +159,7 @@ def _notice(each: Noticed, clock: tzinfo) -> dict[str, Any]:
 async def take(installation: Installation, slug: str, conversation: int) -> None:
     """Take a conversation over: from now on the assistant is silent in it.
 
-    What it is thinking of is not said; what it has said already and is on its way arrives. It has the
+    The reply that it thinks of is not sent; one that is on its way arrives. The assistant has the
     conversation back when you give it, or when you have written nothing for the tenant's
     --hand-back-after.
 
@@ -201,7 +205,7 @@ async def consent(
 ) -> None:
     """Note that a contact wants no more messages (out), or wants them again (in).
 
-    For what they said elsewhere, by telephone for example; they are not told.
+    The contact said so elsewhere, by telephone for example, and is not told.
 
     \b
     Example:

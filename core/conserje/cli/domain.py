@@ -58,9 +58,9 @@ def own_host(host: str, bases: Sequence[str]) -> str:
     written = _written(host)
     for base in map(_written, bases):
         if written == base or written.endswith(f".{base}"):
-            raise TenantError(f"{host} is a base domain or below one, where slugs name the tenants.")
+            raise TenantError(f"{host} is a base domain or below one: give a domain of the tenant's own.")
     if not TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)(written).domain:
-        raise TenantError(f"{host} is a public suffix, which is nobody's own.")
+        raise TenantError(f"{host} is a public suffix: give a domain below it.")
     return written
 
 

@@ -33,10 +33,12 @@ def held() -> None:
 def filtered(command: Callable[..., R]) -> Callable[..., R]:
     """Options that say which of all that is held is meant, for the command's `wanted`."""
 
-    @click.option("--tenant", metavar="SLUG", help="Of this tenant.")
-    @click.option("--cause", metavar="TEXT", help="With this in its cause.")
-    @click.option("--since", type=Moment(), help="Waiting since then or later: 2h (ago), 2026-03-01T12:30.")
-    @click.option("--before", type=Moment(), help="Waiting since before then.")
+    @click.option("--tenant", metavar="SLUG", help="Only what is this tenant's.")
+    @click.option("--cause", metavar="TEXT", help="Only what has TEXT in its cause.")
+    @click.option(
+        "--since", type=Moment(), help="Only what is held since TIME, like 2h (ago) or 2026-03-01T12:30."
+    )
+    @click.option("--before", type=Moment(), help="Only what is held since before TIME.")
     @functools.wraps(command)
     def run(
         *args: Any,
@@ -55,7 +57,7 @@ def one_or_all(command: Callable[..., R]) -> Callable[..., R]:
     """An id, or --all-matching with the filters."""
 
     @click.argument("id", required=False)
-    @click.option("--all-matching", is_flag=True, help=f"All that match, at most {holding.LARGEST}.")
+    @click.option("--all-matching", is_flag=True, help=f"Take all that match, at most {holding.LARGEST}.")
     @click.option("--yes", is_flag=True, help="Do not ask.")
     @functools.wraps(command)
     def run(*args: Any, id: str | None, all_matching: bool, wanted: Filter, **kwargs: Any) -> R:

@@ -67,9 +67,9 @@ async def list_keys(installation: Installation, as_json: bool) -> None:
 async def rotate(installation: Installation) -> None:
     """Wrap every tenant's data key by a new master key.
 
-    Processes that run read the keyring again by themselves. Where an earlier rotation was cut off, or
-    `conserje keys new` has just made a key, the newest key is taken, and no other one made. With several
-    machines, run `conserje keys new`, copy the keyring to all of them, and rotate then.
+    The newest key is taken if it does not wrap all of them yet, else one is made; running processes read the
+    keyring again by themselves. Of several machines, one runs `conserje keys new`, all get its keyring, and
+    one rotates then.
 
     \b
     Example:

@@ -73,7 +73,7 @@ COMMANDS = [
 ]
 
 
-@click.group(cls=CommandLine, commands=COMMANDS)
+@click.group(cls=CommandLine, commands=COMMANDS, context_settings={"max_content_width": 120})
 @click.version_option(package_name="conserje")
 def main() -> None:
     """Conserje: the concierge at the front door of many businesses' chat bots.

@@ -43,12 +43,12 @@ message.add_command(send)
 @click.argument("slug")
 @click.option("--follow", is_flag=True, help="Go on with what comes, and with what changes, until Ctrl-C.")
 @click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many, at most."
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="The most to show."
 )
 @click.option(
-    "--contact", default="", metavar="TEXT", help="Only contacts with this in their name or address."
+    "--contact", default="", metavar="TEXT", help="Only contacts with TEXT in their name or address."
 )
-@click.option("--links", is_flag=True, help="With the addresses, for a day, of the files that are kept.")
+@click.option("--links", is_flag=True, help="Add the addresses of the files that are kept, good for a day.")
 @json_option
 @with_installation
 async def list_messages(

@@ -39,7 +39,7 @@ def list_plugins(as_json: bool) -> None:
         for kind, group in (("channel", plugins.CHANNELS), ("assistant", plugins.ASSISTANTS))
         for entry in sorted(entry_points(group=group), key=lambda entry: entry.name)
     ]
-    show_rows(rows, as_json, "No plugin is installed: pip install conserje-twilio conserje-catalog")
+    show_rows(rows, as_json, "No plugin is installed: `pip install conserje-twilio conserje-catalog`.")
 
 
 async def _load() -> plugins.Plugins:

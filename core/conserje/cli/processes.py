@@ -77,7 +77,7 @@ class Processes:
             code = await process.wait()
             short = short + 1 if time.monotonic() - started < SHORT_LIFE else 0
             if short >= SHORT_LIVES:
-                raise ProcessFailed(f"{name} does not stay up (exit code {code}).")
+                raise ProcessFailed(f"{name} does not stay up (exit code {code}): see above what it said.")
             log.warning("%s ended with %s and is started again", name, code)
             await asyncio.sleep(0.2)
             process = await self._spawn(name, command)

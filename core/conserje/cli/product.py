@@ -54,7 +54,14 @@ async def import_products(installation: Installation, slug: str, file: Path) -> 
 
 @product.command("export")
 @click.argument("slug")
-@click.option("--format", "form", type=click.Choice(["json", "csv"]), default="json", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "csv"]),
+    default="json",
+    show_default=True,
+    help="The format of the list.",
+)
 @with_installation
 async def export_products(installation: Installation, slug: str, form: str) -> None:
     """Print a tenant's products on sale, as `conserje product import` takes them.
@@ -85,14 +92,14 @@ def read_rows(file: Path) -> list[Mapping[str, Any]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ProductError(f"{file} is not UTF-8; save it as UTF-8, in Excel as `CSV UTF-8`.") from None
+        raise ProductError(f"{file} is not UTF-8: save it as UTF-8, in Excel as `CSV UTF-8`.") from None
     match file.suffix.lower():
         case ".json":
             return _from_json(text, file)
         case ".csv":
             return _from_csv(text, file)
         case _:
-            raise ProductError(f"{file} is neither .json nor .csv.")
+            raise ProductError(f"{file} is neither .json nor .csv: save it as one of them.")
 
 
 def _from_json(text: str, file: Path) -> list[Mapping[str, Any]]:
@@ -103,7 +110,7 @@ def _from_json(text: str, file: Path) -> list[Mapping[str, Any]]:
     if isinstance(listed, dict):
         listed = listed.get("products")
     if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed):
-        raise ProductError(f"{file} is no list of products, nor an object with one under `products`.")
+        raise ProductError(f"{file} has no list of products: put it at the top, or under `products`.")
     return listed
 
 
@@ -117,5 +124,7 @@ def _from_csv(text: str, file: Path) -> list[Mapping[str, Any]]:
         raise ProductError(f"{file}, line {reader.line_num}: {error}.") from None
     for number, row in enumerate(rows, 1):
         if "" in row:
-            raise ProductError(f"{file}, product {number}: more fields than the first line has names.")
+            raise ProductError(
+                f"{file}, product {number} has more fields than the first line: quote its commas."
+            )
     return rows

@@ -45,16 +45,16 @@ ANYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where one l
 @click.command()
 @click.argument("slug")
 @click.argument("text")
-@click.option("--from", "sender", default=SENDER, show_default=True, help="Who writes.")
+@click.option("--from", "sender", default=SENDER, show_default=True, help="The contact who writes.")
 @click.option(
-    "--channel", "channel_name", metavar="NAME", help="By which channel, if the tenant has several."
+    "--channel", "channel_name", metavar="NAME", help="The channel to write by, if the tenant has several."
 )
 @click.option(
     "--timeout",
     default=20.0,
     show_default=True,
     type=click.FloatRange(min=0, min_open=True),
-    help="Seconds to wait for the reply.",
+    help="The seconds to wait for the reply.",
 )
 @json_option
 @with_installation
@@ -132,8 +132,8 @@ def _add_one(slug: str, able: Sequence[AnyChannel], wanted: str | None) -> str:
         return f"The account {wanted} of {slug} is suspended: `{again}` lets it answer again."
     name = wanted or next((channel.name for channel in able if not channel.per_tenant), "CHANNEL")
     return (
-        f"{slug} has no account{f' of {wanted}' if wanted else ''} by which to simulate a contact;"
-        f" add one: conserje account add {slug} {name} ADDRESS --credentials FILE"
+        f"{slug} has no account{f' of {wanted}' if wanted else ''} by which to simulate a contact:"
+        f" `conserje account add {slug} {name} ADDRESS --credentials FILE` adds one."
     )
 
 
@@ -153,7 +153,7 @@ def _compose(
     for event in channel.parse(hook):
         if isinstance(event, InboundMessage):
             return hook, digest(event.key)
-    raise Failed(f"{channel.name} reads no message from {sender}: is that how its senders are written?")
+    raise Failed(f"{channel.name} reads no message from {sender}: write --from as its senders are written.")
 
 
 async def _post(listen: str, slug: str, hook: Webhook) -> None:
@@ -169,7 +169,9 @@ async def _post(listen: str, slug: str, hook: Webhook) -> None:
             f"Nobody listens on {listen}: start `conserje serve`, or `conserje up` for all."
         ) from None
     except httpx2.TransportError as error:
-        raise Failed(f"What listens on {listen} does not answer ({type(error).__name__}).") from None
+        raise Failed(
+            f"`conserje serve` on {listen} does not answer ({type(error).__name__}): see what it logs."
+        ) from None
     if not answer.is_success:
         raise Failed(_refusal(answer.status_code, listen, slug, public.netloc))
 
@@ -188,17 +190,20 @@ def _client(listen: str) -> httpx2.AsyncClient:
 def _refusal(status: int, listen: str, slug: str, host: str) -> str:
     match status:
         case 403:
-            why = (
-                "it finds the signature wrong. Compare its settings with those here: CONSERJE_DOMAINS, "
-                "CONSERJE_PUBLIC_URL, CONSERJE_TRUSTED_PROXIES, CONSERJE_DATABASE_URL"
+            what = (
+                "finds the signature wrong (403): compare its CONSERJE_DOMAINS, CONSERJE_PUBLIC_URL, "
+                "CONSERJE_TRUSTED_PROXIES and CONSERJE_DATABASE_URL with those here"
             )
         case 404:
-            why = f"it has no {slug} at {host}: look at CONSERJE_DOMAINS and CONSERJE_DATABASE_URL there"
+            what = (
+                f"has no {slug} at {host} (404): compare its CONSERJE_DOMAINS and CONSERJE_DATABASE_URL "
+                "with those here"
+            )
         case 503:
-            why = "it cannot store the message now: its log says why"
+            what = "cannot store the message now (503): see what it logs"
         case _:
-            why = "its log may say why"
-    return f"`conserje serve` on {listen} answered {status}: {why}."
+            what = f"answers {status}: see what it logs"
+    return f"`conserje serve` on {listen} {what}."
 
 
 async def _answered(
@@ -223,7 +228,7 @@ async def _answered(
             if _over(exchange):
                 return exchange
         if time.monotonic() > ends:
-            raise Failed(f"No reply within {timeout:g} s: {_standing(exchange)}")
+            raise Failed(_standing(exchange, timeout))
         await asyncio.sleep(LOOK_EVERY)
 
 
@@ -233,17 +238,19 @@ def _over(exchange: Exchange) -> bool:
     )
 
 
-def _standing(exchange: Exchange | None) -> str:
-    """What a reply waits for."""
+def _standing(exchange: Exchange | None, timeout: float) -> str:
+    """What a reply waits for, when the time is over."""
+    after = f"after {timeout:g} s"
     if exchange is None:
-        return "the message was taken and is not stored. Does `conserje serve` use another database?"
+        return f"The message is not stored {after}: give `conserje serve` the same CONSERJE_DATABASE_URL."
     waiting = next((reply for reply in exchange.replies if reply.state in ON_ITS_WAY), exchange.message)
     what = "message" if waiting is exchange.message else "reply"
     if waiting.cause:
-        return f"the {what} is {waiting.state}: {shorten(waiting.cause, None)}"
+        return f"The {what} is {waiting.state} {after}: {shorten(waiting.cause, None)}"
     if waiting.state in ("thinking", "sending"):
-        return f"the {what} is with the {'assistant' if waiting.state == 'thinking' else 'provider'}."
-    return f"the {what} is {waiting.state}. Is `conserje work` running?"
+        who = "assistant" if waiting.state == "thinking" else "provider"
+        return f"The {what} is still with the {who} {after}: give a longer --timeout."
+    return f"The {what} is {waiting.state} {after}: see that `conserje work` runs."
 
 
 def _show_reply(reply: Message) -> None:
@@ -271,17 +278,17 @@ def _end(exchange: Exchange, tenant: Tenant, as_json: bool) -> None:
     match message.state:
         case "held":
             raise Failed(
-                f"The conversation is held: {(message.cause or 'no cause is known').rstrip('.')}. "
-                f"See `conserje held show t{message.conversation_id}`."
+                f"The conversation is held ({(message.cause or 'no cause is known').rstrip('.')}): "
+                f"see `conserje held show t{message.conversation_id}`."
             )
         case "dropped":
-            raise Failed("An operator dropped the message.")
+            raise Failed("The message was dropped by an operator: say it again.")
         case "with a person":
             click.echo(f"The conversation is with a person of {tenant.name}: no assistant answers.", err=True)
     if turn and not as_json:
         _show_turn(exchange, turn)
     if failed := [reply.state for reply in exchange.replies if reply.state in NOT_SENT]:
-        raise Failed(f"The provider did not take the reply: it is {failed[0]}.")
+        raise Failed(f"The reply is {failed[0]}: see its cause above.")
 
 
 def _show_turn(exchange: Exchange, turn: Turn) -> None:

@@ -34,8 +34,8 @@ async def send(
 ) -> None:
     """Write into a conversation that is with a person.
 
-    It leaves behind what is on its way already; a long text leaves in parts. Says what became of it within
-    15 seconds, and ends with 1 if it was refused.
+    TEXT leaves behind what is on its way already, a long one in parts. The exit code is 1 if it was refused
+    within 15 seconds.
 
     \b
     Example:
@@ -43,11 +43,11 @@ async def send(
       conserje message send acme 12 "Tu pedido sale hoy."
     """
     if not text.strip():
-        raise click.UsageError("There is nothing to send: TEXT is empty.")
+        raise click.UsageError("TEXT is empty: write something.")
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
     if not tenant.active:
-        raise PersonError(f"{slug} is suspended, and sends nothing: `conserje tenant resume {slug}`.")
+        raise PersonError(f"{slug} is suspended: `conserje tenant resume {slug}` lets it send again.")
     found = await handling.get(installation.pool, tenant, conversation)
     limits = installation.plugins.channel(found.channel).limits_of(found.account)
     ids = await handling.say(installation.pool, tenant, conversation, fit(Text(text), limits))
@@ -59,7 +59,7 @@ async def send(
         click.echo(_told(slug, conversation, states))
     if bad:
         if not as_json:
-            click.echo(f"conserje: It is {bad.state}: {bad.cause or 'no cause is known'}", err=True)
+            click.echo(f"conserje: The message is {bad.state}: {bad.cause or 'no cause is known'}", err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -77,7 +77,7 @@ async def _message_states(
 
 def _told(slug: str, conversation: int, states: Sequence[MessageState]) -> str:
     if all(each.state in ENDED for each in states):
-        return "It is sent."
+        return "The message is sent."
     waiting = next(each for each in states if each.state not in ENDED)
     cause = f" ({waiting.cause})" if waiting.cause else ""
-    return f"It is {waiting.state}{cause}: see `conserje conversation show {slug} {conversation}`."
+    return f"The message is {waiting.state}{cause}: see `conserje conversation show {slug} {conversation}`."

@@ -33,12 +33,14 @@ tenant.add_command(phone)
 
 @tenant.command()
 @click.argument("slug")
-@click.option("--name", required=True, help="What the business is called.")
-@click.option("--assistant", help="Who answers; catalog if not given.")
-@click.option("--locale", help="Like es-CL, which it is if not given.")
-@click.option("--currency", help="Like CLP, which it is if not given.")
-@click.option("--time-zone", help="Like America/Santiago, which it is if not given.")
-@click.option("--phone", "phones", multiple=True, help="Who writes to `POST /webhook` for it; repeatable.")
+@click.option("--name", required=True, help="The name of the business.")
+@click.option("--assistant", help="The assistant that answers; catalog, if not given.")
+@click.option("--locale", help="The language and country; es-CL, if not given.")
+@click.option("--currency", help="The currency; CLP, if not given.")
+@click.option("--time-zone", help="The time zone; America/Santiago, if not given.")
+@click.option(
+    "--phone", "phones", multiple=True, help="A phone whose messages to `POST /webhook` are its; repeatable."
+)
 @click.option("--sql", is_flag=True, help="Print the rows instead of storing them.")
 @json_option
 def add(slug: str, phones: tuple[str, ...], sql: bool, as_json: bool, **options: str | None) -> None:
@@ -52,7 +54,9 @@ def add(slug: str, phones: tuple[str, ...], sql: bool, as_json: bool, **options:
     """
     columns = {name: value for name, value in options.items() if value is not None}
     if base := tenants.reserving_base(slug, read_settings().domains):
-        raise TenantError(f"The slug {slug} is reserved: {base} is a base domain (CONSERJE_DOMAINS).")
+        raise TenantError(
+            f"The slug {slug} belongs to the base domain {base} (CONSERJE_DOMAINS): choose another."
+        )
     phones = tuple(dict.fromkeys(map(tenant_phones.normalised, phones)))
     if sql:
         rows = [insert_tenant({"slug": slug, **columns}), *(insert_phone(slug, phone) for phone in phones)]
@@ -78,30 +82,33 @@ async def _add(slug: str, columns: dict[str, str], phones: tuple[str, ...], as_j
 
 @tenant.command("set")
 @click.argument("slug")
-@click.option("--name", help="What the business is called.")
-@click.option("--assistant", help="Who answers.")
-@click.option("--fallback-assistant", help="Who answers when that one cannot.")
-@click.option("--locale", help="Like es-CL.")
-@click.option("--currency", help="Like CLP.")
-@click.option("--time-zone", help="Like America/Santiago.")
-@click.option("--late-after", type=Duration(), help="How old an unanswered message is late, like 15m.")
+@click.option("--name", help="The name of the business.")
+@click.option("--assistant", help="The assistant that answers.")
+@click.option("--fallback-assistant", help="The assistant that answers when that one cannot.")
+@click.option("--locale", help="The language and country, like es-CL.")
+@click.option("--currency", help="The currency, like CLP.")
+@click.option("--time-zone", help="The time zone, like America/Santiago.")
+@click.option(
+    "--late-after", type=Duration(), help="The age at which an unanswered message is late, like 15m."
+)
 @click.option(
     "--late-rule",
     type=click.Choice(get_args(LateRule)),
-    help="What is done about late messages: answer them, apologise before the answer, hand the conversation"
+    help="What becomes of late messages: answer them, apologise before the answer, hand the conversation"
     " over to a person, or park it among the held.",
 )
-@click.option("--late-text", help="What is said then; empty: a sentence in the tenant's language.")
-@click.option("--held-text", help="What a contact is told whose turn is held; empty: nothing.")
+@click.option("--late-text", help="The apology; a sentence in the tenant's language, if empty.")
+@click.option("--held-text", help="What a contact is told whose turn is held; nothing, if empty.")
 @click.option(
     "--hand-back-after",
     type=Duration(),
-    help="How long a person has written nothing when the assistant has the conversation back, like 2h.",
+    help="The silence of a person after which the assistant has the conversation back, like 2h.",
 )
 @click.option(
-    "--notice-url", help="Where to post that a contact waits for a person, like https://...; empty: nowhere."
+    "--notice-url",
+    help="The https:// address that is told when a contact waits for a person; none, if empty.",
 )
-@click.option("--notice-email", help="Whom to write that, like team@example.com; empty: nobody.")
+@click.option("--notice-email", help="The e-mail address that is told that; none, if empty.")
 def set_tenant(slug: str, **options: object) -> None:
     """Change a tenant at once; what is not given stays.
 
@@ -111,7 +118,7 @@ def set_tenant(slug: str, **options: object) -> None:
     """
     columns = {name: value for name, value in options.items() if value is not None}
     if not columns:
-        raise click.UsageError("Give something to change; see --help.")
+        raise click.UsageError("Give an option with what changes: see --help.")
     for text in ("late_text", "held_text", "notice_url", "notice_email"):
         if columns.get(text) == "":
             columns[text] = None
@@ -158,14 +165,12 @@ async def list_tenants(installation: Installation, as_json: bool) -> None:
     async with installation.pool.acquire() as connection:
         found = await tenants.list_all(connection)
     rows = [_described(tenant, installation.settings) for tenant in found]
-    show_rows(rows, as_json, "No tenants yet: conserje tenant add SLUG --name NAME")
+    show_rows(rows, as_json, "There are no tenants yet: `conserje tenant add SLUG --name NAME` adds one.")
 
 
 @tenant.command()
 @click.argument("slug")
-@click.option(
-    "--notice-secret", is_flag=True, help="Also the secret by which its server knows a notice is genuine."
-)
+@click.option("--notice-secret", is_flag=True, help="Also the secret that signs its notices.")
 @json_option
 @with_installation
 async def show(installation: Installation, slug: str, notice_secret: bool, as_json: bool) -> None:

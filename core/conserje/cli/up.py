@@ -129,7 +129,7 @@ def _refuse_taken_port(listen: str, setting: str) -> None:
             probe.bind((host.strip("[]"), int(port)))
         except OSError as error:
             raise SettingsError(
-                f"{listen} cannot be listened on ({error.strerror}): stop what does, or set {setting}."
+                f"{listen} cannot be listened on ({error.strerror}): stop who does, or set {setting}."
             ) from None
 
 
@@ -141,8 +141,8 @@ async def _keys(settings: Settings, url: str) -> None:
             sealed = await connection.fetchval("SELECT count(*) FROM tenants WHERE data_key IS NOT NULL")
             if sealed:
                 raise VaultError(
-                    f"There is no keyring at {settings.keyring}, but {sealed} tenants have sealed "
-                    "credentials: put it back, or set CONSERJE_MASTER_KEYS_FILE."
+                    f"The keyring {settings.keyring}, by which {sealed} tenants' credentials are sealed, is "
+                    "missing: put it back, or set CONSERJE_MASTER_KEYS_FILE."
                 )
             create_keyring(settings.keyring)
             click.echo(f"Made a keyring: {settings.keyring}. Keep a copy of it apart from backups.", err=True)
@@ -153,14 +153,14 @@ async def _keys(settings: Settings, url: str) -> None:
 
 async def _prepare_demo(environment: dict[str, str], edge: Edge | None) -> Demo:
     if "demo" not in _commands():
-        raise SettingsError("--demo needs the stand-ins for the providers: pip install ./tests/fakes.")
+        raise SettingsError("--demo needs the stand-ins for the providers: `pip install ./tests/fakes`.")
     trust = ["--trust", edge.authority] if edge else []
     return Demo(**await _prepared("The demo", environment, "demo", "prepare", *trust))
 
 
 async def _prepare_edge() -> Edge:
     if "edge" not in _commands():
-        raise SettingsError("--edge needs the configuration of nginx: pip install ./nginx.")
+        raise SettingsError("--edge needs the configuration of nginx: `pip install ./nginx`.")
     return Edge(**await _prepared("The edge", dict(os.environ), "edge", "prepare"))
 
 
@@ -178,7 +178,7 @@ async def _prepared(what: str, environment: dict[str, str], *command: str) -> di
         text=True,
     )
     if made.returncode:
-        raise ProcessFailed(f"{what} could not be prepared.")
+        raise ProcessFailed(f"{what} could not be prepared: see above what it said.")
     return dict(json.loads(made.stdout))
 
 
@@ -202,7 +202,9 @@ async def _until_listening(
         listening = asyncio.create_task(_listening(listen))
         await _first(listening, children, stop, START_LIMIT)
         if not listening.done() and not stop.is_set():
-            raise ProcessFailed(f"{name} does not listen on {listen} after {START_LIMIT:g} s.")
+            raise ProcessFailed(
+                f"{name} does not listen on {listen} after {START_LIMIT:g} s: see above what it said."
+            )
 
 
 async def _run_until(children: Processes, stop: asyncio.Event) -> None:

@@ -95,7 +95,8 @@ async def test_a_new_client_is_one_command(run: Run) -> None:
 
 
 async def test_tables_are_aligned_and_plain(run: Run) -> None:
-    assert (await run("tenant", "list")).output == "No tenants yet: conserje tenant add SLUG --name NAME\n"
+    none = "There are no tenants yet: `conserje tenant add SLUG --name NAME` adds one.\n"
+    assert (await run("tenant", "list")).output == none
     assert (await run("tenant", "list", "--json")).output == "[]\n"
     await run("tenant", "add", "acme", "--name", "A\x1b[31m\nB")
     await run("tenant", "add", "bravo-bravo", "--name", "Ñandú")
@@ -143,7 +144,7 @@ async def test_a_tenant_is_changed_in_what_is_given(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["acme"], 2, "Give something to change"),
+        (["acme"], 2, "Give an option"),
         (["acme", "--late-rule", "shrug"], 2, "'apologise'"),
         (["acme", "--late-after", "soon"], 2, "no duration like 90s, 15m, 2h or 3d"),
         (["acme", "--assistant", "parrot"], 1, "parrot is not installed"),
@@ -175,7 +176,7 @@ async def test_suspended_resumed_and_removed(run: Run) -> None:
     ("words", "said"),
     [
         (["www", "--name", "W"], "reserved for the installation's own hosts"),
-        (["demo", "--name", "D"], "demo is reserved: demo.bots.cl is a base domain"),
+        (["demo", "--name", "D"], "demo belongs to the base domain demo.bots.cl"),
         (["a", "--name", "A", "--time-zone", "Mars"], "time zone is unknown"),
         (["a", "--name", "A", "--assistant", "unicorn"], "assistant unicorn is not installed"),
         (["a", "--name", " "], "1 to 200 characters"),

@@ -100,12 +100,12 @@ async def test_settings_that_are_not_given_stay_and_null_takes_one_away(acme: Te
 
 REFUSED = [
     (("json", "json"), 2, "Give --settings, --credentials, --status or --window-template."),
-    (("json", "otro", "--status", "active"), 1, "its address is json"),
+    (("json", "otro", "--status", "active"), 1, "The address of the account json must be json."),
     (("json", "json", "--settings", '{"a": 1}'), 1, "settings: a: Extra inputs"),
     (("json", "json", "--settings", "[]"), 1, "The settings"),
     (("json", "json", "--status", "asleep"), 2, "asleep"),
     (("twilio", "+569", "--status", "active"), 1, "has no account twilio +569"),
-    (("openai", "k", "--settings", '{"model": "m"}'), 2, "settings are the tenant's"),
+    (("openai", "k", "--settings", '{"model": "m"}'), 2, "theirs are in `tenants.assistant_settings`."),
     (("unicorn", "x", "--status", "active"), 1, "unicorn is not installed"),
 ]
 

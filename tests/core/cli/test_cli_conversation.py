@@ -110,7 +110,9 @@ async def test_a_reply_that_was_ready_before_still_leaves_and_before_the_person_
     id = await number(scene)
     await terminal.type("conversation", "take", "acme", id)
     async with scene.working():
-        assert (await terminal.type("message", "send", "acme", id, "Soy Eva.")).stdout == "It is sent.\n"
+        assert (
+            await terminal.type("message", "send", "acme", id, "Soy Eva.")
+        ).stdout == "The message is sent.\n"
     assert scene.post.texts == ["hola", "Soy Eva."]
 
 
@@ -234,7 +236,7 @@ async def test_a_refused_message_ends_with_its_cause(scene: Scene, terminal: Ter
     scene.post.does.extend([Refused("63003: not a WhatsApp user"), Refused("again")])
     async with scene.working():
         refused = await terminal.type("message", "send", "acme", id, "Hola", code=1)
-        assert "It is refused: 63003: not a WhatsApp user" in refused.stderr
+        assert "The message is refused: 63003: not a WhatsApp user" in refused.stderr
         [told] = json.loads(
             (await terminal.type("message", "send", "acme", id, "x", "--json", code=1)).stdout
         )

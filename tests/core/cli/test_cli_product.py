@@ -77,11 +77,11 @@ async def test_a_csv_list_is_taken_as_spreadsheets_write_it(
     ("name", "content", "sentence"),
     [
         ("a.json", b"[{", "is not JSON"),
-        ("a.json", b'{"products": 3}', "is no list of products"),
+        ("a.json", b'{"products": 3}', "has no list of products"),
         ("a.json", b'[{"name": "A", "price": "1"}, {"name": "B", "price": "gratis"}]', "Product 'B', price"),
         ("a.json", b'[{"name": "A", "price": "1"}, {"name": "A", "price": "2"}]', "listed twice"),
         ("a.csv", "name,price\nTé,1\n".encode("latin-1"), "is not UTF-8"),
-        ("a.csv", b"name,price\nA,1,2\n", "product 1: more fields"),
+        ("a.csv", b"name,price\nA,1,2\n", "product 1 has more fields"),
         ("a.csv", b"name,price\nA,1\nB\n", "Product 'B', price"),
         ("a.csv", b"nombre,precio\nA,1\n", "Product None, price"),
         ("a.xlsx", b"", "neither .json nor .csv"),

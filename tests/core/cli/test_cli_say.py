@@ -119,7 +119,7 @@ async def test_a_refused_reply_is_printed_and_an_error(shop: Shop) -> None:
     shop.stand_in.accounts.clear()
     async with shop.working():
         said = await shop.say("acme", "wena loco", code=1)
-    assert "refused: " in said and "The provider did not take the reply" in said
+    assert "refused: " in said and "The reply is refused: see its cause above." in said
 
 
 async def test_a_held_conversation_is_an_error_that_names_it(shop: Shop) -> None:
@@ -128,12 +128,12 @@ async def test_a_held_conversation_is_an_error_that_names_it(shop: Shop) -> None
         "UPDATE conversations SET state = 'held', cause = 'no model' RETURNING id"
     )
     said = await shop.say("acme", "dos", code=1)
-    assert f"held: no model. See `conserje held show t{number}`" in said
+    assert f"held (no model): see `conserje held show t{number}`." in said
 
 
 async def test_without_a_worker_it_says_what_the_message_waits_for(shop: Shop) -> None:
     said = await shop.say("acme", "hola", "--timeout", "0.1", code=1)
-    assert "No reply within 0.1 s: the message is waiting. Is `conserje work` running?" in said
+    assert "The message is waiting after 0.1 s: see that `conserje work` runs." in said
 
 
 async def test_a_reply_that_cannot_leave_yet_says_why(shop: Shop) -> None:
@@ -141,9 +141,9 @@ async def test_a_reply_that_cannot_leave_yet_says_why(shop: Shop) -> None:
     async with shop.working():
         for patience in ("2", "10", "50"):  # a busy machine takes longer until there is a reply
             said = await shop.say("acme", "hola", "--timeout", patience, code=1)
-            if "the reply is queued: " in said:
+            if "The reply is queued after " in said and "`conserje work`" not in said:
                 break
-    assert "the reply is queued: " in said
+    assert "The reply is queued after " in said and "`conserje work`" not in said
 
 
 @asynccontextmanager
@@ -179,13 +179,13 @@ async def demo(terminal: Terminal) -> Terminal:
         (403, "finds the signature wrong"),
         (404, "has no acme at acme.localhost"),
         (503, "cannot store"),
-        (500, "500"),
+        (500, "see what it logs"),
     ],
 )
 async def test_what_serve_answers_is_explained(demo: Terminal, status: int, sentence: str) -> None:
     async with answering(status) as (where, _):
         said = (await demo.type("say", "acme", "hola", code=1, LISTEN=where)).stderr
-    assert f"answered {status}" in said and sentence in said
+    assert str(status) in said and sentence in said
 
 
 @pytest.mark.parametrize("unix", [False, True])
@@ -210,7 +210,7 @@ async def test_nobody_listening_is_said_so(demo: Terminal, tmp_path: Path) -> No
 async def test_taken_and_not_stored_is_another_database(demo: Terminal) -> None:
     async with answering(200) as (where, _):
         said = (await demo.type("say", "acme", "hola", "--timeout", "0.1", code=1, LISTEN=where)).stderr
-    assert "Does `conserje serve` use another database?" in said
+    assert "give `conserje serve` the same CONSERJE_DATABASE_URL." in said
 
 
 @pytest.mark.parametrize(

@@ -389,7 +389,7 @@ async def test_a_template_is_given_shown_and_taken_away(terminal: Terminal, pool
     await terminal.type(*change, "--window-template", "")
     assert await shown() is None
     failed = await terminal.type(*change, "--status", "active", "--template-value", "x", code=2)
-    assert "belong to --window-template" in failed.stderr
+    assert "need --window-template" in failed.stderr
     shown_help = (await terminal.type("account", "set", "--help")).stdout
     assert "--window-template respuesta --template-language es" in shown_help
 

@@ -46,7 +46,9 @@ def demo() -> None:
 
 
 @demo.command()
-@click.option("--port", type=int, help="Of the stand-in for Twilio. [default: ten above CONSERJE_LISTEN's]")
+@click.option(
+    "--port", type=int, help="The port of Twilio's stand-in. [default: ten above CONSERJE_LISTEN's]"
+)
 @click.option(
     "--trust",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -52,7 +52,7 @@ class Plugins:
         if name in found:
             return found[name]
         why = self.broken.get(name, "is not installed")
-        raise PluginMissing(f"The {kind} {name} {why}; see `conserje plugin list`.")
+        raise PluginMissing(f"The {kind} {name} {why}: see `conserje plugin list`.")
 
 
 def load(environment: Mapping[str, str], http: httpx2.AsyncClient) -> Plugins:

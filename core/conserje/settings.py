@@ -66,7 +66,7 @@ class Settings(BaseModel):
     )
     data_dir: Path = Field(
         default_factory=default_data_dir,
-        description="Where the embedded Postgres, the keyring and contacts' files live. None:"
+        description="The folder of the embedded Postgres, the keyring and contacts' files. None:"
         " /var/lib/conserje for root, else ~/.local/share/conserje. Root's Postgres runs as the user"
         " pgserver, whom every folder on the way must let pass.",
     )
@@ -74,11 +74,11 @@ class Settings(BaseModel):
         default=None, description="The keyring. None: keys/master.json in the data directory."
     )
     listen: str = Field(
-        default="127.0.0.1:8080", description="Where `serve` listens: host:port, or the path of a socket."
+        default="127.0.0.1:8080", description="The address of `serve`: host:port, or the path of a socket."
     )
     operator_listen: str = Field(
         default="127.0.0.1:9001",
-        description="Where `serve` listens for the operator: health, metrics, the predecessors' routes;"
+        description="The address of `serve` for the operator: health, metrics, the predecessors' routes;"
         " host:port, or the path of a socket.",
     )
     public_url: str | None = Field(
@@ -91,27 +91,31 @@ class Settings(BaseModel):
         description="Peers whose X-Forwarded-Proto is believed, comma-separated; a unix socket's"
         " peer always is.",
     )
-    workers: int = Field(default=2, ge=1, le=256, description="Processes of `serve`.")
-    slots: int = Field(default=40, ge=20, le=1000, description="Turns and deliveries at once in one `work`.")
+    workers: int = Field(default=2, ge=1, le=256, description="The number of `serve`'s processes.")
+    slots: int = Field(
+        default=40, ge=20, le=1000, description="The number of turns and deliveries at once in one `work`."
+    )
     spool: str = Field(
         default="on",
         pattern="^(on|off)$",
-        description="Whether events go to a file in the data directory while Postgres cannot take them;"
+        description="Whether a file in the data directory takes events while Postgres cannot;"
         " off for a node without a lasting disk.",
     )
     spool_limit: int = Field(
-        default=4096, ge=1, description="Largest size of that file, in megabytes; then nothing is taken."
+        default=4096, ge=1, description="The largest size of that file, in megabytes; then nothing is taken."
     )
     body_limit: int = Field(
-        default=4 * 1024 * 1024, ge=1024, description="Largest webhook body taken, in bytes."
+        default=4 * 1024 * 1024, ge=1024, description="The largest webhook body taken, in bytes."
     )
-    turn_limit: float = Field(default=30.0, gt=0, description="Seconds an assistant may think.")
-    send_limit: float = Field(default=20.0, gt=0, description="Seconds a provider may take for one message.")
+    turn_limit: float = Field(default=30.0, gt=0, description="The seconds that an assistant may think.")
+    send_limit: float = Field(
+        default=20.0, gt=0, description="The seconds that a provider may take for one message."
+    )
     fetch_every: float = Field(
         default=300.0,
         ge=0,
-        description="Seconds until an account's provider is asked again for messages that it could not post,"
-        " where the channel can; 0: never.",
+        description="The seconds until an account's provider is asked again for messages that it could not"
+        " post, where the channel can; 0: never.",
     )
     fetch_allow: tuple[IPv4Network | IPv6Network, ...] = Field(
         default=(),
@@ -126,10 +130,10 @@ class Settings(BaseModel):
     mail_from: str | None = Field(
         default=None,
         pattern=r"^([^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$",
-        description="Who writes these e-mails, like bot@example.com.",
+        description="The sender of these e-mails, like bot@example.com.",
     )
     log_level: str = Field(
-        default="info", pattern="^(debug|info|warning|error)$", description="How much is logged."
+        default="info", pattern="^(debug|info|warning|error)$", description="The least level that is logged."
     )
 
     @field_validator("domains", "trusted_proxies", "fetch_allow", mode="before")
@@ -186,8 +190,8 @@ def read(environment: Mapping[str, str], plugin_variables: Iterable[str] = ()) -
     strangers = sorted(set(ours) - set(known) - set(plugin_variables))
     if strangers:
         nearest = difflib.get_close_matches(strangers[0], [*known, *plugin_variables], 1)
-        hint = f" Did you mean {nearest[0]}?" if nearest else ""
-        raise SettingsError(f"{strangers[0]} is no setting of Conserje or of a plugin.{hint}")
+        hint = f": the nearest is {nearest[0]}" if nearest else ""
+        raise SettingsError(f"{strangers[0]} is no setting of Conserje or of a plugin{hint}.")
     try:
         return Settings.model_validate({known[k]: v for k, v in ours.items() if k in known and v})
     except ValidationError as error:

@@ -82,9 +82,11 @@ def test_what_names_no_database_is_told(url: str) -> None:
 
 
 def test_a_variable_of_nobodys_is_an_error_that_names_the_nearest() -> None:
-    with pytest.raises(SettingsError, match=r"CONSERJE_DOMAIN is no setting.*mean CONSERJE_DOMAINS\?"):
+    with pytest.raises(
+        SettingsError, match=r"CONSERJE_DOMAIN is no setting.*the nearest is CONSERJE_DOMAINS\."
+    ):
         settings.read({"CONSERJE_DOMAIN": "bots.cl"})
-    with pytest.raises(SettingsError, match=r"mean CONSERJE_POST_TOKEN\?"):
+    with pytest.raises(SettingsError, match=r"the nearest is CONSERJE_POST_TOKEN\."):
         settings.read({"CONSERJE_POST_TOKN": "x"}, ["CONSERJE_POST_TOKEN"])
     assert settings.read({"CONSERJE_POST_TOKEN": "x"}, ["CONSERJE_POST_TOKEN"])
 

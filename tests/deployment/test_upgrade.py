@@ -96,4 +96,4 @@ async def test_a_release_refuses_a_schema_that_is_too_new_or_too_old(
     code, _, errors = await run_to_end(installation.environment, "serve")
     assert code == 1
     assert f"is {KNOWN + 1}, too new for this release, which knows {KNOWN}" in errors
-    assert "update Conserje, or restore the backup" in errors
+    assert "update Conserje to one that knows" in errors

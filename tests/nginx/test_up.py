@@ -125,7 +125,7 @@ async def test_variables_of_the_edge_are_settings_like_others(terminal: Terminal
     said = await terminal.type("edge", "prepare", HTTPS_LISTEN="8443", code=1)
     assert "CONSERJE_HTTPS_LISTEN: '8443' is no address:port" in said.stderr
     said = await terminal.type("tenant", "list", UPSTREAMS="x", code=1)
-    assert "CONSERJE_UPSTREAMS is no setting of Conserje or of a plugin. Did you mean" in said.stderr
+    assert "CONSERJE_UPSTREAMS is no setting of Conserje or of a plugin: the nearest is" in said.stderr
 
 
 def test_where_nginx_is_not_its_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

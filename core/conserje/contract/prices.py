@@ -30,7 +30,7 @@ def parse_price(text: str, currency: str) -> Decimal:
     bare = bare.removeprefix("US$" if currency == "USD" else "$").removeprefix("$").strip()
     found = _PRICE.fullmatch(_NO_CENTS.sub("", bare))
     if not found:
-        raise PriceError(f"{text!r} is no price in {currency}; write it like 12990, $12.990 or 1290,50")
+        raise PriceError(f"{text!r} is no price in {currency}: write it like 12990, $12.990 or 1290,50.")
     whole = _GROUPING.sub("", found["whole"])
     return _possible(Decimal(f"{whole}.{found['cents']}" if found["cents"] else whole), currency)
 
@@ -39,9 +39,9 @@ def _possible(price: Decimal, currency: str) -> Decimal:
     """Raises PriceError for an amount that nobody can pay."""
     smallest = Decimal(1) if currency in WHOLE_CURRENCIES else Decimal("0.01")
     if not price.is_finite() or not 0 <= price <= DEAREST:
-        raise PriceError(f"{price} is not between 0 and {DEAREST}")
+        raise PriceError(f"{price} is not between 0 and {DEAREST}.")
     if price % smallest:
-        raise PriceError(f"{price} has more decimals than {currency}, whose smallest amount is {smallest}")
+        raise PriceError(f"{price} has more decimals than {currency}, whose smallest amount is {smallest}.")
     return price
 
 

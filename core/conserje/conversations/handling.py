@@ -178,8 +178,8 @@ async def say(pool: Pool, tenant: Tenant, conversation_id: int, said: Sequence[C
         row = await _lock(scope.connection, tenant, conversation_id)
         if not row["with_person"]:
             raise PersonError(
-                f"Conversation {conversation_id} is not with a person: `conserje conversation take"
-                f" {tenant.slug} {conversation_id}` first, so that the assistant does not write as well."
+                f"Conversation {conversation_id} is not with a person: take it over by"
+                f" `conserje conversation take {tenant.slug} {conversation_id}` first."
             )
         await state.leave_to_person(scope.connection, *place)
         contents = [stored(content) for content in said]
@@ -209,6 +209,6 @@ async def _lock(connection: Connection, tenant: Tenant, conversation_id: int) ->
 
 def _no_conversation(tenant: Tenant, conversation_id: int) -> PersonError:
     return PersonError(
-        f"{tenant.slug} has no conversation {conversation_id};"
+        f"{tenant.slug} has no conversation {conversation_id}:"
         f" see `conserje conversation list {tenant.slug}`."
     )

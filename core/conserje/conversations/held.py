@@ -133,7 +133,7 @@ async def retry(connection: Connection, held_id: str, delay: timedelta = timedel
     """Let a turn be thought again, or a message be sent again, after `delay`. Raises HeldError."""
     kind, number = _parse(held_id)
     if kind == "r":
-        raise HeldError(f"{held_id} cannot be retried: it could not be read. Its sender must send it again.")
+        raise HeldError(f"{held_id} could not be read: its sender must send it again.")
     statement, entrypoint = (
         (state.RETRY_TURN, jobs.CONVERSE) if kind == "t" else (outbox.RETRY_MESSAGE, jobs.DELIVER)
     )
@@ -200,4 +200,4 @@ def _parse(held_id: str) -> tuple[str, int]:
 
 
 def _not_held(held_id: str) -> HeldError:
-    return HeldError(f"Nothing held is called {held_id}; see `conserje held list`.")
+    return HeldError(f"Nothing held is called {held_id}: see `conserje held list`.")

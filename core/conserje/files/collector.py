@@ -69,7 +69,7 @@ class Collector:
         try:
             end = await self._download(entry, wanted)
         except NoRoom as error:
-            log.error("%s Files wait until CONSERJE_DATA_DIR can be written to again.", error)
+            log.error("Files wait until CONSERJE_DATA_DIR can be written to again: %s", error)
             end = NotKept(str(error), NO_ROOM_PAUSE, counted=False)
         if isinstance(end, NotKept) and end.again is None:
             log.warning("A file for %s will not be had: %s", entry.tenant.slug, end.cause)

@@ -127,5 +127,5 @@ def _addressed(file: File, addresses: Mapping[str, str]) -> File:
     if file.ref.startswith("https://"):
         return file
     if _KEPT.fullmatch(file.ref):
-        raise Refused(f"The file {file.ref} is none that is kept of this conversation, or not any more.")
+        raise Refused(f"The file {file.ref} is not kept of this conversation, or not any more.")
     raise Refused("A file of the message has no https address and is none that a contact sent (kept:<id>).")

@@ -60,7 +60,6 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
             replica = await stack.enter_async_context(Replica(folder / REPLICA))
         except (NodeFileError, OSError) as error:
             raise SettingsError(
-                f"CONSERJE_DATA_DIR: {error} Make it writable, or set CONSERJE_SPOOL=off, "
-                "and events are refused while Postgres is away."
+                f"CONSERJE_DATA_DIR must be writable, unless CONSERJE_SPOOL=off: {error}"
             ) from None
         yield Node(replica, spool)

@@ -104,7 +104,7 @@ class Spool:
         """Raises NodeFileError where there is no room left, or the file cannot be written."""
         free = os.statvfs(self.folder)
         if free.f_bavail * free.f_frsize < LEAST_FREE:
-            raise NodeFileError(f"The disk of {self.folder} is full.")
+            raise NodeFileError(f"The disk of {self.folder} is full: make room.")
         await self._file.try_out(lambda connection: connection.execute(TRY).rowcount)
 
     async def become_drainer(self) -> None:

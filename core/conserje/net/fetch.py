@@ -162,8 +162,8 @@ class Fetcher:
         taken = [each for each in map(ip_address, dict.fromkeys(found)) if self._takes(each)]
         if not taken:
             raise FetchRefused(
-                f"The host {url.host} is not in the public internet. CONSERJE_FETCH_ALLOW names the networks"
-                " that are asked all the same."
+                f"The host {url.host} is not in the public internet:"
+                " name its network in CONSERJE_FETCH_ALLOW."
             )
         return taken[:ADDRESSES]
 

@@ -144,7 +144,7 @@ async def refuse_open_http(url: str, allowed: Sequence[Network]) -> None:
         raise NotTold(f"The host {parts.hostname} cannot be found.") from None
     if not all(any(ip_address(each) in network for network in allowed) for each in found):
         raise NotTold(
-            "What contacts write leaves by https:// only, but for hosts in networks of CONSERJE_FETCH_ALLOW.",
+            "A notice leaves by https:// only, but for hosts in networks of CONSERJE_FETCH_ALLOW.",
             final=True,
         )
 

@@ -71,7 +71,7 @@ def from_row(row: Mapping[str, Any], currency: str) -> Product:
         price = price_of(row.get("price", ""), currency)
         listed = _Listed.model_validate({**row, "price": price})
     except PriceError as error:
-        raise ProductError(f"Product {row.get('name')!r}, price: {error}.") from None
+        raise ProductError(f"Product {row.get('name')!r}, price: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         raise ProductError(f"Product {row.get('name')!r}, {first['loc'][0]}: {first['msg']}.") from None
@@ -87,7 +87,7 @@ async def upsert_many(connection: database.Connection, tenant_id: int, products:
     names: set[str] = set()
     for product in products:
         if product.name in names:
-            raise ProductError(f"Product {product.name!r} is listed twice; keep one.")
+            raise ProductError(f"Product {product.name!r} is listed twice: keep one.")
         names.add(product.name)
     rows = [
         {

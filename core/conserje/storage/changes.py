@@ -91,7 +91,7 @@ class Changes:
                 await self._listen()
             except (*CANNOT_ASK, asyncpg.PostgresError) as error:
                 if self.listening or not self._tried.is_set():
-                    log.warning("Postgres tells no changes (%s): asking it at each use.", describe(error))
+                    log.warning("Postgres tells no changes, and is asked at each use: %s", describe(error))
                     pause = FIRST_PAUSE
             finally:
                 self.listening = False

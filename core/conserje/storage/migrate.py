@@ -133,5 +133,5 @@ async def ensure_roles(connection: Connection) -> None:
     except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidGrantOperationError):
         needed = " ".join((("" if there == 3 else ROLES) + grants).split())
         raise DatabaseError(
-            f"The database's user {user} may not make roles. Have a superuser run, in {database}: {needed}"
+            f"The database's user {user} may not make roles: have a superuser run, in {database}, `{needed}`."
         ) from None

@@ -46,8 +46,8 @@ async def _check(pool: Pool, patient: bool) -> None:
             await refuse_other_schema(connection)
     except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as error:
         raise DatabaseError(
-            f"The database's user cannot act as conserje_core ({error}). "
-            "Run `conserje up` or `conserje migrate` first."
+            f"The database's user cannot act as conserje_core ({error}): "
+            "run `conserje up` or `conserje migrate` first."
         ) from None
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
         if not patient or not isinstance(error, CANNOT_ASK):
@@ -70,7 +70,7 @@ async def _refuse_unbound_user(connection: Connection) -> None:
     )
     if row and row["unbound"]:
         raise DatabaseError(
-            f"The database's user {row['rolname']} is a superuser or has BYPASSRLS, so nothing would keep "
-            "tenants apart. Make one for Conserje: CREATE ROLE conserje LOGIN CREATEROLE PASSWORD '...'; "
-            "ALTER DATABASE ... OWNER TO conserje;"
+            f"The database's user {row['rolname']} is a superuser or has BYPASSRLS, and sees all rows:"
+            " make another by `CREATE ROLE conserje LOGIN CREATEROLE PASSWORD '...'`"
+            " and `ALTER DATABASE <name> OWNER TO conserje`."
         )

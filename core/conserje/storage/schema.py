@@ -55,8 +55,8 @@ async def refuse_other_schema(connection: Connection) -> None:
         )
     if here > known and (oldest := await connection.fetchval(OLDEST_SERVED, known)) > known:
         raise DatabaseError(
-            f"The database's schema is {here}, too new for this release, which knows {known}; it works with "
-            f"releases that know {oldest}: update Conserje, or restore the backup made before the migration."
+            f"The database's schema is {here}, too new for this release, which knows {known}: update Conserje"
+            f" to one that knows {oldest}, or restore the backup made before the migration."
         )
 
 

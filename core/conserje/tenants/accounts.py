@@ -251,7 +251,7 @@ async def remove(connection: Connection, tenant_id: int, channel: str, address: 
 
 
 def _no_account(channel: str, address: str) -> TenantError:
-    return TenantError(f"The tenant has no account {channel} {address}; see `conserje account list`.")
+    return TenantError(f"The tenant has no account {channel} {address}: see `conserje account list`.")
 
 
 def credentials_context(tenant_id: int, channel: str, address: str) -> tuple[str, ...]:

@@ -13,13 +13,13 @@ def base_domains(domains: Iterable[str]) -> list[str]:
     """The domains in lower case, each once. Raises SettingsError for what cannot be a base domain."""
     bases = list(dict.fromkeys(_written(domain) for domain in domains))
     if not bases:
-        raise SettingsError("CONSERJE_DOMAINS names no domain.")
+        raise SettingsError("CONSERJE_DOMAINS names no domain: write one, such as bots.example.com.")
     split = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
     for base in bases:
         if not split("tenant." + base).subdomain:
             raise SettingsError(
-                f"CONSERJE_DOMAINS: {base} is a public suffix, under which anybody may register names. "
-                f"Write a domain of your own, such as bots.example.{base}."
+                f"CONSERJE_DOMAINS: {base} is a public suffix: "
+                f"write a domain of your own, such as bots.example.{base}."
             )
     return bases
 

@@ -72,5 +72,5 @@ async def check_keyring(connection: Connection, vault: Vault) -> None:
                 raise
             raise VaultError(
                 f"The keyring {vault.path} lacks master key {key_id}, which wraps the data keys of {count} "
-                "tenants; CONSERJE_MASTER_KEYS_FILE names it."
+                "tenants: CONSERJE_MASTER_KEYS_FILE must name the one that has it."
             ) from error

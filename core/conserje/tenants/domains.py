@@ -20,7 +20,7 @@ async def remove(connection: Connection, tenant_id: int, host: str) -> None:
     """Raises TenantError where the tenant has no such domain."""
     done = await connection.execute(REMOVE, tenant_id, host)
     if done == "DELETE 0":
-        raise TenantError(f"The tenant has no domain {host}; see `conserje tenant show`.")
+        raise TenantError(f"The tenant has no domain {host}: see `conserje tenant show`.")
 
 
 async def list_all(connection: Connection, tenant_id: int) -> list[str]:

@@ -45,10 +45,12 @@ def create_keyring(path: Path) -> MasterKey:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _locked(path):
             if path.exists():
-                raise VaultError(f"There is a keyring already: {path}. `conserje keys new` adds a key to it.")
+                raise VaultError(
+                    f"The keyring {path} is there already: `conserje keys new` adds a key to it."
+                )
             return _add_key(path, ())
     except OSError as error:
-        raise VaultError(_unusable(path, "cannot be written", error)) from None
+        raise VaultError(_unusable(path, "cannot be written", error) + ".") from None
 
 
 def add_master_key(path: Path) -> MasterKey:
@@ -58,7 +60,7 @@ def add_master_key(path: Path) -> MasterKey:
         with _locked(path):
             return _add_key(path, read_keyring(path))
     except OSError as error:
-        raise VaultError(_unusable(path, "cannot be written", error)) from None
+        raise VaultError(_unusable(path, "cannot be written", error) + ".") from None
 
 
 def read_keyring(path: Path) -> tuple[MasterKey, ...]:
@@ -66,19 +68,19 @@ def read_keyring(path: Path) -> tuple[MasterKey, ...]:
     try:
         with path.open("rb") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise VaultError(_unusable(path, "can be read by others") + f" Run: chmod 600 {path}")
+                raise VaultError(_unusable(path, "can be read by others") + f": `chmod 600 {path}`.")
             return _Keyring.model_validate_json(file.read()).keys
     except FileNotFoundError:
-        raise VaultError(_unusable(path, "is not there") + " `conserje keys new` makes one.") from None
+        raise VaultError(_unusable(path, "is not there") + ": `conserje keys new` makes one.") from None
     except OSError as error:
-        raise VaultError(_unusable(path, "cannot be read", error)) from None
+        raise VaultError(_unusable(path, "cannot be read", error) + ".") from None
     except ValidationError:
-        raise VaultError(_unusable(path, "is malformed") + " Restore it from your backup.") from None
+        raise VaultError(_unusable(path, "is malformed") + ": restore it from your backup.") from None
 
 
 def _unusable(path: Path, what: str, error: OSError | None = None) -> str:
     why = f" ({error.strerror})" if error else ""
-    return f"The keyring {path} {what}{why}; CONSERJE_MASTER_KEYS_FILE names it."
+    return f"The keyring {path}, which CONSERJE_MASTER_KEYS_FILE names, {what}{why}"
 
 
 @contextlib.contextmanager

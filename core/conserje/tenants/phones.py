@@ -37,7 +37,7 @@ async def remove(connection: Connection, tenant_id: int, phone: str) -> None:
         "DELETE FROM sender_tenants WHERE tenant_id = $1 AND phone = $2", tenant_id, phone
     )
     if done == "DELETE 0":
-        raise TenantError(f"The tenant has no phone {phone}; see `conserje tenant show`.")
+        raise TenantError(f"The tenant has no phone {phone}: see `conserje tenant show`.")
 
 
 async def list_all(connection: Connection, tenant_id: int) -> list[str]:

@@ -15,15 +15,15 @@ class TenantError(OperatorError):
 
 
 SENTENCES = {
-    "tenants_slug_key": "The slug is taken.",
+    "tenants_slug_key": "The slug is taken: choose another.",
     "tenants_slug_form": "A slug is 1 to 40 of a-z, 0-9 and -, with no - at either end and no -- at 3.",
-    "tenants_slug_reserved": "The slug is reserved for the installation's own hosts.",
+    "tenants_slug_reserved": "The slug is reserved for the installation's own hosts: choose another.",
     "tenants_name_check": "A tenant's name is 1 to 200 characters.",
     "api_keys_name_check": "A key's name is 1 to 100 characters.",
     "tenants_status_check": "A tenant's status is active or suspended.",
     "tenants_locale_check": "A locale is a language and perhaps a country, like es-CL.",
     "tenants_currency_check": "A currency is three capital letters, like CLP.",
-    "tenants_time_zone_check": "The time zone is unknown; write one like America/Santiago.",
+    "tenants_time_zone_check": "The time zone is unknown: write one like America/Santiago.",
     "tenants_assistant_settings_check": "The assistant's settings are a JSON object.",
     "tenants_metadata_check": "A tenant's metadata is a JSON object.",
     "tenants_quiet_period_check": "A quiet period is 0 to 60 seconds.",
@@ -44,8 +44,8 @@ SENTENCES = {
     "accounts_credentials_sealed": "Credentials are sealed and begin with v1: `conserje seal` makes them.",
     "accounts_status_check": "An account's status is active or suspended.",
     "accounts_tenant_id_channel_address_key": (
-        "The tenant has this account already. To change its credentials, set the column to what "
-        "`conserje seal` prints."
+        "The tenant has this account already: `conserje account set` changes it, and so does its column "
+        "`credentials`, set to what `conserje seal` prints."
     ),
     "accounts_quiet_period_check": "A quiet period is 0 to 60 seconds.",
     "accounts_window_template_check": (

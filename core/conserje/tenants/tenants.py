@@ -143,7 +143,7 @@ async def remove(connection: Connection, slug: str) -> None:
 
 
 def _no_tenant(slug: str) -> TenantError:
-    return TenantError(f"There is no tenant {slug}; see `conserje tenant list`.")
+    return TenantError(f"There is no tenant {slug}: see `conserje tenant list`.")
 
 
 def reserving_base(slug: str, bases: Sequence[str]) -> str | None:

@@ -86,7 +86,8 @@ class Vault:
             self.keys = master_keys(self.path)
         if key_id not in self.keys:
             raise VaultError(
-                f"The keyring {self.path} lacks master key {key_id}; CONSERJE_MASTER_KEYS_FILE names it."
+                f"The keyring {self.path} lacks master key {key_id}:"
+                " CONSERJE_MASTER_KEYS_FILE must name the one that has it."
             )
         return self.keys[key_id]
 

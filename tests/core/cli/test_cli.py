@@ -168,7 +168,7 @@ async def test_suspended_resumed_and_removed(run: Run) -> None:
     await run("tenant", "remove", "acme", code=1)  # nobody there to be asked
     await run("tenant", "remove", "acme", "--yes")
     assert (await run("tenant", "show", "acme", code=1)).output == (
-        "conserje: There is no tenant acme; see `conserje tenant list`.\n"
+        "conserje: There is no tenant acme: see `conserje tenant list`.\n"
     )
 
 
@@ -341,8 +341,8 @@ async def test_migrating_tells_the_schema(run: Run) -> None:
     [
         ("CONSERJE_DATABASE_URL", "postgresql://u:hunter2@127.0.0.1:1/x", "Postgres cannot be reached"),
         ("CONSERJE_WORKERS", "hunter2", "CONSERJE_WORKERS: "),
-        ("CONSERJE_WORKER", "hunter2", "Did you mean CONSERJE_WORKERS?"),
-        ("CONSERJE_PIGEON_TOKN", "hunter2", "Did you mean CONSERJE_PIGEON_TOKEN?"),
+        ("CONSERJE_WORKER", "hunter2", "the nearest is CONSERJE_WORKERS."),
+        ("CONSERJE_PIGEON_TOKN", "hunter2", "the nearest is CONSERJE_PIGEON_TOKEN."),
     ],
 )
 async def test_a_wrong_setting_is_one_line(run: Run, setting: str, value: str, said: str) -> None:

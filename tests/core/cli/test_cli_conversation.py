@@ -332,7 +332,7 @@ async def test_a_conversation_that_is_not_the_tenant_s_is_an_error(
     id = await number(scene)
     group, more = ("message", ["hola"]) if command == ("send",) else ("conversation", command[1:])
     refused = await terminal.type(group, command[0], "acme", id, *more, code=1)
-    assert f"acme has no conversation {id}; see `conserje conversation list acme`" in refused.stderr
+    assert f"acme has no conversation {id}: see `conserje conversation list acme`" in refused.stderr
     assert (await row(scene))["state"] == "open"
 
 

@@ -192,7 +192,10 @@ async def test_a_message_of_unknown_fate_is_retried_with_a_warning(scene: Scene,
 
 async def test_a_reject_cannot_be_retried(scene: Scene, terminal: Terminal) -> None:
     reject = await hold_reject(scene)
-    assert "cannot be retried" in (await terminal.type("held", "retry", reject, code=1)).stderr
+    assert (
+        "could not be read: its sender must send it again."
+        in (await terminal.type("held", "retry", reject, code=1)).stderr
+    )
     assert await row_of(scene, "SELECT count(*) FROM rejects") == (1,)
 
 

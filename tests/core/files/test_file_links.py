@@ -131,7 +131,7 @@ async def test_a_tenant_cannot_send_another_s_file(scene: Scene, album: Album) -
     await speak(scene, Media((File(ref),)), slug="bravo")
     assert await outbound(scene) == (
         "refused",
-        f"The file {ref} is none that is kept of this conversation, or not any more.",
+        f"The file {ref} is not kept of this conversation, or not any more.",
     )
 
 
@@ -140,7 +140,7 @@ async def test_an_assistant_cannot_send_another_contact_s_file(scene: Scene, alb
     await speak(scene, Media((File(ref),)), to="eva")
     assert await outbound(scene) == (
         "refused",
-        f"The file {ref} is none that is kept of this conversation, or not any more.",
+        f"The file {ref} is not kept of this conversation, or not any more.",
     )
 
 

@@ -117,7 +117,7 @@ async def test_it_is_shown_once(terminal: Terminal, pool: Pool) -> None:
         (("add", "shop", "--expires", "0d"), 2, "'0d' is no time like 12h, 90d or 52w"),
         (("add", "shop", "--expires", "soon"), 2, "'soon' is no time like"),
         (("add", "shop", "--scope", "admin"), 2, "'admin' is not one of"),
-        (("revoke", "0123456789"), 1, "There is no such key; see `conserje api-key list`."),
+        (("revoke", "0123456789"), 1, "There is no such key: see `conserje api-key list`."),
     ],
 )
 async def test_what_cannot_be_is_said(

@@ -188,7 +188,7 @@ async def test_a_failing_assistant_gives_way_to_the_fallback(scene: Scene) -> No
     await scene.conversation.converse((await due(scene))[0])
     [row] = await scene.pool.fetch("SELECT assistant, cause FROM turns")
     assert row["assistant"] == "parrot"
-    assert row["cause"] == "The assistant missing is not installed; see `conserje plugin list`."
+    assert row["cause"] == "The assistant missing is not installed: see `conserje plugin list`."
 
 
 async def test_without_any_reply_the_cause_is_kept_and_the_turn_comes_again(scene: Scene) -> None:

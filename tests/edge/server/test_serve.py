@@ -355,7 +355,7 @@ async def refused(environment: Mapping[str, str]) -> tuple[int, str]:
         ),
         ("LISTEN", "203.0.113.7:80", "CONSERJE_LISTEN: http://203.0.113.7:80 cannot be listened on"),
         ("WORKERS", "0", "CONSERJE_WORKERS"),
-        ("LISTENS", "x", "Did you mean CONSERJE_LISTEN?"),
+        ("LISTENS", "x", "the nearest is CONSERJE_LISTEN."),
     ],
 )
 async def test_what_is_wrong_is_said_in_one_line(

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("core/conserje/cli", "edge", "nginx", "certbot")
-LOGGED = {"Problem", "unavailable"}  # whose cause is for the log, behind which more is written
+FOLDERS = ("core", "edge", "nginx", "certbot")
+LOGGED = {"Problem", "unavailable"}  # whose cause is for the log, which writes more behind it
 FAULTS = {
     "has no full stop": re.compile(r"(?<![.…])\Z"),
     "is two sentences": re.compile(r"[.;?!] +[A-Z]|; "),
@@ -27,10 +27,12 @@ FAULTS = {
 def texts(path: Path) -> Iterator[tuple[int, str]]:
     """What is raised with a text, and where; … stands for what is put in. Python's own are our faults."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            name = ast.unparse(node.exc.func).rpartition(".")[2]
-            if name not in LOGGED and not hasattr(builtins, name):
-                yield from ((each.lineno, text) for each in node.exc.args if " " in (text := written(each)))
+        match node:
+            case ast.Raise(exc=ast.Call() as made) | ast.Return(value=ast.Call() as made):
+                name = ast.unparse(made.func).rpartition(".")[2]
+                told = isinstance(node, ast.Raise) or name.endswith("Error")
+                if told and name not in LOGGED and not hasattr(builtins, name):
+                    yield from ((each.lineno, text) for each in made.args if " " in (text := written(each)))
 
 
 def written(node: ast.expr) -> str:

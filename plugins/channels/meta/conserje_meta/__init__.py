@@ -32,8 +32,8 @@ from conserje import (
     Urls,
     Webhook,
 )
-from conserje_meta import files, messages, number, post
-from conserje_meta.graph import Graph, GraphError, NoAnswer, NotAsked, outcome
+from conserje_meta import doctor, files, reading, writing
+from conserje_meta.api import Graph, GraphError, NoAnswer, NotAsked, outcome
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         return timedelta(hours=24)
 
     def claims(self, hook: Webhook) -> Sequence[str]:
-        return () if hook.method == "GET" else post.of(hook).numbers
+        return () if hook.method == "GET" else reading.post_of(hook).numbers
 
     def verify(self, hook: Webhook, account: MetaAccount) -> str | None:
         if hook.method == "GET":
@@ -146,7 +146,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         fitting = [
             name
             for name, secret in held.items()
-            if hmac.compare_digest(given, post.of(hook).signature(secret))
+            if hmac.compare_digest(given, reading.post_of(hook).signature(secret))
         ]
         if not fitting:
             raise Forged(
@@ -155,17 +155,17 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         return fitting[0] if len(held) > 1 else None
 
     def parse(self, hook: Webhook) -> Iterable[Event]:
-        return () if hook.method == "GET" else post.of(hook).events
+        return () if hook.method == "GET" else reading.post_of(hook).events
 
     def acknowledge(self, hook: Webhook) -> Answer:
         if hook.method == "GET":
             return Answer(body=_challenge(hook).encode())
-        for news in post.of(hook).news:  # it names no number, so it is no account's
+        for news in reading.post_of(hook).news:  # it names no number, so it is no account's
             log.warning("Meta tells: %s", news)
         return Answer()
 
     async def send(self, message: OutboundMessage, account: MetaAccount) -> Receipt:
-        body = messages.write(message, account.settings.list_button)
+        body = writing.write(message, account.settings.list_button)
         try:
             taken = await self._graph(account).post(f"{account.address}/messages", body)
         except (GraphError, NotAsked, NoAnswer) as error:
@@ -187,21 +187,21 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
             graph = self._graph(account)
         except Refused as error:
             return [Finding("error", text) for text in (str(error), *missing)]
-        found = await number.examine(graph, account.address, account.credentials.waba_id, urls.webhook)
+        found = await doctor.examine(graph, account.address, account.credentials.waba_id, urls.webhook)
         return [*(Finding("error", text) for text in missing), *found]
 
     async def configure(self, account: MetaAccount, urls: Urls) -> None:
         if not (verify_token := self._verify_token(account)):
             raise Refused(_missing("verify_token"))
         business = account.credentials.waba_id
-        await number.configure(self._graph(account), account.address, business, urls.webhook, verify_token)
+        await doctor.configure(self._graph(account), account.address, business, urls.webhook, verify_token)
 
     def compose(self, account: MetaAccount, url: str, sender: str, text: str) -> Webhook:
         held = self._app_secrets(account)
         if not held:
             raise NotOffered(_missing("app_secret"))
         body = json.dumps(_inbound(account, sender, text)).encode()
-        signature = post.sign(next(iter(held.values())), body).decode()
+        signature = reading.sign(next(iter(held.values())), body).decode()
         return Webhook(
             "POST", "webhook", url, {"content-type": "application/json", SIGNATURE: signature}, body
         )
@@ -284,7 +284,7 @@ def _inbound(account: MetaAccount, sender: str, text: str) -> dict[str, Any]:
 def _known(sender: str) -> dict[str, str]:
     """What Meta knows of `sender`. Raises NotOffered."""
     try:
-        found = messages.recipient(sender.removeprefix("whatsapp:"))
+        found = writing.recipient(sender.removeprefix("whatsapp:"))
     except Refused as error:
         raise NotOffered(str(error)) from None
     return {"wa_id": found["to"]} if "to" in found else {"user_id": found["recipient"]}

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import httpx2
 
 from conserje import Refused, TryLater
-from conserje_meta.graph import Graph, GraphError, NoAnswer, NotAsked
+from conserje_meta.api import Graph, GraphError, NoAnswer, NotAsked
 
 HOSTS = (".fbsbx.com", ".facebook.com")
 AGAIN_AFTER = 60.0  # seconds

@@ -34,10 +34,10 @@ from conserje import (
     Urls,
     Webhook,
 )
-from conserje_twilio import api, content, doctor, events, inbound, media, outbound, signature
+from conserje_twilio import api, content, doctor, files, listing, reading, signature, writing
 from conserje_twilio.errors import NO_SUCH_CONTENT, explain
-from conserje_twilio.outbound import WHATSAPP
 from conserje_twilio.segments import segments
+from conserje_twilio.writing import WHATSAPP
 
 if TYPE_CHECKING:  # loads half of the SDK, which a process that never sends can do without
     from twilio.rest.api.v2010.account.message import MessageInstance
@@ -153,7 +153,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         return CUSTOMER_SERVICE if address.startswith(WHATSAPP) else None
 
     def claims(self, hook: Webhook) -> Sequence[str]:
-        return [events.address(hook)]
+        return [reading.address(hook)]
 
     def verify(self, hook: Webhook, account: TwilioAccount) -> str | None:
         credentials = account.credentials
@@ -177,7 +177,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         return fitting[0] if fitting else None
 
     def parse(self, hook: Webhook) -> Iterable[Event]:
-        return events.read(hook)
+        return reading.read(hook)
 
     def acknowledge(self, hook: Webhook) -> Answer:
         # An empty 200 to a message is an error in Twilio's console.
@@ -207,7 +207,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         if isinstance(said, Buttons | List):
             fields = {"content_sid": await self._contents.sid(line, said)}
         else:
-            fields = outbound.fields(said)
+            fields = writing.fields(said)
         if status_url and "body" in fields and not message.to.startswith(WHATSAPP):
             # What an SMS costs: Twilio's reports do not say it.
             status_url += f"&segments={segments(fields['body'])}"
@@ -242,7 +242,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         return None
 
     def media(self, file: File, account: TwilioAccount) -> AsyncIterator[bytes]:
-        return media.read(self._line(account), file, self.limits_of(account.address))
+        return files.read(self._line(account), file, self.limits_of(account.address))
 
     async def attend(self, provider_id: str, account: TwilioAccount) -> None:
         if not account.address.startswith(WHATSAPP):
@@ -273,7 +273,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         client = api.client(line.account_sid, transport)
         try:
             listed = await api.received(client, account.address, since, until if until < now else None)
-            messages = await inbound.read(client, self.operator.base_url, listed)
+            messages = await listing.read(client, self.operator.base_url, listed)
         except Exception as error:
             raise api.unanswered(error, transport.status) from None
         return Page(messages, until.isoformat(), more=until < now)
@@ -310,7 +310,7 @@ def _says(entry: MessageInstance, message: OutboundMessage) -> bool:
         case Buttons(text=text) | List(text=text) | Template(text=text):
             said = text
         case other:
-            said = outbound.fields(other).get("body", "")
+            said = writing.fields(other).get("body", "")
     return (entry.body or "").removeprefix(TRIAL_PREFIX).strip() == said.strip()
 
 

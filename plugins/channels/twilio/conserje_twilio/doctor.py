@@ -11,7 +11,7 @@ import httpx2
 from conserje import CannotTell, Finding, Refused, Urls
 from conserje_twilio import api
 from conserje_twilio.errors import explain
-from conserje_twilio.outbound import WHATSAPP
+from conserje_twilio.writing import WHATSAPP
 
 # Without these Twilio tries again only where it could not connect, and a message is lost.
 OVERRIDES = "rc=3&rp=all"

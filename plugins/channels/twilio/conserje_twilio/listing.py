@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from twilio.rest import Client
 
 from conserje import Content, File, InboundMessage, Media, Text, Unknown
-from conserje_twilio import events
+from conserje_twilio import reading
 
 if TYPE_CHECKING:
     from twilio.rest.api.v2010.account.message import MessageInstance
@@ -33,7 +33,7 @@ async def _message(client: Client, base_url: str, entry: MessageInstance) -> Inb
     sid, sender, address = entry.sid or "", entry.from_ or "", entry.to or ""
     return InboundMessage(
         address=address,
-        key=events.key(sid),
+        key=reading.key(sid),
         sender=sender,
         content=await _content(client, base_url, entry, sid),
         provider_id=sid,

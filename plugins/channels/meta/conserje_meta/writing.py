@@ -21,7 +21,7 @@ from conserje import (
     Template,
     Text,
 )
-from conserje_meta.events import OUR_MARK
+from conserje_meta.changes import OUR_MARK
 
 BUTTON_ID, ROW_ID = 256, 200  # characters
 # What Meta shows as what it is; anything else goes as a document.

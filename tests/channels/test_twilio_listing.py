@@ -15,7 +15,7 @@ from conserje_fakes.server import serving
 from conserje_fakes.twilio import TwilioAccount, create
 from conserje_fakes.twilio_messages import StandIn
 from conserje_twilio import WINDOW, Twilio, TwilioCredentials, TwilioOperator, TwilioSettings
-from conserje_twilio.events import read
+from conserje_twilio.reading import read
 
 SID = "AC" + "1" * 32
 NUMBER = "whatsapp:+56911111111"

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conserje import CannotTell, Finding, Refused
-from conserje_meta.graph import Graph, GraphError, NoAnswer, NotAsked
+from conserje_meta.api import Graph, GraphError, NoAnswer, NotAsked
 
 FIELDS = "display_phone_number,verified_name,status,quality_rating,webhook_configuration"
 CONFIGURE = "Have `conserje doctor --fix` set it."

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
 from conserje import Event, Malformed, Webhook
-from conserje_meta.events import Change, changes, headline, read
+from conserje_meta.changes import Change, changes, headline, read
 
 MOST_NUMBERS = 1000  # Meta puts no more updates into one post
 
@@ -73,7 +73,7 @@ def _no_number(constant: str) -> NoReturn:
 _posts: WeakKeyDictionary[Webhook, Post] = WeakKeyDictionary()
 
 
-def of(hook: Webhook) -> Post:
+def post_of(hook: Webhook) -> Post:
     """The post that `hook` carries: the same for as long as the request lives."""
     if (post := _posts.get(hook)) is None:
         post = _posts[hook] = Post(hook.body)

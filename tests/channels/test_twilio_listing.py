@@ -14,7 +14,8 @@ from conserje import Account, CannotTell, File, InboundMessage, Media, Page, Tex
 from conserje_fakes.server import serving
 from conserje_fakes.twilio import TwilioAccount, create
 from conserje_fakes.twilio_messages import StandIn
-from conserje_twilio import WINDOW, Twilio, TwilioCredentials, TwilioOperator, TwilioSettings
+from conserje_twilio import Twilio, TwilioCredentials, TwilioOperator, TwilioSettings
+from conserje_twilio.listing import WINDOW
 from conserje_twilio.reading import read
 
 SID = "AC" + "1" * 32
@@ -141,7 +142,7 @@ async def test_a_long_gap_comes_in_windows_oldest_first(front: Front) -> None:
 
 
 async def test_more_than_a_list_s_page_is_fetched(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conserje_twilio.api.PAGE_SIZE", 3)
+    monkeypatch.setattr("conserje_twilio.listing.PAGE_SIZE", 3)
     for n in range(8):
         front.write(f"{n}", timedelta(seconds=60 - n))
     assert texts(await front.fetch()) == [f"{n}" for n in range(8)]

@@ -11,6 +11,8 @@ import httpx2
 import impatient
 import pytest
 import pytest_asyncio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from conserje import (
     Account,
@@ -41,6 +43,7 @@ from conserje_fakes.server import serving
 from conserje_fakes.twilio import TwilioAccount, create
 from conserje_fakes.twilio_messages import Message, StandIn
 from conserje_twilio import Twilio, TwilioCredentials, TwilioOperator, TwilioSettings
+from conserje_twilio.writing import segments
 
 SID, SUBACCOUNT = "AC" + "1" * 32, "AC" + "2" * 32
 SERVICE = "MG" + "3" * 32
@@ -352,3 +355,34 @@ async def test_content_is_asked_for_by_json(front: Front) -> None:
     front.channel.http.event_hooks["request"].append(note)
     await front.send(MENU)
     assert [sorted(body) for body in bodies] == [["friendly_name", "language", "types"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 1),
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("a" * 306, 2),
+        ("a" * 307, 3),
+        ("ñ¿¡üÑ@_\n" * 20, 1),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        ("€" * 153, 3),  # of an odd number of places: none is cut in two
+        ("á" * 70, 1),
+        ("á" * 71, 2),
+        ("a" * 134 + "í", 3),
+        ("😀" * 35, 1),
+        ("😀" * 36, 2),
+        ("😀" * 67, 3),
+        ("¿Tienen café? ☕", 1),
+    ],
+)
+def test_segments(text: str, count: int) -> None:
+    assert segments(text) == count
+
+
+@settings(deadline=None)
+@given(st.text(max_size=700), st.text(max_size=20))
+def test_more_text_takes_no_fewer_segments(text: str, more: str) -> None:
+    assert 1 <= segments(text) <= segments(text + more)

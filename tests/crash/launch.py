@@ -21,10 +21,10 @@ import conserje.files.collector
 import conserje.notices.notifier
 import conserje.turns.turn  # noqa: F401 - loaded before the fork, as are those above
 import conserje_edge.server.serve  # noqa: F401 - loaded before the fork
-import conserje_twilio
 from conserje.cli.main import main
 from conserje.conversations import overdue
 from conserje.delivery import delivery, outcome
+from conserje_twilio import listing
 
 AGAIN_AFTER = 0.1  # seconds
 FAMILY_LIMIT = 5.0  # seconds that the children of a killed process get to end by themselves
@@ -35,7 +35,7 @@ def hasten() -> None:
     """Shorten what a test cannot wait for; each keeps its place among the others."""
     delivery.GRACE = timedelta(seconds=1)
     outcome.LOOK_EVERY = timedelta(seconds=1)  # 10 s
-    conserje_twilio.SETTLED_AFTER = timedelta(seconds=7)  # 60 s; the stand-in lists at once
+    listing.SETTLED_AFTER = timedelta(seconds=7)  # 60 s; the stand-in lists at once
     outcome.UNCERTAIN_FOR = timedelta(seconds=9)  # 2 minutes
     overdue.SWEEP_AFTER = timedelta(seconds=8)  # 30 s
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import httpx2
@@ -16,7 +15,6 @@ from conserje import (
     Account,
     Answer,
     Buttons,
-    CannotTell,
     Channel,
     Event,
     File,
@@ -28,28 +26,17 @@ from conserje import (
     OutboundMessage,
     Page,
     Receipt,
-    Template,
     TryLater,
     Uncertain,
     Urls,
     Webhook,
 )
-from conserje_twilio import api, content, doctor, files, listing, reading, signature, writing
-from conserje_twilio.errors import NO_SUCH_CONTENT, explain
-from conserje_twilio.segments import segments
+from conserje_twilio import api, doctor, files, listing, reading, signature, writing
+from conserje_twilio.errors import NO_SUCH_CONTENT, explain, outcome, unanswered
 from conserje_twilio.writing import WHATSAPP
 
-if TYPE_CHECKING:  # loads half of the SDK, which a process that never sends can do without
-    from twilio.rest.api.v2010.account.message import MessageInstance
-
-TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
-CLOCK_SKEW = timedelta(seconds=5)
-SETTLED_AFTER = timedelta(seconds=60)  # until then a message may be taken and not yet listed
-LISTED = 200
-CUSTOMER_SERVICE = timedelta(hours=24)  # WhatsApp takes anything that long after the contact wrote
-OVERLAP = timedelta(minutes=10)  # the list lags behind, and clocks differ
-WINDOW = timedelta(hours=6)  # that is listed at once, however long the gap was
-TRIAL_PREFIX = "Sent from your Twilio trial account - "
+_TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
+_CUSTOMER_SERVICE = timedelta(hours=24)  # WhatsApp takes anything that long after the contact wrote
 _PHONE = re.compile(r"whatsapp:\+([0-9]+)")
 
 
@@ -136,7 +123,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
 
     def __init__(self, operator: TwilioOperator, http: httpx2.AsyncClient) -> None:
         super().__init__(operator, http)
-        self._contents = content.Contents()
+        self._contents = writing.Contents()
 
     def shared_credentials(self) -> TwilioCredentials | None:
         shared = self.operator
@@ -150,96 +137,53 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         return _WHATSAPP if address.startswith(WHATSAPP) else _SMS
 
     def window(self, address: str) -> timedelta | None:
-        return CUSTOMER_SERVICE if address.startswith(WHATSAPP) else None
+        return _CUSTOMER_SERVICE if address.startswith(WHATSAPP) else None
 
     def claims(self, hook: Webhook) -> Sequence[str]:
         return [reading.address(hook)]
 
     def verify(self, hook: Webhook, account: TwilioAccount) -> str | None:
-        credentials = account.credentials
-        signer = self._signer(hook, credentials)
+        own = account.credentials
+        tokens = own.tokens()
+        keys = {id: secret.get_secret_value() for id, secret in own.shared_keys.items()}
+        signer = signature.signer(hook, tokens, keys)
         senders = {value for name, value in hook.form if name == "AccountSid"}
-        if signer is None or senders != {credentials.account_sid}:
+        if signer is None or senders != {own.account_sid}:
             raise Forged("No secret of the account signs this request.")
-        return signer if len(credentials.tokens()) + len(credentials.shared_keys) > 1 else None
-
-    def _signer(self, hook: Webhook, credentials: TwilioCredentials) -> str | None:
-        """The name of the secret that signs. Who names a shared key is judged by that key alone."""
-        given = hook.headers.get(signature.HEADER, "")
-        if (settings := hook.headers.get(signature.SETTINGS_HEADER)) is not None:
-            key = signature.shared_key(settings)
-            if (secret := credentials.shared_keys.get(key)) is None:
-                return None
-            fits = signature.signs(secret.get_secret_value(), hook.url, hook.form, given, "sha256")
-            return f"shared_keys.{key}" if fits else None
-        tokens = credentials.tokens().items()
-        fitting = [name for name, token in tokens if signature.signs(token, hook.url, hook.form, given)]
-        return fitting[0] if fitting else None
+        return signer if len(tokens) + len(keys) > 1 else None
 
     def parse(self, hook: Webhook) -> Iterable[Event]:
         return reading.read(hook)
 
     def acknowledge(self, hook: Webhook) -> Answer:
         # An empty 200 to a message is an error in Twilio's console.
-        return Answer(204) if hook.path == "status" else Answer(200, TWIML, "text/xml")
+        return Answer(204) if hook.path == "status" else Answer(200, _TWIML, "text/xml")
 
     async def send(self, message: OutboundMessage, account: TwilioAccount) -> Receipt:
         line = self._line(account)
-        fields = await self._fields(message, line)
+        fields = await writing.write(message, line, self._contents)
         transport = api.Transport(line)
         await api.load()
         try:
             taken = await api.client(line.account_sid, transport).messages.create_async(
-                to=message.to, from_=account.address, **self._service(account), **fields
+                from_=account.address, **self._service(account), **fields
             )
         except Exception as error:
             if isinstance(message.content, Buttons | List) and getattr(error, "code", 0) == NO_SUCH_CONTENT:
                 self._contents.forget(line, message.content)
                 raise TryLater(explain(NO_SUCH_CONTENT)) from None
-            raise api.outcome(error, transport.retry_after) from None
+            raise outcome(error, transport.retry_after) from None
         if not taken.sid:
             raise Uncertain("Twilio's answer names no message.")
         return Receipt(taken.sid)
-
-    async def _fields(self, message: OutboundMessage, line: api.Line) -> dict[str, Any]:
-        """What a message says besides who sends it to whom. Raises Refused or TryLater."""
-        said, status_url = message.content, message.status_url
-        if isinstance(said, Buttons | List):
-            fields = {"content_sid": await self._contents.sid(line, said)}
-        else:
-            fields = writing.fields(said)
-        if status_url and "body" in fields and not message.to.startswith(WHATSAPP):
-            # What an SMS costs: Twilio's reports do not say it.
-            status_url += f"&segments={segments(fields['body'])}"
-        return fields | {"status_callback": status_url}
 
     def _service(self, account: TwilioAccount) -> dict[str, str]:
         sid = account.settings.messaging_service_sid
         return {"messaging_service_sid": sid} if sid else {}
 
     async def find(self, message: OutboundMessage, account: TwilioAccount) -> Receipt | None:
-        await api.load()
-        line = self._line(account)
-        transport = api.Transport(line)
-        # A Messaging Service's message has no sender at first.
-        sender = {} if account.settings.messaging_service_sid else {"from_": account.address}
-        try:
-            # Not narrowed by DateSent: a message still in Twilio's queue has none.
-            listed = await api.client(line.account_sid, transport).messages.list_async(
-                to=message.to, limit=LISTED, page_size=LISTED, **sender
-            )
-        except Exception as error:
-            raise api.unanswered(error, transport.status) from None
-        recent = [entry for entry in listed if _created(entry) >= message.attempted_at - CLOCK_SKEW]
-        sent = [entry for entry in recent if _may_be(entry, message, account)]
-        ours = [entry.sid for entry in sent if entry.sid and _says(entry, message)]
-        if ours:
-            return Receipt(ours[-1])  # newest first: the last is the earliest
-        if len(recent) == LISTED or datetime.now(UTC) < message.attempted_at + SETTLED_AFTER:
-            raise CannotTell("Twilio lists no such message, but may not list all of them yet.")
-        if sent and isinstance(message.content, Buttons | List | Template):
-            raise CannotTell("Twilio lists another message, which may be this one in its own words.")
-        return None
+        service = account.settings.messaging_service_sid
+        return await listing.find(self._line(account), message, account.address, service)
 
     def media(self, file: File, account: TwilioAccount) -> AsyncIterator[bytes]:
         return files.read(self._line(account), file, self.limits_of(account.address))
@@ -251,7 +195,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         try:
             await self._line(account).ask("POST", "messaging", "/v2/Indicators/Typing.json", data=form)
         except Exception as error:
-            raise api.unanswered(error) from None
+            raise unanswered(error) from None
 
     async def examine(self, account: TwilioAccount, urls: Urls) -> Sequence[Finding]:
         service = account.settings.messaging_service_sid
@@ -262,21 +206,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         await doctor.configure(self._line(account), account.address, service, urls)
 
     async def fetch(self, account: TwilioAccount, cursor: str | None) -> Page:
-        now = datetime.now(UTC)
-        if cursor is None:
-            return Page((), now.isoformat())
-        since = datetime.fromisoformat(cursor) - OVERLAP
-        until = min(since + WINDOW, now)
-        await api.load()
-        line = self._line(account)
-        transport = api.Transport(line)
-        client = api.client(line.account_sid, transport)
-        try:
-            listed = await api.received(client, account.address, since, until if until < now else None)
-            messages = await listing.read(client, self.operator.base_url, listed)
-        except Exception as error:
-            raise api.unanswered(error, transport.status) from None
-        return Page(messages, until.isoformat(), more=until < now)
+        return await listing.fetch(self._line(account), account.address, cursor)
 
     def compose(self, account: TwilioAccount, url: str, sender: str, text: str) -> Webhook:
         if account.address.startswith(WHATSAPP):
@@ -292,26 +222,6 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
     def _line(self, account: TwilioAccount) -> api.Line:
         credentials = account.credentials
         return api.Line(self.http, self.operator.base_url, credentials.account_sid, credentials.tokens())
-
-
-def _created(entry: MessageInstance) -> datetime:
-    """An entry without a date counts as new: it may be the one that is looked for."""
-    return entry.date_created or datetime.now(UTC)
-
-
-def _may_be(entry: MessageInstance, message: OutboundMessage, account: TwilioAccount) -> bool:
-    """Whether an entry is a message of the account's to the contact that is no other message of ours."""
-    by_us = str(entry.direction).startswith("outbound") and entry.from_ in (None, account.address)
-    return by_us and entry.sid not in message.owned
-
-
-def _says(entry: MessageInstance, message: OutboundMessage) -> bool:
-    match message.content:
-        case Buttons(text=text) | List(text=text) | Template(text=text):
-            said = text
-        case other:
-            said = writing.fields(other).get("body", "")
-    return (entry.body or "").removeprefix(TRIAL_PREFIX).strip() == said.strip()
 
 
 def _inbound_form(account: TwilioAccount, sender: str, text: str) -> dict[str, str]:

@@ -10,11 +10,11 @@ import httpx2
 
 from conserje import CannotTell, Finding, Refused, Urls
 from conserje_twilio import api
-from conserje_twilio.errors import explain
+from conserje_twilio.errors import NO_SUCH_SERVICE, NOT_ACCEPTED, Denied, explain, outcome, unanswered
 from conserje_twilio.writing import WHATSAPP
 
 # Without these Twilio tries again only where it could not connect, and a message is lost.
-OVERRIDES = "rc=3&rp=all"
+_OVERRIDES = "rc=3&rp=all"
 _REPEATED = {"5xx", "ct", "rt"}
 _PAGES = 20
 
@@ -33,9 +33,9 @@ async def examine(
     except CannotTell:
         raise
     except Exception as error:
-        if isinstance(error, api.Denied) and error.status == httpx2.codes.UNAUTHORIZED:
-            return [Finding("error", f"{explain(20003)}.")]
-        raise api.unanswered(error) from None
+        if isinstance(error, Denied) and error.status == httpx2.codes.UNAUTHORIZED:
+            return [Finding("error", f"{explain(NOT_ACCEPTED)}.")]
+        raise unanswered(error) from None
     return findings
 
 
@@ -44,7 +44,7 @@ async def configure(line: api.Line, address: str, service_sid: str | None, urls:
     try:
         if (sender := await _find(line, address)) is None:
             raise Refused(_absent(address).text)
-        await _set(line, address, sender, f"{urls.webhook}#{OVERRIDES}")
+        await _set(line, address, sender, f"{urls.webhook}#{_OVERRIDES}")
         if service_sid:
             # Not the service's own URL: it may serve numbers of others.
             inherit = {"UseInboundWebhookOnNumber": "true"}
@@ -52,8 +52,8 @@ async def configure(line: api.Line, address: str, service_sid: str | None, urls:
     except (CannotTell, Refused):
         raise
     except Exception as error:
-        failure = api.outcome(error)
-        raise (failure if isinstance(failure, Refused) else api.unanswered(error)) from None
+        failure = outcome(error)
+        raise (failure if isinstance(failure, Refused) else unanswered(error)) from None
 
 
 async def _account(line: api.Line) -> list[Finding]:
@@ -110,10 +110,10 @@ async def _service(line: api.Line, sid: str, ours: str, shared: frozenset[str]) 
     """What a service says beats what the number says."""
     try:
         service = await line.ask("GET", "messaging", f"/v1/Services/{sid}")
-    except api.Denied as denied:
+    except Denied as denied:
         if denied.status != httpx2.codes.NOT_FOUND:
             raise
-        return [Finding("error", f"{explain(21701)}.")]
+        return [Finding("error", f"{explain(NO_SUCH_SERVICE)}.")]
     if service.get("use_inbound_webhook_on_number"):
         return [Finding("ok", "The Messaging Service leaves the webhook to the number.")]
     method = str(service.get("inbound_method") or "POST")
@@ -169,4 +169,4 @@ def _absent(address: str) -> Finding:
 
 
 def _fix(ours: str) -> str:
-    return f"Have it post to {ours}#{OVERRIDES}."
+    return f"Have it post to {ours}#{_OVERRIDES}."

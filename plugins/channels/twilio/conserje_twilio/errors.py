@@ -1,12 +1,25 @@
-"""Twilio's error codes, as an operator needs them: what happened, and what to do."""
+"""Twilio's errors: what each code means to an operator, and what follows for a message."""
 
 from __future__ import annotations
 
+import httpx2
+from twilio.base.exceptions import TwilioRestException, TwilioServiceException
+
+from conserje import CannotTell, OptedOut, OutsideWindow, Refused, TryLater, Uncertain
+
 # Conserje may offer the same message again: Twilio did not take it.
-BUSY = frozenset({20429, 21611, 30001, 63017, 63018})
+_BUSY = frozenset({20429, 21611, 30001, 63017, 63018})
 OPTED_OUT = 21610
 OUTSIDE_WINDOW = 63016
 NO_SUCH_CONTENT = 21655
+NO_SUCH_SERVICE = 21701
+NOT_ACCEPTED = 20003
+_TOO_MANY = 20429
+_OF_STATUS: dict[int, int] = {
+    httpx2.codes.UNAUTHORIZED: NOT_ACCEPTED,
+    httpx2.codes.TOO_MANY_REQUESTS: _TOO_MANY,
+}
+_REFUSALS: dict[int, type[Refused]] = {OPTED_OUT: OptedOut, OUTSIDE_WINDOW: OutsideWindow}
 
 _MEANINGS = {
     20003: "Twilio does not accept the credentials; check account_sid and auth_token and seal them again",
@@ -60,3 +73,49 @@ def explain(code: int | str) -> str:
     """One line for the operator; a code that is not known here points at Twilio's page."""
     known = _MEANINGS.get(int(code)) if str(code).isdecimal() else None
     return f"{code}: {known or f'see https://www.twilio.com/docs/api/errors/{code}'}"
+
+
+class Denied(Exception):
+    """Twilio answered with an error; `code` is its own, where it gave one."""
+
+    def __init__(self, status: int, code: object, retry_after: float) -> None:
+        super().__init__(f"Twilio answered {status}.")
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+
+
+def outcome(error: Exception, retry_after: float = 5.0) -> Exception:
+    """What a failed call means, as Refused, TryLater or Uncertain. Quotes nothing that was sent."""
+    match error:
+        case TwilioRestException() | TwilioServiceException():
+            return _answered(error.status, error.code, retry_after)
+        case Denied():
+            return _answered(error.status, error.code, error.retry_after)
+        case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout() | httpx2.ProxyError():
+            return TryLater(f"Twilio could not be reached ({type(error).__name__}).")
+    return Uncertain(f"Twilio's answer did not come, or was none of Twilio's ({type(error).__name__}).")
+
+
+def unanswered(error: Exception, status: int = 0) -> CannotTell:
+    """Why Twilio could not be asked; the SDK's error does not say with which status."""
+    status = error.status if isinstance(error, Denied) else status
+    if status in _OF_STATUS:
+        return CannotTell(f"{explain(_OF_STATUS[status])}.")
+    return CannotTell(f"Twilio could not be asked ({type(error).__name__}).")
+
+
+def _answered(status: int, code: object, retry_after: float) -> Exception:
+    given = _known(code)
+    if status == httpx2.codes.TOO_MANY_REQUESTS or (400 <= status < 500 and given in _BUSY):
+        return TryLater(explain(given or _TOO_MANY), retry_after)
+    if status == httpx2.codes.UNAUTHORIZED:
+        return Refused(explain(NOT_ACCEPTED))
+    if 400 <= status < 500 and given:
+        return _REFUSALS.get(given, Refused)(explain(given))
+    return Uncertain(f"Twilio answered {status}, which does not say whether it took the message.")
+
+
+def _known(code: object) -> int | None:
+    """Twilio's own code, if it is one: where there was none the SDK repeats the status."""
+    return code if isinstance(code, int) and code >= 10000 else None

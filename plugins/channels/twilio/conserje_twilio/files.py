@@ -9,7 +9,7 @@ import httpx2
 
 from conserje import FetchFailed, FetchRefused, File, Limits, Refused, TryLater, fetch
 from conserje_twilio import api
-from conserje_twilio.errors import explain
+from conserje_twilio.errors import NOT_ACCEPTED, explain
 
 _GONE = (httpx2.codes.NOT_FOUND, httpx2.codes.GONE)
 _HOUR = 3600.0
@@ -56,7 +56,7 @@ def _check(answer: httpx2.Response) -> None:
     if answer.status_code in _GONE:
         raise Refused("Twilio no longer has the file.")
     if answer.status_code == httpx2.codes.UNAUTHORIZED:
-        raise TryLater(f"{explain(20003)}.", _HOUR)
+        raise TryLater(f"{explain(NOT_ACCEPTED)}.", _HOUR)
     if answer.status_code != httpx2.codes.OK:
         raise TryLater(f"Twilio answered {answer.status_code} for the file.")
     if answer.headers.get("content-encoding", "identity") != "identity":

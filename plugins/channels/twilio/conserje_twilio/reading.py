@@ -48,7 +48,7 @@ _CONSENTS: dict[str, Consent] = {"STOP": "out", "START": "in"}
 _KINDS = frozenset(
     {"", "text", "image", "audio", "video", "document", "sticker", "location", "button", "interactive"}
 )
-EMPTY = "empty"  # the kind of a message that says nothing
+_EMPTY = "empty"  # the kind of a message that says nothing
 _COUNT = re.compile(r"[0-9]{1,3}")
 _OUR_ID = re.compile(r"[0-9]{1,18}")
 
@@ -157,7 +157,7 @@ def _content(form: _Form) -> Content:
         return Pressed(form.get("ListId"), form.get("ListTitle") or text)
     if kind not in _KINDS:
         return Unknown(kind, form.raw())
-    return Text(text) if text else Unknown(EMPTY, form.raw())
+    return Text(text) if text else Unknown(_EMPTY, form.raw())
 
 
 def _files(form: _Form, *, sticker: bool) -> tuple[File, ...]:

@@ -1,11 +1,8 @@
-"""A number at Meta: the files that contacts send, the doctor's questions, and setting it up."""
+"""A number at Meta: the doctor's questions, and setting it up."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from waiting import LIMIT
 
-from conserje import Account, CannotTell, File, Finding, Forged, Malformed, Refused, TryLater, Urls, Webhook
+from conserje import Account, CannotTell, Finding, Forged, Malformed, Refused, Urls, Webhook
 from conserje_fakes.meta import Number, StandIn, create
 from conserje_fakes.server import serving
 from conserje_meta import Meta, MetaCredentials, MetaOperator, MetaSettings
 
 NUMBER, TOKEN, BUSINESS = "106540352242922", "EAAficha", "102290129340398"
 ALL = {"access_token": TOKEN, "app_secret": "s3creto", "verify_token": "palabra", "waba_id": BUSINESS}
-FILE = bytes(range(256)) * 2000
 
 
 def account(**given: Any) -> Account[MetaCredentials, MetaSettings]:
@@ -34,136 +30,16 @@ def account(**given: Any) -> Account[MetaCredentials, MetaSettings]:
 
 
 @dataclass
-class Clock:
-    ahead: float = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
-
-
-@dataclass
 class Front:
     channel: Meta
     meta: StandIn
-    clock: Clock
-
-    async def bytes_of(self, id: str, **given: Any) -> bytes:
-        return b"".join([chunk async for chunk in self.channel.media(File(id), account(**given))])
 
 
 @pytest_asyncio.fixture
 async def front() -> AsyncIterator[Front]:
-    clock = Clock()
-    app = create([Number(NUMBER, TOKEN, "s3creto"), Number("2", "EAAotra", "s3creto")], now=clock)
+    app = create([Number(NUMBER, TOKEN, "s3creto"), Number("2", "EAAotra", "s3creto")])
     async with serving(app) as url, httpx2.AsyncClient(timeout=LIMIT, trust_env=False) as http:
-        yield Front(Meta(MetaOperator(base_url=url), http), app.state.stand_in, clock)
-
-
-async def test_a_file_comes_in_pieces_as_it_was_sent(front: Front) -> None:
-    id = front.meta.keep_file(NUMBER, FILE, "image/jpeg")
-    pieces = [chunk async for chunk in front.channel.media(File(id), account())]
-    assert b"".join(pieces) == FILE
-    assert len(pieces) > 1
-
-
-async def test_a_file_s_address_is_asked_for_anew_each_time(front: Front) -> None:
-    id = front.meta.keep_file(NUMBER, FILE, "image/jpeg")
-    assert await front.bytes_of(id) == FILE
-    front.clock.ahead = 301
-    assert await front.bytes_of(id) == FILE
-
-
-async def test_a_file_that_is_not_the_announced_one_raises_at_the_end(front: Front) -> None:
-    id = front.meta.keep_file(NUMBER, FILE, "image/jpeg", sha256="0" * 64)
-    with pytest.raises(TryLater):
-        await front.bytes_of(id)
-
-
-@pytest.mark.parametrize("id", ["1", "../2/messages", "", "1?fields=access_token"])
-async def test_a_file_that_meta_does_not_have_is_refused(front: Front, id: str) -> None:
-    with pytest.raises(Refused):
-        await front.bytes_of(id)
-
-
-async def test_a_token_that_meta_does_not_know_may_be_mended(front: Front) -> None:
-    id = front.meta.keep_file(NUMBER, FILE, "image/jpeg")
-    with pytest.raises(TryLater, match="seal it again"):
-        await front.bytes_of(id, access_token="EAAvieja")
-
-
-Answer = Callable[[httpx2.Request], httpx2.Response]
-
-
-async def fetch(url: str, answer: Answer, sha256: str = "") -> tuple[bytes, list[httpx2.Request]]:
-    """What comes of a file at `url`, and the requests after the first one."""
-    seen: list[httpx2.Request] = []
-
-    def transport(request: httpx2.Request) -> httpx2.Response:
-        seen.append(request)
-        if len(seen) == 1:
-            return httpx2.Response(200, json={"url": url, "sha256": sha256})
-        return answer(request)
-
-    async with httpx2.AsyncClient(transport=httpx2.MockTransport(transport)) as http:
-        meta = Meta(MetaOperator(), http)
-        try:
-            found = b"".join([chunk async for chunk in meta.media(File("1"), account())])
-        finally:
-            assert len(seen) < 3
-    return found, seen[1:]
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://lookaside.fbsbx.com/x?mid=1",
-        "https://a.b.facebook.com/x",
-        "https://graph.facebook.com/v26.0/f",
-    ],
-)
-async def test_the_bearer_goes_to_meta_s_hosts(url: str) -> None:
-    found, (request,) = await fetch(url, lambda _: httpx2.Response(200, stream=httpx2.ByteStream(FILE)))
-    assert found == FILE
-    assert request.headers["authorization"] == f"Bearer {TOKEN}"
-    assert request.headers["accept-encoding"] == "identity"
-
-
-STRANGE = [
-    "http://lookaside.fbsbx.com/x",
-    "https://lookaside.fbsbx.com.evil.example/x",
-    "https://evilfbsbx.com/x",
-    "https://fbsbx.com@evil.example/x",
-    "https://evil.example\\@lookaside.fbsbx.com/x",
-    "https://lookaside.fbsbx.com:8443/x",
-    "http://169.254.169.254/latest",
-    "file:///etc/passwd",
-    "//evil.example",
-    "",
-    "https://[",
-]
-
-
-@pytest.mark.parametrize("url", STRANGE)
-async def test_the_bearer_goes_nowhere_else(url: str) -> None:
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        pytest.fail(f"asked {request.url.host}")
-
-    with pytest.raises(Refused):
-        await fetch(url, answer)
-
-
-async def test_a_redirect_is_not_followed() -> None:
-    elsewhere = {"location": "http://169.254.169.254/"}
-    with pytest.raises(TryLater):
-        await fetch("https://lookaside.fbsbx.com/x", lambda _: httpx2.Response(302, headers=elsewhere))
-
-
-async def test_a_sum_in_base64_is_one_too() -> None:
-    digest = hashlib.sha256(FILE).digest()
-
-    url, good = "https://lookaside.fbsbx.com/x", base64.b64encode(digest).decode()
-    found, _ = await fetch(url, lambda _: httpx2.Response(200, stream=httpx2.ByteStream(FILE)), good)
-    assert found == FILE
+        yield Front(Meta(MetaOperator(base_url=url), http), app.state.stand_in)
 
 
 URLS = Urls("https://tienda.bot.example/bot/meta/webhook", "https://tienda.bot.example/bot/meta/status")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
 import re
@@ -23,7 +22,6 @@ from conserje import (
     Finding,
     Forged,
     Limits,
-    Malformed,
     NotOffered,
     OutboundMessage,
     Receipt,
@@ -32,14 +30,13 @@ from conserje import (
     Urls,
     Webhook,
 )
-from conserje_meta import doctor, files, reading, writing
-from conserje_meta.api import Graph, GraphError, NoAnswer, NotAsked, outcome
+from conserje_meta import doctor, files, reading, signature, writing
+from conserje_meta.api import Graph
+from conserje_meta.errors import GraphError, NoAnswer, NotAsked, outcome
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
-SIGNATURE = "x-hub-signature-256"
 _UNSPACED = re.compile(r"[\x21-\x7e]+")
-_CHALLENGE = re.compile(r"[0-9]{1,32}")
 
 
 def _unspaced(secret: SecretStr) -> SecretStr:
@@ -141,27 +138,21 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         if hook.method == "GET":
             self._greet(hook, account)
             return None
-        given = _bytes(hook.headers.get(SIGNATURE, ""))
         held = self._app_secrets(account)
-        fitting = [
-            name
-            for name, secret in held.items()
-            if hmac.compare_digest(given, reading.post_of(hook).signature(secret))
-        ]
-        if not fitting:
+        if not (signer := signature.signer(hook, held)):
             raise Forged(
                 "No app secret of the account signs this request." if held else _missing("app_secret")
             )
-        return fitting[0] if len(held) > 1 else None
+        return signer if len(held) > 1 else None
 
     def parse(self, hook: Webhook) -> Iterable[Event]:
         return () if hook.method == "GET" else reading.post_of(hook).events
 
     def acknowledge(self, hook: Webhook) -> Answer:
         if hook.method == "GET":
-            return Answer(body=_challenge(hook).encode())
+            return Answer(body=signature.challenge(hook).encode())
         for news in reading.post_of(hook).news:  # it names no number, so it is no account's
-            log.warning("Meta tells: %s", news)
+            _log.warning("Meta tells: %s", news)
         return Answer()
 
     async def send(self, message: OutboundMessage, account: MetaAccount) -> Receipt:
@@ -201,20 +192,18 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         if not held:
             raise NotOffered(_missing("app_secret"))
         body = json.dumps(_inbound(account, sender, text)).encode()
-        signature = reading.sign(next(iter(held.values())), body).decode()
-        return Webhook(
-            "POST", "webhook", url, {"content-type": "application/json", SIGNATURE: signature}, body
-        )
+        headers = {
+            "content-type": "application/json",
+            signature.HEADER: signature.sign(next(iter(held.values())), body).decode(),
+        }
+        return Webhook("POST", "webhook", url, headers, body)
 
     def _greet(self, hook: Webhook, account: MetaAccount) -> None:
         """The handshake by which Meta asks whether the webhook is ours. Raises Forged or Malformed."""
-        asked = dict(hook.query)
-        _challenge(hook)
-        expected = self._verify_token(account)
-        given = _bytes(asked.get("hub.verify_token", ""))
-        if not expected:
+        signature.challenge(hook)
+        if not (expected := self._verify_token(account)):
             raise Forged(_missing("verify_token"))
-        if asked.get("hub.mode") != "subscribe" or not hmac.compare_digest(given, expected.encode()):
+        if not signature.greets(hook, expected):
             raise Forged("The verify token is none of the account's.")
 
     def _graph(self, account: MetaAccount) -> Graph:
@@ -239,18 +228,6 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
 
 def _missing(field: str) -> str:
     return f"Give {field} in the account's credentials, or CONSERJE_META_{field.upper()}."
-
-
-def _challenge(hook: Webhook) -> str:
-    """What Meta wants to hear again: a number, so nothing else is said. Raises Malformed."""
-    challenge = dict(hook.query).get("hub.challenge", "")
-    if not _CHALLENGE.fullmatch(challenge):
-        raise Malformed("hub.challenge is no number.")
-    return challenge
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")  # a stranger's text must not raise
 
 
 def _id(taken: Mapping[str, Any]) -> str:

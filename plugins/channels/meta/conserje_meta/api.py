@@ -1,4 +1,4 @@
-"""Meta's Graph API over core's HTTP client: calls, and what its answers mean."""
+"""Meta's Graph API over core's HTTP client: each call with the access token of one account."""
 
 from __future__ import annotations
 
@@ -8,30 +8,10 @@ from typing import Any
 
 import httpx2
 
-from conserje import OptedOut, OutsideWindow, Refused, TryLater, Uncertain
-from conserje_meta.errors import OUTSIDE_WINDOW, STOPPED_MARKETING, TOO_MANY_CALLS, WAITS, explain
+from conserje_meta.errors import TOO_MANY_CALLS, GraphError, NoAnswer, NotAsked
 
-LONGEST_WAIT = 300.0
+_LONGEST_WAIT = 300.0
 _NEVER_WRITTEN = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
-
-
-class GraphError(Exception):
-    """Meta's own word that it did not do what it was asked; the text quotes nothing that was sent."""
-
-    def __init__(self, code: int, status: int, retry_after: float | None) -> None:
-        super().__init__(explain(code))
-        self.code = code
-        self.status = status
-        # Seconds; None: asking again does not help.
-        self.wait = (retry_after or WAITS[code]) if code in WAITS else None
-
-
-class NotAsked(Exception):
-    """Meta could not be reached, so it has nothing."""
-
-
-class NoAnswer(Exception):
-    """Meta's answer did not come, or was none of Meta's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +68,4 @@ def _understood(answer: httpx2.Response) -> dict[str, Any]:
 def _seconds(retry_after: str) -> float | None:
     if not (retry_after.isascii() and retry_after.isdecimal()):
         return None
-    return min(max(float(retry_after[:6]), 1.0), LONGEST_WAIT)
-
-
-def outcome(error: GraphError | NotAsked | NoAnswer) -> Exception:
-    """What a failed `send` means."""
-    match error:
-        case NotAsked():
-            return TryLater(str(error))
-        case GraphError(wait=float(wait)):
-            return TryLater(str(error), wait)
-        case GraphError(code=code) if code == OUTSIDE_WINDOW:
-            return OutsideWindow(str(error))
-        case GraphError(code=code) if code == STOPPED_MARKETING:
-            return OptedOut(str(error), marketing=True)
-        case GraphError(status=status) if status < 500:
-            return Refused(str(error))
-        case _:
-            return Uncertain(str(error))
+    return min(max(float(retry_after[:6]), 1.0), _LONGEST_WAIT)

@@ -16,7 +16,7 @@ from conserje_meta.errors import OUTSIDE_WINDOW, STOPPED_MARKETING, explain
 from conserje_meta.item import Item, Unclear
 
 OUR_MARK = "conserje:"  # before our message's id, which Meta returns: others may send from the same number
-LATE = timedelta(minutes=1)  # Meta's time is in whole seconds, and on time it says nothing
+_LATE = timedelta(minutes=1)  # Meta's time is in whole seconds, and on time it says nothing
 
 _STATUSES: dict[str, Status] = {
     "sent": "sent",
@@ -214,7 +214,7 @@ def _late(item: Item) -> datetime | None:
     if not _SECONDS.fullmatch(seconds):
         return None
     at = datetime.fromtimestamp(int(seconds), UTC)
-    return at if datetime.now(UTC) - at > LATE else None
+    return at if datetime.now(UTC) - at > _LATE else None
 
 
 def _status(address: str, status: Item) -> StatusUpdate:

@@ -24,8 +24,8 @@ from conserje import (
 )
 from conserje_meta.item import Item, Unclear
 
-FILES = frozenset({"image", "video", "audio", "document", "sticker"})
-LARGEST_QUANTITY = 1_000_000_000
+_FILES = frozenset({"image", "video", "audio", "document", "sticker"})
+_LARGEST_QUANTITY = 1_000_000_000
 
 
 def read(message: Item) -> Sequence[Content]:
@@ -35,7 +35,7 @@ def read(message: Item) -> Sequence[Content]:
         return [Unknown(kind, message.raw())]  # Meta has it and could not pass it on
     if kind == "contacts":
         return [_card(card) for card in message.parts("contacts")] or [Unknown(kind, message.raw())]
-    if kind in FILES:
+    if kind in _FILES:
         return [_file(kind, message.part(kind))]
     return [_READERS.get(kind, _unknown)(message)]
 
@@ -128,7 +128,7 @@ def _order(message: Item) -> Content:
 
 def _ordered(item: Item) -> OrderItem:
     quantity = item.number("quantity")
-    if not 0 < quantity <= LARGEST_QUANTITY or quantity != int(quantity):
+    if not 0 < quantity <= _LARGEST_QUANTITY or quantity != int(quantity):
         raise Unclear("quantity is no count.")
     return OrderItem(item.require("product_retailer_id"), int(quantity), _price(item))
 
@@ -158,7 +158,7 @@ def _edit(message: Item) -> Content:
     kind = written.text("type")
     if kind == "text":
         return Edit(edit.require("original_message_id"), Text(written.part("text").text("body")))
-    if kind in FILES:
+    if kind in _FILES:
         return Edit(edit.require("original_message_id"), _file(kind, written.part(kind)))
     return Unknown("edit", message.raw())
 

@@ -7,19 +7,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conserje import CannotTell, Finding, Refused
-from conserje_meta.api import Graph, GraphError, NoAnswer, NotAsked
+from conserje_meta.api import Graph
+from conserje_meta.errors import GraphError, NoAnswer, NotAsked
 
-FIELDS = "display_phone_number,verified_name,status,quality_rating,webhook_configuration"
-CONFIGURE = "Have `conserje doctor --fix` set it."
-MANAGER = "See WhatsApp Manager."
+_FIELDS = "display_phone_number,verified_name,status,quality_rating,webhook_configuration"
+_CONFIGURE = "Have `conserje doctor --fix` set it."
+_MANAGER = "See WhatsApp Manager."
 # Of the webhooks that are configured, the first one in this order counts.
-PRECEDENCE = ("phone_number", "whatsapp_business_account", "application")
+_PRECEDENCE = ("phone_number", "whatsapp_business_account", "application")
 
 
 async def examine(graph: Graph, number: str, account: str, webhook: str) -> list[Finding]:
     """Raises CannotTell. `account` is the WhatsApp Business Account, if it is known."""
     try:
-        found = await graph.get(number, fields=FIELDS)
+        found = await graph.get(number, fields=_FIELDS)
     except GraphError as error:
         return [Finding("error", _asked(error), "Check the account's address and access_token.")]
     except (NotAsked, NoAnswer) as error:
@@ -40,19 +41,19 @@ def _of_number(found: dict[str, Any]) -> Iterator[Finding]:
     if status == "CONNECTED":
         yield Finding("ok", f"The access token is good, and {name} is connected.")
     else:
-        yield Finding("error", f"{name} is not connected: {status}.", MANAGER)
+        yield Finding("error", f"{name} is not connected: {status}.", _MANAGER)
     if quality in ("YELLOW", "RED"):
         text = f"Contacts rate the number's messages as {quality}; Meta may limit it."
-        yield Finding("warning", text, MANAGER)
+        yield Finding("warning", text, _MANAGER)
 
 
 def _of_webhook(found: dict[str, Any], webhook: str) -> Finding:
     configured = found.get("webhook_configuration")
-    urls = [configured.get(name) for name in PRECEDENCE] if isinstance(configured, dict) else []
+    urls = [configured.get(name) for name in _PRECEDENCE] if isinstance(configured, dict) else []
     used = next((str(url) for url in urls if url), "")
     if used in (webhook, _shared(webhook)):
         return Finding("ok", f"Meta posts to {used}.")
-    return Finding("error", f"Meta posts to {used or 'nobody'}, not to {webhook}.", CONFIGURE)
+    return Finding("error", f"Meta posts to {used or 'nobody'}, not to {webhook}.", _CONFIGURE)
 
 
 def _shared(webhook: str) -> str:
@@ -76,7 +77,7 @@ async def _of_apps(graph: Graph, account: str) -> Finding:
         raise CannotTell(str(error)) from None
     if found.get("data"):
         return Finding("ok", "An app is subscribed to the WhatsApp Business Account.")
-    return Finding("error", "No app is subscribed to the WhatsApp Business Account.", CONFIGURE)
+    return Finding("error", "No app is subscribed to the WhatsApp Business Account.", _CONFIGURE)
 
 
 async def configure(graph: Graph, number: str, account: str, webhook: str, verify_token: str) -> None:

@@ -1,6 +1,8 @@
-"""Meta's error codes, as an operator needs them: what happened, and what to do."""
+"""Meta's errors: what each code means to an operator, and what follows for a message."""
 
 from __future__ import annotations
+
+from conserje import OptedOut, OutsideWindow, Refused, TryLater, Uncertain
 
 OUTSIDE_WINDOW = 131047
 STOPPED_MARKETING = 131050
@@ -8,7 +10,7 @@ TOO_MANY_CALLS = 4
 
 # Nothing was taken, and the same message may be offered again after so many seconds. Core doubles them
 # from one try to the next.
-WAITS: dict[int, float] = {
+_WAITS: dict[int, float] = {
     1: 10.0,
     2: 10.0,
     4: 60.0,
@@ -84,3 +86,39 @@ def explain(code: int) -> str:
             "see https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes",
         )
     return f"{code}: {known}"
+
+
+class GraphError(Exception):
+    """Meta's own word that it did not do what it was asked; the text quotes nothing that was sent."""
+
+    def __init__(self, code: int, status: int, retry_after: float | None) -> None:
+        super().__init__(explain(code))
+        self.code = code
+        self.status = status
+        # Seconds; None: asking again does not help.
+        self.wait = (retry_after or _WAITS[code]) if code in _WAITS else None
+
+
+class NotAsked(Exception):
+    """Meta could not be reached, so it has nothing."""
+
+
+class NoAnswer(Exception):
+    """Meta's answer did not come, or was none of Meta's."""
+
+
+def outcome(error: GraphError | NotAsked | NoAnswer) -> Exception:
+    """What a failed `send` means."""
+    match error:
+        case NotAsked():
+            return TryLater(str(error))
+        case GraphError(wait=float(wait)):
+            return TryLater(str(error), wait)
+        case GraphError(code=code) if code == OUTSIDE_WINDOW:
+            return OutsideWindow(str(error))
+        case GraphError(code=code) if code == STOPPED_MARKETING:
+            return OptedOut(str(error), marketing=True)
+        case GraphError(status=status) if status < 500:
+            return Refused(str(error))
+        case _:
+            return Uncertain(str(error))

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator
 import httpx2
 
 from conserje import Refused, TryLater
-from conserje_meta.api import Graph, GraphError, NoAnswer, NotAsked
+from conserje_meta.api import Graph
+from conserje_meta.errors import GraphError, NoAnswer, NotAsked
 
-HOSTS = (".fbsbx.com", ".facebook.com")
-AGAIN_AFTER = 60.0  # seconds
+_HOSTS = (".fbsbx.com", ".facebook.com")
+_AGAIN_AFTER = 60.0  # seconds
 _GONE = frozenset({100, 131052})
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -30,12 +31,12 @@ async def read(graph: Graph, id: str, number: str) -> AsyncIterator[bytes]:
     headers = graph.authorization() | {"Accept-Encoding": "identity"}
     async with graph.http.stream("GET", address, headers=headers, follow_redirects=False) as answer:
         if answer.status_code != httpx2.codes.OK:
-            raise TryLater(f"Meta answered {answer.status_code} in the place of a file.", AGAIN_AFTER)
+            raise TryLater(f"Meta answered {answer.status_code} in the place of a file.", _AGAIN_AFTER)
         async for chunk in answer.aiter_raw():
             seen.update(chunk)
             yield chunk
     if announced not in ("", seen.hexdigest(), base64.b64encode(seen.digest()).decode()):
-        raise TryLater("The file is not the one that Meta announced.", AGAIN_AFTER)
+        raise TryLater("The file is not the one that Meta announced.", _AGAIN_AFTER)
 
 
 async def _locate(graph: Graph, id: str, number: str) -> tuple[httpx2.URL, str]:
@@ -47,9 +48,9 @@ async def _locate(graph: Graph, id: str, number: str) -> tuple[httpx2.URL, str]:
     except GraphError as error:
         if error.code in _GONE or (error.status == httpx2.codes.NOT_FOUND and not error.wait):
             raise Refused("Meta has the file no more.") from None
-        raise TryLater(str(error), error.wait or AGAIN_AFTER) from None
+        raise TryLater(str(error), error.wait or _AGAIN_AFTER) from None
     except (NotAsked, NoAnswer) as error:
-        raise TryLater(str(error), AGAIN_AFTER) from None
+        raise TryLater(str(error), _AGAIN_AFTER) from None
     try:
         address = httpx2.URL(str(found.get("url", "")))
     except httpx2.InvalidURL:
@@ -64,4 +65,4 @@ def _is_metas(address: httpx2.URL, graph: httpx2.URL) -> bool:
     if (address.scheme, address.host, address.port) == (graph.scheme, graph.host, graph.port):
         return True
     plain = address.scheme == "https" and address.port is None and not address.userinfo
-    return plain and address.host.endswith(HOSTS)
+    return plain and address.host.endswith(_HOSTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-DEEPEST = 32  # levels of what is kept as it came
+_DEEPEST = 32  # levels of what is kept as it came
 
 
 class Unclear(Exception):
@@ -68,7 +68,7 @@ class Item:
 
     def raw(self) -> dict[str, Any]:
         """All of it, to be kept as it came."""
-        if not _is_shallow(self.fields, DEEPEST):
+        if not _is_shallow(self.fields, _DEEPEST):
             raise Unclear("It is nested too deep.")
         return dict(self.fields)
 

@@ -1,9 +1,7 @@
-"""One post of Meta's, read and signed once, however many accounts and tenants it is tried with."""
+"""One post of Meta's, read once, however many accounts and tenants it is tried with."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections.abc import Sequence
 from functools import cached_property
@@ -13,7 +11,7 @@ from weakref import WeakKeyDictionary
 from conserje import Event, Malformed, Webhook
 from conserje_meta.changes import Change, changes, headline, read
 
-MOST_NUMBERS = 1000  # Meta puts no more updates into one post
+_MOST_NUMBERS = 1000  # Meta puts no more updates into one post
 
 
 class Post:
@@ -21,19 +19,12 @@ class Post:
 
     def __init__(self, body: bytes) -> None:
         self._body = body
-        self._signatures: dict[str, bytes] = {}
-
-    def signature(self, secret: str) -> bytes:
-        """What the header says if this app secret signed the body."""
-        if secret not in self._signatures:
-            self._signatures[secret] = sign(secret, self._body)
-        return self._signatures[secret]
 
     @cached_property
     def numbers(self) -> Sequence[str]:
         """The ids of the phone numbers that it names. Raises Malformed."""
         named = {change.number: None for change in self._changes if change.number}
-        if len(named) > MOST_NUMBERS:
+        if len(named) > _MOST_NUMBERS:
             raise Malformed("The body names too many phone numbers.")
         return list(named)
 
@@ -59,11 +50,6 @@ class Post:
         if not isinstance(body, dict):
             raise Malformed("The body is no JSON object.")
         return body
-
-
-def sign(secret: str, body: bytes) -> bytes:
-    """The value of the header X-Hub-Signature-256."""
-    return b"sha256=" + hmac.digest(secret.encode(), body, hashlib.sha256).hex().encode()
 
 
 def _no_number(constant: str) -> NoReturn:

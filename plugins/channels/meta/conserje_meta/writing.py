@@ -23,9 +23,9 @@ from conserje import (
 )
 from conserje_meta.changes import OUR_MARK
 
-BUTTON_ID, ROW_ID = 256, 200  # characters
+_BUTTON_ID, _ROW_ID = 256, 200  # characters
 # What Meta shows as what it is; anything else goes as a document.
-SHOWN = frozenset(
+_SHOWN = frozenset(
     {
         "image/jpeg", "image/png",
         "video/mp4", "video/3gpp",
@@ -101,7 +101,7 @@ def _file(file: File, caption: str) -> tuple[str, dict[str, Any]]:
         raise Refused("Meta fetches files by their address only; this message's file has none.")
     kind: str = file.kind
     wordless = kind in ("audio", "sticker")
-    shown = kind == "sticker" or file.content_type.partition(";")[0].strip().lower() in SHOWN
+    shown = kind == "sticker" or file.content_type.partition(";")[0].strip().lower() in _SHOWN
     if not shown or (wordless and caption):
         kind = "document"
     if kind == "document":
@@ -114,11 +114,11 @@ def _interactive(kind: str, text: str, action: dict[str, Any]) -> dict[str, Any]
 
 
 def _button(button: Button) -> dict[str, Any]:
-    return {"type": "reply", "reply": {"id": _id(button.id, BUTTON_ID), "title": button.title}}
+    return {"type": "reply", "reply": {"id": _id(button.id, _BUTTON_ID), "title": button.title}}
 
 
 def _row(row: Row) -> dict[str, str]:
-    return {"id": _id(row.id, ROW_ID), "title": row.title} | _given(description=row.description)
+    return {"id": _id(row.id, _ROW_ID), "title": row.title} | _given(description=row.description)
 
 
 def _id(id: str, longest: int) -> str:

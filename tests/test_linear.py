@@ -32,7 +32,7 @@ from conserje.shop.search import STOP_WORDS, search
 from conserje.storage.database import describe
 from conserje.turns import wish as handover
 from conserje.turns.wish import READ, asks_for_person
-from conserje_catalog import Asked, fold
+from conserje_catalog.vocabulary import Asked
 
 ROOT = Path(__file__).parents[1]
 # Not nginx's and certbot's, which read the operator's words alone.
@@ -170,7 +170,7 @@ WHOLES: Mapping[str, tuple[Callable[[str], object], Sequence[str]]] = {
     "fit, one large piece": (lambda text: fit(Text(text), Limits(text=LONG - 1)), SIGNS),
     "wishes that are none": (handover._asks, ["no live agent ", "no quiero una persona "]),
     "search": (lambda text: search(PRODUCTS, text, 6), ["vaporisadro,", "hierba ", _accents(READ), *SIGNS]),
-    "catalog": (lambda text: Asked(fold(text)), ["Ándale ", _accents(LONG)]),
+    "catalog": (Asked, ["Ándale ", _accents(LONG)]),
     "describe": (lambda text: describe(ValueError(text)), SIGNS),
     "shorten": (lambda text: shorten(text, 80), SIGNS),
 }

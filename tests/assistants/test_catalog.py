@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.resources import files
@@ -31,7 +33,11 @@ from conserje import (
 )
 from conserje.shop.products import from_row
 from conserje.testing import AssistantContract, GivenProducts, said
-from conserje_catalog import HAND_OVER, SOLD, THANKED, Catalog, CatalogSettings
+from conserje_catalog import Catalog, CatalogSettings
+from conserje_catalog.words import LANGUAGES, SPANISH
+
+THANKED = SPANISH.thanked
+PLACE = re.compile(r"{\w+}")
 
 
 class TestCatalog(AssistantContract):
@@ -52,12 +58,13 @@ async def ask(
     history: Sequence[Utterance] = (),
     greeting: str | None = None,
     products: Sequence[Product] | None = None,
+    locale: str = "es-CL",
 ) -> Reply:
     name, demo = DEMO[slug]
     contents = [Text(text) if isinstance(text, str) else text for text in texts]
     turn = Turn(
         id=1,
-        tenant=Tenant(slug, name, "es-CL", "CLP", "America/Santiago"),
+        tenant=Tenant(slug, name, locale, "CLP", "America/Santiago"),
         contact=Contact(1, "Ana"),
         messages=[Utterance("contact", content, datetime.now(UTC)) for content in contents],
         history=history,
@@ -258,7 +265,7 @@ async def test_hands_over_to_a_person(text: str) -> None:
     reply = await ask("acme", text)
     assert reply.hand_over
     assert reply.intent == "persona"
-    assert words(reply) == HAND_OVER
+    assert words(reply) == SPANISH.hand_over
 
 
 @pytest.mark.parametrize(
@@ -312,7 +319,7 @@ async def test_and_how_much_is_it_means_what_was_asked_for_before() -> None:
 async def test_a_yes_to_an_offer_goes_to_a_person(text: str) -> None:
     offer = words(await ask("bravo", "la silla"))
     reply = await ask("bravo", text, history=[said("la silla"), said(offer, "assistant")])
-    assert (words(reply), reply.intent, reply.hand_over) == (SOLD, "compra", True)
+    assert (words(reply), reply.intent, reply.hand_over) == (SPANISH.sold, "compra", True)
 
 
 async def test_a_yes_to_one_of_several_offered_goes_to_a_person() -> None:
@@ -371,3 +378,23 @@ async def test_a_shop_without_products_says_so() -> None:
 async def test_more_matches_than_a_message_should_hold_are_cut() -> None:
     many = [Product(n, f"Pelota {n}", Decimal(1000)) for n in range(100, 200)]
     assert words(await ask("acme", "pelotas", products=many)).count("•") == 6
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"), [("es-MX", "es"), ("pt-BR", "pt"), ("en", "en"), ("fr-FR", "en")]
+)
+async def test_speaks_the_tenant_s_language(locale: str, language: str) -> None:
+    spoken = LANGUAGES[language]
+    assert spoken.none in words(await ask("bravo", "pan", locale=locale))
+    assert spoken.introduction.format(name="Bravo Games") in words(await ask("bravo", "hola", locale=locale))
+    offer = words(await ask("bravo", "gran turismo", locale=locale))
+    assert offer.endswith(spoken.one)
+    history = [said("gran turismo"), said(offer, "assistant")]
+    bought = await ask("bravo", "ok, lo quiero", history=history, locale=locale)
+    assert (words(bought), bought.hand_over) == (spoken.sold, True)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_filled_in_is_the_same_in_each_language(language: str) -> None:
+    for name, spanish in asdict(SPANISH).items():
+        assert PLACE.findall(getattr(LANGUAGES[language], name)) == PLACE.findall(spanish), name

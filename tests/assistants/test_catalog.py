@@ -34,8 +34,9 @@ from conserje import (
 from conserje.shop.products import from_row
 from conserje.testing import AssistantContract, GivenProducts, said
 from conserje_catalog import Catalog, CatalogSettings
-from conserje_catalog.words import LANGUAGES, SPANISH
+from conserje_catalog.words import LANGUAGES
 
+SPANISH = LANGUAGES["es"]
 THANKED = SPANISH.thanked
 PLACE = re.compile(r"{\w+}")
 

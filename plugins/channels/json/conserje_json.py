@@ -27,8 +27,8 @@ from conserje import (
     Webhook,
 )
 
-HEADER = "x-conserje-signature"
-PHONE = r"^[^\x00-\x1f\x7f]{1,64}$"
+_HEADER = "x-conserje-signature"
+_PHONE = r"^[^\x00-\x1f\x7f]{1,64}$"
 
 
 class JsonCredentials(BaseModel):
@@ -39,15 +39,15 @@ class JsonCredentials(BaseModel):
     secret: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(32)), min_length=1)
 
 
-class Written(BaseModel):
+class _Written(BaseModel):
     """The body: `id` names the message once for its sender, however often it comes."""
 
     id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")  # no colon, which ends the sender in the event's key
-    telefono: Annotated[str, StringConstraints(strip_whitespace=True, pattern=PHONE)]
+    telefono: Annotated[str, StringConstraints(strip_whitespace=True, pattern=_PHONE)]
     mensaje: str = Field(pattern=r"^[^\x00]*$")
 
 
-JsonAccount = Account[JsonCredentials, Nothing]
+_JsonAccount = Account[JsonCredentials, Nothing]
 
 
 class Json(Channel[JsonCredentials, Nothing, Nothing]):
@@ -72,38 +72,38 @@ class Json(Channel[JsonCredentials, Nothing, Nothing]):
     quiet_period = timedelta(0)
     opt_out_words = opt_in_words = frozenset()  # who wants no more asks no more
 
-    def verify(self, hook: Webhook, account: JsonAccount) -> None:
-        given = hook.headers.get(HEADER, "").encode("utf-8", "surrogatepass")
+    def verify(self, hook: Webhook, account: _JsonAccount) -> None:
+        given = hook.headers.get(_HEADER, "").encode("utf-8", "surrogatepass")
         if not hmac.compare_digest(given, sign(hook.body, account).encode()):
             raise Forged("The secret of this account did not sign the body.")
-        read(hook)
+        _read(hook)
 
     def parse(self, hook: Webhook) -> Iterable[Event]:
-        written = read(hook)
+        written = _read(hook)
         key = f"{written.telefono}:{written.id}"
         yield InboundMessage(self.name, key, written.telefono, Text(written.mensaje))
 
-    async def send(self, message: OutboundMessage, account: JsonAccount) -> Receipt:
+    async def send(self, message: OutboundMessage, account: _JsonAccount) -> Receipt:
         return Receipt(str(message.id))
 
-    async def find(self, message: OutboundMessage, account: JsonAccount) -> Receipt:
+    async def find(self, message: OutboundMessage, account: _JsonAccount) -> Receipt:
         return Receipt(str(message.id))
 
-    def compose(self, account: JsonAccount, url: str, sender: str, text: str) -> Webhook:
+    def compose(self, account: _JsonAccount, url: str, sender: str, text: str) -> Webhook:
         body = json.dumps({"id": secrets.token_hex(16), "telefono": sender, "mensaje": text}).encode()
-        headers = {"content-type": "application/json", HEADER: sign(body, account)}
+        headers = {"content-type": "application/json", _HEADER: sign(body, account)}
         return Webhook("POST", "webhook", url, headers, body)
 
 
-def sign(body: bytes, account: JsonAccount) -> str:
+def sign(body: bytes, account: _JsonAccount) -> str:
     key = account.credentials.secret.get_secret_value().encode()
     return "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
 
 
-def read(hook: Webhook) -> Written:
+def _read(hook: Webhook) -> _Written:
     """Raises Malformed, naming the field."""
     try:
-        return Written.model_validate_json(hook.body)
+        return _Written.model_validate_json(hook.body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "The body"

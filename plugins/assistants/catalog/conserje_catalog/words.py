@@ -31,7 +31,7 @@ class Words:
     unclear: str
 
 
-SPANISH = Words(
+_SPANISH = Words(
     hello="¡Hola!",
     introduction="Soy el asistente virtual de {name}.",
     listed="Tenemos esto.",
@@ -56,7 +56,7 @@ SPANISH = Words(
     unclear="Disculpa, no te entendí bien.",
 )
 
-PORTUGUESE = Words(
+_PORTUGUESE = Words(
     hello="Olá!",
     introduction="Sou o assistente virtual de {name}.",
     listed="Temos isto.",
@@ -79,7 +79,7 @@ PORTUGUESE = Words(
     unclear="Desculpe, não entendi bem.",
 )
 
-ENGLISH = Words(
+_ENGLISH = Words(
     hello="Hello!",
     introduction="I am the virtual assistant of {name}.",
     listed="We have these.",
@@ -102,9 +102,9 @@ ENGLISH = Words(
     unclear="Sorry, I did not quite understand that.",
 )
 
-LANGUAGES = {"es": SPANISH, "pt": PORTUGUESE, "en": ENGLISH}
+LANGUAGES = {"es": _SPANISH, "pt": _PORTUGUESE, "en": _ENGLISH}
 
 
 def words_of(locale: str) -> Words:
     """The language of a locale such as es-CL; English for one that is not spoken here."""
-    return LANGUAGES.get(locale[:2].lower(), ENGLISH)
+    return LANGUAGES.get(locale[:2].lower(), _ENGLISH)

@@ -17,7 +17,7 @@ from conserje_openai.models import OpenAICredentials, OpenAIOperator, OpenAISett
 if TYPE_CHECKING:  # a process that never asks can do without the SDK
     from conserje_openai import api
 
-FEW = 30  # so many products are told whole; of more only those that fit what was written
+_FEW = 30  # so many products are told whole; of more only those that fit what was written
 
 
 class OpenAI(Assistant[OpenAICredentials, OpenAISettings, OpenAIOperator]):
@@ -47,21 +47,21 @@ class OpenAI(Assistant[OpenAICredentials, OpenAISettings, OpenAIOperator]):
             self.operator,
             turn.credentials,
             settings,
-            instruct(turn.tenant, settings.instructions, await relevant(turn)),
+            instruct(turn.tenant, settings.instructions, await _relevant(turn)),
             [*past, *turn.messages],
-            anonymous(turn),
+            _anonymous(turn),
         )
         return answer
 
 
-def anonymous(turn: Turn[OpenAICredentials, OpenAISettings]) -> str:
+def _anonymous(turn: Turn[OpenAICredentials, OpenAISettings]) -> str:
     """The contact's name for the provider, which says nothing about the contact."""
     return hashlib.sha256(f"{turn.tenant.slug}/{turn.contact.id}".encode()).hexdigest()
 
 
-async def relevant(turn: Turn[OpenAICredentials, OpenAISettings]) -> Sequence[Product]:
+async def _relevant(turn: Turn[OpenAICredentials, OpenAISettings]) -> Sequence[Product]:
     products = await turn.products.all()
-    if len(products) <= FEW:
+    if len(products) <= _FEW:
         return products
     written = "\n".join(plain(said.content) for said in turn.messages)
-    return [match.product for match in await turn.products.search(written, FEW)]
+    return [match.product for match in await turn.products.search(written, _FEW)]

@@ -51,23 +51,23 @@ async def ask(
             response = await own.responses.create(
                 model=settings.model,
                 instructions=instructions,
-                input=[item(each) for each in said],
+                input=[_item(each) for each in said],
                 reasoning=Reasoning(effort=settings.reasoning) if settings.reasoning else omit,
                 max_output_tokens=settings.max_output_tokens,
                 safety_identifier=contact,
                 store=False,
             )
     except (OpenAIError, TimeoutError) as error:
-        raise NoAnswer(explain(error, operator)) from None
-    return Reply((Text(words(response)),), usage=usage(response))
+        raise NoAnswer(_explain(error, operator)) from None
+    return Reply((Text(_words(response)),), usage=_usage(response))
 
 
-def item(said: Utterance) -> EasyInputMessageParam:
+def _item(said: Utterance) -> EasyInputMessageParam:
     role: Literal["user", "assistant"] = "user" if said.author == "contact" else "assistant"
     return {"role": role, "content": plain(said.content) or "[vacío]"}
 
 
-def words(response: object) -> str:
+def _words(response: object) -> str:
     """The text of a complete answer. Raises NoAnswer for anything else."""
     if not isinstance(response, Response) or response.status is None or response.output is None:
         raise NoAnswer(
@@ -89,13 +89,13 @@ def words(response: object) -> str:
     return text
 
 
-def usage(response: Response) -> dict[str, int]:
+def _usage(response: Response) -> dict[str, int]:
     if response.usage is None:
         return {}
     return {"input_tokens": response.usage.input_tokens, "output_tokens": response.usage.output_tokens}
 
 
-def explain(error: Exception, operator: OpenAIOperator) -> str:
+def _explain(error: Exception, operator: OpenAIOperator) -> str:
     """Why there is no answer, without the provider's own words: they may repeat parts of a key."""
     match error:
         case APIStatusError(status_code=401 | 403 as status):

@@ -45,7 +45,7 @@ def _unspaced(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Secret = Annotated[SecretStr, AfterValidator(_unspaced)]
+_Secret = Annotated[SecretStr, AfterValidator(_unspaced)]
 
 
 class MetaCredentials(BaseModel):
@@ -56,9 +56,9 @@ class MetaCredentials(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    access_token: Secret | None = None
-    app_secret: Secret | None = None
-    next_app_secret: Secret | None = None
+    access_token: _Secret | None = None
+    app_secret: _Secret | None = None
+    next_app_secret: _Secret | None = None
     verify_token: SecretStr | None = Field(default=None, min_length=1)
     waba_id: str = Field(default="", pattern="^[0-9]{0,32}$")
 
@@ -84,16 +84,16 @@ class MetaOperator(BaseModel):
     version: str = Field(
         default="v26.0", pattern=r"^v[0-9]{1,3}\.[0-9]{1,2}$", description="The Graph API's version."
     )
-    app_secret: Secret | None = Field(default=None, description="The shared app's secret.")
+    app_secret: _Secret | None = Field(default=None, description="The shared app's secret.")
     verify_token: SecretStr | None = Field(
         default=None, min_length=1, description="What Meta says when the shared app's webhook is set up."
     )
-    access_token: Secret | None = Field(
+    access_token: _Secret | None = Field(
         default=None, description="The shared system user's access token, for accounts without one."
     )
 
 
-MetaAccount = Account[MetaCredentials, MetaSettings]
+_MetaAccount = Account[MetaCredentials, MetaSettings]
 
 
 class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
@@ -134,7 +134,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
     def claims(self, hook: Webhook) -> Sequence[str]:
         return () if hook.method == "GET" else reading.post_of(hook).numbers
 
-    def verify(self, hook: Webhook, account: MetaAccount) -> str | None:
+    def verify(self, hook: Webhook, account: _MetaAccount) -> str | None:
         if hook.method == "GET":
             self._greet(hook, account)
             return None
@@ -155,7 +155,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
             _log.warning("Meta tells: %s", news)
         return Answer()
 
-    async def send(self, message: OutboundMessage, account: MetaAccount) -> Receipt:
+    async def send(self, message: OutboundMessage, account: _MetaAccount) -> Receipt:
         body = writing.write(message, account.settings.list_button)
         try:
             taken = await self._graph(account).post(f"{account.address}/messages", body)
@@ -163,15 +163,15 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
             raise outcome(error) from None
         return Receipt(_id(taken))
 
-    def media(self, file: File, account: MetaAccount) -> AsyncIterator[bytes]:
+    def media(self, file: File, account: _MetaAccount) -> AsyncIterator[bytes]:
         return files.read(self._graph(account), file.ref, account.address)
 
-    async def attend(self, provider_id: str, account: MetaAccount) -> None:
+    async def attend(self, provider_id: str, account: _MetaAccount) -> None:
         body = {"messaging_product": "whatsapp", "status": "read", "message_id": provider_id}
         typing = {"typing_indicator": {"type": "text"}}
         await self._graph(account).post(f"{account.address}/messages", body | typing)
 
-    async def examine(self, account: MetaAccount, urls: Urls) -> Sequence[Finding]:
+    async def examine(self, account: _MetaAccount, urls: Urls) -> Sequence[Finding]:
         missing = [] if self._app_secrets(account) else [_missing("app_secret")]
         missing += [] if self._verify_token(account) else [_missing("verify_token")]
         try:
@@ -181,13 +181,13 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         found = await doctor.examine(graph, account.address, account.credentials.waba_id, urls.webhook)
         return [*(Finding("error", text) for text in missing), *found]
 
-    async def configure(self, account: MetaAccount, urls: Urls) -> None:
+    async def configure(self, account: _MetaAccount, urls: Urls) -> None:
         if not (verify_token := self._verify_token(account)):
             raise Refused(_missing("verify_token"))
         business = account.credentials.waba_id
         await doctor.configure(self._graph(account), account.address, business, urls.webhook, verify_token)
 
-    def compose(self, account: MetaAccount, url: str, sender: str, text: str) -> Webhook:
+    def compose(self, account: _MetaAccount, url: str, sender: str, text: str) -> Webhook:
         held = self._app_secrets(account)
         if not held:
             raise NotOffered(_missing("app_secret"))
@@ -198,7 +198,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         }
         return Webhook("POST", "webhook", url, headers, body)
 
-    def _greet(self, hook: Webhook, account: MetaAccount) -> None:
+    def _greet(self, hook: Webhook, account: _MetaAccount) -> None:
         """The handshake by which Meta asks whether the webhook is ours. Raises Forged or Malformed."""
         signature.challenge(hook)
         if not (expected := self._verify_token(account)):
@@ -206,7 +206,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         if not signature.greets(hook, expected):
             raise Forged("The verify token is none of the account's.")
 
-    def _graph(self, account: MetaAccount) -> Graph:
+    def _graph(self, account: _MetaAccount) -> Graph:
         """Raises Refused."""
         token = account.credentials.access_token or self.operator.access_token
         if token is None:
@@ -214,14 +214,14 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         url = f"{self.operator.base_url.rstrip('/')}/{self.operator.version}"
         return Graph(self.http, url, token.get_secret_value())
 
-    def _app_secrets(self, account: MetaAccount) -> Mapping[str, str]:
+    def _app_secrets(self, account: _MetaAccount) -> Mapping[str, str]:
         """By the name of their field."""
         own = account.credentials
         named = {"app_secret": own.app_secret or self.operator.app_secret}
         named["next_app_secret"] = own.next_app_secret
         return {name: secret.get_secret_value() for name, secret in named.items() if secret}
 
-    def _verify_token(self, account: MetaAccount) -> str:
+    def _verify_token(self, account: _MetaAccount) -> str:
         token = account.credentials.verify_token or self.operator.verify_token
         return token.get_secret_value() if token else ""
 
@@ -238,7 +238,7 @@ def _id(taken: Mapping[str, Any]) -> str:
     raise Uncertain("Meta's answer names no message.")
 
 
-def _inbound(account: MetaAccount, sender: str, text: str) -> dict[str, Any]:
+def _inbound(account: _MetaAccount, sender: str, text: str) -> dict[str, Any]:
     known = _known(sender)
     name = "from" if "wa_id" in known else "from_user_id"
     message = {

@@ -102,7 +102,7 @@ class TwilioOperator(BaseModel):
         return token
 
 
-TwilioAccount = Account[TwilioCredentials, TwilioSettings]
+_TwilioAccount = Account[TwilioCredentials, TwilioSettings]
 
 _WHATSAPP = Limits(
     text=1600, buttons=3, rows=10, files=1, carries=frozenset({"media", "location", "template"})
@@ -142,7 +142,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
     def claims(self, hook: Webhook) -> Sequence[str]:
         return [reading.address(hook)]
 
-    def verify(self, hook: Webhook, account: TwilioAccount) -> str | None:
+    def verify(self, hook: Webhook, account: _TwilioAccount) -> str | None:
         own = account.credentials
         tokens = own.tokens()
         keys = {id: secret.get_secret_value() for id, secret in own.shared_keys.items()}
@@ -159,7 +159,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         # An empty 200 to a message is an error in Twilio's console.
         return Answer(204) if hook.path == "status" else Answer(200, _TWIML, "text/xml")
 
-    async def send(self, message: OutboundMessage, account: TwilioAccount) -> Receipt:
+    async def send(self, message: OutboundMessage, account: _TwilioAccount) -> Receipt:
         line = self._line(account)
         fields = await writing.write(message, line, self._contents)
         transport = api.Transport(line)
@@ -177,18 +177,18 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
             raise Uncertain("Twilio's answer names no message.")
         return Receipt(taken.sid)
 
-    def _service(self, account: TwilioAccount) -> dict[str, str]:
+    def _service(self, account: _TwilioAccount) -> dict[str, str]:
         sid = account.settings.messaging_service_sid
         return {"messaging_service_sid": sid} if sid else {}
 
-    async def find(self, message: OutboundMessage, account: TwilioAccount) -> Receipt | None:
+    async def find(self, message: OutboundMessage, account: _TwilioAccount) -> Receipt | None:
         service = account.settings.messaging_service_sid
         return await listing.find(self._line(account), message, account.address, service)
 
-    def media(self, file: File, account: TwilioAccount) -> AsyncIterator[bytes]:
+    def media(self, file: File, account: _TwilioAccount) -> AsyncIterator[bytes]:
         return files.read(self._line(account), file, self.limits_of(account.address))
 
-    async def attend(self, provider_id: str, account: TwilioAccount) -> None:
+    async def attend(self, provider_id: str, account: _TwilioAccount) -> None:
         if not account.address.startswith(WHATSAPP):
             raise NotOffered("SMS shows no typing.")
         form = {"channel": "whatsapp", "messageId": provider_id}
@@ -197,18 +197,18 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         except Exception as error:
             raise unanswered(error) from None
 
-    async def examine(self, account: TwilioAccount, urls: Urls) -> Sequence[Finding]:
+    async def examine(self, account: _TwilioAccount, urls: Urls) -> Sequence[Finding]:
         service = account.settings.messaging_service_sid
         return await doctor.examine(self._line(account), account.address, service, urls, self.shared)
 
-    async def configure(self, account: TwilioAccount, urls: Urls) -> None:
+    async def configure(self, account: _TwilioAccount, urls: Urls) -> None:
         service = account.settings.messaging_service_sid
         await doctor.configure(self._line(account), account.address, service, urls)
 
-    async def fetch(self, account: TwilioAccount, cursor: str | None) -> Page:
+    async def fetch(self, account: _TwilioAccount, cursor: str | None) -> Page:
         return await listing.fetch(self._line(account), account.address, cursor)
 
-    def compose(self, account: TwilioAccount, url: str, sender: str, text: str) -> Webhook:
+    def compose(self, account: _TwilioAccount, url: str, sender: str, text: str) -> Webhook:
         if account.address.startswith(WHATSAPP):
             sender = WHATSAPP + sender.removeprefix(WHATSAPP)
         form = _inbound_form(account, sender, text)
@@ -219,12 +219,12 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         }
         return Webhook("POST", "webhook", url, headers, urlencode(form).encode())
 
-    def _line(self, account: TwilioAccount) -> api.Line:
+    def _line(self, account: _TwilioAccount) -> api.Line:
         credentials = account.credentials
         return api.Line(self.http, self.operator.base_url, credentials.account_sid, credentials.tokens())
 
 
-def _inbound_form(account: TwilioAccount, sender: str, text: str) -> dict[str, str]:
+def _inbound_form(account: _TwilioAccount, sender: str, text: str) -> dict[str, str]:
     sid = "SM" + secrets.token_hex(16)
     form = {
         "SmsMessageSid": sid,

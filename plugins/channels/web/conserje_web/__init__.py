@@ -33,34 +33,34 @@ from conserje_web.settings import WebSettings
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
-LIMITS = Limits(
+_LIMITS = Limits(
     text=4096, body=4096, buttons=10, button_title=100, rows=10, row_title=200, row_description=1000
 )
-COOKIE = "__Host-conserje-web"
+_COOKIE = "__Host-conserje-web"
 
-Label = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+_Label = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
-class Choice(BaseModel):
+class _Choice(BaseModel):
     """The button or row that a visitor chose."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    id: Label
-    title: Label
+    id: _Label
+    title: _Label
 
 
-class Written(BaseModel):
+class _Written(BaseModel):
     """What a page posts: the browser's own id for it, and either words or a choice."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9-]{1,64}\z")]
-    text: Annotated[str, StringConstraints(pattern=r"\S", max_length=LIMITS.text)] | None = None
-    pressed: Choice | None = None
+    text: Annotated[str, StringConstraints(pattern=r"\S", max_length=_LIMITS.text)] | None = None
+    pressed: _Choice | None = None
 
     @model_validator(mode="after")
-    def _is_one_thing(self) -> Written:
+    def _is_one_thing(self) -> _Written:
         if (self.text is None) == (self.pressed is None):
             raise ValueError("Either text or pressed is given.")
         return self
@@ -77,7 +77,7 @@ class Web(Channel[SessionKey, WebSettings, Nothing]):
     Credentials = SessionKey
     Settings = WebSettings
     Operator = Nothing
-    limits = LIMITS
+    limits = _LIMITS
     opt_out_words = opt_in_words = frozenset()  # who wants no more closes the page
     per_tenant = by_strangers = has_feed = True
 
@@ -100,7 +100,7 @@ class Web(Channel[SessionKey, WebSettings, Nothing]):
         here = urlsplit(url)
         headers = {
             "content-type": "application/json",
-            "cookie": f"{COOKIE}={signed(sender, account)}",
+            "cookie": f"{_COOKIE}={signed(sender, account)}",
             "origin": f"{here.scheme}://{here.netloc}",
         }
         body = json.dumps({"id": secrets.token_hex(16), "text": text}).encode()
@@ -110,11 +110,11 @@ class Web(Channel[SessionKey, WebSettings, Nothing]):
         return Pages(house).routes
 
 
-def _read(hook: Webhook) -> Written:
+def _read(hook: Webhook) -> _Written:
     if hook.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Malformed("The body is not JSON.")
     try:
-        return Written.model_validate_json(hook.body)
+        return _Written.model_validate_json(hook.body)
     except ValidationError:
         raise Malformed("The body is not what the page posts.") from None
 
@@ -122,5 +122,5 @@ def _read(hook: Webhook) -> Written:
 def _sender(hook: Webhook) -> str:
     """The visitor whom the cookie names; `verify` has looked at its seal."""
     cookies = (pair.strip().partition("=") for pair in hook.headers["cookie"].split(";"))
-    value = next(value for name, _, value in cookies if name == COOKIE)
+    value = next(value for name, _, value in cookies if name == _COOKIE)
     return value.rsplit(".", 2)[0]

@@ -22,31 +22,31 @@ from conserje_web import theme
 from conserje_web.settings import WebSettings
 from conserje_web.words import Words, words_of
 
-RETRY = 2000  # milliseconds until a browser asks again for a stream that broke
-YEAR = 365 * 24 * 3600  # seconds
-LOADER_SECONDS = 300  # its address never changes, so a new one is seen that much later
+_RETRY = 2000  # milliseconds until a browser asks again for a stream that broke
+_YEAR = 365 * 24 * 3600  # seconds
+_LOADER_SECONDS = 300  # its address never changes, so a new one is seen that much later
 
-NO_STORE = {"cache-control": "no-store"}
-SAFE = {
+_NO_STORE = {"cache-control": "no-store"}
+_SAFE = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
 
-templates = Environment(
+_templates = Environment(
     loader=PackageLoader("conserje_web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
 
 
 @dataclass(frozen=True)
-class Part:
+class _Part:
     """A file of the page, named by what is in it."""
 
     content: bytes
     media_type: str
 
     @classmethod
-    def stored(cls, name: str, media_type: str) -> Part:
+    def stored(cls, name: str, media_type: str) -> _Part:
         return cls((files("conserje_web") / "static" / name).read_bytes(), media_type)
 
     @property
@@ -57,9 +57,9 @@ class Part:
 class Pages:
     """The pages of every tenant, from what the house tells of each."""
 
-    stored: ClassVar[dict[str, Part]] = {
-        "/chat.css": Part.stored("chat.css", "text/css"),
-        "/page.js": Part.stored("page.js", "text/javascript"),
+    stored: ClassVar[dict[str, _Part]] = {
+        "/chat.css": _Part.stored("chat.css", "text/css"),
+        "/page.js": _Part.stored("page.js", "text/javascript"),
     }
 
     def __init__(self, house: House) -> None:
@@ -75,14 +75,14 @@ class Pages:
 
     async def page(self, request: Request) -> Response:
         visit = await self._house.visit(request)
-        text = templates.get_template("page.html").render(_described(visit, datetime.now(UTC)))
+        text = _templates.get_template("page.html").render(_described(visit, datetime.now(UTC)))
         return Response(text, media_type="text/html", headers=_page_headers(visit.settings))
 
     async def part(self, request: Request) -> Response:
         path = request.url.path
         part = self.stored.get(path) or _parts_of(await self._house.visit(request))[path]
         lasts = request.query_params.get("v") == part.version  # two releases may be serving at once
-        return _file(request, part, f"public, max-age={YEAR}, immutable" if lasts else "no-cache")
+        return _file(request, part, f"public, max-age={_YEAR}, immutable" if lasts else "no-cache")
 
     async def loader(self, request: Request) -> Response:
         """The script that a tenant's own site names."""
@@ -96,27 +96,27 @@ class Pages:
             "open": words.open_chat.format(name=title),
             "close": words.close_chat,
         }
-        text = templates.get_template("chat.js").render(chat=chat)
-        part = Part(text.encode(), "text/javascript")
-        return _file(request, part, f"public, max-age={LOADER_SECONDS}")
+        text = _templates.get_template("chat.js").render(chat=chat)
+        part = _Part(text.encode(), "text/javascript")
+        return _file(request, part, f"public, max-age={_LOADER_SECONDS}")
 
     async def session(self, request: Request) -> Response:
         session = await self._house.open_session(request)
         cookie = {"set-cookie": session.cookie} if session.cookie else {}
-        return Response(status_code=204, headers={**NO_STORE, **cookie})
+        return Response(status_code=204, headers={**_NO_STORE, **cookie})
 
     async def history(self, request: Request) -> Response:
         if found := await self._follow(request, 0):
             look, looks = found
             await looks.aclose()
-            return JSONResponse(_as_data(look), headers={**SAFE, **NO_STORE})
+            return JSONResponse(_as_data(look), headers={**_SAFE, **_NO_STORE})
         return _nothing_written()
 
     async def stream(self, request: Request) -> Response:
         given = request.headers.get("last-event-id") or request.query_params.get("after", "")
         after = int(given) if given.isascii() and given.isdigit() and len(given) <= 18 else 0
         if found := await self._follow(request, after):
-            headers = {**SAFE, **NO_STORE, "x-accel-buffering": "no"}
+            headers = {**_SAFE, **_NO_STORE, "x-accel-buffering": "no"}
             return StreamingResponse(_events(*found), media_type="text/event-stream", headers=headers)
         return _nothing_written()
 
@@ -131,12 +131,12 @@ class Pages:
 
 def _nothing_written() -> Response:
     """204, at which an EventSource asks no more."""
-    return Response(status_code=204, headers=NO_STORE)
+    return Response(status_code=204, headers=_NO_STORE)
 
 
 async def _events(look: Look, looks: AsyncGenerator[Look, None]) -> AsyncIterator[str]:
     """Server-sent events (HTML standard, 9.2); a look without news is a comment to keep the line."""
-    yield f"retry: {RETRY}\n{_event(look)}"
+    yield f"retry: {_RETRY}\n{_event(look)}"
     thinking = look.thinking
     async with aclosing(looks):
         async for look in looks:
@@ -168,8 +168,8 @@ def _as_shown(said: Said) -> dict[str, Any]:
             return shown | {"text": plain(content)}
 
 
-def _file(request: Request, part: Part, cache: str) -> Response:
-    headers = {**SAFE, "cache-control": cache, "etag": f'"{part.version}"'}
+def _file(request: Request, part: _Part, cache: str) -> Response:
+    headers = {**_SAFE, "cache-control": cache, "etag": f'"{part.version}"'}
     if headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(part.content, media_type=part.media_type, headers=headers)
@@ -187,7 +187,7 @@ def _page_headers(settings: WebSettings) -> dict[str, str]:
         "frame-ancestors": " ".join(settings.origins) or "'none'",
     }
     written = "; ".join(f"{name} {value}" for name, value in policy.items())
-    return {**SAFE, "content-security-policy": written, "cache-control": "no-cache"}
+    return {**_SAFE, "content-security-policy": written, "cache-control": "no-cache"}
 
 
 def _title(visit: Visit) -> str:
@@ -195,12 +195,12 @@ def _title(visit: Visit) -> str:
     return title
 
 
-def _parts_of(visit: Visit) -> dict[str, Part]:
+def _parts_of(visit: Visit) -> dict[str, _Part]:
     """The parts that differ from tenant to tenant."""
     colour = visit.settings.colour
     return {
-        "/theme.css": Part(theme.style_sheet(colour).encode(), "text/css"),
-        "/icon.svg": Part(theme.icon(_title(visit), colour).encode(), "image/svg+xml"),
+        "/theme.css": _Part(theme.style_sheet(colour).encode(), "text/css"),
+        "/icon.svg": _Part(theme.icon(_title(visit), colour).encode(), "image/svg+xml"),
     }
 
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints
 
-DAY, WEEK = 24 * 60, 7 * 24 * 60  # minutes
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAY, _WEEK = 24 * 60, 7 * 24 * 60  # minutes
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 _RANGE = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -20,7 +20,7 @@ _ORIGIN = re.compile(rf"(?:https://{_HOST}|http://(?:(?:{_LABEL}\.)*localhost|12
 _LOGO = re.compile(rf"(https://{_HOST}{_PORT})/\S*", re.ASCII)
 
 
-class Hours(NamedTuple):
+class _Hours(NamedTuple):
     """Opening hours of a day in minutes after midnight; an end that is not later is on the next day."""
 
     begin: int
@@ -32,14 +32,14 @@ class Hours(NamedTuple):
         if not found:
             raise ValueError('write hours like "09:00-18:30"')
         begin = int(found[1]) * 60 + int(found[2])
-        end = int(found[3]) * 60 + int(found[4]) if found[3] else DAY
+        end = int(found[3]) * 60 + int(found[4]) if found[3] else _DAY
         if begin == end:
             raise ValueError('the hours end when they begin; write "00:00-24:00" for the whole day')
         return cls(begin, end)
 
     def contain(self, minute: int) -> bool:
         """Whether `minute`, counted from the day's midnight through the week, is within."""
-        return (minute - self.begin) % WEEK < ((self.end - self.begin) % DAY or DAY)
+        return (minute - self.begin) % _WEEK < ((self.end - self.begin) % _DAY or _DAY)
 
 
 def _origin(written: object) -> str:
@@ -60,10 +60,10 @@ def _https(written: object) -> str:
     return written
 
 
-Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
-Long = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
-Range = Annotated[Hours, PlainValidator(Hours.read, json_schema_input_type=str)]
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+_Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+_Long = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+_Range = Annotated[_Hours, PlainValidator(_Hours.read, json_schema_input_type=str)]
+_Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
 class WebSettings(BaseModel):
@@ -71,19 +71,19 @@ class WebSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: Short | None = Field(default=None, description="The page's name; none: the tenant's.")
+    title: _Short | None = Field(default=None, description="The page's name; none: the tenant's.")
     colour: Annotated[str, StringConstraints(pattern=r"\A#[0-9a-fA-F]{6}\z")] = "#0b6e4f"
     logo: Annotated[str, BeforeValidator(_logo)] | None = None
-    greeting: Long | None = Field(default=None, description="Said before anybody writes.")
-    quick_answers: list[Short] = Field(default=[], max_length=8, description="What one may want to write.")
-    hours: dict[Weekday, list[Range]] = Field(
+    greeting: _Long | None = Field(default=None, description="Said before anybody writes.")
+    quick_answers: list[_Short] = Field(default=[], max_length=8, description="What one may want to write.")
+    hours: dict[_Weekday, list[_Range]] = Field(
         default={}, description="In the tenant's time zone; a day that is not named is closed."
     )
-    closed_text: Long | None = Field(default=None, description="Said outside of the hours.")
+    closed_text: _Long | None = Field(default=None, description="Said outside of the hours.")
     origins: list[Annotated[str, BeforeValidator(_origin)]] = Field(
         default=[], max_length=20, description="The sites that may show the page within theirs."
     )
-    privacy: Long | None = Field(default=None, description="What becomes of what is written.")
+    privacy: _Long | None = Field(default=None, description="What becomes of what is written.")
     privacy_url: Annotated[str, BeforeValidator(_https)] | None = None
 
     @property
@@ -96,9 +96,9 @@ class WebSettings(BaseModel):
         if not self.hours:
             return None
         now = moment.astimezone(zone)
-        minute = now.weekday() * DAY + now.hour * 60 + now.minute
+        minute = now.weekday() * _DAY + now.hour * 60 + now.minute
         return any(
-            hours.contain(minute - WEEKDAYS.index(day) * DAY)
+            hours.contain(minute - _WEEKDAYS.index(day) * _DAY)
             for day, listed in self.hours.items()
             for hours in listed
         )

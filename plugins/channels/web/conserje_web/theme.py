@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from html import escape
 
-DARK, LIGHT = "#000000", "#ffffff"
+_DARK, _LIGHT = "#000000", "#ffffff"
 
 
 def letters_on(colour: str) -> str:
     """Dark or light, whichever has more contrast with `colour`: at least 4.5 (WCAG 2.2, 1.4.3)."""
-    return max((LIGHT, DARK), key=lambda letters: contrast(letters, colour))
+    return max((_LIGHT, _DARK), key=lambda letters: contrast(letters, colour))
 
 
 def contrast(one: str, other: str) -> float:

@@ -34,7 +34,7 @@ class Words:
     close_chat: str
 
 
-SPANISH = Words(
+_SPANISH = Words(
     lang="es",
     greeting="¡Hola! ¿En qué te podemos ayudar?",
     closed="Ahora estamos cerrados. Déjanos tu mensaje y te respondemos cuando abramos.",
@@ -60,7 +60,7 @@ SPANISH = Words(
     close_chat="Cerrar el chat",
 )
 
-PORTUGUESE = Words(
+_PORTUGUESE = Words(
     lang="pt",
     greeting="Olá! Como podemos ajudar você?",
     closed="Agora estamos fechados. Deixe sua mensagem e respondemos quando abrirmos.",
@@ -86,7 +86,7 @@ PORTUGUESE = Words(
     close_chat="Fechar o chat",
 )
 
-ENGLISH = Words(
+_ENGLISH = Words(
     lang="en",
     greeting="Hello! How can we help you?",
     closed="We are closed now. Leave us a message and we will answer when we open.",
@@ -112,9 +112,9 @@ ENGLISH = Words(
     close_chat="Close the chat",
 )
 
-LANGUAGES = {words.lang: words for words in (SPANISH, PORTUGUESE, ENGLISH)}
+LANGUAGES = {words.lang: words for words in (_SPANISH, _PORTUGUESE, _ENGLISH)}
 
 
 def words_of(locale: str) -> Words:
     """The language of a locale such as es-CL; English for one that is not spoken here."""
-    return LANGUAGES.get(locale[:2].lower(), ENGLISH)
+    return LANGUAGES.get(locale[:2].lower(), _ENGLISH)

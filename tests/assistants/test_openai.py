@@ -144,7 +144,7 @@ async def test_reads_no_history_where_the_tenant_wants_none(asker: Asker) -> Non
 async def test_a_message_without_words_is_named(asker: Asker) -> None:
     voice = Utterance("contact", Media((File("m1", "audio/ogg"),)), said("").at)
     await asker.ask("", history=[voice])
-    assert [item["content"] for item in asker.asked["input"]] == ["[audio/ogg]", "[vacío]"]
+    assert [item["content"] for item in asker.asked["input"]] == ["[audio/ogg]", "[empty]"]
 
 
 async def test_is_told_the_business_its_products_and_the_tenant_s_wishes(asker: Asker) -> None:

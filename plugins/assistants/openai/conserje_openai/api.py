@@ -64,7 +64,7 @@ async def ask(
 
 def _item(said: Utterance) -> EasyInputMessageParam:
     role: Literal["user", "assistant"] = "user" if said.author == "contact" else "assistant"
-    return {"role": role, "content": plain(said.content) or "[vacío]"}
+    return {"role": role, "content": plain(said.content) or "[empty]"}
 
 
 def _words(response: object) -> str:

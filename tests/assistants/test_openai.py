@@ -224,8 +224,8 @@ async def test_tries_a_second_time(asker: Asker, fault: Fault) -> None:
     [
         ("429", r"429 \(rate_limit_exceeded\)", 2),
         ("500", r"500 \(server_error\)", 2),
-        ("html", "no response; check CONSERJE_OPENAI_BASE_URL", 1),
-        ("shapeless", "no response", 1),
+        ("html", "Responses API; check CONSERJE_OPENAI_BASE_URL", 1),
+        ("shapeless", "Responses API", 1),
         ("redirect", "answered 307", 1),
         ("empty", "no text", 1),
         ("incomplete", r"incomplete \(max_output_tokens\)", 1),

@@ -108,19 +108,19 @@ ILL: list[tuple[dict[str, Any], dict[str, Any], Finding]] = [
         {"waba_id": ""},
         Finding(
             "warning",
-            "Whether an app is subscribed to the WhatsApp Business Account cannot be seen.",
+            "The credentials name no WhatsApp Business Account, so its apps are not seen.",
             "Give waba_id in the account's credentials.",
         ),
     ),
     (
         {},
         {"app_secret": ""},
-        Finding("error", "Give app_secret in the account's credentials, or CONSERJE_META_APP_SECRET."),
+        Finding("error", "The account has no app_secret; seal one, or set CONSERJE_META_APP_SECRET."),
     ),
     (
         {},
         {"access_token": ""},
-        Finding("error", "Give access_token in the account's credentials, or CONSERJE_META_ACCESS_TOKEN."),
+        Finding("error", "The account has no access_token; seal one, or set CONSERJE_META_ACCESS_TOKEN."),
     ),
     (
         {},

@@ -359,7 +359,7 @@ STATUSES: list[tuple[dict[str, Any], StatusUpdate]] = [
         status("failed", errors=[{"code": 131047, "title": "Re-engagement message"}]),
         StatusUpdate(
             NUMBER, f"{ID}:failed", "failed", ID,
-            cause="131047: outside the 24 h window; only an approved template may be sent",
+            cause="131047: the contact wrote more than 24 h ago; send an approved template",
             outside_window=True,
         ),
     ),
@@ -423,7 +423,7 @@ def test_a_trouble_of_the_number_and_a_field_that_is_not_known_are_kept_raw() ->
         change({"errors": [{"code": 130429, "title": "Rate limit hit"}]}), change({"calls": [{}]}, "calls")
     )
     assert isinstance(trouble, Unreadable)
-    assert trouble.cause == "130429: too many messages from this phone number"
+    assert trouble.cause == "130429: the phone number sends too many messages"
     assert isinstance(strange, Unreadable)
     assert "calls" in strange.cause
 

@@ -249,8 +249,8 @@ ERROR = '{{"code": {}, "message": "about {}", "more_info": "", "status": {}}}'
         (302, ERROR.format(20429, BODY, 302), "", Uncertain, "302"),
         (201, "", "", Uncertain, "no message"),
         (201, "{}", "", Uncertain, "no message"),
-        (201, "[]", "", Uncertain, "none of Twilio"),
-        (201, '"SM1"', "", Uncertain, "none of Twilio"),
+        (201, "[]", "", Uncertain, "not Twilio"),
+        (201, '"SM1"', "", Uncertain, "not Twilio"),
     ],
 )
 async def test_answers_and_what_they_mean(

@@ -273,7 +273,7 @@ def test_statuses(word: str, status: str, cause: str) -> None:
 @pytest.mark.parametrize(
     ("code", "cause"),
     [
-        ("63016", "63016: outside the 24 h window; only an approved template may be sent"),
+        ("63016", "63016: the contact wrote more than 24 h ago; send an approved template"),
         ("63999", "63999: see https://www.twilio.com/docs/api/errors/63999"),
         ("odd", "odd: see https://www.twilio.com/docs/api/errors/odd"),
     ],

@@ -256,7 +256,7 @@ def test_who_names_a_shared_key_is_judged_by_that_key_alone(
 
 @pytest.mark.parametrize("keys", [{"": "s"}, {KEY: ""}])
 def test_a_shared_key_without_id_or_secret_is_an_error(keys: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="a shared key has an id and a secret"):
+    with pytest.raises(ValueError, match="a shared key needs an id and a secret"):
         with_keys(**keys)
 
 

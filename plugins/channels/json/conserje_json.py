@@ -75,7 +75,7 @@ class Json(Channel[JsonCredentials, Nothing, Nothing]):
     def verify(self, hook: Webhook, account: _JsonAccount) -> None:
         given = hook.headers.get(_HEADER, "").encode("utf-8", "surrogatepass")
         if not hmac.compare_digest(given, sign(hook.body, account).encode()):
-            raise Forged("The secret of this account did not sign the body.")
+            raise Forged("The signature does not fit the account's secret; sign the body as it is sent.")
         _read(hook)
 
     def parse(self, hook: Webhook) -> Iterable[Event]:

@@ -70,16 +70,12 @@ def _item(said: Utterance) -> EasyInputMessageParam:
 def _words(response: object) -> str:
     """The text of a complete answer. Raises NoAnswer for anything else."""
     if not isinstance(response, Response) or response.status is None or response.output is None:
-        raise NoAnswer(
-            "The model's server answered with something that is no response; check CONSERJE_OPENAI_BASE_URL."
-        )
+        raise NoAnswer("The model's server does not speak the Responses API; check CONSERJE_OPENAI_BASE_URL.")
     if response.status != "completed":
         reason = response.incomplete_details.reason if response.incomplete_details else None
         code = response.error.code if response.error else reason
-        raise NoAnswer(
-            f"The answer is {response.status} ({code or 'no reason given'}); "
-            "if it is max_output_tokens, raise the tenant's max_output_tokens or lower its reasoning."
-        )
+        remedy = "; raise it, or lower the tenant's reasoning" if code == "max_output_tokens" else ""
+        raise NoAnswer(f"The answer is {response.status} ({code or 'no reason given'}){remedy}.")
     parts = [part for item in response.output if item.type == "message" for part in item.content]
     if any(part.type == "refusal" for part in parts):
         raise NoAnswer("The model refused to answer.")

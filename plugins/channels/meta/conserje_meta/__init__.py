@@ -41,7 +41,7 @@ _UNSPACED = re.compile(r"[\x21-\x7e]+")
 
 def _unspaced(secret: SecretStr) -> SecretStr:
     if not _UNSPACED.fullmatch(secret.get_secret_value()):
-        raise ValueError("it is empty, or holds a space or a letter that no secret of Meta's has")
+        raise ValueError("the secret is empty or has a sign that no secret of Meta's has; copy it again")
     return secret
 
 
@@ -141,7 +141,9 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         held = self._app_secrets(account)
         if not (signer := signature.signer(hook, held)):
             raise Forged(
-                "No app secret of the account signs this request." if held else _missing("app_secret")
+                "The signature fits no app secret of the account; check app_secret."
+                if held
+                else _missing("app_secret")
             )
         return signer if len(held) > 1 else None
 
@@ -204,7 +206,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         if not (expected := self._verify_token(account)):
             raise Forged(_missing("verify_token"))
         if not signature.greets(hook, expected):
-            raise Forged("The verify token is none of the account's.")
+            raise Forged("The verify token is not the account's; give Meta the same.")
 
     def _graph(self, account: _MetaAccount) -> Graph:
         """Raises Refused."""
@@ -227,7 +229,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
 
 
 def _missing(field: str) -> str:
-    return f"Give {field} in the account's credentials, or CONSERJE_META_{field.upper()}."
+    return f"The account has no {field}; seal one, or set CONSERJE_META_{field.upper()}."
 
 
 def _id(taken: Mapping[str, Any]) -> str:

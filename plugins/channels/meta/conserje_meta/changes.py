@@ -115,7 +115,7 @@ def _unreadable(address: str, item: object, cause: str) -> Unreadable:
     try:
         raw = json.dumps(item, ensure_ascii=False)
     except RecursionError:
-        raw, cause = "{}", "It is nested too deep to be kept."
+        raw, cause = "{}", "The item is nested too deep to be kept."
     digest = hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
     return Unreadable(address, f"unreadable:{digest}", raw, cause)
 
@@ -165,7 +165,7 @@ def _person(people: _People, *ids: str) -> _Person:
     phones = [name for name in names if name.isdecimal()]
     sender, *others = dict.fromkeys((*phones, *names)) or [""]
     if not sender:
-        raise Unclear("Nobody is named as its sender.")
+        raise Unclear("The message names no sender.")
     return _Person(sender, tuple(others), contact.name)
 
 
@@ -220,7 +220,7 @@ def _late(item: Item) -> datetime | None:
 def _status(address: str, status: Item) -> StatusUpdate:
     id, word = status.require("id"), status.require("status").lower()
     if word not in _STATUSES:
-        raise Unclear("status is none of a message that we sent.")
+        raise Unclear("status is not one of a sent message's.")
     errors, pricing = status.parts("errors"), status.part("pricing")
     billable = pricing.fields.get("billable")
     codes = [error.fields.get("code") for error in errors]

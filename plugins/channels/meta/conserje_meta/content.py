@@ -101,7 +101,7 @@ def _form(reply: Item) -> Text:
     try:
         filled = Item(json.loads(reply.require("response_json")))
     except (ValueError, RecursionError):
-        raise Unclear("response_json is no JSON.") from None
+        raise Unclear("response_json is not JSON.") from None
     lines = [
         f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
         for name, value in filled.raw().items()
@@ -129,7 +129,7 @@ def _order(message: Item) -> Content:
 def _ordered(item: Item) -> OrderItem:
     quantity = item.number("quantity")
     if not 0 < quantity <= _LARGEST_QUANTITY or quantity != int(quantity):
-        raise Unclear("quantity is no count.")
+        raise Unclear("quantity is not a count.")
     return OrderItem(item.require("product_retailer_id"), int(quantity), _price(item))
 
 
@@ -140,7 +140,7 @@ def _price(item: Item) -> Decimal | None:
     try:
         return Decimal(str(item.fields["item_price"]))
     except InvalidOperation:
-        raise Unclear("item_price is no number.") from None
+        raise Unclear("item_price is not a number.") from None
 
 
 def _system(message: Item) -> Content:

@@ -66,7 +66,7 @@ async def _of_apps(graph: Graph, account: str) -> Finding:
     if not account:
         return Finding(
             "warning",
-            "Whether an app is subscribed to the WhatsApp Business Account cannot be seen.",
+            "The credentials name no WhatsApp Business Account, so its apps are not seen.",
             "Give waba_id in the account's credentials.",
         )
     try:

@@ -31,7 +31,7 @@ async def read(graph: Graph, id: str, number: str) -> AsyncIterator[bytes]:
     headers = graph.authorization() | {"Accept-Encoding": "identity"}
     async with graph.http.stream("GET", address, headers=headers, follow_redirects=False) as answer:
         if answer.status_code != httpx2.codes.OK:
-            raise TryLater(f"Meta answered {answer.status_code} in the place of a file.", _AGAIN_AFTER)
+            raise TryLater(f"Meta answered {answer.status_code} instead of the file.", _AGAIN_AFTER)
         async for chunk in answer.aiter_raw():
             seen.update(chunk)
             yield chunk
@@ -42,12 +42,12 @@ async def read(graph: Graph, id: str, number: str) -> AsyncIterator[bytes]:
 async def _locate(graph: Graph, id: str, number: str) -> tuple[httpx2.URL, str]:
     """Where the file is for now, and its SHA-256."""
     if not _ID.fullmatch(id):
-        raise Refused("The file has no id of Meta's.")
+        raise Refused("The file's id is not Meta's.")
     try:
         found = await graph.get(id, phone_number_id=number)
     except GraphError as error:
         if error.code in _GONE or (error.status == httpx2.codes.NOT_FOUND and not error.wait):
-            raise Refused("Meta has the file no more.") from None
+            raise Refused("Meta no longer has the file.") from None
         raise TryLater(str(error), error.wait or _AGAIN_AFTER) from None
     except (NotAsked, NoAnswer) as error:
         raise TryLater(str(error), _AGAIN_AFTER) from None
@@ -56,7 +56,7 @@ async def _locate(graph: Graph, id: str, number: str) -> tuple[httpx2.URL, str]:
     except httpx2.InvalidURL:
         address = httpx2.URL("")
     if not _is_metas(address, httpx2.URL(graph.url)):
-        raise Refused("The file's address is none of Meta's.")
+        raise Refused("The file's address is not Meta's, so the access token is not shown there.")
     return address, str(found.get("sha256") or "")
 
 

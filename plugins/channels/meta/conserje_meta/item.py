@@ -19,7 +19,7 @@ class Item:
 
     def __init__(self, fields: object) -> None:
         if not isinstance(fields, dict):
-            raise Unclear("It is no object.")
+            raise Unclear("The item is not an object.")
         self.fields: Mapping[str, Any] = fields
 
     def __bool__(self) -> bool:
@@ -30,7 +30,7 @@ class Item:
         for name in names:
             value = self.fields.get(name)
             if value is not None and not isinstance(value, str):
-                raise Unclear(f"{name} is no text.")
+                raise Unclear(f"{name} is not text.")
             if value:
                 return value
         return ""
@@ -38,29 +38,29 @@ class Item:
     def require(self, name: str) -> str:
         if value := self.text(name):
             return value
-        raise Unclear(f"There is no {name}.")
+        raise Unclear(f"The item has no {name}.")
 
     def number(self, name: str) -> float:
         try:
             value = float(self.fields[name])
         except (KeyError, TypeError, ValueError, OverflowError):
-            raise Unclear(f"{name} is no number.") from None
+            raise Unclear(f"{name} is not a number.") from None
         if value - value != 0:  # not finite
-            raise Unclear(f"{name} is no number.")
+            raise Unclear(f"{name} is not a number.")
         return value
 
     def part(self, name: str) -> Item:
         """An object within; without fields if there is none."""
         value = self.fields.get(name)
         if value is not None and not isinstance(value, dict):
-            raise Unclear(f"{name} is no object.")
+            raise Unclear(f"{name} is not an object.")
         return Item(value or {})
 
     def many(self, name: str) -> list[object]:
         """A list within, whose items are of any type; empty if there is none."""
         value = self.fields.get(name)
         if value is not None and not isinstance(value, list):
-            raise Unclear(f"{name} is no list.")
+            raise Unclear(f"{name} is not a list.")
         return value or []
 
     def parts(self, name: str) -> list[Item]:
@@ -69,7 +69,7 @@ class Item:
     def raw(self) -> dict[str, Any]:
         """All of it, to be kept as it came."""
         if not _is_shallow(self.fields, _DEEPEST):
-            raise Unclear("It is nested too deep.")
+            raise Unclear("The item is nested too deep.")
         return dict(self.fields)
 
 

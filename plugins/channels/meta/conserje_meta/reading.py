@@ -46,9 +46,9 @@ class Post:
         try:
             body = json.loads(self._body, parse_constant=_no_number)
         except (ValueError, RecursionError):
-            raise Malformed("The body is no JSON.") from None
+            raise Malformed("The body is not JSON.") from None
         if not isinstance(body, dict):
-            raise Malformed("The body is no JSON object.")
+            raise Malformed("The body is not a JSON object.")
         return body
 
 

@@ -49,7 +49,7 @@ def challenge(hook: Webhook) -> str:
     """What Meta wants to hear again: a number, so nothing else is said. Raises Malformed."""
     given = dict(hook.query).get("hub.challenge", "")
     if not _CHALLENGE.fullmatch(given):
-        raise Malformed("hub.challenge is no number.")
+        raise Malformed("hub.challenge is not a number.")
     return given
 
 

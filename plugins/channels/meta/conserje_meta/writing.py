@@ -98,7 +98,9 @@ def _given(**fields: str) -> dict[str, str]:
 
 def _file(file: File, caption: str) -> tuple[str, dict[str, Any]]:
     if not file.ref.startswith(("https://", "http://")):
-        raise Refused("Meta fetches files by their address only; this message's file has none.")
+        raise Refused(
+            "The message's file has no address that Meta could fetch it from; give one that begins with https://."
+        )
     kind: str = file.kind
     wordless = kind in ("audio", "sticker")
     shown = kind == "sticker" or file.content_type.partition(";")[0].strip().lower() in _SHOWN
@@ -123,15 +125,13 @@ def _row(row: Row) -> dict[str, str]:
 
 def _id(id: str, longest: int) -> str:
     if not 0 < len(id) <= longest:
-        raise Refused(f"A choice's id has {len(id)} characters; Meta takes 1 to {longest}.")
+        raise Refused(f"The id of a choice has {len(id)} characters; give it 1 to {longest}.")
     return id
 
 
 def _template(template: Template) -> dict[str, Any]:
     if not template.language:
-        raise Refused(
-            f"The template {template.name} names no language; Meta asks for one, such as es or es_CL."
-        )
+        raise Refused(f"The template {template.name} names no language; give one, such as es or es_CL.")
     written: dict[str, Any] = {"name": template.name, "language": {"code": template.language}}
     if template.values:
         # Meta takes no line break in a value.

@@ -57,7 +57,7 @@ class TwilioCredentials(BaseModel):
     @classmethod
     def _no_blanks(cls, keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
         if not all(key and secret.get_secret_value() for key, secret in keys.items()):
-            raise ValueError("a shared key has an id and a secret")
+            raise ValueError("a shared key needs an id and a secret")
         return keys
 
     def tokens(self) -> dict[str, str]:
@@ -149,7 +149,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         signer = signature.signer(hook, tokens, keys)
         senders = {value for name, value in hook.form if name == "AccountSid"}
         if signer is None or senders != {own.account_sid}:
-            raise Forged("No secret of the account signs this request.")
+            raise Forged("The signature fits no secret of the account; check account_sid and auth_token.")
         return signer if len(tokens) + len(keys) > 1 else None
 
     def parse(self, hook: Webhook) -> Iterable[Event]:

@@ -49,20 +49,20 @@ _MEANINGS = {
     30006: "the recipient's number is a landline or cannot be reached",
     30007: "the carrier filtered the message",
     30008: "the carrier gave no reason",
-    30034: "the number is not registered for messages to the United States (A2P 10DLC)",
+    30034: "the number is not registered for the United States (A2P 10DLC); register it at Twilio",
     30036: "the message waited too long and expired",
     63003: "the recipient is not on WhatsApp",
     63005: "WhatsApp does not take this content",
     63007: "the account's address is no WhatsApp sender of this Twilio account; check the address",
     63014: "the recipient blocks messages of this sender",
-    63016: "outside the 24 h window; only an approved template may be sent",
-    63017: "too many messages from this account",
-    63018: "too many messages from this sender",
-    63019: "Twilio could not download the file",
-    63020: "the business has not accepted Twilio's invitation at Meta",
+    63016: "the contact wrote more than 24 h ago; send an approved template",
+    63017: "the account sends too many messages",
+    63018: "the sender sends too many messages",
+    63019: "Twilio could not download the file; check its address",
+    63020: "the business has not accepted Twilio's invitation at Meta; accept it",
     63024: "the recipient's number is not valid for WhatsApp",
-    63027: "the template does not exist in this language",
-    63028: "the template needs another number of values",
+    63027: "the template does not exist in this language; see the Twilio console",
+    63028: "the template needs another number of values; see the Twilio console",
     63032: "WhatsApp does not deliver to this recipient",
     63038: "the account's daily limit is reached",
     12300: "Twilio refuses the content type of the file",
@@ -94,7 +94,7 @@ def outcome(error: Exception, retry_after: float = 5.0) -> Exception:
             return _answered(error.status, error.code, error.retry_after)
         case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout() | httpx2.ProxyError():
             return TryLater(f"Twilio could not be reached ({type(error).__name__}).")
-    return Uncertain(f"Twilio's answer did not come, or was none of Twilio's ({type(error).__name__}).")
+    return Uncertain(f"Twilio's answer did not come, or was not Twilio's ({type(error).__name__}).")
 
 
 def unanswered(error: Exception, status: int = 0) -> CannotTell:

@@ -163,7 +163,7 @@ def _content(form: _Form) -> Content:
 def _files(form: _Form, *, sticker: bool) -> tuple[File, ...]:
     count = form.get("NumMedia") or "0"
     if not _COUNT.fullmatch(count):
-        raise _Unclear("NumMedia is no number of files.")
+        raise _Unclear("NumMedia is not a number of files.")
     return tuple(
         File(form.require(f"MediaUrl{n}"), form.get(f"MediaContentType{n}"), sticker=sticker)
         for n in range(int(count))
@@ -185,7 +185,7 @@ def _degrees(form: _Form, name: str, largest: int) -> float:
     except ValueError:
         degrees = float("nan")
     if not -largest <= degrees <= largest:
-        raise _Unclear(f"{name} is no number of degrees.")
+        raise _Unclear(f"{name} is not a number of degrees.")
     return degrees
 
 
@@ -194,7 +194,7 @@ def _status(hook: Webhook) -> StatusUpdate:
     sid = form.require("MessageSid", "SmsSid")
     word = form.require("MessageStatus", "SmsStatus")
     if word not in _STATUSES:
-        raise _Unclear("MessageStatus is no status of a message that we sent.")
+        raise _Unclear("MessageStatus is not one of a sent message's.")
     status, query = _STATUSES[word], dict(hook.query)
     code, segments = form.get("ErrorCode"), query.get("segments", "")
     return StatusUpdate(

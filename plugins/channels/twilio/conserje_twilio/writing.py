@@ -112,7 +112,9 @@ def _fields(content: Content) -> dict[str, Any]:
 
 def _media(content: Media) -> dict[str, Any]:
     if not all(file.ref.startswith(("https://", "http://")) for file in content.files):
-        raise Refused("Twilio fetches files by their public URL; this message's file has none.")
+        raise Refused(
+            "The message's file has no URL that Twilio could fetch it from; give one that begins with https://."
+        )
     caption = {"body": content.caption} if content.caption else {}
     return {"media_url": [file.ref for file in content.files]} | caption
 
@@ -129,7 +131,7 @@ def _location(content: Location) -> dict[str, Any]:
 def _template(content: Template) -> dict[str, Any]:
     if not _CONTENT_SID.fullmatch(content.name):
         raise Refused(
-            "A template of Twilio is named by its ContentSid (HX...); see its Content Template Builder."
+            "The template's name is not a ContentSid (HX...); see Twilio's Content Template Builder."
         )
     values = {str(n): _value(value) for n, value in enumerate(content.values, 1)}
     variables = {"content_variables": json.dumps(values, ensure_ascii=False)} if values else {}
@@ -169,7 +171,7 @@ def _literal(text: str) -> str:
 
 def _id(given: str) -> str:
     if "{{" in given:
-        raise Refused("Twilio takes no id of a button or row that has two braces in it.")
+        raise Refused("The id of a button or row has two braces, which Twilio would fill; name it without.")
     return given
 
 

@@ -62,7 +62,7 @@ class _Written(BaseModel):
     @model_validator(mode="after")
     def _is_one_thing(self) -> _Written:
         if (self.text is None) == (self.pressed is None):
-            raise ValueError("Either text or pressed is given.")
+            raise ValueError("give either text or pressed")
         return self
 
     @property

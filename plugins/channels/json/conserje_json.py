@@ -101,7 +101,7 @@ def sign(body: bytes, account: _JsonAccount) -> str:
 
 
 def _read(hook: Webhook) -> _Written:
-    """Raises Malformed, naming the field."""
+    """What the body says. Raises Malformed, naming the field."""
     try:
         return _Written.model_validate_json(hook.body)
     except ValidationError as error:

@@ -64,7 +64,7 @@ class MetaCredentials(BaseModel):
 
 
 class MetaSettings(BaseModel):
-    """What a tenant may have otherwise."""
+    """What a tenant may word otherwise."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -209,7 +209,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
             raise Forged("The verify token is not the account's; give Meta the same.")
 
     def _graph(self, account: _MetaAccount) -> Graph:
-        """Raises Refused."""
+        """The Graph API with the account's access token. Raises Refused."""
         token = account.credentials.access_token or self.operator.access_token
         if token is None:
             raise Refused(_missing("access_token"))
@@ -217,7 +217,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         return Graph(self.http, url, token.get_secret_value())
 
     def _app_secrets(self, account: _MetaAccount) -> Mapping[str, str]:
-        """By the name of their field."""
+        """The app secrets by the name of their field."""
         own = account.credentials
         named = {"app_secret": own.app_secret or self.operator.app_secret}
         named["next_app_secret"] = own.next_app_secret

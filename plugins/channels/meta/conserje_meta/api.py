@@ -1,4 +1,4 @@
-"""Meta's Graph API over core's HTTP client: each call with the access token of one account."""
+"""How Meta is asked: the Graph API over core's HTTP client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the changes of a webhook: messages, what became of ours, what contacts want."""
+"""The changes in a post, read into events: messages, what became of ours, what contacts want."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what one message of a webhook says."""
+"""What one message in a post says."""
 
 from __future__ import annotations
 

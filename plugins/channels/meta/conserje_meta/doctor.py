@@ -1,4 +1,4 @@
-"""The phone number at Meta: whether it is well, and to whom Meta posts what it gets."""
+"""Whether a phone number is well at Meta and posts to us, and its setting up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PRECEDENCE = ("phone_number", "whatsapp_business_account", "application")
 
 
 async def examine(graph: Graph, number: str, account: str, webhook: str) -> list[Finding]:
-    """Raises CannotTell. `account` is the WhatsApp Business Account, if it is known."""
+    """What is found; `account` is the WhatsApp Business Account, if it is known. Raises CannotTell."""
     try:
         found = await graph.get(number, fields=_FIELDS)
     except GraphError as error:
@@ -29,7 +29,7 @@ async def examine(graph: Graph, number: str, account: str, webhook: str) -> list
 
 
 def _asked(error: GraphError) -> str:
-    """Raises CannotTell for an error that passes."""
+    """The error as a finding says it. Raises CannotTell for one that passes."""
     if error.wait:
         raise CannotTell(str(error)) from None
     return f"Meta refuses to tell: {error}"
@@ -81,7 +81,7 @@ async def _of_apps(graph: Graph, account: str) -> Finding:
 
 
 async def configure(graph: Graph, number: str, account: str, webhook: str, verify_token: str) -> None:
-    """Subscribe the app, and have Meta post this number's events to `webhook`, which it asks at once.
+    """The app is subscribed, and Meta posts this number's events to `webhook`, which it asks at once.
 
     Raises Refused or CannotTell.
     """

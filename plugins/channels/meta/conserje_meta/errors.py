@@ -104,7 +104,7 @@ class NotAsked(Exception):
 
 
 class NoAnswer(Exception):
-    """Meta's answer did not come, or was none of Meta's."""
+    """Meta's answer did not come, or was not Meta's."""
 
 
 def outcome(error: GraphError | NotAsked | NoAnswer) -> Exception:

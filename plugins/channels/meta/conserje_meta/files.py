@@ -1,4 +1,4 @@
-"""The bytes of a file that a contact sent: asked for by its id, fetched from Meta's own hosts only."""
+"""The bytes of files that contacts sent: asked for by id, fetched from Meta's own hosts only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 async def read(graph: Graph, id: str, number: str) -> AsyncIterator[bytes]:
-    """As they come; raises TryLater at the end if they are not those that Meta announced.
+    """The bytes as they come; raises TryLater at the end if they are not those that Meta announced.
 
     The address that Meta gives lives five minutes, so each call asks for a new one. Raises Refused for
     a file that is gone.

@@ -1,4 +1,4 @@
-"""Reads JSON objects field by field: a field of another type than it must have is Unclear."""
+"""JSON objects, read field by field: a field of another type than it must have is Unclear."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One post of Meta's, read once, however many accounts and tenants it is tried with."""
+"""What Meta posts, read into events once, however many accounts and tenants it is tried with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes a message as the Cloud API takes it."""
+"""Messages as the Cloud API takes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twilio's REST interfaces over core's HTTP client: plain calls, and the SDK's."""
+"""How Twilio is asked: plain calls and the SDK's, over core's HTTP client."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ _MESSAGES = "twilio.rest.api.v2010.account.message"
 
 
 async def load() -> None:
-    """Have the SDK load what it sends with, for half a second at the first use: not in the event loop."""
+    """The SDK loads what it sends with, for half a second at the first use, outside the event loop."""
     if _MESSAGES not in sys.modules:
         await asyncio.to_thread(import_module, _MESSAGES)
 

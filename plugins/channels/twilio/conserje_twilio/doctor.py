@@ -1,4 +1,4 @@
-"""Whether an account is well at Twilio and posts to us, and having it post to us."""
+"""Whether an account is well at Twilio and posts to us, and its setting up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PAGES = 20
 async def examine(
     line: api.Line, address: str, service_sid: str | None, urls: Urls, shared: frozenset[str]
 ) -> Sequence[Finding]:
-    """Raises CannotTell."""
+    """What is found about the account. Raises CannotTell."""
     try:
         findings = await _account(line)
         if (sender := await _find(line, address)) is None:
@@ -40,7 +40,7 @@ async def examine(
 
 
 async def configure(line: api.Line, address: str, service_sid: str | None, urls: Urls) -> None:
-    """Raises Refused or CannotTell."""
+    """Twilio posts to `urls` from then on. Raises Refused or CannotTell."""
     try:
         if (sender := await _find(line, address)) is None:
             raise Refused(_absent(address).text)

@@ -86,7 +86,7 @@ class Denied(Exception):
 
 
 def outcome(error: Exception, retry_after: float = 5.0) -> Exception:
-    """What a failed call means, as Refused, TryLater or Uncertain. Quotes nothing that was sent."""
+    """What a failed call means, as Refused, TryLater or Uncertain; it quotes nothing that was sent."""
     match error:
         case TwilioRestException() | TwilioServiceException():
             return _answered(error.status, error.code, retry_after)

@@ -1,4 +1,4 @@
-"""Reads the files that contacts sent: Twilio asks who reads, and sends the reader on to its store."""
+"""The bytes of files that contacts sent: Twilio asks who reads, and sends the reader on to its store."""
 
 from __future__ import annotations
 

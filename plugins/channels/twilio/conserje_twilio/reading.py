@@ -1,4 +1,4 @@
-"""Reads the forms that Twilio posts: messages, and what became of ours."""
+"""The forms that Twilio posts, read into events: messages, and what became of ours."""
 
 from __future__ import annotations
 

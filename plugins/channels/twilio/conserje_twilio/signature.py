@@ -1,4 +1,4 @@
-"""Twilio's webhook signature: an HMAC over the public URL and the form."""
+"""Who may post: Twilio signs by an HMAC over the public URL and the form."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Digest = Literal["sha1", "sha256"]  # of auth tokens, of shared keys
 
 
 def signer(hook: Webhook, tokens: Mapping[str, str], shared_keys: Mapping[str, str]) -> str | None:
-    """The name of the secret that signs. Who names a shared key is judged by that key alone."""
+    """The name of the secret that signs; a post that names a shared key is judged by that key alone."""
     given = hook.headers.get(HEADER, "")
     if (settings := hook.headers.get(_SETTINGS_HEADER)) is not None:
         key = _shared_key(settings)

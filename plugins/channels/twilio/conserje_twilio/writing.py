@@ -1,4 +1,4 @@
-"""Writes messages as Twilio takes them: the fields of a call, and the contents that are made before it."""
+"""Messages as Twilio takes them: the fields of a call, and the contents that are made before it."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _template(content: Template) -> dict[str, Any]:
 
 
 def _value(value: str) -> str:
-    """Twilio takes neither new lines nor more than four spaces in a row, nor nothing at all (21656)."""
+    """Twilio takes neither new lines nor more than four spaces in a row, nor an empty value (21656)."""
     return " ".join(value.split())[:_LONGEST_VALUE] or "-"
 
 

@@ -1,4 +1,4 @@
-"""The channel web: a chat page at every tenant's own host."""
+"""The channel `web`: a chat page at every tenant's own host."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Web(Channel[SessionKey, WebSettings, Nothing]):
         yield InboundMessage(self.name, f"{sender}:{written.id}", sender, written.content)
 
     async def send(self, message: OutboundMessage, account: Account[SessionKey, WebSettings]) -> Receipt:
-        """It is in the feed already."""
+        """The message is in the feed already."""
         return Receipt(str(message.id))
 
     async def find(self, message: OutboundMessage, account: Account[SessionKey, WebSettings]) -> Receipt:

@@ -163,9 +163,9 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         line = self._line(account)
         fields = await writing.write(message, line, self._contents)
         transport = api.Transport(line)
-        await api.load()
+        client = await transport.client()
         try:
-            taken = await api.client(line.account_sid, transport).messages.create_async(
+            taken = await client.messages.create_async(
                 from_=account.address, **self._service(account), **fields
             )
         except Exception as error:

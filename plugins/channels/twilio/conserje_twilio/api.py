@@ -17,6 +17,7 @@ from twilio.rest import Client
 
 from conserje_twilio.errors import Denied
 
+_MESSAGES = "twilio.rest.api.v2010.account.message"
 _LONGEST_WAIT = 300
 
 _Product = Literal["api", "content", "messaging"]
@@ -86,6 +87,17 @@ class Transport(AsyncHttpClient):
         self.retry_after = 5.0
         self.status = 0  # of the last answer
 
+    async def client(self) -> Client:
+        """The SDK's client. All that it would take from the process's TWILIO_* variables is given here, or
+        rewritten by the transport."""
+        await _load()
+        return Client(  # type: ignore[no-untyped-call]
+            username=self._line.account_sid,
+            password="known to the transport",  # noqa: S106
+            account_sid=self._line.account_sid,
+            http_client=self,
+        )
+
     async def request(  # type: ignore[override]  # as the SDK's own asynchronous clients do
         self,
         method: str,
@@ -107,24 +119,10 @@ class Transport(AsyncHttpClient):
         return Response(answer.status_code, answer.text, answer.headers)
 
 
-_MESSAGES = "twilio.rest.api.v2010.account.message"
-
-
-async def load() -> None:
+async def _load() -> None:
     """The SDK loads what it sends with, for half a second at the first use, outside the event loop."""
     if _MESSAGES not in sys.modules:
         await asyncio.to_thread(import_module, _MESSAGES)
-
-
-def client(account_sid: str, transport: Transport) -> Client:
-    """The SDK's client. All that it would take from the process's TWILIO_* variables is given here, or
-    rewritten by the transport."""
-    return Client(  # type: ignore[no-untyped-call]
-        username=account_sid,
-        password="known to the transport",  # noqa: S106
-        account_sid=account_sid,
-        http_client=transport,
-    )
 
 
 def _seconds(retry_after: str) -> float:

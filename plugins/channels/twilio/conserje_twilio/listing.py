@@ -48,9 +48,8 @@ async def fetch(line: api.Line, address: str, cursor: str | None) -> Page:
         return Page((), now.isoformat())
     since = datetime.fromisoformat(cursor) - _OVERLAP
     until = min(since + WINDOW, now)
-    await api.load()
     transport = api.Transport(line)
-    client = api.client(line.account_sid, transport)
+    client = await transport.client()
     try:
         entries = await _received(client, address, since, until if until < now else None)
         messages = await _messages(client, line.base_url, entries)
@@ -144,15 +143,13 @@ async def find(
 async def _sent_to(
     line: api.Line, contact: str, address: str, service_sid: str | None
 ) -> list[MessageInstance]:
-    await api.load()
     transport = api.Transport(line)
+    client = await transport.client()
     # A Messaging Service's message has no sender at first.
     sender = {} if service_sid else {"from_": address}
     try:
         # Not narrowed by DateSent: a message still in Twilio's queue has none.
-        return await api.client(line.account_sid, transport).messages.list_async(
-            to=contact, limit=_MOST, page_size=_MOST, **sender
-        )
+        return await client.messages.list_async(to=contact, limit=_MOST, page_size=_MOST, **sender)
     except Exception as error:
         raise unanswered(error, transport.status) from None
 

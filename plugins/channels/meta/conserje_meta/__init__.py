@@ -32,7 +32,7 @@ from conserje import (
 )
 from conserje_meta import doctor, files, reading, signature, writing
 from conserje_meta.api import Graph
-from conserje_meta.errors import GraphError, NoAnswer, NotAsked, outcome
+from conserje_meta.errors import GraphError, NoAnswer, outcome
 
 _log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         body = writing.write(message, account.settings.list_button)
         try:
             taken = await self._graph(account).post(f"{account.address}/messages", body)
-        except (GraphError, NotAsked, NoAnswer) as error:
+        except (GraphError, NoAnswer) as error:
             raise outcome(error) from None
         return Receipt(_id(taken))
 

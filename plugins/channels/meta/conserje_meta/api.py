@@ -16,7 +16,7 @@ _NEVER_WRITTEN = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The Graph API with one access token. Each call raises GraphError, NotAsked or NoAnswer."""
+    """The Graph API with one access token. Each call raises GraphError or NoAnswer."""
 
     http: httpx2.AsyncClient
     url: str  # with the version

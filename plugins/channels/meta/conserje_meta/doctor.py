@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from conserje import CannotTell, Finding, Refused
 from conserje_meta.api import Graph
-from conserje_meta.errors import GraphError, NoAnswer, NotAsked
+from conserje_meta.errors import GraphError, NoAnswer
 
 _FIELDS = "display_phone_number,verified_name,status,quality_rating,webhook_configuration"
 _CONFIGURE = "Have `conserje doctor --fix` set it."
@@ -23,7 +23,7 @@ async def examine(graph: Graph, number: str, account: str, webhook: str) -> list
         found = await graph.get(number, fields=_FIELDS)
     except GraphError as error:
         return [Finding("error", _asked(error), "Check the account's address and access_token.")]
-    except (NotAsked, NoAnswer) as error:
+    except NoAnswer as error:
         raise CannotTell(str(error)) from None
     return [*_of_number(found), _of_webhook(found, webhook), await _of_apps(graph, account)]
 
@@ -73,7 +73,7 @@ async def _of_apps(graph: Graph, account: str) -> Finding:
         found = await graph.get(f"{account}/subscribed_apps")
     except GraphError as error:
         return Finding("error", _asked(error), "Check waba_id and access_token.")
-    except (NotAsked, NoAnswer) as error:
+    except NoAnswer as error:
         raise CannotTell(str(error)) from None
     if found.get("data"):
         return Finding("ok", "An app is subscribed to the WhatsApp Business Account.")
@@ -94,5 +94,5 @@ async def configure(graph: Graph, number: str, account: str, webhook: str, verif
         if error.wait:
             raise CannotTell(str(error)) from None
         raise Refused(f"Meta refuses: {error}") from None
-    except (NotAsked, NoAnswer) as error:
+    except NoAnswer as error:
         raise CannotTell(str(error)) from None

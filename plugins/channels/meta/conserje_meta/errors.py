@@ -99,15 +99,15 @@ class GraphError(Exception):
         self.wait = (retry_after or _WAITS[code]) if code in _WAITS else None
 
 
-class NotAsked(Exception):
-    """Meta could not be reached, so it has nothing."""
-
-
 class NoAnswer(Exception):
     """Meta's answer did not come, or was not Meta's."""
 
 
-def outcome(error: GraphError | NotAsked | NoAnswer) -> Exception:
+class NotAsked(NoAnswer):
+    """Meta could not be reached, so it has nothing."""
+
+
+def outcome(error: GraphError | NoAnswer) -> Exception:
     """What a failed `send` means."""
     match error:
         case NotAsked():

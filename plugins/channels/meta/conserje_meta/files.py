@@ -11,7 +11,7 @@ import httpx2
 
 from conserje import Refused, TryLater
 from conserje_meta.api import Graph
-from conserje_meta.errors import GraphError, NoAnswer, NotAsked
+from conserje_meta.errors import GraphError, NoAnswer
 
 _HOSTS = (".fbsbx.com", ".facebook.com")
 _AGAIN_AFTER = 60.0  # seconds
@@ -49,7 +49,7 @@ async def _locate(graph: Graph, id: str, number: str) -> tuple[httpx2.URL, str]:
         if error.code in _GONE or (error.status == httpx2.codes.NOT_FOUND and not error.wait):
             raise Refused("Meta no longer has the file.") from None
         raise TryLater(str(error), error.wait or _AGAIN_AFTER) from None
-    except (NotAsked, NoAnswer) as error:
+    except NoAnswer as error:
         raise TryLater(str(error), _AGAIN_AFTER) from None
     try:
         address = httpx2.URL(str(found.get("url", "")))

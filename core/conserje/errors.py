@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class OperatorError(Exception):
     """Ends a command with its text, in one line, in place of a traceback."""
@@ -13,3 +18,21 @@ class UnknownTenant(OperatorError):
 
 class DirectoryUnavailable(OperatorError):
     """Postgres cannot be asked, and nothing is remembered."""
+
+
+class Fault(NamedTuple):
+    """The first thing that is wrong with what was given; never the value, which may be a secret."""
+
+    place: str  # with dots; empty: the whole
+    why: str
+    type: str  # as pydantic calls it
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.why}." if self.place else f"{self.why}."
+
+
+def first_fault(error: ValidationError) -> Fault:
+    """Where and why a model refused what was given."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return Fault(place, first["msg"].removeprefix("Value error, "), first["type"])

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from conserje import commands
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, Channel
-from conserje.errors import OperatorError
+from conserje.errors import OperatorError, first_fault
 from conserje.settings import SettingsError, plugin_values, plugin_variable
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ def _operator(kind: type[Any], environment: Mapping[str, str]) -> Any:
     try:
         return kind.Operator.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = f"CONSERJE_{kind.name}_{'_'.join(map(str, first['loc']))}".upper()
-        raise SettingsError(f"{name}: {first['msg']}.") from None
+        fault = first_fault(error)
+        name = plugin_variable(kind.name, fault.place.replace(".", "_"))
+        raise SettingsError(f"{name}: {fault.why}.") from None
 
 
 def operator_models(wanted: Collection[str] | None = None) -> Iterator[tuple[str, type[Any]]]:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from conserje.errors import OperatorError
+from conserje.errors import OperatorError, first_fault
 
 PREFIX = "CONSERJE_"
 HOST = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})*")
@@ -195,10 +195,9 @@ def read(environment: Mapping[str, str], plugin_variables: Iterable[str] = ()) -
     try:
         return Settings.model_validate({known[k]: v for k, v in ours.items() if k in known and v})
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise SettingsError(
-            f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg'].removeprefix('Value error, ')}."
-        ) from None
+        fault = first_fault(error)
+        name = fault.place.partition(".")[0].upper()
+        raise SettingsError(f"{PREFIX}{name}: {fault.why}.") from None
 
 
 def plugin_variable(plugin: str, field: str) -> str:

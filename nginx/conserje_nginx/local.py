@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from conserje.net.listen import dialled, host_and_port
 from conserje.settings import Settings, SettingsError
 from conserje_nginx.authority import Authority
 from conserje_nginx.render import Edge, render
-
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where one listens, not where one connects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +81,11 @@ def _domains(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def _port(listen: str, setting: str) -> int:
-    host, _, port = listen.rpartition(":")
-    if not host or "," in listen or not port.isdecimal():
+    if "," in listen or not (place := host_and_port(listen)):
         raise SettingsError(f"{setting}: {listen!r} is no address:port, such as 127.0.0.1:8443.")
-    return int(port)
+    return place[1]
 
 
 def _upstream(listen: str) -> str:
-    if "/" in listen:
-        return f"unix:{Path(listen).absolute()}"
-    host, _, port = listen.rpartition(":")
-    return f"{ANYWHERE.get(host, host)}:{port}"
+    place = host_and_port(listen)
+    return dialled(*place) if place else f"unix:{Path(listen).absolute()}"

@@ -51,6 +51,7 @@ ACCOUNT = Account(
     NUMBER,
     MetaCredentials.model_validate({"access_token": TOKEN, "app_secret": "s3creto"}),
     MetaSettings(),
+    "es-CL",
 )
 LINK = "https://a.example/1"
 

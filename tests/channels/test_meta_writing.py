@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,7 +68,7 @@ async def front() -> AsyncIterator[Front]:
 
 def account(token: str | None = TOKEN, number: str = NUMBER) -> Account[MetaCredentials, MetaSettings]:
     given = {"access_token": token} if token else {}
-    return Account("tienda", number, MetaCredentials.model_validate(given), MetaSettings())
+    return Account("tienda", number, MetaCredentials.model_validate(given), MetaSettings(), "es-CL")
 
 
 def message(content: Content | str = TEXT, to: str = PHONE, quotes: str = "") -> OutboundMessage:
@@ -196,6 +196,24 @@ async def test_every_kind_is_written_as_meta_takes_it(
 ) -> None:
     body = await front.send(content)
     assert (body["type"], body[kind]) == (kind, said)
+
+
+@pytest.mark.parametrize(
+    ("locale", "own", "button"),
+    [
+        ("es-MX", None, "Ver opciones"),
+        ("pt-BR", None, "Ver opções"),
+        ("en-US", None, "See options"),
+        ("fr-FR", None, "See options"),
+        ("es-MX", "Ver más", "Ver más"),
+    ],
+)
+async def test_what_opens_a_list_is_the_account_s_own_or_in_the_tenant_s_language(
+    front: Front, locale: str, own: str | None, button: str
+) -> None:
+    sender = replace(account(), settings=MetaSettings(list_button=own), locale=locale)
+    await front.channel.send(message(List("¿Cuál?", (Row("1", "Uno"),))), sender)
+    assert front.meta.taken[-1].body["interactive"]["action"]["button"] == button
 
 
 async def test_a_reaction_is_given_and_taken_back_and_quotes_nothing(front: Front) -> None:

@@ -91,10 +91,14 @@ async def front() -> AsyncIterator[Front]:
 
 
 def account(
-    address: str = NUMBER, sid: str = SID, token: str = "secreto", service: str | None = None
+    address: str = NUMBER,
+    sid: str = SID,
+    token: str = "secreto",
+    service: str | None = None,
+    locale: str = "es-CL",
 ) -> Account[TwilioCredentials, TwilioSettings]:
     credentials = TwilioCredentials.model_validate({"account_sid": sid, "auth_token": token})
-    return Account("tienda", address, credentials, TwilioSettings(messaging_service_sid=service))
+    return Account("tienda", address, credentials, TwilioSettings(messaging_service_sid=service), locale)
 
 
 def message(content: Content, to: str = CONTACT, **fields: Any) -> OutboundMessage:
@@ -121,6 +125,30 @@ async def test_a_list_leaves_as_a_content_whose_words_are_no_places(front: Front
         {"item": "Café", "id": "1", "description": "Molido, 250 g"},
         {"item": "Té", "id": "2"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("locale", "code", "button"),
+    [
+        ("es-MX", "es", "Ver opciones"),
+        ("pt-BR", "pt_BR", "Ver opções"),
+        ("en-US", "en", "See options"),
+        ("fr-FR", "en", "See options"),
+    ],
+)
+async def test_what_opens_a_list_is_in_the_tenant_s_language(
+    front: Front, locale: str, code: str, button: str
+) -> None:
+    bodies = []
+
+    async def note(request: httpx2.Request) -> None:
+        if request.url.path == "/v1/Content":
+            bodies.append(json.loads(request.content))
+
+    front.channel.http.event_hooks["request"].append(note)
+    await front.send(LIST, account=account(locale=locale))
+    (asked,) = bodies
+    assert (asked["language"], asked["types"]["twilio/list-picker"]["button"]) == (code, button)
 
 
 async def test_the_same_menu_is_made_once_for_each_twilio_account(front: Front) -> None:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from waiting import until
 
-from conserje.turns.wish import SAID
+from conserje.tenants.words import PASSED_ON
 from conserje_fakes.server import serving
 
 pytestmark = pytest.mark.timeout(300)  # many processes start and end
@@ -60,5 +60,5 @@ async def test_who_asks_for_a_person_gets_one_and_then_the_assistant_again(
         await until(lambda: (ANA, "gracias") in installation.replies)
         shown = await conserje("conversation", "show", "acme", conversation)
     said = [message.body for message in installation.twilio.messages]
-    assert said == [SAID["es"], "Soy Eva.", "gracias"]
+    assert said == [PASSED_ON["es"], "Soy Eva.", "gracias"]
     assert "with the assistant" in shown and "webhook  sent" in shown

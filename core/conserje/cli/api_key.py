@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
 from conserje.cli.table import json_option, show_json, show_rows
+from conserje.cli.times import Duration
 from conserje.installation import Installation, with_installation
 from conserje.tenants import api_keys, tenants
 from conserje.tenants.api_keys import ApiKey
-
-_LIFE = re.compile(r"([1-9][0-9]{0,4})([hdw])")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-
-
-def _life(context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
-    if value is None:
-        return None
-    if not (match := _LIFE.fullmatch(value)):
-        raise click.BadParameter(f"{value!r} is no time like 12h, 90d or 52w.")
-    return int(match[1]) * _UNITS[match[2]]
 
 
 @click.group("api-key")
@@ -42,7 +31,7 @@ def api_key() -> None:
     help="What the key may do; may be given twice. [default: read]",
 )
 @click.option(
-    "--expires", "life", callback=_life, help="How long the key lives, like 90d; for ever, if not given."
+    "--expires", "life", type=Duration(), help="How long the key lives, like 90d; for ever, if not given."
 )
 @json_option
 @with_installation

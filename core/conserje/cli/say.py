@@ -19,12 +19,13 @@ import httpx2
 from conserje.cli.failure import Failed
 from conserje.cli.message import as_data, seconds, shorten, zone
 from conserje.cli.table import json_option, show_json
-from conserje.contract.channel import AnyChannel, Channel, NotOffered, Webhook
+from conserje.contract.channel import AnyChannel, NotOffered, Webhook, offers
 from conserje.contract.message import InboundMessage, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Exchange, Message, Turn
 from conserje.conversations.rows import digest
 from conserje.installation import Installation, with_installation
+from conserje.net.listen import dialled, host_and_port
 from conserje.plugins import Plugins
 from conserje.storage.database import Connection
 from conserje.storage.scope import acting_for
@@ -39,7 +40,6 @@ LOOK_EVERY = 0.1  # seconds
 POST_LIMIT = 20.0  # seconds
 ON_ITS_WAY = frozenset({"queued", "sending", "uncertain"})
 NOT_SENT = frozenset({"refused", "held", "failed"})
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where one listens, not where one connects
 
 
 @click.command()
@@ -117,7 +117,7 @@ def _simulated(entry: Entry, plugins: Plugins, wanted: str | None) -> AnyChannel
         )
     if wanted:
         plugins.channel(wanted)
-    able = [each for _, each in sorted(plugins.channels.items()) if _composes(each)]
+    able = [each for _, each in sorted(plugins.channels.items()) if offers(each, "compose")]
     for channel in sorted(able, key=lambda channel: channel.per_tenant):
         made_on_demand = channel.per_tenant and not entry.accounts_of(channel.name)
         if wanted in (None, channel.name) and (made_on_demand or _active(entry, channel)):
@@ -135,10 +135,6 @@ def _add_one(slug: str, able: Sequence[AnyChannel], wanted: str | None) -> str:
         f"{slug} has no account{f' of {wanted}' if wanted else ''} by which to simulate a contact:"
         f" `conserje account add {slug} {name} ADDRESS --credentials FILE` adds one."
     )
-
-
-def _composes(channel: AnyChannel) -> bool:
-    return type(channel).compose is not Channel.compose
 
 
 def _compose(
@@ -177,11 +173,10 @@ async def _post(listen: str, slug: str, hook: Webhook) -> None:
 
 
 def _client(listen: str) -> httpx2.AsyncClient:
-    host, _, port = listen.rpartition(":")
-    path = listen if "/" in listen else None
+    place = host_and_port(listen)
     return httpx2.AsyncClient(
-        base_url="http://socket" if path else f"http://{ANYWHERE.get(host, host)}:{port}",
-        transport=httpx2.AsyncHTTPTransport(uds=path, trust_env=False),
+        base_url=f"http://{dialled(*place)}" if place else "http://socket",
+        transport=httpx2.AsyncHTTPTransport(uds=None if place else listen, trust_env=False),
         timeout=POST_LIMIT,
         trust_env=False,
     )

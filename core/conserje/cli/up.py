@@ -21,6 +21,7 @@ import click
 from conserje import commands
 from conserje.cli.processes import Processes, ProcessFailed
 from conserje.installation import read_settings
+from conserje.net.listen import host_and_port
 from conserje.settings import Settings, SettingsError
 from conserje.storage import embedded
 from conserje.storage.migrate import migrate
@@ -120,13 +121,13 @@ async def _postgres(settings: Settings) -> AsyncIterator[tuple[str, str]]:
 
 def _refuse_taken_port(listen: str, setting: str) -> None:
     """Say so before anything is started: somebody listens there already."""
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit():
+    place = host_and_port(listen)
+    if place is None:
         return  # a unix socket: `serve` looks at it
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+    with socket.socket(socket.AF_INET6 if ":" in place[0] else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host.strip("[]"), int(port)))
+            probe.bind(place)
         except OSError as error:
             raise SettingsError(
                 f"{listen} cannot be listened on ({error.strerror}): stop who does, or set {setting}."
@@ -229,11 +230,11 @@ async def _first(
 
 async def _listening(listen: str) -> None:
     """Until somebody accepts connections there."""
-    host, _, port = listen.rpartition(":")
+    place = host_and_port(listen)
     while True:
         try:
-            if host and port.isdigit():
-                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            if place:
+                _, writer = await asyncio.open_connection(*place)
             else:
                 _, writer = await asyncio.open_unix_connection(listen)
         except OSError:

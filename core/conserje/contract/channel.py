@@ -169,6 +169,7 @@ class Account(Generic[C, S]):
     address: str
     credentials: C
     settings: S
+    locale: str = "en"  # the tenant's, for what a channel itself says to contacts
 
 
 class Channel(Generic[C, S, O]):
@@ -308,3 +309,8 @@ class Channel(Generic[C, S, O]):
 
 AnyChannel = Channel[Any, Any, Any]
 AnyAccount = Account[Any, Any]
+
+
+def offers(channel: AnyChannel, method: str) -> bool:
+    """Whether a channel has an optional method of its own."""
+    return getattr(type(channel), method) is not getattr(Channel, method)

@@ -11,9 +11,10 @@ from conserje.contract.channel import OptedOut, OutsideWindow, Receipt, Refused,
 from conserje.contract.message import OutboundMessage, Template
 from conserje.conversations.sending import OUTCOME_UNKNOWN, Ending
 from conserje.rules.consent import Sign
+from conserje.storage.backoff import pause
 
 PATIENCE = timedelta(hours=1)  # of trying again what the provider does not take now
-LONGEST_PAUSE = 300.0  # seconds
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  # seconds
 UNCERTAIN_FOR = timedelta(minutes=2)  # before a person has to look
 LOOK_EVERY = timedelta(seconds=10)
 
@@ -76,8 +77,8 @@ def later(step: Step, error: TryLater) -> Outcome:
     elapsed = step.message.attempted_at - step.created_at
     if elapsed > PATIENCE:
         return Outcome(state="held", cause=f"Tried for {PATIENCE}: {error}")
-    pause = min(max(error.after, 2.0 ** min(step.attempt, 8) / 2), LONGEST_PAUSE)
-    return Outcome(state="queued", cause=str(error), pause=timedelta(seconds=pause))
+    seconds = min(max(error.after, pause(step.attempt, FIRST_PAUSE, LONGEST_PAUSE)), LONGEST_PAUSE)
+    return Outcome(state="queued", cause=str(error), pause=timedelta(seconds=seconds))
 
 
 def still_uncertain(step: Step, cause: str) -> Outcome:

@@ -17,6 +17,7 @@ from conserje.files.table import Kept, NotKept, Wanted
 from conserje.net.fetch import FetchFailed, FetchRefused
 from conserje.plugins import PluginMissing, Plugins
 from conserje.storage import queue
+from conserje.storage.backoff import pause
 from conserje.storage.database import Pool
 from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
@@ -129,5 +130,5 @@ def _later(wanted: Wanted, cause: str, after: float = 0.0) -> NotKept:
     """The pauses grow; after the last try the file is gone."""
     if wanted.tries >= TRIES:
         return NotKept(cause)
-    pause = min(FIRST_PAUSE * 2 ** (wanted.tries - 1), LONGEST_PAUSE)
-    return NotKept(cause, timedelta(seconds=max(after, pause)))
+    seconds = max(after, pause(wanted.tries, FIRST_PAUSE, LONGEST_PAUSE))
+    return NotKept(cause, timedelta(seconds=seconds))

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import asyncpg
 
-from conserje.contract.channel import AnyAccount, AnyChannel, CannotTell, Channel, Page
+from conserje.contract.channel import AnyAccount, AnyChannel, CannotTell, Page, offers
 from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.intake.intake import Intake, NotDurable
 from conserje.plugins import Plugins
@@ -119,7 +119,7 @@ class Gaps:
 
     async def __aenter__(self) -> Self:
         channels = self.plugins.channels.values()
-        lanes = [Lane(each, failed) for each in channels if offers_fetch(each) for failed in (False, True)]
+        lanes = [Lane(each, failed) for each in channels if offers(each, "fetch") for failed in (False, True)]
         if self.every and lanes:
             self._tasks = [asyncio.create_task(self._run(lane)) for lane in lanes]
             self._tasks.append(asyncio.create_task(self._watch()))
@@ -234,7 +234,3 @@ class Gaps:
         account = claim.account
         events = [(account, event) for event in page.events if event.address == account.address]
         await self.intake.take(claim.entry.tenant, events)
-
-
-def offers_fetch(channel: Any) -> bool:
-    return type(channel).fetch is not Channel.fetch

@@ -21,7 +21,7 @@ from conserje.notices.table import Notice
 from conserje.settings import Settings
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
-from conserje.tenants import data_keys
+from conserje.tenants import data_keys, words
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import Entry
 from conserje.tenants.keyring import VaultError
@@ -81,7 +81,7 @@ class HandedOver:
 
     def mail(self) -> tuple[str, str]:
         """Subject and text, in the tenant's language."""
-        subject, text = MAILS.get(self.tenant.locale[:2], MAILS["en"])
+        subject, text = words.in_language(words.WAITING_MAIL, self.tenant.locale)
         said = "\n".join(f"> {line}" for words in self.words for line in words.splitlines())
         values = {
             "who": self.name or self.address,
@@ -93,28 +93,6 @@ class HandedOver:
             "command": self.command,
         }
         return subject.format(**values), text.format(**values)
-
-
-MAILS = {
-    "es": (
-        "{who} espera a una persona de {tenant}",
-        "{who} ({address}) escribió por {channel} a {account} y espera que le responda una persona.\n"
-        "Lo último que escribió:\n\n{said}\n\n"
-        "Mientras tanto el asistente no contesta. Para responder:\n\n    {command}\n",
-    ),
-    "pt": (
-        "{who} espera uma pessoa de {tenant}",
-        "{who} ({address}) escreveu por {channel} para {account} e espera a resposta de uma pessoa.\n"
-        "O que escreveu por último:\n\n{said}\n\n"
-        "Enquanto isso o assistente não responde. Para responder:\n\n    {command}\n",
-    ),
-    "en": (
-        "{who} waits for a person of {tenant}",
-        "{who} ({address}) wrote by {channel} to {account} and waits for a person's answer.\n"
-        "What they wrote last:\n\n{said}\n\n"
-        "Meanwhile the assistant is silent. To answer:\n\n    {command}\n",
-    ),
-}
 
 
 async def secret(connection: Connection, vault: Vault, tenant_id: int) -> str:

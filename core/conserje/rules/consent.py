@@ -17,27 +17,10 @@ from conserje.conversations.state import OptedOut
 from conserje.storage import jobs
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
+from conserje.tenants import words
 
 Change = Literal["out", "in", "marketing out", "marketing in"]
 Source = Literal["contact", "provider", "operator"]
-
-# What the contact is told, and by which word it can be changed.
-CONFIRMATIONS = {
-    ("out", "es"): ("Listo, no te escribiremos más.", " Si cambias de idea, escribe ALTA.", "alta"),
-    ("out", "pt"): ("Pronto, não vamos mais escrever.", " Se mudar de ideia, escreva VOLTAR.", "voltar"),
-    ("out", "en"): (
-        "Done: we will not write to you again.",
-        " If you change your mind, write START.",
-        "start",
-    ),
-    ("in", "es"): (
-        "Listo, te volveremos a responder por aquí.",
-        " Para no recibir más, escribe BAJA.",
-        "baja",
-    ),
-    ("in", "pt"): ("Pronto, voltamos a responder por aqui.", " Para não receber mais, escreva SAIR.", "sair"),
-    ("in", "en"): ("Done: we will answer you here again.", " To get no more messages, write STOP.", "stop"),
-}
 
 WANTS_NO_MARKETING = "The contact wants nothing more that the business begins."
 WANTS_AGAIN = "The contact wants messages again."
@@ -82,8 +65,8 @@ def marked(row: InboundRow, event: InboundMessage, channel: AnyChannel, locale: 
 
 def confirmation(change: Literal["out", "in"], channel: AnyChannel, locale: str) -> Text:
     """What a contact is told in the tenant's language; the way back only by a word that the channel hears."""
-    language = locale[:2] if (change, locale[:2]) in CONFIRMATIONS else "en"
-    done, way_back, word = CONFIRMATIONS[change, language]
+    said = words.OPTED_OUT if change == "out" else words.OPTED_IN
+    done, way_back, word = words.in_language(said, locale)
     heard = channel.opt_in_words if change == "out" else channel.opt_out_words
     return Text(done + way_back if folded(word) in heard else done)
 

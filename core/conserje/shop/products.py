@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from conserje.contract.assistant import Match, Product
 from conserje.contract.prices import PriceError, price_of
-from conserje.errors import OperatorError
+from conserje.errors import OperatorError, first_fault
 from conserje.shop.search import search
 from conserje.storage import database
 from conserje.storage.scope import acting_for
@@ -73,8 +73,9 @@ def from_row(row: Mapping[str, Any], currency: str) -> Product:
     except PriceError as error:
         raise ProductError(f"Product {row.get('name')!r}, price: {error}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        raise ProductError(f"Product {row.get('name')!r}, {first['loc'][0]}: {first['msg']}.") from None
+        fault = first_fault(error)
+        column = fault.place.partition(".")[0]
+        raise ProductError(f"Product {row.get('name')!r}, {column}: {fault.why}.") from None
     keywords = tuple(word for word in listed.keywords if word)
     return Product(0, listed.name, listed.price, listed.stock, listed.category, listed.description, keywords)
 

@@ -6,6 +6,7 @@ PgQueuer takes a quarter of a second to load: a module that commands use imports
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from pgqueuer.domain.settings import DBSettings, Durability
 from pgqueuer.domain.types import Channel
 from pgqueuer.ports.driver import Driver, NotifyCallback
 
+from conserje.storage.backoff import pause
 from conserje.storage.database import CANNOT_ASK, Connection, Pool, connect
 from conserje.storage.jobs import Job
 
@@ -29,7 +31,7 @@ CALL_LIMIT = 10.0
 LAST_CALL_LIMIT = 2.0
 PING_EVERY = 2.0
 PING_LIMIT = 2.0
-LONGEST_PAUSE = 2.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds
 
 # Wakes the queue as if something had been enqueued: what was notified meanwhile went unheard.
 MISSED = (
@@ -130,8 +132,7 @@ class QueueDriver(AsyncpgPoolDriver):
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call until Postgres answers: the queue's loop must not end because it was away."""
-        pause = 0.1
-        while True:
+        for tries in itertools.count(1):
             try:
                 async with asyncio.timeout(CALL_LIMIT if self.patient else LAST_CALL_LIMIT):
                     return await call()
@@ -139,12 +140,12 @@ class QueueDriver(AsyncpgPoolDriver):
                 if not self.patient:
                     raise
                 log.warning("The queue waits for Postgres: %s", type(error).__name__)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            await asyncio.sleep(pause(tries, FIRST_PAUSE, LONGEST_PAUSE))
+        raise AssertionError("it is called until it answers")
 
     async def _listen(self) -> None:
         """Hear notifications for ever, over as many connections as it takes."""
-        pause = 0.1
+        tries = 0
         while True:
             try:
                 await self._listen_once()
@@ -152,9 +153,9 @@ class QueueDriver(AsyncpgPoolDriver):
                 log.warning("The queue's listener lost its connection: %s", type(error).__name__)
                 if isinstance(error, TimeoutError):
                     self._hang_up()
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE) if not self._listening.is_set() else 0.1
+            tries = 1 if self._listening.is_set() else tries + 1
             self._listening.clear()
+            await asyncio.sleep(pause(tries, FIRST_PAUSE, LONGEST_PAUSE))
 
     def _hang_up(self) -> None:
         """Postgres is silent. Its machine may be gone and another have its place, of which those who

@@ -13,7 +13,7 @@ from pydantic import SecretStr, TypeAdapter
 
 from conserje.contract.message import Template, to_json
 from conserje.storage.database import Connection, Pool
-from conserje.tenants import data_keys
+from conserje.tenants import data_keys, tenants
 from conserje.tenants.refusals import TenantError, refusals
 from conserje.tenants.tenants import Status, Tenant
 
@@ -57,10 +57,8 @@ class AccountRow:
         return tenant.quiet_period if self.quiet_period is None else self.quiet_period
 
 
-FIND = """
-SELECT id, slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
-       assistant_settings, quiet_period, longest_wait, hand_back_after, late_after, late_rule, late_text,
-       held_text, notice_url, notice_email, data_key,
+FIND = f"""
+SELECT {tenants.COLUMNS},
        coalesce((SELECT json_agg(json_build_object(
                             'id', id, 'channel', channel, 'address', address, 'settings', settings::text,
                             'credentials', credentials, 'status', status,
@@ -72,7 +70,7 @@ FROM tenants
 WHERE id = CASE $1 WHEN 'slug' THEN (SELECT id FROM tenants WHERE slug = $2)
                    WHEN 'domain' THEN (SELECT tenant_id FROM domains WHERE host = $2)
                    WHEN 'id' THEN $2::bigint END
-"""
+"""  # noqa: S608 - names of our own
 
 
 async def find(
@@ -87,19 +85,21 @@ async def find(
     )
 
 
-LIST = """
-SELECT id, channel, address, settings, credentials, status, extract(epoch FROM quiet_period) AS quiet_period,
-    window_template
-FROM accounts WHERE tenant_id = $1 ORDER BY channel, address
-"""
+COLUMNS = (
+    "id, channel, address, settings, credentials, status, extract(epoch FROM quiet_period) AS quiet_period,"
+    " window_template"
+)
 
-ADD = """
+LIST = f"""
+SELECT {COLUMNS} FROM accounts WHERE tenant_id = $1 ORDER BY channel, address
+"""  # noqa: S608 - names of our own
+
+ADD = f"""
 INSERT INTO accounts (tenant_id, channel, address, settings, credentials, status, quiet_period,
                       window_template)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-RETURNING id, channel, address, settings, credentials, status,
-    extract(epoch FROM quiet_period) AS quiet_period, window_template
-"""
+RETURNING {COLUMNS}
+"""  # noqa: S608 - names of our own
 
 # An operator may have made the row for the sake of its settings, without what core makes up.
 ENSURE = """

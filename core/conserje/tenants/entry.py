@@ -12,7 +12,7 @@ from pydantic_core.core_schema import ErrorType
 from conserje.contract import channel
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyAccount, AnyChannel
-from conserje.errors import OperatorError
+from conserje.errors import OperatorError, first_fault
 from conserje.plugins import Plugins
 from conserje.tenants.accounts import AccountRow, credentials_context
 from conserje.tenants.keyring import VaultError
@@ -84,6 +84,7 @@ class Entry:
             address=address,
             credentials=self._credentials(account, plugin, vault, where),
             settings=validated(plugin.Settings, json.dumps(settings), f"settings of {where}"),
+            locale=self.tenant.locale,
         )
 
     def _credentials(
@@ -110,7 +111,7 @@ def validated(model: type[M], given: str | bytes, what: str) -> M:
     try:
         return model.model_validate_json(given)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        why = first["msg"] if first["type"] in SILENT_ON_VALUES else "is wrong"
-        raise AccountUnusable(f"The {what}: {place + ': ' if place else ''}{why}.") from None
+        fault = first_fault(error)
+        if fault.type not in SILENT_ON_VALUES:
+            fault = fault._replace(why="is wrong")
+        raise AccountUnusable(f"The {what}: {fault}") from None

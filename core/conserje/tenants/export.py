@@ -65,31 +65,11 @@ class RecordDiffers(Exception):
     """There is a tenant of this slug, and it is not as recorded; the text names the fields."""
 
 
-COLUMNS = (
-    "status",
-    "aliases",
-    "locale",
-    "currency",
-    "time_zone",
-    "assistant",
-    "fallback_assistant",
-    "assistant_settings",
-    "quiet_period",
-    "longest_wait",
-    "hand_back_after",
-    "late_after",
-    "late_rule",
-    "late_text",
-    "held_text",
-    "notice_url",
-    "notice_email",
-    "metadata",
-)
+# Of the table tenants; the others are of tables of their own.
+COLUMNS = [name for name in Record.model_fields if name not in ("phones", "domains", "accounts")]
 
-READ = """
-SELECT slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
-       assistant_settings, quiet_period, longest_wait, hand_back_after, late_after, late_rule, late_text,
-       held_text, notice_url, notice_email, metadata,
+READ = f"""
+SELECT {", ".join(COLUMNS)},
        ARRAY(SELECT phone FROM sender_tenants WHERE tenant_id = tenants.id ORDER BY phone) AS phones,
        ARRAY(SELECT host FROM domains WHERE tenant_id = tenants.id ORDER BY host) AS domains,
        coalesce((SELECT json_agg(json_build_object(
@@ -100,7 +80,7 @@ SELECT slug, name, status, aliases, locale, currency, time_zone, assistant, fall
                         ORDER BY channel, address)
                  FROM accounts WHERE tenant_id = tenants.id), '[]') AS accounts
 FROM tenants WHERE $1::text IS NULL OR slug = $1 ORDER BY slug
-"""
+"""  # noqa: S608 - names of our own
 
 
 async def read(connection: Connection, slug: str | None = None) -> list[Record]:
@@ -128,7 +108,7 @@ async def restore(connection: Connection, record: Record) -> bool:
         return False
     given = {name: value for name in COLUMNS if (value := getattr(record, name)) is not None}
     columns = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in given.items()}
-    tenant = await tenants.add(connection, record.slug, record.name, **columns)
+    tenant = await tenants.add(connection, **columns)
     for phone in record.phones or ():
         await tenant_phones.add(connection, tenant.id, phone)
     for host in record.domains or ():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -61,12 +61,8 @@ class Tenant:
         return TenantSeen(self.slug, self.name, self.locale, self.currency, self.time_zone)
 
 
-TENANT = """
-SELECT id, slug, name, status, aliases, locale, currency, time_zone, assistant, fallback_assistant,
-       assistant_settings, quiet_period, longest_wait, hand_back_after, late_after, late_rule, late_text,
-       held_text, notice_url, notice_email, data_key
-FROM tenants
-"""
+COLUMNS = ", ".join(each.name for each in fields(Tenant))
+TENANT = f"SELECT {COLUMNS} FROM tenants "  # noqa: S608 - names of our own
 GET = TENANT + "WHERE slug = $1"
 LIST = TENANT + "ORDER BY slug"
 COUNT = "SELECT status, count(*) FROM tenants GROUP BY status ORDER BY status"

@@ -6,18 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from conserje.contract.message import Text
+from conserje.tenants import words
 from conserje.tenants.tenants import Tenant
-
-APOLOGIES = {
-    "es": "Disculpa la demora en responderte.",
-    "pt": "Desculpe a demora em responder.",
-    "en": "Sorry for the late reply.",
-}
-NOTICES = {
-    "es": "Disculpa la demora en responderte. Una persona de nuestro equipo te va a escribir por aquí.",
-    "pt": "Desculpe a demora em responder. Uma pessoa da nossa equipe vai escrever por aqui.",
-    "en": "Sorry for the late reply. Somebody from our team will write to you here.",
-}
 
 
 def late(
@@ -42,13 +32,13 @@ def cause(tenant: Tenant, age: timedelta) -> str:
 
 def apology(tenant: Tenant) -> Text:
     """What is said before a late answer."""
-    return _said(tenant, APOLOGIES)
+    return _said(tenant, words.LATE)
 
 
 def notice(tenant: Tenant) -> Text:
     """What is said when a late conversation is handed over."""
-    return _said(tenant, NOTICES)
+    return _said(tenant, words.LATE_PASSED_ON)
 
 
 def _said(tenant: Tenant, sentences: dict[str, str]) -> Text:
-    return Text(tenant.late_text or sentences.get(tenant.locale[:2], sentences["en"]))
+    return Text(tenant.late_text or words.in_language(sentences, tenant.locale))

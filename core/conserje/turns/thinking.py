@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from conserje.contract.assistant import AnyAssistant, NoAnswer, Reply, Turn
-from conserje.contract.channel import AnyChannel, Channel
+from conserje.contract.channel import AnyChannel, offers
 from conserje.contract.limits import Limits
 from conserje.plugins import PluginMissing, Plugins
 from conserje.shop.products import TenantProducts
@@ -43,7 +43,7 @@ class Thinking:
         """Show the contact that somebody reads, where the channel can; nothing rests on it."""
         channel, account = channel_of(self.plugins, entry, claim.account_id), entry.account(claim.account_id)
         read = claim.unanswered[-1].provider_id
-        if channel is None or account is None or not read or type(channel).attend is Channel.attend:
+        if channel is None or account is None or not read or not offers(channel, "attend"):
             return
         try:
             async with asyncio.timeout(ATTENTION):

@@ -8,16 +8,11 @@ from collections.abc import Iterable
 from conserje.contract.assistant import Reply
 from conserje.contract.message import Content, Media, Pressed, Text
 from conserje.contract.opt_out import folded
+from conserje.tenants import words
 
 ASSISTANT = "hand-over"  # in whose name the turn is kept
 
 READ = 2000  # characters: who writes more tells a story
-
-SAID = {
-    "es": "Te comunico con una persona de nuestro equipo: te va a escribir por aquí.",
-    "pt": "Vou te passar para uma pessoa da nossa equipe: ela vai escrever por aqui.",
-    "en": "I'll pass you on to somebody from our team: they will write to you here.",
-}
 
 
 def _any(listed: str) -> str:
@@ -220,5 +215,5 @@ def _words(content: Content) -> str:
 
 def reply(locale: str) -> Reply:
     """What a contact is told who asked for a person, in the tenant's language."""
-    said = SAID.get(locale[:2], SAID["en"])
+    said = words.in_language(words.PASSED_ON, locale)
     return Reply([Text(said)], intent="person", confidence=1.0, hand_over=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,6 +17,7 @@ from pgqueuer.domain.models import Job as QueueJob
 
 from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.storage import jobs, queue
+from conserje.storage.backoff import pause
 from conserje.storage.database import CANNOT_ASK, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.queue import QueueDriver
@@ -136,16 +138,14 @@ class Worker:
 
     async def _attend(self, handle: Callable[[Job], Awaitable[None]], job: Job) -> None:
         """Handle one job; whatever happens, nothing is raised and nothing due is forgotten."""
-        pause = 0.2
-        while True:
+        for tries in itertools.count(1):
             try:
                 await handle(job)
             except UnknownTenant:
                 return  # removed, and its messages with it
             except (*CANNOT_ASK, DirectoryUnavailable) as error:
                 log.warning("Postgres does not answer a %s job: %s", job.entrypoint, type(error).__name__)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
+                await asyncio.sleep(pause(tries, 0.2, 5.0))
                 continue
             except Exception as error:
                 log.error("A %s job of tenant %s failed: %s", job.entrypoint, job.tenant_id, place(error))

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from conserje.errors import first_fault
 from conserje.tenants import export, phones, tenants
 from conserje.tenants.entry import AccountUnusable, validated
 from conserje.tenants.export import Record, RecordDiffers, RecordedAccount
@@ -102,13 +103,13 @@ class Bots:
         try:
             bot = Bot.model_validate(entry)
         except ValidationError as error:
-            raise Odd(_first(error)) from None
+            raise Odd(first_fault(error)) from None
         metadata = bot.metadata or {}
         ours = {name: value for name, value in metadata.items() if name in OURS}
         try:
             record = Record.model_validate({"slug": _slug(bot.name), **ours, "name": bot.name})
         except ValidationError as error:
-            raise Odd(f"metadata.{_first(error)}") from None
+            raise Odd(f"metadata.{first_fault(error)}") from None
         if not SLUG.match(record.slug):
             raise Odd(f"metadata.slug: {SENTENCES['tenants_slug_form']}")
         if base := tenants.reserving_base(record.slug, self.context.settings.domains):
@@ -209,11 +210,6 @@ def _with_missing(now: Record, given: Record) -> Record:
 def _named(entry: object, place: int) -> str:
     name = entry.get("name") if isinstance(entry, dict) else None
     return f"Entry {place} ({name})" if isinstance(name, str) else f"Entry {place}"
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}.".removeprefix(": ")
 
 
 def _refusal(status: HTTPStatus, detail: str) -> Problem:

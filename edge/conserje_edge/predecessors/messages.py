@@ -19,7 +19,7 @@ from conserje.contract.message import InboundMessage, contents, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Exchange
 from conserje.conversations.rows import digest
-from conserje.errors import DirectoryUnavailable, UnknownTenant
+from conserje.errors import DirectoryUnavailable, UnknownTenant, first_fault
 from conserje.plugins import PluginMissing
 from conserje.storage.scope import acting_for
 from conserje.tenants import phones, tenants
@@ -136,9 +136,9 @@ class Messages:
         try:
             return Written.model_validate_json(body)
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            place = ".".join(map(str, first["loc"])) or "The body"
-            raise _refusal(HTTPStatus.BAD_REQUEST, f"{place}: {first['msg']}.") from None
+            fault = first_fault(error)
+            place = fault.place or "The body"
+            raise _refusal(HTTPStatus.BAD_REQUEST, f"{place}: {fault.why}.") from None
 
     async def _exchange(self, entry: Entry, written: Written) -> Response:
         """Write as a contact, and answer with what is answered. Raises Problem."""

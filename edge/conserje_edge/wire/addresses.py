@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from conserje.net.listen import host_and_port
 from conserje.settings import SettingsError
 
 LISTEN, OPERATOR_LISTEN = "CONSERJE_LISTEN", "CONSERJE_OPERATOR_LISTEN"
@@ -39,16 +40,15 @@ def address(listen: str, setting: str = LISTEN) -> Address:
     """The meaning of a setting. Raises SettingsError."""
     if "/" in listen:
         return Address(path=Path(listen).absolute())
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+    if not (place := host_and_port(listen)):
         raise SettingsError(f"{setting}: {listen!r} is neither host:port nor the path of a socket.")
     try:
-        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(*place, type=socket.SOCK_STREAM)
     except OSError as error:
         raise SettingsError(
-            f"{setting}: {host} cannot be found ({error.strerror}): write its address."
+            f"{setting}: {place[0]} cannot be found ({error.strerror}): write its address."
         ) from None
-    return Address(host=str(found[0][4][0]), port=int(port))
+    return Address(host=str(found[0][4][0]), port=place[1])
 
 
 def require_free(where: Address, setting: str = LISTEN) -> None:

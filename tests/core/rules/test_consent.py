@@ -30,11 +30,12 @@ from conserje.intake.priority import Loads
 from conserje.intake.writing import Item, write
 from conserje.net.client import client
 from conserje.rules import consent as consents
-from conserje.rules.consent import CONFIRMATIONS, Sign, state_after
+from conserje.rules.consent import Sign, state_after
 from conserje.storage import jobs
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
+from conserje.tenants.words import OPTED_IN, OPTED_OUT
 
 WORDS: list[tuple[Content, str]] = [
     (Text("STOP"), "out"),
@@ -123,7 +124,7 @@ def test_a_sign_changes_what_is_wanted(before: Any, change: Any, source: Any, af
 @pytest.mark.parametrize("locale", ["es-CL", "pt-BR", "en", "fr"])
 def test_a_confirmation_names_the_way_back_only_where_it_is_one(change: Any, locale: str) -> None:
     language = "en" if locale == "fr" else locale[:2]
-    done, way_back, word = CONFIRMATIONS[change, language]
+    done, way_back, word = (OPTED_OUT if change == "out" else OPTED_IN)[language]
     assert word in folded(way_back).split()
     channel = Post()
     assert consents.confirmation(change, channel, locale) == Text(done + way_back)
@@ -172,7 +173,7 @@ async def wanted(scene: Scene) -> str | None:
 
 
 def told(change: Any, language: str = "es") -> str:
-    return "".join(CONFIRMATIONS[change, language][:2])
+    return "".join((OPTED_OUT if change == "out" else OPTED_IN)[language][:2])
 
 
 async def nothing_waits(scene: Scene) -> bool:

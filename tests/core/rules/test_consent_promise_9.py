@@ -37,12 +37,13 @@ from conserje.intake.intake import Intake
 from conserje.intake.packing import pack
 from conserje.intake.spool import Spool
 from conserje.rules import consent
-from conserje.rules.consent import CONFIRMATIONS, WANTS_NO_MARKETING, Sign, state_after
+from conserje.rules.consent import WANTS_NO_MARKETING, Sign, state_after
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
+from conserje.tenants.words import OPTED_IN, OPTED_OUT
 
-GOODBYE = "".join(CONFIRMATIONS["out", "es"][:2])
-WELCOME = "".join(CONFIRMATIONS["in", "es"][:2])
+GOODBYE = "".join(OPTED_OUT["es"][:2])
+WELCOME = "".join(OPTED_IN["es"][:2])
 
 QUEUE = """
 INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, sequence, state)

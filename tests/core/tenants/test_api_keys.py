@@ -114,8 +114,8 @@ async def test_it_is_shown_once(terminal: Terminal, pool: Pool) -> None:
     [
         (("add", "shop", "--tenant", "nobody"), 1, "There is no tenant nobody"),
         (("add", ""), 1, "A key's name is 1 to 100 characters"),
-        (("add", "shop", "--expires", "0d"), 2, "'0d' is no time like 12h, 90d or 52w"),
-        (("add", "shop", "--expires", "soon"), 2, "'soon' is no time like"),
+        (("add", "shop", "--expires", "0d"), 2, "'0d' is no duration like 90s, 15m, 2h or 3d"),
+        (("add", "shop", "--expires", "soon"), 2, "'soon' is no duration like"),
         (("add", "shop", "--scope", "admin"), 2, "'admin' is not one of"),
         (("revoke", "0123456789"), 1, "There is no such key: see `conserje api-key list`."),
     ],
@@ -129,5 +129,5 @@ async def test_what_cannot_be_is_said(
 
 async def test_the_old_name_of_the_command_is_heard_and_tells_the_new_one(terminal: Terminal) -> None:
     typed = await terminal.type("key", "list")
-    assert "No keys yet" in typed.stderr
+    assert "There are no keys yet" in typed.stderr
     assert "`conserje key` is called `conserje api-key` now." in typed.stderr

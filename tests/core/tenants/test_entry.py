@@ -97,7 +97,7 @@ async def test_an_account_is_opened_with_credentials_and_settings(house: House) 
     entry = await house.entry("post", {"token": "secret"}, settings={"colour": "blue"})
     channel = post()
     opened = entry.opened(entry.accounts[0], channel, house.vault)
-    assert (opened.tenant, opened.address) == ("acme", "a")
+    assert (opened.tenant, opened.address, opened.locale) == ("acme", "a", "es-CL")
     assert opened.credentials.token.get_secret_value() == "secret"
     assert opened.settings.colour == "blue"
     assert "secret" not in repr(opened) + repr(entry)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conserje.storage.database import Connection, Pool
-from conserje.tenants import accounts, data_keys, domains, tenants
+from conserje.tenants import accounts, data_keys, domains, export, tenants
 from conserje.tenants.keyring import add_master_key, create_keyring
 from conserje.tenants.refusals import SENTENCES, TenantError
 from conserje.tenants.vault import Vault
@@ -241,3 +241,11 @@ async def test_a_secret_seen_is_noted_once_and_brought_up_to_date(connection: Co
     await accounts.note_secret_seen(connection, tenant.id, account.id + 1, "auth_token")
     rows = await connection.fetch("SELECT account_id, name FROM secrets_seen")
     assert [tuple(row) for row in rows] == [(account.id, "auth_token")]
+
+
+COLUMNS_THERE = "SELECT column_name FROM information_schema.columns WHERE table_name = 'tenants'"
+
+
+async def test_what_makes_a_tenant_the_same_again_is_exported(connection: Connection) -> None:
+    there = {name for [name] in await connection.fetch(COLUMNS_THERE)}
+    assert there - {"id", "created_at", "data_key"} == set(export.COLUMNS)

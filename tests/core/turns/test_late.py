@@ -15,7 +15,7 @@ from conserje.conversations import overdue
 from conserje.conversations.sending import OUTCOME_UNKNOWN
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
-from conserje.turns.late import APOLOGIES, NOTICES
+from conserje.tenants.words import LATE, LATE_PASSED_ON
 
 HOUR = timedelta(hours=1)
 
@@ -66,10 +66,10 @@ async def test_by_default_a_late_message_is_answered_as_any_and_its_age_known(sc
 @pytest.mark.parametrize(
     ("locale", "said"),
     [
-        ("es-CL", APOLOGIES["es"]),
-        ("pt-BR", APOLOGIES["pt"]),
-        ("en", APOLOGIES["en"]),
-        ("fr", APOLOGIES["en"]),
+        ("es-CL", LATE["es"]),
+        ("pt-BR", LATE["pt"]),
+        ("en", LATE["en"]),
+        ("fr", LATE["en"]),
     ],
 )
 async def test_an_apology_comes_before_the_answer_in_the_tenant_s_language(
@@ -104,14 +104,14 @@ async def test_a_message_that_was_taken_in_time_and_waited_is_late_as_well(scene
     await rule(scene, late_rule="apologise")
     await scene.write("hola")
     await scene.pool.execute("UPDATE messages SET created_at = now() - interval '1 hour'")
-    assert await converse(scene) == [APOLOGIES["es"], "hola"]
+    assert await converse(scene) == [LATE["es"], "hola"]
 
 
 async def test_the_oldest_message_counts_also_if_it_was_taken_last(scene: Scene) -> None:
     await rule(scene, late_rule="apologise")
     await scene.write("¿hola?")
     await write_late(scene)
-    assert await converse(scene) == [APOLOGIES["es"], "¿hola? / ¿tienen pan?"]
+    assert await converse(scene) == [LATE["es"], "¿hola? / ¿tienen pan?"]
     assert await scene.pool.fetchval("SELECT waited FROM turns") >= HOUR
 
 
@@ -120,7 +120,7 @@ async def test_a_late_conversation_is_handed_over_without_an_assistant(
 ) -> None:
     await rule(scene, late_rule="hand_over")
     await write_late(scene)
-    assert await converse(scene) == [NOTICES["es"]]
+    assert await converse(scene) == [LATE_PASSED_ON["es"]]
     assert not scene.parrot.heard
     found = await conversation(scene)
     assert found["state"] == "person"
@@ -130,7 +130,7 @@ async def test_a_late_conversation_is_handed_over_without_an_assistant(
     assert turn["assistant"] == "late rule"
     assert turn["cause"] == "The oldest message is 1:00:00 old: the tenant's late rule is hand_over."
     await write_late(scene, "¿y leche?", 2 * HOUR)
-    assert await converse(scene) == [NOTICES["es"]]  # it is the person's
+    assert await converse(scene) == [LATE_PASSED_ON["es"]]  # it is the person's
     shown = await terminal.read("message", "list", "acme", "--json")
     assert [item["state"] for item in shown if item.get("direction") == "in"] == ["with a person", "answered"]
 

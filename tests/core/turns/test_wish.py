@@ -8,7 +8,8 @@ from scene import Scene
 from waiting import until
 
 from conserje import File, Location, Media, Pressed, Text
-from conserje.turns.wish import SAID, asks_for_person, wished
+from conserje.tenants.words import PASSED_ON
+from conserje.turns.wish import asks_for_person, wished
 
 WISHES = """
 Quiero hablar con una persona
@@ -184,7 +185,7 @@ def test_a_long_story_is_read_quickly() -> None:
 
 
 @pytest.mark.parametrize(
-    ("locale", "said"), [("es-CL", SAID["es"]), ("pt-BR", SAID["pt"]), ("fr", SAID["en"])]
+    ("locale", "said"), [("es-CL", PASSED_ON["es"]), ("pt-BR", PASSED_ON["pt"]), ("fr", PASSED_ON["en"])]
 )
 async def test_the_wish_leads_to_a_person_and_no_assistant_is_asked(
     scene: Scene, locale: str, said: str
@@ -209,4 +210,4 @@ async def test_a_broken_assistant_does_not_keep_anybody_from_a_person(scene: Sce
     await scene.heard()
     async with scene.working():
         await scene.write("an agent, please")
-        await until(lambda: scene.post.texts == [SAID["es"]])
+        await until(lambda: scene.post.texts == [PASSED_ON["es"]])

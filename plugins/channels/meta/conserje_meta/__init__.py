@@ -30,7 +30,7 @@ from conserje import (
     Urls,
     Webhook,
 )
-from conserje_meta import doctor, files, reading, signature, writing
+from conserje_meta import doctor, files, reading, signature, words, writing
 from conserje_meta.api import Graph
 from conserje_meta.errors import GraphError, NoAnswer, outcome
 
@@ -68,7 +68,7 @@ class MetaSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    list_button: str = Field(default="Ver opciones", min_length=1, max_length=20)  # opens a list
+    list_button: str | None = Field(default=None, min_length=1, max_length=20)  # opens a list
 
 
 class MetaOperator(BaseModel):
@@ -158,7 +158,8 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         return Answer()
 
     async def send(self, message: OutboundMessage, account: _MetaAccount) -> Receipt:
-        body = writing.write(message, account.settings.list_button)
+        button = account.settings.list_button or words.list_button(account.locale)
+        body = writing.write(message, button)
         try:
             taken = await self._graph(account).post(f"{account.address}/messages", body)
         except (GraphError, NoAnswer) as error:

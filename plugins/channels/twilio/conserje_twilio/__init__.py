@@ -33,6 +33,7 @@ from conserje import (
 )
 from conserje_twilio import api, doctor, files, listing, reading, signature, writing
 from conserje_twilio.errors import NO_SUCH_CONTENT, explain, outcome, unanswered
+from conserje_twilio.words import words_of
 from conserje_twilio.writing import WHATSAPP
 
 _TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -161,7 +162,8 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
 
     async def send(self, message: OutboundMessage, account: _TwilioAccount) -> Receipt:
         line = self._line(account)
-        fields = await writing.write(message, line, self._contents)
+        said = words_of(account.locale)
+        fields = await writing.write(message, line, self._contents, said)
         transport = api.Transport(line)
         client = await transport.client()
         try:
@@ -170,7 +172,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
             )
         except Exception as error:
             if isinstance(message.content, Buttons | List) and getattr(error, "code", 0) == NO_SUCH_CONTENT:
-                self._contents.forget(line, message.content)
+                self._contents.forget(line, message.content, said)
                 raise TryLater(explain(NO_SUCH_CONTENT)) from None
             raise outcome(error, transport.retry_after) from None
         if not taken.sid:

@@ -166,4 +166,4 @@ def _may_be(entry: MessageInstance, message: OutboundMessage, address: str) -> b
 
 
 def _says(entry: MessageInstance, content: Content) -> bool:
-    return (entry.body or "").removeprefix(_TRIAL_PREFIX).strip() == writing.words(content).strip()
+    return (entry.body or "").removeprefix(_TRIAL_PREFIX).strip() == writing.body(content).strip()

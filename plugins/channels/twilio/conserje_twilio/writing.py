@@ -25,9 +25,9 @@ from conserje import (
 )
 from conserje_twilio import api
 from conserje_twilio.errors import outcome
+from conserje_twilio.words import Words
 
 WHATSAPP = "whatsapp:"
-_MENU = "Ver opciones"  # what opens a list
 _REMEMBERED = 10_000
 _CONTENT_SID = re.compile("HX[0-9a-fA-F]{32}")
 _LONGEST_VALUE = 1600
@@ -50,18 +50,18 @@ class Contents:
     def __init__(self) -> None:
         self._sids: LRUCache[tuple[str, str], str] = LRUCache(_REMEMBERED)
 
-    async def sid(self, line: api.Line, content: Buttons | List) -> str:
+    async def sid(self, line: api.Line, content: Buttons | List, words: Words) -> str:
         """The content's SID, made if it is not known. Raises Refused or TryLater: nothing is sent yet."""
-        types = _types(content)
+        types = _types(content, words)
         name = _name(types)
         if (line.account_sid, name) not in self._sids:
-            made = await self._make(line, {"friendly_name": name, "language": "es", "types": types})
+            made = await self._make(line, {"friendly_name": name, "language": words.code, "types": types})
             self._sids[line.account_sid, name] = made
         return self._sids[line.account_sid, name]
 
-    def forget(self, line: api.Line, content: Buttons | List) -> None:
+    def forget(self, line: api.Line, content: Buttons | List, words: Words) -> None:
         """Have it made anew: somebody deleted it at Twilio."""
-        self._sids.pop((line.account_sid, _name(_types(content))), None)
+        self._sids.pop((line.account_sid, _name(_types(content, words))), None)
 
     async def _make(self, line: api.Line, asked: dict[str, Any]) -> str:
         try:
@@ -74,11 +74,11 @@ class Contents:
         return str(made["sid"])
 
 
-async def write(message: OutboundMessage, line: api.Line, contents: Contents) -> dict[str, Any]:
+async def write(message: OutboundMessage, line: api.Line, contents: Contents, words: Words) -> dict[str, Any]:
     """What `message` is in a call to Twilio's messages, but for who sends it. Raises Refused or TryLater."""
     said, status_url = message.content, message.status_url
     if isinstance(said, Buttons | List):
-        fields = {"content_sid": await contents.sid(line, said)}
+        fields = {"content_sid": await contents.sid(line, said, words)}
     else:
         fields = _fields(said)
     if status_url and "body" in fields and not message.to.startswith(WHATSAPP):
@@ -87,7 +87,7 @@ async def write(message: OutboundMessage, line: api.Line, contents: Contents) ->
     return {"to": message.to, "status_callback": status_url} | fields
 
 
-def words(content: Content) -> str:
+def body(content: Content) -> str:
     """What Twilio lists as the body of a message that was sent."""
     match content:
         case Buttons(text=text) | List(text=text) | Template(text=text):
@@ -143,7 +143,7 @@ def _value(value: str) -> str:
     return " ".join(value.split())[:_LONGEST_VALUE] or "-"
 
 
-def _types(content: Buttons | List) -> dict[str, Any]:
+def _types(content: Buttons | List, words: Words) -> dict[str, Any]:
     body = _literal(content.text)
     if isinstance(content, Buttons):
         actions = [
@@ -152,7 +152,7 @@ def _types(content: Buttons | List) -> dict[str, Any]:
         ]
         return {"twilio/quick-reply": {"body": body, "actions": actions}}
     items = [_item(row) for row in content.rows]
-    return {"twilio/list-picker": {"body": body, "button": _MENU, "items": items}}
+    return {"twilio/list-picker": {"body": body, "button": words.list_button, "items": items}}
 
 
 def _item(row: Row) -> dict[str, str]:

@@ -1,0 +1,88 @@
+"""What contacts and the tenant's people are told by Conserje itself, in the tenant's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class Confirmation(NamedTuple):
+    """What a contact is told of an opt-out or its end, and by which word it can be changed."""
+
+    done: str
+    way_back: str
+    word: str
+
+
+class Mail(NamedTuple):
+    """A mail to the tenant's people; the names in braces are the notice's."""
+
+    subject: str
+    text: str
+
+
+PASSED_ON = {
+    "es": "Te comunico con una persona de nuestro equipo: te va a escribir por aquí.",
+    "pt": "Vou te passar para uma pessoa da nossa equipe: ela vai escrever por aqui.",
+    "en": "I'll pass you on to somebody from our team: they will write to you here.",
+}  # to who wishes for a person
+
+LATE = {
+    "es": "Disculpa la demora en responderte.",
+    "pt": "Desculpe a demora em responder.",
+    "en": "Sorry for the late reply.",
+}
+
+LATE_PASSED_ON = {
+    "es": "Disculpa la demora en responderte. Una persona de nuestro equipo te va a escribir por aquí.",
+    "pt": "Desculpe a demora em responder. Uma pessoa da nossa equipe vai escrever por aqui.",
+    "en": "Sorry for the late reply. Somebody from our team will write to you here.",
+}
+
+OPTED_OUT = {
+    "es": Confirmation("Listo, no te escribiremos más.", " Si cambias de idea, escribe ALTA.", "alta"),
+    "pt": Confirmation("Pronto, não vamos mais escrever.", " Se mudar de ideia, escreva VOLTAR.", "voltar"),
+    "en": Confirmation(
+        "Done: we will not write to you again.", " If you change your mind, write START.", "start"
+    ),
+}
+
+OPTED_IN = {
+    "es": Confirmation(
+        "Listo, te volveremos a responder por aquí.", " Para no recibir más, escribe BAJA.", "baja"
+    ),
+    "pt": Confirmation(
+        "Pronto, voltamos a responder por aqui.", " Para não receber mais, escreva SAIR.", "sair"
+    ),
+    "en": Confirmation(
+        "Done: we will answer you here again.", " To get no more messages, write STOP.", "stop"
+    ),
+}
+
+WAITING_MAIL = {
+    "es": Mail(
+        "{who} espera a una persona de {tenant}",
+        "{who} ({address}) escribió por {channel} a {account} y espera que le responda una persona.\n"
+        "Lo último que escribió:\n\n{said}\n\n"
+        "Mientras tanto el asistente no contesta. Para responder:\n\n    {command}\n",
+    ),
+    "pt": Mail(
+        "{who} espera uma pessoa de {tenant}",
+        "{who} ({address}) escreveu por {channel} para {account} e espera a resposta de uma pessoa.\n"
+        "O que escreveu por último:\n\n{said}\n\n"
+        "Enquanto isso o assistente não responde. Para responder:\n\n    {command}\n",
+    ),
+    "en": Mail(
+        "{who} waits for a person of {tenant}",
+        "{who} ({address}) wrote by {channel} to {account} and waits for a person's answer.\n"
+        "What they wrote last:\n\n{said}\n\n"
+        "Meanwhile the assistant is silent. To answer:\n\n    {command}\n",
+    ),
+}
+
+
+def in_language(said: Mapping[str, T], locale: str) -> T:
+    """What of `said` is in the language of a locale such as es-CL; English where there is none."""
+    return said.get(locale[:2].lower(), said["en"])

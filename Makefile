@@ -5,16 +5,22 @@ TESTS ?= not long
 
 .PHONY: up install test soak check bench docs
 
-up: install  ## everything on this machine, with three demo tenants
+up: .venv/installed  ## everything on this machine, with three demo tenants
 	@exec $(BIN)/conserje up --demo
 
-install: .venv/installed
+install: .venv/tools
 
-.venv/installed: requirements-dev.txt $(wildcard core/pyproject.toml edge/pyproject.toml nginx/pyproject.toml certbot/pyproject.toml tests/fakes/pyproject.toml plugins/*/*/pyproject.toml)
+.venv/installed: requirements.txt $(wildcard core/pyproject.toml edge/pyproject.toml nginx/pyproject.toml certbot/pyproject.toml tests/fakes/pyproject.toml plugins/*/*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Conserje needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Conserje needs Python's venv: on Debian, apt install python3-venv"; exit 1; }
+	@echo "Conserje is being installed into .venv, which takes a minute ..." >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet -r requirements.txt
+	@touch $@
+
+.venv/tools: requirements-dev.txt .venv/installed
+	@echo "The tools for tests and checks are being installed into .venv, which takes a minute ..." >&2
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet -r requirements-dev.txt
 	@touch $@
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,12 @@ def test_what_needs_envsubst_is_skipped_where_it_is_not(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout
     assert "needs Debian's gettext-base" in done.stdout
+
+
+def test_readme_names_every_package_that_the_whole_suite_wants() -> None:
+    [wanted] = re.findall(r"^packages=\((.*)\)$", (TESTS.parent / ".ci" / "run").read_text(), re.M)
+    [named] = re.findall(r"^    apt install ((?:.*\\\n)*.*)$", (TESTS.parent / "README.md").read_text(), re.M)
+    assert named.replace("\\\n", "").split() == wanted.split()
 
 
 def test_no_test_has_a_way_of_its_own_to_skip() -> None:

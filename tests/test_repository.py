@@ -36,8 +36,8 @@ def test_names_are_unique_over_channels_and_assistants() -> None:
     assert len(names) == len(set(names))
 
 
-def test_every_distribution_is_installed_for_development() -> None:
-    listed = (ROOT / "requirements-dev.txt").read_text()
+def test_every_distribution_is_installed_by_what_runs() -> None:
+    listed = (ROOT / "requirements.txt").read_text()
     for folder in DISTRIBUTIONS:
         assert f"-e ./{folder.relative_to(ROOT)}" in listed
 

@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TESTS ?= not long
+export PYTHONDONTWRITEBYTECODE :=  # tests start hundreds of processes: each would compile everything anew
 
 .PHONY: up install test soak check bench docs
 

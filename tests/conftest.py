@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
+import shares
 
 pytest.register_assert_rewrite("conserje.testing")
 
@@ -53,14 +54,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """More than there are processors: tests of whole processes wait half of their time."""
-    return (os.cpu_count() or 1) * 3 // 2
+    return (os.cpu_count() or 1) * 2
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m chooses
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # marks before -m chooses, shares after it
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     for item in items:
-        if "server" in getattr(item, "fixturenames", ()):
+        if "server" in getattr(item, "fixturenames", ()) and not shares.is_whole(item.path):
             item.add_marker("database")
+    yield
+    if workers := getattr(config, "workerinput", {}).get("workercount"):
+        items[:] = shares.dealt(items, workers)
 
 
 @pytest_asyncio.fixture(scope="session")

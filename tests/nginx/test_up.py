@@ -64,6 +64,7 @@ def authority(started: Running) -> Path:
     return Path(found[1])
 
 
+@pytest.mark.long
 async def test_the_demo_is_reached_by_tls_and_twilio_s_stand_in_reaches_it(
     environment: dict[str, str],
 ) -> None:

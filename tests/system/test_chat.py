@@ -242,6 +242,7 @@ PER_SECOND, SECONDS = 200, 5
 AT_ONCE = 100  # webhooks, where a machine cannot keep up
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_many_streams_cost_little_and_delay_no_webhook(installation: Installation) -> None:
     await installation.add("acme")

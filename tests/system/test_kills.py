@@ -103,6 +103,7 @@ async def test_promise_5_another_worker_takes_over_the_turns_of_one_that_was_kil
     assert installation.replies == {(contact, f"Entendido: {text}"): 1 for contact, text in written.items()}
 
 
+@pytest.mark.long
 async def test_promise_5_a_worker_started_anew_takes_over_the_turns_of_one_that_was_killed(
     installation: Installation,
 ) -> None:
@@ -131,6 +132,7 @@ async def see_taken_over(gate: Gate, since: float) -> None:
     assert max(gate.asked[text][-1] for text in gate.hung_up) - since < TAKEN_OVER_WITHIN
 
 
+@pytest.mark.long
 async def test_promise_5_edge_workers_killed_under_load_lose_and_double_nothing(
     installation: Installation,
 ) -> None:

@@ -138,6 +138,7 @@ async def open_shops(installation: Installation) -> None:
         await installation.add(f"shop-{shop}")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_promises_3_4_and_5_each_of_two_edges_and_two_workers_killed_under_load(
     installation: Installation,
@@ -202,6 +203,7 @@ async def until_taken_by_one(edges: cycle[Node], request: bytes) -> None:
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_a_rolling_restart_drops_no_request_and_finishes_what_is_in_hand(
     installation: Installation,
@@ -257,7 +259,7 @@ async def test_promise_2_the_same_event_at_two_edges_at_once_is_answered_once(
     installation: Installation,
 ) -> None:
     await open_shops(installation)
-    written = {f"whatsapp:+5697{number:07}": f"shop-{number % SHOPS}" for number in range(1000)}
+    written = {f"whatsapp:+5697{number:07}": f"shop-{number % SHOPS}" for number in range(200)}
     waiting = list(written)
     async with nodes(installation) as both:
 

@@ -113,6 +113,7 @@ async def refusal(environment: dict[str, str]) -> str:
     return errors
 
 
+@pytest.mark.long
 async def test_promise_5_it_starts_again_after_kill_9_of_everything_and_of_itself(
     environment: dict[str, str],
 ) -> None:

@@ -93,6 +93,7 @@ async def test_it_ends_when_the_server_is_killed(installation: Installation) -> 
     async with installation.serving() as server, asking(installation) as http:
         await until(lambda: lives(http))
         members = family(server.pid)
+        assert {listener(server), *server.workers} < {*members}
         server.process.kill()
         await until(lambda: not [member for member in members if alive(member)])
 

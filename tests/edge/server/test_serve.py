@@ -18,6 +18,7 @@ import asyncpg
 import pytest
 from processes import Serving, alive, bare_environment, free_port, run_to_end, running, serving
 from signed import sign
+from terminal import Terminal
 from twilio.request_validator import RequestValidator
 from waiting import LIMIT, until
 
@@ -115,6 +116,7 @@ async def test_raw_requests(environment: dict[str, str], pool: Pool) -> None:
         assert await status(b"OPTIONS * HTTP/1.1\r\n" + HEAD + b"\r\n") == 404
         awkward = "http://acme.localhost:8443/bot/signed/webhook?a=%20+b&c=%C3%B1%c3&d=a%2Fb//../&d=&e"
         assert await status(message(3, awkward)) == 200
+        assert await status(message(5).replace(b"/webhook ", b"/webhook? ", 1)) == 200  # is not seen
 
         # Sizes.
         assert await status(TARGET + HEAD + b"Content-Length: 5001\r\n\r\n" + b"x" * 5001) == 413
@@ -139,18 +141,12 @@ async def test_raw_requests(environment: dict[str, str], pool: Pool) -> None:
         )
         key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         assert await status(upgrade + key) == 403
-    assert await texts(pool) == {"n1", "n2", "n3", "n4"}
+    assert await texts(pool) == {"n1", "n2", "n3", "n4", "n5"}
     assert "Traceback" not in server.log.read_text()
 
 
-@pytest.mark.usefixtures("acme")
-async def test_a_bare_question_mark_is_not_seen_and_twilio_does_not_sign_it(
-    environment: dict[str, str],
-) -> None:
+def test_twilio_does_not_sign_a_bare_question_mark() -> None:
     plain = "http://acme.localhost/bot/signed/webhook"
-    async with serving(environment) as server:
-        with_mark = message(1, plain).replace(b"/webhook ", b"/webhook? ", 1)
-        assert await server.status(with_mark) == 200
     validator = RequestValidator("12345")  # type: ignore[no-untyped-call]
     signature = validator.compute_signature(plain, {})  # type: ignore[no-untyped-call]
     assert validator.validate(plain + "?", {}, signature)  # type: ignore[no-untyped-call]
@@ -326,13 +322,6 @@ async def until_posted(server: Serving, number: int) -> None:
                 await asyncio.sleep(0.02)
 
 
-async def test_workers_end_when_the_server_is_killed(environment: dict[str, str]) -> None:
-    async with serving(environment) as server:
-        workers = server.workers
-        server.process.kill()
-        await until(lambda: not [worker for worker in workers if alive(worker)])
-
-
 async def refused(environment: Mapping[str, str]) -> tuple[int, str]:
     """Exit code and errors of a server that does not start, and says nothing else."""
     code, output, errors = await run_to_end(environment, "serve")
@@ -340,10 +329,17 @@ async def refused(environment: Mapping[str, str]) -> tuple[int, str]:
     return code, errors
 
 
+async def test_a_postgres_that_is_not_there_is_said_in_one_line(environment: dict[str, str]) -> None:
+    elsewhere = {"CONSERJE_DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}
+    code, output = await refused({**environment, **elsewhere})
+    assert code == 1
+    assert output.startswith("conserje: Postgres cannot be reached") and output.count("\n") == 1
+    assert "hunter2" not in output
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "said"),
     [
-        ("DATABASE_URL", "postgresql://u:hunter2@127.0.0.1:1/x", "Postgres cannot be reached"),
         ("MASTER_KEYS_FILE", "/nowhere/master.json", "CONSERJE_MASTER_KEYS_FILE"),
         ("DOMAINS", "localhost,co.uk", "CONSERJE_DOMAINS: co.uk is a public suffix"),
         ("TRUSTED_PROXIES", "127.0.0.1,nginx", "CONSERJE_TRUSTED_PROXIES: 'nginx' does not appear to be"),
@@ -359,12 +355,12 @@ async def refused(environment: Mapping[str, str]) -> tuple[int, str]:
     ],
 )
 async def test_what_is_wrong_is_said_in_one_line(
-    environment: dict[str, str], setting: str, value: str, said: str
+    environment: dict[str, str], terminal: Terminal, setting: str, value: str, said: str
 ) -> None:
-    code, output = await refused({**environment, f"CONSERJE_{setting}": value})
-    assert code == 1
+    terminal.environment |= environment
+    output = (await terminal.type("serve", code=1, **{setting: value})).output
     assert output.startswith("conserje: ") and output.count("\n") == 1
-    assert said in output and "hunter2" not in output
+    assert said in output
 
 
 async def test_a_taken_port_is_said_in_one_line(environment: dict[str, str]) -> None:

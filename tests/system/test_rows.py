@@ -12,7 +12,7 @@ from processes import Serving
 from conserje.tenants import accounts
 from conserje_fakes.twilio_messages import TwilioAccount
 
-TENANTS = 1000
+TENANTS = 400
 LIVE_WITHIN = 0.1  # seconds, for 99 of 100
 LONGEST = 20  # times what a quarter stays below, on machines for which that is more
 INSERT = """
@@ -47,11 +47,10 @@ def prepare(installation: Installation, number: int) -> Client:
 async def test_promise_10_a_row_takes_messages_within_100_ms_of_its_commit(
     installation: Installation,
 ) -> None:
-    """Every second slug was asked for before its row was there, so that its absence is remembered.
+    """Every second slug was asked for before its row was there: the only worker remembers its absence.
 
     A machine at work on something else gets a second try, and then what is usual on it.
     """
-    installation.environment["CONSERJE_WORKERS"] = "2"
     async with installation.serving() as server:
         for attempt in range(2):
             took, wrong = await insert_all(installation, server, attempt * TENANTS)

@@ -131,13 +131,13 @@ class Installation:
         rows = await self.pool.fetch("SELECT content, state FROM messages WHERE direction = 'out'")
         return {json.loads(row["content"])["text"]: row["state"] for row in rows}
 
-    async def until_settled(self) -> None:
+    async def until_settled(self, limit: float = LIMIT) -> None:
         """Until nothing waits for an answer or for its fate, nor in a node's spool."""
 
         async def settled() -> bool:
             return not self._is_spooled() and bool(await self.pool.fetchval(SETTLED))
 
-        await until(settled)
+        await until(settled, limit)
 
 
 def _holds_events(spool: Path) -> bool:

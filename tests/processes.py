@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import re
-import secrets
 import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 from waiting import LIMIT, until
@@ -22,6 +23,7 @@ FOREIGN = ("CONSERJE_", "TWILIO_", "OPENAI_", "PG")
 
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 PORTS = range(10_000 + _WORKER % 16, 32_000, 16)  # no other parallel worker takes one before its server does
+_ports = cycle(random.sample(PORTS, len(PORTS)))  # nor is one given twice, for two servers of a test
 
 
 @contextmanager
@@ -35,7 +37,7 @@ def new_folder() -> Iterator[Path]:
 def free_port() -> int:
     """None that a connection's own end may get before the server does: those begin at 32768."""
     while True:
-        port = secrets.choice(PORTS)
+        port = next(_ports)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
 

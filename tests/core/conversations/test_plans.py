@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from conserje.conversations import messages
 from conserje.conversations.rows import ReportRow
 from conserje.rules import consent
@@ -49,13 +47,23 @@ async def fill(connection: Connection, first: int, last: int) -> None:
 
 
 async def pages(connection: Connection, statement: str, *arguments: object) -> int:
-    """How many pages `statement` touches; what it does is undone."""
+    """How many pages `statement` touches; the first time, the server's own tables are among them."""
+    return min([await touched(connection, statement, *arguments) for _ in range(3)])
+
+
+async def touched(connection: Connection, statement: str, *arguments: object) -> int:
+    """How many pages are touched this time; what the statement does is undone."""
     undone = connection.transaction()
     await undone.start()
     plan = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", *arguments)
     await undone.rollback()
     total = next(line for [line] in plan if "Buffers: shared" in line)
     return sum(int(count) for count in re.findall(r"(?:hit|read)=(\d+)", total))
+
+
+async def of_reports(connection: Connection) -> list[int]:
+    """What reports of the newest message touch, by our id and by the provider's."""
+    return [*await of_a_report(connection, True), *await of_a_report(connection, False)]
 
 
 async def of_a_report(connection: Connection, by_our_id: bool) -> tuple[int, int]:
@@ -70,12 +78,9 @@ async def of_a_report(connection: Connection, by_our_id: bool) -> tuple[int, int
     )
 
 
-@pytest.mark.parametrize("by_our_id", [True, False])
-async def test_a_report_costs_the_same_whatever_was_sent_before(
-    connection: Connection, by_our_id: bool
-) -> None:
+async def test_a_report_costs_the_same_whatever_was_sent_before(connection: Connection) -> None:
     await fill(connection, 1, 1)
-    few = await of_a_report(connection, by_our_id)
+    few = await of_reports(connection)
     await fill(connection, 2, HUNDRED_ACCOUNTS)
-    many = await of_a_report(connection, by_our_id)
+    many = await of_reports(connection)
     assert all(later <= 2 * before for before, later in zip(few, many, strict=True)), (few, many)

@@ -38,6 +38,8 @@ FORM_OF_ANA = {"to": "+1", "from": "ana", "id": "1", "text": "hola"}
 class Moody(Signed):
     """Signed, until a test gives it a habit: a method's name and what it does instead."""
 
+    body_limit = 2000
+
     def __init__(self) -> None:
         super().__init__(Nothing(), client())
         self.habits: dict[str, Callable[..., Any]] = {}
@@ -119,7 +121,7 @@ async def open_edge(
     plugins = Plugins({"signed": channel})
     async with directory, Intake(pool, plugins) as intake:
         reception = Reception(Hosts(["localhost"]), Proxies(["127.0.0.1"]), directory, vault, pool)
-        webhooks = Webhooks(reception, plugins, intake, Limits(), body_limit=2000)
+        webhooks = Webhooks(reception, plugins, intake, Limits())
         app = tenant_hosts(webhooks, feed, keyring.parent.parent / "files")
         transport = httpx2.ASGITransport(app, client=peer)
         async with httpx2.AsyncClient(transport=transport) as http:

@@ -111,7 +111,7 @@ async def open_office(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Offi
     feed = Feed(pool, directory.changes)
     async with directory, Intake(pool, plugins) as intake:
         reception = Reception(hosts, proxies, directory, vault, pool)
-        webhooks = Webhooks(reception, plugins, intake, Limits(), settings.body_limit)
+        webhooks = Webhooks(reception, plugins, intake, Limits())
         context = Context(settings, pool, directory, vault, plugins, intake, feed, reception, webhooks)
         app = AuthMiddleware(Router(routes(context), redirect_slashes=False), hosts, proxies, pool)
         transport = httpx2.ASGITransport(app, client=("127.0.0.1", 1))

@@ -29,6 +29,7 @@ class Signed(Channel[Secrets, Nothing, Nothing]):
     Credentials = Secrets
     Settings = Operator = Nothing
     methods = frozenset({"GET", "POST"})
+    body_limit = 5000
 
     def claims(self, hook: Webhook) -> Sequence[str]:
         return [] if hook.method == "GET" else [value for name, value in hook.form if name == "to"]

@@ -105,7 +105,10 @@ class Settings(BaseModel):
         default=4096, ge=1, description="The largest size of that file, in megabytes; then nothing is taken."
     )
     body_limit: int = Field(
-        default=4 * 1024 * 1024, ge=1024, description="The largest webhook body taken, in bytes."
+        default=4 * 1024 * 1024,
+        ge=1024,
+        description="The largest body that the operator's own routes take, in bytes; a webhook's is its"
+        " channel's.",
     )
     turn_limit: float = Field(default=30.0, gt=0, description="The seconds that an assistant may think.")
     send_limit: float = Field(

@@ -160,6 +160,25 @@ async def test_one_app_of_the_operator_s_serves_many_tenants_by_one_address(fron
     assert await front.post(*batch, secret="ajeno", at=SHARED) == 403
 
 
+@pytest.mark.parametrize("size", [1, 5000], ids=["small", "above 64 KiB"])
+async def test_a_post_for_many_numbers_is_taken_at_the_tenant_s_address(front: Front, size: int) -> None:
+    others = [change(str(n), messages=[message("ajeno" * size, f"wamid.{n}")]) for n in range(20)]
+    assert await front.post(*others, change(messages=[message("hola", "wamid.99")])) == 200
+    assert await front.edge.stored() == ["hola"]
+    assert await front.post(*others) == 403
+    assert await front.post(*others, change(messages=[message("x", "wamid.98")]), secret="ajeno") == 403
+
+
+async def test_a_post_for_many_numbers_at_the_shared_address_is_the_operator_s(front: Front) -> None:
+    operator = MetaOperator(app_secret=SecretStr("detodos"), verify_token=SecretStr("hola"))
+    front.edge.webhooks.plugins.channels["meta"] = Meta(operator, client())
+    await front.add("bravo", "301", None)
+    batch = [change(str(n), messages=[message(f"a {n}", f"wamid.{n}")]) for n in range(290, 310)]
+    assert await front.post(*batch, secret="ajeno", at=SHARED) == 403
+    assert await front.post(*batch, secret="detodos", at=SHARED) == 200
+    assert await front.edge.stored() == ["a 301"]
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff"])
 async def test_what_is_no_json_object_is_a_bad_request(front: Front, body: bytes) -> None:
     headers = {"host": "acme.localhost", "x-hub-signature-256": sign(SECRET, body)}

@@ -476,11 +476,19 @@ MALFORMED = [b"", b"{", b"[]", b"null", b"7", b"\xff\xfe\xfa", b'{"a": NaN}', b"
 
 
 @pytest.mark.parametrize("odd", MALFORMED)
-def test_a_body_that_is_no_json_object_is_malformed(odd: bytes) -> None:
+def test_a_body_that_is_no_json_object_names_nobody_and_is_malformed_once_it_is_read(odd: bytes) -> None:
+    posted = hook(odd)
+    assert channel().claims(posted) == []
     with pytest.raises(Malformed):
-        channel().claims(hook(odd))
+        list(channel().parse(posted))
 
 
-def test_a_body_of_more_numbers_than_meta_posts_is_malformed() -> None:
+def test_the_numbers_are_found_in_the_bytes_and_no_text_of_a_contact_s_adds_one() -> None:
+    said = message("text", text={"body": '{"phone_number_id": "1"} \\"phone_number_id": "2"'})
+    written = json.dumps(body(change({"messages": [said]}), change({}, number=OTHER)), indent=1)
+    assert channel().claims(hook(written.encode())) == [NUMBER, OTHER]
+
+
+def test_a_body_of_more_updates_than_meta_posts_is_malformed() -> None:
     with pytest.raises(Malformed):
         channel().claims(hook(body(*(change({}, number=str(n)) for n in range(1001)))))

@@ -35,8 +35,8 @@ def channel(**operator: str) -> Meta:
     return Meta(MetaOperator.model_validate(operator), None)  # type: ignore[arg-type]
 
 
-def account(**credentials: str) -> Account[MetaCredentials, MetaSettings]:
-    return Account("tienda", NUMBER, MetaCredentials.model_validate(credentials), MetaSettings())
+def account(number: str = NUMBER, /, **credentials: str) -> Account[MetaCredentials, MetaSettings]:
+    return Account("tienda", number, MetaCredentials.model_validate(credentials), MetaSettings())
 
 
 def signed(secret: str, body: bytes = BODY, prefix: str = "sha256=") -> Webhook:
@@ -164,7 +164,7 @@ def test_nothing_is_composed_without_a_secret_or_for_a_sender_that_is_none() -> 
 
 
 def batch(updates: int, numbers: int) -> bytes:
-    """As large as Meta's largest post."""
+    """With 1000 updates as large as Meta's largest post."""
     changes = [
         {
             "field": "messages",
@@ -188,20 +188,46 @@ def batch(updates: int, numbers: int) -> bytes:
 
 
 def test_the_largest_post_is_read_once_however_many_accounts_are_tried() -> None:
-    body = batch(1000, 20)
+    body = batch(1000, 16)
     assert len(body) > 2_900_000
-    meta, hook, held = channel(), signed("s3creto", body), account(app_secret="s3creto")
+    meta, hook, held = channel(), signed("s3creto", body), account("100", app_secret="s3creto")
 
     def try_all() -> float:
         began = process_time()
         for _ in range(20):
-            assert len(meta.claims(hook)) == 20
+            assert len(meta.claims(hook)) == 16
             meta.verify(hook, held)
             assert len(list(meta.parse(hook))) == 1000
         return process_time() - began
 
     first, again = try_all(), try_all()
     assert again < first / 4  # what was read and signed is not read and signed again
+
+
+@pytest.mark.parametrize(
+    ("numbers", "operator", "claimed"), [(16, "other", 16), (17, "other", 0), (17, "s3creto", 17)]
+)
+def test_a_post_for_many_numbers_names_them_once_the_operator_s_secret_signs(
+    numbers: int, operator: str, claimed: int
+) -> None:
+    hook = signed("s3creto", batch(numbers, numbers))
+    assert len(channel(app_secret=operator).claims(hook)) == claimed
+
+
+def test_an_app_s_post_is_no_account_s_that_it_does_not_name() -> None:
+    hook, secret = signed("s3creto", batch(20, 20)), "s3creto"
+    assert channel().verify(hook, account("119", app_secret=secret)) is None
+    with pytest.raises(Forged):
+        channel().verify(hook, account("120", app_secret=secret))
+
+
+def test_what_nobody_signs_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conserje_meta.reading.json.loads", lambda *_, **__: pytest.fail("it was parsed"))
+    for numbers in (1, 16, 17):
+        hook = signed("guess", batch(numbers, numbers))
+        channel(app_secret="s3creto").claims(hook)
+        with pytest.raises(Forged):
+            channel().verify(hook, account("100", app_secret="s3creto"))
 
 
 JSON = st.recursive(

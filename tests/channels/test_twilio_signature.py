@@ -297,6 +297,17 @@ def test_a_body_that_is_no_form_is_malformed() -> None:
         channel().verify(hook, account(auth_token="secreto"))
 
 
+@pytest.mark.parametrize("extra", [b"&a=1" * 500, b"&a=" + b"x" * 65_536], ids=["fields", "length"])
+def test_a_form_that_twilio_does_not_post_is_malformed_unread(
+    extra: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("urllib.parse.unquote", lambda *_, **__: pytest.fail("it was read"))
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    hook = Webhook("POST", "webhook", URL, headers, urlencode(FORM).encode() + extra)
+    with pytest.raises(Malformed):
+        channel().claims(hook)
+
+
 def test_get_is_not_offered() -> None:
     assert Twilio.methods == {"POST"}
 

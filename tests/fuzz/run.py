@@ -31,7 +31,6 @@ from conserje_web import Web as WebChannel
 from fuzz.mutations import MUTATIONS
 from fuzz.posts import NUMBER, NUMBER_ID, SID, TOKEN, Json, Meta, Post, Signed, Signers, Twilio, Web
 
-BODY_LIMIT = 65_536
 BATCH = 500  # forged posts between two looks at what is stored
 REFUSALS = frozenset({400, 403, 404, 405, 408, 413, 429})
 ROUTES = (b"/bot/", b"/webhook/")
@@ -141,7 +140,6 @@ async def opened(pool: Pool, url: str, keyring: Path, seed: int) -> AsyncIterato
             "web": WebChannel(Nothing(), own),
         }
         webhooks.plugins = Plugins({**webhooks.plugins.channels, **channels})
-        webhooks.body_limit = BODY_LIMIT
         async with pool.acquire() as connection, connection.transaction():
             acme = await tenants.get(connection, "acme")
             plain = f'{{"account_sid": "{SID}", "auth_token": "{TOKEN}"}}'.encode()

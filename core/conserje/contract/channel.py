@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from conserje.contract.pages import House
 
+UNSIGNED_LIMIT = 64 * 1024  # bytes of a body that may be parsed before a signature fits
+
 
 class Malformed(Exception):
     """The request is not of the form that the provider sends (400)."""
@@ -97,10 +99,12 @@ class Webhook:
     @cached_property
     def form(self) -> list[tuple[str, str]]:
         """The body's fields in order, blank values kept. Raises Malformed unless it is a form
-        in UTF-8 of at most 500 fields."""
+        in UTF-8 of at most 500 fields and 64 KiB."""
         content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type != "application/x-www-form-urlencoded":
             raise Malformed("The body is not a form.")
+        if len(self.body) > UNSIGNED_LIMIT:
+            raise Malformed("The form is larger than 64 KiB.")
         try:
             return self._fields(self.body.decode("ascii"))
         except UnicodeDecodeError as error:
@@ -179,6 +183,9 @@ class Channel(Generic[C, S, O]):
     acknowledged: no I/O, and under 50 ms. `send` and `find` run in a worker, in their own time
     limit, and get the account's opened credentials, never another's.
 
+    Of a body of more than `body_limit` bytes nothing is taken. Where that is above 64 KiB, a larger body is
+    parsed only after a signature fits: `verify` signs the bytes, and `claims` searches them.
+
     A channel that is `per_tenant` has no provider: every tenant has one account of it, made at its
     first use with credentials as their model makes them up. Where whoever likes posts `by_strangers`,
     posts are limited by address and by sender. What `has_feed` is told of each message.
@@ -190,6 +197,7 @@ class Channel(Generic[C, S, O]):
     Operator: type[O]
     limits: ClassVar[Limits] = Limits()
     methods: ClassVar[frozenset[str]] = frozenset({"POST"})
+    body_limit: ClassVar[int] = UNSIGNED_LIMIT
     per_tenant: ClassVar[bool] = False
     by_strangers: ClassVar[bool] = False
     has_feed: ClassVar[bool] = False
@@ -217,8 +225,9 @@ class Channel(Generic[C, S, O]):
     def claims(self, hook: Webhook) -> Sequence[str]:
         """The addresses that the request names, not yet verified; (): try every account.
 
-        Called first. Raises Malformed. At a shared address, a request that names none is verified with
-        the shared credentials: a handshake.
+        Called first, except at a tenant's host for a body above 64 KiB: there every account is tried.
+        Raises Malformed. At a shared address, a request that names none is verified with the shared
+        credentials: a handshake.
         """
         return ()
 

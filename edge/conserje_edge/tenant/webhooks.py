@@ -1,4 +1,4 @@
-"""The way of a webhook: host, channel, method, size, signature, disk, acknowledgement; in this order."""
+"""The way of a webhook: host, channel, account, method, size, signature, disk; then it is acknowledged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from conserje_edge.tenant import calls
 from conserje_edge.tenant.reception import Reception
 from conserje_edge.wire.answers import Messages, Problem, unavailable
 from conserje_edge.wire.rates import Limits, client_network
-from conserje_edge.wire.requests import public_url, read_body, read_headers
+from conserje_edge.wire.requests import drain_body, public_url, read_body, read_headers
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,6 @@ class Webhooks:
     plugins: Plugins
     intake: Intake
     limits: Limits
-    body_limit: int  # bytes
     _noted: TTLCache[tuple[int, str], None] = field(
         default_factory=lambda: TTLCache(100_000, NOTE_AGAIN, monotonic)
     )
@@ -68,6 +67,10 @@ class Webhooks:
             self.limits.posts_of_address.admit(client_network(scope, self.reception.proxies.trusts(scope)))
         if channel.per_tenant:
             entry = await self.reception.with_account(entry, channel)
+        if not entry.accounts_of(channel.name):  # nobody can have signed it
+            await drain_body(headers, receive, channel.body_limit)
+            cause = f"{entry.tenant.slug}: a webhook of channel {channel.name}, of which it has no account"
+            raise Problem(HTTPStatus.FORBIDDEN, cause)
         hook = await self.read(scope, headers, receive, channel, path)
         await self.take(channel, hook, entry, by_stranger=channel.by_strangers)
         return calls.acknowledge(channel, hook)
@@ -79,7 +82,7 @@ class Webhooks:
         if scope["method"] not in channel.methods:
             allowed = ", ".join(sorted(channel.methods)).encode()
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "", (b"allow", allowed))
-        body = await read_body(headers, receive, self.body_limit)
+        body = await read_body(headers, receive, channel.body_limit)
         url = public_url(scope, headers, self.reception.proxies.trusts(scope))
         return Webhook(scope["method"], path, url, headers, body)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -74,20 +74,32 @@ def request_id(scope: Scope, trusted: bool) -> str:
 
 async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
     """The whole body. Raises Problem when it is larger than `limit`, too slow, or ends early."""
+    parts: list[bytes] = []
+    await _receive(headers, receive, limit, parts.append)
+    return b"".join(parts)
+
+
+async def drain_body(headers: Mapping[str, str], receive: Receive, limit: int) -> None:
+    """Let the body pass, so that the connection can go on. Raises Problem as `read_body` does."""
+    await _receive(headers, receive, limit, lambda _: None)
+
+
+async def _receive(
+    headers: Mapping[str, str], receive: Receive, limit: int, take: Callable[[bytes], None]
+) -> None:
     declared = headers.get("content-length", "0")
     if len(declared) > len(str(limit)) or int(declared) > limit:  # the server lets only digits through
         raise unread(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await _read(receive, limit)
+            await _receive_parts(receive, limit, take)
     except TimeoutError:
         raise unread(HTTPStatus.REQUEST_TIMEOUT) from None
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
-    parts: list[bytes] = []
-    left = limit
-    while True:
+async def _receive_parts(receive: Receive, limit: int, take: Callable[[bytes], None]) -> None:
+    left, more = limit, True
+    while more:
         message = await receive()
         if message["type"] != "http.request":
             raise unread(HTTPStatus.BAD_REQUEST)
@@ -95,6 +107,5 @@ async def _read(receive: Receive, limit: int) -> bytes:
         left -= len(part)
         if left < 0:
             raise unread(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts)
+        take(part)
+        more = message.get("more_body", False)

@@ -102,6 +102,38 @@ async def test_the_checks_come_in_order(edge: Edge) -> None:
     assert await edge.stored() == []
 
 
+async def test_without_an_account_a_body_passes_unread(edge: Edge) -> None:
+    await edge.run("DELETE FROM accounts")
+    edge.channel.habits["claims"] = edge.channel.habits["verify"] = boom
+    read = 0
+
+    async def parts() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(4):
+            read += 500
+            yield b"x" * 500
+
+    headers = {"host": "acme.localhost"}
+    answer = await edge.http.post("http://edge/bot/signed/webhook", content=parts(), headers=headers)
+    assert (answer.status_code, read) == (403, 2000)
+    assert "connection" not in answer.headers
+    answer = await edge.http.post("http://edge/bot/signed/webhook", content=b"x" * 2001, headers=headers)
+    assert (answer.status_code, answer.headers["connection"]) == (413, "close")
+
+
+async def test_above_64_kib_nothing_is_read_before_a_signature_fits(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(edge.channel), "body_limit", 100_000)
+    edge.channel.habits["claims"] = boom
+    edge.channel.habits["parse"] = lambda hook: [InboundMessage("+1", "1", "ana", Text("hola"))]
+    body = b"x" * 65_537
+    assert (await edge.post(body, secret="guess")).status_code == 403
+    assert (await edge.post(body[1:], secret="guess")).status_code == 503  # claims is asked
+    assert (await edge.post(body)).status_code == 200
+    assert await edge.stored() == ["hola"]
+
+
 async def test_a_wrong_method_names_the_right_ones(edge: Edge) -> None:
     answer = await edge.http.delete("http://edge/bot/signed/webhook", headers={"host": "acme.localhost"})
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")

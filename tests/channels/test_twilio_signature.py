@@ -297,7 +297,9 @@ def test_a_body_that_is_no_form_is_malformed() -> None:
         channel().verify(hook, account(auth_token="secreto"))
 
 
-@pytest.mark.parametrize("extra", [b"&a=1" * 500, b"&a=" + b"x" * 65_536], ids=["fields", "length"])
+@pytest.mark.parametrize(
+    "extra", [b"&a=1" * 500, b"&a=" + b"x" * 65_536, b"%" * 9000], ids=["fields", "length", "%"]
+)
 def test_a_form_that_twilio_does_not_post_is_malformed_unread(
     extra: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

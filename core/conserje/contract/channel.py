@@ -99,12 +99,14 @@ class Webhook:
     @cached_property
     def form(self) -> list[tuple[str, str]]:
         """The body's fields in order, blank values kept. Raises Malformed unless it is a form
-        in UTF-8 of at most 500 fields and 64 KiB."""
+        in UTF-8 of at most 500 fields and 64 KiB, escaped as forms are."""
         content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type != "application/x-www-form-urlencoded":
             raise Malformed("The body is not a form.")
         if len(self.body) > UNSIGNED_LIMIT:
             raise Malformed("The form is larger than 64 KiB.")
+        if self.body.count(b"%") * 3 > len(self.body):
+            raise Malformed("The form has more % than escapes.")
         try:
             return self._fields(self.body.decode("ascii"))
         except UnicodeDecodeError as error:

@@ -44,6 +44,7 @@ def _setting(
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder.")
 @_setting("--upstream", "The addresses of `serve`: host:port or unix:/path, with commas between.")
 @_setting("--operator-upstream", "The address of `serve` for the operator.")
+@_setting("--body-limits", "The largest webhook body of a channel, with commas between; 64k for all others.")
 @_setting("--certificates", "The folder of wildcard.pem and custom/<domain>.pem.")
 @_setting("--acme-root", "The folder below which answers to http-01 challenges are put.")
 @_setting("--http-listen", "The ports for HTTP, or address:port, with commas between.")
@@ -72,7 +73,8 @@ def render_(domains: tuple[str, ...], out: Path, **given: Any) -> None:
 @edge.command()
 @_setting("--http-listen", "The address:port at which nginx listens.", default="127.0.0.1:8081")
 @_setting("--https-listen", "The same for TLS.", default="127.0.0.1:8443")
-def prepare(http_listen: str, https_listen: str) -> None:
+@_setting("--body-limits", "The largest webhook body of a channel, with commas between; 64k for all others.")
+def prepare(http_listen: str, https_listen: str, body_limits: str) -> None:
     """Write what `conserje up --edge` needs into the data directory; print what to start, as JSON.
 
     The certificates are of an authority that is made there the first time.
@@ -81,4 +83,4 @@ def prepare(http_listen: str, https_listen: str) -> None:
     Example:
       conserje edge prepare
     """
-    click.echo(json.dumps(asdict(local.prepare(read_settings(), http_listen, https_listen))))
+    click.echo(json.dumps(asdict(local.prepare(read_settings(), http_listen, https_listen, body_limits))))

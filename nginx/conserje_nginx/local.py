@@ -24,7 +24,7 @@ class Local:
     authority: str
 
 
-def prepare(settings: Settings, http_listen: str, https_listen: str) -> Local:
+def prepare(settings: Settings, http_listen: str, https_listen: str, body_limits: str) -> Local:
     """Write certificates and configuration into the data directory. Raises SettingsError."""
     program, folder = find_nginx(), settings.data_dir.absolute() / "edge"
     domains = _domains(settings.domains)
@@ -34,6 +34,7 @@ def prepare(settings: Settings, http_listen: str, https_listen: str) -> Local:
         domains=domains,
         upstream=_upstream(settings.listen),
         operator_upstream=_upstream(settings.operator_listen),
+        body_limits=body_limits,
         certificates=str(folder / "certificates"),
         acme_root=str(folder / "acme"),
         http_listen=http_listen,

@@ -13,9 +13,10 @@ from conserje.tenants.base_domains import base_domains
 PACKAGE = files("conserje_nginx")
 PARTS = ("acme", "headers", "proxy", "server", "tenant", "tls", "webhook")
 TEMPLATES = ("conserje.conf", *(f"conserje/{part}.conf" for part in PARTS))
-_PLAIN = re.compile(r"[A-Za-z0-9._:/,\[\]-]+")  # anything else could end a directive
+_PLAIN = re.compile(r"[A-Za-z0-9._:/,=\[\]-]+")  # anything else could end a directive
 _SERVER = re.compile(r"unix:/[^,\[\]:]+|(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 _LISTEN = re.compile(r"(?:(?:[0-9.]+|\[[0-9A-Fa-f:.]+\]):)?[0-9]{1,5}")
+_BODY_LIMIT = re.compile(r"[a-z0-9-]+=[1-9][0-9]*[km]?")
 _PATH = re.compile(r"/[^,:\[\]]*")
 
 
@@ -29,6 +30,7 @@ class Edge:
     domains: tuple[str, ...]
     upstream: str = "127.0.0.1:8080"
     operator_upstream: str = "127.0.0.1:9001"
+    body_limits: str = "meta=3m"
     certificates: str = "/etc/conserje/certificates"
     acme_root: str = "/var/lib/conserje/acme"
     http_listen: str = "80,[::]:80"
@@ -40,11 +42,12 @@ class Edge:
         object.__setattr__(self, "domains", tuple(base_domains(self.domains)))
         for name, value in self.given().items():
             if not _PLAIN.fullmatch(value):
-                raise SettingsError(f"{name}: {value!r} may have letters, digits and ._:/,[]- only.")
+                raise SettingsError(f"{name}: {value!r} may have letters, digits and ._:/,=[]- only.")
         for name in ("upstream", "operator_upstream"):
             self._check(name, _SERVER, "neither host:port nor unix:/path")
         for name in ("http_listen", "https_listen"):
             self._check(name, _LISTEN, "neither a port nor address:port, such as 443 or [::]:443")
+        self._check("body_limits", _BODY_LIMIT, "no channel with its limit, such as meta=3m")
         for name in ("certificates", "acme_root", "access_log"):
             self._check(name, _PATH, "no absolute path")
         if not 0 < self.https_port < 65536:
@@ -71,6 +74,8 @@ class Edge:
             "BASE_EXPRESSION": "|".join(domain.replace(".", r"\.") for domain in self.domains),
             "UPSTREAM_SERVERS": _each(self.upstream, "server {} max_fails=0;"),
             "OPERATOR_UPSTREAM_SERVERS": _each(self.operator_upstream, "server {} max_fails=0;"),
+            "LARGE_WEBHOOKS": self._large("~ ^/bot/{}/(?:webhook|status)$"),
+            "LARGE_SHARED_WEBHOOKS": self._large("= /webhook/{}"),
             "HTTP_LISTENS": _each(self.http_listen, "listen {};"),
             "HTTP_LISTENS_DEFAULT": _each(self.http_listen, "listen {} default_server;"),
             "HTTPS_LISTENS": _each(self.https_listen, "listen {} ssl http2;"),
@@ -78,6 +83,15 @@ class Edge:
             "HTTPS_SUFFIX": "" if self.https_port == 443 else f":{self.https_port}",
         }
         return self.given() | {PREFIX + name: value for name, value in made.items()}
+
+    def _large(self, place: str) -> str:
+        """A location for every channel with a limit of its own."""
+        limits = [part.partition("=") for part in self.body_limits.split(",")]
+        return " ".join(
+            f"location {place.format(channel)} "
+            f"{{ client_max_body_size {limit}; include conf.d/conserje/webhook.conf; }}"
+            for channel, _, limit in limits
+        )
 
 
 def render(edge: Edge, folder: Path) -> None:

@@ -6,15 +6,15 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import httpx2
 import pytest
 from nginx.caller import Caller
 from nginx.conftest import CUSTOM, Opened
 from nginx.gate import BASE
-from waiting import until
+from waiting import LIMIT, until
 
 from conserje_nginx.render import PACKAGE
 
@@ -126,7 +126,7 @@ async def test_a_network_of_ipv6_counts_as_one_visitor(changed: Changed) -> None
 
 @H1_AND_H2
 async def test_webhooks_above_the_rate_wait_and_are_taken(changed: Changed, http2: bool) -> None:
-    async with changed(rate("webhooks", "5r/s")) as (caller, _):
+    async with changed(rate("providers", "5r/s")) as (caller, _):
         began = time.monotonic()
         posts = [
             caller.of("acme", f"/bot/twilio/{path}", method="POST", content=b"x", http2=http2)
@@ -140,7 +140,7 @@ async def test_webhooks_above_the_rate_wait_and_are_taken(changed: Changed, http
 
 async def test_webhooks_above_the_burst_are_told_503_and_never_429(changed: Changed) -> None:
     """Of one tenant, by its custom domain as well as at the base that predecessors share."""
-    smaller = rate("webhooks") | {"burst=2000": "burst=1"}
+    smaller = rate("providers") | {"burst=2000": "burst=1"}
     async with changed(smaller) as (caller, _):
         for host, path in (
             (f"acme.{BASE}", "/bot/twilio/webhook"),
@@ -154,6 +154,66 @@ async def test_webhooks_above_the_burst_are_told_503_and_never_429(changed: Chan
                 if answer.status_code == 503:
                     assert answer.headers["retry-after"] == "5"
                     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_one_stranger_uses_up_no_tenant_s_webhooks(changed: Changed) -> None:
+    smaller = rate("providers", "1r/m") | {"burst=2000": "burst=4 nodelay"}
+    async with changed(smaller) as (caller, _):
+
+        async def post(slug: str, source: str) -> int:
+            path = "/bot/twilio/webhook"
+            return (await caller.of(slug, path, method="POST", content=b"x", source=source)).status_code
+
+        assert [await post("acme", "127.0.0.2") for _ in range(8)] == [200] * 5 + [503] * 3
+        assert [await post("acme", "127.0.0.3") for _ in range(5)] == [200] * 5
+        assert [await post("bravo", "127.0.0.2") for _ in range(5)] == [200] * 5
+
+
+@pytest.mark.parametrize(
+    ("path", "refusal"), [("/bot/twilio/webhook", 503), ("/bot/meta/status", 503), ("/bot/web/webhook", 429)]
+)
+async def test_a_visitor_s_slow_webhooks_are_limited_and_hold_nobody_else_up(
+    changed: Changed, path: str, refusal: int
+) -> None:
+    fewer = {"limit_conn conserje_webhooks_of_visitor 200;": "limit_conn conserje_webhooks_of_visitor 3;"}
+    async with changed(fewer) as (caller, _):
+
+        async def post(source: str) -> int:
+            return (await caller.of("acme", path, method="POST", content=b"x", source=source)).status_code
+
+        async with AsyncExitStack() as stack:
+            slow = [await stack.enter_async_context(half_posted(caller, path)) for _ in range(3)]
+            await until_status(lambda: post("127.0.0.1"), refusal)
+            assert await post("127.0.0.3") == 200
+            for end in slow:
+                assert await end() == 200
+        await until_status(lambda: post("127.0.0.1"), 200)
+
+
+@asynccontextmanager
+async def half_posted(caller: Caller, path: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """A post whose body has begun to come; what is yielded sends the rest, and gives the status."""
+    host = f"acme.{BASE}"
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", caller.gate.https_port, ssl=caller.trust(), server_hostname=host
+    )
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\n\r\nx".encode())
+    await writer.drain()
+
+    async def end() -> int:
+        writer.write(b"x")
+        return int((await reader.readline()).split()[1])
+
+    try:
+        yield end
+    finally:
+        writer.close()
+
+
+async def until_status(ask: Callable[[], Awaitable[int]], status: int) -> None:
+    async with asyncio.timeout(LIMIT):
+        while await ask() != status:
+            pass
 
 
 @asynccontextmanager

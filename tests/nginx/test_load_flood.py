@@ -21,7 +21,7 @@ from waiting import LIMIT
 
 pytestmark = pytest.mark.long
 
-RATE = "zone=conserje_webhooks:10m rate={}r/s"
+RATE = "zone=conserje_providers:10m rate={}r/s"
 SLOWER = {RATE.format(500): RATE.format(40)}  # a flood that a busy machine can make
 CONNECTIONS = 80  # of the flood, each with a webhook under way: two seconds' worth
 HANDS = 8  # threads that open them

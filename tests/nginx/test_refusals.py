@@ -127,8 +127,9 @@ async def test_the_base_has_the_shared_webhooks_and_nothing_else(caller: Caller,
 @pytest.mark.parametrize(
     ("path", "limit"),
     [
-        ("/bot/twilio/webhook", 4 * MEGABYTE),
-        ("/bot/meta/status", 4 * MEGABYTE),
+        ("/bot/twilio/webhook", 64 * 1024),
+        ("/bot/meta/webhook", 3 * MEGABYTE),
+        ("/bot/meta/status", 3 * MEGABYTE),
         ("/bot/web/webhook", 64 * 1024),
         ("/session", 64 * 1024),
     ],
@@ -140,7 +141,12 @@ async def test_a_body_is_taken_up_to_the_limit(caller: Caller, path: str, limit:
 
 @pytest.mark.parametrize("version", ["--http1.1", "--http2"])
 @pytest.mark.parametrize(
-    ("path", "size"), [("/bot/twilio/webhook", 4 * MEGABYTE + 1), ("/bot/web/webhook", 64 * 1024 + 1)]
+    ("path", "size"),
+    [
+        ("/bot/twilio/webhook", 64 * 1024 + 1),
+        ("/bot/meta/webhook", 3 * MEGABYTE + 1),
+        ("/bot/web/webhook", 64 * 1024 + 1),
+    ],
 )
 async def test_a_larger_body_is_a_problem_document(
     caller: Caller, tmp_path: Path, path: str, size: int, version: str
@@ -161,6 +167,13 @@ async def test_a_body_without_a_length_is_taken_up_to_the_limit(caller: Caller) 
     chunk = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
     answer = await caller.raw(head.encode() + chunk * 3 + b"0\r\n\r\n", f"acme.{BASE}")
     assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize(("name", "limit"), [("meta", 3 * MEGABYTE), ("twilio", 64 * 1024)])
+async def test_at_the_base_a_channel_has_the_same_limit(caller: Caller, name: str, limit: int) -> None:
+    for size, status in ((limit, 200), (limit + 1, 413)):
+        answer = await caller.ask(BASE, f"/webhook/{name}", method="POST", content=b"x" * size)
+        assert answer.status_code == status
 
 
 @H1_AND_H2

@@ -132,4 +132,4 @@ async def test_variables_of_the_edge_are_settings_like_others(terminal: Terminal
 def test_where_nginx_is_not_its_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(SettingsError, match="apt install nginx"):
-        prepare(Settings(data_dir=tmp_path), "127.0.0.1:8081", "127.0.0.1:8443")
+        prepare(Settings(data_dir=tmp_path), "127.0.0.1:8081", "127.0.0.1:8443", "meta=3m")

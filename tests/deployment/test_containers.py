@@ -141,6 +141,14 @@ def test_nginx_finds_both_servers_and_both_operators_listeners() -> None:
     assert "--gid 10001 conserje" in DOCKERFILE
 
 
+def test_what_waits_in_nginx_waits_on_disk() -> None:
+    nginx = SERVICES["nginx"]
+    prefix = nginx["command"][nginx["command"].index("-p") + 1]
+    mounted = {target: source for source, target, *_ in (each.split(":") for each in nginx["volumes"])}
+    assert mounted[prefix] in COMPOSE["volumes"]
+    assert not [each for each in nginx["tmpfs"] if prefix.startswith(each.partition(":")[0] + "/")]
+
+
 def test_nginx_can_be_told_what_compose_says() -> None:
     told = {
         key.removeprefix(PREFIX).lower(): value for key, value in SERVICES["nginx"]["environment"].items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -94,6 +95,15 @@ def test_nginx_finds_both_servers_and_both_operators_listeners() -> None:
     operators = [served["CONSERJE_OPERATOR_LISTEN"].replace("%i", i) for i in "12"]
     assert known["CONSERJE_UPSTREAM"].split(",") == sockets
     assert known["CONSERJE_OPERATOR_UPSTREAM"].split(",") == operators
+
+
+def test_what_waits_in_nginx_waits_on_disk() -> None:
+    unit = read("conserje-nginx.service")
+    [start], [folder] = unit["ExecStart"], unit["CacheDirectory"]
+    words = shlex.split(start)
+    assert words[words.index("-p") + 1] == f"/var/cache/{folder}"
+    [rendered] = unit["ExecStartPre"]
+    assert rendered.endswith(f" --out /var/cache/{folder}")
 
 
 def test_nginx_can_be_told_what_its_unit_says() -> None:

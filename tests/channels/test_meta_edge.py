@@ -169,7 +169,7 @@ async def test_a_post_for_many_numbers_is_taken_at_the_tenant_s_address(front: F
     assert await front.post(*others, change(messages=[message("x", "wamid.98")]), secret="ajeno") == 403
 
 
-async def test_a_post_for_many_numbers_at_the_shared_address_is_the_operator_s(front: Front) -> None:
+async def test_a_post_for_many_numbers_is_taken_at_the_shared_address(front: Front) -> None:
     operator = MetaOperator(app_secret=SecretStr("detodos"), verify_token=SecretStr("hola"))
     front.edge.webhooks.plugins.channels["meta"] = Meta(operator, client())
     await front.add("bravo", "301", None)

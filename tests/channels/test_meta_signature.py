@@ -188,30 +188,20 @@ def batch(updates: int, numbers: int) -> bytes:
 
 
 def test_the_largest_post_is_read_once_however_many_accounts_are_tried() -> None:
-    body = batch(1000, 16)
+    body = batch(1000, 20)
     assert len(body) > 2_900_000
     meta, hook, held = channel(), signed("s3creto", body), account("100", app_secret="s3creto")
 
     def try_all() -> float:
         began = process_time()
         for _ in range(20):
-            assert len(meta.claims(hook)) == 16
+            assert len(meta.claims(hook)) == 20
             meta.verify(hook, held)
             assert len(list(meta.parse(hook))) == 1000
         return process_time() - began
 
     first, again = try_all(), try_all()
     assert again < first / 4  # what was read and signed is not read and signed again
-
-
-@pytest.mark.parametrize(
-    ("numbers", "operator", "claimed"), [(16, "other", 16), (17, "other", 0), (17, "s3creto", 17)]
-)
-def test_a_post_for_many_numbers_names_them_once_the_operator_s_secret_signs(
-    numbers: int, operator: str, claimed: int
-) -> None:
-    hook = signed("s3creto", batch(numbers, numbers))
-    assert len(channel(app_secret=operator).claims(hook)) == claimed
 
 
 def test_an_app_s_post_is_no_account_s_that_it_does_not_name() -> None:
@@ -223,11 +213,10 @@ def test_an_app_s_post_is_no_account_s_that_it_does_not_name() -> None:
 
 def test_what_nobody_signs_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conserje_meta.reading.json.loads", lambda *_, **__: pytest.fail("it was parsed"))
-    for numbers in (1, 16, 17):
-        hook = signed("guess", batch(numbers, numbers))
-        channel(app_secret="s3creto").claims(hook)
-        with pytest.raises(Forged):
-            channel().verify(hook, account("100", app_secret="s3creto"))
+    hook = signed("guess", batch(17, 17))
+    assert len(channel(app_secret="s3creto").claims(hook)) == 17
+    with pytest.raises(Forged):
+        channel().verify(hook, account("100", app_secret="s3creto"))
 
 
 JSON = st.recursive(

@@ -229,7 +229,8 @@ class Channel(Generic[C, S, O]):
 
         Called first, except at a tenant's host for a body above 64 KiB: there every account is tried.
         Raises Malformed. At a shared address, a request that names none is verified with the shared
-        credentials: a handshake.
+        credentials: a handshake; of one that names more than 16, the rest is looked up once one of these,
+        or the shared credentials, sign.
         """
         return ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -22,12 +22,24 @@ from conserje_edge.tenant.webhooks import Webhooks
 from conserje_edge.wire.answers import Messages, Problem, unavailable
 from conserje_edge.wire.requests import read_headers
 
+MOST_UNSIGNED = 16  # addresses that are looked up before anybody signs
+
 
 class Owner(NamedTuple):
     """Whose account signs a request."""
 
     tenant: Tenant
     account: AccountRow
+
+
+@dataclass
+class _Judged:
+    """What the tenants say of a request who were asked until now."""
+
+    owners: dict[str, list[Owner]] = field(default_factory=lambda: defaultdict(list))
+    troubles: list[Problem] = field(default_factory=list)
+    tried: set[int] = field(default_factory=set)
+    signed: bool = False
 
 
 @dataclass
@@ -101,29 +113,45 @@ class SharedWebhooks:
 
         Raises Forged where no account signs, or Problem.
         """
-        owners: dict[str, list[Owner]] = defaultdict(list)
-        troubles: list[Problem] = []
-        signed = False
+        judged, named = _Judged(), list(dict.fromkeys(addresses))
+        await self._judge(channel, hook, named[:MOST_UNSIGNED], judged)
+        if (rest := named[MOST_UNSIGNED:]) and (judged.signed or _is_operator_s(channel, hook)):
+            await self._judge(channel, hook, rest, judged)
+        if not judged.signed and not judged.troubles:
+            raise Forged
+        return judged.owners, judged.troubles
+
+    async def _judge(self, channel: AnyChannel, hook: Webhook, addresses: list[str], judged: _Judged) -> None:
+        """Have the tenants at these addresses verify the request with all their accounts. Raises Problem."""
         for entry in await self._claimed(channel, addresses):
+            if entry.tenant.id in judged.tried:
+                continue
+            judged.tried.add(entry.tenant.id)
             try:
                 active = self.webhooks.verify(channel, hook, entry)
             except Problem as problem:
                 if problem.status is not HTTPStatus.FORBIDDEN:
-                    troubles.append(problem)  # one tenant's, which keeps no other's message
+                    judged.troubles.append(problem)  # one tenant's, which keeps no other's message
                 continue
-            signed = True
+            judged.signed = True
             for address, account in active.items():
-                owners[address].append(Owner(entry.tenant, account))
-        if not signed and not troubles:
-            raise Forged
-        return owners, troubles
+                judged.owners[address].append(Owner(entry.tenant, account))
 
-    async def _claimed(self, channel: AnyChannel, addresses: Sequence[str]) -> list[Entry]:
+    async def _claimed(self, channel: AnyChannel, addresses: list[str]) -> list[Entry]:
         """The tenants at the addresses that the request names. Raises Problem."""
         try:
-            return await self.webhooks.reception.directory.at(channel.name, list(dict.fromkeys(addresses)))
+            return await self.webhooks.reception.directory.at(channel.name, addresses)
         except DirectoryUnavailable as error:
             raise unavailable(str(error)) from None
+
+
+def _is_operator_s(channel: AnyChannel, hook: Webhook) -> bool:
+    """Whether the shared credentials sign the request. Raises Malformed."""
+    try:
+        _greet(channel, hook)
+    except Forged:
+        return False
+    return True
 
 
 def _greet(channel: AnyChannel, hook: Webhook) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from doorway import FORM_OF_ANA, Edge
+from doorway import FORM_OF_ANA, SECRET, Edge
 from pydantic import SecretStr
 
 from conserje import InboundMessage, Text
@@ -91,6 +91,48 @@ async def test_of_one_post_the_undisputed_is_taken_and_the_rest_posted_again(edg
     ]
     assert (await edge.post(FORM_OF_ANA, host="localhost", path=SHARED)).status_code == 409
     assert await edge.stored() == ["hola 2"]
+
+
+async def test_before_anybody_signs_sixteen_addresses_are_looked_up(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = [f"+{n}" for n in range(100, 115)]
+    asked: list[list[str]] = []
+    at = edge.webhooks.reception.directory.at
+
+    async def counted(channel: str, addresses: list[str]) -> object:
+        asked.append(addresses)
+        return await at(channel, addresses)
+
+    monkeypatch.setattr(edge.webhooks.reception.directory, "at", counted)
+    await edge.add("acme", "+2")
+    await edge.add("bravo", "+3")
+    edge.channel.habits["parse"] = lambda _: [
+        InboundMessage(f"+{n}", f"key {n}", "ana", Text(f"hola {n}")) for n in (1, 2, 3)
+    ]
+
+    async def post(claimed: list[str], secret: str = SECRET) -> int:
+        asked.clear()
+        edge.channel.habits["claims"] = lambda _: claimed
+        return (await edge.post(FORM_OF_ANA, host="localhost", path=SHARED, secret=secret)).status_code
+
+    assert await post([*addresses, "+1", "+2", "+3"], secret="guess") == 403
+    assert asked == [[*addresses, "+1"]]
+    assert await post([*addresses, "+0", "+1"]) == 403
+    assert asked == [[*addresses, "+0"]]
+    assert await post([*addresses, "+1", "+2", "+3"]) == 200
+    assert asked == [[*addresses, "+1"], ["+2", "+3"]]
+    assert sorted(await edge.stored()) == ["hola 1", "hola 2", "hola 3"]
+
+
+async def test_more_addresses_are_looked_up_once_the_operator_s_secret_signs(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge.channel.habits["claims"] = lambda _: [*(f"+{n}" for n in range(100, 116)), "+1"]
+    shared = edge.channel.Credentials(secret=SecretStr(SECRET))
+    monkeypatch.setattr(edge.channel, "shared_credentials", lambda: shared)
+    assert (await edge.post(FORM_OF_ANA, host="localhost", path=SHARED)).status_code == 200
+    assert await edge.stored() == ["hola"]
 
 
 async def test_a_tenant_whose_secret_cannot_be_opened_keeps_no_other_s_message(edge: Edge) -> None:

@@ -36,8 +36,6 @@ from conserje_meta.errors import GraphError, NoAnswer, outcome
 
 _log = logging.getLogger(__name__)
 
-_MOST_UNSIGNED = 16  # numbers of a post that are looked up before anybody signs it
-
 _UNSPACED = re.compile(r"[\x21-\x7e]+")
 
 
@@ -135,14 +133,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         return timedelta(hours=24)
 
     def claims(self, hook: Webhook) -> Sequence[str]:
-        if hook.method == "GET":
-            return ()
-        post = reading.post_of(hook)
-        if len(post.named) <= _MOST_UNSIGNED:
-            return post.named
-        own = self.operator.app_secret
-        signed = own and signature.signer(hook, {"app_secret": own.get_secret_value()})
-        return post.numbers if signed else ()
+        return () if hook.method == "GET" else reading.post_of(hook).named
 
     def verify(self, hook: Webhook, account: _MetaAccount) -> str | None:
         if hook.method == "GET":
@@ -155,7 +146,8 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
                 if held
                 else _missing("app_secret")
             )
-        if (numbers := reading.post_of(hook).numbers) and account.address not in numbers:
+        numbers = reading.post_of(hook).numbers
+        if account.address and numbers and account.address not in numbers:
             raise Forged("The post is for other phone numbers of the app.")
         return signer if len(held) > 1 else None
 

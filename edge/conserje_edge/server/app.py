@@ -99,17 +99,23 @@ def _ended_by_signals() -> Iterator[None]:
 def _call_on_signals(stop: Callable[[], None]) -> None:
     """Granian, told to stop, waits for the streams that are open, and tells nobody that it does.
 
-    Its own handler, which the loop calls, hears nothing before it serves. So a signal comes again
-    and again until this process has ended.
+    Its own handler, which the loop calls, hears nothing before it serves: such a signal comes again. Later it
+    may not: told twice, it waits for a lock that its thread holds while that waits for the interpreter.
     """
     loop = asyncio.get_running_loop()
 
-    def end(number: int) -> None:
+    def end(number: int, was_heard: bool) -> None:
         stop()
-        loop.call_later(AGAIN_SECONDS, signal.raise_signal, number)
+        if not was_heard:
+            loop.call_later(AGAIN_SECONDS, signal.raise_signal, number)
 
     for number in ENDING:
-        signal.signal(number, lambda number, _: loop.call_soon_threadsafe(end, number))
+        signal.signal(number, lambda number, _: loop.call_soon_threadsafe(end, number, _is_served(loop)))
+
+
+def _is_served(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether granian takes requests: the task that it runs the loop for is not its `startup` any more."""
+    return any(getattr(task.get_coro(), "__name__", "") == "_main" for task in asyncio.all_tasks(loop))
 
 
 def _give_up(error: Exception) -> NoReturn:

@@ -87,7 +87,7 @@ async def test_promise_5_and_10_terminated_backends_delay_jobs_and_changes_by_se
 
         async def is_known(slug: str) -> bool:
             request = f"GET /bot/twilio/webhook HTTP/1.1\r\nHost: {slug}.localhost\r\n\r\n".encode()
-            return {await server.status(request) for _ in range(AGAIN)} == {405}
+            return {await server.status(request) for _ in range(AGAIN)} == {403}  # it has no account
 
         async def is_suspended() -> bool:
             before = await administrator.fetchval(TAKEN_FROM_BRAVO)

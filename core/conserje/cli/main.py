@@ -9,7 +9,7 @@ import click
 from conserje import commands
 from conserje.commands import Deferred
 
-_RENAMED = {"key": "api-key"}  # in 0.2; the old name is heard until 0.3
+_RENAMED = {"key": "api-key"}  # the old name is heard for a release
 
 
 class CommandLine(click.Group):

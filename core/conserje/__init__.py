@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Urls,
         Webhook,
     )
+    from conserje.contract.language import in_language
     from conserje.contract.limits import Limits
     from conserje.contract.message import (
         Button,
@@ -137,6 +138,7 @@ __all__ = [
     "Webhook",
     "fetch",
     "format_price",
+    "in_language",
     "new_session",
     "plain",
     "signed",
@@ -149,9 +151,9 @@ if not TYPE_CHECKING:
         """Loads the names once one is wanted: the command line is below this package too, and wants none."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from conserje.contract import assistant, channel, limits, message, pages, prices, sessions
+        from conserje.contract import assistant, channel, language, limits, message, pages, prices, sessions
         from conserje.net import fetch as fetcher
 
-        for module in (assistant, channel, fetcher, pages, limits, message, prices, sessions):
+        for module in (assistant, channel, fetcher, language, pages, limits, message, prices, sessions):
             globals().update((each, vars(module)[each]) for each in __all__ if each in vars(module))
         return globals()[name]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta, tzinfo
 from itertools import takewhile
@@ -28,6 +26,7 @@ from conserje.installation import Installation, with_installation
 from conserje.net.listen import dialled, host_and_port
 from conserje.plugins import Plugins
 from conserje.storage.database import Connection
+from conserje.storage.deadline import looks
 from conserje.storage.scope import acting_for
 from conserje.tenants import accounts, tenants
 from conserje.tenants.accounts import AccountRow
@@ -210,9 +209,8 @@ async def _answered(
     show: Callable[[Message], None],
 ) -> Exchange:
     """The message with its whole answer; each reply is shown as it leaves. Raises Failed."""
-    ends = time.monotonic() + timeout
-    shown = 0
-    while True:
+    shown, exchange = 0, None
+    async for _ in looks(timeout, LOOK_EVERY):
         async with acting_for(installation.pool, tenant.id) as scope:
             exchange = await listing.exchange(scope.connection, tenant.id, account.id, key)
         if exchange:
@@ -222,9 +220,7 @@ async def _answered(
             shown = len(left)
             if _over(exchange):
                 return exchange
-        if time.monotonic() > ends:
-            raise Failed(_standing(exchange, timeout))
-        await asyncio.sleep(LOOK_EVERY)
+    raise Failed(_standing(exchange, timeout))
 
 
 def _over(exchange: Exchange) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import click
@@ -13,6 +12,7 @@ from conserje.contract.message import Text
 from conserje.conversations import handling
 from conserje.conversations.handling import MessageState, PersonError
 from conserje.installation import Installation, with_installation
+from conserje.storage.deadline import looks
 from conserje.tenants import tenants
 from conserje.tenants.tenants import Tenant
 
@@ -67,12 +67,12 @@ async def _message_states(
     installation: Installation, tenant: Tenant, conversation: int, ids: Sequence[int], patience: float
 ) -> list[MessageState]:
     """What became of the messages, once all have ended or the time is over."""
-    deadline = asyncio.get_running_loop().time() + patience
-    while True:
+    states: list[MessageState] = []
+    async for _ in looks(patience, LOOK_EVERY):
         states = await handling.message_states(installation.pool, tenant, conversation, ids)
-        if all(each.state in ENDED for each in states) or asyncio.get_running_loop().time() >= deadline:
-            return states
-        await asyncio.sleep(LOOK_EVERY)
+        if all(each.state in ENDED for each in states):
+            break
+    return states
 
 
 def _told(slug: str, conversation: int, states: Sequence[MessageState]) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from conserje.contract.language import in_language
 from conserje.contract.message import from_json, plain
 from conserje.errors import OperatorError
 from conserje.net.fetch import FetchFailed, FetchRefused, Network, fetch, resolve
@@ -81,7 +82,7 @@ class HandedOver:
 
     def mail(self) -> tuple[str, str]:
         """Subject and text, in the tenant's language."""
-        subject, text = words.in_language(words.WAITING_MAIL, self.tenant.locale)
+        subject, text = in_language(words.WAITING_MAIL, self.tenant.locale)
         said = "\n".join(f"> {line}" for words in self.words for line in words.splitlines())
         values = {
             "who": self.name or self.address,

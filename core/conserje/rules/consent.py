@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from conserje.contract.channel import AnyChannel
+from conserje.contract.language import in_language
 from conserje.contract.message import Content, InboundMessage, Template, Text, from_json, plain
 from conserje.contract.opt_out import folded, wish
 from conserje.conversations import state
@@ -66,7 +67,7 @@ def marked(row: InboundRow, event: InboundMessage, channel: AnyChannel, locale: 
 def confirmation(change: Literal["out", "in"], channel: AnyChannel, locale: str) -> Text:
     """What a contact is told in the tenant's language; the way back only by a word that the channel hears."""
     said = words.OPTED_OUT if change == "out" else words.OPTED_IN
-    done, way_back, word = words.in_language(said, locale)
+    done, way_back, word = in_language(said, locale)
     heard = channel.opt_in_words if change == "out" else channel.opt_out_words
     return Text(done + way_back if folded(word) in heard else done)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -23,3 +23,13 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
         return task.result()
     finally:
         task.cancel()
+
+
+async def looks(seconds: float, every: float) -> AsyncIterator[None]:
+    """One step for each look: at once, then after every `every` seconds, until `seconds` are over."""
+    clock = asyncio.get_running_loop().time
+    ends = clock() + seconds
+    yield
+    while clock() < ends:
+        await asyncio.sleep(every)
+        yield

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple, TypeVar
-
-T = TypeVar("T")
+from typing import NamedTuple
 
 
 class Confirmation(NamedTuple):
@@ -81,8 +78,3 @@ WAITING_MAIL = {
         "Meanwhile the assistant is silent. To answer:\n\n    {command}\n",
     ),
 }
-
-
-def in_language(said: Mapping[str, T], locale: str) -> T:
-    """What of `said` is in the language of a locale such as es-CL; English where there is none."""
-    return said.get(locale[:2].lower(), said["en"])

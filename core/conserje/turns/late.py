@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from conserje.contract.language import in_language
 from conserje.contract.message import Text
 from conserje.tenants import words
 from conserje.tenants.tenants import Tenant
@@ -41,4 +42,4 @@ def notice(tenant: Tenant) -> Text:
 
 
 def _said(tenant: Tenant, sentences: dict[str, str]) -> Text:
-    return Text(tenant.late_text or words.in_language(sentences, tenant.locale))
+    return Text(tenant.late_text or in_language(sentences, tenant.locale))

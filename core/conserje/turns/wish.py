@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from conserje.contract.assistant import Reply
+from conserje.contract.language import in_language
 from conserje.contract.message import Content, Media, Pressed, Text
 from conserje.contract.opt_out import folded
 from conserje.tenants import words
@@ -215,5 +216,5 @@ def _words(content: Content) -> str:
 
 def reply(locale: str) -> Reply:
     """What a contact is told who asked for a person, in the tenant's language."""
-    said = words.in_language(words.PASSED_ON, locale)
+    said = in_language(words.PASSED_ON, locale)
     return Reply([Text(said)], intent="person", confidence=1.0, hand_over=True)

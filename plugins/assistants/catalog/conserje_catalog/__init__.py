@@ -21,10 +21,11 @@ from conserje import (
     Text,
     Turn,
     format_price,
+    in_language,
     plain,
 )
 from conserje_catalog.vocabulary import Asked
-from conserje_catalog.words import Words, words_of
+from conserje_catalog.words import LANGUAGES, Words
 
 _SURE = 0.7  # below this a product shares a word with what was asked, no more
 _SHOWN = 6
@@ -53,7 +54,7 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
     Operator = Nothing
 
     async def reply(self, turn: _Turn) -> Reply:
-        words = words_of(turn.tenant.locale)
+        words = in_language(LANGUAGES, turn.tenant.locale)
         text = "\n".join(filter(None, (_written(message.content) for message in turn.messages)))[:_READ]
         asked = Asked(text)
         if asked.wants_person:

@@ -103,8 +103,3 @@ _ENGLISH = Words(
 )
 
 LANGUAGES = {"es": _SPANISH, "pt": _PORTUGUESE, "en": _ENGLISH}
-
-
-def words_of(locale: str) -> Words:
-    """The language of a locale such as es-CL; English for one that is not spoken here."""
-    return LANGUAGES.get(locale[:2].lower(), _ENGLISH)

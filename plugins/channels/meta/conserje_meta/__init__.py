@@ -29,10 +29,12 @@ from conserje import (
     Uncertain,
     Urls,
     Webhook,
+    in_language,
 )
-from conserje_meta import doctor, files, reading, signature, words, writing
+from conserje_meta import doctor, files, reading, signature, writing
 from conserje_meta.api import Graph
 from conserje_meta.errors import GraphError, NoAnswer, outcome
+from conserje_meta.words import LIST_BUTTONS
 
 _log = logging.getLogger(__name__)
 
@@ -162,7 +164,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         return Answer()
 
     async def send(self, message: OutboundMessage, account: _MetaAccount) -> Receipt:
-        button = account.settings.list_button or words.list_button(account.locale)
+        button = account.settings.list_button or in_language(LIST_BUTTONS, account.locale)
         body = writing.write(message, button)
         try:
             taken = await self._graph(account).post(f"{account.address}/messages", body)

@@ -30,10 +30,11 @@ from conserje import (
     Uncertain,
     Urls,
     Webhook,
+    in_language,
 )
 from conserje_twilio import api, doctor, files, listing, reading, signature, writing
 from conserje_twilio.errors import NO_SUCH_CONTENT, explain, outcome, unanswered
-from conserje_twilio.words import words_of
+from conserje_twilio.words import LANGUAGES
 from conserje_twilio.writing import WHATSAPP
 
 _TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -162,7 +163,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
 
     async def send(self, message: OutboundMessage, account: _TwilioAccount) -> Receipt:
         line = self._line(account)
-        said = words_of(account.locale)
+        said = in_language(LANGUAGES, account.locale)
         fields = await writing.write(message, line, self._contents, said)
         transport = api.Transport(line)
         client = await transport.client()

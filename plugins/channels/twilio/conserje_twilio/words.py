@@ -18,8 +18,3 @@ LANGUAGES = {
     "pt": Words("pt_BR", "Ver opções"),
     "en": Words("en", "See options"),
 }
-
-
-def words_of(locale: str) -> Words:
-    """The language of a locale such as es-CL; English for one that is not spoken here."""
-    return LANGUAGES.get(locale[:2].lower(), LANGUAGES["en"])

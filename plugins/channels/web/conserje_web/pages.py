@@ -17,10 +17,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from conserje import Buttons, House, List, Look, Said, Tenant, Visit, plain
+from conserje import Buttons, House, List, Look, Said, Tenant, Visit, in_language, plain
 from conserje_web import theme
 from conserje_web.settings import WebSettings
-from conserje_web.words import Words, words_of
+from conserje_web.words import LANGUAGES, Words
 
 _RETRY = 2000  # milliseconds until a browser asks again for a stream that broke
 _YEAR = 365 * 24 * 3600  # seconds
@@ -87,7 +87,7 @@ class Pages:
     async def loader(self, request: Request) -> Response:
         """The script that a tenant's own site names."""
         visit = await self._house.visit(request)
-        words, title = words_of(visit.tenant.locale), _title(visit)
+        words, title = in_language(LANGUAGES, visit.tenant.locale), _title(visit)
         chat = {
             "origins": visit.settings.origins,
             "brand": visit.settings.colour,
@@ -207,7 +207,7 @@ def _parts_of(visit: Visit) -> dict[str, _Part]:
 def _described(visit: Visit, now: datetime) -> dict[str, Any]:
     """What the template shows."""
     tenant, settings, title = visit.tenant, visit.settings, _title(visit)
-    words = words_of(tenant.locale)
+    words = in_language(LANGUAGES, tenant.locale)
     parts = Pages.stored | _parts_of(visit)
     return {
         "lang": tenant.locale if tenant.locale.startswith(words.lang) else words.lang,

@@ -113,8 +113,3 @@ _ENGLISH = Words(
 )
 
 LANGUAGES = {words.lang: words for words in (_SPANISH, _PORTUGUESE, _ENGLISH)}
-
-
-def words_of(locale: str) -> Words:
-    """The language of a locale such as es-CL; English for one that is not spoken here."""
-    return LANGUAGES.get(locale[:2].lower(), _ENGLISH)

@@ -192,6 +192,8 @@ class Intake:
         while True:
             await asyncio.sleep(DRAIN_EVERY)
             if not spool.busy:
+                if spool.untidy:
+                    await spool.tidy()
                 continue
             try:
                 drained = await self._drain(spool)

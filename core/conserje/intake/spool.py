@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import mmap
 import os
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from conserje.storage.sqlite import NodeFile, NodeFileError
 
+log = logging.getLogger(__name__)
+
 PAGE = 4096  # bytes
 SMALLEST = 64  # pages
 LEAST_FREE = 16 * 1024 * 1024  # bytes of the disk
 LOOK_EVERY = 1.0  # seconds between two looks whether the drainer has ended
 
+LAYOUT = "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL;"
 SETTINGS = """
-PRAGMA page_size = 4096;
-PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA max_page_count = {pages};
 CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY AUTOINCREMENT, event BLOB NOT NULL) STRICT;
 """
 KEEP = "INSERT INTO events (event) VALUES (?)"
-OLDEST = "SELECT id, event FROM events ORDER BY id LIMIT ?"
-FORGET = "DELETE FROM events WHERE id <= ?"
+OLDEST = "SELECT id, event FROM events WHERE id > ? ORDER BY id LIMIT ?"
+FORGET = "DELETE FROM events WHERE id <= {last};"
 COUNT = "SELECT count(*) FROM events"
-VACUUM = "PRAGMA incremental_vacuum"
+VACUUM = "PRAGMA incremental_vacuum;"
 TRY = "INSERT INTO events (event) VALUES (zeroblob(65536))"
 
 
@@ -42,11 +44,13 @@ class Spool:
 
     folder: Path
     limit: int  # bytes
+    untidy: bool = field(default=False, init=False)  # what is elsewhere is still in the file
+    _elsewhere: int = field(default=0, init=False)  # the number of the last event that is
 
     async def __aenter__(self) -> Self:
         """Raises NodeFileError where the folder cannot be written to."""
         settings = SETTINGS.format(pages=max(self.limit // PAGE, SMALLEST))
-        self._file = await NodeFile(self.folder / "events.sqlite", settings).__aenter__()
+        self._file = await NodeFile(self.folder / "events.sqlite", settings, LAYOUT).__aenter__()
         self._lock = os.open(self.folder / "drainer.lock", os.O_RDWR | os.O_CREAT, 0o600)
         flag = os.open(self.folder / "busy", os.O_RDWR | os.O_CREAT, 0o600)
         os.ftruncate(flag, 1)
@@ -78,23 +82,42 @@ class Spool:
 
     async def oldest(self, most: int) -> list[tuple[int, bytes]]:
         """The events that have waited longest, with their numbers. Raises NodeFileError."""
-        return await self._file.read(lambda connection: connection.execute(OLDEST, (most,)).fetchall())
+        asked = (self._elsewhere, most)
+        return await self._file.read(lambda connection: connection.execute(OLDEST, asked).fetchall())
 
     async def forget(self, last: int) -> None:
-        """Drop the events up to the number `last`, which are elsewhere now. Raises NodeFileError."""
-        await self._file.run(lambda connection: connection.execute(FORGET, (last,)).rowcount)
+        """Drop the events up to the number `last`, which are elsewhere now.
+
+        A full disk takes not even that: they are passed over then, and dropped once `tidy` can.
+        """
+        self._elsewhere = last
+        await self._try(FORGET.format(last=last))
+
+    async def tidy(self) -> None:
+        """Give the disk back what is elsewhere, as far as it lets that be written."""
+        await self._try(FORGET.format(last=self._elsewhere) + VACUUM)
+
+    async def _try(self, script: str) -> None:
+        try:
+            # A script is run to its end, where execute() lets go of one page.
+            await self._file.read(lambda connection: connection.executescript(script))
+        except NodeFileError as error:
+            if not self.untidy:
+                log.warning("The spool passes over what it cannot drop yet: %s", error)
+            self.untidy = True
+        else:
+            self.untidy = False
 
     async def settle(self) -> None:
         """Find out whether the spool is empty, and let its pages go. Raises NodeFileError."""
 
         def look(connection: sqlite3.Connection) -> bool:
-            waits = connection.execute(OLDEST, (1,)).fetchone() is not None
+            waits = connection.execute(OLDEST, (self._elsewhere, 1)).fetchone() is not None
             self._flag[0] = waits  # nobody can add one meanwhile: the transaction is the only writer
             return waits
 
         if not await self._file.run(look):
-            # A script is run to its end, where execute() lets go of one page.
-            await self._file.read(lambda connection: connection.executescript(VACUUM))
+            await self.tidy()
 
     async def count(self) -> int:
         """How many events wait. Raises NodeFileError."""

@@ -27,6 +27,9 @@ class NodeFile:
 
     path: Path
     settings: str  # statements run at each opening
+    layout: str = (
+        ""  # statements run before them where the file is new: on a full disk an old one still opens
+    )
 
     async def __aenter__(self) -> Self:
         """Raises NodeFileError."""
@@ -85,5 +88,5 @@ class NodeFile:
         connection = sqlite3.connect(
             self.path, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False
         )
-        connection.executescript(self.settings)
+        connection.executescript(self.settings if self.path.stat().st_size else self.layout + self.settings)
         return connection

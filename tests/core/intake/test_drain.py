@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from disk import full_disk
 from scene import Scene
 
 from conserje import InboundMessage, Text
@@ -18,6 +19,7 @@ from conserje.intake.intake import STORE_LIMIT, Intake
 from conserje.intake.packing import pack
 from conserje.intake.spool import Spool
 from conserje.storage.database import CANNOT_ASK, Connection
+from conserje.storage.sqlite import NodeFileError
 
 
 @pytest.fixture
@@ -170,3 +172,49 @@ async def test_one_alone_that_cannot_be_stored_in_time_stays(
     with pytest.raises(TimeoutError):
         await intake._drain(spool)
     assert await spool.count() == 2
+
+
+async def test_a_full_disk_does_not_keep_events_from_postgres(
+    scene: Scene, intake: Intake, spool: Spool
+) -> None:
+    await spool.keep([pack(await row(scene, "primero", "1"))])
+    with full_disk():
+        assert await intake._drain(spool) == 1
+        assert not spool.busy
+        await write(scene, intake, "segundo", "2")
+    assert await stored(scene) == ["primero", "segundo"]
+
+
+async def test_what_a_full_disk_kept_in_the_spool_goes_once_there_is_room(
+    scene: Scene, intake: Intake, spool: Spool
+) -> None:
+    await spool.keep([pack(await row(scene, "primero", "1"))])
+    with full_disk():
+        await intake._drain(spool)
+        await spool.tidy()
+        assert await spool.count() == 1
+    draining = asyncio.create_task(intake.drain(spool))
+    async with asyncio.timeout(10):
+        while await spool.count():
+            await asyncio.sleep(0.02)
+    draining.cancel()
+    assert not spool.untidy
+    assert await stored(scene) == ["primero"]
+
+
+async def test_a_full_disk_that_took_nothing_is_not_asked_while_postgres_answers(
+    scene: Scene, intake: Intake, spool: Spool
+) -> None:
+    with full_disk():
+        with pytest.raises(NodeFileError):
+            await spool.keep([pack(await row(scene, "primero", "1"))])
+        await intake._drain(spool)
+        await write(scene, intake, "segundo", "2")
+    assert await stored(scene) == ["segundo"]
+
+
+async def test_a_process_starts_on_a_full_disk(spool: Spool) -> None:
+    await spool.keep([b"1"])
+    with full_disk():
+        async with Spool(spool.folder, spool.limit) as other:
+            assert [event for _, event in await other.oldest(5)] == [b"1"]

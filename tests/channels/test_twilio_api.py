@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx2
@@ -332,6 +333,26 @@ async def test_a_message_that_is_not_listed_may_be_so_later(
 async def test_a_message_that_is_not_listed_after_a_minute_was_not_taken(front: Front) -> None:
     await front.channel.send(message("Otra cosa"), account())
     assert await front.channel.find(message(attempted_at=LONG_AGO), account()) is None
+
+
+async def test_the_same_words_from_shortly_before_may_be_a_fast_clock_s(front: Front) -> None:
+    """Its attempt was noted half a minute late; the clock has been set right since."""
+    taken = await front.channel.send(message(), account())
+    noted, told = datetime.now(UTC) + timedelta(seconds=30), timedelta(minutes=3)
+    entry = front.stand_in.messages[0]
+    entry.created -= told
+    with pytest.raises(CannotTell, match="clock"):
+        await front.channel.find(message(attempted_at=noted - told), account())
+    owned = message(attempted_at=noted - told, owned=frozenset({taken.provider_id}))
+    assert await front.channel.find(owned, account()) is None
+
+
+async def test_whether_all_is_listed_is_judged_by_twilio_s_clock() -> None:
+    past = format_datetime(LONG_AGO)
+    listed = httpx2.Response(200, json={"messages": [], "next_page_uri": None}, headers={"Date": past})
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: listed)) as http:
+        with pytest.raises(CannotTell):
+            await Twilio(TwilioOperator(), http).find(message(attempted_at=LONG_AGO), account())
 
 
 async def test_a_full_list_of_newer_messages_proves_nothing(front: Front) -> None:

@@ -274,6 +274,7 @@ class Channel(Generic[C, S, O]):
     async def find(self, message: OutboundMessage, account: Account[C, S]) -> Receipt | None:
         """Ask the provider for a message whose sending ended uncertain; None: certainly not there.
 
+        `attempted_at` is by another clock than the provider's: core believes a None only while they agree.
         Raises CannotTell.
         """
         raise CannotTell(f"The channel {self.name} cannot look for messages.")

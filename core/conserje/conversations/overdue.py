@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from conserje.conversations.state import SWEEP
+from conserje.conversations.sending import LONGEST_PAUSE
+from conserje.conversations.state import LONGEST_LEASE, SWEEP
 from conserje.storage import queue
 from conserje.storage.database import Pool
 from conserje.storage.jobs import Job
@@ -18,7 +19,7 @@ SWEEP_AFTER = timedelta(seconds=30)
 async def sweep(pool: Pool) -> None:
     """Enqueue what is due and was not looked at for long."""
     async with pool.acquire() as connection, connection.transaction():
-        due = await connection.fetch(SWEEP, SWEEP_AFTER)
+        due = await connection.fetch(SWEEP, SWEEP_AFTER, LONGEST_PAUSE, LONGEST_LEASE)
         await queue.enqueue(
             connection,
             [Job(name, tenant_id, conversation, priority=-1000) for name, tenant_id, conversation in due],

@@ -9,7 +9,9 @@ from typing import Literal
 from conserje.contract.message import Content, from_json
 from conserje.conversations.rows import stored
 from conserje.storage.database import Connection
+from conserje.telemetry.clocks import TOLERANCE
 
+LONGEST_PAUSE = timedelta(minutes=5)  # before a message is tried again
 OUTCOME_UNKNOWN = "Nobody knows whether it was sent"  # how the cause of one begins that is held for that
 
 State = Literal[
@@ -38,6 +40,11 @@ WHERE messages.tenant_id = $1 AND conversation_id = $2
   AND messages.state IN ('queued', 'sending', 'uncertain')
 ORDER BY sequence LIMIT 1
 FOR NO KEY UPDATE OF messages FOR SHARE OF conversations
+"""
+
+# An attempt from before the clock was set back: how long ago it was is not known, so it counts from now.
+SET_RIGHT = """
+UPDATE messages SET attempted_at = now() WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3
 """
 
 # With the content that leaves in the place of what was stored, where another does.
@@ -105,7 +112,18 @@ async def find_next(connection: Connection, tenant_id: int, conversation_id: int
     row = await connection.fetchrow(NEXT, tenant_id, conversation_id)
     if row is None:
         return None
-    return Next(**{**row, "content": from_json(row["content"]), "owned": frozenset(row["owned"])})
+    attempted_at, now = row["attempted_at"], row["now"]
+    if attempted_at and attempted_at > now + TOLERANCE:
+        await connection.execute(SET_RIGHT, tenant_id, conversation_id, row["id"])
+        attempted_at = now
+    return Next(
+        **{
+            **row,
+            "attempted_at": attempted_at,
+            "content": from_json(row["content"]),
+            "owned": frozenset(row["owned"]),
+        }
+    )
 
 
 async def start(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -13,6 +13,7 @@ from conserje.storage.database import Connection
 OptedOut = Literal["all", "marketing"]
 
 LEASE = timedelta(seconds=2)  # that long a turn waits whose worker died, or whose claim was lost on the way
+LONGEST_LEASE = 2 * LEASE  # a transaction's now() is that of its beginning, a while before it has the lock
 WANTS_NONE = "The contact wants no more messages."
 
 LOCK = """
@@ -21,6 +22,9 @@ SELECT account_id, contact_id, state, opted_out, epoch, turn_id, starts, cause, 
        (SELECT name FROM contacts WHERE tenant_id = $1 AND id = contact_id) AS contact_name
 FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
 """
+
+# A lease from before the clock was set back; whoever still thinks renews it sooner.
+SHORTEN = "UPDATE conversations SET leased_until = now() + $3 WHERE tenant_id = $1 AND id = $2"
 
 LEASE_OUT = """
 UPDATE conversations SET epoch = epoch + 1, leased_until = now() + $3, starts = starts + 1,
@@ -192,21 +196,26 @@ SELECT tenant_id, id AS conversation_id FROM freed
 """
 
 # Hints that were lost (a stalled worker can finish its successor's job): conversations that have
-# something to do and that nobody has looked at for a while.
+# something to do and that nobody has looked at for a while. What happened later than now, or is due later
+# than anything is put off ($2, a lease $3), was written before the clock was set back, and is long past.
 SWEEP = """
 WITH idle AS NOT MATERIALIZED (
     SELECT conversations.tenant_id, conversations.id, state FROM conversations
     JOIN tenants ON tenants.id = conversations.tenant_id AND tenants.status = 'active'
-    WHERE coalesce(leased_until < now(), true) AND coalesce(swept_at, '-infinity') < now() - $1::interval * 4
+    WHERE coalesce(leased_until NOT BETWEEN now() AND now() + $3, true)
+      AND coalesce(swept_at NOT BETWEEN now() - $1::interval * 4 AND now(), true)
 ), due AS (
     (SELECT 'converse' AS entrypoint, idle.tenant_id, idle.id FROM messages
      JOIN idle ON idle.tenant_id = messages.tenant_id AND idle.id = conversation_id AND idle.state <> 'held'
-     WHERE direction = 'in' AND turn_id IS NULL AND created_at < now() - $1::interval LIMIT 1000)
+     WHERE direction = 'in' AND turn_id IS NULL
+       AND created_at NOT BETWEEN now() - $1::interval AND now() LIMIT 1000)
     UNION
     (SELECT 'deliver', idle.tenant_id, idle.id FROM messages
      JOIN idle ON idle.tenant_id = messages.tenant_id AND idle.id = conversation_id
      WHERE messages.state IN ('queued', 'sending', 'uncertain')
-       AND coalesce(due_at, attempted_at, created_at) < now() - $1::interval LIMIT 1000)
+       AND coalesce(due_at, attempted_at, created_at)
+           NOT BETWEEN now() - $1::interval AND CASE WHEN due_at IS NULL THEN now() ELSE now() + $2 END
+     LIMIT 1000)
 ), swept AS (
     UPDATE conversations SET swept_at = now() FROM due
     WHERE conversations.tenant_id = due.tenant_id AND conversations.id = due.id
@@ -236,7 +245,13 @@ class Locked:
 async def lock(connection: Connection, tenant_id: int, conversation_id: int) -> Locked | None:
     """The conversation, locked until the transaction ends; None: it is gone."""
     row = await connection.fetchrow(LOCK, tenant_id, conversation_id)
-    return Locked(**row) if row else None
+    if row is None:
+        return None
+    locked = Locked(**row)
+    if locked.lease_left and locked.lease_left > LONGEST_LEASE:
+        await connection.execute(SHORTEN, tenant_id, conversation_id, LEASE)
+        return replace(locked, lease_left=LEASE)
+    return locked
 
 
 async def leave_to_person(connection: Connection, tenant_id: int, conversation_id: int) -> None:

@@ -18,8 +18,8 @@ from conserje.contract.channel import (
 from conserje.contract.fit import linked
 from conserje.contract.message import Content, Media, OutboundMessage, Template
 from conserje.conversations import sending
-from conserje.conversations.sending import Next, Sending
-from conserje.delivery.outcome import Outcome, Step, later, refused, still_uncertain, unknown
+from conserje.conversations.sending import LONGEST_PAUSE, Next, Sending
+from conserje.delivery.outcome import Outcome, Step, absent, later, refused, still_uncertain, unknown
 from conserje.files.links import Links
 from conserje.plugins import PluginMissing, Plugins
 from conserje.rules import consent, window
@@ -28,7 +28,7 @@ from conserje.storage import jobs, queue
 from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
-from conserje.telemetry import metrics
+from conserje.telemetry import clocks, metrics
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.keyring import VaultError
@@ -109,7 +109,9 @@ class Delivery:
         """How long the message has to wait; None: its time has come."""
         if message.state == "sending" and message.attempted_at:
             return self._call_may_last(message.attempted_at, message.now)
-        return message.due_at - message.now if message.due_at and message.due_at > message.now else None
+        rest = message.due_at - message.now if message.due_at else timedelta(0)
+        # Nothing is put off for longer: the clock was set back since.
+        return rest if timedelta(0) < rest <= LONGEST_PAUSE else None
 
     async def _leaving(
         self, connection: Connection, entry: Entry, job: Job, message: Next
@@ -202,14 +204,13 @@ class Delivery:
             channel, account = entry.at_provider(step.account_id, self.plugins, self.vault)
             async with asyncio.timeout(self.settings.send_limit):
                 message = await self._with_links(entry, step, channel, account)
-                receipt = await channel.find(message, account)
+                with clocks.listening() as providers:
+                    receipt = await channel.find(message, account)
         except (CannotTell, AccountUnusable, PluginMissing) as error:
             return still_uncertain(step, str(error))
         except Exception as error:  # also the time limit
             return still_uncertain(step, type(error).__name__)
-        if receipt:
-            return Outcome(receipt)
-        return Outcome(state="queued", cause="The provider does not have it: sent again.")
+        return Outcome(receipt) if receipt else absent(step, providers)
 
     async def _come_back(self, job: Job, after: timedelta) -> None:
         async with self.pool.acquire() as connection:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
 from conserje.contract.channel import OptedOut, OutsideWindow, Receipt, Refused, TryLater
 from conserje.contract.message import OutboundMessage, Template
-from conserje.conversations.sending import OUTCOME_UNKNOWN, Ending
+from conserje.conversations.sending import LONGEST_PAUSE, OUTCOME_UNKNOWN, Ending
 from conserje.rules.consent import Sign
 from conserje.storage.backoff import pause
+from conserje.telemetry.clocks import TOLERANCE, apart
 
 PATIENCE = timedelta(hours=1)  # of trying again what the provider does not take now
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  # seconds
+FIRST_PAUSE = 1.0  # seconds
 UNCERTAIN_FOR = timedelta(minutes=2)  # before a person has to look
 LOOK_EVERY = timedelta(seconds=10)
 
@@ -32,6 +34,11 @@ class Step:
     now: datetime  # by the database's clock
     taken_at: float = field(default_factory=time.monotonic)
     taken_on: float = field(default_factory=time.time)
+
+    @property
+    def database_ahead(self) -> timedelta:
+        """How far Postgres' clock is ahead of this machine's."""
+        return timedelta(seconds=self.now.timestamp() - self.taken_on)
 
     @property
     def slept(self) -> float:
@@ -77,8 +84,23 @@ def later(step: Step, error: TryLater) -> Outcome:
     elapsed = step.message.attempted_at - step.created_at
     if elapsed > PATIENCE:
         return Outcome(state="held", cause=f"Tried for {PATIENCE}: {error}")
-    seconds = min(max(error.after, pause(step.attempt, FIRST_PAUSE, LONGEST_PAUSE)), LONGEST_PAUSE)
+    longest = LONGEST_PAUSE.total_seconds()
+    seconds = min(max(error.after, pause(step.attempt, FIRST_PAUSE, longest)), longest)
     return Outcome(state="queued", cause=str(error), pause=timedelta(seconds=seconds))
+
+
+def absent(step: Step, providers: Sequence[timedelta]) -> Outcome:
+    """The provider says that it has it not, which is believed while the clocks agree.
+
+    What was attempted when, by one clock, is looked for by the times of another.
+    """
+    skew = apart(step.database_ahead, providers)
+    if skew < TOLERANCE:
+        return Outcome(state="queued", cause="The provider does not have it: sent again.")
+    clocks = "Postgres and the provider" if providers else "Postgres and this machine"
+    return still_uncertain(
+        step, f"The clocks of {clocks} are {skew.total_seconds():.0f} s apart: set them right."
+    )
 
 
 def still_uncertain(step: Step, cause: str) -> Outcome:

@@ -6,6 +6,8 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
+from conserje.telemetry import clocks
+
 
 def client() -> httpx2.AsyncClient:
     """Time limits, no redirects, nothing taken from the environment.
@@ -18,4 +20,9 @@ def client() -> httpx2.AsyncClient:
         limits=httpx2.Limits(max_connections=100, max_keepalive_connections=100),
         follow_redirects=False,
         trust_env=False,
+        event_hooks={"response": [_note_date]},
     )
+
+
+async def _note_date(answer: httpx2.Response) -> None:
+    clocks.note_date(answer.headers.get("date"))

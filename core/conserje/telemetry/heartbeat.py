@@ -15,7 +15,7 @@ from typing import Literal, Self
 import asyncpg
 
 from conserje.storage.database import CANNOT_ASK, Pool, describe
-from conserje.telemetry import metrics
+from conserje.telemetry import clocks, metrics
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +34,14 @@ WITH forgotten AS (
 INSERT INTO heartbeats (process, kind, started_at, counted) VALUES ($1, $2, $3, $4)
 ON CONFLICT (process, kind)
 DO UPDATE SET started_at = excluded.started_at, seen_at = now(), counted = excluded.counted
+RETURNING clock_timestamp()
 """
 
 END = "DELETE FROM heartbeats WHERE process = $1 AND kind = $2"
 
 LIST = """
-SELECT process, kind, counted FROM heartbeats WHERE seen_at > now() - $1::interval ORDER BY process, kind
+SELECT process, kind, counted FROM heartbeats WHERE seen_at BETWEEN now() - $1::interval AND now() + $1
+ORDER BY process, kind
 """
 
 Kind = Literal["edge", "work"]
@@ -70,6 +72,7 @@ class Heartbeat:
     pool: Pool
     kind: Kind
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _apart: bool = field(default=False, init=False)
 
     async def __aenter__(self) -> Self:
         self._beating = asyncio.create_task(self._beat())
@@ -87,12 +90,21 @@ class Heartbeat:
         with contextlib.suppress(*CANNOT_ASK, asyncpg.PostgresError):
             await self.pool.execute(END, this_process(), self.kind)
 
+    def _look_at(self, skew: timedelta) -> None:
+        """Say once when the clocks come apart."""
+        apart = abs(skew) >= clocks.TOLERANCE
+        if apart and not self._apart:
+            seconds, where = abs(skew).total_seconds(), "ahead of" if skew < timedelta(0) else "behind"
+            log.warning("The machine's clock is %.0f s %s Postgres': set it right", seconds, where)
+        self._apart = apart
+
     async def _beat(self) -> None:
         while True:
             try:
-                await self.pool.execute(
+                now = await self.pool.fetchval(
                     BEAT, this_process(), self.kind, self._started_at, metrics.write(), FORGOTTEN
                 )
+                self._look_at(clocks.note_postgres(now))
             except (*CANNOT_ASK, asyncpg.PostgresError) as error:
                 log.warning("The heartbeat is late: %s", describe(error))
             await asyncio.sleep(BEAT_EVERY)

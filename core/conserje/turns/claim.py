@@ -9,6 +9,7 @@ from datetime import timedelta
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
 from conserje.storage.jobs import Job
+from conserje.telemetry.clocks import TOLERANCE
 from conserje.tenants.entry import Entry
 from conserje.turns import late, lease
 
@@ -63,9 +64,13 @@ def _lease_left(conversation: Locked) -> timedelta | None:
 
 
 def _still_quiet(entry: Entry, conversation: Locked, unanswered: Sequence[Message]) -> timedelta | None:
-    """How long the contact may still be writing; None: the turn is due."""
+    """How long the contact may still be writing; None: the turn is due.
+
+    A message from a time that is yet to come was stored before the clock was set back: it is due.
+    """
     newest = max(message.created_at for message in unanswered)
     account, now = entry.account(conversation.account_id), conversation.now
-    rest = newest + (account.quiet_period_of(entry.tenant) if account else entry.tenant.quiet_period) - now
-    over = lease.oldest(unanswered) + entry.tenant.longest_wait <= now
+    quiet = account.quiet_period_of(entry.tenant) if account else entry.tenant.quiet_period
+    rest = newest + quiet - now
+    over = lease.oldest(unanswered) + entry.tenant.longest_wait <= now or newest > now + TOLERANCE
     return None if over or rest <= timedelta(0) else rest

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from conserje.contract.language import in_language
 from conserje.contract.message import Text
+from conserje.telemetry import clocks
 from conserje.tenants import words
 from conserje.tenants.tenants import Tenant
 
@@ -22,7 +23,8 @@ def late(
     counting = [at for at in written if unparked_at is None or at > unparked_at]
     age = now - min(counting, default=now)
     # Somebody who writes on and on is waited for by the tenant's own wish.
-    return age if age > max(tenant.late_after, tenant.longest_wait) else None
+    # Providers and the spool tell times of other clocks than Postgres'.
+    return age if age > max(tenant.late_after, tenant.longest_wait) + clocks.postgres() else None
 
 
 def cause(tenant: Tenant, age: timedelta) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -13,7 +14,7 @@ from prometheus_client.metrics_core import Metric
 from waiting import until
 
 from conserje.storage.database import Pool
-from conserje.telemetry import heartbeat, metrics
+from conserje.telemetry import clocks, heartbeat, metrics
 from conserje.telemetry.heartbeat import Heartbeat, Living, this_process
 
 
@@ -39,6 +40,33 @@ async def test_a_process_lives_while_it_beats_and_tells_what_it_counts(pool: Poo
 
         await until(told)
     assert await pool.fetchval("SELECT count(*) FROM heartbeats") == 0
+
+
+async def test_how_far_postgres_clock_is_ahead_is_told(pool: Pool) -> None:
+    def ahead() -> list[float]:
+        joined = {metric.name: metric for metric in metrics.join({"p": metrics.write()})}
+        samples = joined["conserje_clock_ahead_seconds"].samples
+        return [sample.value for sample in samples if sample.labels["clock"] == "postgres"]
+
+    clocks.note_postgres(datetime.now(UTC) + timedelta(hours=1))
+    async with Heartbeat(pool, "work"):
+        await until(lambda: abs(ahead()[0]) < 60)
+
+
+async def test_clocks_that_are_apart_are_said_once(
+    pool: Pool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[datetime] = []
+
+    def note(now: datetime) -> timedelta:
+        told.append(now)
+        return timedelta(seconds=30)
+
+    monkeypatch.setattr(clocks, "note_postgres", note)
+    async with Heartbeat(pool, "work"):
+        await until(lambda: len(told) > 2)
+    [said] = [record.getMessage() for record in caplog.records if "clock" in record.getMessage()]
+    assert said == "The machine's clock is 30 s behind Postgres': set it right"
 
 
 async def test_two_kinds_of_one_process_are_two(pool: Pool) -> None:

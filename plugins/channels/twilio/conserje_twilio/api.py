@@ -6,6 +6,8 @@ import asyncio
 import logging
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from importlib import import_module
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -86,6 +88,7 @@ class Transport(AsyncHttpClient):
         self._line = line
         self.retry_after = 5.0
         self.status = 0  # of the last answer
+        self.now = datetime.now(UTC)  # by Twilio's clock, where its answer tells the time
 
     async def client(self) -> Client:
         """The SDK's client. All that it would take from the process's TWILIO_* variables is given here, or
@@ -115,6 +118,7 @@ class Transport(AsyncHttpClient):
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         answer = await self._line.request(method, "api", path, params=params, data=data, headers=headers)
         self.status = answer.status_code
+        self.now = _told(answer.headers.get("date", "")) or self.now
         self.retry_after = _seconds(answer.headers.get("retry-after", ""))
         return Response(answer.status_code, answer.text, answer.headers)
 
@@ -123,6 +127,13 @@ async def _load() -> None:
     """The SDK loads what it sends with, for half a second at the first use, outside the event loop."""
     if _MESSAGES not in sys.modules:
         await asyncio.to_thread(import_module, _MESSAGES)
+
+
+def _told(date: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(date).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def _seconds(retry_after: str) -> float:

@@ -36,6 +36,7 @@ WINDOW = timedelta(hours=6)  # that is listed at once, however long the gap was
 SETTLED_AFTER = timedelta(seconds=60)  # until then a message may be taken and not yet listed
 _OVERLAP = timedelta(minutes=10)  # the list lags behind, and clocks differ
 _CLOCK_SKEW = timedelta(seconds=5)
+_FASTEST = timedelta(days=1)  # that a clock may have been
 _MOST = 200  # messages among which one of ours is looked for
 _AT_ONCE = 10  # messages whose files are asked for
 _TRIAL_PREFIX = "Sent from your Twilio trial account - "
@@ -123,27 +124,38 @@ def _file(base_url: str, uri: str, content_type: str) -> File:
 async def find(
     line: api.Line, message: OutboundMessage, address: str, service_sid: str | None
 ) -> Receipt | None:
-    """The message of ours that Twilio has; None: it certainly has it not. Raises CannotTell."""
-    recent = [
-        entry
-        for entry in await _sent_to(line, message.to, address, service_sid)
-        if _created(entry) >= message.attempted_at - _CLOCK_SKEW
-    ]
+    """The message of ours that Twilio has; None: it certainly has it not. Raises CannotTell.
+
+    Core sees to it that Twilio's clock agrees with the one of `attempted_at`; that may have been set right
+    since the attempt, so what may be ours and is older leaves it open.
+    """
+    transport = api.Transport(line)
+    listed = await _sent_to(transport, message.to, address, service_sid)
+    now = transport.now
+    since = message.attempted_at - _CLOCK_SKEW
+    recent = [entry for entry in listed if (entry.date_created or now) >= since]
     sent = [entry for entry in recent if _may_be(entry, message, address)]
     ours = [entry.sid for entry in sent if entry.sid and _says(entry, message.content)]
     if ours:
         return Receipt(ours[-1])  # newest first: the last is the earliest
-    if len(recent) == _MOST or datetime.now(UTC) < message.attempted_at + SETTLED_AFTER:
+    if len(recent) == _MOST or now < message.attempted_at + SETTLED_AFTER:
         raise CannotTell("Twilio lists no such message, but may not list all of them yet.")
     if sent and isinstance(message.content, Buttons | List | Template):
         raise CannotTell("Twilio lists another message, which may be this one in its own words.")
+    if any(_is_doubtful(entry, message, address, since) for entry in listed):
+        raise CannotTell("Twilio lists the same words from shortly before: a clock may have been set right.")
     return None
 
 
+def _is_doubtful(entry: MessageInstance, message: OutboundMessage, address: str, since: datetime) -> bool:
+    """Whether an entry says the same, and is ours if the clock was fast when it was sent."""
+    lately = entry.date_created is not None and since - _FASTEST <= entry.date_created < since
+    return lately and _may_be(entry, message, address) and _says(entry, message.content)
+
+
 async def _sent_to(
-    line: api.Line, contact: str, address: str, service_sid: str | None
+    transport: api.Transport, contact: str, address: str, service_sid: str | None
 ) -> list[MessageInstance]:
-    transport = api.Transport(line)
     client = await transport.client()
     # A Messaging Service's message has no sender at first.
     sender = {} if service_sid else {"from_": address}
@@ -152,11 +164,6 @@ async def _sent_to(
         return await client.messages.list_async(to=contact, limit=_MOST, page_size=_MOST, **sender)
     except Exception as error:
         raise unanswered(error, transport.status) from None
-
-
-def _created(entry: MessageInstance) -> datetime:
-    """An entry without a date counts as new: it may be the one that is looked for."""
-    return entry.date_created or datetime.now(UTC)
 
 
 def _may_be(entry: MessageInstance, message: OutboundMessage, address: str) -> bool:

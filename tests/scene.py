@@ -27,7 +27,7 @@ from conserje import (
     Text,
     Turn,
 )
-from conserje.conversations import overdue
+from conserje.conversations import overdue, overflow
 from conserje.delivery.delivery import Delivery
 from conserje.files.collector import Collector
 from conserje.files.folder import Folder
@@ -159,7 +159,12 @@ class Scene:
     def worker(self, slots: int = 40) -> Worker:
         """A worker that has not begun."""
         tasks = (
-            Task(jobs.CONVERSE, self.conversation.converse, upkeep=partial(overdue.sweep, self.pool)),
+            Task(
+                jobs.CONVERSE,
+                self.conversation.converse,
+                upkeep=partial(overdue.sweep, self.pool),
+                bring=partial(overflow.bring, self.pool),
+            ),
             Task(jobs.DELIVER, self.delivery.deliver),
             Task(jobs.COLLECT, self.collector.collect, "slow", self.collector.keep_up),
             Task(jobs.NOTIFY, self.notifier.notify, "slow", partial(notices.recover, self.pool)),

@@ -123,7 +123,7 @@ def tasks(
     pool: Pool, directory: Directory, plugins: Plugins, vault: Vault, settings: Settings
 ) -> tuple[Task, ...]:
     """All that a worker does."""
-    from conserje.conversations import overdue
+    from conserje.conversations import overdue, overflow
     from conserje.delivery.delivery import Delivery
     from conserje.files.collector import Collector
     from conserje.files.folder import Folder
@@ -139,6 +139,7 @@ def tasks(
             jobs.CONVERSE,
             Conversation(pool, directory, plugins, vault, settings.turn_limit).converse,
             upkeep=functools.partial(overdue.sweep, pool),
+            bring=functools.partial(overflow.bring, pool),
         ),
         Task(jobs.DELIVER, Delivery(pool, directory, plugins, vault, settings).deliver),
         Task(jobs.COLLECT, collector.collect, "slow", collector.keep_up),

@@ -151,11 +151,15 @@ INSERT INTO rejects (tenant_id, account_id, event_key, raw, cause) VALUES ($1, $
 ON CONFLICT (tenant_id, account_id, event_key) DO NOTHING
 """
 
-# At most $2 are counted: beyond that a flood is a flood.
+# At most $2 are counted: beyond that a flood is a flood. What is held waits for an operator, and is no flood.
 WAITING = """
 SELECT tenant.id, (SELECT count(*) FROM (
-    SELECT FROM messages
-    WHERE tenant_id = tenant.id AND direction = 'in' AND turn_id IS NULL LIMIT $2) AS counted) AS waiting
+    SELECT FROM (
+        SELECT tenant_id, conversation_id FROM messages
+        WHERE tenant_id = tenant.id AND direction = 'in' AND turn_id IS NULL LIMIT $2 * 10) AS unanswered
+    JOIN conversations ON conversations.tenant_id = unanswered.tenant_id
+        AND conversations.id = conversation_id AND state <> 'held'
+    LIMIT $2) AS counted) AS waiting
 FROM unnest($1::bigint[]) AS tenant (id)
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from conserje.conversations import overflow
 from conserje.conversations.sending import LONGEST_PAUSE
 from conserje.conversations.state import LONGEST_LEASE, SWEEP
 from conserje.storage import queue
@@ -26,3 +27,4 @@ async def sweep(pool: Pool) -> None:
         )
     if due:
         log.info("Looked again at %s conversations", len(due))
+    await overflow.sweep(pool)

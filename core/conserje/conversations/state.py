@@ -204,6 +204,9 @@ WITH idle AS NOT MATERIALIZED (
     JOIN tenants ON tenants.id = conversations.tenant_id AND tenants.status = 'active'
     WHERE coalesce(leased_until NOT BETWEEN now() AND now() + $3, true)
       AND coalesce(swept_at NOT BETWEEN now() - $1::interval * 4 AND now(), true)
+      AND NOT EXISTS (
+          SELECT FROM overflow
+          WHERE tenant_id = conversations.tenant_id AND conversation_id = conversations.id)
 ), due AS (
     (SELECT 'converse' AS entrypoint, idle.tenant_id, idle.id FROM messages
      JOIN idle ON idle.tenant_id = messages.tenant_id AND idle.id = conversation_id AND idle.state <> 'held'

@@ -50,13 +50,16 @@ class NotDurable(Exception):
 
 @dataclass(slots=True)
 class _Waiting:
+    """Whoever has posted events: those that no batch has had yet, and what is waited for."""
+
     items: list[Item]
     durable: asyncio.Future[None]
 
 
 @dataclass
 class Intake:
-    """Group commit: whoever waits while a batch is written goes into the next one.
+    """Group commit: whoever waits while a batch is written goes into the next one, and whoever has posted
+    more than one batch holds waits again for each.
 
     With a spool, what Postgres does not take within STORE_LIMIT goes there, and so does all that comes
     while something is in it.
@@ -85,10 +88,11 @@ class Intake:
         """Return when all `events` are on a disk. Raises NotDurable."""
         if not events:
             return
-        items = [
-            Item(self._row(tenant, account, event), account.quiet_period_of(tenant))
-            for account, event in events
-        ]
+        items: list[Item] = []
+        for n, (account, event) in enumerate(events, 1):
+            items.append(Item(self._row(tenant, account, event), account.quiet_period_of(tenant)))
+            if n % LARGEST_BATCH == 0:
+                await asyncio.sleep(0)  # others' posts come in between
         durable = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(items, durable))
         if len(self._flights) < IN_FLIGHT:
@@ -106,22 +110,31 @@ class Intake:
 
     async def _fly(self) -> None:
         while self._queue:
-            batch = self._next_batch()
-            error = await self._commit([item for waiting in batch for item in waiting.items])
-            for waiting in batch:
-                if waiting.durable.done():  # the request was cancelled
-                    continue
-                if error is None:
-                    waiting.durable.set_result(None)
-                else:
-                    waiting.durable.set_exception(NotDurable(describe(error)))
+            waiting, items = self._next_batch()
+            error = await self._commit(items)
+            for each in waiting:
+                self._go_on(each, error)
 
-    def _next_batch(self) -> list[_Waiting]:
-        batch, size = [], 0
-        while self._queue and size < LARGEST_BATCH:
-            batch.append(self._queue.popleft())
-            size += len(batch[-1].items)
-        return batch
+    def _next_batch(self) -> tuple[list[_Waiting], list[Item]]:
+        """Those who have waited longest, and as much of theirs as a batch holds."""
+        waiting: list[_Waiting] = []
+        items: list[Item] = []
+        while self._queue and (room := LARGEST_BATCH - len(items)):
+            waiting.append(first := self._queue.popleft())
+            items += first.items[:room]
+            first.items = first.items[room:]
+        return waiting, items
+
+    def _go_on(self, waiting: _Waiting, error: Exception | None) -> None:
+        """What is left goes behind those who wait: after its first part, since the order is kept."""
+        if waiting.durable.done():  # the request was cancelled
+            return
+        if error:
+            waiting.durable.set_exception(NotDurable(describe(error)))
+        elif waiting.items:
+            self._queue.append(waiting)
+        else:
+            waiting.durable.set_result(None)
 
     async def _commit(self, items: list[Item]) -> Exception | None:
         """Make `items` durable; the error if they are not known to be."""

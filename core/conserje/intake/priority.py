@@ -1,4 +1,4 @@
-"""The priority of a new message's job: the more its tenant has waiting, the lower."""
+"""The priority of a new message's job: the more its tenant has waiting, the lower, until it gets none."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from cachetools import LRUCache
 
 from conserje.conversations import messages
 from conserje.storage.database import Connection
+from conserje.storage.jobs import FLOODED
 
-FLOOD = 100  # waiting messages of a tenant from which on they are a flood
-FLOOD_PACE = 0.02  # seconds between the due times that one node gives to a flood's messages
+FLOOD = -FLOODED  # waiting messages of a tenant from which on they are a flood
+CHAINS = 10  # jobs of a flood that are in the queue at first: each brings others when it ends
 LOOK_AGAIN = 0.25  # seconds that a look at how many wait is good for
 
 
@@ -21,19 +22,11 @@ class Load:
 
     waiting: int
     asked: float
-    due: float = 0.0  # of the flood's last message
 
-    def one_more(self, now: float) -> tuple[int, float]:
-        """The priority of the next message's job, and its seconds of delay for the sake of others.
-
-        The more wait, the lower it is; a flood's jobs come due one after the other, so that
-        workers need not pick up and put back thousands.
-        """
+    def one_more(self) -> int | None:
+        """The priority of the next message's job; None: it is to have none, and waits until it is brought."""
         self.waiting += 1
-        if self.waiting <= FLOOD:
-            return 1 - self.waiting, 0.0
-        self.due = max(self.due, now) + FLOOD_PACE
-        return -FLOOD, self.due - now
+        return max(1 - self.waiting, FLOODED) if self.waiting <= FLOOD + CHAINS else None
 
 
 @dataclass
@@ -45,7 +38,7 @@ class Loads:
     async def of(self, connection: Connection, tenant_ids: Set[int], now: float) -> dict[int, Load]:
         """The load of each tenant; Postgres is asked for those that are not known, or not any more."""
         if old := [tenant_id for tenant_id in tenant_ids if self._is_old(tenant_id, now)]:
-            for tenant_id, waiting in (await messages.waiting(connection, old, FLOOD)).items():
+            for tenant_id, waiting in (await messages.waiting(connection, old, FLOOD + CHAINS)).items():
                 load = self._known.setdefault(tenant_id, Load(0, 0.0))
                 load.waiting, load.asked = waiting, now
         return {tenant_id: self._known[tenant_id] for tenant_id in tenant_ids}

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import asyncpg
 
-from conserje.conversations import messages
+from conserje.conversations import messages, overflow
 from conserje.conversations.rows import InboundRow, RejectRow, ReportRow, Row
 from conserje.files import table as files
 from conserje.intake.packing import pack
-from conserje.intake.priority import Load, Loads
+from conserje.intake.priority import Loads
 from conserje.rules import consent
 from conserje.rules.consent import ConversationSign
 from conserje.storage import jobs, queue
@@ -64,11 +64,14 @@ async def _take(
     inbound = [(item.row, item.quiet_period) for item in items if isinstance(item.row, InboundRow)]
     if not inbound:
         return [], []
-    now = time.monotonic()
-    load_of = await loads.of(connection, {row.tenant_id for row, _ in inbound}, now)
+    load_of = await loads.of(connection, {row.tenant_id for row, _ in inbound}, time.monotonic())
     new = await _add(connection, inbound)
     await _drop_files(connection, [row for row, _ in inbound])
-    due = [_turn(each, load_of[each.row.tenant_id], now) for each in new if not each.row.wordless]
+    turns = [(load_of[each.row.tenant_id].one_more(), each) for each in new if not each.row.wordless]
+    await overflow.add(
+        connection, [_turn(each, jobs.FLOODED) for priority, each in turns if priority is None]
+    )
+    due = [_turn(each, priority) for priority, each in turns if priority is not None]
     due += await _want_files(connection, new)
     return due, [consent.written(each.row, each.conversation_id) for each in new if each.row.consent]
 
@@ -88,11 +91,10 @@ async def _drop_files(connection: Connection, rows: Iterable[InboundRow]) -> Non
     await files.drop(connection, [row for row in rows if row.amends and not row.files])
 
 
-def _turn(new: _New, load: Load, now: float) -> Job:
-    """The job that answers a message: due when its quiet period ends, later in a flood."""
-    priority, pause = load.one_more(now)
-    delay = max(new.quiet_period, timedelta(seconds=pause))
-    return Job(jobs.CONVERSE, new.row.tenant_id, new.conversation_id, new.message_id, priority, delay)
+def _turn(new: _New, priority: int) -> Job:
+    """The job that answers a message: due when its quiet period ends."""
+    place = (new.row.tenant_id, new.conversation_id, new.message_id)
+    return Job(jobs.CONVERSE, *place, priority, new.quiet_period)
 
 
 async def _want_files(connection: Connection, new: Iterable[_New]) -> list[Job]:

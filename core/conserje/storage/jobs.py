@@ -11,6 +11,8 @@ DELIVER = "deliver"
 COLLECT = "collect"
 NOTIFY = "notify"
 
+FLOODED = -100  # the priority of a job of a tenant that has very many waiting
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

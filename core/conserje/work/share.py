@@ -6,6 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+BUSY_FOR = 5.0  # seconds for which a tenant counts as one that has jobs, after its last one
+FLOOD_RATE = 20  # jobs of a flood that a worker may do in a second beside other tenants' jobs
+
 
 @dataclass
 class Pace:
@@ -18,17 +21,24 @@ class Pace:
 
 @dataclass
 class Share:
-    """Gives one tenant at most a quarter of the slots; the rest of its jobs go back, spread over
-    the time that its share takes for them. `pace` is the seconds that a job takes by itself."""
+    """Gives a tenant three quarters of the slots while it is alone, else one; what is above that goes back,
+    spread over the time that its share takes for it.
+
+    Beside others, a flood gets no more than it needs for FLOOD_RATE: little where a job is work, a quarter
+    where it is waiting. `pace` is the seconds that a job takes by itself.
+    """
 
     slots: int
     pace: float = 0.01
     running: Counter[int] = field(default_factory=Counter)
     _paces: dict[int, dict[str, Pace]] = field(default_factory=dict)
+    _took: dict[int, float] = field(default_factory=dict)  # seconds of a tenant's job, a moving average
+    _seen: dict[int, float] = field(default_factory=dict)  # when a tenant last had a job, the latest last
 
-    def enter(self, tenant_id: int, kind: str, now: float) -> timedelta | None:
+    def enter(self, tenant_id: int, kind: str, now: float, *, flooded: bool = False) -> timedelta | None:
         """None: the job may run, and `leave` must follow. Else it goes back for that long."""
-        if self.running[tenant_id] < self.slots // 4 and self.running.total() < self.slots:
+        self._see(tenant_id, now)
+        if self.room(tenant_id, now, flooded=flooded) and self.running.total() < self.slots:
             self.running[tenant_id] += 1
             return None
         # One pace for each kind: a reply that is to be sent does not queue behind a flood to be read.
@@ -36,11 +46,34 @@ class Share:
         pace.next = max(pace.next, now) + pace.interval
         return timedelta(seconds=pace.next - now)
 
-    def leave(self, tenant_id: int, kind: str, now: float) -> None:
+    def leave(self, tenant_id: int, kind: str, began: float, now: float) -> None:
         self.running[tenant_id] -= 1
+        took = self._took.setdefault(tenant_id, now - began)
+        self._took[tenant_id] = took + (now - began - took) / 20
         if not self.running[tenant_id]:
             del self.running[tenant_id]
             self._paces.pop(tenant_id, None)
         elif pace := self._paces.get(tenant_id, {}).get(kind):
             pace.interval += (now - pace.ended - pace.interval) / 20
             pace.ended = now
+
+    def room(self, tenant_id: int, now: float, *, flooded: bool) -> int:
+        """How many more of the tenant's jobs may run."""
+        quarter = max(self.slots // 4, 1)
+        if self._is_alone(tenant_id, now):
+            most = max(self.slots - quarter, 1)
+        elif flooded:
+            most = min(quarter, 1 + int(self._took.get(tenant_id, 0.0) * FLOOD_RATE))
+        else:
+            most = quarter
+        return max(most - self.running[tenant_id], 0)
+
+    def _see(self, tenant_id: int, now: float) -> None:
+        self._seen.pop(tenant_id, None)
+        self._seen[tenant_id] = now
+        while self._seen[first := next(iter(self._seen))] < now - BUSY_FOR:
+            del self._seen[first]
+            self._took.pop(first, None)
+
+    def _is_alone(self, tenant_id: int, now: float) -> bool:
+        return not any(seen >= now - BUSY_FOR for other, seen in self._seen.items() if other != tenant_id)

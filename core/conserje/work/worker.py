@@ -44,12 +44,16 @@ Lane = Literal["quick", "slow"]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A kind of job: who handles it, beside which others, and what brings back those that were lost."""
+    """A kind of job: who handles it, beside which others, and what brings back those that were lost.
+
+    `bring` puts a tenant's next jobs of a flood into the queue, at most so many, when one has ended.
+    """
 
     kind: str
     handle: Callable[[Job], Awaitable[None]]
     lane: Lane = "quick"
     upkeep: Callable[[], Awaitable[None]] | None = None
+    bring: Callable[[int, int], Awaitable[None]] | None = None
 
 
 @dataclass
@@ -123,7 +127,8 @@ class Worker:
         async def run(queued: QueueJob) -> None:
             tenant_id, conversation_id, message_id = jobs.read_payload(queued.payload)
             job = Job(task.kind, tenant_id, conversation_id, message_id, queued.priority)
-            if (pause := share.enter(tenant_id, task.kind, time.monotonic())) is not None:
+            began, flooded = time.monotonic(), job.priority == jobs.FLOODED
+            if (pause := share.enter(tenant_id, task.kind, began, flooded=flooded)) is not None:
                 await self._put_back(job, pause)
                 return
             try:
@@ -132,7 +137,10 @@ class Worker:
                 await self._put_back(job, AFTER_A_STOP)
                 raise
             finally:
-                share.leave(tenant_id, task.kind, time.monotonic())
+                share.leave(tenant_id, task.kind, began, time.monotonic())
+            if flooded and task.bring and (room := share.room(tenant_id, time.monotonic(), flooded=True)):
+                with suppress(*CANNOT_ASK):  # upkeep brings one later
+                    await task.bring(tenant_id, room)
 
         return run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from conserje.conversations import messages
+from conserje.conversations import messages, overflow
 from conserje.conversations.rows import ReportRow
 from conserje.rules import consent
 from conserje.storage.database import Connection, columns
@@ -35,6 +35,19 @@ WHERE NOT EXISTS (SELECT FROM messages WHERE messages.tenant_id = conversations.
 NEWEST = (
     "SELECT tenant_id, account_id, id, provider_id FROM messages ORDER BY tenant_id DESC, id DESC LIMIT 1"
 )
+
+
+OVERFLOW = """
+WITH contact AS (
+    INSERT INTO contacts (tenant_id, name)
+    SELECT (SELECT min(id) FROM tenants), n::text FROM generate_series($1::int, $2) AS n
+    RETURNING tenant_id, id
+), added AS (
+    INSERT INTO conversations (tenant_id, account_id, contact_id, peer)
+    SELECT tenant_id, (SELECT min(id) FROM accounts), id, id::text FROM contact RETURNING tenant_id, id
+)
+INSERT INTO overflow SELECT tenant_id, id, id FROM added
+"""
 
 
 async def fill(connection: Connection, first: int, last: int) -> None:
@@ -84,3 +97,27 @@ async def test_a_report_costs_the_same_whatever_was_sent_before(connection: Conn
     await fill(connection, 2, HUNDRED_ACCOUNTS)
     many = await of_reports(connection)
     assert all(later <= 2 * before for before, later in zip(few, many, strict=True)), (few, many)
+
+
+async def of_an_overflow(connection: Connection) -> list[int]:
+    """What bringing and sweeping touch."""
+    tenant_id = await connection.fetchval("SELECT min(id) FROM tenants")
+    return [
+        await pages(connection, overflow.BRING, tenant_id, 10),
+        await pages(connection, overflow.TENANTS),
+        await pages(connection, overflow.ADD, [tenant_id], [await newest(connection)], [1]),
+    ]
+
+
+async def newest(connection: Connection) -> int:
+    id: int = await connection.fetchval("SELECT max(id) FROM conversations")
+    return id
+
+
+async def test_what_a_flood_brings_costs_the_same_however_long_it_is(connection: Connection) -> None:
+    await connection.execute(ACCOUNTS, 1, 1)
+    await connection.execute(OVERFLOW, 1, 100)
+    few = await of_an_overflow(connection)
+    await connection.execute(OVERFLOW, 101, 5_000)
+    many = await of_an_overflow(connection)
+    assert all(later <= 3 * before for before, later in zip(few, many, strict=True)), (few, many)

@@ -48,6 +48,7 @@ async def fill(scene: Scene, slug: str) -> int:
         " (tenant_id, account_id, conversation_id, message_id, position, ref, name, content_type)"
         " SELECT tenant_id, account_id, conversation_id, id, 0, 'x', '', '' FROM messages"
         " WHERE tenant_id = $1 AND direction = 'in'",
+        "INSERT INTO overflow SELECT tenant_id, id, 1 FROM conversations WHERE tenant_id = $1",
         "INSERT INTO removed_files (tenant_id, id) VALUES ($1, 1)",
         "INSERT INTO consents (tenant_id, conversation_id, change, source, cause)"
         " SELECT tenant_id, id, 'out', 'contact', 'stop' FROM conversations WHERE tenant_id = $1",

@@ -114,6 +114,7 @@ async def test_lost_jobs_are_found_behind_thousands_that_were_looked_at(scene: S
     await scene.add("bravo")
     await asyncio.gather(*(scene.write("x", sender=f"s{n}") for n in range(1100)))
     await scene.write("hola", slug="bravo")
+    await scene.pool.execute("DELETE FROM overflow")
     await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
     await scene.pool.execute("UPDATE messages SET created_at = now() - $1::interval * 2", SWEEP_AFTER)
     await sweep(scene.pool)
@@ -121,14 +122,14 @@ async def test_lost_jobs_are_found_behind_thousands_that_were_looked_at(scene: S
     assert await scene.pool.fetchval("SELECT count(*) FROM pgqueuer.pgqueuer") == 1101
 
 
-async def test_one_tenant_gets_a_quarter_of_the_slots(scene: Scene) -> None:
+async def test_a_quarter_of_the_slots_is_free_for_whoever_comes(scene: Scene) -> None:
     await scene.add("bravo")
     scene.parrot.ready.clear()
     async with scene.working(slots=20):
         await asyncio.gather(*(scene.write("x", sender=f"s{n}") for n in range(30)))
-        await until(lambda: len(scene.parrot.heard) == 5)
+        await until(lambda: len(scene.parrot.heard) == 15)
         await scene.write("hola", slug="bravo")
-        await until(lambda: len(scene.parrot.heard) == 6)
+        await until(lambda: len(scene.parrot.heard) == 16)
         assert scene.parrot.heard[-1].tenant.slug == "bravo"  # while none of the flood's turns has ended
         scene.parrot.ready.set()
         await until(lambda: len(scene.post.sent) == 31)
@@ -136,10 +137,10 @@ async def test_one_tenant_gets_a_quarter_of_the_slots(scene: Scene) -> None:
 
 def test_what_is_above_the_share_goes_back_spread_over_the_time_that_it_takes() -> None:
     share = Share(40)
-    assert [share.enter(1, "converse", 0.0) for _ in range(10)] == [None] * 10
+    assert [share.enter(1, "converse", 0.0) for _ in range(30)] == [None] * 30
     assert share.enter(1, "converse", 0.0)
     for second in range(1, 101):  # a job ends each second, and the next one enters
-        share.leave(1, "converse", second)
+        share.leave(1, "converse", second - 30, second)
         assert share.enter(1, "converse", second) is None
     pauses = [share.enter(1, "converse", 100.0) for _ in range(30)]
     seconds = [pause.total_seconds() for pause in pauses if pause]
@@ -150,6 +151,19 @@ def test_what_is_above_the_share_goes_back_spread_over_the_time_that_it_takes() 
     assert delivery
     assert delivery.total_seconds() < 1  # a reply does not queue behind them
     assert share.enter(2, "converse", 100.0) is None
+
+
+def test_beside_others_a_tenant_gets_a_quarter_and_a_flood_what_its_work_needs() -> None:
+    share = Share(40)
+    assert share.room(1, 0.0, flooded=True) == 30
+    assert share.enter(2, "converse", 0.0) is None
+    assert share.room(1, 0.0, flooded=False) == 10
+    assert share.room(1, 0.0, flooded=True) == 1
+    for _ in range(100):  # jobs that wait for others, for a long time
+        assert share.enter(1, "converse", 0.0, flooded=True) is None
+        share.leave(1, "converse", 0.0, 2.0)
+    assert share.room(1, 0.0, flooded=True) == 10
+    assert share.room(1, 6.0, flooded=True) == 30  # the other one has had no job for long
 
 
 async def test_the_queues_log_holds_no_text_of_an_error(scene: Scene) -> None:

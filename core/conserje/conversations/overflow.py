@@ -1,0 +1,59 @@
+"""The overflow: a flood's conversations outside the queue, which a long one makes slow for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conserje.storage import jobs, queue
+from conserje.storage.database import Connection, Pool
+from conserje.storage.jobs import Job
+
+ADD = """
+INSERT INTO overflow (tenant_id, conversation_id, message_id)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS t (tenant_id, conversation_id, message_id)
+ORDER BY tenant_id, conversation_id
+ON CONFLICT DO NOTHING
+"""
+
+# The $2 that have waited longest; others' hands take others.
+BRING = """
+DELETE FROM overflow WHERE tenant_id = $1 AND conversation_id IN (
+    SELECT conversation_id FROM overflow WHERE tenant_id = $1
+    ORDER BY message_id LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING conversation_id
+"""
+
+# The tenants that have any, found by skipping from one to the next: they may have thousands.
+TENANTS = """
+WITH RECURSIVE flooded AS (
+    SELECT min(tenant_id) AS id FROM overflow
+    UNION ALL
+    SELECT (SELECT min(tenant_id) FROM overflow WHERE tenant_id > flooded.id) FROM flooded
+    WHERE id IS NOT NULL
+)
+SELECT id FROM flooded JOIN tenants USING (id) WHERE tenants.status = 'active'
+"""
+
+
+async def add(connection: Connection, waiting: Sequence[Job]) -> None:
+    """Keep these out of the queue; a conversation that is out of it already stays where it is."""
+    if waiting:
+        places = [(each.tenant_id, each.conversation_id, each.message_id) for each in waiting]
+        await connection.execute(ADD, *map(list, zip(*places, strict=True)))
+
+
+async def bring(pool: Pool, tenant_id: int, most: int) -> None:
+    """Put the tenant's next conversations into the queue, as many as may be thought about."""
+    async with pool.acquire() as connection, connection.transaction():
+        brought = await connection.fetch(BRING, tenant_id, most)
+        await queue.enqueue(connection, [_turn(tenant_id, row["conversation_id"]) for row in brought])
+
+
+async def sweep(pool: Pool) -> None:
+    """Bring one of each tenant, should the turn that was to bring it have been lost."""
+    for row in await pool.fetch(TENANTS):
+        await bring(pool, row["id"], 1)
+
+
+def _turn(tenant_id: int, conversation_id: int) -> Job:
+    return Job(jobs.CONVERSE, tenant_id, conversation_id, priority=jobs.FLOODED)

@@ -1,0 +1,114 @@
+"""A flood: few of its jobs are in the queue, each that ends brings the next, and all is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from scene import Scene
+from waiting import until
+
+from conserje import InboundMessage, Text
+from conserje.conversations import overdue, overflow
+from conserje.conversations.overdue import SWEEP_AFTER
+from conserje.intake import writing
+from conserje.intake.intake import LARGEST_BATCH
+from conserje.intake.priority import CHAINS, FLOOD, Loads
+from conserje.intake.writing import Item
+from conserje.storage.database import Connection
+from conserje.storage.jobs import FLOODED
+
+MANY = FLOOD + 60
+
+
+async def flood(scene: Scene, contacts: int, slug: str = "acme") -> None:
+    await asyncio.gather(*(scene.write("x", sender=f"s{n}", slug=slug) for n in range(contacts)))
+
+
+async def queued(scene: Scene) -> list[int]:
+    rows = await scene.pool.fetch("SELECT priority FROM pgqueuer.pgqueuer WHERE entrypoint = 'converse'")
+    return [row["priority"] for row in rows]
+
+
+async def test_few_of_a_flood_s_jobs_are_in_the_queue(scene: Scene) -> None:
+    await flood(scene, MANY)
+    assert len(await queued(scene)) <= FLOOD + CHAINS
+    assert min(await queued(scene)) == FLOODED
+    assert await scene.pool.fetchval("SELECT count(*) FROM overflow") >= MANY - FLOOD - CHAINS
+
+
+async def test_promise_6_all_of_a_flood_is_answered(scene: Scene) -> None:
+    async with scene.working():
+        await flood(scene, MANY)
+        await until(lambda: len(scene.post.sent) == MANY)
+    assert await scene.pool.fetchval("SELECT count(*) FROM overflow") == 0
+
+
+async def test_what_one_contact_writes_in_a_flood_is_brought_once(scene: Scene) -> None:
+    await flood(scene, FLOOD + CHAINS)
+    for n in range(5):
+        await scene.write(f"y{n}", sender="ana")
+    assert await scene.pool.fetchval("SELECT count(*) FROM overflow") == 1
+
+
+async def test_a_flood_s_turns_are_brought_in_the_order_of_their_taking(scene: Scene) -> None:
+    await flood(scene, FLOOD + CHAINS)
+    for name in ("zoe", "ana", "luz"):
+        await scene.write("hola", sender=name)
+    await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
+    [tenant_id] = [row["id"] for row in await scene.pool.fetch("SELECT id FROM tenants WHERE slug = 'acme'")]
+    await overflow.bring(scene.pool, tenant_id, 2)
+    left = await scene.pool.fetch(
+        "SELECT peer FROM overflow JOIN conversations ON conversations.id = conversation_id"
+    )
+    assert [row["peer"] for row in left] == ["luz"]
+    assert await queued(scene) == [FLOODED, FLOODED]
+
+
+async def test_a_turn_that_was_to_bring_the_next_and_was_lost_is_made_up_for(scene: Scene) -> None:
+    await flood(scene, MANY)
+    await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
+    await overdue.sweep(scene.pool)
+    assert await queued(scene) == [FLOODED]
+
+
+async def test_the_sweep_leaves_a_flood_where_it_is(scene: Scene) -> None:
+    await flood(scene, MANY)
+    await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
+    await scene.pool.execute("UPDATE messages SET created_at = now() - $1::interval * 2", SWEEP_AFTER)
+    await overdue.sweep(scene.pool)
+    assert len(await queued(scene)) <= FLOOD + CHAINS + 1
+
+
+async def test_what_is_held_is_no_flood(scene: Scene) -> None:
+    await flood(scene, MANY)
+    await scene.pool.execute("UPDATE conversations SET state = 'held', cause = 'because'")
+    await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
+    scene.intake._loads._known.clear()
+    await scene.write("hola", sender="ana")
+    assert await queued(scene) == [0]
+
+
+async def test_a_post_of_thousands_is_stored_in_parts_with_others_between(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.add("bravo")
+    sizes: list[int] = []
+
+    async def seen(connection: Connection, items: Sequence[Item], loads: Loads) -> None:
+        sizes.append(len(items))
+        await write(connection, items, loads)
+
+    write = writing.write
+    monkeypatch.setattr(writing, "write", seen)
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    events = [(account, InboundMessage(account.address, f"k{n}", f"s{n}", Text("x"))) for n in range(2000)]
+    post = asyncio.create_task(scene.intake.take(entry.tenant, events))
+    await until(lambda: sizes)
+    await scene.write("hola", slug="bravo")
+    assert not post.done()
+    await post
+    assert max(sizes) <= LARGEST_BATCH
+    assert await scene.pool.fetchval("SELECT count(*) FROM messages") == 2001

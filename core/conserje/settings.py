@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from conserje.errors import OperatorError, first_fault
+from conserje.storage import address
 
 PREFIX = "CONSERJE_"
 HOST = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})*")
@@ -29,27 +30,6 @@ def default_data_dir() -> Path:
     return Path(base) / "conserje"
 
 
-HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.%]+\]|[^:\[\]]*)(:[0-9]{1,5})?", re.IGNORECASE)
-ENCODED = re.compile(r"(?:[^%]|%(?!00)[0-9a-f]{2})*+", re.IGNORECASE)
-
-
-def _names_database(url: str) -> bool:
-    """Whether `url` names a database, and no part of its password can be taken for another part."""
-    try:
-        parts = urlsplit(url)
-        parse_qsl(parts.query, strict_parsing=bool(parts.query))
-    except ValueError:
-        return False
-    user, _, hosts = parts.netloc.rpartition("@")
-    return (
-        parts.scheme in ("postgresql", "postgres")
-        and not parts.fragment
-        and "@" not in user + parts.path + parts.query
-        and ENCODED.fullmatch(user) is not None
-        and all(HOST_AND_PORT.fullmatch(host) for host in hosts.split(","))
-    )
-
-
 class Settings(BaseModel):
     """What the operator of an installation decides; each field is CONSERJE_<FIELD>."""
 
@@ -58,7 +38,9 @@ class Settings(BaseModel):
     database_url: str | None = Field(
         default=None,
         description="Postgres 15 or newer, as postgresql://user:password@host/database, with / ? # [ ] @ : %"
-        " in user and password as %2F %3F %23 %5B %5D %40 %3A %25. None: the embedded server.",
+        " in user and password as %2F %3F %23 %5B %5D %40 %3A %25; behind a pooler in session mode only, like"
+        " Supabase's port 5432. Parameters that other drivers take for themselves are dropped. None: the"
+        " embedded server.",
     )
     domains: tuple[str, ...] = Field(
         default=("localhost",),
@@ -147,12 +129,7 @@ class Settings(BaseModel):
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: str | None) -> str | None:
-        if value is not None and not _names_database(value):
-            raise ValueError(
-                "write postgresql://user:password@host/database, and in user and password"
-                " / ? # [ ] @ : % as %2F %3F %23 %5B %5D %40 %3A %25"
-            )
-        return value
+        return None if value is None else address.checked(value)
 
     @field_validator("smtp_url")
     @classmethod

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from conserje import settings
 from conserje.settings import SettingsError
+from conserje.storage import address
 
 
 def test_everything_has_a_default() -> None:
@@ -74,11 +75,60 @@ def test_a_password_that_is_not_encoded_is_told_in_a_line_without_it(sign: str, 
 
 
 @pytest.mark.parametrize(
-    "url", ["mysql://u@h/db", "h", "postgresql://u@h:99999x/db", "postgresql://u@h/db?x"]
+    "url",
+    [
+        "mysql://u@h/db",
+        "h",
+        "postgresql://u@h:99999x/db",
+        "postgresql://u@h:99999/db",
+        "postgresql://u@h/db?x",
+    ],
 )
 def test_what_names_no_database_is_told(url: str) -> None:
     with pytest.raises(SettingsError, match=r"^CONSERJE_DATABASE_URL: write postgresql://"):
         settings.read({"CONSERJE_DATABASE_URL": url})
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("?sslmode=require&channel_binding=require", "?sslmode=require"),
+        ("?connect_timeout=10&application_name=x&keepalives=1", ""),
+        ("?pgbouncer=true&connection_limit=1&target_session_attrs=any", "?target_session_attrs=any"),
+    ],
+)
+def test_what_another_driver_takes_for_itself_is_dropped(given: str, kept: str) -> None:
+    url = "postgresql://u:p%2F@h/db"
+    assert settings.read({"CONSERJE_DATABASE_URL": url + given}).database_url == url + kept
+
+
+@pytest.mark.parametrize("name", ["search_path", "options", "sslmod", "require_auth"])
+def test_a_parameter_that_nobody_would_hear_is_told(name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^CONSERJE_DATABASE_URL: {name} is no parameter .*ALTER ROLE"):
+        settings.read({"CONSERJE_DATABASE_URL": f"postgresql://u@h/db?sslmode=require&{name}=x"})
+
+
+@pytest.mark.parametrize("host", ["aws-0-sa-east-1.pooler.supabase.com", "db.abc.supabase.co"])
+def test_supabase_s_pooler_of_transactions_is_known_by_its_address(host: str) -> None:
+    with pytest.raises(
+        SettingsError, match=r"^CONSERJE_DATABASE_URL: Supabase's port 6543 .*: write its port 5432"
+    ):
+        settings.read({"CONSERJE_DATABASE_URL": f"postgresql://u:p@{host}:6543/postgres"})
+    assert settings.read({"CONSERJE_DATABASE_URL": f"postgresql://u:p@{host}:5432/postgres"})
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("postgresql://u:p@db.example.com/x", "db.example.com:5432"),
+        ("postgresql://u:p@one:5433,[::1]/x", "one:5433, [::1]:5432"),
+        ("postgresql://u@/x?host=/run/pg&port=5433", "/run/pg"),
+        ("postgresql://u@/x?host=db&port=5433", "db:5433"),
+        ("postgresql:///x", "its local socket"),
+    ],
+)
+def test_errors_name_the_server_by_host_and_port(url: str, place: str) -> None:
+    assert address.place(url) == place
 
 
 def test_a_variable_of_nobodys_is_an_error_that_names_the_nearest() -> None:

@@ -24,6 +24,7 @@ from conserje.installation import read_settings
 from conserje.net.listen import host_and_port
 from conserje.settings import Settings, SettingsError
 from conserje.storage import embedded
+from conserje.storage.database import connect_as_core
 from conserje.storage.migrate import migrate
 from conserje.tenants.data_keys import check_keyring
 from conserje.tenants.keyring import VaultError, create_keyring
@@ -136,7 +137,7 @@ def _refuse_taken_port(listen: str, setting: str) -> None:
 
 async def _keys(settings: Settings, url: str) -> None:
     """Make a keyring on the first run; afterwards it must open what the database holds."""
-    connection = await asyncpg.connect(url, server_settings={"role": "conserje_core"})
+    connection = await connect_as_core(url, name="conserje up")
     try:
         if not settings.keyring.exists():
             sealed = await connection.fetchval("SELECT count(*) FROM tenants WHERE data_key IS NOT NULL")

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import asyncpg
 
-from conserje.storage.database import CANNOT_ASK, connect, describe
+from conserje.storage.database import CANNOT_ASK, connect_as_core, describe
 from conserje.storage.pool import PATIENCE
 
 log = logging.getLogger(__name__)
@@ -101,12 +101,7 @@ class Changes:
 
     async def _listen(self) -> None:
         """Hear changes until the connection is lost; raises what lost it."""
-        connection = await connect(
-            self._url,
-            timeout=5,
-            command_timeout=ROUND,
-            server_settings={"role": "conserje_core", "application_name": "conserje changes"},
-        )
+        connection = await connect_as_core(self._url, name="conserje changes", command_timeout=ROUND)
         try:
             lost = asyncio.Event()
             connection.add_termination_listener(lambda _: lost.set())

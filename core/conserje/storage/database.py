@@ -7,12 +7,12 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from conserje.errors import OperatorError
+from conserje.storage.address import each_host
 
 Connection: TypeAlias = "asyncpg.Connection[Any] | PoolConnectionProxy[Any]"
 Pool: TypeAlias = "asyncpg.Pool[Any]"
@@ -48,7 +48,7 @@ async def connect(url: str, **how: Any) -> asyncpg.Connection[Any]:
 
     asyncpg would wait for a silent one until the time for all of them is over.
     """
-    hosts = sorted(_each_host(url), key=lambda host: host != _took_last.get(url))
+    hosts = sorted(each_host(url), key=lambda host: host != _took_last.get(url))
     for host in hosts[:-1]:
         with suppress(*CANNOT_ASK):
             return await _connect_to(host, url, **how | {"timeout": HOST_LIMIT})
@@ -61,11 +61,25 @@ async def _connect_to(host: str, url: str, **how: Any) -> asyncpg.Connection[Any
     return connection
 
 
-def _each_host(url: str) -> list[str]:
-    """`url` once for each of the hosts that it names."""
-    parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
-    return [parts._replace(netloc=user + at + host).geturl() for host in hosts.split(",")]
+async def connect_as_core(url: str, *, name: str, timeout: float = 5, **how: Any) -> asyncpg.Connection[Any]:
+    """A connection that acts as conserje_core and stands as `name` in pg_stat_activity."""
+    connection = await connect(url, timeout=timeout, server_settings={"application_name": name}, **how)
+    try:
+        await act_as(connection, "conserje_core", timeout)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
+
+
+async def act_as(connection: Connection, role: str, timeout: float | None = None) -> None:
+    """Act as `role` from now on. Raises asyncpg.InterfaceError where that does not last.
+
+    No start-up parameter says so: a pooler refuses those, or drops them without a word.
+    """
+    await connection.execute(f"SET ROLE {role}", timeout=timeout)
+    if await connection.fetchval("SELECT current_user", timeout=timeout) != role:
+        raise asyncpg.InterfaceError(f"The role {role} is not kept by the pooler.")
 
 
 def columns(rows: Sequence[object], *names: str) -> list[list[Any]]:

@@ -9,8 +9,10 @@ from typing import Any
 import asyncpg
 
 from conserje.storage import queue
-from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, connect, describe
-from conserje.storage.schema import Migration, migrations, schema_version
+from conserje.storage.address import place
+from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, act_as, connect, describe
+from conserje.storage.pooler import refuse_transaction_pooler
+from conserje.storage.schema import Migration, migrations, refuse_other_tables, schema_version
 
 MIGRATION_LOCK = 0x636F6E7365726A65  # "conserje"
 OLDEST_SERVER = 150000
@@ -24,18 +26,21 @@ log = logging.getLogger(__name__)
 async def migrate(url: str) -> tuple[int, int]:
     """Make roles and schema what this release needs; the versions before and after.
 
-    Raises DatabaseError where the user may not, with the SQL that somebody who may has to run.
+    Raises DatabaseError where the user may not, with the SQL that somebody who may has to run, and before
+    anything is written where the database is another program's.
     """
     try:
+        await refuse_transaction_pooler(url)
         connection = await connect(url, timeout=10)
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-        raise DatabaseError(f"Postgres cannot be reached: {describe(error)}.") from None
+        raise DatabaseError(f"Postgres at {place(url)} cannot be reached: {describe(error)}.") from None
     try:
         if (version := connection.get_server_version())[0] * 10000 < OLDEST_SERVER:
             raise DatabaseError(f"Postgres {version[0]} is too old: Conserje needs 15 or newer.")
+        await refuse_other_tables(connection)
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
         await ensure_roles(connection)
-        await connection.execute("SET ROLE conserje_owner")
+        await act_as(connection, "conserje_owner")
         before = await schema_version(connection)
         await queue.install(connection)
         await _apply(connection, before)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from functools import partial
 
 import asyncpg
 
-from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, Pool, connect, describe
+from conserje.storage.address import place
+from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, Pool, connect_as_core, describe
+from conserje.storage.pooler import refuse_transaction_pooler
 from conserje.storage.schema import refuse_other_schema
 
 log = logging.getLogger(__name__)
@@ -14,36 +18,37 @@ log = logging.getLogger(__name__)
 PATIENCE = 2.0  # seconds that a start waits for a Postgres that it can do without
 
 
-async def connect_pool(url: str, *, largest: int = 10, patient: bool = False, **settings: str) -> Pool:
+async def connect_pool(url: str, *, largest: int = 10, patient: bool = False) -> Pool:
     """A pool whose connections act as conserje_core.
 
-    Raises DatabaseError for a user whom no policy binds, a schema of another release, or a server
-    that cannot be reached; with `patient` such a server may answer later.
+    Raises DatabaseError for a user whom no policy binds, a schema of another release, a pooler that
+    shares connections, or a server that cannot be reached; with `patient` such a server may answer later.
     """
-    pool: Pool = await asyncpg.create_pool(  # type: ignore[call-overload] # its stubs want more of `connect`
+    pool: Pool = await asyncpg.create_pool(
         url,
-        connect=connect,
+        connect=partial(connect_as_core, name="conserje"),
         min_size=0,
         max_size=largest,
         timeout=5,
         command_timeout=10,
         reset=_keep,
-        server_settings={"role": "conserje_core", "application_name": "conserje", **settings},
     )
     try:
-        await _check(pool, patient)
+        await _check(url, pool, patient)
     except BaseException:
         pool.terminate()
         raise
     return pool
 
 
-async def _check(pool: Pool, patient: bool) -> None:
+async def _check(url: str, pool: Pool, patient: bool) -> None:
     """Raises DatabaseError."""
     try:
-        async with pool.acquire(timeout=PATIENCE if patient else None) as connection:
-            await _refuse_unbound_user(connection)
-            await refuse_other_schema(connection)
+        async with asyncio.timeout(PATIENCE if patient else None):
+            await refuse_transaction_pooler(url)
+            async with pool.acquire() as connection:
+                await _refuse_unbound_user(connection)
+                await refuse_other_schema(connection)
     except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as error:
         raise DatabaseError(
             f"The database's user cannot act as conserje_core ({error}): "
@@ -51,8 +56,8 @@ async def _check(pool: Pool, patient: bool) -> None:
         ) from None
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
         if not patient or not isinstance(error, CANNOT_ASK):
-            raise DatabaseError(f"Postgres cannot be reached: {describe(error)}.") from None
-        log.warning("Postgres cannot be reached yet: %s", describe(error))
+            raise DatabaseError(f"Postgres at {place(url)} cannot be reached: {describe(error)}.") from None
+        log.warning("Postgres at %s cannot be reached yet: %s", place(url), describe(error))
 
 
 async def ping(pool: Pool) -> None:
@@ -61,7 +66,7 @@ async def ping(pool: Pool) -> None:
 
 
 async def _keep(_connection: Connection) -> None:
-    """In place of asyncpg's reset, a round trip: whatever we set is set for a transaction."""
+    """In place of asyncpg's reset, a round trip that loses the role: what else we set is a transaction's."""
 
 
 async def _refuse_unbound_user(connection: Connection) -> None:

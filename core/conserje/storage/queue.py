@@ -22,7 +22,7 @@ from pgqueuer.domain.types import Channel
 from pgqueuer.ports.driver import Driver, NotifyCallback
 
 from conserje.storage.backoff import pause
-from conserje.storage.database import CANNOT_ASK, Connection, Pool, connect
+from conserje.storage.database import CANNOT_ASK, Connection, Pool, connect_as_core
 from conserje.storage.jobs import Job
 
 log = logging.getLogger(__name__)
@@ -164,11 +164,7 @@ class QueueDriver(AsyncpgPoolDriver):
             holder.terminate()
 
     async def _listen_once(self) -> None:
-        connection = await connect(
-            self._url,
-            timeout=5,
-            server_settings={"role": "conserje_core", "application_name": "conserje queue"},
-        )
+        connection = await connect_as_core(self._url, name="conserje queue")
         try:
             for channel in {channel for channel, _ in self._listeners}:
                 await connection.add_listener(channel, self._hear)

@@ -60,6 +60,28 @@ async def refuse_other_schema(connection: Connection) -> None:
         )
 
 
+# Of Conserje's schemas, a table that is neither its own nor an extension's, unless it is installed already.
+OTHER_TABLE = """
+SELECT format('%s.%s', relnamespace::regnamespace, relname) FROM pg_class AS other
+WHERE relnamespace::regnamespace::text IN ('public', 'pgqueuer') AND relkind IN ('r', 'p', 'f', 'v', 'm')
+  AND pg_get_userbyid(relowner) <> 'conserje_owner'
+  AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = other.oid
+                  AND deptype = 'e')
+  AND NOT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('public.migrations')
+                  AND pg_get_userbyid(relowner) = 'conserje_owner')
+ORDER BY relname LIMIT 1
+"""
+
+
+async def refuse_other_tables(connection: Connection) -> None:
+    """Raises DatabaseError for a database that is another program's."""
+    if table := await connection.fetchval(OTHER_TABLE):
+        raise DatabaseError(
+            f"The database holds another program's tables, like {table}: make one for Conserje alone by"
+            " `CREATE DATABASE conserje`, and name it in CONSERJE_DATABASE_URL."
+        )
+
+
 async def schema_version(connection: Connection) -> int:
     """The number of the last migration; 0 for an empty database."""
     if await connection.fetchval("SELECT to_regclass('public.migrations')") is None:

@@ -45,5 +45,5 @@ async def _enqueue(scope: Scope) -> None:
     if scope.due:
         from conserje.storage import queue  # its library takes its time to load, and most have nothing due
 
-        await scope.connection.execute("RESET ROLE")  # the queue is conserje_core's
+        await scope.connection.execute("SET LOCAL ROLE conserje_core")  # the queue is conserje_core's
         await queue.enqueue(scope.connection, scope.due)

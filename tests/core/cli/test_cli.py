@@ -339,7 +339,11 @@ async def test_migrating_tells_the_schema(run: Run) -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "said"),
     [
-        ("CONSERJE_DATABASE_URL", "postgresql://u:hunter2@127.0.0.1:1/x", "Postgres cannot be reached"),
+        (
+            "CONSERJE_DATABASE_URL",
+            "postgresql://u:hunter2@127.0.0.1:1/x",
+            "Postgres at 127.0.0.1:1 cannot be reached",
+        ),
         ("CONSERJE_WORKERS", "hunter2", "CONSERJE_WORKERS: "),
         ("CONSERJE_WORKER", "hunter2", "the nearest is CONSERJE_WORKERS."),
         ("CONSERJE_PIGEON_TOKN", "hunter2", "the nearest is CONSERJE_PIGEON_TOKEN."),

@@ -143,6 +143,52 @@ async def test_steps_wait_for_a_row_that_somebody_holds(
     assert await owner.fetchval("SELECT kind FROM messages") == "text"
 
 
+OTHERS = {
+    "a table of the same name as ours": "CREATE TABLE migrations (id int, migration text)",
+    "a table": "CREATE TABLE wp_posts ()",
+    "a view": "CREATE VIEW wp_posts AS SELECT 1",
+    "another's queue": "CREATE SCHEMA pgqueuer; CREATE TABLE pgqueuer.pgqueuer ()",
+}
+
+
+@pytest.mark.parametrize("made", OTHERS.values(), ids=OTHERS)
+async def test_another_program_s_database_is_refused_before_anything_is_written(
+    empty_database_url: str, made: str
+) -> None:
+    other = await asyncpg.connect(empty_database_url)
+    await other.execute(made)
+    before = await other.fetch(TABLES)
+    with pytest.raises(
+        DatabaseError, match=r"like (public\.(migrations|wp_posts)|pgqueuer\.pgqueuer): .*CREATE DATABASE"
+    ):
+        await migrate(empty_database_url)
+    assert await other.fetch(TABLES) == before
+    await other.close()
+
+
+async def test_what_is_beside_our_schemas_or_came_after_them_is_no_obstacle(empty_database_url: str) -> None:
+    """Supabase has its own schemas in each database, PostGIS a table in `public`."""
+    other = await asyncpg.connect(empty_database_url)
+    await other.execute("CREATE SCHEMA auth; CREATE TABLE auth.users ()")
+    await migrate(empty_database_url)
+    await other.execute("CREATE TABLE reports ()")
+    before, after = await migrate(empty_database_url)
+    assert before == after
+    await other.close()
+
+
+async def test_a_first_migration_that_was_broken_off_goes_on(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(migrating, "APPLIED", "SELECT 1 / 0")
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await migrate(empty_database_url)
+    assert await migrate(empty_database_url) == (0, migrations()[-1].version)
+
+
+TABLES = "SELECT oid, relname FROM pg_class WHERE oid >= 16384 ORDER BY oid"
+
 WAITS = """
 SELECT count(*) > 0 FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%-- In steps%'

@@ -332,7 +332,9 @@ async def test_a_postgres_that_is_not_there_is_said_in_one_line(environment: dic
     elsewhere = {"CONSERJE_DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}
     code, output = await refused({**environment, **elsewhere})
     assert code == 1
-    assert output.startswith("conserje: Postgres cannot be reached") and output.count("\n") == 1
+    assert (
+        output.startswith("conserje: Postgres at 127.0.0.1:1 cannot be reached") and output.count("\n") == 1
+    )
     assert "hunter2" not in output
 
 

@@ -94,6 +94,8 @@ async def open_installation(
     async with AsyncExitStack() as stack:
         url = given.database_url
         if not url:
+            if not migrate:
+                embedded.require_made(given.data_dir)
             url = await stack.enter_async_context(embedded.running(given.data_dir))
         migrated = await _migrate(url) if migrate else None
         pool = await connect_pool(url, largest=connections, patient=patient)

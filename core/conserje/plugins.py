@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from pydantic import ValidationError
 
-from conserje import commands
+from conserje import commands, settings
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, Channel
-from conserje.errors import OperatorError, first_fault
-from conserje.settings import SettingsError, plugin_values, plugin_variable
+from conserje.errors import OperatorError
+from conserje.settings import plugin_values, plugin_variable
 
 if TYPE_CHECKING:
     import httpx2
@@ -91,9 +91,7 @@ def _operator(kind: type[Any], environment: Mapping[str, str]) -> Any:
     try:
         return kind.Operator.model_validate(values)
     except ValidationError as error:
-        fault = first_fault(error)
-        name = plugin_variable(kind.name, fault.place.replace(".", "_"))
-        raise SettingsError(f"{name}: {fault.why}.") from None
+        raise settings.wrong(error, kind.name) from None
 
 
 def operator_models(wanted: Collection[str] | None = None) -> Iterator[tuple[str, type[Any]]]:

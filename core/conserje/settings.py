@@ -6,17 +6,37 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from conserje.errors import OperatorError, first_fault
+from conserje.errors import OperatorError
 from conserje.storage import address
 
 PREFIX = "CONSERJE_"
 HOST = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})*")
+
+
+_PORT = re.compile(r"[^/\s]+:([0-9]{1,5})", re.ASCII)
+_MAILBOX = re.compile(r"[^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+")
+_QUOTES = "\"'\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+_WORDS = {  # by pydantic's name of the fault, with what the model wants
+    "bool_parsing": "write true or false",
+    "finite_number": "write a number",
+    "float_parsing": "write a number",
+    "greater_than": "write more than {gt:g}",
+    "greater_than_equal": "write {ge:g} or more",
+    "int_from_float": "write a whole number",
+    "int_parsing": "write a whole number",
+    "ip_v4_network": "write networks such as 192.168.7.0/24, with commas between them",
+    "ip_v6_network": "write networks such as 192.168.7.0/24, with commas between them",
+    "less_than_equal": "write {le:g} or less",
+    "literal_error": "write {expected}",
+}
 
 
 class SettingsError(OperatorError):
@@ -33,7 +53,7 @@ def default_data_dir() -> Path:
 class Settings(BaseModel):
     """What the operator of an installation decides; each field is CONSERJE_<FIELD>."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     database_url: str | None = Field(
         default=None,
@@ -77,9 +97,8 @@ class Settings(BaseModel):
     slots: int = Field(
         default=40, ge=20, le=1000, description="The number of turns and deliveries at once in one `work`."
     )
-    spool: str = Field(
+    spool: Literal["on", "off"] = Field(
         default="on",
-        pattern="^(on|off)$",
         description="Whether a file in the data directory takes events while Postgres cannot;"
         " off for a node without a lasting disk.",
     )
@@ -113,18 +132,60 @@ class Settings(BaseModel):
         " smtps://user:password@host:465. None: no notices by e-mail.",
     )
     mail_from: str | None = Field(
-        default=None,
-        pattern=r"^([^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$",
-        description="The sender of these e-mails, like bot@example.com.",
+        default=None, description="The sender of these e-mails, like bot@example.com."
     )
-    log_level: str = Field(
-        default="info", pattern="^(debug|info|warning|error)$", description="The least level that is logged."
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least level that is logged."
     )
 
     @field_validator("domains", "trusted_proxies", "fetch_allow", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("domains")
+    @classmethod
+    def _check_domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("write a domain, such as bots.example.com")
+        for domain in value:
+            if not HOST.fullmatch(domain.lower().removesuffix(".")):
+                raise ValueError(f"{domain!r} is no domain such as bots.example.com")
+        return value
+
+    @field_validator("listen", "operator_listen")
+    @classmethod
+    def _check_listen(cls, value: str) -> str:
+        port = _PORT.fullmatch(value)
+        if "/" not in value and not (port and 0 < int(port[1]) < 65536):
+            raise ValueError("write host:port, such as 127.0.0.1:8080, or the path of a socket")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str | None) -> str | None:
+        if value is not None and not _is_public_url(value):
+            raise ValueError("write https://{slug}.example.com, with {slug} where a tenant's name stands")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for peer in value:
+            try:
+                ip_network(peer)
+            except ValueError:
+                raise ValueError(
+                    f"{peer!r} is neither an address nor a network such as 10.0.0.0/24"
+                ) from None
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _check_sender(cls, value: str | None) -> str | None:
+        if value is not None and not _MAILBOX.fullmatch(value):
+            raise ValueError("write an address such as bot@example.com, or Bots <bot@example.com>")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -166,18 +227,53 @@ class Settings(BaseModel):
 def read(environment: Mapping[str, str], plugin_variables: Iterable[str] = ()) -> Settings:
     """The settings in `environment`. Raises SettingsError, also for a variable of nobody's."""
     known = {PREFIX + name.upper(): name for name in Settings.model_fields}
+    _refuse_small(environment)
     ours = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
     strangers = sorted(set(ours) - set(known) - set(plugin_variables))
     if strangers:
         nearest = difflib.get_close_matches(strangers[0], [*known, *plugin_variables], 1)
         hint = f": the nearest is {nearest[0]}" if nearest else ""
         raise SettingsError(f"{strangers[0]} is no setting of Conserje or of a plugin{hint}.")
+    for name, value in ours.items():
+        _refuse_wrapped(name, value)
     try:
         return Settings.model_validate({known[k]: v for k, v in ours.items() if k in known and v})
     except ValidationError as error:
-        fault = first_fault(error)
-        name = fault.place.partition(".")[0].upper()
-        raise SettingsError(f"{PREFIX}{name}: {fault.why}.") from None
+        raise wrong(error, "") from None
+
+
+def _refuse_small(environment: Mapping[str, str]) -> None:
+    """Raises SettingsError for a name that is not written in capitals, which nobody would hear."""
+    for name in environment:
+        if name.upper().startswith(PREFIX) and name != name.upper():
+            raise SettingsError(f"{name} is not heard: write {name.upper()}.")
+
+
+def _refuse_wrapped(name: str, value: str) -> None:
+    """Raises SettingsError for what some tools keep of an environment's file: quotes, blanks, a CR."""
+    if value != value.strip():
+        raise SettingsError(f"{name} has blanks around its value: take them out.")
+    if len(value) > 1 and value[0] in _QUOTES and value[-1] in _QUOTES:
+        raise SettingsError(f"{name} has quotes around its value, which whoever set it kept: take them out.")
+
+
+def wrong(error: ValidationError, plugin: str) -> SettingsError:
+    """What is wrong with a setting of core's, or of a plugin's Operator model; never the value."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    place = "_".join(map(str, first["loc"])) if plugin else str(first["loc"][0])
+    words = _WORDS.get(first["type"])
+    why = words.format(**first.get("ctx", {})) if words else first["msg"].removeprefix("Value error, ")
+    return SettingsError(f"{plugin_variable(plugin, place) if plugin else PREFIX + place.upper()}: {why}.")
+
+
+def _is_public_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url.format(slug="acme"))
+        return (
+            "{slug}" in url and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        )
+    except (ValueError, KeyError, IndexError, AttributeError):
+        return False
 
 
 def plugin_variable(plugin: str, field: str) -> str:

@@ -44,6 +44,49 @@ def test_a_wrong_value_is_told_with_its_setting(name: str, value: str) -> None:
         settings.read({f"CONSERJE_{name}": value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PUBLIC_URL", "https://bots.cl", r"write https://\{slug\}\.example\.com, with \{slug\} where"),
+        ("PUBLIC_URL", "https://{slug}.bots.cl/{tenant}", "write https://"),
+        ("PUBLIC_URL", "{slug}.bots.cl", "write https://"),
+        ("DOMAINS", ",", "write a domain"),
+        ("DOMAINS", "https://bots.cl", "'https://bots.cl' is no domain such as"),
+        ("LISTEN", "8080", r"write host:port, such as 127\.0\.0\.1:8080, or the path of a socket"),
+        ("OPERATOR_LISTEN", "localhost:99999", "write host:port"),
+        ("TRUSTED_PROXIES", "127.0.0.1,nginx", "'nginx' is neither an address nor a network"),
+        ("FETCH_ALLOW", "nginx", r"write networks such as 192\.168\.7\.0/24"),
+        ("WORKERS", "two", "write a whole number"),
+        ("WORKERS", "0", "write 1 or more"),
+        ("SLOTS", "9999", "write 1000 or less"),
+        ("TURN_LIMIT", "long", "write a number"),
+        ("TURN_LIMIT", "nan", "write "),
+        ("TURN_LIMIT", "0", "write more than 0"),
+        ("SPOOL", "yes", "write 'on' or 'off'"),
+        ("LOG_LEVEL", "loud", "write 'debug', 'info', 'warning' or 'error'"),
+        ("MAIL_FROM", "bots", "write an address such as"),
+    ],
+)
+def test_what_to_write_is_told_in_our_own_words(name: str, value: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^CONSERJE_{name}: {said}"):
+        settings.read({f"CONSERJE_{name}": value})
+
+
+@pytest.mark.parametrize("value", [" bots.cl", "bots.cl\r", '"bots.cl"', "'bots.cl'", "“bots.cl”"])
+def test_quotes_and_blanks_that_a_tool_kept_are_told(value: str) -> None:
+    for name in ("CONSERJE_DOMAINS", "CONSERJE_POST_TOKEN"):
+        with pytest.raises(
+            SettingsError, match=rf"^{name} has (blanks|quotes) around its value.*take them out"
+        ):
+            settings.read({name: value}, ["CONSERJE_POST_TOKEN"])
+
+
+@pytest.mark.parametrize("name", ["conserje_domains", "Conserje_Domains", "CONSERJE_domains"])
+def test_a_name_in_small_letters_is_told(name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name} is not heard: write CONSERJE_DOMAINS\."):
+        settings.read({name: "bots.cl"})
+
+
 def test_a_wrong_value_is_not_repeated() -> None:
     with pytest.raises(SettingsError) as caught:
         settings.read({"CONSERJE_WORKERS": "hunter2"})

@@ -11,6 +11,7 @@ import uvloop
 from conserje.installation import open_installation, tasks
 from conserje.intake.intake import Intake
 from conserje.intake.reconcile import Gaps
+from conserje.storage import queue
 from conserje.telemetry import log
 from conserje.telemetry.heartbeat import Heartbeat
 from conserje.tenants.data_keys import check_keyring
@@ -35,6 +36,7 @@ async def _work() -> None:
     async with open_installation(connections=20) as installation:
         settings, pool = installation.settings, installation.pool
         log.set_up(settings.log_level)
+        await queue.require_whole(pool)
         async with pool.acquire() as connection:
             await check_keyring(connection, installation.vault)
         plugins, vault = installation.plugins, installation.vault

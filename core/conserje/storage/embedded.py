@@ -40,7 +40,7 @@ async def running(data_dir: Path) -> AsyncIterator[str]:
     after kill -9. No folder that is there already gets another mode. Raises DatabaseError.
     """
     make_folder(data_dir)
-    with open(data_dir / "postgres.lock", "w") as lock:
+    with _lock_file(data_dir / "postgres.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         server = await asyncio.to_thread(_start, data_dir.resolve())
         try:
@@ -50,19 +50,44 @@ async def running(data_dir: Path) -> AsyncIterator[str]:
                 await asyncio.to_thread(server.stop)
 
 
+def require_made(data_dir: Path) -> None:
+    """Raises DatabaseError where no server was ever started: who only reads makes none."""
+    if not (data_dir / "postgres" / "PG_VERSION").exists():
+        raise DatabaseError(
+            f"The embedded Postgres in {data_dir} is not made yet: run `conserje up`, or set"
+            " CONSERJE_DATABASE_URL or CONSERJE_DATA_DIR."
+        )
+
+
 def psql() -> Path:
     """The client that comes with the server."""
     return programs.installed() / "psql"
 
 
 def make_folder(data_dir: Path) -> None:
-    """Make the data directory where it is missing: the server's user can pass, whatever the umask."""
+    """Make the data directory where it is missing: the server's user can pass, whatever the umask.
+
+    Raises DatabaseError where that cannot be, or nothing can be written into it.
+    """
     umask = os.umask(0o022) if SYSTEM_USER else None
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=data_dir).close()
+    except OSError as error:
+        raise DatabaseError(
+            f"The data directory {data_dir} cannot be written ({error.strerror}): set CONSERJE_DATA_DIR to a"
+            " folder in which this user may write."
+        ) from None
     finally:
         if umask is not None:
             os.umask(umask)
+
+
+def _lock_file(path: Path) -> IO[str]:
+    """Whoever could open it could keep the server from being started, or stopped."""
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "w")
+    os.fchmod(file.fileno(), 0o600)  # releases before made it readable
+    return file
 
 
 def _last(lock: IO[str]) -> bool:
@@ -76,7 +101,7 @@ def _last(lock: IO[str]) -> bool:
 def _start(data_dir: Path) -> Server:
     """The server at work, which another process may have started. Raises DatabaseError."""
     pgdata = data_dir / "postgres"
-    with open(data_dir / "postgres.start.lock", "w") as lock:
+    with _lock_file(data_dir / "postgres.start.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             return _join(pgdata) if _runs(pgdata) else _start_anew(pgdata)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -17,12 +18,13 @@ import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.adapters.persistence import qb
 from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.settings import DBSettings, Durability
 from pgqueuer.domain.types import Channel
 from pgqueuer.ports.driver import Driver, NotifyCallback
 
 from conserje.storage.backoff import pause
-from conserje.storage.database import CANNOT_ASK, Connection, Pool, connect_as_core
+from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, Pool, connect_as_core
 from conserje.storage.jobs import Job
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ MISSED = (
     '{"channel": "%s", "operation": "insert", "sent_at": "2000-01-01T00:00:00+00:00",'
     ' "table": "pgqueuer", "type": "table_changed_event"}'
 )
+
+_ADVICE = re.compile(r"\W+please ", re.IGNORECASE)  # of the library's own command, which our users lack
 
 T = TypeVar("T")
 
@@ -91,6 +95,22 @@ async def install(connection: asyncpg.Connection[Any]) -> None:
         "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA pgqueuer TO conserje_core;"
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA pgqueuer TO conserje_core"
     )
+
+
+async def require_whole(pool: Pool) -> None:
+    """Raises DatabaseError where what the queue cannot do without is missing; an index that only makes it
+    quick is a warning."""
+    async with pool.acquire() as connection:
+        pgqueuer = queries(AsyncpgDriver(connection))  # type: ignore[arg-type]
+        try:
+            await QueueManager(pgqueuer, SETTINGS.channel).verify_structure()
+        except RuntimeError as error:
+            missing = _ADVICE.split(str(error))[0].removeprefix("The ")
+            raise DatabaseError(
+                f"The queue's schema is not whole, since the {missing}: run `conserje migrate`."
+            ) from None
+        for statement in (await pgqueuer.plan_upgrade()).statements:
+            log.warning("The queue lacks what `conserje migrate` makes: %s", statement)
 
 
 class QueueDriver(AsyncpgPoolDriver):

@@ -94,6 +94,7 @@ def _allow_many_connections() -> None:
 async def _check(given: Settings, held: AsyncExitStack) -> None:
     """Open once what each worker will open, so that what is wrong is said once."""
     if not given.database_url:
+        embedded.require_made(given.data_dir)
         await held.enter_async_context(embedded.running(given.data_dir))
     async with open_resources():
         pass

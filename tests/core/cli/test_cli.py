@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from packages import install
+from terminal import Terminal
 
 from conserje.cli.domain import own_host
 from conserje.cli.main import main
@@ -352,6 +354,20 @@ async def test_migrating_tells_the_schema(run: Run) -> None:
 async def test_a_wrong_setting_is_one_line(run: Run, setting: str, value: str, said: str) -> None:
     result = await run("tenant", "list", code=1, **{setting: value})
     assert said in result.stderr and "hunter2" not in result.stderr and result.stderr.count("\n") == 1
+
+
+READS = ("tenant list", "message list acme", "held list", "keys list", "say acme hola", "work", "serve")
+
+
+@pytest.mark.parametrize("command", READS)
+async def test_what_needs_a_database_makes_none(terminal: Terminal, tmp_path: Path, command: str) -> None:
+    data = tmp_path / "data"
+    elsewhere = {"DATABASE_URL": "", "DATA_DIR": str(data), "OPERATOR_LISTEN": str(tmp_path / "x.sock")}
+    said = (await terminal.type(*command.split(), code=1, **elsewhere)).stderr
+    assert re.fullmatch(
+        rf"conserje: The embedded Postgres in {data} is not made yet: run `conserje up`.*\n", said
+    )
+    assert not data.exists()
 
 
 def test_a_domain_is_a_tenants_own() -> None:

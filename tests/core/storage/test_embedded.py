@@ -160,9 +160,26 @@ async def test_where_it_is_not_installed_both_ways_out_are_named(
             pass
 
 
-async def test_its_lock_lies_beside_its_data_where_no_other_user_has_one(folder: Path) -> None:
-    async with embedded.running(folder):
-        assert (folder / "postgres.start.lock").exists()
+async def test_its_locks_lie_beside_its_data_and_are_nobody_else_s(folder: Path) -> None:
+    """Who could open one could keep the server from starting or stopping."""
+    locks = (folder / "postgres.lock", folder / "postgres.start.lock")
+    locks[0].touch(0o644)
+    umask = os.umask(0)
+    try:
+        async with embedded.running(folder):
+            assert [stat.S_IMODE(lock.stat().st_mode) for lock in locks] == [0o600, 0o600]
+    finally:
+        os.umask(umask)
+
+
+@pytest.mark.parametrize("place", ["file", "file/data", "/proc/data"])
+async def test_a_data_directory_that_cannot_be_written_is_told(folder: Path, place: str) -> None:
+    (folder / "file").touch()
+    with pytest.raises(
+        DatabaseError, match=r"^The data directory .* cannot be written \(.*set CONSERJE_DATA_DIR"
+    ):
+        async with embedded.running(folder / place):
+            pass
 
 
 @as_root

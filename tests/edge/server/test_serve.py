@@ -343,8 +343,8 @@ async def test_a_postgres_that_is_not_there_is_said_in_one_line(environment: dic
     [
         ("MASTER_KEYS_FILE", "/nowhere/master.json", "CONSERJE_MASTER_KEYS_FILE"),
         ("DOMAINS", "localhost,co.uk", "CONSERJE_DOMAINS: co.uk is a public suffix"),
-        ("TRUSTED_PROXIES", "127.0.0.1,nginx", "CONSERJE_TRUSTED_PROXIES: 'nginx' does not appear to be"),
-        ("LISTEN", "8080", "CONSERJE_LISTEN: '8080' is neither host:port nor the path of a socket."),
+        ("TRUSTED_PROXIES", "127.0.0.1,nginx", "CONSERJE_TRUSTED_PROXIES: 'nginx' is neither"),
+        ("LISTEN", "8080", "CONSERJE_LISTEN: write host:port, such as"),
         (
             "LISTEN",
             "/nowhere/at/all.sock",

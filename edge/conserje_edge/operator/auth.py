@@ -27,8 +27,14 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 MARK = "x-conserje-console"  # nginx sets it for console.<domain> and drops it elsewhere
+ALIVE = frozenset({"/livez", "/health"})  # who watches asks by any name, and needs no key
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _HOST = re.compile(r"([a-z0-9.-]+|\[::1\])(?::[0-9]{1,5})?")
+# What proxies and tunnels say of a request that they pass on: an operator's own has none of it.
+_PASSED_ON = re.compile(
+    r"forwarded|via|x-forwarded(?:-.*)?|x-real-ip|cf-.*|cdn-loop|true-client-ip|x-client-ip|x-cluster-client-ip"
+    r"|x-original-.*|x-envoy-.*|fastly-.*|fly-.*|ngrok-.*|tailscale-.*|" + MARK
+)
 _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
 
@@ -46,6 +52,7 @@ class Caller:
 
 
 OPERATOR = Caller(None, frozenset({"read", "write"}))
+NOBODY = Caller(None, frozenset())
 
 
 def caller(request: Request) -> Caller:
@@ -90,6 +97,8 @@ class AuthMiddleware:
 
     async def _admit(self, scope: Scope, headers: Mapping[str, str]) -> Caller:
         """Who asks. Raises Problem."""
+        if scope["path"] in ALIVE:
+            return NOBODY
         host = headers["host"].lower()
         match = _HOST.fullmatch(host)
         if not match or match[1] not in self._names:
@@ -97,7 +106,7 @@ class AuthMiddleware:
         _refuse_foreign_pages(scope["method"], host, headers)
         if "authorization" in headers:
             return await self._key_holder(headers["authorization"])
-        if match[1] in LOOPBACK and MARK not in headers and _is_near(scope):
+        if match[1] in LOOPBACK and _is_near(scope) and not any(map(_PASSED_ON.fullmatch, headers)):
             return OPERATOR
         raise _unauthorized()
 

@@ -1,4 +1,4 @@
-"""`/livez` and `/readyz`: whether this process lives, and whether the installation can work."""
+"""`/livez` (or `/health`) and `/readyz`: whether this process lives, and the installation can work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from conserje.telemetry import heartbeat
 from conserje.tenants.data_keys import check_keyring
 from conserje.tenants.keyring import VaultError
 from conserje.tenants.vault import Vault
-from conserje_edge.operator.auth import caller
+from conserje_edge.operator.auth import ALIVE, caller
 from conserje_edge.operator.context import Context
 from conserje_edge.wire.addresses import Address, address
 
@@ -38,7 +38,7 @@ def routes(context: Context) -> list[Route]:
         caller(request).require("read")
         return await ready(context)
 
-    return [Route("/livez", _livez), Route("/readyz", readyz)]
+    return [*(Route(path, _livez) for path in sorted(ALIVE)), Route("/readyz", readyz)]
 
 
 async def _livez(request: Request) -> Response:

@@ -62,7 +62,20 @@ async def test_another_host_is_not_found(counter: Counter) -> None:
         "localhost:123456",
         "user@localhost",
     ):
-        assert await counter.status("/livez", host=host) == 404, host
+        assert await counter.status(host=host) == 404, host
+
+
+async def test_whether_it_lives_is_told_to_whoever_asks(counter: Counter) -> None:
+    """A load balancer asks by address, and has no key."""
+    for path in ("/livez", "/health"):
+        for headers in (
+            {"host": "10.0.0.7:9001"},
+            {"host": "evil.example"},
+            {"x_forwarded_for": "203.0.113.9"},
+        ):
+            answer = await counter.ask(path, **headers)
+            assert (answer.status_code, answer.json()) == (200, {"alive": True})
+    assert await counter.status("/livez/x", host="evil.example") == 404
 
 
 async def test_pages_of_other_hosts_are_refused(counter: Counter) -> None:
@@ -100,6 +113,21 @@ async def test_what_comes_through_the_proxy_needs_a_key(counter: Counter) -> Non
         assert await counter.status(**headers, **key) == 200
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP",
+        "CF-Connecting-IP", "CF-Ray", "CDN-Loop", "True-Client-IP",
+    ],
+)  # fmt: skip
+async def test_what_any_proxy_on_this_machine_passed_on_is_not_the_operator_s_own(
+    counter: Counter, header: str
+) -> None:
+    assert (await counter.http.get("/tenants", headers={header: "x"})).status_code == 401
+    key = await counter.office.key(None, "read")
+    assert (await counter.http.get("/tenants", headers={header: "x", **key})).status_code == 200
+
+
 @pytest.mark.parametrize("peer", ["203.0.113.9", "10.0.0.1", "::ffff:203.0.113.9"])
 async def test_a_caller_on_another_machine_needs_a_key(counter: Counter, peer: str) -> None:
     transport = httpx2.ASGITransport(application(counter.office.context), client=(peer, 1))
@@ -111,9 +139,9 @@ async def test_a_caller_on_another_machine_needs_a_key(counter: Counter, peer: s
 
 async def test_a_key_that_is_given_is_looked_at_here_too(counter: Counter) -> None:
     for wrong in ("", "Bearer", "Basic eDp5", f"Bearer {KEY}", "Bearer x y"):
-        assert await counter.status("/livez", authorization=wrong) == 401, wrong
+        assert await counter.status(authorization=wrong) == 401, wrong
     right = (await counter.office.key(None, "read"))["authorization"]
-    assert await counter.status("/livez", authorization=right.replace("Bearer", "bEARER")) == 200
+    assert await counter.status(authorization=right.replace("Bearer", "bEARER")) == 200
 
 
 async def test_wrong_keys_are_told_nothing_of_the_reason(counter: Counter) -> None:
@@ -160,6 +188,6 @@ async def test_what_is_not_there_is_a_problem_document(counter: Counter) -> None
 async def test_without_postgres_a_key_is_neither_right_nor_wrong(counter: Counter) -> None:
     key = await counter.office.key(None, "read")
     counter.office.context.pool.terminate()
-    answer = await counter.ask("/livez", **key)
+    answer = await counter.ask(**key)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert await counter.status("/livez") == 200

@@ -58,6 +58,12 @@ OPTED_IN = {
     ),
 }
 
+NOBODY = {
+    "es": ("Aquí no hay nadie", "Aquí no hay nadie. Revisa la dirección: puede que le falte una letra."),
+    "pt": ("Não há ninguém aqui", "Não há ninguém aqui. Confira o endereço: talvez falte uma letra."),
+    "en": ("Nobody is here", "Nobody is here. Look at the address again: a letter may be missing."),
+}  # a page's title and text, at a host that is no tenant's
+
 WAITING_MAIL = {
     "es": Mail(
         "{who} espera a una persona de {tenant}",

@@ -16,6 +16,7 @@ from conserje_edge.tenant.page_host import PageHost
 from conserje_edge.tenant.reception import Reception
 from conserje_edge.wire.answers import Problem
 from conserje_edge.wire.rates import Limits
+from conserje_edge.wire.requests import read_headers
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class Pages:
     def __init__(self, reception: Reception, plugins: Plugins, feed: Feed, limits: Limits) -> None:
         self._reception = reception
         page_hosts = [PageHost(channel, reception, feed, limits) for channel in plugins.channels.values()]
-        self._router = Router(_routes(page_hosts), redirect_slashes=False, default=_nothing)
+        self._router = Router(_routes(page_hosts), redirect_slashes=False, default=self._nothing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
@@ -50,6 +51,11 @@ class Pages:
             await send(start)
             await send(body)
 
+    async def _nothing(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises Problem: there is no such page, or nobody at all."""
+        await self._reception.entry(read_headers(scope)["host"])
+        raise Problem(HTTPStatus.NOT_FOUND)
+
 
 def _failure(error: Exception) -> Problem:
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"A page failed: {place(error)}")
@@ -59,10 +65,6 @@ def _refuse_large(scope: Scope) -> None:
     for name, value in scope["headers"]:
         if name == b"transfer-encoding" or (name == b"content-length" and int(value) > BODY_LIMIT):
             raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "", (b"connection", b"close"))
-
-
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    raise Problem(HTTPStatus.NOT_FOUND)
 
 
 def _routes(page_hosts: Iterable[PageHost]) -> list[BaseRoute]:

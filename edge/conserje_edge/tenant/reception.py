@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from time import monotonic
 
 import asyncpg
@@ -24,6 +23,7 @@ from conserje.tenants.entry import Entry
 from conserje.tenants.keyring import VaultError
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.vault import Vault
+from conserje_edge.tenant.nobody import Nobody
 from conserje_edge.wire.answers import Messages, Problem, unavailable
 from conserje_edge.wire.hosts import Hosts, Name
 from conserje_edge.wire.requests import Proxies, request_id
@@ -49,7 +49,7 @@ class Reception:
     async def entry(self, host: str) -> Entry:
         """The tenant that a Host header names. Raises Problem."""
         if (name := self.hosts.name(host)) is None:
-            raise Problem(HTTPStatus.NOT_FOUND)
+            raise Nobody()
         return self.directory.cached(name) or await self._look_up(name)
 
     async def _look_up(self, name: Name) -> Entry:
@@ -58,7 +58,7 @@ class Reception:
             async with asyncio.timeout(DIRECTORY_SECONDS):
                 return await ask(name.value)
         except UnknownTenant:
-            raise Problem(HTTPStatus.NOT_FOUND) from None
+            raise Nobody() from None
         except (DirectoryUnavailable, TimeoutError):
             raise unavailable("The directory cannot be asked: Postgres does not answer") from None
 
@@ -99,7 +99,7 @@ class Reception:
         request = request_id(scope, self.proxies.trusts(scope))
         if problem.cause and self.is_news(problem.cause):
             log.warning("%s (%s, request %s)", problem.cause, problem.status, request)
-        return problem.answer(request)
+        return problem.shown(scope, request) if isinstance(problem, Nobody) else problem.answer(request)
 
     def is_news(self, what: str) -> bool:
         """Whether this was not said within the last minute; from now on it was."""

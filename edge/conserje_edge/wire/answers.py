@@ -39,6 +39,10 @@ class Problem(Exception):
         own = [_PROBLEM, (b"x-request-id", request_id.encode()), *self.headers]
         return _messages(self.status, own, json.dumps(document).encode())
 
+    def page(self, page: bytes, request_id: str, *headers: Header) -> Messages:
+        """The same to a person: `headers` say of what kind the page is."""
+        return _messages(self.status, [(b"x-request-id", request_id.encode()), *headers], page)
+
 
 def unread(status: HTTPStatus) -> Problem:
     """The rest of the body is not read, so the connection cannot go on."""

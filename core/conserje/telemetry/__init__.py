@@ -1,1 +1,1 @@
-"""What a running process tells: log, metrics, heartbeat."""
+"""What a running process tells: log, metrics, heartbeat, pulse."""

@@ -18,7 +18,7 @@ from conserje import Account, Answer, Nothing, Webhook
 from conserje.conversations.feed import Feed
 from conserje.intake.intake import Intake
 from conserje.net.client import client
-from conserje.plugins import Plugins
+from conserje.plugins.plugins import Plugins
 from conserje.storage.database import Pool
 from conserje.tenants import accounts, tenants
 from conserje.tenants.directory import Directory

@@ -19,7 +19,7 @@ from conserje.conversations.feed import Feed
 from conserje.installation import tasks
 from conserje.intake.intake import Intake
 from conserje.net.client import client
-from conserje.plugins import Plugins
+from conserje.plugins.plugins import Plugins
 from conserje.settings import Settings
 from conserje.storage.database import Pool
 from conserje.tenants import api_keys, tenants

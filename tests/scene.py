@@ -35,7 +35,7 @@ from conserje.intake.intake import Intake
 from conserje.net.client import client
 from conserje.notices import table as notices
 from conserje.notices.notifier import Notifier
-from conserje.plugins import Plugins
+from conserje.plugins.plugins import Plugins
 from conserje.settings import Settings
 from conserje.storage import jobs
 from conserje.storage.database import Pool

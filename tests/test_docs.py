@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from conserje.cli.main import main
 from conserje.commands import loaded
-from conserje.plugins import operator_models
+from conserje.plugins.plugins import operator_models
 from conserje.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]

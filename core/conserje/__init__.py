@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         Answer,
         CannotTell,
         Channel,
+        FetchFailed,
+        FetchRefused,
         Finding,
         Forged,
         Malformed,
@@ -69,7 +71,7 @@ if TYPE_CHECKING:
     from conserje.contract.pages import House, Look, Said, Session, Visit
     from conserje.contract.prices import format_price
     from conserje.contract.sessions import SessionKey, new_session, signed, visitor
-    from conserje.net.fetch import Fetched, FetchFailed, FetchRefused, fetch
+    from conserje.net.fetch import Fetched, fetch
 
 __all__ = [
     "Account",

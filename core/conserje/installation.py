@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import asyncpg
 import uvloop
 
-from conserje import plugins, settings
+from conserje import settings
 from conserje.errors import OperatorError
-from conserje.plugins import Plugins
+from conserje.plugins import plugins
+from conserje.plugins.plugins import Plugins
 from conserje.settings import PREFIX, Settings
 from conserje.storage import embedded
 from conserje.storage.database import Pool, describe

@@ -17,8 +17,8 @@ from deployment.test_units import CERTBOT, NGINX
 from deployment.units import ROOT
 from processes import new_folder
 
-from conserje import plugins
 from conserje.cli.main import main
+from conserje.plugins import plugins
 from conserje.settings import PREFIX, Settings
 from conserje.work import worker
 from conserje_edge.server import serve, supervisor

@@ -18,7 +18,7 @@ from starlette.types import Message
 from conserje import Nothing
 from conserje.contract.channel import AnyChannel
 from conserje.net.client import client
-from conserje.plugins import Plugins
+from conserje.plugins.plugins import Plugins
 from conserje.storage.database import Pool
 from conserje.tenants import accounts, tenants
 from conserje_edge.server.app import TenantHosts, tenant_hosts

@@ -15,6 +15,7 @@ from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, Channel
 from conserje.contract.message import Template
 from conserje.installation import Installation, with_installation
+from conserje.plugins import guard
 from conserje.rules.window import PLACE
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
@@ -74,7 +75,7 @@ async def add(
         sealed = None
         if credentials:
             sealed = await _seal(installation, connection, tenant, plugin, address, credentials.read())
-        elif not _made_by_core(plugin) and plugin.shared_credentials() is None:
+        elif not _made_by_core(plugin) and guard.shared_credentials(plugin) is None:
             validated(plugin.Credentials, "{}", "credentials (none are given)")
         if not sql:
             await _store(installation, connection, tenant, plugin, address, settings, sealed)

@@ -8,9 +8,9 @@ from importlib.metadata import entry_points
 
 import click
 
-from conserje import plugins
 from conserje.cli.table import json_option, show_rows
 from conserje.net import client as http
+from conserje.plugins import plugins
 
 
 @click.group()

@@ -17,14 +17,16 @@ import httpx2
 from conserje.cli.failure import Failed
 from conserje.cli.message import as_data, seconds, shorten, zone
 from conserje.cli.table import json_option, show_json
-from conserje.contract.channel import AnyChannel, NotOffered, Webhook, offers
-from conserje.contract.message import InboundMessage, plain
+from conserje.contract.channel import AnyChannel, Malformed, NotOffered, Webhook, offers
+from conserje.contract.message import Event, InboundMessage, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Exchange, Message, Turn
 from conserje.conversations.rows import digest
 from conserje.installation import Installation, with_installation
 from conserje.net.listen import dialled, host_and_port
-from conserje.plugins import Plugins
+from conserje.plugins import given, guard
+from conserje.plugins.guard import PluginFailed
+from conserje.plugins.plugins import Plugins
 from conserje.storage.database import Connection
 from conserje.storage.deadline import looks
 from conserje.storage.scope import acting_for
@@ -141,11 +143,16 @@ def _compose(
 ) -> tuple[Webhook, bytes]:
     """The provider's request, and the key under which its message will be stored. Raises Failed."""
     url = f"{installation.settings.tenant_url(entry.tenant.slug)}/bot/{channel.name}/webhook"
+    opened = entry.opened(account, channel, installation.vault)
+    slug, events = entry.tenant.slug, list[Event]()
     try:
-        hook = channel.compose(entry.opened(account, channel, installation.vault), url, sender, text)
-    except NotOffered as error:
+        hook = guard.called(channel, slug, "compose", given.webhook, opened, url, sender, text)
+        guard.called(channel, slug, "parse", given.events(events), hook)
+    except (NotOffered, Malformed) as error:
         raise Failed(str(error)) from None
-    for event in channel.parse(hook):
+    except PluginFailed as error:
+        raise Failed(f"The channel {channel.name} cannot write as a contact: {error.place}.") from None
+    for event in events:
         if isinstance(event, InboundMessage):
             return hook, digest(event.key)
     raise Failed(f"{channel.name} reads no message from {sender}: write --from as its senders are written.")

@@ -12,6 +12,7 @@ from conserje.contract.message import Text
 from conserje.conversations import handling
 from conserje.conversations.handling import MessageState, PersonError
 from conserje.installation import Installation, with_installation
+from conserje.plugins import guard
 from conserje.storage.deadline import looks
 from conserje.tenants import tenants
 from conserje.tenants.tenants import Tenant
@@ -49,7 +50,7 @@ async def send(
     if not tenant.active:
         raise PersonError(f"{slug} is suspended: `conserje tenant resume {slug}` lets it send again.")
     found = await handling.get(installation.pool, tenant, conversation)
-    limits = installation.plugins.channel(found.channel).limits_of(found.account)
+    limits = guard.limits_of(installation.plugins.channel(found.channel), slug, found.account)
     ids = await handling.say(installation.pool, tenant, conversation, fit(Text(text), limits))
     states = await _message_states(installation, tenant, conversation, ids, 0.0 if no_wait else PATIENCE)
     bad = next((each for each in states if each.state in BAD), None)

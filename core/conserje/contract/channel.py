@@ -68,6 +68,14 @@ class NotOffered(Exception):
     """The channel does not offer this."""
 
 
+class FetchRefused(Exception):
+    """The address, or what it answers, is not taken, now or later; the text says why."""
+
+
+class FetchFailed(Exception):
+    """The address could not be asked, or its answer did not come whole; it may another time."""
+
+
 class Nothing(BaseModel):
     """A model without fields: the default of Credentials, Settings and Operator."""
 

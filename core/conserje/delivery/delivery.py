@@ -21,7 +21,9 @@ from conserje.conversations import sending
 from conserje.conversations.sending import LONGEST_PAUSE, Next, Sending
 from conserje.delivery.outcome import Outcome, Step, absent, later, refused, still_uncertain, unknown
 from conserje.files.links import Links
-from conserje.plugins import PluginMissing, Plugins
+from conserje.plugins import given, guard
+from conserje.plugins.guard import PluginFailed
+from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.rules import consent, window
 from conserje.settings import Settings
 from conserje.storage import jobs, queue
@@ -122,7 +124,10 @@ class Delivery:
         channel = self.plugins.channels.get(account.channel) if account else None
         if account is None or channel is None or isinstance(content, Template):
             return content
-        limit = channel.window(account.address)
+        try:
+            limit = guard.called(channel, entry.tenant.slug, "window", given.window, account.address)
+        except PluginFailed as error:
+            return Outcome(state="held", cause=f"The channel {channel.name} knows no window ({error}).")
         if await window.is_open(connection, job.tenant_id, job.conversation_id, message, limit):
             return content
         template = window.way_out(content, account)
@@ -166,12 +171,14 @@ class Delivery:
             channel, account = entry.at_provider(step.account_id, self.plugins, self.vault)
         except (AccountUnusable, PluginMissing) as error:
             return Outcome(state="held", cause=str(error))
+        slug = entry.tenant.slug
         if step.slept > self.settings.send_limit:
             return unknown("the worker was stopped before it sent")  # others may have taken it over
         try:
             async with asyncio.timeout(self.settings.send_limit):
                 message = await self._with_links(entry, step, channel, account)
-                return Outcome(await channel.send(message, account))
+                sent = await guard.awaited(channel, slug, "send", given.receipt, message, account)
+                return Outcome(sent)
         except Refused as error:
             return refused(step, error)
         except TryLater as error:
@@ -180,9 +187,9 @@ class Delivery:
             return unknown(str(error))
         except TimeoutError:
             return unknown(f"no answer within {self.settings.send_limit:g} s")
-        except Exception as error:  # its text may hold what was sent, or a key
-            log.warning("Sending by %s ended with %s", channel.name, type(error).__name__)
-            return unknown(type(error).__name__)
+        except PluginFailed as error:
+            log.warning("Sending by %s for %s ended with %s", channel.name, slug, error.place)
+            return unknown(str(error))
 
     async def _with_links(
         self, entry: Entry, step: Step, channel: AnyChannel, account: AnyAccount
@@ -196,7 +203,8 @@ class Delivery:
             content = await links.put(entry.tenant, content, step.message)
         except (*CANNOT_ASK, VaultError) as error:
             raise TryLater(f"The message's files have no addresses yet ({type(error).__name__}).") from None
-        return replace(step.message, content=linked(content, channel.limits_of(account.address)))
+        limits = guard.limits_of(channel, entry.tenant.slug, account.address)
+        return replace(step.message, content=linked(content, limits))
 
     async def _look(self, entry: Entry, step: Step) -> Outcome:
         """Find out what became of a sending that nobody saw the end of."""
@@ -204,11 +212,12 @@ class Delivery:
             channel, account = entry.at_provider(step.account_id, self.plugins, self.vault)
             async with asyncio.timeout(self.settings.send_limit):
                 message = await self._with_links(entry, step, channel, account)
+                asked = (entry.tenant.slug, "find", given.found, message, account)
                 with clocks.listening() as providers:
-                    receipt = await channel.find(message, account)
-        except (CannotTell, AccountUnusable, PluginMissing) as error:
+                    receipt = await guard.awaited(channel, *asked)
+        except (CannotTell, AccountUnusable, PluginMissing, PluginFailed) as error:
             return still_uncertain(step, str(error))
-        except Exception as error:  # also the time limit
+        except (TimeoutError, Refused, TryLater) as error:  # what is sent again could not be made either
             return still_uncertain(step, type(error).__name__)
         return Outcome(receipt) if receipt else absent(step, providers)
 

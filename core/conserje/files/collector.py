@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from conserje.contract.channel import NotOffered, Refused, TryLater
+from conserje.contract.channel import FetchFailed, FetchRefused, NotOffered, Refused, TryLater
 from conserje.contract.limits import Limits
 from conserje.files import table as files
 from conserje.files.folder import Folder, NoRoom
 from conserje.files.table import Kept, NotKept, Wanted
-from conserje.net.fetch import FetchFailed, FetchRefused
-from conserje.plugins import PluginMissing, Plugins
+from conserje.plugins import guard
+from conserje.plugins.guard import PluginFailed
+from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.storage import queue
 from conserje.storage.backoff import pause
 from conserje.storage.database import Pool
@@ -63,7 +63,9 @@ class Collector:
         """As long as one file of the account may take."""
         account = entry.account(account_id)
         channel = self.plugins.channels.get(account.channel) if account else None
-        limits = channel.limits_of(account.address) if account and channel else Limits()
+        if account is None or channel is None:
+            return timedelta(seconds=Limits().file_seconds) + GRACE
+        limits = guard.limits_of(channel, entry.tenant.slug, account.address)
         return timedelta(seconds=limits.file_seconds) + GRACE
 
     async def _collect(self, entry: Entry, job: Job, wanted: Wanted) -> None:
@@ -83,26 +85,22 @@ class Collector:
         """Raises NoRoom."""
         try:
             channel, account = entry.at_provider(wanted.account_id, self.plugins, self.vault)
-            limits = channel.limits_of(account.address)
-            async with (
-                asyncio.timeout(limits.file_seconds),
-                _closing(channel.media(wanted.file, account)) as parts,
-            ):
-                return await self.folder.keep(
-                    entry.tenant.id, wanted.id, parts, wanted.file.content_type, limits.file_bytes
-                )
-        except NoRoom:
-            raise
+            limits = guard.limits_of(channel, entry.tenant.slug, account.address)
+
+            def keep(parts: AsyncIterator[bytes]) -> Awaitable[Kept]:
+                place = (entry.tenant.id, wanted.id)
+                return self.folder.keep(*place, parts, wanted.file.content_type, limits.file_bytes)
+
+            async with asyncio.timeout(limits.file_seconds):
+                return await guard.consumed(channel, entry.tenant.slug, keep, wanted.file, account)
         except (Refused, FetchRefused, NotOffered) as error:
             return NotKept(str(error))
         except TimeoutError:
             return _later(wanted, f"It did not come within {limits.file_seconds:g} s.")
         except TryLater as error:
             return _later(wanted, str(error), error.after)
-        except (FetchFailed, AccountUnusable, PluginMissing) as error:
+        except (FetchFailed, AccountUnusable, PluginMissing, PluginFailed) as error:
             return _later(wanted, str(error))
-        except Exception as error:  # its text may hold an address that opens by itself, or a key
-            return _later(wanted, type(error).__name__)
 
     async def keep_up(self) -> None:
         """Look again for what was forgotten, and remove from the disk what has no row any more."""
@@ -115,15 +113,6 @@ class Collector:
                 await files.forget(self.pool, gone)
         except NoRoom as error:
             log.error("Files cannot be removed: %s", error)
-
-
-@asynccontextmanager
-async def _closing(parts: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
-    try:
-        yield parts
-    finally:
-        if isinstance(parts, AsyncGenerator):
-            await parts.aclose()
 
 
 def _later(wanted: Wanted, cause: str, after: float = 0.0) -> NotKept:

@@ -20,7 +20,7 @@ from conserje.intake.packing import pack, unpack
 from conserje.intake.priority import Loads
 from conserje.intake.spool import Spool
 from conserje.intake.writing import Item
-from conserje.plugins import Plugins
+from conserje.plugins.plugins import Plugins
 from conserje.rules import consent
 from conserje.storage.database import CANNOT_ASK, Pool, describe
 from conserje.storage.sqlite import NodeFileError

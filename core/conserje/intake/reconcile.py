@@ -16,7 +16,9 @@ import asyncpg
 from conserje.contract.channel import AnyAccount, AnyChannel, CannotTell, Page, offers
 from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.intake.intake import Intake, NotDurable
-from conserje.plugins import Plugins
+from conserje.plugins import given, guard
+from conserje.plugins.guard import PluginFailed
+from conserje.plugins.plugins import Plugins
 from conserje.storage.database import CANNOT_ASK, Connection, Pool, describe
 from conserje.telemetry.log import place
 from conserje.tenants.accounts import AccountRow
@@ -207,7 +209,7 @@ class Gaps:
             opened = claim.entry.opened(claim.account, lane.channel, self.vault)
             cursor, more = claim.cursor, True
             while more and time.monotonic() < end:
-                page = await self._fetch(lane.channel, opened, cursor)
+                page = await self._fetch(claim.entry.tenant.slug, lane.channel, opened, cursor)
                 await self._take(claim, page)
                 await self.pool.execute(FETCHED, *row, page.cursor)
                 more = page.more and page.cursor != cursor
@@ -218,17 +220,15 @@ class Gaps:
             )
             await self.pool.execute(FAILED, *row, str(error)[:500])
 
-    async def _fetch(self, channel: AnyChannel, account: AnyAccount, cursor: str | None) -> Page:
+    async def _fetch(self, slug: str, channel: AnyChannel, account: AnyAccount, cursor: str | None) -> Page:
         """Raises CannotTell, whatever the plugin raises."""
         try:
             async with asyncio.timeout(self.fetch_limit):
-                return await channel.fetch(account, cursor)
-        except CannotTell:
-            raise
+                return await guard.awaited(channel, slug, "fetch", given.page, account, cursor)
         except TimeoutError:
             raise CannotTell(f"There was no answer within {self.fetch_limit:g} s.") from None
-        except Exception as error:  # its text may hold what a contact wrote, or a key
-            raise CannotTell(f"The channel ended with {type(error).__name__}.") from None
+        except PluginFailed as error:
+            raise CannotTell(f"The channel ended with {error}.") from None
 
     async def _take(self, claim: Claim, page: Page) -> None:
         account = claim.account

@@ -14,6 +14,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import httpx2
 
+from conserje.contract.channel import FetchFailed, FetchRefused
+
 CONNECT_SECONDS = 5.0  # for each address of a host
 ADDRESSES = 4  # of a host that are tried
 REDIRECTS = 5
@@ -31,14 +33,6 @@ _NOT_GLOBAL = tuple(
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-
-
-class FetchRefused(Exception):
-    """The address, or what it answers, is not taken, now or later; the text says why."""
-
-
-class FetchFailed(Exception):
-    """The address could not be asked, or its answer did not come whole; it may another time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from conserje.contract.channel import FetchFailed, FetchRefused
 from conserje.contract.language import in_language
 from conserje.contract.message import from_json, plain
 from conserje.errors import OperatorError
-from conserje.net.fetch import FetchFailed, FetchRefused, Network, fetch, resolve
+from conserje.net.fetch import Network, fetch, resolve
 from conserje.net.mail import MailFailed, MailServer
 from conserje.notices import table as notices
 from conserje.notices.table import Notice

@@ -13,7 +13,9 @@ from conserje.contract import channel
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyAccount, AnyChannel
 from conserje.errors import OperatorError, first_fault
-from conserje.plugins import Plugins
+from conserje.plugins import guard
+from conserje.plugins.guard import PluginFailed
+from conserje.plugins.plugins import Plugins
 from conserje.tenants.accounts import AccountRow, credentials_context
 from conserje.tenants.keyring import VaultError
 from conserje.tenants.tenants import Tenant
@@ -91,7 +93,7 @@ class Entry:
         self, account: AccountRow | None, plugin: AnyChannel | AnyAssistant, vault: Vault, where: str
     ) -> Any:
         if account is None or account.credentials is None:
-            if (shared := plugin.shared_credentials()) is not None:
+            if (shared := _shared(plugin, where)) is not None:
                 return shared
             return validated(plugin.Credentials, "{}", f"credentials of {where} (it has none)")
         if self.tenant.data_key is None:
@@ -106,6 +108,13 @@ class Entry:
         return validated(plugin.Credentials, plain, f"credentials of {where}")
 
 
+def _shared(plugin: AnyChannel | AnyAssistant, where: str) -> Any:
+    try:
+        return guard.shared_credentials(plugin)
+    except PluginFailed as error:
+        raise AccountUnusable(f"The operator's credentials for {where} cannot be had: {error}.") from None
+
+
 def validated(model: type[M], given: str | bytes, what: str) -> M:
     """JSON as `model`. Raises AccountUnusable, whose text names the field and shows no value."""
     try:
@@ -115,3 +124,5 @@ def validated(model: type[M], given: str | bytes, what: str) -> M:
         if fault.type not in SILENT_ON_VALUES:
             fault = fault._replace(why="is wrong")
         raise AccountUnusable(f"The {what}: {fault}") from None
+    except BaseException as error:  # a plugin's own validator, whose text may say the value
+        raise AccountUnusable(f"The {what}: {type(error).__name__}.") from None

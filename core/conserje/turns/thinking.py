@@ -12,10 +12,11 @@ from typing import Any
 from conserje.contract.assistant import AnyAssistant, NoAnswer, Reply, Turn
 from conserje.contract.channel import AnyChannel, offers
 from conserje.contract.limits import Limits
-from conserje.plugins import PluginMissing, Plugins
+from conserje.plugins import given, guard
+from conserje.plugins.guard import PluginFailed
+from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.shop.products import TenantProducts
 from conserje.storage.database import Pool
-from conserje.telemetry.log import place
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 from conserje.turns import late, lease, wish
@@ -47,11 +48,10 @@ class Thinking:
             return
         try:
             async with asyncio.timeout(ATTENTION):
-                await channel.attend(read, entry.opened(account, channel, self.vault))
-        except Exception as error:
-            log.debug(
-                "%s could not show %s as read: %s", channel.name, entry.tenant.slug, type(error).__name__
-            )
+                opened = entry.opened(account, channel, self.vault)
+                await guard.awaited(channel, entry.tenant.slug, "attend", given.nothing, read, opened)
+        except (PluginFailed, AccountUnusable, TimeoutError) as error:
+            log.debug("%s could not show %s as read: %s", channel.name, entry.tenant.slug, error)
 
     async def think(self, entry: Entry, claim: Claim) -> Thought:
         """What the tenant's late rule asks for, else what an assistant says. Raises NoReply."""
@@ -82,17 +82,16 @@ class Thinking:
                 assistant = self.plugins.assistant(name)
                 turn = self._turn(entry, claim, assistant)
                 async with asyncio.timeout(self.turn_limit):
-                    reply = await assistant.reply(turn)
+                    reply = await guard.awaited(assistant, tenant.slug, "reply", given.reply, turn)
             except TimeoutError:
                 cause = f"{name}: no answer within {self.turn_limit:g} s"
             except (PluginMissing, AccountUnusable) as error:
                 cause = str(error)
             except NoAnswer as error:
                 cause = f"{name}: {error}"
-            except Exception as error:
-                # Its text may hold what a contact wrote or a key: the type says enough.
-                cause = f"{name}: {type(error).__name__}"
-                log.warning("Assistant %s of %s failed: %s", name, tenant.slug, place(error))
+            except PluginFailed as error:
+                cause = f"{name}: {error}"
+                log.warning("Assistant %s of %s failed: %s", name, tenant.slug, error.place)
             else:
                 return Thought(reply, name, timedelta(seconds=time.monotonic() - started), cause)
         raise NoReply(cause)
@@ -117,7 +116,9 @@ class Thinking:
 
 def limits_of(plugins: Plugins, entry: Entry, account_id: int) -> Limits:
     channel, account = channel_of(plugins, entry, account_id), entry.account(account_id)
-    return channel.limits_of(account.address) if channel and account else Limits()
+    if channel is None or account is None:
+        return Limits()
+    return guard.limits_of(channel, entry.tenant.slug, account.address)
 
 
 def channel_of(plugins: Plugins, entry: Entry, account_id: int) -> AnyChannel | None:

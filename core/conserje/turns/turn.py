@@ -15,7 +15,7 @@ from conserje.conversations.rows import stored
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
 from conserje.notices import table as notices
-from conserje.plugins import Plugins
+from conserje.plugins.plugins import Plugins
 from conserje.storage import jobs
 from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job

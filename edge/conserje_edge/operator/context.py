@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from conserje.conversations.feed import Feed
 from conserje.intake.intake import Intake
-from conserje.plugins import Plugins
+from conserje.plugins.plugins import Plugins
 from conserje.settings import Settings
 from conserje.storage.database import Pool
 from conserje.tenants.directory import Directory

@@ -15,12 +15,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from conserje.contract.channel import AnyChannel, Malformed, Webhook
-from conserje.contract.message import InboundMessage, contents, plain
+from conserje.contract.message import Event, InboundMessage, contents, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Exchange
 from conserje.conversations.rows import digest
 from conserje.errors import DirectoryUnavailable, UnknownTenant, first_fault
-from conserje.plugins import PluginMissing
+from conserje.plugins import given, guard
+from conserje.plugins.guard import PluginFailed
+from conserje.plugins.plugins import PluginMissing
 from conserje.storage.scope import acting_for
 from conserje.tenants import phones, tenants
 from conserje.tenants.accounts import AccountRow
@@ -172,14 +174,19 @@ class Messages:
     ) -> tuple[Webhook, bytes]:
         """The signed request, and the key under which its message will be stored. Raises Problem."""
         url = f"{self.context.settings.tenant_url(entry.tenant.slug)}/bot/{CHANNEL}/webhook"
+        events: list[Event] = []
         try:
             opened = entry.opened(account, channel, self.context.vault)
-            hook = channel.compose(opened, url, written.telefono, written.mensaje)
-            (event,) = channel.parse(hook)
+            said = (opened, url, written.telefono, written.mensaje)
+            hook = guard.called(channel, entry.tenant.slug, "compose", given.webhook, *said)
+            guard.called(channel, entry.tenant.slug, "parse", given.events(events), hook)
         except AccountUnusable as error:
             raise unavailable(str(error)) from None
+        except PluginFailed as error:
+            raise unavailable(f"Channel {channel.name} failed to compose: {error.place}") from None
         except Malformed as error:
             raise _refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
+        (event,) = events
         assert isinstance(event, InboundMessage)
         return hook, digest(event.key)
 

@@ -10,8 +10,9 @@ from http import HTTPStatus
 from time import perf_counter
 
 from conserje.contract.channel import UNSIGNED_LIMIT, Answer, AnyChannel, Forged, Malformed, Webhook
-from conserje.contract.message import Event, InboundMessage, StatusUpdate, Unreadable
-from conserje.telemetry.log import place
+from conserje.contract.message import Event, Unreadable
+from conserje.plugins import given, guard
+from conserje.plugins.guard import PluginFailed
 from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
@@ -36,8 +37,8 @@ def verify(channel: AnyChannel, hook: Webhook, entry: Entry, vault: Vault) -> Ve
             verified, unjudged = _try_each(channel, hook, entry, accounts, vault)
         except Malformed:
             raise Problem(HTTPStatus.BAD_REQUEST) from None
-        except Exception as error:
-            raise unavailable(f"Channel {channel.name} failed to verify: {place(error)}") from None
+        except PluginFailed as error:
+            raise unavailable(f"Channel {channel.name} failed to verify: {error.place}") from None
     if verified:
         return verified
     if unjudged:
@@ -50,7 +51,8 @@ def verify(channel: AnyChannel, hook: Webhook, entry: Entry, vault: Vault) -> Ve
 def _claimed(channel: AnyChannel, hook: Webhook, entry: Entry) -> Sequence[AccountRow]:
     accounts = entry.accounts_of(channel.name)
     try:
-        claims = channel.claims(hook) if len(hook.body) <= UNSIGNED_LIMIT else ()
+        small = len(hook.body) <= UNSIGNED_LIMIT
+        claims = guard.called(channel, entry.tenant.slug, "claims", given.names, hook) if small else ()
     except Forged:
         return ()
     if not claims:
@@ -67,7 +69,9 @@ def _try_each(
     unjudged = ""
     for account in accounts:
         try:
-            verified.append((account, channel.verify(hook, entry.opened(account, channel, vault))))
+            opened = entry.opened(account, channel, vault)
+            secret = guard.called(channel, entry.tenant.slug, "verify", given.name, hook, opened)
+            verified.append((account, secret))
         except Forged:
             continue
         except AccountUnusable as error:
@@ -75,24 +79,19 @@ def _try_each(
     return verified, unjudged
 
 
-def parse(channel: AnyChannel, hook: Webhook, accounts: dict[str, AccountRow]) -> Taken:
+def parse(channel: AnyChannel, hook: Webhook, accounts: dict[str, AccountRow], slug: str = "") -> Taken:
     """The events of verified accounts; what cannot be read is an event too, with the body as it came."""
-    taken: Taken = []
+    events: list[Event] = []
     with _measured(channel, "parsing"):
         try:
-            for event in channel.parse(hook):
-                if not isinstance(event, (InboundMessage, StatusUpdate, Unreadable)):
-                    raise TypeError(f"{type(event).__name__} is no event")
-                if account := accounts.get(event.address):
-                    taken.append((account, event))
-                else:
-                    log.warning(
-                        "Channel %s: an event of an account that did not sign is dropped", channel.name
-                    )
-        except Exception as error:
-            log.error("Channel %s failed to parse; the body is kept: %s", channel.name, place(error))
-            account = next(iter(accounts.values()))
-            taken.append((account, _unreadable(account.address, hook.body, error)))
+            guard.called(channel, slug, "parse", given.events(events), hook)
+        except (Malformed, PluginFailed) as error:
+            where = error.place if isinstance(error, PluginFailed) else "Malformed"
+            log.error("Channel %s failed to parse; the body is kept: %s", channel.name, where)
+            events.append(_unreadable(next(iter(accounts)), hook.body, error))
+    taken = [(accounts[event.address], event) for event in events if event.address in accounts]
+    if strange := len(events) - len(taken):
+        log.warning("Channel %s: %d events of accounts that did not sign are dropped", channel.name, strange)
     return taken
 
 
@@ -101,17 +100,21 @@ def _unreadable(address: str, body: bytes, error: Exception) -> Unreadable:
         address=address,
         key=hashlib.sha256(body).hexdigest(),
         raw=body.decode("utf-8", "backslashreplace"),
-        cause=f"The channel failed to parse: {type(error).__name__}",
+        cause=f"The channel failed to parse: {error if isinstance(error, PluginFailed) else 'Malformed'}",
     )
 
 
-def acknowledge(channel: AnyChannel, hook: Webhook) -> Messages:
+def acknowledge(channel: AnyChannel, hook: Webhook, slug: str = "") -> Messages:
     """The channel's answer; an empty 200 where it has none, since the events are on disk."""
     try:
-        return acknowledgement(channel.acknowledge(hook))
-    except Exception as error:
-        log.error("Channel %s failed to acknowledge: %s", channel.name, place(error))
+        return guard.called(channel, slug, "acknowledge", _answered, hook)
+    except PluginFailed as error:
+        log.error("Channel %s failed to acknowledge: %s", channel.name, error.place)
         return acknowledgement(Answer())
+
+
+def _answered(given_: object) -> Messages:
+    return acknowledgement(given.answer(given_))
 
 
 @contextmanager

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from conserje.conversations.feed import Feed
-from conserje.plugins import Plugins
+from conserje.plugins import given, guard
+from conserje.plugins.guard import PluginFailed
+from conserje.plugins.plugins import Plugins
+from conserje.telemetry import pulse
 from conserje.telemetry.log import place
 from conserje_edge.tenant.page_host import PageHost
 from conserje_edge.tenant.reception import Reception
@@ -42,7 +46,9 @@ class Pages:
         try:
             _refuse_large(scope)
             await self._router(scope, receive, watched)
-        except Exception as error:
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as error:
             problem = error if isinstance(error, Problem) else _failure(error)
             if begun:  # a stream: the browser comes again and is told
                 log.info("A page ended early: %s", problem.cause or problem.status)
@@ -57,7 +63,7 @@ class Pages:
         raise Problem(HTTPStatus.NOT_FOUND)
 
 
-def _failure(error: Exception) -> Problem:
+def _failure(error: BaseException) -> Problem:
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"A page failed: {place(error)}")
 
 
@@ -72,11 +78,31 @@ def _routes(page_hosts: Iterable[PageHost]) -> list[BaseRoute]:
     routes: list[BaseRoute] = []
     taken: dict[str, str] = {}
     for host in sorted(page_hosts, key=lambda host: host.channel.name):
-        for route in host.channel.pages(host):
+        for route in _pages(host):
             path = route.path if isinstance(route, Route) else ""
             if path in taken:
                 log.error("Channel %s: %s is a page of channel %s", host.channel.name, path, taken[path])
             else:
                 taken[path] = host.channel.name
-                routes.append(route)
+                routes.append(_named(route, host.channel.name))
     return routes
+
+
+def _pages(host: PageHost) -> Sequence[BaseRoute]:
+    try:
+        return guard.called(host.channel, "", "pages", given.sound(Sequence[BaseRoute]), host)
+    except PluginFailed as error:
+        log.error("Channel %s has no pages: %s", host.channel.name, error.place)
+        return ()
+
+
+def _named(route: BaseRoute, channel: str) -> BaseRoute:
+    """The route; while it runs the pulse says whose it is."""
+    if isinstance(route, Route):
+        page = route.app
+
+        async def named(scope: Scope, receive: Receive, send: Send) -> None:
+            await pulse.awaited(page(scope, receive, send), channel, "pages")
+
+        route.app = named
+    return route

@@ -14,6 +14,8 @@ from starlette.types import Receive, Scope, Send
 from conserje.contract import channel as contract
 from conserje.contract.channel import AnyChannel, Forged, Malformed, Webhook
 from conserje.errors import DirectoryUnavailable
+from conserje.plugins import given, guard
+from conserje.plugins.guard import PluginFailed
 from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import Entry
 from conserje.tenants.tenants import Tenant
@@ -62,7 +64,7 @@ class SharedWebhooks:
             raise Problem(HTTPStatus.NOT_FOUND)
         hook = await self.webhooks.read(scope, headers, receive, channel, "webhook")
         try:
-            addresses = channel.claims(hook)
+            addresses = guard.called(channel, "", "claims", given.names, hook)
             if addresses:
                 await self._take(channel, hook, addresses)
             else:
@@ -71,6 +73,8 @@ class SharedWebhooks:
             raise Problem(HTTPStatus.BAD_REQUEST) from None
         except Forged:
             raise Problem(HTTPStatus.FORBIDDEN, f"Nobody of {channel.name} signs this webhook") from None
+        except PluginFailed as error:
+            raise unavailable(f"Channel {channel.name} failed to verify: {error.place}") from None
         return calls.acknowledge(channel, hook)
 
     async def _take(self, channel: AnyChannel, hook: Webhook, addresses: Sequence[str]) -> None:
@@ -156,7 +160,8 @@ def _is_operator_s(channel: AnyChannel, hook: Webhook) -> bool:
 
 def _greet(channel: AnyChannel, hook: Webhook) -> None:
     """A request that names no address is the operator's own: a handshake. Raises Forged or Malformed."""
-    credentials = channel.shared_credentials()
+    credentials = guard.shared_credentials(channel)
     if credentials is None:
         raise Forged
-    channel.verify(hook, contract.Account("", "", credentials, channel.Settings()))
+    account = contract.Account("", "", credentials, channel.Settings())
+    guard.called(channel, "", "verify", given.name, hook, account)

@@ -19,7 +19,7 @@ from conserje.contract.channel import AnyChannel, Webhook
 from conserje.contract.message import InboundMessage
 from conserje.conversations import feed
 from conserje.intake.intake import Intake, NotDurable
-from conserje.plugins import PluginMissing, Plugins
+from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.storage.database import CANNOT_ASK, describe
 from conserje.tenants import accounts
 from conserje.tenants.accounts import AccountRow
@@ -73,7 +73,7 @@ class Webhooks:
             raise Problem(HTTPStatus.FORBIDDEN, cause)
         hook = await self.read(scope, headers, receive, channel, path)
         await self.take(channel, hook, entry, by_stranger=channel.by_strangers)
-        return calls.acknowledge(channel, hook)
+        return calls.acknowledge(channel, hook, entry.tenant.slug)
 
     async def read(
         self, scope: Scope, headers: dict[str, str], receive: Receive, channel: AnyChannel, path: str
@@ -91,7 +91,7 @@ class Webhooks:
     ) -> None:
         """Verify, and return when the events are on disk. Raises Problem."""
         active = self.verify(channel, hook, entry)
-        events = calls.parse(channel, hook, active) if active else []
+        events = calls.parse(channel, hook, active, entry.tenant.slug) if active else []
         if by_stranger:
             self._admit(entry.tenant, events)
         if events:

@@ -20,7 +20,7 @@ from terminal import Terminal
 from conserje.cli.domain import own_host
 from conserje.cli.main import main
 from conserje.net.client import client
-from conserje.plugins import load
+from conserje.plugins.plugins import load
 from conserje.storage.database import Pool
 from conserje.storage.schema import migrations
 from conserje.tenants import accounts

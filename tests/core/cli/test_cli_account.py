@@ -9,7 +9,7 @@ import pytest
 from terminal import Terminal
 
 from conserje.net.client import client
-from conserje.plugins import load
+from conserje.plugins.plugins import load
 from conserje.storage.database import Pool
 from conserje.tenants import accounts
 from conserje.tenants.entry import Entry

@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture(autouse=True)
 def _post_is_installed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands find the scene's channel as they find any that is installed."""
-    monkeypatch.setattr("conserje.plugins.load", lambda *_: scene.conversation.plugins)
+    monkeypatch.setattr("conserje.plugins.plugins.load", lambda *_: scene.conversation.plugins)
 
 
 async def place(scene: Scene) -> tuple[int, int]:

@@ -14,10 +14,10 @@ import pytest
 from terminal import Terminal
 from waiting import LIMIT
 
-from conserje import plugins
 from conserje.cli.say import _indented
 from conserje.installation import tasks
 from conserje.net.client import client
+from conserje.plugins import plugins
 from conserje.settings import read
 from conserje.storage.database import Pool
 from conserje.tenants.directory import Directory

@@ -30,7 +30,7 @@ from conserje.intake import reconcile
 from conserje.intake.intake import Intake, NotDurable
 from conserje.intake.reconcile import Gaps, Lane
 from conserje.net.client import client
-from conserje.plugins import Plugins
+from conserje.plugins.plugins import Plugins
 from conserje.storage.database import CANNOT_ASK, Pool
 
 NOW = datetime.now(UTC)

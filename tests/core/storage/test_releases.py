@@ -16,8 +16,8 @@ from installation import Installation, install
 from restored import ACCOUNT_SID, AUTH_TOKEN, RELEASES, restore, rows, terminal, upgraded
 from waiting import until
 
-from conserje import plugins
 from conserje.net.client import client
+from conserje.plugins import plugins
 from conserje.storage import jobs
 from conserje.storage.database import Pool
 from conserje.tenants.directory import Directory

@@ -19,7 +19,7 @@ from conserje import InboundMessage, StatusUpdate, Text, Unreadable
 from conserje.contract.message import Event
 from conserje.intake.intake import Intake
 from conserje.intake.spool import Spool
-from conserje.plugins import Plugins
+from conserje.plugins.plugins import Plugins
 from conserje.storage import jobs
 from conserje.storage.database import Pool
 from conserje.tenants.directory import Directory

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
 from conserje import Assistant, Channel, Nothing
 from conserje.net import client
-from conserje.plugins import PluginMissing, Plugins
+from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
 from conserje.tenants.entry import AccountUnusable, Entry

@@ -20,7 +20,7 @@ from waiting import LIMIT
 
 from conserje import Assistant, Nothing, Reply, Text, Turn, plain
 from conserje.net.client import client
-from conserje.plugins import Plugins
+from conserje.plugins.plugins import Plugins
 from conserje.storage import jobs
 from conserje.storage.database import Pool
 from conserje.storage.jobs import Job

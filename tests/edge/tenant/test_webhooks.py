@@ -16,7 +16,7 @@ from signed import sign
 
 from conserje import Text
 from conserje.contract.message import InboundMessage
-from conserje.plugins import Plugins
+from conserje.plugins.plugins import Plugins
 from conserje.storage.database import Pool
 from conserje.storage.pool import connect_pool
 from conserje_edge.wire import requests

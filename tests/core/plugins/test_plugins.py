@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from packages import install
 
-from conserje import commands, plugins
+from conserje import commands
 from conserje.net import client as http
-from conserje.plugins import PluginMissing
+from conserje.plugins import plugins
+from conserje.plugins.plugins import PluginMissing
 from conserje.settings import SettingsError
 
 PLUGIN = """

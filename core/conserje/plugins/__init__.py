@@ -1,0 +1,1 @@
+"""Plugins: found and loaded each for itself, and every call of one guarded."""

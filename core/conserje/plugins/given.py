@@ -1,0 +1,133 @@
+"""What plugins give, checked where it is given: as the contract has it, or an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import timedelta
+from functools import cache
+from math import isfinite
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from conserje.contract.assistant import Reply
+from conserje.contract.channel import Answer, Page, Receipt, Webhook
+from conserje.contract.limits import Limits
+from conserje.contract.message import Event
+
+T = TypeVar("T")
+
+MOST_EVENTS = 5000  # of one call of `parse`
+MOST_MESSAGES = 20  # of one reply, as the assistant gives them
+
+Check = Callable[[Any], bool]
+Checked = Callable[[object], T]
+
+
+def nothing(given: object) -> None:
+    """Whatever is given, nobody uses it."""
+
+
+def sound(wanted: Any) -> Checked[Any]:
+    """What is given, where it is of this type to its last part. Raises TypeError."""
+
+    def check(given: object) -> Any:
+        if _check(wanted)(given):
+            return given
+        raise TypeError(f"{type(given).__name__} is no {getattr(wanted, '__name__', wanted)}")
+
+    return check
+
+
+names: Checked[Sequence[str]] = sound(Sequence[str])
+name: Checked[str | None] = sound(str | None)
+answer: Checked[Answer] = sound(Answer)
+receipt: Checked[Receipt] = sound(Receipt)
+found: Checked[Receipt | None] = sound(Receipt | None)
+webhook: Checked[Webhook] = sound(Webhook)
+window: Checked[timedelta | None] = sound(timedelta | None)
+limits: Checked[Limits] = sound(Limits)
+page: Checked[Page] = sound(Page)
+_event: Checked[Event] = sound(Event)
+_reply: Checked[Reply] = sound(Reply)
+
+
+def reply(given: object) -> Reply:
+    """Raises TypeError, or ValueError for more messages than there may be."""
+    known = _reply(given)
+    if len(known.messages) > MOST_MESSAGES:
+        raise ValueError(f"{len(known.messages)} messages are more than {MOST_MESSAGES}")
+    return known
+
+
+def events(into: list[Event]) -> Checked[None]:
+    """A check that keeps each event that is one, and raises what is wrong with the others at the end."""
+
+    def check(given: Any) -> None:
+        wrong: TypeError | None = None
+        for n, event in enumerate(given):
+            if n == MOST_EVENTS:
+                raise ValueError(f"more than {MOST_EVENTS} events")
+            try:
+                into.append(_event(event))
+            except TypeError as error:
+                wrong = error
+        if wrong:
+            raise wrong
+
+    return check
+
+
+@cache
+def _check(wanted: Any) -> Check:
+    """Whether a value is of this type, to its last part; types as the contract uses them."""
+    parts = get_args(wanted)
+    match get_origin(wanted):
+        case None:
+            return _of_dataclass(wanted) if is_dataclass(wanted) else _PLAIN.get(wanted) or _instance(wanted)
+        case kind if kind is Annotated:
+            return _check(parts[0])
+        case kind if kind is Literal:
+            return lambda value: isinstance(value, str) and value in parts
+        case kind if kind in (Union, UnionType):
+            checks = [_check(part) for part in parts]
+            return lambda value: any(check(value) for check in checks)
+        case kind if kind is dict:
+            return _of_dict(_check(parts[0]), _check(parts[1]))
+        case kind if kind in (frozenset, set):
+            return _of_each(parts[0], (frozenset, set))
+        case _:
+            return _of_each(parts[0], (tuple, list))
+
+
+def _of_dataclass(wanted: Any) -> Check:
+    hints = get_type_hints(wanted, include_extras=True)
+    checks = [(each.name, _check(hints[each.name])) for each in fields(wanted)]
+    return lambda value: (
+        isinstance(value, wanted) and all(check(getattr(value, name)) for name, check in checks)
+    )
+
+
+def _of_dict(key: Check, item: Check) -> Check:
+    return lambda value: isinstance(value, dict) and all(key(k) and item(v) for k, v in value.items())
+
+
+def _of_each(part: Any, kinds: Any) -> Check:
+    check = _check(part)
+    return lambda value: isinstance(value, kinds) and all(map(check, value))
+
+
+def _instance(wanted: type) -> Check:
+    return lambda value: isinstance(value, wanted)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+_PLAIN: dict[Any, Check] = {
+    Any: lambda value: True,
+    NoneType: lambda value: value is None,
+    int: lambda value: isinstance(value, int) and not isinstance(value, bool),
+    float: _number,
+}

@@ -1,0 +1,231 @@
+"""The guard: every call of a plugin's method ends as the contract says, or as PluginFailed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+)
+from contextlib import aclosing, contextmanager
+from math import isfinite
+from typing import Any, TypeVar
+
+from conserje.contract.assistant import AnyAssistant, NoAnswer, Turn
+from conserje.contract.channel import (
+    Account,
+    AnyChannel,
+    CannotTell,
+    FetchFailed,
+    FetchRefused,
+    Forged,
+    Malformed,
+    NotOffered,
+    OptedOut,
+    OutsideWindow,
+    Refused,
+    TryLater,
+    Uncertain,
+)
+from conserje.contract.limits import Limits
+from conserje.plugins import given
+from conserje.plugins.given import Checked
+from conserje.plugins.redaction import redacted
+from conserje.telemetry import pulse
+from conserje.telemetry.log import place
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+AnyPlugin = AnyChannel | AnyAssistant
+
+GRACE = 5.0  # seconds that a cancelled call gets to end
+MOST_ABANDONED = 3  # calls that live on after that; then the process ends
+LATER = 5.0  # seconds until a call is tried again, where a plugin says nothing sensible
+ENDING = 25.0  # seconds that the process gets to end by itself
+
+_REFUSALS = (OptedOut, OutsideWindow, Refused)  # the narrower ones first
+MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
+    "claims": (Forged, Malformed),
+    "verify": (Forged, Malformed),
+    "parse": (Malformed,),
+    "compose": (NotOffered, Malformed),
+    "send": (*_REFUSALS, TryLater, Uncertain),
+    "find": (CannotTell,),
+    "fetch": (CannotTell,),
+    "media": (NotOffered, *_REFUSALS, TryLater, FetchRefused, FetchFailed),
+    "examine": (NotOffered, CannotTell),
+    "configure": (NotOffered, *_REFUSALS, CannotTell),
+    "reply": (NoAnswer,),
+}
+
+_abandoned: set[asyncio.Task[Any]] = set()
+
+
+class PluginFailed(Exception):
+    """A plugin raised what its contract does not name, or gave what is none of it: the kind of the error,
+    never its text, which may quote a message or a key.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(type(error).__name__)
+        self.place = place(error)
+
+
+def called(plugin: AnyPlugin, slug: str, method: str, checked: Checked[T], *arguments: object) -> T:
+    """What a method gives, `checked`; `slug` is the tenant's for whom it is called, "" for nobody's.
+
+    Raises what MAY_RAISE names, in its own words without secrets, or PluginFailed.
+    """
+    try:
+        with pulse.at_work(plugin.name, method, slug):
+            return checked(getattr(plugin, method)(*arguments))
+    except BaseException as error:
+        raise _told(plugin, method, arguments, error) from None
+
+
+def shared_credentials(plugin: AnyPlugin) -> Any:
+    """The operator's credentials for accounts without their own, or None. Raises PluginFailed."""
+    return called(plugin, "", "shared_credentials", given.sound(plugin.Credentials | None))
+
+
+def limits_of(channel: AnyChannel, slug: str, address: str) -> Limits:
+    """What the account can carry; where the channel cannot say, what its other accounts can."""
+    try:
+        return called(channel, slug, "limits_of", given.limits, address)
+    except PluginFailed as error:
+        log.warning("Channel %s: limits_of failed for %s: %s", channel.name, slug, error.place)
+        return channel.limits
+
+
+async def awaited(plugin: AnyPlugin, slug: str, method: str, checked: Checked[T], *arguments: object) -> T:
+    """The same of a method that is awaited, in a task of its own: cancelled, it gets GRACE to end."""
+
+    async def work() -> T:
+        with _only_told(plugin, method, arguments):
+            return checked(await getattr(plugin, method)(*arguments))
+
+    return await _in_a_task(plugin, slug, method, work())
+
+
+async def consumed(
+    plugin: AnyPlugin,
+    slug: str,
+    consume: Callable[[AsyncIterator[bytes]], Awaitable[T]],
+    *arguments: object,
+) -> T:
+    """What `consume` makes of the bytes that `media` gives as they come; what it raises itself is raised."""
+    method = "media"
+
+    async def parts() -> AsyncGenerator[bytes, None]:
+        with _only_told(plugin, method, arguments):
+            given = getattr(plugin, method)(*arguments)
+            try:
+                async for part in given:
+                    if not isinstance(part, bytes):
+                        raise TypeError(f"{type(part).__name__} is no bytes")
+                    yield part
+            finally:
+                if isinstance(given, AsyncGenerator):
+                    await given.aclose()
+
+    async def work() -> T:
+        async with aclosing(parts()) as given:
+            return await consume(given)
+
+    return await _in_a_task(plugin, slug, method, work())
+
+
+@contextmanager
+def _only_told(plugin: AnyPlugin, method: str, arguments: tuple[object, ...]) -> Iterator[None]:
+    """Whatever the plugin raises here is told; our own cancelling and closing is not its doing."""
+    try:
+        yield
+    except (asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise _told(plugin, method, arguments, error) from None
+
+
+async def _in_a_task(plugin: AnyPlugin, slug: str, method: str, work: Coroutine[Any, Any, T]) -> T:
+    name = f"{plugin.name}.{method} for {slug}"
+    task = asyncio.create_task(pulse.awaited(work, plugin.name, method, slug), name=name)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        await _end(task)
+        raise
+    try:
+        return task.result()
+    except (asyncio.CancelledError, GeneratorExit) as error:  # of the plugin's own making
+        raise PluginFailed(error) from None
+
+
+async def _end(task: asyncio.Task[Any]) -> None:
+    """Cancel the task, and wait a while; it is judged then, even should this be cancelled before."""
+    task.add_done_callback(_retrieve)
+    task.cancel()
+    asyncio.get_running_loop().call_later(GRACE, _judge, task)
+    await asyncio.wait({task}, timeout=GRACE)
+
+
+def _retrieve(ended: asyncio.Task[Any]) -> None:
+    """Nobody asks any more what it raised."""
+    if not ended.cancelled():
+        ended.exception()
+
+
+def _judge(task: asyncio.Task[Any]) -> None:
+    """Leave a task alone that does not end; with too many of them the process ends, and is started again."""
+    if task.done():
+        return
+    _abandoned.add(task)
+    task.add_done_callback(_abandoned.discard)
+    log.error("The call %s did not end when it was cancelled: it is left alone", task.get_name())
+    if len(_abandoned) == MOST_ABANDONED:
+        names = ", ".join(sorted(each.get_name() for each in _abandoned))
+        log.critical("This process ends, since %d calls do not: %s", MOST_ABANDONED, names)
+        last = threading.Timer(ENDING, os._exit, (1,))
+        last.daemon = True
+        last.start()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _told(plugin: AnyPlugin, method: str, arguments: tuple[object, ...], error: BaseException) -> Exception:
+    """The error as it may be told on: one of the contract's own, made anew, or that the plugin failed."""
+    kind = next((each for each in MAY_RAISE.get(method, ()) if isinstance(error, each)), None)
+    if kind is None:
+        return PluginFailed(error)
+    text = redacted(_text(error), plugin.operator, list(_credentials(arguments)))
+    if kind is OptedOut:
+        return OptedOut(text, marketing=getattr(error, "marketing", None) is True)
+    return TryLater(text, _seconds(error)) if kind is TryLater else kind(text)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # it is the plugin's own class
+        return type(error).__name__
+
+
+def _seconds(error: BaseException) -> float:
+    after: Any = getattr(error, "after", None)
+    fits = isinstance(after, int | float) and isfinite(after) and after >= 0
+    return float(after) if fits else LATER
+
+
+def _credentials(arguments: Iterable[object]) -> Iterator[object]:
+    """Those of the accounts and turns that a method was called with."""
+    for argument in arguments:
+        if isinstance(argument, Account | Turn):
+            yield argument.credentials

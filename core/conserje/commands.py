@@ -43,8 +43,9 @@ def loaded() -> Iterator[click.Command]:
 def _attempt(name: str, place: str) -> click.Command | None:
     try:
         return _load(place)
-    except Exception as error:
-        log.error("Command %s skipped: %s: %s", name, type(error).__name__, error)
+    except (Exception, SystemExit) as error:
+        why = f": {error}" if isinstance(error, ImportError) else ""  # of others the text may hold a secret
+        log.error("Command %s skipped: %s%s", name, type(error).__name__, why)
         return None
 
 

@@ -78,7 +78,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """The operator's settings. Raises SettingsError."""
     core = {PREFIX + name.upper() for name in Settings.model_fields}
     others = {name for name in environment if name.startswith(PREFIX)} - core
-    return settings.read(environment, plugins.variables(others) if others else ())
+    return settings.read(environment, plugins.variables(others, environment) if others else ())
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ PREFIX = "CONSERJE_"
 HOST = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})*")
 
 
+_CHOICE = re.compile(r"[\w.-]++=[\w.-]++")
 _PORT = re.compile(r"[^/\s]+:([0-9]{1,5})", re.ASCII)
 _MAILBOX = re.compile(r"[^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+")
 _QUOTES = "\"'\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
@@ -134,11 +135,16 @@ class Settings(BaseModel):
     mail_from: str | None = Field(
         default=None, description="The sender of these e-mails, like bot@example.com."
     )
+    plugins: tuple[str, ...] = Field(
+        default=(),
+        description="Whose plugin is taken where two distributions have one of the same name, as"
+        " name=distribution, comma-separated; without it neither is.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least level that is logged."
     )
 
-    @field_validator("domains", "trusted_proxies", "fetch_allow", mode="before")
+    @field_validator("domains", "trusted_proxies", "fetch_allow", "plugins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
@@ -185,6 +191,13 @@ class Settings(BaseModel):
     def _check_sender(cls, value: str | None) -> str | None:
         if value is not None and not _MAILBOX.fullmatch(value):
             raise ValueError("write an address such as bot@example.com, or Bots <bot@example.com>")
+        return value
+
+    @field_validator("plugins")
+    @classmethod
+    def _check_choice(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_CHOICE.fullmatch(each) for each in value):
+            raise ValueError("write name=distribution, and commas between several")
         return value
 
     @field_validator("database_url")
@@ -274,6 +287,12 @@ def _is_public_url(url: str) -> bool:
         )
     except (ValueError, KeyError, IndexError, AttributeError):
         return False
+
+
+def plugin_choice(environment: Mapping[str, str]) -> dict[str, str]:
+    """The distribution that the operator has chosen for a plugin's name. Raises SettingsError."""
+    given = read({name: value for name, value in environment.items() if name == f"{PREFIX}PLUGINS"})
+    return dict(each.split("=", 1) for each in given.plugins)
 
 
 def plugin_variable(plugin: str, field: str) -> str:

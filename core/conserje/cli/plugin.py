@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from importlib.metadata import entry_points
 
 import click
 
@@ -30,16 +29,19 @@ def list_plugins(as_json: bool) -> None:
     loaded = asyncio.run(_load())
     rows = [
         {
-            "name": entry.name,
-            "kind": kind,
-            "distribution": entry.dist.name if entry.dist else None,
-            "version": entry.dist.version if entry.dist else None,
-            "state": loaded.broken.get(entry.name, "ready"),
+            "name": each.entry.name,
+            "kind": "channel" if each.entry.group == plugins.CHANNELS else "assistant",
+            "distribution": each.distribution,
+            "version": each.entry.dist.version if each.entry.dist else None,
+            "state": each.left_out or loaded.broken.get(each.entry.name, "ready"),
         }
-        for kind, group in (("channel", plugins.CHANNELS), ("assistant", plugins.ASSISTANTS))
-        for entry in sorted(entry_points(group=group), key=lambda entry: entry.name)
+        for each in sorted(plugins.installed(os.environ), key=_place)
     ]
     show_rows(rows, as_json, "No plugin is installed: `pip install conserje-twilio conserje-catalog`.")
+
+
+def _place(each: plugins.Installed) -> tuple[bool, str, str]:
+    return each.entry.group == plugins.ASSISTANTS, each.entry.name, each.distribution
 
 
 async def _load() -> plugins.Plugins:

@@ -1,21 +1,26 @@
-"""Finds the plugins that are installed, by entry point, and makes their one instance."""
+"""Finds the plugins that are installed, by entry point, and makes the one instance of each by itself."""
 
 from __future__ import annotations
 
 import logging
+import os
+import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import click
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from conserje import commands, settings
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, Channel
-from conserje.errors import OperatorError
-from conserje.settings import plugin_values, plugin_variable
+from conserje.errors import OperatorError, first_fault
+from conserje.plugins import given
+from conserje.plugins.redaction import redacted
+from conserje.settings import plugin_choice, plugin_values, plugin_variable
 
 if TYPE_CHECKING:
     import httpx2
@@ -26,10 +31,19 @@ P = TypeVar("P")
 
 CHANNELS = "conserje.channels"
 ASSISTANTS = "conserje.assistants"
+CONTRACTS: dict[str, type[Any]] = {CHANNELS: Channel, ASSISTANTS: Assistant}
+LONGEST = 300  # characters of what a plugin says of itself
+
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|_URL\Z")  # in the name of a variable
+_DASHES = re.compile(r"[-_.]+")
 
 
 class PluginMissing(OperatorError):
     """A tenant needs a plugin that is not installed, or that could not be loaded."""
+
+
+class _Broken(Exception):
+    """A plugin cannot be used; the text goes on behind its name."""
 
 
 @dataclass
@@ -55,68 +69,177 @@ class Plugins:
         raise PluginMissing(f"The {kind} {name} {why}: see `conserje plugin list`.")
 
 
+class Installed(NamedTuple):
+    """What a distribution says that it has; `twins` are the distributions that have another of the name."""
+
+    entry: EntryPoint
+    twins: tuple[str, ...]
+    chosen: str | None  # the distribution that the operator wants
+
+    @property
+    def distribution(self) -> str:
+        return _distribution(self.entry)
+
+    @property
+    def left_out(self) -> str:
+        """Why it is not to be loaded; empty: it is."""
+        if self.chosen is not None:
+            wanted = _normal(self.chosen) == _normal(self.distribution)
+            return "" if wanted else f"is of {self.distribution}, and CONSERJE_PLUGINS chooses {self.chosen}"
+        if not self.twins:
+            return ""
+        both = " and ".join(sorted({self.distribution, *self.twins}))
+        return f"is in {both}, of which CONSERJE_PLUGINS must choose one"
+
+    @property
+    def has_better(self) -> bool:
+        """Whether the operator has chosen a twin of it."""
+        return self.chosen is not None and _normal(self.chosen) in map(_normal, self.twins)
+
+
+def installed(environment: Mapping[str, str]) -> list[Installed]:
+    """All that is installed, channels first. Raises SettingsError for a choice that is none."""
+    choice = plugin_choice(environment)
+    found = [entry for group in CONTRACTS for entry in entry_points(group=group)]
+    owners: dict[str, set[str]] = defaultdict(set)
+    for entry in found:
+        owners[entry.name].add(_distribution(entry))
+    return [
+        Installed(entry, tuple(owners[entry.name] - {_distribution(entry)}), choice.get(entry.name))
+        for entry in found
+    ]
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else ""
+
+
 def load(environment: Mapping[str, str], http: httpx2.AsyncClient) -> Plugins:
     """Every channel and assistant installed; one that fails is logged by name and skipped.
 
     Raises SettingsError for an operator's setting that a plugin does not understand.
     """
     plugins = Plugins()
-    for group, contract, found in (
-        (CHANNELS, Channel, plugins.channels),
-        (ASSISTANTS, Assistant, plugins.assistants),
-    ):
-        for entry in entry_points(group=group):
-            try:
-                kind = _load_class(entry, contract)
-            except Exception as error:
-                plugins.broken[entry.name] = f"could not be loaded: {type(error).__name__}: {error}"
-                log.error("Plugin %s skipped: it %s", entry.name, plugins.broken[entry.name])
-            else:
-                found[entry.name] = kind(_operator(kind, environment), http)
+    for each in installed(environment):
+        if each.has_better:
+            continue
+        name = each.entry.name
+        found: dict[str, Any] = plugins.channels if each.entry.group == CHANNELS else plugins.assistants
+        try:
+            found[name] = _made(each, environment, http)
+        except _Broken as why:
+            if name not in plugins.broken:  # twins say the same
+                log.error("Plugin %s skipped: it %s", name, why)
+            plugins.broken[name] = str(why)
     return plugins
 
 
-def _load_class(entry: EntryPoint, contract: type[Any]) -> Any:
-    kind: Any = entry.load()
+def _made(each: Installed, environment: Mapping[str, str], http: httpx2.AsyncClient) -> Any:
+    """Raises _Broken or SettingsError."""
+    kind = _class_of(each, environment)
+    operator = _operator(kind, environment)
+    try:
+        made = kind(operator, http)
+        if (made.operator, made.http) != (operator, http):
+            raise TypeError("its __init__ does not hand on what it was given")
+    except BaseException as error:
+        why = f"could not be made: {_said(each.entry.name, error, environment)}"
+        raise _Broken(why) from None
+    return made
+
+
+def _class_of(each: Installed, environment: Mapping[str, str]) -> type[Any]:
+    """The class, checked to be what its contract asks for. Raises _Broken."""
+    if why := each.left_out:
+        raise _Broken(why)
+    entry, contract = each.entry, CONTRACTS[each.entry.group]
+    try:
+        kind: Any = entry.load()
+        _check(kind, entry, contract)
+    except BaseException as error:
+        why = f"could not be loaded: {_said(entry.name, error, environment)}"
+        raise _Broken(why) from None
+    return kind  # type: ignore[no-any-return]
+
+
+def _check(kind: Any, entry: EntryPoint, contract: type[Any]) -> None:
+    """Raises TypeError."""
     fits = isinstance(kind, type) and issubclass(kind, contract)
     if not fits:
         raise TypeError(f"{entry.value} is no {contract.__name__}")
     if kind.name != entry.name:
         raise TypeError(f"{entry.value} calls itself {kind.name!r}, its entry point {entry.name!r}")
-    return kind
+    for name in ("Credentials", "Settings", "Operator"):
+        model = getattr(kind, name, None)
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise TypeError(f"{entry.value} has no model {name}")
+    for name, hint in get_type_hints(contract).items():
+        if get_origin(hint) is ClassVar and name != "name":
+            try:
+                given.sound(get_args(hint)[0])(getattr(kind, name))
+            except TypeError as error:
+                raise TypeError(f"{entry.value} has a wrong {name}: {error}") from None
+
+
+def _said(name: str, error: BaseException, environment: Mapping[str, str]) -> str:
+    """What an error of a plugin says, in one line and without secrets."""
+    prefix = plugin_variable(name, "")
+    secrets = [
+        value
+        for variable, value in environment.items()
+        if variable.startswith(prefix) or _SECRET.search(variable.upper())
+    ]
+    try:
+        text = " ".join(str(error).split())
+    except BaseException:  # its class is the plugin's own
+        text = ""
+    return f"{type(error).__name__}: {redacted(text, credentials=[secrets])[:LONGEST]}".removesuffix(": ")
 
 
 def _operator(kind: type[Any], environment: Mapping[str, str]) -> Any:
+    """Raises SettingsError for what the operator wrote wrongly, else _Broken."""
     values = plugin_values(environment, kind.name, kind.Operator)
     try:
         return kind.Operator.model_validate(values)
     except ValidationError as error:
+        if (fault := first_fault(error)).type == "missing":
+            lacking = f"needs {plugin_variable(kind.name, fault.place.replace('.', '_'))}"
+            raise _Broken(lacking) from None
         raise settings.wrong(error, kind.name) from None
+    except BaseException as error:
+        why = f"could not be made: {_said(kind.name, error, environment)}"
+        raise _Broken(why) from None
 
 
-def operator_models(wanted: Collection[str] | None = None) -> Iterator[tuple[str, type[Any]]]:
+def operator_models(
+    wanted: Collection[str] | None = None, environment: Mapping[str, str] = os.environ
+) -> Iterator[tuple[str, type[Any]]]:
     """The name and Operator model of each plugin that can be loaded, and may have a variable of `wanted`."""
-    for group in (CHANNELS, ASSISTANTS):
-        for entry in entry_points(group=group):
-            prefix = plugin_variable(entry.name, "")
-            if wanted is None or any(variable.startswith(prefix) for variable in wanted):
-                try:
-                    yield entry.name, entry.load().Operator
-                except Exception:  # noqa: S112 - named and logged by load()
-                    continue
+    for each in installed(environment):
+        prefix = plugin_variable(each.entry.name, "")
+        if wanted is None or any(variable.startswith(prefix) for variable in wanted):
+            try:
+                yield each.entry.name, _class_of(each, environment).Operator
+            except _Broken:  # named and logged by load()
+                continue
 
 
-def variables(wanted: Collection[str] | None = None) -> set[str]:
+def variables(wanted: Collection[str] | None = None, environment: Mapping[str, str] = os.environ) -> set[str]:
     """The names of the operator's settings that plugins, and the commands of packages, have.
 
     Where the plugins named in `wanted` have all of these, only theirs: the others' SDKs need not be loaded.
+    What is written for a plugin that cannot be loaded is its own, whatever it is.
     """
     if wanted is not None:
-        named = _variables_of_plugins(operator_models(wanted))
+        named = _variables_of_plugins(operator_models(wanted, environment))
         if named.issuperset(wanted):
             return named
+    models = dict(operator_models(environment=environment))
+    names = {each.entry.name for each in installed(environment)} - models.keys()
+    prefixes = tuple(plugin_variable(name, "") for name in names)
+    of_broken = {variable for variable in wanted or () if variable.startswith(prefixes)}
     of_commands = {name for command in commands.loaded() for name in _variables_of(command)}
-    return _variables_of_plugins(operator_models()) | of_commands
+    return _variables_of_plugins(models.items()) | of_broken | of_commands
 
 
 def _variables_of_plugins(models: Iterable[tuple[str, type[Any]]]) -> set[str]:
@@ -130,3 +253,8 @@ def _variables_of(command: click.Command) -> Iterator[str]:
     for option in command.params:
         if isinstance(option.envvar, str):
             yield option.envvar
+
+
+def _normal(distribution: str) -> str:
+    """A distribution's name as the packaging rules compare it."""
+    return _DASHES.sub("-", distribution).lower()

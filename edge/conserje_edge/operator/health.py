@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import asyncpg
 from starlette.requests import Request
@@ -33,6 +34,10 @@ class Unready(Exception):
     """A check fails; the text says what to do."""
 
 
+class Odd(Exception):
+    """A check found what hurts some tenants only; the text says what to do."""
+
+
 def routes(context: Context) -> list[Route]:
     async def readyz(request: Request) -> Response:
         caller(request).require("read")
@@ -47,26 +52,25 @@ async def _livez(request: Request) -> Response:
 
 async def ready(context: Context) -> Response:
     """200 or 503, and what each check says."""
-    failures = await asyncio.gather(*(_failure(check, context) for check in CHECKS.values()))
-    checks = {
-        name: {"ok": True} if failure is None else {"ok": False, "detail": failure}
-        for name, failure in zip(CHECKS, failures, strict=True)
-    }
-    fine = not any(failures)
-    return JSONResponse({"ready": fine, "checks": checks}, 200 if fine else 503)
+    said = await asyncio.gather(*(_checked(check, context) for check in CHECKS.values()))
+    fine = all(each["ok"] for each in said)
+    return JSONResponse({"ready": fine, "checks": dict(zip(CHECKS, said, strict=True))}, 200 if fine else 503)
 
 
-async def _failure(check: Callable[[Context], Awaitable[None]], context: Context) -> str | None:
+async def _checked(check: Callable[[Context], Awaitable[None]], context: Context) -> dict[str, Any]:
     async def run() -> None:
         await check(context)
 
     try:
         await within(LIMIT, run())
+    except Odd as odd:
+        return {"ok": True, "warning": str(odd)}
     except (Unready, DatabaseError, NodeFileError, VaultError, SettingsError) as error:
-        return str(error)
+        return {"ok": False, "detail": str(error)}
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-        return f"Postgres cannot be asked ({describe(error)}): see that it runs at CONSERJE_DATABASE_URL."
-    return None
+        why = f"Postgres cannot be asked ({describe(error)}): see that it runs at CONSERJE_DATABASE_URL."
+        return {"ok": False, "detail": why}
+    return {"ok": True}
 
 
 async def _postgres(context: Context) -> None:
@@ -87,7 +91,7 @@ async def _keyring(context: Context) -> None:
 async def _plugins(context: Context) -> None:
     if context.plugins.broken:
         broken = "; ".join(f"{name} {why}" for name, why in sorted(context.plugins.broken.items()))
-        raise Unready(f"Plugins are broken: install them again, or remove them ({broken}).")
+        raise Odd(f"Plugins are broken: install them again, or remove them ({broken}).")
 
 
 async def _spool(context: Context) -> None:

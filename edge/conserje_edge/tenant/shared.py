@@ -56,11 +56,18 @@ class SharedWebhooks:
             (each for each in self.webhooks.plugins.channels.values() if name in each.shared), None
         )
         counted = channel.name if channel else ""
-        await self.webhooks.reception.respond(scope, send, self._answer(scope, receive, channel), counted)
+        answer = self._answer(scope, receive, name, channel)
+        await self.webhooks.reception.respond(scope, send, answer, counted)
 
-    async def _answer(self, scope: Scope, receive: Receive, channel: AnyChannel | None) -> Messages:
+    async def _answer(
+        self, scope: Scope, receive: Receive, name: str, channel: AnyChannel | None
+    ) -> Messages:
         headers = read_headers(scope)
-        if channel is None or not self.webhooks.reception.hosts.is_base(headers["host"]):
+        if not self.webhooks.reception.hosts.is_base(headers["host"]):
+            raise Problem(HTTPStatus.NOT_FOUND)
+        if channel is None:
+            if why := self.webhooks.plugins.broken.get(name):
+                raise unavailable(f"The channel {name} {why}")
             raise Problem(HTTPStatus.NOT_FOUND)
         hook = await self.webhooks.read(scope, headers, receive, channel, "webhook")
         try:

@@ -96,6 +96,20 @@ async def test_a_new_client_is_one_command(run: Run) -> None:
     ]
 
 
+async def test_promise_8_commands_go_on_beside_a_plugin_that_is_broken(run: Run, tmp_path: Path) -> None:
+    install(tmp_path / "packages", "ruin", "import sys\nsys.exit(1)", {"dodo": "conserje.channels"})
+    await run("tenant", "add", "acme", "--name", "Acme", CONSERJE_DODO_KEY="k")
+    await run("account", "add", "acme", "pigeon", "coop", CONSERJE_PIGEON_TOKEN="t", CONSERJE_DODO_KEY="k")
+    refused = await run("account", "add", "acme", "dodo", "nest", code=1)
+    assert (
+        "conserje: The channel dodo could not be loaded: SystemExit: 1: see `conserje plugin list`."
+        in refused.output
+    )
+    rows = json.loads((await run("plugin", "list", "--json")).stdout)
+    states = {row["name"]: row["state"] for row in rows}
+    assert states["dodo"] == "could not be loaded: SystemExit: 1" and states["pigeon"] == "ready"
+
+
 async def test_tables_are_aligned_and_plain(run: Run) -> None:
     none = "There are no tenants yet: `conserje tenant add SLUG --name NAME` adds one.\n"
     assert (await run("tenant", "list")).output == none

@@ -83,6 +83,110 @@ def test_what_is_no_plugin_is_skipped(folder: Path, name: str, why: str) -> None
     assert name not in found.channels and why in found.broken[name]
 
 
+GOOD = """
+from conserje import Channel, Nothing
+
+class Dodo(Channel[Nothing, Nothing, Nothing]):
+    name = "dodo"
+    Credentials = Settings = Operator = Nothing
+"""
+BROKEN = {
+    "exits": "import sys\nsys.exit('at import')",
+    "interrupts": "raise KeyboardInterrupt",
+    "lacks a model": GOOD.replace("Settings = ", ""),
+    "has a model that is none": GOOD + "    Credentials = dict\n",
+    "has limits that are none": GOOD + "    limits = {'text': 10}\n",
+    "has methods that are a word": GOOD + "    methods = 'POST'\n",
+    "raises in its __init__": GOOD + "    def __init__(self, operator, http): raise OSError\n",
+    "exits in its __init__": GOOD + "    def __init__(self, operator, http): raise SystemExit\n",
+    "hands nothing on": GOOD + "    def __init__(self, operator, http): pass\n",
+    "raises in its model": GOOD.replace("Operator = Nothing", "Settings = Nothing")
+    + """
+    class Operator(Nothing):
+        def __init__(self, **given): raise OSError
+        @classmethod
+        def model_validate(cls, given): raise OSError
+""",
+    "needs a setting": GOOD.replace("Operator = Nothing", "Settings = Nothing")
+    + """
+    class Operator(Nothing):
+        key: str
+""",
+}
+
+
+@pytest.mark.parametrize("source", BROKEN.values(), ids=BROKEN)
+def test_promise_8_a_plugin_that_cannot_be_made_is_named_and_all_others_are(
+    folder: Path, source: str
+) -> None:
+    install(folder, "aviary", PLUGIN, BOTH)
+    install(folder, "ruin", source, {"dodo": "conserje.channels"})
+    environment = {"CONSERJE_DODO_WING": "left", "CONSERJE_PIGEON_TRIES": "5"}
+    assert plugins.variables(environment, environment) >= {"CONSERJE_PIGEON_TRIES"}
+    found = plugins.load(environment, http.client())
+    assert found.channel("pigeon").operator.tries == 5 and found.assistant("owl")
+    assert found.broken.keys() == {"dodo"}
+    with pytest.raises(
+        PluginMissing, match=r"^The channel dodo (could not be (loaded|made): |needs CONSERJE)"
+    ):
+        found.channel("dodo")
+
+
+def test_what_is_set_for_a_plugin_that_cannot_be_loaded_is_no_stranger_s(folder: Path) -> None:
+    install(folder, "ruin", "raise RuntimeError", {"dodo": "conserje.channels"})
+    environment = {"CONSERJE_DODO_KEY": "abc", "CONSERJE_DODOO": "abc"}
+    assert plugins.variables(environment, environment) & environment.keys() == {"CONSERJE_DODO_KEY"}
+
+
+def test_promise_7_a_broken_plugin_s_words_hold_no_secret(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secrets = {
+        "CONSERJE_DODO_WORD": "of-the-plugin",
+        "CONSERJE_DATABASE_URL": "postgresql://u:hunter2@h/d",
+        "OTHER_TOKEN": "of-another",
+    }
+    said = " ".join(secrets.values()) + " Bearer abcdefgh and http://me:pass@host"
+    install(folder, "ruin", f"raise OSError({said!r})", {"dodo": "conserje.channels"})
+    found = plugins.load(secrets, http.client())
+    for text in (found.broken["dodo"], caplog.text):
+        assert "OSError" in text and "[redacted]" in text
+        assert not [
+            secret for secret in (*secrets.values(), "hunter2", "abcdefgh", "pass@") if secret in text
+        ]
+
+
+def test_of_two_distributions_of_one_name_neither_is_loaded(folder: Path) -> None:
+    for name in ("nest", "cuckoo_egg"):
+        install(folder, name, f"open({str(folder / name)!r}, 'w')\n" + GOOD, {"dodo": "conserje.channels"})
+    why = r"dodo is in cuckoo_egg and nest, of which CONSERJE_PLUGINS must choose one"
+    with pytest.raises(PluginMissing, match=why):
+        plugins.load({}, http.client()).channel("dodo")
+    assert not plugins.variables({"CONSERJE_DODO_KEY"}, {}) & {"CONSERJE_DODO_SIZE"}
+    assert not (folder / "nest").exists() and not (folder / "cuckoo_egg").exists()
+
+
+def test_the_operator_chooses_between_two_distributions(folder: Path) -> None:
+    for name in ("nest", "cuckoo_egg"):
+        install(folder, name, GOOD, {"dodo": "conserje.channels"})
+    for chosen in ("nest", "cuckoo-egg", "Cuckoo.Egg"):
+        found = plugins.load({"CONSERJE_PLUGINS": f"owl=aviary,dodo={chosen}"}, http.client())
+        assert type(found.channel("dodo")).__module__ == chosen.lower().replace("-", "_").replace(".", "_")
+        assert not found.broken
+    with pytest.raises(PluginMissing, match="CONSERJE_PLUGINS chooses swan"):
+        plugins.load({"CONSERJE_PLUGINS": "dodo=swan"}, http.client()).channel("dodo")
+    with pytest.raises(SettingsError, match=r"^CONSERJE_PLUGINS: write name=distribution"):
+        plugins.load({"CONSERJE_PLUGINS": "dodo"}, http.client())
+
+
+def test_a_channel_and_an_assistant_of_one_name_are_one_distribution_s(folder: Path) -> None:
+    """Whoever has the name is handed the accounts of that name."""
+    install(folder, "nest", GOOD, {"dodo": "conserje.channels"})
+    install(folder, "cuckoo", GOOD.replace("Channel", "Assistant"), {"dodo": "conserje.assistants"})
+    found = plugins.load({}, http.client())
+    assert "dodo" not in found.channels and "dodo" not in found.assistants
+
+
 def test_one_that_is_not_installed_is_told() -> None:
     with pytest.raises(PluginMissing, match="The assistant unicorn is not installed"):
         plugins.load({}, http.client()).assistant("unicorn")

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 
-from conserje.contract.message import from_json
 from conserje.contract.pages import Look, Said
+from conserje.conversations.rows import restored
 from conserje.storage.changes import Changes
 from conserje.storage.database import Connection, Pool
 from conserje.storage.scope import acting_for
@@ -113,7 +113,7 @@ class Feed:
                 Said(
                     row["id"],
                     "contact" if row["direction"] == "in" else "tenant",
-                    from_json(row["content"]),
+                    restored(row["content"]),
                     row["created_at"],
                 )
                 for row in rows

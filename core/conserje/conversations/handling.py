@@ -8,10 +8,10 @@ from datetime import datetime
 
 import asyncpg
 
-from conserje.contract.message import Content, from_json
+from conserje.contract.message import Content
 from conserje.conversations import feed, sending, state
 from conserje.conversations.listing import ConversationState, Item, of_conversation
-from conserje.conversations.rows import stored
+from conserje.conversations.rows import restored, stored
 from conserje.conversations.state import OptedOut
 from conserje.errors import OperatorError
 from conserje.storage import jobs
@@ -87,7 +87,7 @@ class Conversation:
     def from_row(cls, row: asyncpg.Record) -> Conversation:
         values = dict(row)
         last = values.pop("last_content")
-        return cls(**values, last=from_json(last) if last else None)
+        return cls(**values, last=restored(last) if last else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from conserje.contract.message import from_json, plain
+from conserje.contract.message import plain
 from conserje.conversations import outbox, state
+from conserje.conversations.rows import restored
 from conserje.conversations.sending import OUTCOME_UNKNOWN
 from conserje.errors import OperatorError
 from conserje.storage import jobs
@@ -93,7 +94,7 @@ class Held:
         values = dict(row)
         contents, raw = values.pop("contents"), values.pop("raw")
         values["cause"] = values["cause"] or "no cause is known"
-        return cls(**values, texts=(raw,) if raw else tuple(plain(from_json(each)) for each in contents))
+        return cls(**values, texts=(raw,) if raw else tuple(plain(restored(each)) for each in contents))
 
     @property
     def uncertain(self) -> bool:

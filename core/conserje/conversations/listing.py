@@ -8,8 +8,9 @@ from typing import Literal
 
 import asyncpg
 
-from conserje.contract.message import Content, from_json
+from conserje.contract.message import Content
 from conserje.conversations import sending
+from conserje.conversations.rows import restored
 from conserje.storage.database import Connection
 
 # What waited when a person took the conversation over, or came while it was with one.
@@ -111,7 +112,7 @@ class Message:
 
     @classmethod
     def from_row(cls, row: asyncpg.Record) -> Message:
-        return cls(**{**row, "content": from_json(row["content"])})
+        return cls(**{**row, "content": restored(row["content"])})
 
 
 @dataclass(frozen=True, slots=True)

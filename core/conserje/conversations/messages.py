@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from conserje.contract.message import Content, Edit, from_json
-from conserje.conversations.rows import InboundRow, RejectRow, ReportRow, digest, stored
+from conserje.contract.message import Content, Edit
+from conserje.conversations.rows import InboundRow, RejectRow, ReportRow, digest, restored, stored
 from conserje.storage.database import Connection, columns
 
 # Stores the events whose conversation is known; the others come back without one. The ids follow the order
@@ -208,12 +208,12 @@ async def rewrite(
     tenant_id, conversation_id, _ = place
     if (row := await connection.fetchrow(LOCK, *place)) is None:
         return
-    content = from_json(row["content"])
+    content = restored(row["content"])
     await connection.execute(REWRITE, *place, stored(change(content)))
     if isinstance(content, Edit):
         amended = (tenant_id, row["account_id"], conversation_id, digest(content.of))
         if original := await connection.fetchrow(LOCK_AMENDED, *amended):
-            said = stored(change(from_json(original["content"])))
+            said = stored(change(restored(original["content"])))
             await connection.execute(REWRITE, tenant_id, conversation_id, original["id"], said)
 
 

@@ -22,11 +22,13 @@ from conserje.contract.message import (
     Unknown,
     Unreadable,
     contents,
+    from_json,
     to_json,
 )
 from conserje.storage.text import clean
 from conserje.tenants.accounts import AccountRow
 
+UNREADABLE = "unreadable"  # the kind of what cannot be read back
 _JSON_STRINGS = TypeAdapter(list[str])
 
 
@@ -49,6 +51,14 @@ def stored(content: Content) -> str:
         if not isinstance(content, Unknown):
             raise
         return to_json(Unknown(clean(content.kind), {"lost": "It was nested too deeply to be kept."}))
+
+
+def restored(stored: str) -> Content:
+    """The content that was stored; [unreadable] where it is none: 0.1.0 kept whatever an assistant gave."""
+    try:
+        return from_json(stored)
+    except ValueError:
+        return Unknown(UNREADABLE, {"stored": stored})
 
 
 def _cleaned(value: Any) -> Any:

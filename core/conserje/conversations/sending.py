@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from conserje.contract.message import Content, from_json
-from conserje.conversations.rows import stored
+from conserje.contract.message import Content
+from conserje.conversations.rows import restored, stored
 from conserje.storage.database import Connection
 from conserje.telemetry.clocks import TOLERANCE
 
@@ -120,7 +120,7 @@ async def find_next(connection: Connection, tenant_id: int, conversation_id: int
         **{
             **row,
             "attempted_at": attempted_at,
-            "content": from_json(row["content"]),
+            "content": restored(row["content"]),
             "owned": frozenset(row["owned"]),
         }
     )

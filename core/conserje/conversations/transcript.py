@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from conserje.contract.assistant import Utterance
-from conserje.contract.message import Content, from_json
+from conserje.contract.message import Content
+from conserje.conversations.rows import restored
 from conserje.storage.database import Connection
 
 UNANSWERED = """
@@ -41,7 +42,7 @@ async def unanswered(connection: Connection, tenant_id: int, conversation_id: in
     return tuple(
         Message(
             id=row["id"],
-            content=from_json(row["content"]),
+            content=restored(row["content"]),
             created_at=row["created_at"],
             quoted=_quoted(row["quoted"]),
             provider_id=row["provider_id"],
@@ -57,7 +58,7 @@ async def history(
     return tuple(
         Utterance(
             "contact" if row["direction"] == "in" else "assistant",
-            from_json(row["content"]),
+            restored(row["content"]),
             row["created_at"],
             _quoted(row["quoted"]),
         )
@@ -66,4 +67,4 @@ async def history(
 
 
 def _quoted(content: str | None) -> Content | None:
-    return from_json(content) if content else None
+    return restored(content) if content else None

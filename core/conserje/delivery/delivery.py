@@ -16,7 +16,7 @@ from conserje.contract.channel import (
     Uncertain,
 )
 from conserje.contract.fit import linked
-from conserje.contract.message import Content, Media, OutboundMessage, Template
+from conserje.contract.message import Content, Media, OutboundMessage, Template, Unknown
 from conserje.conversations import sending
 from conserje.conversations.sending import LONGEST_PAUSE, Next, Sending
 from conserje.delivery.outcome import Outcome, Step, absent, later, refused, still_uncertain, unknown
@@ -120,6 +120,8 @@ class Delivery:
     ) -> Content | Outcome:
         """What leaves of a queued message: outside the window a template, or nothing."""
         content = message.content
+        if isinstance(content, Unknown):
+            return Outcome(state="refused", cause="What was stored of it cannot be read.")
         account = entry.account(message.account_id)
         channel = self.plugins.channels.get(account.channel) if account else None
         if account is None or channel is None or isinstance(content, Template):

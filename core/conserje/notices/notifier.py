@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from conserje.contract.channel import FetchFailed, FetchRefused
 from conserje.contract.language import in_language
-from conserje.contract.message import from_json, plain
+from conserje.contract.message import plain
+from conserje.conversations.rows import restored
 from conserje.errors import OperatorError
 from conserje.net.fetch import Network, fetch, resolve
 from conserje.net.mail import MailFailed, MailServer
@@ -188,7 +189,7 @@ class Notifier:
             address=waiting.contact_address,
             channel=account.channel if account else "",
             account=account.address if account else "",
-            words=tuple(plain(from_json(each))[:LONGEST] for each in waiting.words),
+            words=tuple(plain(restored(each))[:LONGEST] for each in waiting.words),
         )
 
     async def _post(self, tenant: Tenant, url: str, notice_id: str, body: bytes) -> None:

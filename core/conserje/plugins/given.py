@@ -24,19 +24,36 @@ Check = Callable[[Any], bool]
 Checked = Callable[[object], T]
 
 
+class Wrong(TypeError):
+    """A plugin gave what its contract does not ask for; `what` quotes nothing of it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"gave {what}")
+
+
 def nothing(given: object) -> None:
     """Whatever is given, nobody uses it."""
 
 
 def sound(wanted: Any) -> Checked[Any]:
-    """What is given, where it is of this type to its last part. Raises TypeError."""
+    """What is given, where it is of this type to its last part. Raises Wrong."""
 
-    def check(given: object) -> Any:
+    def check(given: Any) -> Any:
         if _check(wanted)(given):
             return given
-        raise TypeError(f"{type(given).__name__} is no {getattr(wanted, '__name__', wanted)}")
+        raise _wrong(wanted, given)
 
     return check
+
+
+def _wrong(wanted: Any, given: Any) -> Wrong:
+    kind, name = type(given), type(given).__name__
+    if not is_dataclass(kind) or kind not in (wanted, *get_args(wanted)):
+        kinds = get_args(wanted) if get_origin(wanted) in (Union, UnionType) else (wanted,)
+        return Wrong(f"{name}, not {' or '.join(each.__name__ for each in kinds)}")
+    hints = get_type_hints(kind, include_extras=True)
+    parts = [each.name for each in fields(kind) if not _check(hints[each.name])(getattr(given, each.name))]
+    return Wrong(f"{name} with a wrong {parts[0]}")
 
 
 names: Checked[Sequence[str]] = sound(Sequence[str])
@@ -48,15 +65,17 @@ webhook: Checked[Webhook] = sound(Webhook)
 window: Checked[timedelta | None] = sound(timedelta | None)
 limits: Checked[Limits] = sound(Limits)
 page: Checked[Page] = sound(Page)
+part: Checked[bytes] = sound(bytes)
 _event: Checked[Event] = sound(Event)
 _reply: Checked[Reply] = sound(Reply)
 
 
 def reply(given: object) -> Reply:
-    """Raises TypeError, or ValueError for more messages than there may be."""
+    """Raises Wrong, also for more messages than there may be."""
     known = _reply(given)
-    if len(known.messages) > MOST_MESSAGES:
-        raise ValueError(f"{len(known.messages)} messages are more than {MOST_MESSAGES}")
+    if (count := len(known.messages)) > MOST_MESSAGES:
+        many = f"Reply with {count} messages"
+        raise Wrong(many)
     return known
 
 
@@ -64,15 +83,16 @@ def events(into: list[Event]) -> Checked[None]:
     """A check that keeps each event that is one, and raises what is wrong with the others at the end."""
 
     def check(given: Any) -> None:
-        wrong: TypeError | None = None
+        wrong: Wrong | None = None
         for n, event in enumerate(given):
             if n == MOST_EVENTS:
-                raise ValueError(f"more than {MOST_EVENTS} events")
+                many = f"more than {MOST_EVENTS} events"
+                raise Wrong(many)
             try:
                 into.append(_event(event))
-            except TypeError as error:
+            except Wrong as error:
                 wrong = error
-        if wrong:
+        if wrong is not None:
             raise wrong
 
     return check

@@ -38,7 +38,7 @@ from conserje.contract.channel import (
 )
 from conserje.contract.limits import Limits
 from conserje.plugins import given
-from conserje.plugins.given import Checked
+from conserje.plugins.given import Checked, Wrong
 from conserje.plugins.redaction import redacted
 from conserje.telemetry import pulse
 from conserje.telemetry.log import place
@@ -72,13 +72,15 @@ _abandoned: set[asyncio.Task[Any]] = set()
 
 
 class PluginFailed(Exception):
-    """A plugin raised what its contract does not name, or gave what is none of it: the kind of the error,
-    never its text, which may quote a message or a key.
+    """A plugin raised what its contract does not name, or gave what is wrong.
+
+    The text is the kind of the error, or what was wrong; never its own, which may quote a message or a key.
     """
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__(type(error).__name__)
-        self.place = place(error)
+        wrong = isinstance(error, Wrong)
+        super().__init__(str(error) if wrong else type(error).__name__)
+        self.place = str(self) if wrong else place(error)
 
 
 def called(plugin: AnyPlugin, slug: str, method: str, checked: Checked[T], *arguments: object) -> T:
@@ -128,15 +130,13 @@ async def consumed(
 
     async def parts() -> AsyncGenerator[bytes, None]:
         with _only_told(plugin, method, arguments):
-            given = getattr(plugin, method)(*arguments)
+            stream = getattr(plugin, method)(*arguments)
             try:
-                async for part in given:
-                    if not isinstance(part, bytes):
-                        raise TypeError(f"{type(part).__name__} is no bytes")
-                    yield part
+                async for part in stream:
+                    yield given.part(part)
             finally:
-                if isinstance(given, AsyncGenerator):
-                    await given.aclose()
+                if isinstance(stream, AsyncGenerator):
+                    await stream.aclose()
 
     async def work() -> T:
         async with aclosing(parts()) as given:

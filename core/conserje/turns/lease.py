@@ -17,6 +17,7 @@ from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
+from conserje.storage.text import clean
 
 if TYPE_CHECKING:
     from conserje.tenants.entry import Entry
@@ -112,9 +113,9 @@ async def store(
         claim.turn_id,
         [message.id for message in claim.unanswered],
         thought.assistant,
-        reply.intent,
+        reply.intent and clean(reply.intent),
         reply.confidence,
-        json.dumps(reply.usage),
+        json.dumps({clean(what): number for what, number in reply.usage.items()}),
         thought.cause,
         waited,
         thought.took,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -13,8 +15,9 @@ from scene import Scene
 from terminal import Terminal
 from waiting import LIMIT
 
-from conserje import InboundMessage, Text, Unknown
+from conserje import InboundMessage, Text, Unknown, plain
 from conserje.cli.message import lines, shorten
+from conserje.conversations.feed import Feed
 from conserje.conversations.listing import Message
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
@@ -121,3 +124,49 @@ async def test_follow_tells_what_comes_and_what_changes_until_interrupted(
     assert [line.split()[4] for line in changed] == [b"in", b"in", b"turn", b"out"]
     assert "después" in came.decode()
     assert b"Traceback" not in await process.stderr.read()
+
+
+UNREADABLE = ("h", {"type": "text"}, {"type": "gone", "x": 1}, "{", 7)
+
+
+async def test_what_cannot_be_read_back_is_shown_as_such_by_every_command(
+    scene: Scene, terminal: Terminal
+) -> None:
+    """0.1.0 stored whatever an assistant gave."""
+    for _ in UNREADABLE:
+        await scene.write("hola", key=f"key {_}")
+        await answer(scene)
+    rows = await scene.pool.fetch("SELECT id FROM messages WHERE direction = 'out' ORDER BY id")
+    for row, odd in zip(rows, UNREADABLE, strict=True):
+        content = odd if odd == "{" else json.dumps(odd)
+        await scene.pool.execute("UPDATE messages SET content = $2 WHERE id = $1", row["id"], content)
+    listed = (await terminal.type("message", "list", "acme")).stdout
+    assert listed.count("[unreadable]") == len(UNREADABLE)
+    items = await terminal.read("message", "list", "acme", "--json")
+    said = [each["content"] for each in items if each.get("direction") == "out"]
+    assert said == ["[unreadable]"] * len(UNREADABLE)
+    assert "[unreadable]" in (await terminal.type("conversation", "list", "acme")).stdout
+    number = str(await scene.pool.fetchval("SELECT id FROM conversations"))
+    shown = (await terminal.type("conversation", "show", "acme", number)).stdout
+    assert shown.count("[unreadable]") == len(UNREADABLE)
+    await scene.pool.execute("UPDATE messages SET state = 'held', cause = 'x' WHERE direction = 'out'")
+    held = await terminal.read("held", "list", "--json")
+    assert [each["texts"] for each in held] == [["[unreadable]"]] * len(UNREADABLE)
+
+
+async def test_what_cannot_be_read_back_is_part_of_what_an_assistant_reads_and_a_page_shows(
+    scene: Scene,
+) -> None:
+    await scene.write("hola")
+    await answer(scene)
+    await scene.pool.execute("UPDATE messages SET content = '\"h\"'")
+    await scene.write("¿sigues ahí?")
+    await answer(scene)
+    past = scene.parrot.heard[-1].history
+    assert [plain(said.content) for said in past] == ["[unreadable]", "[unreadable]"]
+    place = await scene.pool.fetchrow("SELECT tenant_id, id FROM conversations")
+    assert place is not None
+    feed = Feed(scene.pool, scene.directory.changes)
+    async with aclosing(feed.follow(place["tenant_id"], place["id"], 0)) as looks:
+        look = await anext(looks)
+    assert [plain(said.content) for said in look.said][:2] == ["[unreadable]", "[unreadable]"]

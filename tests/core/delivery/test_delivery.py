@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from scene import Scene
@@ -49,6 +49,71 @@ async def comes_again(scene: Scene) -> float:
         " WHERE entrypoint = 'deliver' ORDER BY id DESC LIMIT 1"
     )
     return delay
+
+
+@pytest.mark.parametrize("given", [None, "P1", True, Receipt(None), Receipt(7)])  # type: ignore[arg-type]
+async def test_what_is_no_receipt_is_never_sent(
+    scene: Scene, given: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def send(*_: object) -> object:
+        return given
+
+    monkeypatch.setattr(scene.post, "send", send)
+    scene.post.found = CannotTell("nobody knows")
+    job = await speak(scene, "uno")
+    await scene.delivery.deliver(job)
+    [(state, _, has_id, cause)] = await states(scene)
+    assert (state, has_id) == ("uncertain", False)
+    if given is not None:
+        scene.post.found = cast(Receipt, given)
+        await scene.pool.execute("UPDATE messages SET due_at = now()")
+        await scene.delivery.deliver(job)
+        [(state, _, _, cause)] = await states(scene)
+        assert state == "uncertain" and cause.startswith("gave ")
+
+
+async def test_promise_7_a_provider_s_words_hold_no_secret(scene: Scene) -> None:
+    scene.post.does.append(Refused("Authorization: Bearer EAAGm0PX4ZCpsBA9pZBZC1nGcYIZBwZDZD is expired"))
+    await scene.delivery.deliver(await speak(scene, "uno"))
+    [(state, _, _, cause)] = await states(scene)
+    assert (state, cause) == ("refused", "Authorization: [redacted] is expired")
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError()])
+async def test_promise_8_a_channel_that_exits_leaves_the_message_uncertain(
+    scene: Scene, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def send(*_: object) -> Receipt:
+        raise error
+
+    monkeypatch.setattr(scene.post, "send", send)
+    scene.post.found = CannotTell("nobody knows")
+    await scene.delivery.deliver(await speak(scene, "uno"))
+    [(state, _, _, _)] = await states(scene)
+    assert state == "uncertain"
+
+
+async def test_what_cannot_be_read_back_is_refused_and_the_next_one_leaves(scene: Scene) -> None:
+    job = await speak(scene, "uno", "dos")
+    await scene.pool.execute("UPDATE messages SET content = '\"h\"' WHERE sequence = 1")
+    await scene.delivery.deliver(job)
+    assert [(state, cause) for state, _, _, cause in await states(scene)] == [
+        ("refused", "What was stored of it cannot be read."),
+        ("sent", None),
+    ]
+
+
+@pytest.mark.parametrize("habit", ["window", "limits_of"])
+async def test_a_channel_that_does_not_know_itself_stops_no_worker(
+    scene: Scene, habit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scene.post, habit, lambda address: "much")
+    await scene.delivery.deliver(await speak(scene, "uno"))
+    [(state, _, _, cause)] = await states(scene)
+    assert (state, cause) == {
+        "window": ("held", "The channel post knows no window (gave str, not timedelta or NoneType)."),
+        "limits_of": ("sent", None),
+    }[habit]
 
 
 async def test_they_leave_in_order(scene: Scene) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,7 +11,8 @@ import pytest
 from doorway import FORM, FORM_OF_ANA, Edge, boom
 
 from conserje import Answer, Text, Webhook
-from conserje.contract.message import Event, InboundMessage
+from conserje.contract.message import Event, InboundMessage, StatusUpdate
+from conserje.plugins import given
 
 
 @pytest.mark.parametrize("step", ["claims", "verify"])
@@ -47,6 +50,68 @@ async def test_a_parser_that_yields_no_event_keeps_the_body(edge: Edge) -> None:
     edge.channel.habits["parse"] = lambda hook: ["what is this"]
     assert (await edge.post(FORM_OF_ANA)).status_code == 200
     assert len(await edge.rejects()) == 1
+
+
+WRONG = {
+    "its sender": InboundMessage("+1", "b", None, Text("x")),  # type: ignore[arg-type]
+    "its content": InboundMessage("+1", "b", "ana", "x"),  # type: ignore[arg-type]
+    "its text": InboundMessage("+1", "b", "ana", Text(7)),  # type: ignore[arg-type]
+    "its key": InboundMessage("+1", b"b", "ana", Text("x")),  # type: ignore[arg-type]
+    "its time": InboundMessage("+1", "b", "ana", Text("x"), at="now"),  # type: ignore[arg-type]
+    "its address": InboundMessage(["+1"], "b", "ana", Text("x")),  # type: ignore[arg-type]
+    "its status": StatusUpdate("+1", "b", "gone", "P1"),  # type: ignore[arg-type]
+    "nothing of it": None,
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+async def test_a_wrongly_typed_event_is_kept_raw_and_those_beside_it_are_taken(
+    edge: Edge, wrong: object
+) -> None:
+    before, after = (InboundMessage("+1", key, "ana", Text(key)) for key in ("before", "after"))
+    edge.channel.habits["parse"] = lambda hook: [before, wrong, after]
+    for _ in range(2):
+        assert (await edge.post(FORM_OF_ANA)).status_code == 200
+    assert await edge.stored() == ["before", "after"]
+    [(raw, cause)] = await edge.rejects()
+    assert raw == "to=%2B1&from=ana&id=1&text=hola"
+    assert cause.startswith("The channel failed to parse: gave ")
+
+
+async def test_of_too_many_events_the_rest_is_kept_raw(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(given, "MOST_EVENTS", 3)
+    asked = itertools.count()
+    edge.channel.habits["parse"] = lambda hook: (
+        InboundMessage("+1", f"{n}", "ana", Text(f"{n}")) for n in asked
+    )
+    assert (await edge.post(FORM_OF_ANA)).status_code == 200
+    assert await edge.stored() == ["0", "1", "2"]
+    [(raw, cause)] = await edge.rejects()
+    assert (raw, cause) == (
+        "to=%2B1&from=ana&id=1&text=hola",
+        "The channel failed to parse: gave more than 3 events",
+    )
+    assert next(asked) == 4
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError()])
+@pytest.mark.parametrize("step", ["claims", "verify", "parse", "acknowledge"])
+async def test_promise_8_a_channel_that_exits_ends_its_request_alone(
+    edge: Edge, step: str, error: BaseException
+) -> None:
+    def habit(*_: object) -> Any:
+        raise error
+
+    edge.channel.habits[step] = habit
+    assert (await edge.post(FORM_OF_ANA)).status_code == (503 if step in ("claims", "verify") else 200)
+    del edge.channel.habits[step]
+    assert (await edge.post({**FORM_OF_ANA, "id": "2"})).status_code == 200
+
+
+@pytest.mark.parametrize("step", ["claims", "verify"])
+async def test_what_names_no_address_or_secret_is_503(edge: Edge, step: str) -> None:
+    edge.channel.habits[step] = lambda *_: {"claims": "+1", "verify": 7}[step]
+    assert (await edge.post(FORM_OF_ANA)).status_code == 503
 
 
 @pytest.mark.parametrize("habit", [boom, lambda hook: Answer(404), lambda hook: None])

@@ -98,6 +98,12 @@ class Settings(BaseModel):
     slots: int = Field(
         default=40, ge=20, le=1000, description="The number of turns and deliveries at once in one `work`."
     )
+    memory_limit: int = Field(
+        default=1024,
+        ge=128,
+        description="The memory that each process of `serve` and `work` may hold, in megabytes; then it is"
+        " ended, and another one started.",
+    )
     spool: Literal["on", "off"] = Field(
         default="on",
         description="Whether a file in the data directory takes events while Postgres cannot;"

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
+import functools
 import logging
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from conserje.errors import OperatorError
+from conserje.work.parent import die_with_parent
 
 log = logging.getLogger(__name__)
 
-TERM_LIMIT = 20.0  # seconds that a process gets to end by itself
+TERM_LIMIT = 25.0  # seconds that a process gets to end by itself
 SHORT_LIFE = 10.0  # seconds: a process that lives less has not started well
 SHORT_LIVES = 3  # in a row, after which it is given up
 
@@ -65,7 +65,7 @@ class Processes:
             env=dict(self.environment),
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is ours to pass on, in order
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=functools.partial(die_with_parent, signal.SIGTERM),
         )
         self._running[name] = process
         return process
@@ -81,11 +81,3 @@ class Processes:
             log.warning("%s ended with %s and is started again", name, code)
             await asyncio.sleep(0.2)
             process = await self._spawn(name, command)
-
-
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-
-def _die_with_parent() -> None:
-    """Runs in the child: even if we are killed, it gets SIGTERM."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

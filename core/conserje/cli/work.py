@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
+from contextlib import AsyncExitStack
 
 import click
 import uvloop
 
-from conserje.installation import open_installation, tasks
+from conserje.installation import Installation, explained, open_installation, read_settings, tasks
 from conserje.intake.intake import Intake
 from conserje.intake.reconcile import Gaps
-from conserje.storage import queue
-from conserje.telemetry import log
+from conserje.settings import Settings
+from conserje.storage import embedded, queue
 from conserje.telemetry.heartbeat import Heartbeat
+from conserje.telemetry.pulse import beating
+from conserje.telemetry.watchdog import Watchdog
 from conserje.tenants.data_keys import check_keyring
 from conserje.tenants.directory import Directory
-from conserje.work.worker import Worker
+from conserje.work.parent import fork_watched
+from conserje.work.worker import LAST_LIMIT, SHUTDOWN_LIMIT, Worker
+
+log = logging.getLogger(__name__)
+
+END_LIMIT = SHUTDOWN_LIMIT + LAST_LIMIT + 2.0  # seconds; then it is killed, whatever a task does
 
 
 @click.command()
@@ -29,22 +39,51 @@ def work() -> None:
     Example:
       CONSERJE_SLOTS=80 conserje work
     """
-    uvloop.run(_work())
+    settings = read_settings()
+    with asyncio.Runner() as runner:
+        held = AsyncExitStack()
+        try:
+            runner.run(_check(settings, held))
+            fork_watched("work", _run, Watchdog(settings.memory_limit), END_LIMIT)
+        finally:
+            runner.run(held.aclose())
+
+
+async def _check(settings: Settings, held: AsyncExitStack) -> None:
+    """Open once what each child will open, so that what is wrong is said once, and here."""
+    if not settings.database_url:
+        await held.enter_async_context(embedded.running(settings.data_dir))
+    async with open_installation() as installation:
+        await _check_database(installation)
+        installation.plugins  # noqa: B018 - raises where a setting of theirs is wrong
+
+
+async def _check_database(installation: Installation) -> None:
+    await queue.require_whole(installation.pool)
+    async with installation.pool.acquire() as connection:
+        await check_keyring(connection, installation.vault)
+
+
+def _run() -> None:
+    try:
+        uvloop.run(_work())
+    except Exception as error:
+        line = explained(error)
+        log.critical("`work` cannot go on: %s", line or "", exc_info=line is None)
+        os._exit(1)
 
 
 async def _work() -> None:
     async with open_installation(connections=20) as installation:
         settings, pool = installation.settings, installation.pool
-        log.set_up(settings.log_level)
-        await queue.require_whole(pool)
-        async with pool.acquire() as connection:
-            await check_keyring(connection, installation.vault)
+        await _check_database(installation)
         plugins, vault = installation.plugins, installation.vault
         async with (
             Directory(pool, installation.url) as directory,
             Heartbeat(pool, "work"),
             Intake(pool, plugins) as intake,
             Gaps(pool, directory, plugins, vault, intake, settings.fetch_every),
+            beating(),
         ):
             jobs = tasks(pool, directory, plugins, vault, settings)
             worker = Worker(pool, installation.url, jobs, settings.slots)

@@ -1,1 +1,1 @@
-"""What a running process tells: log, metrics, heartbeat, pulse."""
+"""What a running process tells, and who watches it: log, metrics, heartbeat, pulse, watchdog."""

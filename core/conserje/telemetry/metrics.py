@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics_core import Metric
+
+from conserje.telemetry import procfs
 
 registry = CollectorRegistry()
 
@@ -38,6 +41,10 @@ _DELIVERY_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
     registry=registry,
 )
+if sys.platform == "linux":
+    Gauge("conserje_resident_bytes", "Memory that a process holds.", registry=registry).set_function(
+        procfs.resident
+    )
 
 OUTCOMES = {
     HTTPStatus.BAD_REQUEST: "malformed",

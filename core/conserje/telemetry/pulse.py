@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
+from multiprocessing import reduction
 from struct import Struct
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
@@ -67,6 +68,10 @@ class Pulse:
         self._memory[_CALL] = call
         return before
 
+    def __reduce__(self) -> tuple[Callable[[Any], Pulse], tuple[Any]]:
+        """To a process that is spawned goes the memory itself, not what stands in it."""
+        return _opened, (reduction.DupFd(self.descriptor),)
+
     def close(self) -> None:
         self._memory.close()
         os.close(self.descriptor)
@@ -81,6 +86,10 @@ def create() -> Pulse:
             descriptor = os.dup(file.fileno())
     os.ftruncate(descriptor, mmap.PAGESIZE)
     return Pulse(descriptor)
+
+
+def _opened(descriptor: Any) -> Pulse:
+    return Pulse(descriptor.detach())
 
 
 @lru_cache(1024)
@@ -185,6 +194,7 @@ def _task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], **how: 
 async def beating() -> AsyncIterator[None]:
     """While this is entered the loop counts how often it comes round, and a plugin's tasks bear its name."""
     loop = asyncio.get_running_loop()
+    _here.pulse.beats, _here.came_round = 1, time.monotonic()  # also who runs first is watched
     loop.set_task_factory(_task)  # type: ignore[arg-type] # which knows no coroutine but those of `async def`
     task = loop.create_task(_beat())
     try:
@@ -196,10 +206,9 @@ async def beating() -> AsyncIterator[None]:
 
 
 async def _beat() -> None:
-    _here.came_round = time.monotonic()
     while True:
-        _here.pulse.beats += 1
         await asyncio.sleep(BEAT_EVERY)
+        _here.pulse.beats += 1
         now = time.monotonic()
         if (still := now - _here.came_round - BEAT_EVERY) > BEAT_EVERY:
             _here.stills = [*_here.stills[-9:], (now, still)]

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from conserje.conversations.feed import Feed
 from conserje.installation import explained
 from conserje.telemetry.heartbeat import Heartbeat
+from conserje.telemetry.pulse import beating
 from conserje_edge.server.resources import open_resources
 from conserje_edge.tenant.files import Files
 from conserje_edge.tenant.pages import Pages
@@ -76,6 +77,7 @@ def create() -> Router:
             _end_with_server()
             _call_on_signals(resources.feed.stop)
             await stack.enter_async_context(Heartbeat(resources.reception.pool, "edge"))
+            await stack.enter_async_context(beating())
             gc.collect()
             gc.freeze()  # what is loaded stays; to look through it again and again would cost every webhook
             yield

@@ -18,6 +18,8 @@ from granian.server.embed import Server
 from starlette.routing import Router
 
 from conserje.installation import explained
+from conserje.telemetry.pulse import Pulse, beating
+from conserje.telemetry.watchdog import be_watched
 from conserje_edge.operator import health, metrics
 from conserje_edge.operator.auth import AuthMiddleware
 from conserje_edge.operator.context import Context
@@ -32,14 +34,15 @@ IDLE_MILLISECONDS = 30_000
 SOCKET_PERMISSIONS = 0o660
 
 
-def listen() -> None:
+def listen(pulse: Pulse) -> None:
     """Serve the operator until SIGTERM, or until the process that started this one is gone."""
+    be_watched(pulse)
     uvloop.run(_listen())
 
 
 async def _listen() -> None:
     try:
-        async with open_context() as context:
+        async with open_context() as context, beating():
             where = address(context.settings.operator_listen, OPERATOR_LISTEN)
             require_free(where, OPERATOR_LISTEN)  # removes the socket of one that was killed
             await _serve(context, where)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import click
@@ -15,11 +17,15 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
+from starlette.routing import Router
 
 from conserje.installation import read_settings
 from conserje.settings import Settings, SettingsError
 from conserje.storage import embedded
-from conserje.telemetry import log
+from conserje.telemetry import log, service
+from conserje.telemetry.pulse import Pulse
+from conserje.telemetry.pulse import create as create_pulse
+from conserje.telemetry.watchdog import Watchdog, be_watched
 from conserje_edge.server.app import ENDING, create
 from conserje_edge.server.listener import listen
 from conserje_edge.server.resources import open_resources
@@ -49,22 +55,39 @@ def _signals_held_back() -> Iterator[None]:
 class Server(MPServer):
     """Granian, which by itself ends when one worker dies twice within seconds; this one goes on."""
 
+    def __init__(self, watchdog: Watchdog, **how: Any) -> None:
+        super().__init__(**how)
+        self._watchdog = watchdog
+        self._pulses: dict[int, Pulse] = {}  # of workers that are not watched yet
+
     def _spawn_workers(self, *arguments: Any, **named: Any) -> None:
         with _signals_held_back():
             super()._spawn_workers(*arguments, **named)  # type: ignore[no-untyped-call]
+        self._watch()
 
     def _respawn_workers(self, *arguments: Any, **named: Any) -> None:
         time.sleep(RESPAWN_SECONDS)  # a worker that cannot start must not keep the processor busy
         with _signals_held_back():
             super()._respawn_workers(*arguments, **named)
+        self._watch()
         self.respawned_wrks.clear()
         if self.interrupt_signal or self.interrupt_children:  # came meanwhile
             self.main_loop_interrupt.set()
 
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any, *others: Any) -> Any:
+        pulse = self._pulses[idx] = create_pulse()
+        return super()._spawn_worker(idx, target, partial(callback_loader, pulse), *others)
 
-def server(where: Address, given: Settings) -> Server:
+    def _watch(self) -> None:
+        for idx, pulse in self._pulses.items():
+            self._watchdog.watch(f"Worker {idx + 1}", self.wrks[idx].inner.pid, pulse)
+        self._pulses.clear()
+
+
+def server(where: Address, given: Settings, watchdog: Watchdog) -> Server:
     level = LogLevels.debug if given.log_level == "debug" else LogLevels.warning
     return Server(
+        watchdog,
         target="conserje",
         address=where.host,
         port=where.port,
@@ -116,12 +139,33 @@ def serve() -> None:
         held = AsyncExitStack()
         try:
             runner.run(_check(given, held))
-            processes = server(where, given)
+            watchdog = Watchdog(given.memory_limit)
+            processes = server(where, given, watchdog)
             processes.on_startup(lambda: click.echo(f"Listening on {where}\nFor the operator: {operators}"))
-            with Supervisor(listen):
-                processes.serve(target_loader=create, wrap_loader=False)
+            processes.on_startup(service.ready)
+            with _looking(watchdog), Supervisor(listen, watchdog):
+                processes.serve(target_loader=_worker, wrap_loader=False)
         finally:
             runner.run(held.aclose())
+
+
+def _worker(pulse: Pulse) -> Router:
+    """The application of a worker, which is watched from its beginning."""
+    be_watched(pulse)
+    return create()
+
+
+@contextmanager
+def _looking(watchdog: Watchdog) -> Iterator[None]:
+    """Granian has this process's main thread; the watchdog looks from one of its own."""
+    stop = threading.Event()
+    thread = threading.Thread(target=watchdog.run, args=(stop,), name="watchdog", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _addresses(given: Settings) -> tuple[Address, Address]:

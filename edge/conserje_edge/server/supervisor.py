@@ -13,6 +13,9 @@ from multiprocessing.context import SpawnProcess
 from types import TracebackType
 from typing import Self
 
+from conserje.telemetry.pulse import Pulse, create
+from conserje.telemetry.watchdog import Watchdog
+
 log = logging.getLogger(__name__)
 
 AGAIN_AFTER = 0.5  # seconds: a process that cannot start must not keep the processor busy
@@ -21,9 +24,10 @@ END_SECONDS = 5.0  # then it is killed
 
 @dataclass
 class Supervisor:
-    """Keeps one process alive, whose whole life is `target`, for as long as it is entered."""
+    """Keeps one process alive and watched, whose whole life is `target`, for as long as it is entered."""
 
-    target: Callable[[], None]
+    target: Callable[[Pulse], None]
+    watchdog: Watchdog
     _ending: threading.Event = field(default_factory=threading.Event)
     _changing: threading.Lock = field(default_factory=threading.Lock)
     _process: SpawnProcess | None = None
@@ -57,6 +61,11 @@ class Supervisor:
         with self._changing:
             if self._ending.is_set():
                 return None
-            self._process = multiprocessing.get_context("spawn").Process(target=self.target, name="operator")
+            pulse = create()
+            self._process = multiprocessing.get_context("spawn").Process(
+                target=self.target, args=(pulse,), name="operator"
+            )
             self._process.start()
+            assert self._process.pid is not None  # it has started
+            self.watchdog.watch("The operator's listener", self._process.pid, pulse)
             return self._process

@@ -7,7 +7,8 @@ from http import HTTPStatus
 
 from starlette.types import Scope
 
-from conserje.tenants.words import NOBODY, in_language
+from conserje.contract.language import in_language
+from conserje.tenants.words import NOBODY
 from conserje_edge.wire.answers import Header, Messages, Problem
 
 _FIRST = "es"  # of who says no language that we speak

@@ -1,0 +1,156 @@
+"""The parent of a watched process: what stands still is replaced, what was stopped is not, and all ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from processes import Running, alive, bare_environment
+from stuck import ORDERS
+from waiting import LIMIT, until
+
+TESTS = Path(__file__).parents[2]
+END_LIMIT = 1.0  # seconds
+
+PROGRAM = """
+import asyncio, logging, sys
+from pathlib import Path
+from stuck import ORDERS, swallow
+from conserje.telemetry.pulse import awaited, beating
+from conserje.telemetry.watchdog import Watchdog
+from conserje.work.parent import fork_watched
+
+async def plugin(order):
+    if order == "swallow":
+        await swallow()
+    ORDERS[order]()
+    await asyncio.Event().wait()
+
+async def work():
+    orders = Path(sys.argv[1])
+    order = orders.read_text()
+    orders.write_text("")
+    async with beating():
+        print("child", flush=True)
+        if order:
+            await awaited(plugin(order), "stuck", "reply", "acme")
+        await asyncio.Event().wait()
+
+logging.basicConfig()
+fork_watched("work", lambda: asyncio.run(work()), Watchdog(200), float(sys.argv[2]))
+print("over", flush=True)
+"""
+
+Start = Callable[[str], AbstractAsyncContextManager[Running]]
+
+
+@dataclass
+class Kept(Running):
+    """A program that keeps one child, as `conserje work` does."""
+
+    @property
+    def starts(self) -> int:
+        return self.said.count("child\n")
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[[str], AbstractAsyncContextManager[Kept]]:
+    """Run a program whose first child gets this order, until the block ends."""
+
+    @asynccontextmanager
+    async def start(order: str) -> AsyncIterator[Kept]:
+        orders, log = tmp_path / "order", tmp_path / "log"
+        orders.write_text(order)
+        with log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", PROGRAM, str(orders), str(END_LIMIT)),
+                env=bare_environment() | {"PYTHONPATH": str(TESTS)},
+                stdout=output,
+                stderr=output,
+            )
+        kept = Kept(process, log)
+        try:
+            await until(lambda: kept.starts)
+            yield kept
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            ended = await asyncio.wait_for(process.wait(), LIMIT)
+            assert ended == -signal.SIGKILL or kept.said.endswith("over\n"), kept.said
+
+    return start
+
+
+Program = Callable[[str], AbstractAsyncContextManager[Kept]]
+
+
+@pytest.mark.parametrize("order", ["expression", "sleep", "C call"])
+async def test_promise_8_a_process_that_stands_still_is_replaced_and_says_where(
+    start: Program, order: str
+) -> None:
+    assert order in ORDERS
+    async with start(order) as kept:
+        await until(lambda: kept.starts == 2)
+    assert "stood still" in kept.said
+    assert "in stuck.reply for acme" in kept.said
+    assert "Fatal Python error: Aborted" in kept.said
+    assert f"in {ORDERS[order].__name__}" in kept.said  # its stack
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["the child", "both"])
+async def test_what_was_stopped_lives_on(start: Program, whole: bool) -> None:
+    async with start("") as kept:
+        [child] = kept.workers
+        stopped = [child, kept.pid] if whole else [child]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(10)  # which is the case
+        for pid in reversed(stopped):
+            os.kill(pid, signal.SIGCONT)
+        looks = looked_at(child)
+        await until(lambda: looked_at(child) > looks + 4)
+        assert kept.workers == [child]
+    assert "stood still" not in kept.said
+
+
+def looked_at(pid: int) -> int:
+    """How often a process was given the processor: its loop beats four times a second, and does nothing."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[2])
+
+
+async def test_one_that_holds_too_much_memory_is_replaced(start: Program) -> None:
+    async with start("hoard") as kept:
+        await until(lambda: kept.starts == 2)
+    assert "more than CONSERJE_MEMORY_LIMIT=200" in kept.said
+    assert "stood still" not in kept.said
+
+
+@pytest.mark.parametrize("order", ["swallow", "expression", "C call"])
+async def test_it_ends_whatever_a_task_does(start: Program, order: str) -> None:
+    async with start(order) as kept:
+        [child] = kept.workers
+    assert not alive(child)
+    assert kept.starts == 1
+
+
+async def test_a_child_dies_with_its_parent(start: Program) -> None:
+    async with start("") as kept:
+        [child] = kept.workers
+        kept.process.kill()
+        await kept.process.wait()
+        await until(lambda: not alive(child))
+
+
+async def test_one_that_dies_is_started_again(start: Program) -> None:
+    async with start("") as kept:
+        [child] = kept.workers
+        os.kill(child, signal.SIGKILL)
+        await until(lambda: kept.starts == 2)
+    assert "work ended (-9) and is started again" in kept.said

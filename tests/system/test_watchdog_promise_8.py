@@ -1,0 +1,78 @@
+"""The watchdog at work: a plugin that blocks the processor is stopped, and others never notice for long."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from installation import Installation, until_taken
+from processes import Serving, alive
+from signed import sign
+from stuck import install
+from waiting import until
+
+from conserje.tenants import accounts, tenants
+
+SECRET = "s3cret-of-acme"
+ANA = "whatsapp:+56911111111"
+
+
+@pytest.fixture
+def stuck(installation: Installation, tmp_path: Path) -> Installation:
+    """An installation that has the plugins that get stuck."""
+    installation.environment["PYTHONPATH"] = install(tmp_path / "plugin")
+    return installation
+
+
+async def add_stuck(installation: Installation) -> None:
+    """The tenant acme, with an account of the channel that gets stuck."""
+    async with installation.pool.acquire() as connection, connection.transaction():
+        tenant = await tenants.add(connection, "acme", "Acme")
+        place = (tenant.id, "stuck", "+1")
+        plain = json.dumps({"secret": SECRET}).encode()
+        sealed = await accounts.seal_credentials(connection, installation.vault, *place, plain)
+        await accounts.add(connection, *place, credentials=sealed)
+
+
+def posted(server: Serving, text: str) -> bytes:
+    """A request to the channel that gets stuck."""
+    host = f"acme.localhost:{server.listen.rpartition(':')[2]}"
+    body = f"to=%2B1&from=ana&id=1&text={text}".encode()
+    signature = sign(SECRET, f"http://{host}/bot/stuck/webhook", body)
+    return (
+        f"POST /bot/stuck/webhook HTTP/1.1\r\nHost: {host}\r\nX-Signature: {signature}\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+async def test_promise_8_a_worker_with_a_stuck_assistant_is_replaced(stuck: Installation) -> None:
+    await stuck.add("acme", assistant="stalled")
+    await stuck.add("bravo")
+    async with stuck.serving() as server, stuck.working() as worker:
+        await until_taken(server, stuck.message("acme", ANA, "expression"))
+        await until(lambda: "in stalled.reply for acme" in worker.said)
+        await until_taken(server, stuck.message("bravo", ANA, "hola"))
+        await until(lambda: stuck.replies == {(ANA, "hola"): 1})
+        assert "is started again" in worker.said
+        [child] = worker.workers
+    assert worker.process.returncode == 0
+    assert not alive(child)
+
+
+async def test_promise_8_an_edge_with_a_stuck_channel_is_replaced(stuck: Installation) -> None:
+    await add_stuck(stuck)
+    await stuck.add("bravo")
+    async with stuck.serving() as server:
+        [worker] = server.workers
+        _, writer = await server.connect()
+        writer.write(posted(server, "C+call"))
+        await until(lambda: "in stuck.parse for acme" in server.said)
+        await until(lambda: not alive(worker))
+        await until_taken(server, stuck.message("bravo", ANA, "hola"))
+        writer.close()
+        _, writer = await server.connect()
+        writer.write(posted(server, "sleep"))  # and now it is to end
+        await writer.drain()
+    writer.close()
+    assert server.process.returncode == 0

@@ -30,6 +30,7 @@ from conserje.storage import jobs, queue
 from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
+from conserje.storage.stillness import explained
 from conserje.telemetry import clocks, metrics
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import AccountUnusable, Entry
@@ -79,7 +80,8 @@ class Delivery:
                     await _write_down(scope.connection, job, step.message.id, step.attempt, outcome)
                     return outcome.pause or await self._take_next(scope.connection, entry, job)
             except CANNOT_ASK as error:
-                log.warning("Postgres does not take the end of a sending: %s", type(error).__name__)
+                why = explained(error, type(error).__name__)
+                log.warning("Postgres does not take the end of a sending: %s", why)
                 await asyncio.sleep(AGAIN_AFTER)
 
     async def _take_next(self, connection: Connection, entry: Entry, job: Job) -> Step | timedelta | None:

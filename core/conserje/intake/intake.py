@@ -24,6 +24,7 @@ from conserje.plugins.plugins import Plugins
 from conserje.rules import consent
 from conserje.storage.database import CANNOT_ASK, Pool, describe
 from conserje.storage.sqlite import NodeFileError
+from conserje.storage.stillness import explained
 from conserje.telemetry.log import place
 from conserje.tenants.accounts import AccountRow
 from conserje.tenants.tenants import Tenant
@@ -163,7 +164,7 @@ class Intake:
         await asyncio.wait({storing}, timeout=STORE_LIMIT)
         if not storing.done():
             storing.add_done_callback(lambda done: done.cancelled() or done.exception())
-            log.warning("Postgres is silent: events go to the spool")
+            log.warning("Events go to the spool: %s", explained(TimeoutError(), "Postgres is silent"))
             await self._keep(spool, items)
             return
         try:
@@ -171,7 +172,8 @@ class Intake:
         except asyncpg.ForeignKeyViolationError:
             raise
         except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-            log.warning("Postgres does not take events, the spool does: %s", type(error).__name__)
+            why = explained(error, type(error).__name__)
+            log.warning("Postgres does not take events, the spool does: %s", why)
             await self._keep(spool, items)
 
     async def _keep(self, spool: Spool, items: Sequence[Item]) -> None:

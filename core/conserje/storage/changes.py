@@ -15,6 +15,7 @@ import asyncpg
 
 from conserje.storage.database import CANNOT_ASK, connect_as_core, describe
 from conserje.storage.pool import PATIENCE
+from conserje.storage.stillness import explained
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,8 @@ class Changes:
                 await self._listen()
             except (*CANNOT_ASK, asyncpg.PostgresError) as error:
                 if self.listening or not self._tried.is_set():
-                    log.warning("Postgres tells no changes, and is asked at each use: %s", describe(error))
+                    why = explained(error, describe(error))
+                    log.warning("Postgres tells no changes, and is asked at each use: %s", why)
                     pause = FIRST_PAUSE
             finally:
                 self.listening = False

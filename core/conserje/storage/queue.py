@@ -26,6 +26,7 @@ from pgqueuer.ports.driver import Driver, NotifyCallback
 from conserje.storage.backoff import pause
 from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, Pool, connect_as_core
 from conserje.storage.jobs import Job
+from conserje.storage.stillness import LONG, explained, stood_still
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +160,7 @@ class QueueDriver(AsyncpgPoolDriver):
             except CANNOT_ASK as error:
                 if not self.patient:
                     raise
-                log.warning("The queue waits for Postgres: %s", type(error).__name__)
+                log.warning("The queue waits for Postgres: %s", explained(error, type(error).__name__))
             await asyncio.sleep(pause(tries, FIRST_PAUSE, LONGEST_PAUSE))
         raise AssertionError("it is called until it answers")
 
@@ -170,8 +171,10 @@ class QueueDriver(AsyncpgPoolDriver):
             try:
                 await self._listen_once()
             except CANNOT_ASK as error:
-                log.warning("The queue's listener lost its connection: %s", type(error).__name__)
-                if isinstance(error, TimeoutError):
+                log.warning(
+                    "The queue's listener lost its connection: %s", explained(error, type(error).__name__)
+                )
+                if isinstance(error, TimeoutError) and stood_still() < LONG:
                     self._hang_up()
             tries = 1 if self._listening.is_set() else tries + 1
             self._listening.clear()

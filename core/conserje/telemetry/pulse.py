@@ -7,7 +7,6 @@ import mmap
 import os
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -18,9 +17,10 @@ from struct import Struct
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
-T = TypeVar("T")
+from conserje.storage import stillness
+from conserje.storage.stillness import COME_ROUND_EVERY
 
-BEAT_EVERY = 0.25  # seconds
+T = TypeVar("T")
 
 _COUNT = Struct("=Q")
 _CALL = slice(_COUNT.size, 256)  # a page of memory holds both
@@ -100,11 +100,9 @@ def _packed(plugin: str, *others: str) -> bytes:
 
 @dataclass
 class _Here:
-    """This process: its pulse, and when its loop came round."""
+    """This process."""
 
     pulse: Pulse = field(default_factory=create)  # nobody's, until `adopt`
-    came_round: float = 0.0  # by the monotonic clock; 0: nothing beats
-    stills: list[tuple[float, float]] = field(default_factory=list)  # when one ended, and its seconds
 
 
 _here = _Here()
@@ -194,7 +192,8 @@ def _task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], **how: 
 async def beating() -> AsyncIterator[None]:
     """While this is entered the loop counts how often it comes round, and a plugin's tasks bear its name."""
     loop = asyncio.get_running_loop()
-    _here.pulse.beats, _here.came_round = 1, time.monotonic()  # also who runs first is watched
+    _here.pulse.beats = 1  # also who runs first is watched
+    stillness.begin()
     loop.set_task_factory(_task)  # type: ignore[arg-type] # which knows no coroutine but those of `async def`
     task = loop.create_task(_beat())
     try:
@@ -202,24 +201,12 @@ async def beating() -> AsyncIterator[None]:
     finally:
         task.cancel()
         loop.set_task_factory(None)
-        _here.came_round = _here.pulse.beats = 0
+        stillness.end()
+        _here.pulse.beats = 0
 
 
 async def _beat() -> None:
     while True:
-        await asyncio.sleep(BEAT_EVERY)
+        await asyncio.sleep(COME_ROUND_EVERY)
         _here.pulse.beats += 1
-        now = time.monotonic()
-        if (still := now - _here.came_round - BEAT_EVERY) > BEAT_EVERY:
-            _here.stills = [*_here.stills[-9:], (now, still)]
-        _here.came_round = now
-
-
-def stood_still(within: float) -> float:
-    """The longest time in seconds that the loop stood still within the last so many seconds; else 0.
-
-    A time limit that ends then says nothing of whom it was set to.
-    """
-    now = time.monotonic()
-    still = now - _here.came_round - BEAT_EVERY if _here.came_round else 0.0
-    return max([long for ended, long in _here.stills if ended > now - within] + [still, 0.0])
+        stillness.come_round()

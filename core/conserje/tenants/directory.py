@@ -17,6 +17,7 @@ from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.storage.changes import Changes
 from conserje.storage.database import CANNOT_ASK, Pool, describe
 from conserje.storage.sqlite import NodeFileError
+from conserje.storage.stillness import explained
 from conserje.storage.text import clean
 from conserje.tenants import accounts
 from conserje.tenants.entry import Entry
@@ -99,8 +100,7 @@ class Directory:
         try:
             found = await self._in_time(accounts.tenants_at(self._pool, channel, addresses))
         except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-            self._ask_again = time.monotonic() + ASK_LIMIT
-            return await self._last_known_at(channel, addresses, describe(error))
+            return await self._last_known_at(channel, addresses, self._silent(error))
         self._ask_again = 0.0
         self._at.update({(channel, address): (began, ids) for address, ids in found.items()})
         return found
@@ -152,13 +152,19 @@ class Directory:
         try:
             entry = await self._ask_until_current(key)
         except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-            self._ask_again = time.monotonic() + ASK_LIMIT
-            return await self._last_known(key, describe(error))
+            return await self._last_known(key, self._silent(error))
         self._ask_again = 0.0
         if entry is None:
             self._entries.pop(key, None)
             raise _no_tenant(key)
         return entry
+
+    def _silent(self, error: BaseException) -> str:
+        """Why there was no answer; where it is not this process that stood still, nobody asks for a while."""
+        why = explained(error, describe(error))
+        if why == describe(error):
+            self._ask_again = time.monotonic() + ASK_LIMIT
+        return why
 
     async def _last_known(self, key: Key, cause: str) -> Entry:
         """What is remembered or written down of a tenant. Raises DirectoryUnavailable."""

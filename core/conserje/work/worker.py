@@ -21,6 +21,7 @@ from conserje.storage.backoff import pause
 from conserje.storage.database import CANNOT_ASK, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.queue import QueueDriver
+from conserje.storage.stillness import explained
 from conserje.telemetry.log import place
 from conserje.work.share import Share
 
@@ -152,7 +153,8 @@ class Worker:
             except UnknownTenant:
                 return  # removed, and its messages with it
             except (*CANNOT_ASK, DirectoryUnavailable) as error:
-                log.warning("Postgres does not answer a %s job: %s", job.entrypoint, type(error).__name__)
+                why = explained(error, f"Postgres does not answer: {type(error).__name__}")
+                log.warning("A %s job waits: %s", job.entrypoint, why)
                 await asyncio.sleep(pause(tries, 0.2, 5.0))
                 continue
             except Exception as error:

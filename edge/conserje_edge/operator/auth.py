@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from conserje.storage.database import CANNOT_ASK, Pool, describe
+from conserje.storage.stillness import explained
 from conserje.telemetry.log import place
 from conserje.tenants import api_keys
 from conserje.tenants.api_keys import ApiKeyError
@@ -119,7 +120,7 @@ class AuthMiddleware:
         except ApiKeyError:
             raise _unauthorized() from None
         except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-            raise unavailable(f"A key cannot be checked: {describe(error)}") from None
+            raise unavailable(f"A key cannot be checked: {explained(error, describe(error))}") from None
         return Caller(key.tenant_id, key.scopes)
 
 
@@ -154,5 +155,6 @@ def _problem(error: Exception) -> Problem:
         headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
         return Problem(HTTPStatus(error.status_code), "", *headers)
     if isinstance(error, (*CANNOT_ASK, asyncpg.PostgresError)):
-        return unavailable(f"Postgres does not answer the operator's listener: {describe(error)}")
+        away = f"Postgres does not answer the operator's listener: {describe(error)}"
+        return unavailable(explained(error, away))
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"The operator's listener failed: {place(error)}")

@@ -17,6 +17,7 @@ from conserje.storage.deadline import within
 from conserje.storage.pool import ping
 from conserje.storage.schema import refuse_other_schema
 from conserje.storage.sqlite import NodeFileError
+from conserje.storage.stillness import explained
 from conserje.telemetry import heartbeat
 from conserje.tenants.data_keys import check_keyring
 from conserje.tenants.keyring import VaultError
@@ -68,8 +69,8 @@ async def _checked(check: Callable[[Context], Awaitable[None]], context: Context
     except (Unready, DatabaseError, NodeFileError, VaultError, SettingsError) as error:
         return {"ok": False, "detail": str(error)}
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-        why = f"Postgres cannot be asked ({describe(error)}): see that it runs at CONSERJE_DATABASE_URL."
-        return {"ok": False, "detail": why}
+        away = f"Postgres cannot be asked ({describe(error)}): see that it runs at CONSERJE_DATABASE_URL"
+        return {"ok": False, "detail": f"{explained(error, away)}."}
     return {"ok": True}
 
 

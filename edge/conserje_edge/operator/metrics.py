@@ -19,6 +19,7 @@ from conserje.conversations import backlog
 from conserje.storage import queue
 from conserje.storage.database import CANNOT_ASK, Connection, describe
 from conserje.storage.deadline import within
+from conserje.storage.stillness import explained
 from conserje.telemetry import heartbeat, metrics
 from conserje.telemetry.heartbeat import Living
 from conserje.tenants import tenants
@@ -56,7 +57,7 @@ async def _collect(context: Context) -> Collected:
         living, stored = await within(LIMIT, _ask(context))
         written |= {process.process: process.counted for process in living}
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-        log.warning("Postgres is not in the metrics: %s", describe(error))
+        log.warning("Postgres is not in the metrics: %s", explained(error, describe(error)))
     up = GaugeMetricFamily("conserje_postgres_up", "Whether Postgres answers this listener.", bool(stored))
     return Collected([up, *stored, *metrics.join(written)])
 

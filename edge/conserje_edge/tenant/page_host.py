@@ -17,6 +17,7 @@ from conserje.contract.pages import Look, Session, Visit
 from conserje.conversations.feed import Feed
 from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.storage.database import CANNOT_ASK, describe
+from conserje.storage.stillness import explained
 from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje_edge.tenant.reception import Reception
@@ -120,4 +121,4 @@ def _unavailable_without_postgres() -> Iterator[None]:
     try:
         yield
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-        raise unavailable(f"The feed cannot be read: {describe(error)}") from None
+        raise unavailable(f"The feed cannot be read: {explained(error, describe(error))}") from None

@@ -15,6 +15,7 @@ from starlette.types import Scope, Send
 from conserje.contract.channel import AnyChannel
 from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.storage.database import CANNOT_ASK, Pool, describe
+from conserje.storage.stillness import explained
 from conserje.telemetry import metrics
 from conserje.telemetry.log import place
 from conserje.tenants import accounts
@@ -59,8 +60,9 @@ class Reception:
                 return await ask(name.value)
         except UnknownTenant:
             raise Nobody() from None
-        except (DirectoryUnavailable, TimeoutError):
-            raise unavailable("The directory cannot be asked: Postgres does not answer") from None
+        except (DirectoryUnavailable, TimeoutError) as error:
+            why = explained(error, "Postgres does not answer")
+            raise unavailable(f"The directory cannot be asked: {why}") from None
 
     async def ensure_account(self, entry: Entry, channel: AnyChannel) -> Entry:
         """The tenant with its account of a channel that every tenant has. Raises Problem."""
@@ -68,7 +70,9 @@ class Reception:
             async with self.pool.acquire(timeout=5) as connection, connection.transaction():
                 await accounts.ensure(connection, self.vault, entry.tenant.id, channel)
         except (*CANNOT_ASK, asyncpg.PostgresError, VaultError, TenantError) as error:
-            raise unavailable(f"{entry.tenant.slug}: no account could be made: {describe(error)}") from None
+            raise unavailable(
+                f"{entry.tenant.slug}: no account could be made: {explained(error, describe(error))}"
+            ) from None
         return await self._renewed(entry)
 
     async def with_account(self, entry: Entry, channel: AnyChannel) -> Entry:

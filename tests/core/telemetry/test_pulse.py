@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -139,18 +138,3 @@ async def test_what_is_no_coroutine_can_be_awaited_too(watched: Pulse) -> None:
     future = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_soon(future.set_result, 7)
     assert await awaited(future, "carta", "reply") == 7
-
-
-async def test_a_loop_that_stood_still_knows_it(watched: Pulse) -> None:
-    assert pulse.stood_still(10) == 0
-    async with beating():
-        while watched.beats < 1:
-            await asyncio.sleep(0)
-        time.sleep(0.8)  # noqa: ASYNC251 - which is the point
-        assert pulse.stood_still(10) >= 0.5  # before the loop has come round
-        beats = watched.beats
-        while watched.beats == beats:
-            await asyncio.sleep(0)
-        assert pulse.stood_still(10) >= 0.5
-        assert pulse.stood_still(0) < 0.5
-    assert pulse.stood_still(0) == 0

@@ -21,6 +21,7 @@ from waiting import LIMIT, until
 
 from conserje.storage.database import Pool
 from conserje.telemetry.heartbeat import Heartbeat
+from conserje.telemetry.pulse import beating
 from conserje.tenants.keyring import create_keyring
 from conserje_edge.operator import health
 from conserje_edge.operator.context import Context
@@ -85,6 +86,19 @@ async def test_with_a_postgres_that_does_not_answer(
         assert (await house.failing()).keys() == {"worker"}
         assert time.monotonic() - started < 9  # the pool gives a statement ten seconds
     await user.close()
+
+
+async def test_a_loop_that_stood_still_is_not_blamed_on_postgres(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "LIMIT", 1.0)
+    async with beating():
+        asyncio.get_running_loop().call_later(0, lambda: time.sleep(2))  # once the checks have asked
+        failed = await house.failing()
+    assert "postgres" in failed
+    for said in failed.values():
+        assert "this process itself stood still" in said
+        assert "CONSERJE_DATABASE_URL" not in said
 
 
 @pytest.mark.new_database

@@ -28,7 +28,7 @@ from conserje.contract.fit import fit
 from conserje.contract.limits import Limits
 from conserje.contract.message import List, Row, Text
 from conserje.contract.opt_out import OPT_OUT_WORDS, folded, wish
-from conserje.shop.search import STOP_WORDS, search
+from conserje.shop.search import STOP_WORDS, Catalogue
 from conserje.storage.database import describe
 from conserje.turns import wish as handover
 from conserje.turns.wish import READ, asks_for_person
@@ -160,6 +160,7 @@ PRODUCTS = [
     Product(n, f"Vaporizador {word} {n}", Decimal(1), None, "aceites", "", (word, "hierba"))
     for n, word in enumerate(sorted(set(STOP_WORDS.split()))[:50])
 ]
+SHOP = Catalogue(PRODUCTS)
 OFFERED = List("¿Cuál?", tuple(Row(str(n), f"Vaporizador número {n}") for n in range(1000)))
 
 WHOLES: Mapping[str, tuple[Callable[[str], object], Sequence[str]]] = {
@@ -169,7 +170,7 @@ WHOLES: Mapping[str, tuple[Callable[[str], object], Sequence[str]]] = {
     "fit": (lambda text: fit(Text(text), Limits(text=1600)), SIGNS),
     "fit, one large piece": (lambda text: fit(Text(text), Limits(text=LONG - 1)), SIGNS),
     "wishes that are none": (handover._asks, ["no live agent ", "no quiero una persona "]),
-    "search": (lambda text: search(PRODUCTS, text, 6), ["vaporisadro,", "hierba ", _accents(READ), *SIGNS]),
+    "search": (lambda text: SHOP.search(text, 6), ["vaporisadro,", "hierba ", _accents(READ), *SIGNS]),
     "catalog": (Asked, ["Ándale ", _accents(LONG)]),
     "describe": (lambda text: describe(ValueError(text)), SIGNS),
     "shorten": (lambda text: shorten(text, 80), SIGNS),

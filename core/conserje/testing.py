@@ -45,7 +45,7 @@ from conserje.contract.message import (
     from_json,
     to_json,
 )
-from conserje.shop.search import search
+from conserje.shop.search import Catalogue
 
 _TEXT = "¿Tienen café? ☕ 100% ñandú & té + más"
 _ODD_BODIES = (b"", b"{", b"{}", b"[]", b"null", b"[{}]", b"\xff\xfe", b"a=%ff", b"=&=", b"\x00", b"&" * 600)
@@ -244,7 +244,7 @@ class GivenProducts:
         return list(self._products)
 
     async def search(self, text: str, limit: int = 5) -> list[Match]:
-        return search(self._products, text, limit)
+        return Catalogue(self._products).search(text, limit)
 
 
 def said(text: str, author: Literal["contact", "assistant"] = "contact") -> Utterance:

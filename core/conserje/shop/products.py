@@ -1,4 +1,4 @@
-"""What a tenant sells: read from lists, kept, and found by the words that people use."""
+"""What a tenant sells: read from lists, and kept."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any
 
+import asyncpg
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from conserje.contract.assistant import Match, Product
+from conserje.contract.assistant import Product
 from conserje.contract.prices import PriceError, price_of
 from conserje.errors import OperatorError, first_fault
-from conserje.shop.search import search
 from conserje.storage import database
-from conserje.storage.scope import acting_for
 
 ON_SALE = """
 SELECT id, name, price, stock, category, description, keywords
-FROM products WHERE tenant_id = $1 AND status = 'active' ORDER BY name
+FROM products WHERE tenant_id = $1 AND status = 'active' ORDER BY name LIMIT $2
 """
 
 UPSERT = """
@@ -106,25 +105,9 @@ async def upsert_many(connection: database.Connection, tenant_id: int, products:
 
 async def list_all(connection: database.Connection, tenant_id: int) -> list[Product]:
     """The tenant's products on sale, by name."""
-    return [
-        Product(**{**row, "keywords": tuple(row["keywords"])})
-        for row in await connection.fetch(ON_SALE, tenant_id)
-    ]
+    return [from_record(row) for row in await connection.fetch(ON_SALE, tenant_id, None)]
 
 
-class TenantProducts:
-    """One tenant's products for one turn, read when first asked for."""
-
-    def __init__(self, pool: database.Pool, tenant_id: int) -> None:
-        self._pool = pool
-        self._tenant_id = tenant_id
-        self._products: list[Product] | None = None
-
-    async def all(self) -> list[Product]:
-        if self._products is None:
-            async with acting_for(self._pool, self._tenant_id) as scope:
-                self._products = await list_all(scope.connection, self._tenant_id)
-        return list(self._products)
-
-    async def search(self, text: str, limit: int = 5) -> list[Match]:
-        return search(await self.all(), text, limit)
+def from_record(row: asyncpg.Record) -> Product:
+    """The product in a row of ON_SALE."""
+    return Product(**{**row, "keywords": tuple(row["keywords"])})

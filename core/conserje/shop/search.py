@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
+from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from conserje.contract.assistant import Match, Product
 from conserje.contract.opt_out import bare
+
+_READ = 2000  # characters of a message: whoever writes more tells a story
+_LONG_ENOUGH = 6  # letters; shorter words have too many honest neighbours to be slips of the pen
+_TOLERATED = 30  # unknown words of a message that are looked for as slips of the pen
+_CLAUSES = 30  # of a message that name something
+_FIRST = 30  # products that have a word of a clause and none other are looked at, the best ones
+_LOOKED_UP, _SCORED = 100_000, 2_500  # products, for all clauses of a message
 
 # A product is found by the words of its name, its keywords and its category. Its score
 # is the share of the asked words that it knows: whoever asks for "comida para gatos" where only dogs'
@@ -81,61 +92,129 @@ class _Indexed:
     words: Mapping[str, float]
 
 
-@lru_cache(maxsize=4_000)
-def _index(name: str, category: str, keywords: tuple[str, ...]) -> _Indexed:
+def _indexed(product: Product) -> _Indexed:
     words: dict[str, float] = {}
-    for text, weight in ((category, 0.9), (" ".join(keywords), 0.95), (name, 1.0)):
+    for text, weight in ((product.category, 0.9), (" ".join(product.keywords), 0.95), (product.name, 1.0)):
         words.update((_sound(word), weight) for word in fold(text) if word not in _STOPS)
     return _Indexed(frozenset(word for word, weight in words.items() if weight == 1.0), words)
 
 
-def _misspells(asked: str, known: str) -> bool:
-    """Whether `asked` is a slip of the pen: short words have too many honest neighbours to say."""
-    if min(len(asked), len(known)) < 6 or asked[0] != known[0]:
-        return False
-    if len(known) < 8 and asked[-1] != known[-1]:  # "correo" is no "correa"
-        return False
-    allowed = 1 if len(known) < 10 else 2
-    return OSA.distance(asked, known, score_cutoff=allowed) <= allowed
+class _Clause:
+    """What one clause of a message asks for."""
+
+    def __init__(self, asked: Sequence[str], readings: Mapping[str, Mapping[str, float]]) -> None:
+        self._length = len(asked)
+        times = Counter(asked)
+        self._times = list(times.values())
+        self.words = defaultdict[str, list[tuple[int, float]]](list)  # a product's: which of those asked
+        for number, word in enumerate(times):
+            for known, surety in readings[word].items():
+                self.words[known].append((number, surety))
+
+    def score(self, product: _Indexed) -> float:
+        """How surely it asks for the product: 0 to 1."""
+        meant: dict[int, tuple[float, str]] = {}
+        for known in self.words.keys() & product.words.keys():
+            for number, surety in self.words[known]:
+                reading = (surety * product.words[known], known)
+                if number not in meant or reading > meant[number]:
+                    meant[number] = reading
+        named = {known for _, known in meant.values()}
+        if all(word.isdigit() for word in named):  # a number alone names nothing
+            return 0.0
+        found = sum(meant[number][0] * self._times[number] for number in sorted(meant))
+        return found / self._length * _complete(len(named & product.name), product)
 
 
-def _readings(asked: str, known: frozenset[str]) -> dict[str, float]:
-    """The known words that `asked` may stand for, and how surely."""
-    if asked in known:
-        return {asked: 1.0}
-    if asked.isdigit():
-        return {}
-    return {word: 0.9 for word in known if _misspells(asked, word)}
+class Catalogue:
+    """A tenant's products, and the index that finds them; any thread may search."""
+
+    def __init__(self, products: Sequence[Product]) -> None:
+        self.products = tuple(products)
+        self._indexed = [_indexed(product) for product in products]
+        self._having = _places(self.products, self._indexed)
+        self._alike = defaultdict[tuple[str, int], list[str]](list)  # first letter and length
+        for word in self._having:
+            if len(word) >= _LONG_ENOUGH:
+                self._alike[word[0], len(word)].append(word)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        texts = sum(len(p.name) + len(p.description) + len("".join(p.keywords)) for p in self.products)
+        words = sum(len(entry.words) for entry in self._indexed)
+        return 1000 + texts + 1200 * len(self.products) + 120 * words
+
+    def search(self, text: str, limit: int) -> list[Match]:
+        """The products that any clause of `text` may mean, surest first, those in stock before others."""
+        asked = dict.fromkeys(tuple(_asked(clause)) for clause in _CLAUSE.split(text[:_READ]))
+        readings = self._readings(word for clause in asked for word in clause)
+        clauses = [_Clause(words, readings) for words in asked if any(readings[word] for word in words)]
+        best: dict[int, float] = {}
+        for clause in clauses[:_CLAUSES]:
+            for place in self._candidates(clause, max(limit, _FIRST), min(len(clauses), _CLAUSES)):
+                best[place] = max(best.get(place, 0.0), clause.score(self._indexed[place]))
+        found = [
+            (-round(score, 3), self.products[place].stock == 0, place)
+            for place, score in best.items()
+            if score > 0
+        ]
+        return [Match(self.products[place], -score) for score, _, place in sorted(found)[:limit]]
+
+    def _readings(self, asked: Iterable[str]) -> dict[str, dict[str, float]]:
+        """The known words that each of `asked` may stand for, and how surely."""
+        tolerated = 0
+        readings: dict[str, dict[str, float]] = {}
+        for word in dict.fromkeys(asked):
+            if word in self._having:
+                readings[word] = {word: 1.0}
+            elif word.isdigit() or len(word) < _LONG_ENOUGH or tolerated == _TOLERATED:
+                readings[word] = {}
+            else:
+                tolerated += 1
+                readings[word] = dict.fromkeys(self._misspelt(word), 0.9)
+        return readings
+
+    def _misspelt(self, asked: str) -> Iterator[str]:
+        """The known words of which `asked` may be a slip of the pen."""
+        for length in range(len(asked) - 2, len(asked) + 3):
+            allowed = 1 if length < 10 else 2
+            if abs(length - len(asked)) <= allowed:
+                alike = self._alike.get((asked[0], length), ())
+                for known, _, _ in process.extract_iter(
+                    asked, alike, scorer=OSA.distance, score_cutoff=allowed
+                ):
+                    if length >= 8 or asked[-1] == known[-1]:  # "correo" is no "correa"
+                        yield known
+
+    def _candidates(self, clause: _Clause, first: int, clauses: int) -> Iterable[int]:
+        """The places of the products among which the best of a clause are.
+
+        Of those that have one of its words only, the first ones of that word; then those that have
+        several: as far as a message of so many clauses may cost.
+        """
+        found, seen, several, looked_up = dict[int, None](), set[int](), set[int](), 0
+        for word in sorted(clause.words, key=lambda word: len(self._having[word])):
+            places = self._having[word]
+            if not word.isdigit():  # a number alone names nothing
+                found.update(dict.fromkeys(places[:first]))
+            looked_up += len(places)
+            if looked_up <= _LOOKED_UP // clauses:
+                several |= seen.intersection(places)
+                seen.update(places)
+        found.update(dict.fromkeys(several))
+        return islice(found, _SCORED // clauses)
 
 
-def _score(readings: Sequence[Mapping[str, float]], product: _Indexed) -> float:
-    found = 0.0
-    named: set[str] = set()
-    for reading in readings:
-        word = max(
-            (word for word in reading if word in product.words),
-            key=lambda word: reading[word] * product.words[word],
-            default=None,
-        )
-        if word is not None:
-            found += reading[word] * product.words[word]
-            named.add(word)
-    if all(word.isdigit() for word in named):  # a number alone names nothing
-        return 0.0
-    completeness = len(named & product.name) / (len(product.name) or 1)
-    return found / len(readings) * (0.95 + 0.05 * completeness)
+def _places(products: Sequence[Product], indexed: Sequence[_Indexed]) -> dict[str, array[int]]:
+    """Of each word the places of the products that have it, those first that it finds first alone."""
+    ranked = defaultdict[str, list[tuple[float, bool, int]]](list)
+    for place, (product, entry) in enumerate(zip(products, indexed, strict=True)):
+        for word, weight in entry.words.items():
+            alone = weight * _complete(1 if word in entry.name else 0, entry)
+            ranked[word].append((-alone, product.stock == 0, place))
+    return {word: array("L", (place for _, _, place in sorted(each))) for word, each in ranked.items()}
 
 
-def search(products: Sequence[Product], text: str, limit: int) -> list[Match]:
-    """The products that any clause of `text` may mean, surest first, those in stock before others."""
-    indexed = [_index(product.name, product.category, product.keywords) for product in products]
-    known = frozenset(word for entry in indexed for word in entry.words)
-    best = [0.0] * len(products)
-    clauses = {tuple(_asked(clause)) for clause in _CLAUSE.split(text[:2000])}
-    read = {word: _readings(word, known) for word in frozenset().union(*clauses)}
-    for asked in clauses:
-        readings = [read[word] for word in asked]
-        if any(readings):
-            best = [max(s, _score(readings, entry)) for s, entry in zip(best, indexed, strict=True)]
-    matches = [Match(p, round(score, 3)) for p, score in zip(products, best, strict=True) if score > 0]
-    return sorted(matches, key=lambda match: (-match.score, match.product.stock == 0))[:limit]
+def _complete(named: int, product: _Indexed) -> float:
+    return 0.95 + 0.05 * named / (len(product.name) or 1)

@@ -20,6 +20,7 @@ from conserje.storage.stillness import explained
 log = logging.getLogger(__name__)
 
 CHANNEL = "conserje_tenants"
+PRODUCTS = "conserje_products"  # apart: those who take messages need not look at a tenant anew
 
 ROUND = 2.0  # seconds between two looks at the table of changes; a look may take as long again
 PRUNE = 600.0  # seconds between two prunings of that table
@@ -54,7 +55,7 @@ class Changes:
         self._last_of_all = 0  # the count when everything may have changed
         self._tried = asyncio.Event()
         self._subscribers: dict[str, Callable[[str | None], None]] = {}
-        self._told: list[Callable[[list[int] | None], None]] = []
+        self._told: dict[str, list[Callable[[list[int] | None], None]]] = {CHANNEL: [], PRODUCTS: []}
 
     def subscribe(self, channel: str, hear: Callable[[str | None], None]) -> None:
         """Call `hear` with what is told on another channel; with None where some of it may be lost.
@@ -63,9 +64,9 @@ class Changes:
         """
         self._subscribers[channel] = hear
 
-    def tell(self, hear: Callable[[list[int] | None], None]) -> None:
+    def tell(self, hear: Callable[[list[int] | None], None], channel: str = CHANNEL) -> None:
         """Call `hear` with the ids of tenants that changed; with None where any may have."""
-        self._told.append(hear)
+        self._told[channel].append(hear)
 
     def unchanged(self, tenant_id: int, since: int) -> bool:
         """Whether nothing was heard of this tenant after the count was `since`."""
@@ -108,10 +109,12 @@ class Changes:
             lost = asyncio.Event()
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(CHANNEL, self._hear)
+            await connection.add_listener(PRODUCTS, self._hear_of_products)
             for channel, hear in self._subscribers.items():
-                await connection.add_listener(channel, partial(_pass_on, hear))
+                await connection.add_listener(channel, partial(_tell, hear))
             snapshot = await connection.fetchval(SNAPSHOT)
             self._note_all()  # what changed before was not heard
+            self._pass_on(PRODUCTS, None)
             self.listening = True
             self._tried.set()
             for hear in self._subscribers.values():
@@ -132,18 +135,22 @@ class Changes:
                 prune_at += PRUNE
 
     def _hear(self, connection: object, pid: int, channel: str, payload: object) -> None:
-        try:
-            self.note([int(word) for word in str(payload).split(",")])
-        except ValueError:  # "*", or somebody's own notification
-            self._note_all()
+        ids = _ids(payload)
+        self._note_all() if ids is None else self.note(ids)
+
+    def _hear_of_products(self, connection: object, pid: int, channel: str, payload: object) -> None:
+        self._pass_on(PRODUCTS, _ids(payload))
+
+    def _pass_on(self, channel: str, ids: list[int] | None) -> None:
+        for hear in self._told[channel]:
+            hear(ids)
 
     def note(self, ids: list[int]) -> None:
         """These tenants' rows changed."""
         if ids:
             self.count += 1
             self._last.update(dict.fromkeys(ids, self.count))
-            for hear in self._told:
-                hear(ids)
+            self._pass_on(CHANNEL, ids)
         if len(self._last) > REMEMBERED:
             self._note_all()
 
@@ -151,11 +158,18 @@ class Changes:
         self.count += 1
         self._last_of_all = self.count
         self._last.clear()
-        for hear in self._told:
-            hear(None)
+        self._pass_on(CHANNEL, None)
 
 
-def _pass_on(
+def _ids(payload: object) -> list[int] | None:
+    """The tenants that a notification names; None: any, by "*" or somebody's own notification."""
+    try:
+        return [int(word) for word in str(payload).split(",")]
+    except ValueError:
+        return None
+
+
+def _tell(
     hear: Callable[[str | None], None], connection: object, pid: int, channel: str, payload: object
 ) -> None:
     hear(str(payload))

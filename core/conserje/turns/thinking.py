@@ -15,8 +15,7 @@ from conserje.contract.limits import Limits
 from conserje.plugins import given, guard
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import PluginMissing, Plugins
-from conserje.shop.products import TenantProducts
-from conserje.storage.database import Pool
+from conserje.shop.catalogues import Catalogues, TenantProducts
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 from conserje.turns import late, lease, wish
@@ -35,7 +34,7 @@ class NoReply(Exception):
 class Thinking:
     """Thinks turns with this process's plugins."""
 
-    pool: Pool
+    catalogues: Catalogues
     plugins: Plugins
     vault: Vault
     turn_limit: float  # seconds
@@ -108,7 +107,7 @@ class Thinking:
             contact=claim.contact,
             messages=said,
             history=past,
-            products=TenantProducts(self.pool, tenant.id),
+            products=TenantProducts(self.catalogues, tenant.id),
             credentials=account.credentials,
             settings=account.settings,
         )

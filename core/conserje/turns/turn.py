@@ -16,6 +16,7 @@ from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
 from conserje.notices import table as notices
 from conserje.plugins.plugins import Plugins
+from conserje.shop.catalogues import Catalogues
 from conserje.storage import jobs
 from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
@@ -45,7 +46,8 @@ class Conversation:
     turn_limit: float  # seconds
 
     def __post_init__(self) -> None:
-        self.thinking = Thinking(self.pool, self.plugins, self.vault, self.turn_limit)
+        catalogues = Catalogues(self.pool, self.directory.changes)
+        self.thinking = Thinking(catalogues, self.plugins, self.vault, self.turn_limit)
 
     async def converse(self, job: Job) -> None:
         """Answer what is unanswered, or find that it is not this job's to answer."""

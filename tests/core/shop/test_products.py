@@ -1,24 +1,25 @@
-"""Prices as people write them, products as they are stored, and what a search finds."""
+"""Prices as people write them, products as they are stored, what a search finds, and what it costs."""
 
 from __future__ import annotations
 
 import json
 from decimal import Decimal
 from importlib.resources import files
+from random import Random
 from typing import Any
 
 import pytest
+from cpu import at_most
 
-from conserje import Product, format_price
+from conserje import Match, Product, format_price
 from conserje.contract.prices import PriceError, parse_price
 from conserje.shop.products import (
     ProductError,
-    TenantProducts,
     from_row,
     list_all,
     upsert_many,
 )
-from conserje.shop.search import search
+from conserje.shop.search import Catalogue
 from conserje.storage.database import Connection, Pool
 from conserje.storage.scope import acting_for
 
@@ -31,6 +32,10 @@ def demo(slug: str) -> list[Product]:
 
 
 DEMO = {slug: demo(slug) for slug in SLUGS}
+
+
+def search(products: list[Product], text: str, limit: int = 5) -> list[Match]:
+    return Catalogue(products).search(text, limit)
 
 
 @pytest.mark.parametrize(
@@ -160,24 +165,9 @@ async def test_a_tenant_may_list_its_own_products_and_no_one_else_s(pool: Pool) 
             await upsert_many(scope.connection, acme, DEMO["acme"])
             assert await list_all(scope.connection, bravo) == []
         await upsert_many(connection, bravo, DEMO["bravo"])
-    names = {p.name for p in await TenantProducts(pool, bravo).all()}
+    async with acting_for(pool, bravo) as scope:
+        names = {p.name for p in await list_all(scope.connection, bravo)}
     assert names == {p.name for p in DEMO["bravo"]}
-    assert await TenantProducts(pool, bravo).search("northern lights") == []
-    assert (await TenantProducts(pool, acme).search("northern lights"))[
-        0
-    ].product.name == "Northern Lights 5 g"
-
-
-async def test_a_turn_sees_the_products_as_they_were_at_its_first_look(pool: Pool) -> None:
-    async with pool.acquire() as connection:
-        tenant_id = await new_tenant(connection, "acme")
-        await upsert_many(connection, tenant_id, [Product(0, "Café", Decimal(4990))])
-        products = TenantProducts(pool, tenant_id)
-        first = await products.all()
-        first.clear()
-        await connection.execute("DELETE FROM products WHERE tenant_id = $1", tenant_id)
-    assert [match.product.name for match in await products.search("café")] == ["Café"]
-    assert await TenantProducts(pool, tenant_id).all() == []
 
 
 @pytest.mark.parametrize(
@@ -237,3 +227,55 @@ def test_scores_stay_between_0_and_1_and_within_the_limit() -> None:
         matches = search(DEMO["mundo-canino"], text, 3)
         assert len(matches) == 3
         assert all(0 < match.score <= 1 for match in matches)
+
+
+def test_of_two_products_with_one_word_each_the_better_one_is_found_whatever_the_number_of_others() -> None:
+    many = [Product(n, f"Arena fina {n:04}", Decimal(1), 0) for n in range(3000)]
+    products = [*many, Product(1, "Zafiro arena", Decimal(1), 0), Product(2, "Zócalo arena", Decimal(1), 5)]
+    assert [match.product.name for match in search(products, "arena", 2)] == ["Zócalo arena", "Zafiro arena"]
+
+
+def test_a_message_s_first_30_unknown_words_are_looked_for_as_slips_of_the_pen() -> None:
+    shop = [Product(1, "Vaporizador", Decimal(1))]
+    unknown = [f"{first}{second}luma" for first in "bdfgjlmnprt" for second in "aeiou"]
+    for before, found in ((29, True), (30, False)):
+        text = ". ".join([*unknown[:before], "vaporisadro"])
+        assert bool(search(shop, text)) is found, before
+
+
+def _syllables(chance: Random, count: int) -> str:
+    return "".join(chance.choice("bcdfglmnprst") + chance.choice("aeiou") for _ in range(count))
+
+
+def test_no_message_costs_much_at_ten_thousand_products_promise_11() -> None:
+    chance = Random(11)
+    words = sorted({_syllables(chance, chance.randint(2, 5)) for _ in range(4000)})
+    common = chance.sample(words, 12)
+    shop = Catalogue(
+        [
+            Product(
+                n,
+                f"{' '.join(chance.sample(common, 2))} {chance.choice(words)} {n}",
+                Decimal(1),
+                n % 3,
+                " ".join(common[:3]),
+                "",
+                tuple(chance.sample(words, 4)),
+            )
+            for n in range(10_000)
+        ]
+    )
+    long = [word for word in words if len(word) > 7]
+    slips = (word[:-2] + word[-1] + word[-2] for word in chance.choices(long, k=400))
+    texts = [
+        " ".join(slips),
+        " ".join(_syllables(chance, 3) for _ in range(400)),
+        " ".join(common * 20),
+        " ".join(words[::10]),
+        ". ".join(" ".join(chance.sample(common, 5)) for _ in range(100)),
+        ". ".join(f"{common[0]} {word}" for word in words[:300]),
+        "a." * 1000,
+    ]
+    for text in texts:
+        with at_most(0.1, text[:80]):  # the goal is 20 ms
+            shop.search(text, 6)

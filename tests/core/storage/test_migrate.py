@@ -35,6 +35,13 @@ async def owner(database_url: str) -> AsyncIterator[Connection]:
     connection.terminate()
 
 
+@pytest.fixture(autouse=True)
+def _no_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests go back to before messages had a kind, and what came later stays."""
+    until_kinds = [each for each in migrations() if each.version <= 9]
+    monkeypatch.setattr(migrating, "migrations", lambda: until_kinds)
+
+
 async def undo(owner: Connection) -> None:
     """As it was before messages had a kind."""
     await owner.execute(
@@ -97,7 +104,7 @@ async def test_who_reads_does_not_wait_for_a_migration_that_waits(
         assert await owner.fetchval("SELECT count(*) FROM messages", timeout=30) == 0
         assert not task.done()
         await report.rollback()
-    assert await task == (7, migrations()[-1].version)
+    assert await task == (7, 9)
 
 
 async def test_a_migration_that_never_gets_its_locks_says_what_to_do(
@@ -118,7 +125,7 @@ async def test_steps_that_were_broken_off_go_on(database_url: str, scene: Scene,
     await scene.write("hola")
     await scene.write("otra")
     await owner.execute("UPDATE messages SET kind = NULL WHERE content LIKE '%otra%'")
-    await owner.execute("DELETE FROM migrations WHERE version = 9")
+    await owner.execute("DELETE FROM migrations WHERE version >= 9")
     await migrate(database_url)
     kinds = await owner.fetch("SELECT kind FROM messages ORDER BY id")
     assert [kind for [kind] in kinds] == ["text", "text"]
@@ -129,7 +136,7 @@ async def test_steps_wait_for_a_row_that_somebody_holds(
     database_url: str, scene: Scene, owner: Connection
 ) -> None:
     await scene.write("hola")
-    await owner.execute("UPDATE messages SET kind = NULL; DELETE FROM migrations WHERE version = 9")
+    await owner.execute("UPDATE messages SET kind = NULL; DELETE FROM migrations WHERE version >= 9")
     async with scene.pool.acquire() as holder:
         held = holder.transaction()
         await held.start()

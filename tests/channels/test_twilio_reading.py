@@ -333,3 +333,12 @@ def test_acknowledgements() -> None:
     twiml = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
     assert channel().acknowledge(written()) == Answer(200, twiml, "text/xml")
     assert channel().acknowledge(reported()).status == 204
+
+
+@pytest.mark.parametrize(
+    ("sender", "automatic"),
+    [("+56911112222", False), ("whatsapp:+56911112222", False), ("messenger:123", False),
+     ("+12025550100", False), ("2345", True), ("56911", True), ("Banco", True), ("+1234", True), ("", True)],
+)  # fmt: skip
+def test_a_short_code_and_a_name_are_machines(sender: str, automatic: bool) -> None:
+    assert channel().automatic(sender) is automatic

@@ -35,7 +35,7 @@ from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import Entry
 from conserje.tenants.tenants import Tenant
 
-RULES = ("consent", "late rule")  # that answer in place of an assistant
+RULES = ("consent", "late rule", "loop-breaker", "machine")  # that answer in place of an assistant
 SENDER = "+56900000001"
 LOOK_EVERY = 0.1  # seconds
 POST_LIMIT = 20.0  # seconds

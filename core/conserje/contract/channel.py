@@ -232,6 +232,10 @@ class Channel(Generic[C, S, O]):
         """How long after a contact's last message not only templates are taken; None: always."""
         return None
 
+    def automatic(self, sender: str) -> bool:
+        """Whether a machine writes from this address, which gets no answers: a short code, a name."""
+        return False
+
     def claims(self, hook: Webhook) -> Sequence[str]:
         """The addresses that the request names, not yet verified; (): try every account.
 

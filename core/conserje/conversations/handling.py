@@ -21,7 +21,7 @@ from conserje.storage.scope import acting_for
 from conserje.tenants.tenants import Tenant
 
 # Whom it was left to is over at `hand_back_at`, also before the next message makes the row say so.
-# The stay began with the last turn that was neither a message of the person's nor the contact's consent.
+# The stay began with the last turn that was no message of the person's, no consent and no machine's.
 CONVERSATION = """
 SELECT conversations.id, conversations.peer AS contact, contacts.name, accounts.channel,
        accounts.address AS account, opted_out,
@@ -31,7 +31,7 @@ SELECT conversations.id, conversations.peer AS contact, contacts.name, accounts.
        CASE WHEN conversations.state = 'person' AND hand_back_at > now() THEN (
            SELECT settled_at FROM turns
            WHERE turns.tenant_id = conversations.tenant_id AND conversation_id = conversations.id
-             AND turns.id <= conversations.turn_id AND assistant <> 'consent'
+             AND turns.id <= conversations.turn_id AND assistant NOT IN ('consent', 'machine')
              AND (assistant <> 'person' OR intent = 'take')
            ORDER BY turns.id DESC LIMIT 1) END AS since,
        conversations.cause, last.at AS last_at, last.content AS last_content

@@ -14,11 +14,13 @@ OptedOut = Literal["all", "marketing"]
 
 LEASE = timedelta(seconds=2)  # that long a turn waits whose worker died, or whose claim was lost on the way
 LONGEST_LEASE = 2 * LEASE  # a transaction's now() is that of its beginning, a while before it has the lock
+RECENT = timedelta(minutes=10)  # in which the turns of a contact are counted
 WANTS_NONE = "The contact wants no more messages."
+MACHINE = "A machine writes from this address, which gets no answers."
 
 LOCK = """
-SELECT account_id, contact_id, state, opted_out, epoch, turn_id, starts, cause, unparked_at, now() AS now,
-       leased_until - now() AS lease_left,
+SELECT account_id, contact_id, peer AS contact_address, state, opted_out, epoch, turn_id, starts, cause,
+       unparked_at, now() AS now, leased_until - now() AS lease_left,
        (SELECT name FROM contacts WHERE tenant_id = $1 AND id = contact_id) AS contact_name
 FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
 """
@@ -26,12 +28,20 @@ FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
 # A lease from before the clock was set back; whoever still thinks renews it sooner.
 SHORTEN = "UPDATE conversations SET leased_until = now() + $3 WHERE tenant_id = $1 AND id = $2"
 
+# With how many turns the contact has had of late, in whatever conversation; what somebody has looked
+# after is not counted.
 LEASE_OUT = """
 UPDATE conversations SET epoch = epoch + 1, leased_until = now() + $3, starts = starts + 1,
     turn_id = CASE WHEN state = 'person' OR turn_id IS NULL THEN nextval('turn_ids') ELSE turn_id END,
     state = 'open', hand_back_at = NULL
 WHERE tenant_id = $1 AND id = $2
-RETURNING epoch, turn_id
+RETURNING epoch, turn_id, greatest(now() - $4::interval, unparked_at) AS recent_since, (
+    SELECT count(*) FROM conversations AS theirs CROSS JOIN LATERAL (
+        SELECT assistant, settled_at FROM turns WHERE turns.tenant_id = $1
+          AND turns.conversation_id = theirs.id ORDER BY turns.id DESC LIMIT $5) AS turn
+    WHERE theirs.tenant_id = $1 AND theirs.contact_id = conversations.contact_id
+      AND turn.settled_at > greatest(now() - $4::interval, conversations.unparked_at)
+      AND turn.assistant NOT IN ('person', 'consent', 'machine')) AS recent_turns
 """
 
 RENEW = """
@@ -163,7 +173,7 @@ WITH turn AS MATERIALIZED (
     RETURNING created_at
 ), settled AS (
     INSERT INTO turns (tenant_id, conversation_id, id, assistant, cause, waited, thought)
-    SELECT $1, $2, turn.id, 'consent', $3, greatest(now() - min(created_at), '0'), '0'
+    SELECT $1, $2, turn.id, $4, $3, greatest(now() - min(created_at), '0'), '0'
     FROM turn LEFT JOIN left_so ON true GROUP BY turn.id
 )
 UPDATE conversations SET epoch = epoch + 1, leased_until = NULL, starts = 0,
@@ -233,6 +243,7 @@ class Locked:
 
     account_id: int
     contact_id: int
+    contact_address: str
     contact_name: str
     state: ConversationState
     opted_out: OptedOut | None  # None: the contact wants everything
@@ -264,5 +275,10 @@ async def leave_to_person(connection: Connection, tenant_id: int, conversation_i
 
 async def leave(connection: Connection, tenant_id: int, conversation_id: int, why: str = WANTS_NONE) -> int:
     """Let what is unanswered be, by a turn that says why; its id."""
-    turn_id: int = await connection.fetchval(LEAVE, tenant_id, conversation_id, why)
+    turn_id: int = await connection.fetchval(LEAVE, tenant_id, conversation_id, why, "consent")
     return turn_id
+
+
+async def leave_to_nobody(connection: Connection, tenant_id: int, conversation_id: int) -> None:
+    """What a machine wrote is kept, and answered by nobody."""
+    await connection.execute(LEAVE, tenant_id, conversation_id, MACHINE, "machine")

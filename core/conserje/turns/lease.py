@@ -37,6 +37,8 @@ class Claim:
     history: tuple[Utterance, ...]
     claimed_at: datetime
     late: timedelta | None  # the age of the oldest message, where it is too old for the tenant
+    recent_turns: int  # that the contact has had since `recent_since`
+    recent_since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +81,21 @@ async def lease_out(
     conversation: Locked,
     unanswered: tuple[Message, ...],
     age: timedelta | None,
+    most_turns: int,
 ) -> Claim:
+    """The right to think; of the contact's recent turns at most so many are counted."""
     place = (job.tenant_id, job.conversation_id)
     history = await transcript.history(connection, *place, unanswered[0].id, HISTORY)
-    leased = await connection.fetchrow(state.LEASE_OUT, *place, state.LEASE)
+    leased = await connection.fetchrow(state.LEASE_OUT, *place, state.LEASE, state.RECENT, most_turns)
     assert leased is not None  # the row is locked
     return Claim(
-        epoch=leased["epoch"],
-        turn_id=leased["turn_id"],
         account_id=conversation.account_id,
         contact=Contact(conversation.contact_id, conversation.contact_name),
         unanswered=unanswered,
         history=history,
         claimed_at=conversation.now,
         late=age,
+        **leased,
     )
 
 

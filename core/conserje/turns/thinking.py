@@ -123,3 +123,12 @@ def limits_of(plugins: Plugins, entry: Entry, account_id: int) -> Limits:
 def channel_of(plugins: Plugins, entry: Entry, account_id: int) -> AnyChannel | None:
     account = entry.account(account_id)
     return plugins.channels.get(account.channel) if account else None
+
+
+def is_automatic(channel: AnyChannel, slug: str, address: str) -> bool:
+    """Whether a machine writes from the contact's address; where the channel cannot say, a person does."""
+    try:
+        return guard.called(channel, slug, "automatic", given.sound(bool), address)
+    except PluginFailed as error:
+        log.warning("Channel %s: automatic failed for %s: %s", channel.name, slug, error.place)
+        return False

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from conserje.contract.fit import fit
-from conserje.contract.message import Text
+from conserje.contract.message import Content, Text
 from conserje.conversations import feed, state, transcript
 from conserje.conversations.rows import stored
 from conserje.conversations.state import Locked
@@ -25,10 +26,10 @@ from conserje.telemetry import metrics
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import Entry
 from conserje.tenants.vault import Vault
-from conserje.turns import lease
+from conserje.turns import lease, loop
 from conserje.turns.claim import Hold, Think, Wait, decide
 from conserje.turns.lease import Claim, LostLease, Thought
-from conserje.turns.thinking import NoReply, Thinking, channel_of, limits_of
+from conserje.turns.thinking import NoReply, Thinking, channel_of, is_automatic, limits_of
 
 log = logging.getLogger(__name__)
 
@@ -78,22 +79,41 @@ class Conversation:
                 case Hold(cause, text):
                     await self._hold(scope, entry, job, conversation.account_id, cause, text)
                 case Think(late):
-                    return await lease.lease_out(scope.connection, job, conversation, unanswered, late)
+                    claim = await lease.lease_out(
+                        scope.connection, job, conversation, unanswered, late, loop.TURNS
+                    )
+                    if not (why := loop.found(claim)):
+                        return claim
+                    await self._break_loop(scope, entry, job, claim, why)
             return None
+
+    async def _break_loop(self, scope: Scope, entry: Entry, job: Job, claim: Claim, cause: str) -> None:
+        """Say nothing, and let a person look after the contact."""
+        place = (job.conversation_id, entry.tenant.slug)
+        log.warning("Conversation %s of %s goes to a person: %s", *place, cause)
+        await self._store(scope, entry, job, claim, loop.silence(cause), [])
+        metrics.turn(loop.ASSISTANT, (claim.claimed_at - lease.oldest(claim.unanswered)).total_seconds())
 
     async def _unanswered(
         self, connection: Connection, entry: Entry, job: Job, conversation: Locked
     ) -> tuple[Message, ...]:
-        """What is the assistant's to answer, and not a person's, nor a contact's who wants no answers."""
+        """What is the assistant's to answer, and not a person's, nor of a contact who gets no answers."""
         place = (job.tenant_id, job.conversation_id)
         unanswered = await transcript.unanswered(connection, *place)
-        opted_out = conversation.opted_out == "all"
-        if not unanswered or not (opted_out or conversation.state == "person"):
+        if not unanswered:
+            return ()
+        channel = channel_of(self.plugins, entry, conversation.account_id)
+        if conversation.opted_out == "all":
+            await state.leave(connection, *place)
+        elif channel and is_automatic(channel, entry.tenant.slug, conversation.contact_address):
+            await state.leave_to_nobody(connection, *place)
+            metrics.turn("machine", (conversation.now - lease.oldest(unanswered)).total_seconds())
+        elif conversation.state == "person":
+            await state.leave_to_person(connection, *place)
+        else:
             return unanswered
-        leave = state.leave if opted_out else state.leave_to_person
-        await leave(connection, *place)
         await self._wake(connection, entry, job, conversation.account_id)
-        return () if opted_out else await transcript.unanswered(connection, *place)
+        return await transcript.unanswered(connection, *place)
 
     async def _hold(
         self,
@@ -147,19 +167,23 @@ class Conversation:
             waiting = (conversation.now - oldest).total_seconds()
             if newer and waiting < entry.tenant.longest_wait.total_seconds():
                 return replace(claim, unanswered=unanswered)
-            waited = claim.claimed_at - oldest
-            await lease.store(scope.connection, entry, job, claim, thought, said, waited)
-            await self._wake(scope.connection, entry, job, claim.account_id)
-            if thought.reply.hand_over:
-                notified = await notices.note(
-                    scope.connection, entry.tenant, job.conversation_id, claim.turn_id
-                )
-                scope.due.extend(notified)
+            await self._store(scope, entry, job, claim, thought, said)
             for kind, wanted in ((jobs.DELIVER, said), (jobs.CONVERSE, newer)):
                 if wanted:
                     scope.due.append(Job(kind, job.tenant_id, job.conversation_id, priority=job.priority))
         metrics.turn(thought.assistant, waiting)
         return None
+
+    async def _store(
+        self, scope: Scope, entry: Entry, job: Job, claim: Claim, thought: Thought, said: Sequence[Content]
+    ) -> None:
+        """Raises LostLease."""
+        waited = claim.claimed_at - lease.oldest(claim.unanswered)
+        await lease.store(scope.connection, entry, job, claim, thought, said, waited)
+        await self._wake(scope.connection, entry, job, claim.account_id)
+        if thought.reply.hand_over:
+            told = await notices.note(scope.connection, entry.tenant, job.conversation_id, claim.turn_id)
+            scope.due.extend(told)
 
     async def _wake(self, connection: Connection, entry: Entry, job: Job, account_id: int) -> None:
         """Let those look who follow the conversation on a page."""

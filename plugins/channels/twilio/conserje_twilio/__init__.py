@@ -109,6 +109,7 @@ _TwilioAccount = Account[TwilioCredentials, TwilioSettings]
 _WHATSAPP = Limits(
     text=1600, buttons=3, rows=10, files=1, carries=frozenset({"media", "location", "template"})
 )
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # what is shorter, or a name, is an SMS that a machine sent
 # No files: MMS is for three countries.
 _SMS = Limits(text=1600, carries=frozenset({"template"}))
 
@@ -140,6 +141,9 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
 
     def window(self, address: str) -> timedelta | None:
         return _CUSTOMER_SERVICE if address.startswith(WHATSAPP) else None
+
+    def automatic(self, sender: str) -> bool:
+        return ":" not in sender and not _PHONE.fullmatch(sender)
 
     def claims(self, hook: Webhook) -> Sequence[str]:
         return [reading.address(hook)]

@@ -58,6 +58,7 @@ def _wrong(wanted: Any, given: Any) -> Wrong:
 
 names: Checked[Sequence[str]] = sound(Sequence[str])
 name: Checked[str | None] = sound(str | None)
+truth: Checked[bool] = sound(bool)
 answer: Checked[Answer] = sound(Answer)
 receipt: Checked[Receipt] = sound(Receipt)
 found: Checked[Receipt | None] = sound(Receipt | None)

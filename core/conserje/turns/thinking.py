@@ -128,7 +128,7 @@ def channel_of(plugins: Plugins, entry: Entry, account_id: int) -> AnyChannel | 
 def is_automatic(channel: AnyChannel, slug: str, address: str) -> bool:
     """Whether a machine writes from the contact's address; where the channel cannot say, a person does."""
     try:
-        return guard.called(channel, slug, "automatic", given.sound(bool), address)
+        return guard.called(channel, slug, "automatic", given.truth, address)
     except PluginFailed as error:
         log.warning("Channel %s: automatic failed for %s: %s", channel.name, slug, error.place)
         return False

@@ -42,7 +42,7 @@ MISSED = (
     ' "table": "pgqueuer", "type": "table_changed_event"}'
 )
 
-_ADVICE = re.compile(r"\W+please ", re.IGNORECASE)  # of the library's own command, which our users lack
+_ADVICE = re.compile(r"[,.] please ", re.IGNORECASE)  # of the library's own command, which our users lack
 
 T = TypeVar("T")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import pwd
 import re
 import shlex
 import shutil
@@ -21,6 +22,7 @@ import asyncpg
 
 from conserje.storage import programs
 from conserje.storage.database import DatabaseError
+from conserje.storage.environment import bare
 from conserje.storage.programs import SYSTEM_USER
 
 SUPERUSER = "postgres"
@@ -182,9 +184,24 @@ class Server:
         if not (self.pgdata / "PG_VERSION").exists():
             if SYSTEM_USER:
                 shutil.chown(self.pgdata, SYSTEM_USER)
-            self._run("initdb", "--auth=trust", "--encoding=utf8", "-U", SUPERUSER, "-D", self.pgdata)
-        options = f"-h '' -k {shlex.quote(str(_new_socket_folder(self.pgdata)))}"
+            self._run("initdb", "--auth=peer", "--encoding=utf8", "-U", SUPERUSER, "-D", self.pgdata)
+        self._let_in()
+        sockets = shlex.quote(str(_new_socket_folder(self.pgdata)))
+        options = f"-h '' -k {sockets} -c unix_socket_permissions=0700"
         self._run("pg_ctl", "-w", "-o", options, "-l", self.pgdata / "log", "-D", self.pgdata, "start")
+
+    def _let_in(self) -> None:
+        """Who is its system user, or root, who can read its files anyway; they may be any user of its own."""
+        users = {"root", SYSTEM_USER or pwd.getpwuid(os.geteuid()).pw_name}
+        for name, lines in (
+            ("pg_hba.conf", ["local all all peer map=conserje", "local replication all peer map=conserje"]),
+            ("pg_ident.conf", [f'conserje "{user}" all' for user in sorted(users)]),
+        ):
+            file = self.pgdata / name
+            file.write_text("\n".join(["# Written at each start.", *lines, ""]))
+            if SYSTEM_USER:
+                shutil.chown(file, SYSTEM_USER)
+            file.chmod(0o600)
 
     def stop(self) -> None:
         """Raises DatabaseError. One that was killed meanwhile needs nothing."""
@@ -215,6 +232,7 @@ class Server:
                     stderr=said,
                     user=SYSTEM_USER,
                     cwd="/",
+                    env=bare(),
                     check=True,
                 )
             except subprocess.CalledProcessError as error:

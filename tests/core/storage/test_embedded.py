@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -280,6 +281,41 @@ async def test_where_its_socket_s_path_were_too_long_it_is_elsewhere_and_nobody_
         assert sockets != data / "postgres"
         assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
     assert not sockets.exists()
+
+
+@as_root
+async def test_whoever_reaches_its_socket_must_be_who_started_it(folder: Path) -> None:
+    """Should somebody open the folder, the kernel still says who connects."""
+    async with embedded.running(folder) as url:
+        socket = folder / "postgres" / ".s.PGSQL.5432"
+        assert stat.S_IMODE(socket.stat().st_mode) == 0o700
+        (folder / "postgres").chmod(0o711)
+        socket.chmod(0o777)
+        for user, code in (("root", 0), (programs.SYSTEM_USER, 0), ("nobody", 2)):
+            psql = [str(programs.place(folder) / "psql"), "-c", "SELECT 1", url]
+            done = subprocess.run(psql, user=user, capture_output=True, text=True, cwd="/")
+            assert done.returncode == code, done.stderr
+        assert "Peer authentication failed" in done.stderr
+
+
+async def test_one_that_let_everybody_in_does_not_after_its_next_start(folder: Path) -> None:
+    """What was made by a release before is closed at its next start."""
+    async with embedded.running(folder):
+        pass
+    (folder / "postgres" / "pg_hba.conf").write_text("local all all trust\n")
+    async with embedded.running(folder) as url:
+        connection = await asyncpg.connect(url.replace("//conserje@/conserje", "//postgres@/postgres", 1))
+        methods = await connection.fetch("SELECT DISTINCT auth_method FROM pg_hba_file_rules")
+        assert [method for [method] in methods] == ["peer"]
+        await connection.close()
+
+
+async def test_it_inherits_no_secrets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONSERJE_SMTP_URL", "smtp://u:s3cret@h")
+    monkeypatch.setenv("OTHER_TOKEN", "s3cret")
+    async with embedded.running(folder):
+        pid = (folder / "postgres" / "postmaster.pid").read_text().partition("\n")[0]
+        assert b"s3cret" not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
 async def test_one_that_is_between_two_states_is_not_joined(folder: Path) -> None:

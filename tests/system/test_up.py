@@ -94,6 +94,25 @@ async def test_one_command_answers_ends_by_ctrl_c_and_finds_its_data_again(
         assert postmaster(environment) is None
 
 
+async def test_what_runs_has_the_secrets_that_it_needs_and_no_others(environment: dict[str, str]) -> None:
+    environment |= {
+        "AWS_SECRET_ACCESS_KEY": "of-another-program",
+        "CONSERJE_SMTP_URL": "smtp://u:of-mail@127.0.0.1:1",
+        "CONSERJE_OPENAI_API_KEY": "of-models",
+    }
+    async with up(environment) as started:
+        holders = {secret: set[str]() for secret in ("of-another-program", "of-mail", "of-models")}
+        for pid in family(started.pid)[1:]:
+            name = Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
+            for secret, held_by in holders.items():
+                if secret.encode() in Path(f"/proc/{pid}/environ").read_bytes():
+                    held_by.add(name)
+        assert not holders["of-another-program"]
+        assert {name.split()[-1] for name in holders["of-mail"]} == {"work"}
+        assert not any("conserje_fakes" in name for name in holders["of-models"])
+        assert any(name.endswith("work ") for name in holders["of-models"])
+
+
 async def test_what_is_wrong_is_said_in_one_line(environment: dict[str, str]) -> None:
     async with up(environment):
         assert "CONSERJE_LISTEN" in await refusal(environment)  # another one runs

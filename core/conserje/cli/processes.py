@@ -29,14 +29,13 @@ class ProcessFailed(OperatorError):
 class Processes:
     """The children of this process."""
 
-    environment: Mapping[str, str]
     _running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
     _kept: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def start(self, name: str, command: Sequence[str]) -> None:
+    async def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start a process, and again whenever it dies."""
-        await self._spawn(name, command)
-        self._kept.append(asyncio.create_task(self._keep(name, command)))
+        await self._spawn(name, command, environment)
+        self._kept.append(asyncio.create_task(self._keep(name, command, environment)))
 
     async def wait(self) -> None:
         """Until one of the processes is given up. Raises ProcessFailed."""
@@ -59,10 +58,12 @@ class Processes:
                 process.kill()
                 await process.wait()
 
-    async def _spawn(self, name: str, command: Sequence[str]) -> asyncio.subprocess.Process:
+    async def _spawn(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
             *command,
-            env=dict(self.environment),
+            env=dict(environment),
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is ours to pass on, in order
             preexec_fn=functools.partial(die_with_parent, signal.SIGTERM),
@@ -70,7 +71,7 @@ class Processes:
         self._running[name] = process
         return process
 
-    async def _keep(self, name: str, command: Sequence[str]) -> None:
+    async def _keep(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         process, short = self._running[name], 0
         while True:
             started = time.monotonic()
@@ -80,4 +81,4 @@ class Processes:
                 raise ProcessFailed(f"{name} does not stay up (exit code {code}): see above what it said.")
             log.warning("%s ended with %s and is started again", name, code)
             await asyncio.sleep(0.2)
-            process = await self._spawn(name, command)
+            process = await self._spawn(name, command, environment)

@@ -22,15 +22,23 @@ from conserje import commands
 from conserje.cli.processes import Processes, ProcessFailed
 from conserje.installation import read_settings
 from conserje.net.listen import host_and_port
-from conserje.settings import Settings, SettingsError
+from conserje.settings import PREFIX, Settings, SettingsError
 from conserje.storage import embedded
 from conserje.storage.database import connect_as_core
+from conserje.storage.environment import bare
 from conserje.storage.migrate import migrate
 from conserje.tenants.data_keys import check_keyring
 from conserje.tenants.keyring import VaultError, create_keyring
 from conserje.tenants.vault import Vault
 
 START_LIMIT = 30.0  # seconds until `serve` must accept connections
+
+# What children get beside what every program needs. Postgres's own variables name the database, and open it.
+OURS = (PREFIX, "PG")
+FOR_EDGE = tuple(
+    PREFIX + name for name in ("DOMAINS", "DATA_DIR", "LISTEN", "OPERATOR_", "PUBLIC_", "HTTP", "BODY_")
+)
+MAIL = (f"{PREFIX}SMTP_URL", f"{PREFIX}MAIL_FROM")  # `work` alone sends
 
 
 @click.command()
@@ -74,11 +82,11 @@ async def _up(demo: bool, with_edge: bool) -> None:
         if after != before:
             click.echo(f"Migrated the database to {after}.", err=True)
         await _keys(settings, url)
-        environment = {**os.environ, "CONSERJE_DATABASE_URL": url, **(edge.environment if edge else {})}
+        environment = bare(*OURS) | {"CONSERJE_DATABASE_URL": url} | (edge.environment if edge else {})
         staged = await _prepare_demo(environment, edge) if demo else Demo()
-        children = Processes({**environment, **staged.environment})
+        children = Processes()
         try:
-            await _start(children, settings, staged, edge, stop)
+            await _start(children, environment | staged.environment, settings, staged, edge, stop)
             if not stop.is_set():
                 click.echo(_banner(server, url, settings, staged, edge))
                 await _run_until(children, stop)
@@ -163,7 +171,7 @@ async def _prepare_demo(environment: dict[str, str], edge: Edge | None) -> Demo:
 async def _prepare_edge() -> Edge:
     if "edge" not in _commands():
         raise SettingsError("--edge needs the configuration of nginx: `pip install ./nginx`.")
-    return Edge(**await _prepared("The edge", dict(os.environ), "edge", "prepare"))
+    return Edge(**await _prepared("The edge", bare(*FOR_EDGE), "edge", "prepare"))
 
 
 def _commands() -> set[str | None]:
@@ -185,15 +193,21 @@ async def _prepared(what: str, environment: dict[str, str], *command: str) -> di
 
 
 async def _start(
-    children: Processes, settings: Settings, demo: Demo, edge: Edge | None, stop: asyncio.Event
+    children: Processes,
+    environment: dict[str, str],
+    settings: Settings,
+    demo: Demo,
+    edge: Edge | None,
+    stop: asyncio.Event,
 ) -> None:
     for number, command in enumerate(demo.commands, 1):
-        await children.start(f"stand-in {number}", command)
-    await children.start("work", [sys.executable, "-m", "conserje", "work"])
-    await children.start("serve", [sys.executable, "-m", "conserje", "serve"])
+        await children.start(f"stand-in {number}", command, bare())
+    without_mail = {name: value for name, value in environment.items() if name not in MAIL}
+    await children.start("work", [sys.executable, "-m", "conserje", "work"], environment)
+    await children.start("serve", [sys.executable, "-m", "conserje", "serve"], without_mail)
     await _until_listening("serve", (settings.listen, settings.operator_listen), children, stop)
     if edge and not stop.is_set():
-        await children.start("nginx", edge.command)
+        await children.start("nginx", edge.command, bare())
         await _until_listening("nginx", edge.listens, children, stop)
 
 

@@ -17,7 +17,7 @@ from deployment.units import PROGRAM, SYSTEMD, environment, read
 
 from conserje.settings import PREFIX, Settings
 from conserje.work import worker
-from conserje_edge.server import serve, supervisor
+from conserje_edge.server import listener, serve, supervisor
 from conserje_nginx.render import Edge
 
 pytestmark = pytest.mark.long
@@ -92,9 +92,19 @@ def test_every_setting_in_a_unit_is_one_of_the_program_that_it_runs(unit: str) -
 def test_nginx_finds_both_servers_and_both_operators_listeners() -> None:
     served, known = environment("conserje-serve@.service"), environment("conserje-nginx.service")
     sockets = [f"unix:{served['CONSERJE_LISTEN'].replace('%i', i)}" for i in "12"]
-    operators = [served["CONSERJE_OPERATOR_LISTEN"].replace("%i", i) for i in "12"]
+    operators = [f"unix:{served['CONSERJE_OPERATOR_LISTEN'].replace('%i', i)}" for i in "12"]
     assert known["CONSERJE_UPSTREAM"].split(",") == sockets
     assert known["CONSERJE_OPERATOR_UPSTREAM"].split(",") == operators
+
+
+def test_root_and_nginx_alone_reach_the_listeners() -> None:
+    """Whatever runs on the machine could reach a port, where no key is asked for."""
+    unit, served = read("conserje-serve@.service"), environment("conserje-serve@.service")
+    for setting in ("CONSERJE_LISTEN", "CONSERJE_OPERATOR_LISTEN"):
+        assert served[setting].startswith("/run/conserje/%i/")
+    assert (unit["RuntimeDirectory"], unit["RuntimeDirectoryMode"]) == (["conserje/%i"], ["0750"])
+    assert listener.SOCKET_PERMISSIONS == 0o660
+    assert read("conserje-nginx.service")["SupplementaryGroups"] == unit["User"]
 
 
 def test_what_waits_in_nginx_waits_on_disk() -> None:

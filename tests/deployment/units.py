@@ -90,6 +90,5 @@ class Machine:
 
     def _here(self, value: str, instance: str) -> str:
         """The value with the instance, and with the machine's folders below ours."""
-        value = value.replace("127.0.0.1:900%i", str(self.folder / "run" / "operator-%i.sock"))
         value = value.replace("%i", instance)
         return f"{self.folder}{value}" if value.startswith(("/run/", "/var/lib/")) else value

@@ -129,3 +129,17 @@ async def test_every_key_and_foreign_key_starts_with_the_tenant(pool: Pool) -> N
     )
     assert rows
     assert {(row["name"], row["first"]) for row in rows if row["first"] != "tenant_id"} == set()
+
+
+OPEN = """
+SELECT proname FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner)))
+WHERE prosecdef AND grantee = 0 AND privilege_type = 'EXECUTE'
+  AND pronamespace IN ('public'::regnamespace, 'pgqueuer'::regnamespace)
+"""
+
+
+async def test_what_runs_with_its_owner_s_rights_is_called_by_nobody_else(pool: Pool) -> None:
+    assert await pool.fetchval("SELECT count(*) > 2 FROM pg_proc WHERE prosecdef")
+    assert await pool.fetch(OPEN) == []
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await pool.execute("SELECT announce('{1}')")

@@ -25,6 +25,7 @@ LOOK_EVERY = 1.0  # seconds between two looks whether the drainer has ended
 
 LAYOUT = "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL;"
 SETTINGS = """
+PRAGMA secure_delete = FAST;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA max_page_count = {pages};
@@ -34,7 +35,8 @@ KEEP = "INSERT INTO events (event) VALUES (?)"
 OLDEST = "SELECT id, event FROM events WHERE id > ? ORDER BY id LIMIT ?"
 FORGET = "DELETE FROM events WHERE id <= {last};"
 COUNT = "SELECT count(*) FROM events"
-VACUUM = "PRAGMA incremental_vacuum;"
+# What contacts wrote stays in neither file: the pages go, and the log, in which they still stand, too.
+EMPTY_OUT = "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);"
 TRY = "INSERT INTO events (event) VALUES (zeroblob(65536))"
 
 
@@ -94,8 +96,8 @@ class Spool:
         await self._try(FORGET.format(last=last))
 
     async def tidy(self) -> None:
-        """Give the disk back what is elsewhere, as far as it lets that be written."""
-        await self._try(FORGET.format(last=self._elsewhere) + VACUUM)
+        """Leave nothing in the files of what is elsewhere, as far as the disk lets that be written."""
+        await self._try(FORGET.format(last=self._elsewhere) + EMPTY_OUT)
 
     async def _try(self, script: str) -> None:
         try:
@@ -109,7 +111,7 @@ class Spool:
             self.untidy = False
 
     async def settle(self) -> None:
-        """Find out whether the spool is empty, and let its pages go. Raises NodeFileError."""
+        """Find out whether the spool is empty; leave nothing in its files then. Raises NodeFileError."""
 
         def look(connection: sqlite3.Connection) -> bool:
             waits = connection.execute(OLDEST, (self._elsewhere, 1)).fetchone() is not None

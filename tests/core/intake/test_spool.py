@@ -132,6 +132,18 @@ async def test_an_empty_spool_gives_the_disk_back(spool: Spool) -> None:
     assert (spool.folder / "events.sqlite").stat().st_size < 1_000_000
 
 
+async def test_what_was_given_on_is_in_none_of_its_files(spool: Spool) -> None:
+    """The write-ahead log had it all until somebody wrote that much again."""
+    written = b"what a contact wrote"
+    await spool.keep([written, written * 10_000])
+    await spool.keep([written])
+    files = [file for file in spool.folder.iterdir() if file.is_file()]
+    assert any(written in file.read_bytes() for file in files)
+    await spool.forget(3)
+    await spool.settle()
+    assert [file.name for file in files if written in file.read_bytes()] == []
+
+
 async def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("a file")
     with pytest.raises((NodeFileError, OSError)):

@@ -147,6 +147,8 @@ class Fetcher:
         """Where the host is, checked: these are connected to, and the name is not asked for again."""
         if url.scheme not in _PORTS or not url.host:
             raise FetchRefused("The address does not begin with http:// or https:// and a host.")
+        if url.port is not None and not 0 < url.port < 65536:
+            raise FetchRefused("The address names a port that there is not.")
         if url.userinfo:
             raise FetchRefused("The address names a user or a password.")
         try:

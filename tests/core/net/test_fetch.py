@@ -162,7 +162,8 @@ async def test_this_machine_is_refused_however_it_is_written(name: str) -> None:
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "ftp://shop.test/", "gopher://shop.test/", "shop.test", "//shop.test/", "",
             "http:///x", "https://", "http://ana@shop.test/", "http://ana:pw@shop.test/", "http://:pw@shop.test/",
-            "javascript:1", "http://[::1", "http://shop.test:port/"]
+            "javascript:1", "http://[::1", "http://shop.test:port/", "http://shop.test:99999/",
+            "http://shop.test:65536/", "http://shop.test:0/"]
 )  # fmt: skip
 async def test_an_address_of_another_form_is_refused_with_a_sentence(url: str) -> None:
     with pytest.raises(FetchRefused, match=r"\.$") as refused:

@@ -55,7 +55,7 @@ async def list_keys(installation: Installation, as_json: bool) -> None:
             "id": key_id,
             "created": created.get(key_id),
             "state": state,
-            "tenants": in_use[key_id][0] if key_id in in_use else 0,
+            "tenants": in_use[key_id].tenants if key_id in in_use else 0,
         }
         for key_id, state in states.items()
     ]

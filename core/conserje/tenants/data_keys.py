@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from conserje.storage.database import Connection
 from conserje.tenants.keyring import VaultError
@@ -28,15 +28,24 @@ async def data_key(connection: Connection, vault: Vault, tenant_id: int) -> str:
     return key
 
 
+class Wrapped(NamedTuple):
+    """What a master key wraps: how many tenants' data keys, and one of these with its tenant's id."""
+
+    tenants: int
+    example: str
+    example_of: int
+
+
 DATA_KEYS = """
-SELECT split_part(data_key, '.', 2) AS master, count(*) AS tenants, min(data_key) AS example
+SELECT split_part(data_key, '.', 2) AS master, count(*) AS tenants,
+       (array_agg(data_key ORDER BY id))[1] AS example, min(id) AS example_of
 FROM tenants WHERE data_key IS NOT NULL GROUP BY 1 ORDER BY 1
 """
 
 
-async def data_keys(connection: Connection) -> dict[str, tuple[int, str]]:
-    """For each master key in use: how many tenants' data keys it wraps, and one of these."""
-    return {row["master"]: (row["tenants"], row["example"]) for row in await connection.fetch(DATA_KEYS)}
+async def data_keys(connection: Connection) -> dict[str, Wrapped]:
+    """By the id of each master key in use."""
+    return {master: Wrapped(*wrapped) for master, *wrapped in await connection.fetch(DATA_KEYS)}
 
 
 OTHERWISE_WRAPPED = """
@@ -58,19 +67,20 @@ async def rewrap_data_keys(connection: Connection, vault: Vault, largest: int = 
     rows = await connection.fetch(OTHERWISE_WRAPPED, vault.sealing_key.id, largest)
     if rows:
         ids, before = [row["id"] for row in rows], [row["data_key"] for row in rows]
-        await connection.execute(REWRAP, ids, before, [vault.rewrap(key) for key in before])
+        after = [vault.rewrap(row["data_key"], row["id"]) for row in rows]
+        await connection.execute(REWRAP, ids, before, after)
     return len(rows)
 
 
 async def check_keyring(connection: Connection, vault: Vault) -> None:
     """Raises VaultError unless the keyring has every master key that wraps a tenant's data key."""
-    for key_id, (count, data_key) in (await data_keys(connection)).items():
+    for key_id, wrapped in (await data_keys(connection)).items():
         try:
-            vault.rewrap(data_key)
+            vault.rewrap(wrapped.example, wrapped.example_of)
         except VaultError as error:
             if key_id in vault.keys:
                 raise
             raise VaultError(
-                f"The keyring {vault.path} lacks master key {key_id}, which wraps the data keys of {count} "
-                "tenants: CONSERJE_MASTER_KEYS_FILE must name the one that has it."
+                f"The keyring {vault.path} lacks master key {key_id}, which wraps the data keys of "
+                f"{wrapped.tenants} tenants: CONSERJE_MASTER_KEYS_FILE must name the one that has it."
             ) from error

@@ -18,12 +18,16 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from conserje.tenants.keyring import KEY_BYTES, MasterKey, VaultError, master_keys
 
 VERSION = "v1"
+BOUND = "tenant"
 NONCE_BYTES = 12
 
 
 @dataclass
 class Vault:
-    """Seals with the newest master key, opens with all of them."""
+    """Seals with the newest master key, opens with all of them.
+
+    A context begins with the tenant's id, and a wrapped data key that was bound opens for that tenant alone.
+    """
 
     path: Path
     keys: Mapping[str, MasterKey] = field(repr=False)
@@ -38,23 +42,26 @@ class Vault:
         return list(self.keys.values())[-1]
 
     def new_data_key(self) -> str:
-        """A random data key, wrapped: what the tenant's row holds."""
-        return self._wrap(secrets.token_bytes(KEY_BYTES))
+        """A random data key, wrapped as release 0.1.0 opens it, too: what the tenant's row holds."""
+        head = f"{VERSION}.{self.sealing_key.id}"
+        return f"{head}.{_encrypt(self.sealing_key.key, head.encode(), secrets.token_bytes(KEY_BYTES))}"
 
-    def rewrap(self, data_key: str) -> str:
-        """The same data key, wrapped by the newest master key. Raises VaultError."""
-        return self._wrap(self._unwrap(data_key))
+    def rewrap(self, data_key: str, tenant_id: int) -> str:
+        """The same data key, wrapped by the newest master key and bound to its tenant. Raises VaultError."""
+        head = f"{VERSION}.{self.sealing_key.id}.{BOUND}"
+        plain_key = self._unwrap(data_key, str(tenant_id))
+        return f"{head}.{_encrypt(self.sealing_key.key, _framed((head, str(tenant_id))), plain_key)}"
 
     def seal(self, data_key: str, context: tuple[str, ...], plain: bytes) -> str:
         """`plain`, to be opened only with this data key and in this context. Raises VaultError."""
-        return f"{VERSION}.{_encrypt(self._unwrap(data_key), _framed(context), plain)}"
+        return f"{VERSION}.{_encrypt(self._unwrap(data_key, context[0]), _framed(context), plain)}"
 
     def unseal(self, data_key: str, context: tuple[str, ...], sealed: str) -> bytes:
         """What `seal` was given. Raises VaultError, also for another tenant's, row's or field's text."""
         version, _, text = sealed.partition(".")
         if version != VERSION:
             raise VaultError("The sealed text is of no form that this release knows.")
-        plain = _decrypt(self._unwrap(data_key), _framed(context), text)
+        plain = _decrypt(self._unwrap(data_key, context[0]), _framed(context), text)
         if plain is None:
             raise VaultError("The sealed text does not open here: it was sealed for another row or changed.")
         return plain
@@ -62,22 +69,19 @@ class Vault:
     def sign(self, data_key: str, purpose: str, context: tuple[str, ...]) -> bytes:
         """The signature of `context` that only this data key makes, for one purpose. Raises VaultError."""
         derived = HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=f"conserje {purpose}".encode())
-        return hmac.digest(derived.derive(self._unwrap(data_key)), _framed(context), "sha256")
+        return hmac.digest(derived.derive(self._unwrap(data_key, context[0])), _framed(context), "sha256")
 
-    def _wrap(self, plain_key: bytes) -> str:
-        head = f"{VERSION}.{self.sealing_key.id}"
-        return f"{head}.{_encrypt(self.sealing_key.key, head.encode(), plain_key)}"
-
-    def _unwrap(self, data_key: str) -> bytes:
+    def _unwrap(self, data_key: str, owner: str) -> bytes:
         head, _, text = data_key.rpartition(".")
-        version, _, key_id = head.partition(".")
+        version, _, key_id = head.removesuffix(f".{BOUND}").partition(".")
         if version != VERSION:
             raise VaultError("The tenant's data key is of no form that this release knows.")
-        plain_key = _decrypt(self._master(key_id).key, head.encode(), text)
+        associated = _framed((head, owner)) if head.endswith(f".{BOUND}") else head.encode()
+        plain_key = _decrypt(self._master(key_id).key, associated, text)
         if plain_key is None:
             raise VaultError(
                 f"The tenant's data key does not open: the master key {key_id} in {self.path} is another of "
-                "that name, or the row was changed."
+                "that name, or the row was changed, or it is another tenant's."
             )
         return plain_key
 

@@ -222,12 +222,12 @@ async def test_data_keys_are_rewrapped_in_steps(connection: Connection, vault: V
     for tenant_id in ids:
         sealed[tenant_id] = await accounts.seal_credentials(connection, vault, tenant_id, "c", "a", b"x")
     old = vault.sealing_key.id
-    assert {key: count for key, (count, _) in (await data_keys.data_keys(connection)).items()} == {old: 5}
+    assert {key: each.tenants for key, each in (await data_keys.data_keys(connection)).items()} == {old: 5}
 
     new = add_master_key(vault.path).id
     vault = Vault.read(vault.path)
     assert [await data_keys.rewrap_data_keys(connection, vault, largest=2) for _ in range(4)] == [2, 2, 1, 0]
-    assert {key: count for key, (count, _) in (await data_keys.data_keys(connection)).items()} == {new: 5}
+    assert {key: each.tenants for key, each in (await data_keys.data_keys(connection)).items()} == {new: 5}
     for tenant_id in ids:
         key = await data_keys.data_key(connection, vault, tenant_id)
         assert vault.unseal(key, accounts.credentials_context(tenant_id, "c", "a"), sealed[tenant_id]) == b"x"

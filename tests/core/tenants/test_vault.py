@@ -78,7 +78,7 @@ def test_the_newest_key_seals_and_all_open(path: Path) -> None:
     vault = Vault.read(path)
     assert vault.new_data_key().split(".")[1] == new_key.id
     assert vault.unseal(data_key, CONTEXT, sealed) == b"secret"
-    rewrapped = vault.rewrap(data_key)
+    rewrapped = vault.rewrap(data_key, int(CONTEXT[0]))
     assert rewrapped.split(".")[1] == new_key.id
     assert vault.unseal(rewrapped, CONTEXT, sealed) == b"secret"
 
@@ -95,7 +95,24 @@ def test_a_key_that_is_nowhere_is_named(path: Path, tmp_path: Path) -> None:
     create_keyring(tmp_path / "other.json")
     foreign = Vault.read(tmp_path / "other.json").new_data_key()
     with pytest.raises(VaultError, match=f"lacks master key {foreign.split('.')[1]}"):
-        Vault.read(path).rewrap(foreign)
+        Vault.read(path).rewrap(foreign, 1)
+
+
+def test_what_is_wrapped_anew_opens_for_its_tenant_alone(path: Path) -> None:
+    """Put into another tenant's row it would seal that one's secrets by a key that somebody else has."""
+    vault = Vault.read(path)
+    unbound = vault.new_data_key()
+    bound = vault.rewrap(unbound, 1)
+    assert vault.unseal(bound, ("1", "x"), vault.seal(unbound, ("1", "x"), b"secret")) == b"secret"
+    for use in (
+        lambda: vault.seal(bound, ("2", "x"), b"secret"),
+        lambda: vault.sign(bound, "files", ("2", "x")),
+        lambda: vault.rewrap(bound, 2),
+        lambda: vault.rewrap(bound.replace(".tenant.", "."), 1),
+    ):
+        with pytest.raises(VaultError, match=r"another tenant's"):
+            use()
+    assert vault.rewrap(bound, 1) != bound
 
 
 def test_the_file_is_for_its_owner_only(path: Path) -> None:

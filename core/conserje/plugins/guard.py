@@ -175,7 +175,11 @@ async def _end(task: asyncio.Task[Any]) -> None:
     task.add_done_callback(_retrieve)
     task.cancel()
     asyncio.get_running_loop().call_later(GRACE, _judge, task)
-    await asyncio.wait({task}, timeout=GRACE)
+    try:
+        await asyncio.wait({task}, timeout=GRACE)
+    finally:
+        if not task.done():
+            asyncio.tasks._unregister_task(task)  # the end of the loop would wait for it, for ever
 
 
 def _retrieve(ended: asyncio.Task[Any]) -> None:

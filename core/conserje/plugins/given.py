@@ -111,8 +111,7 @@ def _check(wanted: Any) -> Check:
         case kind if kind is Literal:
             return lambda value: isinstance(value, str) and value in parts
         case kind if kind in (Union, UnionType):
-            checks = [_check(part) for part in parts]
-            return lambda value: any(check(value) for check in checks)
+            return _of_one(parts)
         case kind if kind is dict:
             return _of_dict(_check(parts[0]), _check(parts[1]))
         case kind if kind in (frozenset, set):
@@ -124,9 +123,26 @@ def _check(wanted: Any) -> Check:
 def _of_dataclass(wanted: Any) -> Check:
     hints = get_type_hints(wanted, include_extras=True)
     checks = [(each.name, _check(hints[each.name])) for each in fields(wanted)]
-    return lambda value: (
-        isinstance(value, wanted) and all(check(getattr(value, name)) for name, check in checks)
-    )
+
+    def of_dataclass(value: Any) -> bool:
+        if not isinstance(value, wanted):
+            return False
+        for name, check in checks:  # noqa: SIM110 - each webhook pays for it, and a generator is dearer
+            if not check(getattr(value, name)):
+                return False
+        return True
+
+    return of_dataclass
+
+
+def _of_one(kinds: Sequence[Any]) -> Check:
+    checks = {kind: _check(kind) for kind in kinds}
+
+    def of_one(value: Any) -> bool:
+        known = checks.get(type(value))
+        return known(value) if known else any(check(value) for check in checks.values())
+
+    return of_one
 
 
 def _of_dict(key: Check, item: Check) -> Check:

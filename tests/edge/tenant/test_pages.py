@@ -44,7 +44,7 @@ def pages_of(edge: Edge, *channels: Paged) -> Pages:
 
 
 @pytest.mark.parametrize(
-    "given", [None, "/", ["/"], boom, SystemExit(1)], ids=["nothing", "a path", "paths", "raises", "exits"]
+    "given", [None, "/", ["/"], boom, SystemExit(1)], ids=["nothing", "word", "words", "raises", "exits"]
 )
 async def test_promise_8_a_channel_that_has_no_sound_pages_keeps_no_other_from_its_own(
     edge: Edge, given: Any, caplog: pytest.LogCaptureFixture

@@ -79,4 +79,7 @@ class MailServer:
         except aiosmtplib.SMTPResponseException as error:
             raise MailFailed(f"The mail server refuses the message ({error.code}).") from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise MailFailed(f"The mail server could not be asked ({type(error).__name__}).") from None
+            where = f"{self.host}:{self.port}"
+            raise MailFailed(
+                f"The mail server {where} could not be asked ({type(error).__name__})."
+            ) from None

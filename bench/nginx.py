@@ -14,6 +14,7 @@ from bench import process
 from bench.webhooks import DOMAIN
 
 from conserje_nginx.authority import Authority
+from conserje_nginx.local import version
 from conserje_nginx.render import Edge, render
 
 
@@ -46,7 +47,7 @@ async def opened(folder: Path, upstream_port: int) -> AsyncIterator[Nginx]:
         https_port=port,
         access_log=str(folder / "access.log"),
     )
-    render(edge, folder)
+    render(edge, folder, version("nginx"))
     # As root its workers are root too: the folder is closed to others.
     user = " user root;" if os.geteuid() == 0 else ""
     command = ["nginx", "-p", str(folder), "-c", "nginx.conf", "-e", "stderr", "-g", f"daemon off;{user}"]

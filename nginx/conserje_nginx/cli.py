@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from conserje.installation import read_settings
-from conserje.settings import PREFIX
+from conserje.settings import PREFIX, SettingsError
 from conserje_nginx import local
-from conserje_nginx.render import Edge, render
+from conserje_nginx.render import OLDEST, Edge, Version, render
 
 
 @click.group()
@@ -65,9 +65,18 @@ def render_(domains: tuple[str, ...], out: Path, **given: Any) -> None:
     listed = domains or tuple(
         part.strip() for part in os.environ.get(f"{PREFIX}DOMAINS", "").split(",") if part.strip()
     )
-    render(Edge(domains=listed, **given), out)
+    render(Edge(domains=listed, **given), out, _version_here())
     folder = out.absolute()
     click.echo(f"Wrote {folder}/nginx.conf. Check it: `nginx -t -p {folder} -c nginx.conf`.")
+
+
+def _version_here() -> Version:
+    """Of the nginx of this machine; without one, the oldest that we know: its form is taken by all."""
+    try:
+        program = local.find_nginx()
+    except SettingsError:
+        return OLDEST
+    return local.version(program)
 
 
 @edge.command()

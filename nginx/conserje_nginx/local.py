@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 from conserje.net.listen import dialled, host_and_port
 from conserje.settings import Settings, SettingsError
 from conserje_nginx.authority import Authority
-from conserje_nginx.render import Edge, render
+from conserje_nginx.render import Edge, Version, render
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ def prepare(settings: Settings, http_listen: str, https_listen: str, body_limits
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     authority = Authority(folder / "authority")
     authority.issue(names(domains), folder / "certificates" / "wildcard.pem")
-    render(edge, folder)
+    render(edge, folder, version(program))
     return Local(
         command=command(program, folder),
         listens=[http_listen, https_listen],
@@ -62,6 +64,14 @@ def find_nginx() -> str:
     if found := shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"):
         return found
     raise SettingsError("nginx is not installed: on Debian, `apt install nginx`.")
+
+
+def version(program: str) -> Version:
+    """Of an nginx, as it says itself. Raises SettingsError."""
+    said = subprocess.run([program, "-v"], capture_output=True, text=True).stderr
+    if found := re.search(r"nginx/([0-9]+(?:\.[0-9]+)+)", said):
+        return tuple(map(int, found[1].split(".")))
+    raise SettingsError(f"{program} does not say its version by -v.")
 
 
 def command(program: str, prefix: Path, *more: str) -> list[str]:

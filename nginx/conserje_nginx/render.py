@@ -19,6 +19,10 @@ _LISTEN = re.compile(r"(?:(?:[0-9.]+|\[[0-9A-Fa-f:.]+\]):)?[0-9]{1,5}")
 _BODY_LIMIT = re.compile(r"[a-z0-9-]+=[1-9][0-9]*[km]?")
 _PATH = re.compile(r"/[^,:\[\]]*")
 
+Version = tuple[int, ...]
+OLDEST: Version = (1, 22)
+_HTTP2_DIRECTIVE: Version = (1, 25, 1)  # from then on a word of `listen` is a warning
+
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
@@ -66,8 +70,9 @@ class Edge:
             for name, value in values.items()
         }
 
-    def variables(self) -> dict[str, str]:
-        """Those and the ones made of them, as entrypoint/16-conserje.envsh makes them."""
+    def variables(self, nginx: Version) -> dict[str, str]:
+        """Those and the ones made of them, as entrypoint/16-conserje.envsh makes them for this nginx."""
+        listens, http2 = ("ssl", "http2 on;") if nginx >= _HTTP2_DIRECTIVE else ("ssl http2", "")
         made = {
             "BASE_NAMES": " ".join(self.domains),
             "CONSOLE_NAMES": " ".join(f"console.{domain}" for domain in self.domains),
@@ -78,8 +83,9 @@ class Edge:
             "LARGE_SHARED_WEBHOOKS": self._large("= /webhook/{}"),
             "HTTP_LISTENS": _each(self.http_listen, "listen {};"),
             "HTTP_LISTENS_DEFAULT": _each(self.http_listen, "listen {} default_server;"),
-            "HTTPS_LISTENS": _each(self.https_listen, "listen {} ssl http2;"),
-            "HTTPS_LISTENS_DEFAULT": _each(self.https_listen, "listen {} ssl http2 default_server;"),
+            "HTTPS_LISTENS": _each(self.https_listen, f"listen {{}} {listens};"),
+            "HTTPS_LISTENS_DEFAULT": _each(self.https_listen, f"listen {{}} {listens} default_server;"),
+            "HTTP2": http2,
             "HTTPS_SUFFIX": "" if self.https_port == 443 else f":{self.https_port}",
         }
         return self.given() | {PREFIX + name: value for name, value in made.items()}
@@ -94,10 +100,10 @@ class Edge:
         )
 
 
-def render(edge: Edge, folder: Path) -> None:
-    """Write the configuration that `nginx -p FOLDER -c nginx.conf` starts from."""
+def render(edge: Edge, folder: Path, nginx: Version) -> None:
+    """Write the configuration that `nginx -p FOLDER -c nginx.conf` of this version starts from."""
     _write(folder / "nginx.conf", PACKAGE.joinpath("nginx.conf").read_text("utf-8"))
-    variables = edge.variables()
+    variables = edge.variables(nginx)
     for name in TEMPLATES:
         template = PACKAGE.joinpath("templates", f"{name}.template").read_text("utf-8")
         _write(folder / "conf.d" / name, substitute(template, variables))

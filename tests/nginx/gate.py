@@ -17,7 +17,7 @@ from waiting import LIMIT, until
 
 from conserje_nginx.authority import Authority
 from conserje_nginx.local import command as command  # for tests that start it themselves
-from conserje_nginx.local import names
+from conserje_nginx.local import names, version
 from conserje_nginx.render import Edge, render
 
 BASE = "bots.example.test"
@@ -94,7 +94,7 @@ async def nginx(
         https_port=https_port,
         access_log=str(folder / "access.log"),
     )
-    render(edge, folder)
+    render(edge, folder, version(program))
     for old, new in (instead or {}).items():
         _replace(folder, old, new)
     with (folder / "error.log").open("ab") as errors:

@@ -25,14 +25,12 @@ from waiting import LIMIT
 
 from conserje.settings import SettingsError
 from conserje_edge.wire.hosts import SLUG
-from conserje_nginx.local import command
-from conserje_nginx.render import PACKAGE, TEMPLATES, Edge, render
+from conserje_nginx.local import command, version
+from conserje_nginx.render import PACKAGE, TEMPLATES, Edge, Version, render
 
 GOLDEN = Path(__file__).parent / "golden"
-# What nginx says of its own file, and from 1.25 on of the only way in which 1.22 can be told of HTTP/2.
-TOLERATED = re.compile(
-    r"nginx\.conf (?:syntax is ok|test is successful)|\"listen \.\.\. http2\" directive is deprecated"
-)
+TOLERATED = re.compile(r"nginx\.conf (?:syntax is ok|test is successful)")
+NEWEST = (1, 30, 6)
 ROOT = Path(__file__).parents[2]
 ENTRYPOINT = ROOT / "nginx/conserje_nginx/entrypoint/16-conserje.envsh"
 
@@ -58,17 +56,19 @@ def rendered(folder: Path) -> dict[str, str]:
 
 
 def test_what_is_written_is_what_was_looked_at(tmp_path: Path) -> None:
-    render(RICH, tmp_path)
+    render(RICH, tmp_path, NEWEST)
     assert rendered(tmp_path) == rendered(GOLDEN), "cd tests && python -m nginx.test_render, and look at it"
 
 
 @CASES
-def test_the_official_image_s_entry_point_writes_the_same(tmp_path: Path, edge: Edge) -> None:
+@pytest.mark.parametrize("nginx", [(1, 22, 1), (1, 25, 0), (1, 25, 1), NEWEST, (2, 0, 0)], ids=str)
+def test_the_official_image_s_entry_point_writes_the_same(tmp_path: Path, edge: Edge, nginx: Version) -> None:
     """It gives envsubst the names of all variables that are set; the templates hold those of nginx too."""
     require(*ENVSUBST)
-    render(edge, tmp_path)
+    render(edge, tmp_path, nginx)
+    told = edge.given() | {"NGINX_VERSION": ".".join(map(str, nginx))}
     for name in TEMPLATES:
-        written = subst(f"templates/{name}.template", edge.given())
+        written = subst(f"templates/{name}.template", told)
         assert written == (tmp_path / "conf.d" / name).read_text(), name
 
 
@@ -88,6 +88,13 @@ def subst(template: str, variables: dict[str, str]) -> str:
     if done.returncode:
         raise ValueError(done.stderr)
     return done.stdout
+
+
+def test_http2_is_said_as_each_nginx_wants_it() -> None:
+    """From 1.25.1 on a word of `listen` is a warning for each server; before it the directive is an error."""
+    old, new = (PLAIN.variables(nginx) for nginx in ((1, 25, 0), (1, 25, 1)))
+    assert "ssl http2;" in old["CONSERJE_HTTPS_LISTENS"] and old["CONSERJE_HTTP2"] == ""
+    assert "http2" not in new["CONSERJE_HTTPS_LISTENS"] and new["CONSERJE_HTTP2"] == "http2 on;"
 
 
 def test_defaults_are_the_same_in_both() -> None:
@@ -151,7 +158,9 @@ def test_nginx_and_gixy_find_nothing_wrong(tmp_path: Path, edge: Edge) -> None:
     program, linter = require("nginx", "nginx"), Path(sys.executable).with_name("gixy")
     here = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     log = str(tmp_path / "access.log")
-    render(replace(edge, http_listen=here[0], https_listen=here[1], access_log=log), tmp_path)
+    render(
+        replace(edge, http_listen=here[0], https_listen=here[1], access_log=log), tmp_path, version(program)
+    )
     tested = subprocess.run(command(program, tmp_path, "-t"), capture_output=True, text=True)
     assert tested.returncode == 0, tested.stderr
     assert [line for line in tested.stderr.splitlines() if not TOLERATED.search(line)] == []
@@ -232,4 +241,4 @@ async def test_what_is_not_given_is_read_from_the_environment(terminal: Terminal
 
 if __name__ == "__main__":
     shutil.rmtree(GOLDEN, ignore_errors=True)
-    render(RICH, GOLDEN)
+    render(RICH, GOLDEN, NEWEST)

@@ -54,6 +54,10 @@ async def test_promise_8_a_worker_with_a_stuck_assistant_is_replaced(stuck: Inst
         await until(lambda: "in stalled.reply for acme" in worker.said)
         await until_taken(server, stuck.message("bravo", ANA, "hola"))
         await until(lambda: stuck.replies == {(ANA, "hola"): 1})
+        await until(lambda: stuck.pool.fetchval("SELECT true FROM conversations WHERE state = 'held'"))
+        cause = await stuck.pool.fetchval("SELECT cause FROM conversations WHERE state = 'held'")
+        assert cause == "stalled.reply stood still over it, and its process was ended."
+        assert worker.said.count("in stalled.reply for acme") == 1  # it was not started again
         assert "is started again" in worker.said
         [child] = worker.workers
     assert worker.process.returncode == 0

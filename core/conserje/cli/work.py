@@ -14,6 +14,7 @@ import uvloop
 from conserje.installation import Installation, explained, open_installation, read_settings, tasks
 from conserje.intake.intake import Intake
 from conserje.intake.reconcile import Gaps
+from conserje.plugins import fences
 from conserje.settings import Settings
 from conserje.storage import embedded, queue
 from conserje.telemetry.heartbeat import Heartbeat
@@ -44,7 +45,8 @@ def work() -> None:
         held = AsyncExitStack()
         try:
             runner.run(_check(settings, held))
-            fork_watched("work", _run, Watchdog(settings.memory_limit), END_LIMIT)
+            watchdog = Watchdog(settings.memory_limit, fences.of_node(settings.data_dir).note)
+            fork_watched("work", _run, watchdog, END_LIMIT)
         finally:
             runner.run(held.aclose())
 
@@ -77,6 +79,7 @@ async def _work() -> None:
     async with open_installation(connections=20) as installation:
         settings, pool = installation.settings, installation.pool
         await _check_database(installation)
+        fences.stand(fences.of_node(settings.data_dir))
         plugins, vault = installation.plugins, installation.vault
         async with (
             Directory(pool, installation.url) as directory,

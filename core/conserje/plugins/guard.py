@@ -37,7 +37,7 @@ from conserje.contract.channel import (
     Uncertain,
 )
 from conserje.contract.limits import Limits
-from conserje.plugins import given
+from conserje.plugins import fences, given
 from conserje.plugins.given import Checked, Wrong
 from conserje.plugins.redaction import redacted
 from conserje.telemetry import pulse
@@ -83,11 +83,31 @@ class PluginFailed(Exception):
         self.place = str(self) if wrong else place(error)
 
 
+class PluginFenced(PluginFailed):
+    """A plugin is not called for now, since it stood still again and again; the text says until when."""
+
+    def __init__(self, why: str) -> None:
+        Exception.__init__(self, why)
+        self.place = why
+
+
+def _heed_fence(plugin: AnyPlugin, slug: str, method: str) -> None:
+    """Raises the contract's own word for "not now" where the method has one, else PluginFenced."""
+    if not (rest := fences.rest(plugin.name, slug)):
+        return
+    why = f"{plugin.name} stood still again and again, and is tried again in {rest:.0f} s"
+    if TryLater in (may := MAY_RAISE.get(method, ())):
+        raise TryLater(why, rest)
+    word = next((each for each in (CannotTell, NoAnswer) if each in may), None)
+    raise word(why) if word else PluginFenced(why)
+
+
 def called(plugin: AnyPlugin, slug: str, method: str, checked: Checked[T], *arguments: object) -> T:
     """What a method gives, `checked`; `slug` is the tenant's for whom it is called, "" for nobody's.
 
     Raises what MAY_RAISE names, in its own words without secrets, or PluginFailed.
     """
+    _heed_fence(plugin, slug, method)
     try:
         with pulse.at_work(plugin.name, method, slug):
             return checked(getattr(plugin, method)(*arguments))
@@ -111,6 +131,7 @@ def limits_of(channel: AnyChannel, slug: str, address: str) -> Limits:
 
 async def awaited(plugin: AnyPlugin, slug: str, method: str, checked: Checked[T], *arguments: object) -> T:
     """The same of a method that is awaited, in a task of its own: cancelled, it gets GRACE to end."""
+    _heed_fence(plugin, slug, method)
 
     async def work() -> T:
         with _only_told(plugin, method, arguments):
@@ -127,6 +148,7 @@ async def consumed(
 ) -> T:
     """What `consume` makes of the bytes that `media` gives as they come; what it raises itself is raised."""
     method = "media"
+    _heed_fence(plugin, slug, method)
 
     async def parts() -> AsyncGenerator[bytes, None]:
         with _only_told(plugin, method, arguments):

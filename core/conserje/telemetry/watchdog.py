@@ -31,14 +31,6 @@ TERM_SECONDS = 5.0  # for one that holds too much memory to end what it has in h
 MEGABYTE = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Strike:
-    """A process's loop stood still, in this call of a plugin where it was one."""
-
-    process: str
-    call: Call | None
-
-
 def be_watched(by: Pulse) -> None:
     """From now on this process writes to `by`; told to abort, it writes the stack of every thread to stderr.
 
@@ -99,7 +91,7 @@ class Watchdog:
     """Looks at the processes that it was given; whoever started one starts another when it has ended."""
 
     memory_limit: int  # megabytes
-    strike: Callable[[Strike], None] = lambda _: None
+    note: Callable[[Call], None] = lambda _: None  # in which call of a plugin one stood still
     _watched: list[_Watched] = field(default_factory=list)
     _looked_at: float = field(default_factory=time.monotonic)
     _feed: service.Feed = field(default_factory=service.Feed)
@@ -152,8 +144,9 @@ class Watchdog:
             *(watched.name, watched.pid, watched.still, procfs.cpu(watched.pid) - watched.cpu),
             named(call),
         )
+        if call:
+            self.note(call)  # before anybody can take over what it had in hand
         watched.tell(signal.SIGABRT, ABORT_SECONDS)
-        self.strike(Strike(watched.name, call))
 
     def _free(self, watched: _Watched, resident: int) -> None:
         log.critical(

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
+from conserje.plugins import fences
 from conserje.storage.jobs import Job
 from conserje.telemetry.clocks import TOLERANCE
 from conserje.tenants.entry import Entry
@@ -39,14 +40,25 @@ class Think:
 
 
 def decide(
-    entry: Entry, job: Job, conversation: Locked, unanswered: Sequence[Message]
+    entry: Entry,
+    job: Job,
+    conversation: Locked,
+    unanswered: Sequence[Message],
+    fenced: timedelta | None = None,
 ) -> Wait | Hold | Think | None:
-    """What is to be done about `unanswered`, in the locked conversation; None: another job comes for it."""
+    """What is to be done about `unanswered`, in the locked conversation; None: another job comes for it.
+
+    `fenced` is how long all that could answer are fenced off; None: one can.
+    """
     tenant = entry.tenant
     # Also after the end of another's lease: its holder may be dead.
-    if rest := _lease_left(conversation) or _still_quiet(entry, conversation, unanswered):
+    if rest := _lease_left(conversation) or _still_quiet(entry, conversation, unanswered) or fenced:
         is_last = job.message_id in (0, unanswered[-1].id)  # nobody else's job comes later
         return Wait(rest) if is_last else None
+    struck = fences.struck(turn_of(job)) if conversation.starts else None
+    if struck:
+        cause = f"{struck.plugin}.{struck.method} stood still over it, and its process was ended."
+        return Hold(cause, tenant.held_text)
     if conversation.starts >= STARTS:
         cause = conversation.cause or f"The turn was started {STARTS} times without an end."
         return Hold(cause, tenant.held_text)
@@ -55,6 +67,11 @@ def decide(
     if age and tenant.late_rule == "park":
         return Hold(late.cause(tenant, age))
     return Think(age)
+
+
+def turn_of(job: Job) -> str:
+    """The turn's name in the pulse."""
+    return f"{job.tenant_id}:{job.conversation_id}"
 
 
 def _lease_left(conversation: Locked) -> timedelta | None:

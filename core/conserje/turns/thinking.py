@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 from conserje.contract.assistant import AnyAssistant, NoAnswer, Reply, Turn
 from conserje.contract.channel import AnyChannel, offers
 from conserje.contract.limits import Limits
-from conserje.plugins import given, guard
+from conserje.conversations.transcript import Message
+from conserje.plugins import fences, given, guard
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.shop.catalogues import Catalogues, TenantProducts
@@ -23,6 +25,7 @@ from conserje.turns.lease import Claim, Thought
 
 log = logging.getLogger(__name__)
 
+FENCE_LOOK = 15.0  # seconds: an operator may let a plugin be called sooner
 ATTENTION = 5.0  # seconds that a provider gets to show a message as read
 
 
@@ -51,6 +54,17 @@ class Thinking:
                 await guard.awaited(channel, entry.tenant.slug, "attend", given.nothing, read, opened)
         except (PluginFailed, AccountUnusable, TimeoutError) as error:
             log.debug("%s could not show %s as read: %s", channel.name, entry.tenant.slug, error)
+
+    def fenced(self, entry: Entry, unanswered: Sequence[Message]) -> timedelta | None:
+        """How long to wait before asking again whether one that could answer is fenced off no more.
+
+        None: one is not, or nobody is asked, since the contact wishes for a person.
+        """
+        asked = (entry.tenant.assistant, entry.tenant.fallback_assistant)
+        rest = min(fences.rest(name, entry.tenant.slug) for name in asked)
+        if not rest or wish.wished(message.content for message in unanswered):
+            return None
+        return timedelta(seconds=min(rest, FENCE_LOOK))
 
     async def think(self, entry: Entry, claim: Claim) -> Thought:
         """What the tenant's late rule asks for, else what an assistant says. Raises NoReply."""

@@ -22,12 +22,12 @@ from conserje.storage import jobs
 from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.scope import Scope, acting_for
-from conserje.telemetry import metrics
+from conserje.telemetry import metrics, pulse
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import Entry
 from conserje.tenants.vault import Vault
 from conserje.turns import lease, loop
-from conserje.turns.claim import Hold, Think, Wait, decide
+from conserje.turns.claim import Hold, Think, Wait, decide, turn_of
 from conserje.turns.lease import Claim, LostLease, Thought
 from conserje.turns.thinking import NoReply, Thinking, channel_of, is_automatic, limits_of
 
@@ -55,6 +55,7 @@ class Conversation:
         entry = await self.directory.by_id(job.tenant_id)
         if not entry.tenant.active:
             return
+        pulse.turn.set(turn_of(job))  # each job is a task
         claim = await self._claim(entry, job)
         try:
             while claim is not None:
@@ -73,7 +74,8 @@ class Conversation:
                 return None
             if not (unanswered := await self._unanswered(scope.connection, entry, job, conversation)):
                 return None
-            match decide(entry, job, conversation, unanswered):
+            fenced = self.thinking.fenced(entry, unanswered)
+            match decide(entry, job, conversation, unanswered, fenced):
                 case Wait(rest):
                     scope.due.append(_again(job, rest))
                 case Hold(cause, text):

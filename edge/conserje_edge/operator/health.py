@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import asyncpg
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from conserje.plugins import fences
 from conserje.settings import SettingsError
 from conserje.storage.database import CANNOT_ASK, DatabaseError, describe
 from conserje.storage.deadline import within
@@ -90,9 +91,20 @@ async def _keyring(context: Context) -> None:
 
 
 async def _plugins(context: Context) -> None:
+    if odd := [*_broken(context), *_fenced(context)]:
+        raise Odd(" ".join(odd))
+
+
+def _broken(context: Context) -> Iterator[str]:
     if context.plugins.broken:
         broken = "; ".join(f"{name} {why}" for name, why in sorted(context.plugins.broken.items()))
-        raise Odd(f"Plugins are broken: install them again, or remove them ({broken}).")
+        yield f"Plugins are broken: install them again, or remove them ({broken})."
+
+
+def _fenced(context: Context) -> Iterator[str]:
+    if standing := fences.of_node(context.settings.data_dir).standing():
+        fenced = "; ".join(f"{fence.plugin} is {fence}" for fence in standing)
+        yield f"Plugins stood still: mend them, then `conserje plugin resume NAME` ({fenced})."
 
 
 async def _spool(context: Context) -> None:

@@ -10,6 +10,7 @@ from conserje.conversations.feed import Feed
 from conserje.installation import Installation, open_installation, read_settings
 from conserje.intake.intake import Intake
 from conserje.intake.node import Node, can_do_without_postgres, open_node
+from conserje.plugins import fences
 from conserje.settings import Settings
 from conserje.tenants.data_keys import check_keyring
 from conserje.tenants.directory import Directory
@@ -48,6 +49,7 @@ async def open_resources() -> AsyncIterator[Resources]:
         settings, pool = installation.settings, installation.pool
         hosts, proxies = Hosts(settings.domains), Proxies(settings.trusted_proxies)
         await _check_keyring(installation)
+        fences.stand(fences.of_node(settings.data_dir))
         node = await stack.enter_async_context(open_node(settings))
         directory = Directory(pool, installation.url, node.replica)
         feed = Feed(pool, directory.changes)

@@ -20,6 +20,7 @@ from granian.server.mp import MPServer
 from starlette.routing import Router
 
 from conserje.installation import read_settings
+from conserje.plugins import fences
 from conserje.settings import Settings, SettingsError
 from conserje.storage import embedded
 from conserje.telemetry import log, service
@@ -139,7 +140,7 @@ def serve() -> None:
         held = AsyncExitStack()
         try:
             runner.run(_check(given, held))
-            watchdog = Watchdog(given.memory_limit)
+            watchdog = Watchdog(given.memory_limit, fences.of_node(given.data_dir).note)
             processes = server(where, given, watchdog)
             processes.on_startup(lambda: click.echo(f"Listening on {where}\nFor the operator: {operators}"))
             processes.on_startup(service.ready)

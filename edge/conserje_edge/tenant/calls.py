@@ -12,7 +12,7 @@ from time import perf_counter
 from conserje.contract.channel import UNSIGNED_LIMIT, Answer, AnyChannel, Forged, Malformed, Webhook
 from conserje.contract.message import Event, Unreadable
 from conserje.plugins import given, guard
-from conserje.plugins.guard import PluginFailed
+from conserje.plugins.guard import PluginFailed, PluginFenced
 from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
@@ -85,6 +85,8 @@ def parse(channel: AnyChannel, hook: Webhook, accounts: dict[str, AccountRow], s
     with _measured(channel, "parsing"):
         try:
             guard.called(channel, slug, "parse", given.events(events), hook)
+        except PluginFenced as error:  # since it verified
+            raise unavailable(f"Channel {channel.name} failed to parse: {error}") from None
         except (Malformed, PluginFailed) as error:
             where = error.place if isinstance(error, PluginFailed) else "Malformed"
             log.error("Channel %s failed to parse; the body is kept: %s", channel.name, where)

@@ -20,9 +20,11 @@ from terminal import Terminal
 from conserje.cli.domain import own_host
 from conserje.cli.main import main
 from conserje.net.client import client
+from conserje.plugins import fences
 from conserje.plugins.plugins import load
 from conserje.storage.database import Pool
 from conserje.storage.schema import migrations
+from conserje.telemetry.pulse import Call
 from conserje.tenants import accounts
 from conserje.tenants.entry import Entry
 from conserje.tenants.refusals import TenantError
@@ -335,6 +337,26 @@ async def test_plugins_are_listed_with_what_is_wrong(run: Run, tmp_path: Path) -
         "state": "ready",
     }
     assert rows["owl"]["kind"] == "assistant" and "out of order" in rows["dodo"]["state"]
+
+
+async def test_a_plugin_that_is_fenced_off_is_listed_and_resumed(run: Run, tmp_path: Path) -> None:
+    async def state() -> str:
+        rows = json.loads((await run("plugin", "list", "--json")).stdout)
+        return str(next(row["state"] for row in rows if row["name"] == "owl"))
+
+    of_node = fences.of_node(tmp_path / "data")
+    for slug in ("acme", "bravo"):
+        for _ in range(fences.ENOUGH):
+            of_node.note(Call("owl", "reply", slug))
+    assert "fenced off for acme" in await state() and "fenced off for bravo" in await state()
+    assert "owl is called again for acme." in (await run("plugin", "resume", "owl", "acme")).output
+    assert "acme" not in await state()
+    refused = await run("plugin", "resume", "owl", "acme", code=1)
+    assert "owl is fenced off for bravo" in refused.stderr
+    assert "owl is called again." in (await run("plugin", "resume", "owl")).output
+    assert await state() == "ready"
+    refused = await run("plugin", "resume", "owl", code=1)
+    assert "owl is not fenced off on this machine" in refused.stderr
 
 
 async def test_a_packages_command_is_one_of_conserjes(run: Run, tmp_path: Path) -> None:

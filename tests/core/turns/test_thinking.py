@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -12,7 +13,13 @@ from waiting import until
 from conserje import Assistant, NoAnswer, Nothing, Reply, Text, Turn
 from conserje.contract.message import Location
 from conserje.net.client import client
+from conserje.plugins import fences
+from conserje.plugins.fences import Fences
 from conserje.plugins.given import MOST_MESSAGES
+from conserje.plugins.strikes import Strikes
+from conserje.telemetry import pulse
+from conserje.telemetry.pulse import Call
+from conserje.turns import thinking
 
 SECRET = "Bearer abcdefghijkl"
 
@@ -99,3 +106,69 @@ async def test_what_postgres_cannot_store_of_a_reply_is_cleaned(scene: Scene) ->
     said = Reply([Text(odd)], intent=odd, usage={odd: 1})
     assert await turn(scene, lambda: said) == ("wild", None)
     assert await scene.pool.fetchval("SELECT intent FROM turns") == "a\ufffd\ufffdb"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fences:
+    """The fences of this process."""
+    here = Fences(Strikes(tmp_path / "strikes"))
+    monkeypatch.setattr(fences, "_here", here)
+    return here
+
+
+def strike(here: Fences, plugin: str) -> None:
+    """Enough for a fence."""
+    for _ in range(fences.ENOUGH):
+        here.note(Call(plugin, "reply", "acme"))
+
+
+async def test_the_fallback_answers_for_one_that_is_fenced_off(scene: Scene, here: Fences) -> None:
+    strike(here, "wild")
+    assistant, cause = await turn(scene, lambda: Reply([Text("never")]))
+    assert assistant == "parrot"
+    assert cause
+    assert "wild stood still again and again" in cause
+
+
+async def test_messages_wait_while_all_are_fenced_off_and_are_answered_then(
+    scene: Scene, here: Fences, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thinking, "FENCE_LOOK", 0.1)
+    monkeypatch.setattr(fences, "LOOK_EVERY", 0.0)
+    strike(here, "parrot")
+    async with scene.working():
+        await scene.write("hola")
+        await scene.write("quiero hablar con una persona", sender="bea")
+        await until(lambda: len(scene.post.texts) == 1)  # whom no assistant is asked for
+        assert not scene.parrot.heard
+        assert await scene.pool.fetchval("SELECT max(starts) FROM conversations") == 0
+        here.strikes.resume("parrot", None)
+        await scene.settled()
+    assert "hola" in scene.post.texts
+
+
+async def test_promise_8_the_turn_that_was_at_work_at_a_strike_is_held_at_once(
+    scene: Scene, here: Fences
+) -> None:
+    await scene.write("hola")
+    row = await scene.pool.fetchrow("UPDATE conversations SET starts = 1 RETURNING tenant_id, id")
+    assert row is not None
+    here.note(Call("parrot", "reply", "acme", f"{row['tenant_id']}:{row['id']}"))
+    async with scene.working():
+        await until(lambda: scene.pool.fetchval("SELECT state = 'held' FROM conversations"))
+    assert not scene.parrot.heard
+    cause = await scene.pool.fetchval("SELECT cause FROM conversations")
+    assert cause == "parrot.reply stood still over it, and its process was ended."
+
+
+async def test_a_turn_says_whose_it_is_while_a_plugin_runs(scene: Scene) -> None:
+    seen: list[Call | None] = []
+
+    def habit() -> Reply:
+        seen.append(pulse._here.pulse.call)
+        return Reply([Text("hola")])
+
+    await turn(scene, habit)
+    row = await scene.pool.fetchrow("SELECT tenant_id, id FROM conversations")
+    assert row is not None
+    assert seen == [Call("wild", "reply", "acme", f"{row['tenant_id']}:{row['id']}")]

@@ -19,9 +19,10 @@ from processes import free_port
 from starlette.applications import Starlette
 from waiting import LIMIT, until
 
+from conserje.plugins import fences
 from conserje.storage.database import Pool
 from conserje.telemetry.heartbeat import Heartbeat
-from conserje.telemetry.pulse import beating
+from conserje.telemetry.pulse import Call, beating
 from conserje.tenants.keyring import create_keyring
 from conserje_edge.operator import health
 from conserje_edge.operator.context import Context
@@ -131,6 +132,17 @@ async def test_a_broken_plugin_is_a_warning(house: House) -> None:
     answer = await health.ready(house.context)
     said = json.loads(bytes(answer.body))["checks"]["plugins"]
     assert said == {"ok": True, "warning": f"Plugins are broken: install them again, or remove them ({why})."}
+
+
+async def test_a_fence_is_a_warning(house: House) -> None:
+    of_node = fences.of_node(house.context.settings.data_dir)
+    for _ in range(fences.ENOUGH):
+        of_node.note(Call("catalog", "reply", "acme"))
+    assert await house.failing() == {}
+    answer = await health.ready(house.context)
+    said = json.loads(bytes(answer.body))["checks"]["plugins"]
+    assert said["ok"] is True
+    assert "catalog is fenced off for acme, and tried again at" in said["warning"]
 
 
 async def test_without_an_edge_or_with_one_that_hangs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

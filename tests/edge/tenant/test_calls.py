@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ from doorway import FORM, FORM_OF_ANA, Edge, boom
 
 from conserje import Answer, Text, Webhook
 from conserje.contract.message import Event, InboundMessage, StatusUpdate
-from conserje.plugins import given
+from conserje.plugins import fences, given
+from conserje.plugins.fences import Fences
+from conserje.plugins.strikes import Strikes
+from conserje.telemetry.pulse import Call
 
 
 @pytest.mark.parametrize("step", ["claims", "verify"])
@@ -26,6 +30,19 @@ async def test_a_plugin_that_fails_before_verification_is_503(
     assert "Channel signed failed to verify: Boom at " in caplog.text
     assert "secret-in-text" not in caplog.text
     assert answer.headers["x-request-id"] in caplog.text
+
+
+async def test_webhooks_of_a_channel_that_is_fenced_off_are_503(
+    edge: Edge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Fences(Strikes(tmp_path / "strikes"))
+    monkeypatch.setattr(fences, "_here", here)
+    for _ in range(fences.ENOUGH):
+        here.note(Call("signed", "parse", "acme"))
+    answer = await edge.post(FORM_OF_ANA)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert await edge.stored() == []
+    assert await edge.rejects() == []
 
 
 async def test_what_a_plugin_cannot_parse_is_kept_raw(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:

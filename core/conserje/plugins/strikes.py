@@ -1,0 +1,105 @@
+"""The watchdog's strikes, and an operator's word against them: a file of the node, also without Postgres."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from conserje.telemetry.pulse import Call
+
+log = logging.getLogger(__name__)
+
+LARGEST = 256 * 1024  # bytes; then the older half is forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A process was ended because its loop stood still in this plugin's method."""
+
+    at: float  # seconds since the epoch
+    plugin: str
+    slug: str
+    method: str
+    turn: str = ""  # as in `pulse.Call`
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """An operator wants the plugin to be called again, for this tenant or for all."""
+
+    at: float  # seconds since the epoch
+    resumed: str
+    slug: str | None
+
+
+Event = Strike | Resumed
+
+
+@dataclass(frozen=True, slots=True)
+class Strikes:
+    """One line for each, the oldest first; any process of the node may write."""
+
+    path: Path
+
+    def note(self, call: Call) -> None:
+        """Write a strike down; should that fail, the log says so."""
+        strike = Strike(time.time(), call.plugin, call.slug, call.method, call.turn)
+        try:
+            self._append(strike)
+        except OSError as error:
+            log.error("A strike of %s is not written down: %s", call.plugin, error)
+
+    def resume(self, plugin: str, slug: str | None) -> None:
+        """Forgive a plugin's strikes, for one tenant or for all. Raises OSError."""
+        self._append(Resumed(time.time(), plugin, slug))
+
+    def read(self) -> list[Event]:
+        """All that is written down. Raises OSError."""
+        try:
+            with self.path.open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH)
+                return list(_events(file))
+        except FileNotFoundError:
+            return []
+
+    def stamp(self) -> tuple[int, int]:
+        """What is another one once something was written."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return 0, 0
+        return found.st_mtime_ns, found.st_size
+
+    def _append(self, event: Event) -> None:
+        with self._locked() as file:
+            if file.seek(0, os.SEEK_END) > LARGEST:
+                file.seek(0)
+                lines = file.readlines()
+                file.seek(0)
+                file.truncate()
+                file.writelines(lines[len(lines) // 2 :])
+            file.write(json.dumps(asdict(event)) + "\n")
+
+    @contextmanager
+    def _locked(self) -> Iterator[IO[str]]:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+
+
+def _events(lines: Iterable[str]) -> Iterator[Event]:
+    for line in lines:
+        try:
+            fields = json.loads(line)
+            yield Resumed(**fields) if "resumed" in fields else Strike(**fields)
+        except (ValueError, TypeError):  # cut off, or of another release
+            continue

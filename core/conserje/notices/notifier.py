@@ -20,7 +20,7 @@ from conserje.errors import OperatorError
 from conserje.net.fetch import Network, fetch, resolve
 from conserje.net.mail import MailFailed, MailServer
 from conserje.notices import table as notices
-from conserje.notices.table import Notice
+from conserje.notices.table import Name, Notice
 from conserje.settings import Settings
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
@@ -59,10 +59,12 @@ class HandedOver:
     channel: str
     account: str
     words: tuple[str, ...]
+    others: tuple[Name, ...] = ()  # who waits, too, some of them
+    more: int = 0  # how many wait, too
 
     @property
     def command(self) -> str:
-        return f'conserje message send {self.tenant.slug} {self.conversation} "..."'
+        return _command(self.tenant, self.conversation)
 
     @property
     def body(self) -> bytes:
@@ -95,7 +97,20 @@ class HandedOver:
             "said": said,
             "command": self.command,
         }
-        return subject.format(**values), text.format(**values)
+        subject, text = subject.format(**values), text.format(**values)
+        if not self.more:
+            return subject, text
+        listed = (
+            f"- {each.name or each.contact_address}: {_command(self.tenant, each.conversation_id)}"
+            for each in self.others
+        )
+        also = in_language(words.WAITING_TOO, self.tenant.locale)
+        more = {"more": str(self.more), "listed": "\n".join(listed), "slug": self.tenant.slug}
+        return subject + also.subject.format(**more), text + also.text.format(**more)
+
+
+def _command(tenant: Tenant, conversation_id: int) -> str:
+    return f'conserje message send {tenant.slug} {conversation_id} "..."'
 
 
 async def secret(connection: Connection, vault: Vault, tenant_id: int) -> str:
@@ -140,56 +155,68 @@ class Notifier:
     settings: Settings
 
     async def notify(self, job: Job) -> None:
-        """Send the notices of a conversation that are due; those that are not come again."""
+        """Send the notices of a conversation that are due; those that are not come again.
+
+        What is to be mailed to the tenant of other conversations leaves with it.
+        """
         entry = await self.directory.by_id(job.tenant_id)
         if not entry.tenant.active:
             return  # once it is again, they are due for long
         while notice := await notices.claim(self.pool, job):
-            await self._tell(entry, job, notice)
+            await self._tell(entry, [notice])
+        if told := await notices.collect(self.pool, job, entry.tenant.notice_email or ""):
+            await self._tell(entry, told)
         await notices.come_back(self.pool, job)
 
-    async def _tell(self, entry: Entry, job: Job, notice: Notice) -> None:
+    async def _tell(self, entry: Entry, told: Sequence[Notice]) -> None:
+        """Send these as one, by the first one's way and in its name."""
+        notice, tries = told[0], min(each.tries for each in told)
         try:
-            await self._send(entry, job, notice)
+            await self._send(entry, told)
         except NotTold as error:
-            again = None if error.final or notice.tries > len(PAUSES) else PAUSES[notice.tries - 1]
+            again = None if error.final or tries > len(PAUSES) else PAUSES[tries - 1]
             log.log(
                 logging.WARNING if again else logging.ERROR,
                 "%s is not told by %s of conversation %s, %s: %s",
                 entry.tenant.slug,
                 notice.kind,
-                job.conversation_id,
+                notice.conversation_id,
                 f"tried again in {again}" if again else "given up",
                 error,
             )
-            await notices.failed(self.pool, job, notice, str(error), again)
+            await notices.failed(self.pool, entry.tenant, told, str(error), again)
         else:
-            await notices.sent(self.pool, job, notice)
+            await notices.sent(self.pool, entry.tenant.id, told)
 
-    async def _send(self, entry: Entry, job: Job, notice: Notice) -> None:
+    async def _send(self, entry: Entry, told: Sequence[Notice]) -> None:
         """Raises NotTold."""
-        told = await self._told(entry, job, notice)
-        tenant = entry.tenant
+        tenant, notice = entry.tenant, told[0]
+        what = await self._handed_over(entry, told)
         match notice.kind:
             case "webhook" if tenant.notice_url:
-                await self._post(tenant, tenant.notice_url, f"notice-{notice.id}", told.body)
+                await self._post(tenant, tenant.notice_url, f"notice-{notice.id}", what.body)
             case "email" if tenant.notice_email:
-                await self._mail(tenant.notice_email, f"notice-{notice.id}", *told.mail())
+                await self._mail(tenant.notice_email, f"notice-{notice.id}", *what.mail())
             case _:
                 raise NotTold("The tenant wants no such notices any more.", final=True)
 
-    async def _told(self, entry: Entry, job: Job, notice: Notice) -> HandedOver:
-        waiting = await notices.waiting(self.pool, job, notice)
+    async def _handed_over(self, entry: Entry, told: Sequence[Notice]) -> HandedOver:
+        notice, tenant_id = told[0], entry.tenant.id
+        waiting = await notices.waiting(self.pool, tenant_id, notice)
         account = entry.account(waiting.account_id)
+        too = {each.conversation_id: None for each in told if each.conversation_id != notice.conversation_id}
+        others = await notices.names(self.pool, tenant_id, list(too)[: notices.NAMED]) if too else []
         return HandedOver(
             tenant=entry.tenant,
-            conversation=job.conversation_id,
+            conversation=notice.conversation_id,
             at=notice.created_at,
             name=waiting.name,
             address=waiting.contact_address,
             channel=account.channel if account else "",
             account=account.address if account else "",
             words=tuple(plain(restored(each))[:LONGEST] for each in waiting.words),
+            others=tuple(others),
+            more=len(too),
         )
 
     async def _post(self, tenant: Tenant, url: str, notice_id: str, body: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The table notices: tenants are to be told of conversations that were handed over to a person."""
+"""The tables notices and mailings: tenants are to be told of conversations that were handed over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from conserje.storage import jobs
-from conserje.storage.database import Connection, Pool
+from conserje.storage.database import Connection, Pool, columns
 from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
 from conserje.tenants.tenants import Tenant
@@ -16,21 +16,53 @@ from conserje.tenants.tenants import Tenant
 LEASE = timedelta(seconds=60)  # longer than any way of sending takes
 LOST_AFTER = timedelta(seconds=30)
 WORDS = 5  # messages of the contact that the tenant reads
+MAILED_EVERY = timedelta(minutes=5)  # what is to be mailed to one address meanwhile is one mail
+COLLECTED = 1000  # notices in a mail
+NAMED = 10  # contacts in a mail, beside the first
 
 NOTE = """
 INSERT INTO notices (tenant_id, conversation_id, turn_id, kind)
 SELECT $1, $2, $3, kind FROM unnest($4::text[]) AS kind ON CONFLICT DO NOTHING
 """
 
-# The next one that nobody sends, which is nobody else's then.
+# The next one to be posted that nobody posts, which is nobody else's then.
 CLAIM = """
 UPDATE notices SET tries = tries + 1, due_at = now() + $3
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = (
     SELECT id FROM notices
-    WHERE tenant_id = $1 AND conversation_id = $2 AND due_at <= now()
+    WHERE tenant_id = $1 AND conversation_id = $2 AND kind = 'webhook' AND due_at <= now()
     ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING id, kind, created_at, tries, due_at AS until
+RETURNING id, conversation_id, kind, created_at, tries, due_at AS until
 """
+
+# One mail at a time for an address: the next worker waits here, and finds that it is not due.
+MAIL = """
+INSERT INTO mailings (tenant_id, recipient)
+SELECT $1, $3 WHERE EXISTS (
+    SELECT FROM notices WHERE tenant_id = $1 AND conversation_id = $2 AND kind = 'email' AND due_at <= now())
+ON CONFLICT (tenant_id, recipient) DO UPDATE SET mailed_at = now()
+    WHERE mailings.mailed_at <= now() - $4::interval
+RETURNING true
+"""
+
+POSTPONE = """
+UPDATE notices SET due_at = mailings.mailed_at + $4 FROM mailings
+WHERE notices.tenant_id = $1 AND conversation_id = $2 AND kind = 'email' AND due_at <= now()
+  AND mailings.tenant_id = $1 AND recipient = $3
+"""
+
+COLLECT = """
+WITH due AS MATERIALIZED (
+    SELECT conversation_id, id FROM notices WHERE tenant_id = $1 AND kind = 'email' AND due_at <= now()
+    ORDER BY due_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE notices SET tries = tries + 1, due_at = now() + $2 FROM due
+WHERE tenant_id = $1 AND notices.conversation_id = due.conversation_id AND notices.id = due.id
+RETURNING notices.id, notices.conversation_id, kind, created_at, tries, due_at AS until
+"""
+
+# It did not leave: the next one need not wait.
+NOT_MAILED = "DELETE FROM mailings WHERE tenant_id = $1 AND recipient = $2"
 
 NEXT_DUE = """
 SELECT greatest(min(due_at) - now(), '0') FROM notices
@@ -40,11 +72,15 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND due_at IS NOT NULL
 # Whoever claimed a notice is known by the end of the claim.
 SENT = """
 UPDATE notices SET sent_at = now(), due_at = NULL, cause = NULL
-WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND due_at = $4
+FROM unnest($2::bigint[], $3::bigint[], $4::timestamptz[]) AS told (conversation_id, id, until)
+WHERE tenant_id = $1 AND notices.conversation_id = told.conversation_id AND notices.id = told.id
+  AND due_at = told.until
 """
 FAILED = """
 UPDATE notices SET cause = $5, due_at = now() + $6::interval
-WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND due_at = $4
+FROM unnest($2::bigint[], $3::bigint[], $4::timestamptz[]) AS told (conversation_id, id, until)
+WHERE tenant_id = $1 AND notices.conversation_id = told.conversation_id AND notices.id = told.id
+  AND due_at = told.until
 """
 
 # Jobs that were lost. The notices are due anew, so that each sweep finds others.
@@ -75,6 +111,14 @@ JOIN contacts ON contacts.tenant_id = conversations.tenant_id AND contacts.id = 
 WHERE conversations.tenant_id = $1 AND conversations.id = $2
 """
 
+NAMES = """
+SELECT conversations.id AS conversation_id, conversations.peer AS contact_address, contacts.name
+FROM conversations
+JOIN contacts ON contacts.tenant_id = conversations.tenant_id AND contacts.id = conversations.contact_id
+WHERE conversations.tenant_id = $1 AND conversations.id = ANY ($2::bigint[])
+ORDER BY array_position($2::bigint[], conversations.id)
+"""
+
 OF_CONVERSATION = """
 SELECT kind, created_at, tries, due_at, sent_at, cause FROM notices
 WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY id
@@ -82,12 +126,15 @@ WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY id
 
 Kind = Literal["webhook", "email"]
 
+_CLAIMED = ("conversation_id", "id", "until")
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A notice that a worker may send until `until`."""
 
     id: int
+    conversation_id: int
     kind: Kind
     created_at: datetime
     tries: int  # this one included
@@ -102,6 +149,15 @@ class Waiting:
     name: str
     account_id: int
     words: Sequence[str]  # the contents of the last messages, as stored
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Who waits for a person, too."""
+
+    conversation_id: int
+    contact_address: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,33 +194,56 @@ async def of_conversation(pool: Pool, tenant_id: int, conversation_id: int) -> l
 
 
 async def claim(pool: Pool, job: Job) -> Notice | None:
-    """The next notice of a conversation that is due and nobody sends; None: there is none."""
+    """The next notice of a conversation that is to be posted and nobody posts; None: there is none."""
     async with acting_for(pool, job.tenant_id) as scope:
         row = await scope.connection.fetchrow(CLAIM, job.tenant_id, job.conversation_id, LEASE)
     return Notice(**row) if row else None
 
 
-async def sent(pool: Pool, job: Job, notice: Notice) -> None:
-    """The tenant has a notice that was claimed."""
+async def collect(pool: Pool, job: Job, recipient: str) -> list[Notice]:
+    """All that is to be mailed to the tenant, the oldest first, if the conversation has some of it.
+
+    None where that address was mailed to a moment ago: what is due comes together later.
+    """
+    place = (job.tenant_id, job.conversation_id)
     async with acting_for(pool, job.tenant_id) as scope:
-        await scope.connection.execute(SENT, job.tenant_id, job.conversation_id, notice.id, notice.until)
+        if not await scope.connection.fetchval(MAIL, *place, recipient, MAILED_EVERY):
+            await scope.connection.execute(POSTPONE, *place, recipient, MAILED_EVERY)
+            return []
+        rows = await scope.connection.fetch(COLLECT, job.tenant_id, LEASE, COLLECTED)
+    return sorted((Notice(**row) for row in rows), key=lambda notice: notice.id)
 
 
-async def failed(pool: Pool, job: Job, notice: Notice, cause: str, again: timedelta | None) -> None:
-    """The tenant does not have it; None: it is given up."""
-    key = (job.tenant_id, job.conversation_id, notice.id, notice.until)
-    async with acting_for(pool, job.tenant_id) as scope:
-        await scope.connection.execute(FAILED, *key, cause, again)
+async def sent(pool: Pool, tenant_id: int, told: Sequence[Notice]) -> None:
+    """The tenant has these notices, which were claimed."""
+    async with acting_for(pool, tenant_id) as scope:
+        await scope.connection.execute(SENT, tenant_id, *columns(told, *_CLAIMED))
 
 
-async def waiting(pool: Pool, job: Job, notice: Notice) -> Waiting:
+async def failed(
+    pool: Pool, tenant: Tenant, told: Sequence[Notice], cause: str, again: timedelta | None
+) -> None:
+    """The tenant does not have them; None: they are given up."""
+    async with acting_for(pool, tenant.id) as scope:
+        await scope.connection.execute(FAILED, tenant.id, *columns(told, *_CLAIMED), cause, again)
+        if told[0].kind == "email":
+            await scope.connection.execute(NOT_MAILED, tenant.id, tenant.notice_email or "")
+
+
+async def waiting(pool: Pool, tenant_id: int, notice: Notice) -> Waiting:
     """Whom the notice tells of."""
-    async with acting_for(pool, job.tenant_id) as scope:
+    async with acting_for(pool, tenant_id) as scope:
         row = await scope.connection.fetchrow(
-            TOLD, job.tenant_id, job.conversation_id, notice.created_at, WORDS
+            TOLD, tenant_id, notice.conversation_id, notice.created_at, WORDS
         )
     assert row is not None  # the notice goes with the conversation
     return Waiting(**row)
+
+
+async def names(pool: Pool, tenant_id: int, conversations: Sequence[int]) -> list[Name]:
+    """The contacts of these conversations, in their order."""
+    async with acting_for(pool, tenant_id) as scope:
+        return [Name(**row) for row in await scope.connection.fetch(NAMES, tenant_id, conversations)]
 
 
 async def come_back(pool: Pool, job: Job) -> None:

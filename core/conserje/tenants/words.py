@@ -84,3 +84,21 @@ WAITING_MAIL = {
         "Meanwhile the assistant is silent. To answer:\n\n    {command}\n",
     ),
 }
+
+# What follows in a mail where others wait, too.
+WAITING_TOO = {
+    "es": Mail(
+        " (y {more} más)",
+        "\nEsperan también {more} más:\n\n{listed}\n\n"
+        "Todas: conserje conversation list {slug} --with-person\n",
+    ),
+    "pt": Mail(
+        " (e mais {more})",
+        "\nEsperam também mais {more}:\n\n{listed}\n\n"
+        "Todas: conserje conversation list {slug} --with-person\n",
+    ),
+    "en": Mail(
+        " (and {more} more)",
+        "\n{more} more wait, too:\n\n{listed}\n\nAll: conserje conversation list {slug} --with-person\n",
+    ),
+}

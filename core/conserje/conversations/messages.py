@@ -71,13 +71,20 @@ ORDER BY tenant_id, channel, contact_address
 
 _PLACED = ("tenant_id", "account_id", "channel", "contact_address", "identities", "name")
 
-# What was edited or taken back, in the place of what was written; whoever has not read that reads this.
+# What was edited or taken back, in the place of what was written; whoever has not read that reads this. The
+# rows are locked in the order in which a turn locks them.
 AMEND = """
-UPDATE messages SET content = amended.content
-FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::text[])
-    AS amended (tenant_id, account_id, event_key, content)
-WHERE messages.tenant_id = amended.tenant_id AND messages.account_id = amended.account_id
-  AND messages.event_key = amended.event_key
+WITH original AS MATERIALIZED (
+    SELECT messages.tenant_id, messages.conversation_id, messages.id, amended.content
+    FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::text[])
+        AS amended (tenant_id, account_id, event_key, content)
+    JOIN messages ON messages.tenant_id = amended.tenant_id AND messages.account_id = amended.account_id
+     AND messages.event_key = amended.event_key
+    ORDER BY tenant_id, conversation_id, id FOR NO KEY UPDATE OF messages
+)
+UPDATE messages SET content = original.content FROM original
+WHERE messages.tenant_id = original.tenant_id AND messages.conversation_id = original.conversation_id
+  AND messages.id = original.id
 """
 
 # The messages of which the row `{report}` tells: found by our id, else by the provider's. Each by an index of
@@ -134,14 +141,15 @@ _REPORTED = (
     "category", "outside_window",
 )  # fmt: skip
 
-LOCK = """
-SELECT account_id, content FROM messages
-WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 FOR NO KEY UPDATE
-"""
+LOOK = "SELECT account_id, content FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3"
 
-LOCK_AMENDED = """
+# A message, and the one that it edits.
+LOCK = """
 SELECT id, content FROM messages
-WHERE tenant_id = $1 AND account_id = $2 AND conversation_id = $3 AND event_key = $4 FOR NO KEY UPDATE
+WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY (ARRAY(
+    SELECT $3 UNION ALL SELECT id FROM messages
+    WHERE tenant_id = $1 AND account_id = $4 AND event_key = $5 AND conversation_id = $2))
+ORDER BY id FOR NO KEY UPDATE
 """
 
 REWRITE = "UPDATE messages SET content = $4 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3"
@@ -172,6 +180,16 @@ class Taken:
     message_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A message whose row is locked."""
+
+    tenant_id: int
+    conversation_id: int
+    id: int
+    content: Content
+
+
 async def take(connection: Connection, rows: Sequence[InboundRow]) -> list[Taken]:
     """Store each message once, with its contact and conversation; the places in the same order.
 
@@ -185,7 +203,6 @@ async def take(connection: Connection, rows: Sequence[InboundRow]) -> list[Taken
         again = await connection.fetch(TAKE, *columns(without, *_TAKEN))
         for n, row in zip(homeless, again, strict=True):
             places[n] = _taken(row)
-    await _amend(connection, rows)
     return places
 
 
@@ -193,7 +210,7 @@ def _taken(row: asyncpg.Record) -> Taken:
     return Taken(row["conversation_id"] or 0, row["message_id"])
 
 
-async def _amend(connection: Connection, rows: Sequence[InboundRow]) -> None:
+async def amend(connection: Connection, rows: Sequence[InboundRow]) -> None:
     """Put what was written anew into its place; the last one counts."""
     last = {(row.tenant_id, row.account_id, row.amends): row for row in rows if row.amends}
     if last:
@@ -201,20 +218,24 @@ async def _amend(connection: Connection, rows: Sequence[InboundRow]) -> None:
         await connection.execute(AMEND, *columns(in_order, "tenant_id", "account_id", "amends", "amended"))
 
 
-async def rewrite(
-    connection: Connection, place: tuple[int, int, int], change: Callable[[Content], Content]
-) -> None:
-    """Change what the message at `place` (tenant, conversation, id) says, and what its edit stands for."""
-    tenant_id, conversation_id, _ = place
-    if (row := await connection.fetchrow(LOCK, *place)) is None:
-        return
+async def lock(connection: Connection, place: tuple[int, int, int]) -> list[Locked]:
+    """Lock the message at `place` (tenant, conversation, id), and the one that it edits, until the
+    transaction ends."""
+    if (row := await connection.fetchrow(LOOK, *place)) is None:
+        return []
     content = restored(row["content"])
-    await connection.execute(REWRITE, *place, stored(change(content)))
-    if isinstance(content, Edit):
-        amended = (tenant_id, row["account_id"], conversation_id, digest(content.of))
-        if original := await connection.fetchrow(LOCK_AMENDED, *amended):
-            said = stored(change(restored(original["content"])))
-            await connection.execute(REWRITE, tenant_id, conversation_id, original["id"], said)
+    key = digest(content.of) if isinstance(content, Edit) else None
+    rows = await connection.fetch(LOCK, *place, row["account_id"], key)
+    return [Locked(*place[:2], row["id"], restored(row["content"])) for row in rows]
+
+
+async def rewrite(
+    connection: Connection, said: Sequence[Locked], change: Callable[[Content], Content]
+) -> None:
+    """Change what messages say that are locked."""
+    for each in said:
+        content = stored(change(each.content))
+        await connection.execute(REWRITE, each.tenant_id, each.conversation_id, each.id, content)
 
 
 async def report(connection: Connection, rows: Sequence[ReportRow]) -> list[tuple[int, int]]:

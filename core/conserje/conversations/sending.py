@@ -20,8 +20,8 @@ State = Literal[
 Leaving = Literal["queued", "sending", "uncertain"]
 Ending = Literal["queued", "uncertain", "refused", "held"]
 
-# The next one to leave, locked, with what `find` must not mistake for it. The conversation is locked too:
-# a message that an opt-out finds queued is never marked `sending` after it.
+# The next one to leave, locked, with what `find` must not mistake for it. The conversation is locked too,
+# and first: a message that an opt-out finds queued is never marked `sending` after it.
 NEXT = """
 SELECT messages.id, messages.account_id, messages.state, attempt, attempted_at, due_at, messages.created_at,
     content, quotes, peer AS contact_address, outside_as, opted_out, coalesce(
@@ -39,7 +39,7 @@ FROM messages JOIN conversations
 WHERE messages.tenant_id = $1 AND conversation_id = $2
   AND messages.state IN ('queued', 'sending', 'uncertain')
 ORDER BY sequence LIMIT 1
-FOR NO KEY UPDATE OF messages FOR SHARE OF conversations
+FOR SHARE OF conversations FOR NO KEY UPDATE OF messages
 """
 
 # An attempt from before the clock was set back: how long ago it was is not known, so it counts from now.
@@ -56,7 +56,12 @@ RETURNING attempt, attempted_at
 """
 
 # The provider has it. Reports that came before its answer were kept, and count now.
-SENT = """
+# What follows in the same transaction locks the conversation: it is locked before its message is.
+_CONVERSATION_FIRST = """
+WITH place AS MATERIALIZED (SELECT FROM conversations WHERE tenant_id = $1 AND id = $2 FOR SHARE)
+"""
+
+SENT = f"""{_CONVERSATION_FIRST}
 UPDATE messages SET provider_id = $5, sent_at = coalesce(sent_at, now()),
     (state, cause) = (SELECT status, reported.cause FROM (
         SELECT status, cause FROM statuses
@@ -64,16 +69,16 @@ UPDATE messages SET provider_id = $5, sent_at = coalesce(sent_at, now()),
         UNION ALL SELECT 'sent', NULL) AS reported
         ORDER BY state_rank(status) DESC LIMIT 1)
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
-  AND state IN ('sending', 'uncertain', 'held')
-"""
+  AND state IN ('sending', 'uncertain', 'held') AND EXISTS (SELECT FROM place)
+"""  # noqa: S608 - of our own
 
 # Anything else that a sending may come to; a message that a report has moved on stays there.
-END = """
+END = f"""{_CONVERSATION_FIRST}
 UPDATE messages SET state = $5, cause = $6, due_at = now() + $7::interval,
     outside_as = CASE WHEN $8 THEN '' ELSE outside_as END
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
-  AND state IN ('queued', 'sending', 'uncertain')
-"""
+  AND state IN ('queued', 'sending', 'uncertain') AND EXISTS (SELECT FROM place)
+"""  # noqa: S608 - of our own
 
 
 @dataclass(frozen=True, slots=True)

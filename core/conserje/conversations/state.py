@@ -205,9 +205,10 @@ WITH freed AS (
 SELECT tenant_id, id AS conversation_id FROM freed
 """
 
-# Hints that were lost (a stalled worker can finish its successor's job): conversations that have
-# something to do and that nobody has looked at for a while. What happened later than now, or is due later
-# than anything is put off ($2, a lease $3), was written before the clock was set back, and is long past.
+# Hints that were lost (a stalled worker can finish its successor's job): conversations that have something to
+# do and that nobody has looked at for a while. One that somebody has locked is at work. What happened later
+# than now, or is due later than anything is put off ($2, a lease $3), was written before the clock was set
+# back, and is long past.
 SWEEP = """
 WITH idle AS NOT MATERIALIZED (
     SELECT conversations.tenant_id, conversations.id, state FROM conversations
@@ -229,11 +230,14 @@ WITH idle AS NOT MATERIALIZED (
        AND coalesce(due_at, attempted_at, created_at)
            NOT BETWEEN now() - $1::interval AND CASE WHEN due_at IS NULL THEN now() ELSE now() + $2 END
      LIMIT 1000)
+), free AS (
+    SELECT tenant_id, id FROM conversations WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM due)
+    FOR NO KEY UPDATE SKIP LOCKED
 ), swept AS (
-    UPDATE conversations SET swept_at = now() FROM due
-    WHERE conversations.tenant_id = due.tenant_id AND conversations.id = due.id
+    UPDATE conversations SET swept_at = now() FROM free
+    WHERE conversations.tenant_id = free.tenant_id AND conversations.id = free.id
 )
-SELECT entrypoint, tenant_id, id FROM due
+SELECT entrypoint, tenant_id, id FROM due JOIN free USING (tenant_id, id)
 """
 
 

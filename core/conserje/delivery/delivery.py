@@ -233,14 +233,14 @@ class Delivery:
 async def _write_down(
     connection: Connection, job: Job, message_id: int, attempt: int, outcome: Outcome
 ) -> None:
-    """Keep what a message came to, and what that says of its contact."""
+    """Keep what that says of the contact, whose conversation is locked first, and what a message came to."""
+    if outcome.sign:
+        await consent.record(connection, job.tenant_id, job.conversation_id, outcome.sign)
     sent = Sending(job.tenant_id, job.conversation_id, message_id, attempt)
     if outcome.receipt:
         await sending.note_sent(connection, sent, outcome.receipt.provider_id)
     elif outcome.state != "sent":
         await sending.note_end(connection, sent, outcome.state, outcome.cause, outcome.pause, outcome.outside)
-    if outcome.sign:
-        await consent.record(connection, job.tenant_id, job.conversation_id, outcome.sign)
 
 
 async def _enqueue(connection: Connection, job: Job, after: timedelta) -> None:

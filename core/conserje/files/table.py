@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from conserje.contract.message import Content, Edit, File, Media
 from conserje.conversations import messages
+from conserje.conversations.messages import Locked
 from conserje.conversations.rows import FileRow, InboundRow
 from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool, columns
@@ -62,6 +63,7 @@ WITH lost AS (
     SELECT files.tenant_id, files.id FROM files
     JOIN tenants ON tenants.id = files.tenant_id AND tenants.status = 'active'
     WHERE files.state = 'wanted' AND due_at < now() - $1::interval ORDER BY due_at LIMIT 1000
+    FOR NO KEY UPDATE OF files SKIP LOCKED
 ), swept AS (
     UPDATE files SET due_at = now() FROM lost
     WHERE files.tenant_id = lost.tenant_id AND files.id = lost.id AND state = 'wanted'
@@ -193,8 +195,10 @@ async def claim(
 async def settle(connection: Connection, job: Job, wanted: Wanted, end: Kept | NotKept) -> bool:
     """Write down what became of the file. False: it is not wanted any more, and must not lie on the disk."""
     place = (job.tenant_id, wanted.id, wanted.until)
+    said: Sequence[Locked] = ()
     match end:
-        case Kept():
+        case Kept():  # who takes a message back locks it before its files
+            said = await messages.lock(connection, (job.tenant_id, job.conversation_id, job.message_id))
             done = await connection.execute(KEEP, *place, end.content_type, end.size, end.sha256)
         case NotKept(cause, again=None):
             done = await connection.execute(GIVE_UP, *place, cause)
@@ -206,8 +210,7 @@ async def settle(connection: Connection, job: Job, wanted: Wanted, end: Kept | N
         return there
     if isinstance(end, Kept):
         file = replace(wanted.file, ref=f"kept:{wanted.id}", content_type=end.content_type)
-        message = (job.tenant_id, job.conversation_id, job.message_id)
-        await messages.rewrite(connection, message, lambda content: _pointed(content, wanted, file))
+        await messages.rewrite(connection, said, lambda content: _pointed(content, wanted, file))
     return True
 
 

@@ -19,7 +19,7 @@ from conserje.intake import writing
 from conserje.intake.packing import pack, unpack
 from conserje.intake.priority import Loads
 from conserje.intake.spool import Spool
-from conserje.intake.writing import Item
+from conserje.intake.writing import Item, Place
 from conserje.plugins.plugins import Plugins
 from conserje.rules import consent
 from conserje.storage.database import CANNOT_ASK, Pool, describe
@@ -71,7 +71,7 @@ class Intake:
     spool: Spool | None = None
     _queue: deque[_Waiting] = field(default_factory=deque)
     _flights: set[asyncio.Task[None]] = field(default_factory=set)
-    _storing: set[asyncio.Task[None]] = field(default_factory=set)
+    _storing: set[asyncio.Task[list[Item]]] = field(default_factory=set)
     _loads: Loads = field(default_factory=Loads)
 
     async def __aenter__(self) -> Self:
@@ -111,51 +111,56 @@ class Intake:
 
     async def _fly(self) -> None:
         while self._queue:
-            waiting, items = self._next_batch()
-            error = await self._commit(items)
-            for each in waiting:
-                self._go_on(each, error)
+            batch = self._next_batch()
+            lost, why = await self._commit([item for _, part in batch for item in part])
+            for waiting, part in batch:
+                is_lost = not lost.isdisjoint(item.place for item in part)
+                self._go_on(waiting, NotDurable(why) if is_lost else None)
 
-    def _next_batch(self) -> tuple[list[_Waiting], list[Item]]:
+    def _next_batch(self) -> list[tuple[_Waiting, list[Item]]]:
         """Those who have waited longest, and as much of theirs as a batch holds."""
-        waiting: list[_Waiting] = []
-        items: list[Item] = []
-        while self._queue and (room := LARGEST_BATCH - len(items)):
-            waiting.append(first := self._queue.popleft())
-            items += first.items[:room]
-            first.items = first.items[room:]
-        return waiting, items
+        batch, room = [], LARGEST_BATCH
+        while self._queue and room:
+            waiting = self._queue.popleft()
+            part, waiting.items = waiting.items[:room], waiting.items[room:]
+            batch.append((waiting, part))
+            room -= len(part)
+        return batch
 
-    def _go_on(self, waiting: _Waiting, error: Exception | None) -> None:
+    def _go_on(self, waiting: _Waiting, error: NotDurable | None) -> None:
         """What is left goes behind those who wait: after its first part, since the order is kept."""
         if waiting.durable.done():  # the request was cancelled
             return
         if error:
-            waiting.durable.set_exception(NotDurable(describe(error)))
+            waiting.durable.set_exception(error)
         elif waiting.items:
             self._queue.append(waiting)
         else:
             waiting.durable.set_result(None)
 
-    async def _commit(self, items: list[Item]) -> Exception | None:
-        """Make `items` durable; the error if they are not known to be."""
+    async def _commit(self, items: list[Item]) -> tuple[set[Place], str]:
+        """Make `items` durable; the places of those that are not known to be, and why."""
         items = _unique(items)
         try:
-            if self.spool is None:
-                await self._store(items)
-            elif self.spool.busy:
-                await self._keep(self.spool, items)
-            else:
-                await self._store_or_keep(self.spool, items)
+            return {item.place for item in await self._make_durable(items)}, "The account is gone"
         except (*CANNOT_ASK, NodeFileError) as error:
             log.warning("Events are not taken: %s", describe(error))
-            return error
+            why = describe(error)
         except Exception as error:
             log.error("A batch of events could not be stored: %s", place(error))
-            return error
-        return None
+            why = describe(error)
+        return {item.place for item in items}, why
 
-    async def _store_or_keep(self, spool: Spool, items: list[Item]) -> None:
+    async def _make_durable(self, items: list[Item]) -> list[Item]:
+        """Those come back whose account is gone: whoever posts them again is told so."""
+        if self.spool is None:
+            return await self._store(items)
+        if self.spool.busy:
+            await self._keep(self.spool, items)
+            return []
+        return await self._store_or_keep(self.spool, items)
+
+    async def _store_or_keep(self, spool: Spool, items: list[Item]) -> list[Item]:
         """Postgres has STORE_LIMIT; what it does not take by then, perhaps after all, the spool has."""
         storing = asyncio.create_task(self._store(items))
         self._storing.add(storing)
@@ -166,24 +171,23 @@ class Intake:
             storing.add_done_callback(lambda done: done.cancelled() or done.exception())
             log.warning("Events go to the spool: %s", explained(TimeoutError(), "Postgres is silent"))
             await self._keep(spool, items)
-            return
+            return []
         try:
-            storing.result()
-        except asyncpg.ForeignKeyViolationError:
-            raise
+            return storing.result()
         except (*CANNOT_ASK, asyncpg.PostgresError) as error:
             why = explained(error, type(error).__name__)
             log.warning("Postgres does not take events, the spool does: %s", why)
             await self._keep(spool, items)
+            return []
 
     async def _keep(self, spool: Spool, items: Sequence[Item]) -> None:
         now = datetime.now(UTC)
         await spool.keep([pack(_with_time(item.row, now)) for item in items])
 
-    async def _store(self, items: list[Item], tries: int = RETRIES, *, orphans: bool = False) -> None:
+    async def _store(self, items: list[Item], tries: int = RETRIES) -> list[Item]:
         """Store `items`; what Postgres refuses is halved out until it stands alone, and kept raw.
 
-        With `orphans`, what belongs to an account that is gone goes with it.
+        Those come back whose account was removed meanwhile, and took along what was said to it.
         """
         try:
             async with self.pool.acquire(timeout=5) as connection, connection.transaction():
@@ -191,16 +195,15 @@ class Intake:
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
             if not tries:
                 raise
-            await self._store(items, tries - 1, orphans=orphans)
+            return await self._store(items, tries - 1)
         except POISON as error:
-            if isinstance(error, asyncpg.ForeignKeyViolationError) and not orphans:
-                raise  # the account was removed meanwhile: whoever posts again is told so
-            if len(items) == 1:
-                await writing.reject(self.pool, items[0], error)
-                return
-            middle = len(items) // 2
-            await self._store(items[:middle], orphans=orphans)
-            await self._store(items[middle:], orphans=orphans)
+            if len(items) > 1:
+                middle = len(items) // 2
+                return await self._store(items[:middle]) + await self._store(items[middle:])
+            if isinstance(error, asyncpg.ForeignKeyViolationError):
+                return items
+            await writing.reject(self.pool, items[0], error)
+        return []
 
     async def drain(self, spool: Spool) -> None:
         """Give what was spooled to Postgres, the oldest first, until this is cancelled."""
@@ -225,7 +228,7 @@ class Intake:
         drained, most = 0, LARGEST_DRAIN
         while rows := await spool.oldest(most):
             try:
-                await self._store(_unique(Item(unpack(packed)) for _, packed in rows), orphans=True)
+                await self._store(_unique(Item(unpack(packed)) for _, packed in rows))
             except OUT_OF_TIME:
                 if len(rows) == 1:
                     raise
@@ -241,7 +244,7 @@ class Intake:
 
 def _unique(items: Iterable[Item]) -> list[Item]:
     """Each event once, in the order of their taking."""
-    first: dict[tuple[int, int, bytes], Item] = {}
+    first: dict[Place, Item] = {}
     for item in items:
         first.setdefault(item.place, item)
     return list(first.values())

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-import asyncpg
-
 from conserje.conversations import messages, overflow
 from conserje.conversations.rows import InboundRow, RejectRow, ReportRow, Row
 from conserje.files import table as files
@@ -25,6 +23,9 @@ from conserje.storage.jobs import Job
 log = logging.getLogger(__name__)
 
 
+Place = tuple[int, int, bytes]  # tenant, account, event key
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """An event of a batch, and for how long its contact may still be writing."""
@@ -33,7 +34,7 @@ class Item:
     quiet_period: timedelta = timedelta(0)
 
     @property
-    def place(self) -> tuple[int, int, bytes]:
+    def place(self) -> Place:
         return self.row.tenant_id, self.row.account_id, self.row.event_key
 
 
@@ -47,13 +48,18 @@ class _New(NamedTuple):
 
 
 async def write(connection: Connection, items: Sequence[Item], loads: Loads) -> None:
-    """Store `items` with their jobs; the transaction is the caller's."""
+    """Store `items` with their jobs; the transaction is the caller's.
+
+    The conversations of signs are locked before any message that was there already.
+    """
     due, signs = await _take(connection, items, loads)
-    again, reported = await _report(connection, items)
+    reports = [item.row for item in items if isinstance(item.row, ReportRow)]
+    follows = await consent.follow(connection, signs + await consent.reported(connection, reports))
+    await _amend(connection, [item.row for item in items if isinstance(item.row, InboundRow)])
+    again = await _report(connection, reports)
     for item in items:
         if isinstance(item.row, RejectRow):
             await messages.reject(connection, item.row)
-    follows = await consent.follow(connection, signs + reported)
     await queue.enqueue(connection, due + again + follows)
 
 
@@ -66,7 +72,6 @@ async def _take(
         return [], []
     load_of = await loads.of(connection, {row.tenant_id for row, _ in inbound}, time.monotonic())
     new = await _add(connection, inbound)
-    await _drop_files(connection, [row for row, _ in inbound])
     turns = [(load_of[each.row.tenant_id].one_more(), each) for each in new if not each.row.wordless]
     await overflow.add(
         connection, [_turn(each, jobs.FLOODED) for priority, each in turns if priority is None]
@@ -86,8 +91,9 @@ async def _add(connection: Connection, inbound: Sequence[tuple[InboundRow, timed
     ]
 
 
-async def _drop_files(connection: Connection, rows: Iterable[InboundRow]) -> None:
-    """What was taken back, or written anew without files, has none any more."""
+async def _amend(connection: Connection, rows: Sequence[InboundRow]) -> None:
+    """Apply what was edited or taken back; what has no files now has none any more."""
+    await messages.amend(connection, rows)
     await files.drop(connection, [row for row in rows if row.amends and not row.files])
 
 
@@ -106,22 +112,16 @@ async def _want_files(connection: Connection, new: Iterable[_New]) -> list[Job]:
     return await files.note(connection, sent)
 
 
-async def _report(connection: Connection, items: Iterable[Item]) -> tuple[list[Job], list[ConversationSign]]:
-    """Apply status reports; the jobs for deliveries that they let go on, and the signs in them."""
-    reports = [item.row for item in items if isinstance(item.row, ReportRow)]
-    if not reports:
-        return [], []
-    signs = await consent.reported(connection, reports)
-    settled = await messages.report(connection, reports)
-    return [Job(jobs.DELIVER, tenant_id, conversation) for tenant_id, conversation in settled], signs
+async def _report(connection: Connection, reports: Sequence[ReportRow]) -> list[Job]:
+    """Apply status reports; the jobs for deliveries that they let go on."""
+    settled = await messages.report(connection, reports) if reports else []
+    return [Job(jobs.DELIVER, tenant_id, conversation) for tenant_id, conversation in settled]
 
 
 async def reject(pool: Pool, item: Item, error: Exception) -> None:
-    """Keep raw what Postgres refused, unless its account is gone."""
+    """Keep raw what Postgres refused."""
     row = item.row
     log.error("An event of account %s was refused by Postgres (%s)", row.account_id, type(error).__name__)
-    if isinstance(error, asyncpg.ForeignKeyViolationError):
-        return  # its account is gone, and would have taken it along
     raw = row.raw if isinstance(row, RejectRow) else pack(row).decode()
     kept = RejectRow(row.tenant_id, row.account_id, row.event_key, raw, f"Postgres: {error}"[:500])
     async with pool.acquire(timeout=5) as connection:

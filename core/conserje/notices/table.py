@@ -89,6 +89,7 @@ WITH lost AS (
     SELECT notices.tenant_id, conversation_id, notices.id FROM notices
     JOIN tenants ON tenants.id = notices.tenant_id AND tenants.status = 'active'
     WHERE due_at < now() - $1::interval ORDER BY due_at LIMIT 1000
+    FOR NO KEY UPDATE OF notices SKIP LOCKED
 ), swept AS (
     UPDATE notices SET due_at = now() FROM lost
     WHERE notices.tenant_id = lost.tenant_id AND notices.conversation_id = lost.conversation_id

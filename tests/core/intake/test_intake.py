@@ -161,3 +161,19 @@ async def test_promise_4_messages_of_one_batch_keep_their_order(scene: Scene) ->
     await scene.intake.take(entry.tenant, batch[20:])
     rows = await scene.pool.fetch("SELECT content::json->>'text' AS text FROM messages ORDER BY id")
     assert [row["text"] for row in rows] == texts
+
+
+async def test_an_account_removed_while_it_is_written_to_fails_its_own_events_alone(scene: Scene) -> None:
+    acme, bravo = await scene.entry(), await scene.add("bravo")
+    await scene.pool.execute("DELETE FROM accounts WHERE tenant_id = $1", bravo.tenant.id)
+    events = [
+        (entry, entry.accounts[0], InboundMessage(entry.accounts[0].address, f"k{n}", "ana", Text("x")))
+        for n, entry in enumerate([acme, bravo, acme])
+    ]
+    ended = await asyncio.gather(
+        *(scene.intake.take(entry.tenant, [(account, event)]) for entry, account, event in events),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in ended] == [type(None), NotDurable, type(None)]
+    assert await count(scene.pool, "messages") == 2
+    assert await count(scene.pool, "rejects") == 0

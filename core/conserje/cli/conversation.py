@@ -14,7 +14,6 @@ from conserje.cli.table import json_option, show_fields, show_json, show_rows
 from conserje.contract.message import plain
 from conserje.conversations import handling
 from conserje.conversations.handling import Conversation
-from conserje.conversations.listing import ConversationState
 from conserje.installation import Installation, with_installation
 from conserje.notices import table as notices
 from conserje.notices.table import Noticed
@@ -57,7 +56,7 @@ def clocked(at: datetime | None, clock: tzinfo) -> str | None:
 @json_option
 @with_installation
 async def list_conversations(
-    installation: Installation, slug: str, state: ConversationState | None, limit: int, as_json: bool
+    installation: Installation, slug: str, state: Literal["person", "held"] | None, limit: int, as_json: bool
 ) -> None:
     """List a tenant's conversations, the one with the newest message first.
 
@@ -93,7 +92,7 @@ async def list_conversations(
     default=20,
     show_default=True,
     type=click.IntRange(1, 10_000),
-    help="The most messages to show.",
+    help="The most messages, and the most notices, to show.",
 )
 @json_option
 @with_installation
@@ -108,7 +107,8 @@ async def show(installation: Installation, slug: str, conversation: int, limit: 
     clock, pool = zone(tenant), installation.pool
     found = await handling.get(pool, tenant, conversation)
     said = await handling.said_in(pool, tenant, conversation, limit)
-    given = [_notice(each, clock) for each in await notices.of_conversation(pool, tenant.id, conversation)]
+    noticed = await notices.of_conversation(pool, tenant.id, conversation, limit)
+    given = [_notice(each, clock) for each in noticed]
     if as_json:
         show_json(
             _fields(found, clock, found.state) | {"notices": given, "said": [as_data(i, clock) for i in said]}

@@ -46,7 +46,10 @@ message.add_command(send)
     "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="The most to show."
 )
 @click.option(
-    "--contact", default="", metavar="TEXT", help="Only contacts with TEXT in their name or address."
+    "--contact",
+    default="",
+    metavar="TEXT",
+    help="Only contacts with TEXT in their name or address, of the 5000 heard of last.",
 )
 @click.option("--links", is_flag=True, help="Add the addresses of the files that are kept, good for a day.")
 @json_option

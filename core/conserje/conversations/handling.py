@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import asyncpg
 
@@ -36,7 +37,10 @@ SELECT conversations.id, conversations.peer AS contact, contacts.name, accounts.
            ORDER BY turns.id DESC LIMIT 1) END AS since,
        conversations.cause, last.at AS last_at, last.content AS last_content
 FROM conversations
-JOIN contacts ON contacts.tenant_id = conversations.tenant_id AND contacts.id = conversations.contact_id
+JOIN LATERAL (  -- row by row: a plan for many rows would read all contacts of a tenant
+    SELECT * FROM contacts
+    WHERE contacts.tenant_id = conversations.tenant_id AND contacts.id = conversations.contact_id LIMIT 1)
+    AS contacts ON true
 JOIN accounts ON accounts.tenant_id = conversations.tenant_id AND accounts.id = conversations.account_id
 LEFT JOIN LATERAL (
     SELECT messages.id, messages.created_at AS at, messages.content FROM messages
@@ -44,11 +48,28 @@ LEFT JOIN LATERAL (
     ORDER BY messages.id DESC LIMIT 1) AS last ON true
 WHERE conversations.tenant_id = $1
 """
-LIST = f"""
-SELECT * FROM ({CONVERSATION}) AS conversations WHERE $2::text IS NULL OR state = $2
-ORDER BY last_at DESC NULLS LAST, id DESC LIMIT $3
-"""  # noqa: S608 - of our own
+LIST = (
+    CONVERSATION
+    + "AND conversations.id = ANY ($2::bigint[]) ORDER BY last_at DESC NULLS LAST, id DESC LIMIT $3"
+)
 GET = CONVERSATION + "AND conversations.id = $2"
+
+# What was taken since the last turn shows in the messages alone.
+LATEST = """
+SELECT id FROM (
+    SELECT id FROM conversations WHERE tenant_id = $1 ORDER BY active_at DESC LIMIT $2) AS active
+UNION
+SELECT conversation_id FROM (
+    SELECT conversation_id FROM messages WHERE tenant_id = $1 ORDER BY id DESC LIMIT 1000) AS taken
+"""
+LATEST_WITH_PERSON = """
+SELECT id FROM conversations WHERE tenant_id = $1 AND state = 'person' AND hand_back_at > now()
+ORDER BY active_at DESC LIMIT $2
+"""
+LATEST_HELD = """
+SELECT id FROM conversations WHERE tenant_id = $1 AND state = 'held' ORDER BY active_at DESC LIMIT $2
+"""
+_LATEST = {None: LATEST, "person": LATEST_WITH_PERSON, "held": LATEST_HELD}
 
 LOCK = """
 SELECT state, account_id, turn_id, state = 'person' AND hand_back_at > now() AS with_person
@@ -108,13 +129,13 @@ class MessageState:
 
 
 async def list_all(
-    pool: Pool, tenant: Tenant, state: ConversationState | None, limit: int
+    pool: Pool, tenant: Tenant, state: Literal["person", "held"] | None, limit: int
 ) -> list[Conversation]:
     """The tenant's conversations, the one with the newest message first."""
     async with acting_for(pool, tenant.id) as scope:
-        return [
-            Conversation.from_row(row) for row in await scope.connection.fetch(LIST, tenant.id, state, limit)
-        ]
+        ids = [row["id"] for row in await scope.connection.fetch(_LATEST[state], tenant.id, limit)]
+        rows = await scope.connection.fetch(LIST, tenant.id, ids, limit)
+    return [Conversation.from_row(row) for row in rows]
 
 
 async def get(pool: Pool, tenant: Tenant, conversation_id: int) -> Conversation:

@@ -17,6 +17,18 @@ from conserje.storage.database import Connection
 LEFT_TO_PERSON = """(turns.assistant = 'person' AND turns.intent = 'take'
                   OR message.created_at + coalesce(message.late_by, '0') > turns.settled_at)"""
 
+# Row by row: a plan for many rows would read all the conversations and turns of a tenant.
+OF_CONVERSATION = """
+JOIN LATERAL (
+    SELECT * FROM conversations
+    WHERE conversations.tenant_id = {item}.tenant_id AND conversations.id = {item}.conversation_id LIMIT 1)
+    AS conversations ON true
+JOIN LATERAL (
+    SELECT * FROM contacts
+    WHERE contacts.tenant_id = {item}.tenant_id AND contacts.id = conversations.contact_id LIMIT 1)
+    AS contacts ON true
+"""
+
 # An inbound message without a turn's row was dropped by an operator.
 MESSAGE = f"""
 SELECT message.id, message.created_at AS at, message.conversation_id, conversations.peer AS contact,
@@ -32,11 +44,11 @@ SELECT message.id, message.created_at AS at, message.conversation_id, conversati
        CASE WHEN message.direction = 'out' THEN message.cause
             WHEN message.turn_id IS NULL THEN conversations.cause END AS cause
 FROM messages AS message
-JOIN conversations ON conversations.tenant_id = message.tenant_id
-    AND conversations.id = message.conversation_id
-JOIN contacts ON contacts.tenant_id = message.tenant_id AND contacts.id = conversations.contact_id
-LEFT JOIN turns ON turns.tenant_id = message.tenant_id
-    AND turns.conversation_id = message.conversation_id AND turns.id = message.turn_id
+{OF_CONVERSATION.format(item="message")}
+LEFT JOIN LATERAL (
+    SELECT * FROM turns
+    WHERE turns.tenant_id = message.tenant_id AND turns.conversation_id = message.conversation_id
+      AND turns.id = message.turn_id LIMIT 1) AS turns ON true
 WHERE message.tenant_id = $1
 """  # noqa: S608 - of our own
 
@@ -49,43 +61,47 @@ SAID = (
     " ORDER BY message.sequence"
 )
 
-TURN = """
+TURN = f"""
 SELECT turns.id, turns.settled_at AS at, turns.conversation_id, conversations.peer AS contact,
        contacts.name, turns.assistant, turns.intent, turns.confidence::text::float8 AS confidence,
        turns.waited, turns.thought, turns.cause
 FROM turns
-JOIN conversations ON conversations.tenant_id = turns.tenant_id
-    AND conversations.id = turns.conversation_id
-JOIN contacts ON contacts.tenant_id = turns.tenant_id AND contacts.id = conversations.contact_id
+{OF_CONVERSATION.format(item="turns")}
 WHERE turns.tenant_id = $1
-"""
+"""  # noqa: S608 - of our own
 
 GIVEN = TURN + "AND turns.conversation_id = $2 AND turns.id = $3"
 
-# By way of the conversations, because there is no index by id alone: taking messages must be cheap.
-LATEST = """
-SELECT conversations.id, latest.id FROM conversations
-JOIN contacts ON contacts.tenant_id = $1 AND contacts.id = conversations.contact_id
+NEWEST = "SELECT id FROM {table} WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2"
+
+# Of contacts among those who were heard of last, in whose conversations alone there is a search.
+NEWEST_OF = """
+SELECT latest.id FROM (
+    SELECT active.id FROM (
+        SELECT id, contact_id, peer, active_at FROM conversations
+        WHERE tenant_id = $1 ORDER BY active_at DESC LIMIT 5000) AS active
+    JOIN contacts ON contacts.tenant_id = $1 AND contacts.id = active.contact_id
+    WHERE strpos(lower(contacts.name || ' ' || active.peer), lower($3)) > 0
+    ORDER BY active_at DESC LIMIT $2) AS found
 CROSS JOIN LATERAL (
-    SELECT id FROM {table} WHERE tenant_id = $1 AND conversation_id = conversations.id
+    SELECT id FROM {table} WHERE tenant_id = $1 AND conversation_id = found.id
     ORDER BY id DESC LIMIT $2) AS latest
-WHERE conversations.tenant_id = $1
-  AND strpos(lower(contacts.name || ' ' || conversations.peer), lower($3)) > 0
 ORDER BY latest.id DESC LIMIT $2
 """
-LATEST_MESSAGES = (
-    f"{MESSAGE} AND (message.conversation_id, message.id) IN ({LATEST.format(table='messages')})"
-)
-LATEST_TURNS = f"{TURN} AND (turns.conversation_id, turns.id) IN ({LATEST.format(table='turns')})"
 
-SAID_IN = f"{MESSAGE} AND message.conversation_id = $2 ORDER BY message.id DESC LIMIT $3"
-GIVEN_IN = f"{TURN} AND turns.conversation_id = $2 ORDER BY turns.id DESC LIMIT $3"
+# Of ids that are known: a plan for whatever limit would read all.
+MESSAGES = f"{MESSAGE} AND message.id = ANY ($2::bigint[])"
+TURNS = f"{TURN} AND turns.id = ANY ($2::bigint[])"
+
+NEWEST_IN = """
+SELECT id FROM {table} WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY id DESC LIMIT $3
+"""
 
 LATEST_REJECTS = """
 SELECT rejects.id, rejects.created_at AS at, accounts.channel, accounts.address, rejects.raw, rejects.cause
-FROM rejects
+FROM (SELECT * FROM rejects WHERE tenant_id = $1 ORDER BY id DESC LIMIT 5000) AS rejects
 JOIN accounts ON accounts.tenant_id = $1 AND accounts.id = rejects.account_id
-WHERE rejects.tenant_id = $1 AND strpos(lower(rejects.raw), lower($3)) > 0
+WHERE strpos(lower(rejects.raw), lower($3)) > 0
 ORDER BY rejects.id DESC LIMIT $2
 """
 
@@ -148,26 +164,36 @@ Item = Message | Turn | Reject
 
 
 async def latest(connection: Connection, tenant_id: int, limit: int, contact: str = "") -> list[Item]:
-    """The tenant's last `limit` items, newest last; of contacts whose name or address has `contact` in it."""
-    arguments = (tenant_id, limit, contact)
-    items: list[Item] = [
-        *(Message.from_row(row) for row in await connection.fetch(LATEST_MESSAGES, *arguments)),
-        *(Turn(**row) for row in await connection.fetch(LATEST_TURNS, *arguments)),
-        *(Reject(**row) for row in await connection.fetch(LATEST_REJECTS, *arguments)),
-    ]
-    return sorted(items, key=_place)[-limit:]
+    """The tenant's last `limit` items, newest last; of contacts whose name or address has `contact` in it.
+
+    These are looked for among those who were heard of last.
+    """
+    newest, arguments = (NEWEST_OF, (contact,)) if contact else (NEWEST, ())
+    items = await _items(connection, newest, tenant_id, limit, *arguments)
+    rejects = await connection.fetch(LATEST_REJECTS, tenant_id, limit, contact)
+    return sorted([*items, *(Reject(**row) for row in rejects)], key=_place)[-limit:]
 
 
 async def of_conversation(
     connection: Connection, tenant_id: int, conversation_id: int, limit: int
 ) -> list[Item]:
     """The last `limit` messages and turns of one conversation, newest last."""
-    arguments = (tenant_id, conversation_id, limit)
-    items: list[Item] = [
-        *(Message.from_row(row) for row in await connection.fetch(SAID_IN, *arguments)),
-        *(Turn(**row) for row in await connection.fetch(GIVEN_IN, *arguments)),
-    ]
+    items = await _items(connection, NEWEST_IN, tenant_id, conversation_id, limit)
     return sorted(items, key=_place)[-limit:]
+
+
+async def _items(connection: Connection, newest: str, tenant_id: int, *arguments: object) -> list[Item]:
+    """The messages and turns that `newest` finds, in no order."""
+    messages = await connection.fetch(newest.format(table="messages"), tenant_id, *arguments)
+    turns = await connection.fetch(newest.format(table="turns"), tenant_id, *arguments)
+    return [
+        *(Message.from_row(row) for row in await connection.fetch(MESSAGES, tenant_id, _ids(messages))),
+        *(Turn(**row) for row in await connection.fetch(TURNS, tenant_id, _ids(turns))),
+    ]
+
+
+def _ids(rows: list[asyncpg.Record]) -> list[int]:
+    return [row["id"] for row in rows]
 
 
 def _place(item: Item) -> tuple[datetime, bool, int]:

@@ -30,10 +30,11 @@ SELECT messages.id, messages.account_id, messages.state, attempt, attempted_at, 
         WHERE consents.tenant_id = $1 AND consents.conversation_id = $2
         ORDER BY consents.id DESC LIMIT 1), false) AS confirms,
     now() AS now, ARRAY(
-        SELECT provider_id FROM messages AS other
-        WHERE other.tenant_id = $1 AND other.conversation_id = $2 AND other.direction = 'out'
-          AND other.provider_id IS NOT NULL AND messages.state <> 'queued'
-        ORDER BY other.id DESC LIMIT 100) AS owned
+        SELECT provider_id FROM (
+            SELECT direction, provider_id FROM messages AS other
+            WHERE other.tenant_id = $1 AND other.conversation_id = $2 AND messages.state <> 'queued'
+            ORDER BY other.id DESC LIMIT 1000) AS latest
+        WHERE direction = 'out' AND provider_id IS NOT NULL LIMIT 100) AS owned
 FROM messages JOIN conversations
   ON conversations.tenant_id = messages.tenant_id AND conversations.id = messages.conversation_id
 WHERE messages.tenant_id = $1 AND conversation_id = $2
@@ -55,12 +56,12 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3
 RETURNING attempt, attempted_at
 """
 
-# The provider has it. Reports that came before its answer were kept, and count now.
 # What follows in the same transaction locks the conversation: it is locked before its message is.
 _CONVERSATION_FIRST = """
 WITH place AS MATERIALIZED (SELECT FROM conversations WHERE tenant_id = $1 AND id = $2 FOR SHARE)
 """
 
+# The provider has it. Reports that came before its answer were kept, and count now.
 SENT = f"""{_CONVERSATION_FIRST}
 UPDATE messages SET provider_id = $5, sent_at = coalesce(sent_at, now()),
     (state, cause) = (SELECT status, reported.cause FROM (

@@ -55,7 +55,8 @@ UPDATE conversations SET leased_until = NULL, cause = $4 WHERE tenant_id = $1 AN
 # With what the contact is told, in its place behind what was said before.
 HOLD = f"""
 WITH moved AS (
-    UPDATE conversations SET state = 'held', leased_until = NULL, cause = $3, {number("$4::text[]")}
+    UPDATE conversations SET state = 'held', leased_until = NULL, cause = $3, active_at = now(),
+        {number("$4::text[]")}
     WHERE tenant_id = $1 AND id = $2
     RETURNING *
 )
@@ -73,7 +74,8 @@ WITH answered AS (
                        waited, thought)
     VALUES ($1, $2, $3, $5, $6, $7, $8::jsonb, $9, $10, $11)
 ), moved AS (
-    UPDATE conversations SET leased_until = NULL, starts = 0, cause = NULL, {number("$12::text[]")},
+    UPDATE conversations SET leased_until = NULL, starts = 0, cause = NULL, active_at = now(),
+        {number("$12::text[]")},
         turn_id = CASE WHEN $13::interval IS NULL THEN NULL ELSE $3 END,
         state = CASE WHEN $13::interval IS NULL THEN 'open' ELSE 'person' END,
         hand_back_at = now() + $13::interval
@@ -98,7 +100,7 @@ WITH turn AS MATERIALIZED (
     WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
 )
 UPDATE conversations SET state = 'person', epoch = epoch + 1, leased_until = NULL, starts = 0, cause = NULL,
-    turn_id = turn.id, hand_back_at = now() + $3
+    turn_id = turn.id, hand_back_at = now() + $3, active_at = now()
 FROM turn WHERE tenant_id = $1 AND conversations.id = $2
 RETURNING hand_back_at
 """
@@ -133,7 +135,8 @@ WITH turn AS MATERIALIZED (
     FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id = $3
     RETURNING id
 ), moved AS (
-    UPDATE conversations SET {number("$4::text[]")}, turn_id = turn.id, hand_back_at = now() + $5
+    UPDATE conversations SET {number("$4::text[]")}, turn_id = turn.id, hand_back_at = now() + $5,
+        active_at = now()
     FROM turn WHERE tenant_id = $1 AND conversations.id = $2
     RETURNING conversations.*
 ), spoken AS (
@@ -143,10 +146,13 @@ SELECT id FROM spoken ORDER BY id
 """  # noqa: S608 - of our own
 
 LEAVE_TO_PERSON = """
-UPDATE messages SET turn_id = conversations.turn_id FROM conversations
-WHERE messages.tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND messages.turn_id IS NULL
-  AND conversations.tenant_id = $1 AND conversations.id = $2
-  AND messages.created_at + coalesce(late_by, '0') < hand_back_at
+WITH moved AS (
+    UPDATE conversations SET active_at = now() WHERE tenant_id = $1 AND id = $2
+    RETURNING turn_id, hand_back_at
+)
+UPDATE messages SET turn_id = moved.turn_id FROM moved
+WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND messages.turn_id IS NULL
+  AND created_at + coalesce(late_by, '0') < hand_back_at
 """
 
 LOOK = "SELECT opted_out FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"
@@ -154,7 +160,8 @@ LOOK = "SELECT opted_out FROM conversations WHERE tenant_id = $1 AND id = $2 FOR
 # With what the contact is told, in its place behind what was said before.
 NOTE = f"""
 WITH moved AS (
-    UPDATE conversations SET opted_out = $3, {number("$7::text[]")} WHERE tenant_id = $1 AND id = $2
+    UPDATE conversations SET opted_out = $3, active_at = now(), {number("$7::text[]")}
+    WHERE tenant_id = $1 AND id = $2
     RETURNING *
 ), told AS (
     {speak("$7::text[]", turn="$8")}
@@ -176,7 +183,7 @@ WITH turn AS MATERIALIZED (
     SELECT $1, $2, turn.id, $4, $3, greatest(now() - min(created_at), '0'), '0'
     FROM turn LEFT JOIN left_so ON true GROUP BY turn.id
 )
-UPDATE conversations SET epoch = epoch + 1, leased_until = NULL, starts = 0,
+UPDATE conversations SET epoch = epoch + 1, leased_until = NULL, starts = 0, active_at = now(),
     cause = NULL, state = CASE state WHEN 'held' THEN 'open' ELSE state END,
     turn_id = CASE WHEN state = 'person' THEN conversations.turn_id END
 FROM turn WHERE tenant_id = $1 AND conversations.id = $2

@@ -31,7 +31,7 @@ UPDATE notices SET tries = tries + 1, due_at = now() + $3
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = (
     SELECT id FROM notices
     WHERE tenant_id = $1 AND conversation_id = $2 AND kind = 'webhook' AND due_at <= now()
-    ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
+    ORDER BY due_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING id, conversation_id, kind, created_at, tries, due_at AS until
 """
 
@@ -103,9 +103,10 @@ SELECT DISTINCT tenant_id, conversation_id FROM swept
 TOLD = """
 SELECT conversations.peer AS contact_address, contacts.name, conversations.account_id, ARRAY(
     SELECT content FROM (
-        SELECT id, content FROM messages
-        WHERE messages.tenant_id = $1 AND conversation_id = $2 AND direction = 'in'
-          AND turn_id IS DISTINCT FROM 0 AND messages.created_at <= $3
+        SELECT id, content FROM (
+            SELECT id, content, direction, turn_id, created_at FROM messages
+            WHERE messages.tenant_id = $1 AND conversation_id = $2 ORDER BY id DESC LIMIT 500) AS latest
+        WHERE direction = 'in' AND turn_id IS DISTINCT FROM 0 AND latest.created_at <= $3
         ORDER BY id DESC LIMIT $4) AS last ORDER BY id) AS words
 FROM conversations
 JOIN contacts ON contacts.tenant_id = conversations.tenant_id AND contacts.id = conversations.contact_id
@@ -122,7 +123,7 @@ ORDER BY array_position($2::bigint[], conversations.id)
 
 OF_CONVERSATION = """
 SELECT kind, created_at, tries, due_at, sent_at, cause FROM notices
-WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY id
+WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY id DESC LIMIT $3
 """
 
 Kind = Literal["webhook", "email"]
@@ -187,11 +188,11 @@ async def note(connection: Connection, tenant: Tenant, conversation_id: int, tur
     return [Job(jobs.NOTIFY, tenant.id, conversation_id)]
 
 
-async def of_conversation(pool: Pool, tenant_id: int, conversation_id: int) -> list[Noticed]:
-    """The notices that a conversation has given, oldest first."""
+async def of_conversation(pool: Pool, tenant_id: int, conversation_id: int, limit: int) -> list[Noticed]:
+    """The last `limit` notices that a conversation has given, oldest first."""
     async with acting_for(pool, tenant_id) as scope:
-        rows = await scope.connection.fetch(OF_CONVERSATION, tenant_id, conversation_id)
-    return [Noticed(**row) for row in rows]
+        rows = await scope.connection.fetch(OF_CONVERSATION, tenant_id, conversation_id, limit)
+    return [Noticed(**row) for row in reversed(rows)]
 
 
 async def claim(pool: Pool, job: Job) -> Notice | None:

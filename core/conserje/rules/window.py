@@ -16,12 +16,13 @@ LARGEST = 1000  # characters of a reply in a template
 PLACE = "{text}"  # where they go in its values
 IN_WORDS = Limits(text=1_000_000)  # a channel that carries words alone
 
-# A note is the provider's word, not the contact's.
+# Nobody is told more than these between two messages of theirs. A note is the provider's word, not the
+# contact's.
 HEARD_SINCE = """
-SELECT true FROM messages
-WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND created_at > $3
-  AND kind IS DISTINCT FROM 'note'
-ORDER BY id DESC LIMIT 1
+SELECT true FROM (
+    SELECT direction, kind, created_at FROM messages
+    WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY id DESC LIMIT 500) AS latest
+WHERE direction = 'in' AND created_at > $3 AND kind IS DISTINCT FROM 'note' LIMIT 1
 """
 
 

@@ -38,7 +38,7 @@ async def migrate(url: str) -> tuple[int, int]:
         if (version := connection.get_server_version())[0] * 10000 < OLDEST_SERVER:
             raise DatabaseError(f"Postgres {version[0]} is too old: Conserje needs 15 or newer.")
         await refuse_other_tables(connection)
-        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
+        await _become_the_only_one(connection)
         await ensure_roles(connection)
         await act_as(connection, "conserje_owner")
         before = await schema_version(connection)
@@ -47,6 +47,12 @@ async def migrate(url: str) -> tuple[int, int]:
         return before, await schema_version(connection)
     finally:
         await connection.close()
+
+
+async def _become_the_only_one(connection: Connection) -> None:
+    """Not by waiting inside a statement: who makes an index waits for the end of all that began before."""
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK):  # noqa: ASYNC110
+        await asyncio.sleep(BETWEEN_TRIES)
 
 
 # What migrations themselves need cannot come by one.
@@ -84,7 +90,8 @@ async def _run_at_once(connection: Connection, migration: Migration) -> None:
 
 async def _run_steps(connection: Connection, migration: Migration) -> None:
     connection.add_log_listener(_tell)  # how far it has come
-    await connection.execute(migration.statements)
+    for step in migration.steps:
+        await connection.execute(step)
     connection.remove_log_listener(_tell)
     await connection.execute(NOTE_APPLIED, migration.version, migration.works_with)
 

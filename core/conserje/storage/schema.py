@@ -11,12 +11,13 @@ from conserje.storage.database import Connection, DatabaseError
 _FILE = re.compile(r"(\d{4})_\w+\.sql")
 _WORKS_WITH = re.compile(r"-- Works with processes of schema (\d+)\.\n")
 _IN_STEPS = "\n-- In steps: "
+_NEXT_STEP = "\n-- Next step\n"
 
 
 class Migration(NamedTuple):
     """A file of `sql/`. Its first line may name the oldest schema whose processes still work after it.
 
-    One that takes long on full tables goes in steps: a single statement, which commits by itself.
+    One that takes long on full tables goes in steps: statements that commit by themselves.
     """
 
     version: int
@@ -31,6 +32,11 @@ class Migration(NamedTuple):
     @property
     def in_steps(self) -> bool:
         return _IN_STEPS in self.statements
+
+    @property
+    def steps(self) -> list[str]:
+        """Each is sent by itself: what makes an index beside those who write may be in no transaction."""
+        return self.statements.split(_NEXT_STEP)
 
 
 def migrations() -> list[Migration]:

@@ -35,8 +35,8 @@ async def owner(database_url: str) -> AsyncIterator[Connection]:
     connection.terminate()
 
 
-@pytest.fixture(autouse=True)
-def _no_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _until_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests go back to before messages had a kind, and what came later stays."""
     until_kinds = [each for each in migrations() if each.version <= 9]
     monkeypatch.setattr(migrating, "migrations", lambda: until_kinds)
@@ -49,6 +49,19 @@ async def undo(owner: Connection) -> None:
         "DROP TRIGGER note_kind_of_changed ON messages; DROP FUNCTION note_kind; DROP FUNCTION kind_of;"
         "ALTER TABLE messages DROP COLUMN kind"
     )
+
+
+WAITS = """
+SELECT count(*) > 0 FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1
+"""
+
+
+async def until_waiting(url: str, statement: str) -> None:
+    """Until a statement like this one waits for a lock."""
+    same_user = await asyncpg.connect(url)
+    await until(lambda: same_user.fetchval(WAITS, f"%{statement}%"))
+    await same_user.close()
 
 
 @pytest.mark.parametrize("said", KINDS, ids=lambda said: said.type)
@@ -82,6 +95,7 @@ async def test_every_message_of_an_earlier_release_gets_its_kind(
     await connection.close()
 
 
+@pytest.mark.usefixtures("_until_kinds")
 async def test_who_reads_does_not_wait_for_a_migration_that_waits(
     database_url: str, scene: Scene, owner: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +121,7 @@ async def test_who_reads_does_not_wait_for_a_migration_that_waits(
     assert await task == (7, 9)
 
 
+@pytest.mark.usefixtures("_until_kinds")
 async def test_a_migration_that_never_gets_its_locks_says_what_to_do(
     database_url: str, owner: Connection, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +136,7 @@ async def test_a_migration_that_never_gets_its_locks_says_what_to_do(
     assert await owner.fetchval("SELECT max(version) FROM migrations") == 7
 
 
+@pytest.mark.usefixtures("_until_kinds")
 async def test_steps_that_were_broken_off_go_on(database_url: str, scene: Scene, owner: Connection) -> None:
     await scene.write("hola")
     await scene.write("otra")
@@ -132,6 +148,7 @@ async def test_steps_that_were_broken_off_go_on(database_url: str, scene: Scene,
     assert await owner.fetchval("SELECT max(version) FROM migrations") >= 9
 
 
+@pytest.mark.usefixtures("_until_kinds")
 async def test_steps_wait_for_a_row_that_somebody_holds(
     database_url: str, scene: Scene, owner: Connection
 ) -> None:
@@ -142,11 +159,9 @@ async def test_steps_wait_for_a_row_that_somebody_holds(
         await held.start()
         await holder.execute("UPDATE messages SET cause = 'held'")
         task = asyncio.create_task(migrate(database_url))
-        same_user = await asyncpg.connect(database_url)
-        await until(lambda: same_user.fetchval(WAITS))
+        await until_waiting(database_url, "-- In steps")
         await held.commit()
     await task
-    await same_user.close()
     assert await owner.fetchval("SELECT kind FROM messages") == "text"
 
 
@@ -196,7 +211,51 @@ async def test_a_first_migration_that_was_broken_off_goes_on(
 
 TABLES = "SELECT oid, relname FROM pg_class WHERE oid >= 16384 ORDER BY oid"
 
-WAITS = """
-SELECT count(*) > 0 FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%-- In steps%'
-"""
+
+async def without_index(owner: Connection) -> int:
+    """As it was before the index; the migration that makes it."""
+    await owner.execute("DROP INDEX turns_id")
+    version: int = await owner.fetchval("SELECT max(version) FROM migrations")
+    await owner.execute("DELETE FROM migrations WHERE version = $1", version)
+    return version
+
+
+async def test_who_writes_does_not_wait_for_an_index(
+    database_url: str, scene: Scene, owner: Connection
+) -> None:
+    version = await without_index(owner)
+    async with scene.pool.acquire() as writer:
+        writing = writer.transaction()
+        await writing.start()
+        await writer.execute("UPDATE turns SET cause = 'open'")
+        task = asyncio.create_task(migrate(database_url))
+        await until_waiting(database_url, "CONCURRENTLY")
+        await scene.write("hola")
+        async with scene.pool.acquire() as other:
+            await other.execute("UPDATE turns SET cause = 'other'", timeout=30)
+        assert not task.done()
+        await writing.commit()
+    assert await task == (version - 1, version)
+
+
+async def test_an_index_whose_making_was_broken_off_is_made_anew(
+    database_url: str, scene: Scene, owner: Connection
+) -> None:
+    await scene.write("hola")
+    await scene.write("hola", "eva")
+    await without_index(owner)
+    with pytest.raises(asyncpg.UniqueViolationError):  # leaves one that is of no use
+        await owner.execute("CREATE UNIQUE INDEX CONCURRENTLY messages_half ON messages (tenant_id)")
+    await migrate(database_url)
+    found = await owner.fetch("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
+    assert found == []
+    assert await owner.fetchval("SELECT to_regclass('turns_id')")
+
+
+async def test_two_that_migrate_at_once_do_not_wait_for_each_other(
+    database_url: str, scene: Scene, owner: Connection
+) -> None:
+    """Who makes an index waits for every statement that began before, also for one that waits."""
+    version = await without_index(owner)
+    ended = await asyncio.gather(*(migrate(database_url) for _ in range(3)))
+    assert sorted(ended) == [(version - 1, version), (version, version), (version, version)]

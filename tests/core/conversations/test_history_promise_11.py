@@ -1,0 +1,298 @@
+"""A long history costs nothing: no statement touches more pages when ten times as much was said before."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from album import Album
+from pages import Pages, counting
+from past import lengthen
+from scene import Scene, stage
+from terminal import Terminal
+
+from conserje import Account, Edit, File, InboundMessage, Media, Nothing, Reaction, Revocation, Text
+from conserje.contract.channel import Page, Uncertain
+from conserje.contract.message import Consent, Content, Event, Status, StatusUpdate, Unreadable
+from conserje.conversations import backlog, feed, handling, held, listing, overdue
+from conserje.conversations.feed import Feed
+from conserje.conversations.held import Filter
+from conserje.conversations.rows import digest
+from conserje.intake.reconcile import Gaps, Lane
+from conserje.notices import table as notices
+from conserje.rules import consent as consents
+from conserje.rules.consent import Sign
+from conserje.storage import jobs
+from conserje.storage.jobs import Job
+from conserje.storage.pool import connect_pool
+from conserje.storage.scope import acting_for
+from conserje.tenants.entry import Entry
+from conserje.turns import turn
+
+pytestmark = [pytest.mark.new_database, pytest.mark.timeout(3600)]
+
+LONG = int(os.environ.get("HISTORY", "100000"))  # messages of one conversation, conversations of one tenant
+SHORT = LONG // 10
+MOST = 3  # times as many pages
+FEW = 12  # pages: below that an index that is a level higher is not told from growth
+AGAIN = 7  # days: from the sixth run on Postgres may have made a plan for whatever arguments
+
+DAY = timedelta(hours=24)
+HELLO = Text("hola")
+PEERS = (("acme", "ana"), ("bravo", f"c{SHORT // 2}"))
+
+
+class Provider(Album):
+    """It has a window, files to send, and messages that it could not post."""
+
+    def window(self, address: str) -> timedelta:
+        return DAY
+
+    async def fetch(self, account: Account[Nothing, Nothing], cursor: str | None) -> Page:
+        return Page((), "cursor")
+
+
+@dataclass
+class Day:
+    """All that is done about messages in a day, beside what was said before."""
+
+    scene: Scene
+    provider: Provider
+    terminal: Terminal
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def key(self) -> str:
+        return f"key {next(self._numbers)}"
+
+    async def pass_by(self, slug: str, peer: str) -> None:
+        """A day in the conversation with one contact."""
+        entry = await self.scene.entry(slug)
+        place = await self.place(entry, peer)
+        await self.talk(entry, peer, place)
+        await self.send_files(entry, peer, place)
+        await self.doubt(entry, peer, place)
+        await self.pass_on(entry, peer, place)
+        await self.part(entry, peer, place)
+        await self.keep_up()
+        async with acting_for(self.scene.pool, entry.tenant.id) as scope:  # as --follow does
+            await listing.latest(scope.connection, entry.tenant.id, 500)
+
+    async def place(self, entry: Entry, peer: str) -> tuple[int, int]:
+        conversation = await self.scene.pool.fetchval(
+            "SELECT id FROM conversations WHERE tenant_id = $1 AND contact_id = (SELECT contact_id"
+            " FROM identities WHERE tenant_id = $1 AND channel = 'post' AND name = $2)",
+            entry.tenant.id,
+            peer,
+        )
+        return entry.tenant.id, conversation
+
+    async def take(self, entry: Entry, *events: Event) -> None:
+        await self.scene.intake.take(entry.tenant, [(entry.accounts[0], event) for event in events])
+
+    async def write(
+        self,
+        entry: Entry,
+        peer: str,
+        said: Content = HELLO,
+        *,
+        quotes: str = "",
+        identities: tuple[str, ...] = (),
+    ) -> str:
+        """A contact writes; the key of what it wrote."""
+        key, address = self.key(), entry.accounts[0].address
+        event = InboundMessage(
+            address, key, peer, said, identities=identities, provider_id=key, name="Ana", quotes=quotes
+        )
+        await self.take(entry, event)
+        return key
+
+    async def report(self, entry: Entry, status: Status, *, ours: bool, consent: Consent = "") -> None:
+        """The provider tells what became of the last message, by our id or by its own."""
+        sent, address = self.provider.sent[-1].id, entry.accounts[0].address
+        event = StatusUpdate(address, self.key(), status, f"P{sent}", sent if ours else None, consent=consent)
+        await self.take(entry, event)
+
+    async def talk(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
+        """What a contact writes is answered, sent, reported and seen."""
+        stranger = self.key()
+        await self.write(entry, stranger)
+        await self.scene.conversation.converse(Job(jobs.CONVERSE, *await self.place(entry, stranger)))
+        await self.scene.delivery.deliver(Job(jobs.DELIVER, *await self.place(entry, stranger)))
+        key = await self.write(entry, peer, quotes="I10", identities=(f"other {peer}",))
+        await self.write(entry, peer, Edit(key, Text("buenas")))
+        await self.write(entry, peer, Reaction("O11", "👍"))
+        await self.write(entry, peer, Revocation("nothing"))
+        await self.take(entry, Unreadable(entry.accounts[0].address, self.key(), "odd", "no sender"))
+        await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
+        await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+        await self.report(entry, "delivered", ours=True)
+        await self.report(entry, "read", ours=False)
+        follower = Feed(self.scene.pool, self.scene.directory.changes)
+        await follower.conversation(entry.tenant.id, entry.accounts[0].id, "post", peer)
+        async with aclosing(follower.follow(*place, 0)) as looks:
+            await anext(looks)
+        await feed.wake_contact(self.scene.pool, entry.tenant.id, entry.accounts[0].id, "post", peer)
+        async with acting_for(self.scene.pool, entry.tenant.id) as scope:
+            found = await listing.exchange(
+                scope.connection, entry.tenant.id, entry.accounts[0].id, digest(key)
+            )
+            assert found and found.replies
+            await listing.exchange_at(scope.connection, *place, found.message.id)
+
+    async def send_files(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
+        """A contact sends a file, which is kept, and taken back."""
+        key = await self.write(entry, peer, Media((File("a", "image/png"),)))
+        message = await self.scene.pool.fetchval(
+            "SELECT message_id FROM files WHERE tenant_id = $1 ORDER BY id DESC LIMIT 1", place[0]
+        )
+        await self.scene.collector.collect(Job(jobs.COLLECT, *place, message))
+        await self.write(entry, peer, Revocation(key))
+        await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
+        await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+
+    async def doubt(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
+        """A sending whose end nobody saw is looked for, and a turn is thought for long."""
+        await self.write(entry, peer)
+        self.scene.parrot.thinking = 4 * turn.RENEWAL
+        await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
+        self.scene.parrot.thinking = 0.0
+        self.provider.does.append(Uncertain("cut"))
+        self.provider.found = None
+        await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+
+    async def pass_on(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
+        """The assistant hands over, the shop is told, a person writes and gives back."""
+        await self.write(entry, peer)
+        self.scene.parrot.hand_over = True
+        await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
+        self.scene.parrot.hand_over = False
+        if notice := await notices.claim(self.scene.pool, Job(jobs.NOTIFY, *place)):
+            await notices.waiting(self.scene.pool, Job(jobs.NOTIFY, *place), notice)
+            await notices.failed(self.scene.pool, Job(jobs.NOTIFY, *place), notice, "busy", timedelta(0))
+            await notices.come_back(self.scene.pool, Job(jobs.NOTIFY, *place))
+        if notice := await notices.claim(self.scene.pool, Job(jobs.NOTIFY, *place)):
+            await notices.sent(self.scene.pool, Job(jobs.NOTIFY, *place), notice)
+        await self.write(entry, peer)
+        await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
+        person = self.scene.pool, entry.tenant
+        await handling.list_all(*person, "person", 50)
+        ids = await handling.say(*person, place[1], [Text("ya voy")])
+        await handling.message_states(*person, place[1], ids)
+        await handling.give(*person, place[1])
+        await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
+        for again in (False, True):
+            assert (await handling.take(*person, place[1])).again == again
+        await handling.give(*person, place[1])
+        await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+
+    async def part(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
+        """A contact wants no more messages, and then again; a turn and a message are held, and let go."""
+        await self.write(entry, peer, Text("stop"))
+        await self.write(entry, peer)
+        await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
+        await self.write(entry, peer, Text("start"))
+        await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+        await self.report(entry, "failed", ours=False, consent="marketing out")
+        async with acting_for(self.scene.pool, place[0]) as scope:
+            await consents.record(scope.connection, *place, Sign("in", "operator", "said so"))
+        for act in (held.retry, held.drop):
+            await self.write(entry, peer)
+            await self.hold(
+                "UPDATE conversations SET state = 'held' WHERE tenant_id = $1 AND id = $2", *place
+            )
+            await self.release(act, f"t{place[1]}")
+            await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
+            sent = self.provider.sent[-1].id
+            await self.hold(
+                "UPDATE messages SET state = 'held' WHERE tenant_id = $1 AND id = $2", place[0], sent
+            )
+            await self.release(act, f"m{sent}")
+            await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+
+    async def hold(self, statement: str, *arguments: int) -> None:
+        async with self.scene.pool.acquire() as connection:
+            await connection.execute(statement, *arguments)
+
+    async def release(self, act: Callable[..., Awaitable[None]], held_id: str) -> None:
+        async with self.scene.pool.acquire() as connection:
+            await held.list_all(connection, Filter(kinds="tm"))
+            await held.count(connection, Filter(kinds="tm"))
+            await held.get(connection, held_id)
+            await act(connection, held_id)
+
+    async def keep_up(self) -> None:
+        """What brings back what was lost, asks providers, and counts what waits."""
+        await self.scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")  # whose workers do their part
+        await overdue.sweep(self.scene.pool)
+        await self.scene.collector.keep_up()
+        await notices.recover(self.scene.pool)
+        scene = self.scene
+        gaps = Gaps(scene.pool, scene.directory, scene.conversation.plugins, scene.vault, scene.intake, 0)
+        await gaps.ask_all(Lane(self.provider, False), 0)
+        async with scene.pool.acquire() as connection:
+            await backlog.held(connection)
+            await backlog.waiting(connection)
+            await backlog.uncertain(connection)
+
+    async def read(self, slug: str, peer: str) -> None:
+        """What an operator looks at."""
+        place = await self.place(await self.scene.entry(slug), peer)
+        await self.terminal.type("conversation", "list", slug)
+        await self.terminal.type("conversation", "list", slug, "--held")
+        await self.terminal.type("conversation", "show", slug, str(place[1]))
+        await self.terminal.type("message", "list", slug)
+        await self.terminal.type("message", "list", slug, "--contact", "ana", "--links")
+        await self.terminal.type("message", "list", slug, "--contact", "nobody")
+        await self.terminal.type("tenant", "list")
+        await self.terminal.type("tenant", "show", slug)
+
+
+@asynccontextmanager
+async def staged(url: str, keyring: Path, terminal: Terminal) -> AsyncIterator[Day]:
+    pool = await connect_pool(url)
+    async with stage(pool, url, keyring) as scene:
+        provider = Provider()
+        scene.post = provider
+        scene.intake.plugins.channels["post"] = provider
+        for slug, peer in (("acme", "ana"), ("bravo", "c0")):
+            await scene.add(slug)
+            await scene.write("hola", peer, slug=slug)
+        await pool.execute("UPDATE tenants SET notice_email = 'a@acme.example'")
+        await scene.heard()
+        yield Day(scene, provider, terminal)
+    pool.terminate()
+
+
+async def passed(day: Day, pages: Pages) -> dict[str, int]:
+    """The pages that each statement touches at most, in some days."""
+    pages.most()
+    for _ in range(AGAIN):
+        for slug, peer in PEERS:
+            await day.pass_by(slug, peer)
+    for slug, peer in PEERS:
+        await day.read(slug, peer)
+    return pages.most()
+
+
+async def test_a_day_costs_the_same_whatever_was_said_before(
+    database_url: str, keyring: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn, "RENEWAL", 0.01)
+    with counting(monkeypatch) as pages:
+        async with staged(database_url, keyring, terminal) as day:
+            await lengthen(database_url, 0, SHORT)
+            few = await passed(day, pages)
+            await lengthen(database_url, SHORT, LONG)
+            many = await passed(day, pages)
+    grown = {
+        " ".join(statement.split()): (few.get(statement, 0), touched)
+        for statement, touched in many.items()
+        if touched > MOST * max(few.get(statement, 0), FEW)
+    }
+    assert not grown

@@ -1,0 +1,84 @@
+"""Pages: how many each statement of a pool touches, as Postgres itself counts them while it really runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import asyncpg
+import pytest
+
+from conserje.storage import database
+
+R = TypeVar("R")
+
+# Of our tables and the queue's, with their indexes and what is too large for a row; what triggers and
+# functions touch is among them, the server's own tables are not. The counts are a transaction's.
+TOUCHED = "SELECT sum(pg_stat_get_xact_blocks_fetched(oid))::bigint FROM pg_class WHERE oid >= 16384"
+
+_NO_STATEMENTS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET ", "RESET ")
+
+
+@dataclass
+class Pages:
+    """What each statement touched, each time that it ran."""
+
+    counts: dict[str, list[int]] = field(default_factory=dict)
+
+    def note(self, statement: str, touched: int) -> None:
+        self.counts.setdefault(statement, []).append(touched)
+
+    def most(self) -> dict[str, int]:
+        """The most that each has touched until now; from now on it is counted anew."""
+        most = {statement: max(counts) for statement, counts in self.counts.items()}
+        self.counts.clear()
+        return most
+
+
+class _Counting(asyncpg.Connection):
+    """Each statement that is in no transaction gets one of its own."""
+
+    pages: Pages
+
+    async def fetch(self, query: str, *args: Any, **how: Any) -> Any:
+        return await self._counted(super().fetch, query, *args, **how)
+
+    async def fetchrow(self, query: str, *args: Any, **how: Any) -> Any:
+        return await self._counted(super().fetchrow, query, *args, **how)
+
+    async def fetchval(self, query: str, *args: Any, **how: Any) -> Any:
+        return await self._counted(super().fetchval, query, *args, **how)
+
+    async def execute(self, query: str, *args: Any, **how: Any) -> Any:
+        return await self._counted(super().execute, query, *args, **how)
+
+    async def _counted(self, run: Callable[..., Awaitable[R]], query: str, *args: Any, **how: Any) -> R:
+        if query.startswith(_NO_STATEMENTS):
+            return await run(query, *args, **how)
+        if not self.is_in_transaction():
+            async with self.transaction():
+                return await self._counted(run, query, *args, **how)
+        before = await super().fetchval(TOUCHED)
+        result = await run(query, *args, **how)
+        self.pages.note(query, await super().fetchval(TOUCHED) - before)
+        return result
+
+
+@contextmanager
+def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
+    """The pools that are made within count, those of commands too."""
+
+    class Counting(_Counting):
+        pages = Pages()
+
+    async def connect(url: str, **how: Any) -> asyncpg.Connection[Any]:
+        # What a parallel worker touches would be counted as its own.
+        settings = how["server_settings"] | {"max_parallel_workers_per_gather": "0"}
+        return await database.connect(
+            url, **how | {"connection_class": Counting, "server_settings": settings}
+        )
+
+    monkeypatch.setattr("conserje.storage.pool.connect", connect)
+    yield Counting.pages

@@ -74,11 +74,10 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
         pages = Pages()
 
     async def connect(url: str, **how: Any) -> asyncpg.Connection[Any]:
+        connection = await database.connect_as_core(url, **how | {"connection_class": Counting})
         # What a parallel worker touches would be counted as its own.
-        settings = how["server_settings"] | {"max_parallel_workers_per_gather": "0"}
-        return await database.connect(
-            url, **how | {"connection_class": Counting, "server_settings": settings}
-        )
+        await connection.execute("SET max_parallel_workers_per_gather = 0")
+        return connection
 
-    monkeypatch.setattr("conserje.storage.pool.connect", connect)
+    monkeypatch.setattr("conserje.storage.pool.connect_as_core", connect)
     yield Counting.pages

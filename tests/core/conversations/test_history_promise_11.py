@@ -166,18 +166,26 @@ class Day:
         self.provider.found = None
         await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
 
+    async def tell(self, entry: Entry, job: Job) -> None:
+        """The shop is told by webhook, the second time, and by mail."""
+        pool, tenant = self.scene.pool, entry.tenant
+        if notice := await notices.claim(pool, job):
+            await notices.waiting(pool, tenant.id, notice)
+            await notices.failed(pool, tenant, [notice], "busy", timedelta(0))
+            await notices.come_back(pool, job)
+        if notice := await notices.claim(pool, job):
+            await notices.sent(pool, tenant.id, [notice])
+        if told := await notices.collect(pool, job, "a@acme.example"):
+            await notices.names(pool, tenant.id, [each.conversation_id for each in told])
+            await notices.sent(pool, tenant.id, told)
+
     async def pass_on(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
         """The assistant hands over, the shop is told, a person writes and gives back."""
         await self.write(entry, peer)
         self.scene.parrot.hand_over = True
         await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
         self.scene.parrot.hand_over = False
-        if notice := await notices.claim(self.scene.pool, Job(jobs.NOTIFY, *place)):
-            await notices.waiting(self.scene.pool, Job(jobs.NOTIFY, *place), notice)
-            await notices.failed(self.scene.pool, Job(jobs.NOTIFY, *place), notice, "busy", timedelta(0))
-            await notices.come_back(self.scene.pool, Job(jobs.NOTIFY, *place))
-        if notice := await notices.claim(self.scene.pool, Job(jobs.NOTIFY, *place)):
-            await notices.sent(self.scene.pool, Job(jobs.NOTIFY, *place), notice)
+        await self.tell(entry, Job(jobs.NOTIFY, *place))
         await self.write(entry, peer)
         await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
         person = self.scene.pool, entry.tenant
@@ -263,7 +271,9 @@ async def staged(url: str, keyring: Path, terminal: Terminal) -> AsyncIterator[D
         for slug, peer in (("acme", "ana"), ("bravo", "c0")):
             await scene.add(slug)
             await scene.write("hola", peer, slug=slug)
-        await pool.execute("UPDATE tenants SET notice_email = 'a@acme.example'")
+        await pool.execute(
+            "UPDATE tenants SET notice_email = 'a@acme.example', notice_url = 'https://acme.example/'"
+        )
         await scene.heard()
         yield Day(scene, provider, terminal)
     pool.terminate()

@@ -224,11 +224,13 @@ class Gaps:
         """Raises CannotTell, whatever the plugin raises."""
         try:
             async with asyncio.timeout(self.fetch_limit):
-                return await guard.awaited(channel, slug, "fetch", given.page, account, cursor)
+                return await guard.awaited(
+                    channel, slug, "fetch", given.page(account.address), account, cursor
+                )
         except TimeoutError:
             raise CannotTell(f"There was no answer within {self.fetch_limit:g} s.") from None
         except PluginFailed as error:
-            raise CannotTell(f"The channel ended with {error}.") from None
+            raise CannotTell(f"The channel {error.told}.") from None
 
     async def _take(self, claim: Claim, page: Page) -> None:
         account = claim.account

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from functools import cache
+from hashlib import sha256
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from conserje.contract.assistant import Reply
 from conserje.contract.channel import Answer, Page, Receipt, Webhook
 from conserje.contract.limits import Limits
-from conserje.contract.message import Event
+from conserje.contract.message import Event, Unreadable
 
 T = TypeVar("T")
 
@@ -64,11 +65,41 @@ receipt: Checked[Receipt] = sound(Receipt)
 found: Checked[Receipt | None] = sound(Receipt | None)
 webhook: Checked[Webhook] = sound(Webhook)
 window: Checked[timedelta | None] = sound(timedelta | None)
-limits: Checked[Limits] = sound(Limits)
-page: Checked[Page] = sound(Page)
+_limits: Checked[Limits] = sound(Limits)
 part: Checked[bytes] = sound(bytes)
+_page: Checked[Page] = sound(Page)
 _event: Checked[Event] = sound(Event)
 _reply: Checked[Reply] = sound(Reply)
+
+
+def limits(given: object) -> Limits:
+    """Raises Wrong, also for limits within which nothing could be said."""
+    known = _limits(given)
+    least = {"buttons": 0, "rows": 0, "files": 0}
+    numbers = {each.name: getattr(known, each.name) for each in fields(known) if each.name != "carries"}
+    if small := [name for name, number in numbers.items() if number < least.get(name, 1)]:
+        little = f"Limits with a wrong {small[0]}"
+        raise Wrong(little)
+    return known
+
+
+def page(address: str) -> Checked[Page]:
+    """A check that makes an Unreadable, at this address, of what is no event."""
+
+    def check(given: Any) -> Page:
+        if isinstance(given, Page) and isinstance(given.events, tuple | list):
+            given = replace(given, events=tuple(_readable(address, each) for each in given.events))
+        return _page(given)
+
+    return check
+
+
+def _readable(address: str, event: Any) -> Event:
+    if _check(Event)(event):
+        return event  # type: ignore[no-any-return]
+    raw = repr(event)
+    key = sha256(raw.encode("utf-8", "replace")).hexdigest()
+    return Unreadable(address, key, raw, f"The channel {_wrong(Event, event)}")
 
 
 def reply(given: object) -> Reply:

@@ -80,6 +80,7 @@ class PluginFailed(Exception):
     def __init__(self, error: BaseException) -> None:
         wrong = isinstance(error, Wrong)
         super().__init__(str(error) if wrong else type(error).__name__)
+        self.told = str(self) if wrong else f"ended with {self}"
         self.place = str(self) if wrong else place(error)
 
 

@@ -176,7 +176,8 @@ def _check(kind: Any, entry: EntryPoint, contract: type[Any]) -> None:
     for name, hint in get_type_hints(contract).items():
         if get_origin(hint) is ClassVar and name != "name":
             try:
-                given.sound(get_args(hint)[0])(getattr(kind, name))
+                check = given.limits if name == "limits" else given.sound(get_args(hint)[0])
+                check(getattr(kind, name))
             except TypeError as error:
                 raise TypeError(f"{entry.value} has a wrong {name}: {error}") from None
 

@@ -12,6 +12,8 @@ import asyncpg
 from pydantic import SecretStr, TypeAdapter
 
 from conserje.contract.message import Template, to_json
+from conserje.plugins import guard
+from conserje.plugins.guard import PluginFailed
 from conserje.storage.database import Connection, Pool
 from conserje.tenants import data_keys, tenants
 from conserje.tenants.refusals import TenantError, refusals
@@ -161,13 +163,20 @@ async def ensure(connection: Connection, vault: Vault, tenant_id: int, channel: 
 
     Its address is the channel's name, its credentials are what their model makes up.
     """
-    made_up = {
-        name: value.get_secret_value() if isinstance(value, SecretStr) else value
-        for name, value in channel.Credentials()
-    }
-    plain = json.dumps(made_up).encode()
+    try:
+        plain = guard.called(channel, "", "Credentials", _made_up)
+    except PluginFailed as error:
+        raise TenantError(f"The account {channel.name} cannot be made: its model {error.told}.") from None
     sealed = await seal_credentials(connection, vault, tenant_id, channel.name, channel.name, plain)
     await connection.execute(ENSURE, tenant_id, channel.name, sealed, channel.quiet_period)
+
+
+def _made_up(credentials: Any) -> bytes:
+    plain = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in credentials
+    }
+    return json.dumps(plain).encode()
 
 
 async def merged_settings(

@@ -170,5 +170,6 @@ def _greet(channel: AnyChannel, hook: Webhook) -> None:
     credentials = guard.shared_credentials(channel)
     if credentials is None:
         raise Forged
-    account = contract.Account("", "", credentials, channel.Settings())
+    settings = guard.called(channel, "", "Settings", given.sound(channel.Settings))
+    account = contract.Account("", "", credentials, settings)
     guard.called(channel, "", "verify", given.name, hook, account)

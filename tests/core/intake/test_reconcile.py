@@ -99,6 +99,35 @@ async def texts(pool: Pool) -> list[str]:
     ]
 
 
+async def test_what_is_no_event_is_kept_raw_and_those_beside_it_are_taken(
+    scene: Scene, mailbox: Mailbox
+) -> None:
+    await add(scene, "bravo", "a")
+    mailbox.kept["a"].append(InboundMessage("a", "odd", None, Text("no"), at=NOW))  # type: ignore[arg-type]
+    mailbox.write("a", "uno")
+    await ask(scene, mailbox)
+    assert await texts(scene.pool) == ["uno"]
+    [(raw, cause)] = await scene.pool.fetch("SELECT raw, cause FROM rejects")
+    assert raw.startswith("InboundMessage(address='a', key='odd', sender=None")
+    assert cause == "The channel gave InboundMessage with a wrong sender"
+    assert await scene.pool.fetchval("SELECT cursor FROM fetches") == "2"
+
+
+@pytest.mark.parametrize("given", [None, Page((), None), [Page((), "1")]])  # type: ignore[arg-type]
+async def test_what_is_no_page_moves_no_cursor(
+    scene: Scene, mailbox: Mailbox, given: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fetch(*_: object) -> object:
+        return given
+
+    await add(scene, "bravo", "a")
+    monkeypatch.setattr(mailbox, "fetch", fetch)
+    await ask(scene, mailbox)
+    row = await scene.pool.fetchrow("SELECT cursor, cause FROM fetches")
+    assert row is not None
+    assert row["cursor"] is None and row["cause"].startswith("The channel gave ")
+
+
 async def test_what_was_missed_is_taken_in_its_order_and_answered(scene: Scene, mailbox: Mailbox) -> None:
     await add(scene, "bravo", "a")
     for n in range(7):

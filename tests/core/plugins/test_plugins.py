@@ -96,6 +96,7 @@ BROKEN = {
     "lacks a model": GOOD.replace("Settings = ", ""),
     "has a model that is none": GOOD + "    Credentials = dict\n",
     "has limits that are none": GOOD + "    limits = {'text': 10}\n",
+    "has limits of nothing": GOOD.replace("Channel,", "Channel, Limits,") + "    limits = Limits(text=0)\n",
     "has methods that are a word": GOOD + "    methods = 'POST'\n",
     "raises in its __init__": GOOD + "    def __init__(self, operator, http): raise OSError\n",
     "exits in its __init__": GOOD + "    def __init__(self, operator, http): raise SystemExit\n",

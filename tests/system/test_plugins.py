@@ -72,12 +72,18 @@ async def test_promise_8_a_plugin_that_exits_stops_nobody(wild: Installation) ->
     assert code == 0 and "wild" in output and "hunter2" not in output
 
 
-@pytest.mark.parametrize("how", ["leave", "later"])
-async def test_promise_8_no_worker_lives_on_that_does_nothing(wild: Installation, how: str) -> None:
-    """A plugin's own task does not go by the guard: what exits there ends the process, which is replaced."""
+@pytest.mark.parametrize(("how", "said"), [("leave", "leave"), ("later", "wild")])
+async def test_promise_8_a_task_of_a_plugin_s_own_that_exits_ends_alone(
+    wild: Installation, how: str, said: str
+) -> None:
     async with wild.serving() as server, wild.working() as work:
         assert await server.status(wild.message("bravo", "whatsapp:+56911111111", how)) == 200
-        await until(lambda: work.process.returncode is not None or "is started again" in work.said)
+        await wild.until_settled()
+        assert await server.status(wild.message("acme", "whatsapp:+56911111112", "hola")) == 200
+        await wild.until_settled()
+    assert sorted(text for _, text in wild.replies) == sorted(["hola", said])
+    assert "A task of plugin wild exits, in reply for bravo" in work.said
+    assert "is started again" not in work.said
 
 
 async def test_promise_8_calls_that_do_not_end_end_the_process(wild: Installation) -> None:
@@ -86,8 +92,7 @@ async def test_promise_8_calls_that_do_not_end_end_the_process(wild: Installatio
             request = wild.message("bravo", f"whatsapp:+5691111111{n}", "stay")
             assert await server.status(request) == 200
         await until(lambda: "This process ends, since 3 calls do not: wild.reply for bravo" in work.said)
-        await until(lambda: work.process.returncode is not None or "is started again" in work.said)
-    async with wild.working():
+        await until(lambda: "is started again" in work.said)
         await wild.until_settled()
     assert work.said.count("did not end when it was cancelled") == 3
     assert [text for _, text in wild.replies] == ["stay"] * 3  # the fallback's

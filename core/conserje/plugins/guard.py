@@ -89,7 +89,7 @@ class PluginFenced(PluginFailed):
 
     def __init__(self, why: str) -> None:
         Exception.__init__(self, why)
-        self.place = why
+        self.told = self.place = why
 
 
 def _heed_fence(plugin: AnyPlugin, slug: str, method: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import mmap
 import os
 import sys
@@ -20,11 +21,17 @@ from typing import Any, NamedTuple, TypeVar
 from conserje.storage import stillness
 from conserje.storage.stillness import COME_ROUND_EVERY
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 _COUNT = Struct("=Q")
 _CALL = slice(_COUNT.size, 256)  # a page of memory holds both
 _NOBODY = bytes(_CALL.stop - _CALL.start)
+
+
+class Exited(Exception):
+    """What a plugin runs wants to end the process, and ends alone; the text is what it raised."""
 
 
 class Call(NamedTuple):
@@ -177,6 +184,12 @@ class _Steps(Coroutine[Any, Any, T]):
         before, outer = _here.pulse.write(self._packed), _call.set(self._call)
         try:
             return step(*given)
+        except (
+            SystemExit,
+            KeyboardInterrupt,
+        ) as error:  # of a task of the plugin's own: it would end the loop
+            log.error("A task of plugin %s exits, in %s for %s", *self._call[:3])
+            raise Exited(type(error).__name__) from None
         finally:
             _call.reset(outer)
             _here.pulse.write(before)

@@ -105,7 +105,10 @@ class Turn(Generic[C, S]):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the assistant says; no messages: silence. `quote`: it points at the last message it answers."""
+    """What the assistant says, in at most 20 messages; none: silence.
+
+    `quote`: it points at the last message it answers.
+    """
 
     messages: Sequence[Content] = ()
     intent: str | None = None
@@ -140,8 +143,8 @@ class Assistant(Generic[C, S, O]):
         after the operator's time limit for a turn.
 
         May be called again for the same turn: when newer messages came, or after a crash. Whatever
-        is raised makes the tenant's fallback assistant answer; the text of a NoAnswer is shown to the
-        operator, of anything else only the type.
+        is raised, and what is no Reply, makes the tenant's fallback assistant answer; the text of a
+        NoAnswer is shown to the operator, of anything else only the type.
         """
         raise NotImplementedError
 

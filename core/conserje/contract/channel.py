@@ -257,7 +257,8 @@ class Channel(Generic[C, S, O]):
     def parse(self, hook: Webhook) -> Iterable[Event]:
         """The events in a verified request. A bad item is an Unreadable, never an exception.
 
-        Each event names its address; core drops those whose account did not verify.
+        Each event names its address; core drops those whose account did not verify. What is no event is kept
+        raw, and so is what comes after the 5,000th.
         """
         raise NotImplementedError
 
@@ -269,7 +270,7 @@ class Channel(Generic[C, S, O]):
         """Hand one message to the provider; never called twice for one message unless the first
         call raised TryLater or `find` answered None.
 
-        Raises Refused, TryLater or Uncertain; anything else raised, and the time limit, count as
+        Raises Refused, TryLater or Uncertain; anything else raised or given, and the time limit, count as
         Uncertain.
         """
         raise NotImplementedError

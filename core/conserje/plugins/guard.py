@@ -162,8 +162,8 @@ async def consumed(
                     await stream.aclose()
 
     async def work() -> T:
-        async with aclosing(parts()) as given:
-            return await consume(given)
+        async with aclosing(parts()) as checked:
+            return await consume(checked)
 
     return await _in_a_task(plugin, slug, method, work())
 

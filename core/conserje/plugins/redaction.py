@@ -12,8 +12,9 @@ SHORTEST = 6  # characters; what is shorter would take innocent words with it
 
 _NAMED = re.compile(
     r"((?i:access_?token|refresh_?token|auth_?token|token|secret|passwor[dt]|passwd|api_?key"
-    r"|authorization|credentials?|signature)[\"']?+ ?+[:=] ?+[\"']?+)"
-    r"(?:(?i:bearer|basic) )?+[^\s\"',;&)}\]]++"
+    r"|authorization|credentials?|signature)[\"']?+ ?+"
+    r"(?:= ?+[\"']?+|: ?+(?:[\"']|(?i:bearer |basic )|(?=[^\s\d]{0,64}+\d))))"  # not "token: It expired"
+    r"[^\s\"',;&)}\]]++"
 )
 _LOOKS = re.compile(
     r"(?i:\b(?:bearer|basic) )[\w.~+/=-]{8,}+"
@@ -26,6 +27,8 @@ _LOOKS = re.compile(
 
 def redacted(text: str, operator: object = None, credentials: Iterable[object] = ()) -> str:
     """`text` without what the operator keeps secret, what is in credentials, and what looks like a secret."""
+    if not text:
+        return text
     known = {each for held in (operator, *credentials) for each in _secrets(held)}
     known |= {each for held in credentials for each in _strings(held)}
     for secret in sorted(known, key=len, reverse=True):

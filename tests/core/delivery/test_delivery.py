@@ -76,7 +76,7 @@ async def test_promise_7_a_provider_s_words_hold_no_secret(scene: Scene) -> None
     scene.post.does.append(Refused("Authorization: Bearer EAAGm0PX4ZCpsBA9pZBZC1nGcYIZBwZDZD is expired"))
     await scene.delivery.deliver(await speak(scene, "uno"))
     [(state, _, _, cause)] = await states(scene)
-    assert (state, cause) == ("refused", "Authorization: [redacted] is expired")
+    assert (state, cause) == ("refused", "Authorization: Bearer [redacted] is expired")
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError()])

@@ -14,6 +14,7 @@ from conserje import Account, Channel, File, Nothing, OptedOut, Refused, TryLate
 from conserje.net.client import client
 from conserje.plugins import given, guard
 from conserje.plugins.guard import PluginFailed
+from conserje.plugins.redaction import redacted
 
 
 class Keys(BaseModel):
@@ -91,7 +92,28 @@ async def test_what_the_contract_names_is_raised_anew_without_secrets(wild: Wild
     with pytest.raises(Refused) as caught:
         await send(wild)
     hidden = "[redacted]"
-    assert str(caught.value) == f"{hidden} or {hidden} or {hidden} or {hidden}: Authorization: {hidden}"
+    assert (
+        str(caught.value) == f"{hidden} or {hidden} or {hidden} or {hidden}: Authorization: Bearer {hidden}"
+    )
+
+
+WORDS = {
+    "Error validating access token: Session has expired on Sunday.": None,
+    "The password is wrong: give another.": None,
+    "Message SM0123456789abcdef0123456789abcdef is not there.": None,
+    "password=hunter2&x=1": "password=[redacted]&x=1",
+    "{'token': 'hunter'}": "{'token': '[redacted]'}",
+    "api_key: ab1, then": "api_key: [redacted], then",
+    "auth is 0123456789abcdef0123456789abcdef": "auth is [redacted]",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-def": "[redacted]",
+    "http://me:word@host/": "http://[redacted]@host/",
+    "sk-proj-abcdefghijklmnop": "[redacted]",
+}
+
+
+@pytest.mark.parametrize(("said", "told"), WORDS.items())
+def test_what_looks_like_a_secret_is_taken_out_and_words_are_left(said: str, told: str | None) -> None:
+    assert redacted(said) == (told or said)
 
 
 async def test_what_an_error_says_beside_its_text_is_kept_where_it_makes_sense(wild: Wild) -> None:

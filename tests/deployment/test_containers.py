@@ -17,10 +17,10 @@ from deployment.test_units import CERTBOT, NGINX
 from deployment.units import ROOT
 from processes import new_folder
 
+from conserje.cli import work
 from conserje.cli.main import main
 from conserje.plugins import plugins
 from conserje.settings import PREFIX, Settings
-from conserje.work import worker
 from conserje_edge.server import serve, supervisor
 from conserje_nginx.render import Edge
 
@@ -125,7 +125,7 @@ def unknown(words: list[str]) -> list[str]:
 
 
 def test_docker_waits_for_what_is_in_hand() -> None:
-    limits = {"work": worker.SHUTDOWN_LIMIT + worker.LAST_LIMIT}
+    limits = {"work": work.END_LIMIT}
     limits |= dict.fromkeys(SERVE, serve.STOP_SECONDS + supervisor.END_SECONDS)
     for name, seconds in limits.items():
         assert float(SERVICES[name]["stop_grace_period"].removesuffix("s")) > seconds

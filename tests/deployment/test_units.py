@@ -15,8 +15,8 @@ import pytest
 from debian import require
 from deployment.units import PROGRAM, SYSTEMD, environment, read
 
+from conserje.cli import work
 from conserje.settings import PREFIX, Settings
-from conserje.work import worker
 from conserje_edge.server import listener, serve, supervisor
 from conserje_nginx.render import Edge
 
@@ -72,7 +72,7 @@ def test_a_unit_gives_little_away(folder: Path, unit: str) -> None:
     ("unit", "seconds"),
     [
         ("conserje-serve@.service", serve.STOP_SECONDS + supervisor.END_SECONDS),
-        ("conserje-work.service", worker.SHUTDOWN_LIMIT + worker.LAST_LIMIT),
+        ("conserje-work.service", work.END_LIMIT),
     ],
 )
 def test_systemd_waits_for_what_is_in_hand(unit: str, seconds: float) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ from installation import Installation, until_taken
 from processes import Serving, alive
 from signed import sign
 from stuck import install
-from waiting import until
+from waiting import LIMIT, until
 
 from conserje.tenants import accounts, tenants
 
@@ -69,14 +73,32 @@ async def test_promise_8_an_edge_with_a_stuck_channel_is_replaced(stuck: Install
     await stuck.add("bravo")
     async with stuck.serving() as server:
         [worker] = server.workers
-        _, writer = await server.connect()
-        writer.write(posted(server, "C+call"))
-        await until(lambda: "in stuck.parse for acme" in server.said)
-        await until(lambda: not alive(worker))
+        async with posting(server, "C+call"):
+            await until(lambda: "in stuck.parse for acme" in server.said)
+            await until(lambda: not alive(worker))
         await until_taken(server, stuck.message("bravo", ANA, "hola"))
-        writer.close()
-        _, writer = await server.connect()
-        writer.write(posted(server, "sleep"))  # and now it is to end
-        await writer.drain()
-    writer.close()
+        async with posting(server, "sleep"):
+            server.process.terminate()
+            await server.process.wait()
     assert server.process.returncode == 0
+
+
+@asynccontextmanager
+async def posting(server: Serving, order: str) -> AsyncIterator[None]:
+    """A request is on its way, and may never be answered."""
+    _, writer = await server.connect()
+    writer.write(posted(server, order))
+    await writer.drain()
+    yield
+    writer.close()
+
+
+async def test_the_service_manager_hears_of_the_edge(installation: Installation) -> None:
+    path = installation.folder / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.settimeout(LIMIT)
+        installation.environment |= {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "30000000"}
+        async with installation.serving():
+            told = {await asyncio.to_thread(manager.recv, 100) for _ in range(2)}
+    assert told == {b"READY=1", b"WATCHDOG=1"}

@@ -34,7 +34,7 @@ class Fence:
     until: float  # seconds since the epoch
 
     def __str__(self) -> str:
-        whom = f"for {self.slug or 'nobody in particular'}" if self.slug is not None else "for all tenants"
+        whom = "for all tenants" if self.slug is None else f"for {self.slug or 'no tenant'}"
         again = datetime.fromtimestamp(self.until, UTC).strftime("%H:%M:%S")
         return f"fenced off {whom}, and tried again at {again} UTC"
 

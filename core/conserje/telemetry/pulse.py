@@ -166,7 +166,7 @@ class _Steps(Coroutine[Any, Any, T]):
         self._work, self._call, self._packed = work, call, _packed(*call)
 
     def __await__(self) -> Generator[Any, Any, T]:
-        return self  # type: ignore[return-value] # it has all that `await` asks of one
+        return self  # it has all that `await` asks of one
 
     def __next__(self) -> Any:
         return self._step(self._work.send, None)
@@ -179,6 +179,9 @@ class _Steps(Coroutine[Any, Any, T]):
 
     def close(self) -> None:
         self._step(self._work.close)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work, name)  # anyio asks a task's coroutine for its state, others for its name
 
     def _step(self, step: Callable[..., Any], *given: Any) -> Any:
         before, outer = _here.pulse.write(self._packed), _call.set(self._call)

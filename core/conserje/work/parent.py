@@ -92,6 +92,8 @@ class _Parent:
             be_watched(own)
             self.run()
             code = 0
+        except Exception:
+            log.critical("%s failed", self.name, exc_info=True)
         finally:
             os._exit(code)  # what the parent has open is the parent's to close
 

@@ -36,6 +36,7 @@ async def test_a_process_lives_while_it_beats_and_tells_what_it_counts(pool: Poo
             [process] = await heartbeat.living(pool)
             assert (process.process, process.kind) == (this_process(), "work")
             joined = {metric.name: metric for metric in metrics.join({"p": process.counted})}
+            assert total(joined["conserje_resident_bytes"], process="p") > 10_000_000
             return total(joined["conserje_turn_seconds"], assistant="beaten", process="p", le="+Inf") == 1
 
         await until(told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
@@ -138,3 +139,14 @@ async def test_what_is_no_coroutine_can_be_awaited_too(watched: Pulse) -> None:
     future = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_soon(future.set_result, 7)
     assert await awaited(future, "carta", "reply") == 7
+
+
+async def test_libraries_find_a_coroutine_in_it() -> None:
+    async def plugin() -> None:
+        await asyncio.sleep(0)
+
+    steps: Any = awaited(plugin(), "carta", "reply")
+    assert inspect.getcoroutinestate(steps) == inspect.CORO_CREATED  # as anyio asks
+    task = asyncio.create_task(steps)
+    assert "plugin" in repr(task)
+    await task

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -48,8 +49,6 @@ fork_watched("work", lambda: asyncio.run(work()), Watchdog(200), float(sys.argv[
 print("over", flush=True)
 """
 
-Start = Callable[[str], AbstractAsyncContextManager[Running]]
-
 
 @dataclass
 class Kept(Running):
@@ -60,18 +59,21 @@ class Kept(Running):
         return self.said.count("child\n")
 
 
+Start = Callable[..., AbstractAsyncContextManager[Kept]]
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Callable[[str], AbstractAsyncContextManager[Kept]]:
+def start(tmp_path: Path) -> Start:
     """Run a program whose first child gets this order, until the block ends."""
 
     @asynccontextmanager
-    async def start(order: str) -> AsyncIterator[Kept]:
+    async def start(order: str, **environment: str) -> AsyncIterator[Kept]:
         orders, log = tmp_path / "order", tmp_path / "log"
         orders.write_text(order)
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-c", PROGRAM, str(orders), str(END_LIMIT)),
-                env=bare_environment() | {"PYTHONPATH": str(TESTS)},
+                env=bare_environment() | {"PYTHONPATH": str(TESTS)} | environment,
                 stdout=output,
                 stderr=output,
             )
@@ -88,12 +90,9 @@ def start(tmp_path: Path) -> Callable[[str], AbstractAsyncContextManager[Kept]]:
     return start
 
 
-Program = Callable[[str], AbstractAsyncContextManager[Kept]]
-
-
 @pytest.mark.parametrize("order", ["expression", "sleep", "C call"])
 async def test_promise_8_a_process_that_stands_still_is_replaced_and_says_where(
-    start: Program, order: str
+    start: Start, order: str
 ) -> None:
     assert order in ORDERS
     async with start(order) as kept:
@@ -105,7 +104,7 @@ async def test_promise_8_a_process_that_stands_still_is_replaced_and_says_where(
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["the child", "both"])
-async def test_what_was_stopped_lives_on(start: Program, whole: bool) -> None:
+async def test_what_was_stopped_lives_on(start: Start, whole: bool) -> None:
     async with start("") as kept:
         [child] = kept.workers
         stopped = [child, kept.pid] if whole else [child]
@@ -125,7 +124,7 @@ def looked_at(pid: int) -> int:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[2])
 
 
-async def test_one_that_holds_too_much_memory_is_replaced(start: Program) -> None:
+async def test_one_that_holds_too_much_memory_is_replaced(start: Start) -> None:
     async with start("hoard") as kept:
         await until(lambda: kept.starts == 2)
     assert "more than CONSERJE_MEMORY_LIMIT=200" in kept.said
@@ -133,14 +132,14 @@ async def test_one_that_holds_too_much_memory_is_replaced(start: Program) -> Non
 
 
 @pytest.mark.parametrize("order", ["swallow", "expression", "C call"])
-async def test_it_ends_whatever_a_task_does(start: Program, order: str) -> None:
+async def test_it_ends_whatever_a_task_does(start: Start, order: str) -> None:
     async with start(order) as kept:
         [child] = kept.workers
     assert not alive(child)
     assert kept.starts == 1
 
 
-async def test_a_child_dies_with_its_parent(start: Program) -> None:
+async def test_a_child_dies_with_its_parent(start: Start) -> None:
     async with start("") as kept:
         [child] = kept.workers
         kept.process.kill()
@@ -148,9 +147,18 @@ async def test_a_child_dies_with_its_parent(start: Program) -> None:
         await until(lambda: not alive(child))
 
 
-async def test_one_that_dies_is_started_again(start: Program) -> None:
+async def test_one_that_dies_is_started_again(start: Start) -> None:
     async with start("") as kept:
         [child] = kept.workers
         os.kill(child, signal.SIGKILL)
         await until(lambda: kept.starts == 2)
     assert "work ended (-9) and is started again" in kept.said
+
+
+async def test_the_service_manager_hears_that_it_is_ready_and_goes_on(start: Start, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(LIMIT)
+        async with start("", NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="1000000"):
+            told = [await asyncio.to_thread(manager.recv, 100) for _ in range(3)]
+    assert told == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]

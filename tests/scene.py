@@ -31,6 +31,7 @@ from conserje.conversations import overdue, overflow
 from conserje.delivery.delivery import Delivery
 from conserje.files.collector import Collector
 from conserje.files.folder import Folder
+from conserje.files.quota import Quota
 from conserje.intake.intake import Intake
 from conserje.net.client import client
 from conserje.notices import table as notices
@@ -201,6 +202,6 @@ async def stage(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Scene]:
             intake,
             Conversation(pool, directory, plugins, vault, settings.turn_limit),
             Delivery(pool, directory, plugins, vault, settings),
-            Collector(pool, directory, plugins, vault, Folder(settings.files)),
+            Collector(pool, directory, plugins, vault, Folder(settings.files), Quota.of(settings)),
             Notifier(pool, directory, vault, settings),
         )

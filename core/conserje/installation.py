@@ -130,13 +130,14 @@ def tasks(
     from conserje.delivery.delivery import Delivery
     from conserje.files.collector import Collector
     from conserje.files.folder import Folder
+    from conserje.files.quota import Quota
     from conserje.notices import table as notices
     from conserje.notices.notifier import Notifier
     from conserje.storage import jobs
     from conserje.turns.turn import Conversation
     from conserje.work.worker import Task
 
-    collector = Collector(pool, directory, plugins, vault, Folder(settings.files))
+    collector = Collector(pool, directory, plugins, vault, Folder(settings.files), Quota.of(settings))
     return (
         Task(
             jobs.CONVERSE,

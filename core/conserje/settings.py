@@ -122,6 +122,15 @@ class Settings(BaseModel):
     send_limit: float = Field(
         default=20.0, gt=0, description="The seconds that a provider may take for one message."
     )
+    files_of_contact: int = Field(
+        default=100,
+        ge=0,
+        description="The megabytes that are kept of what one contact sends in a day; a file counts as 64 KB"
+        " at least.",
+    )
+    files_of_tenant: int = Field(
+        default=10_240, ge=0, description="The megabytes that are kept of what a tenant's contacts send."
+    )
     fetch_every: float = Field(
         default=300.0,
         ge=0,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import click
 
-from conserje.cli.message import as_data, lines, shorten, zone
+from conserje.cli.message import as_data, lines, shorten, with_files, zone
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
 from conserje.contract.message import plain
 from conserje.conversations import handling
@@ -106,7 +106,7 @@ async def show(installation: Installation, slug: str, conversation: int, limit: 
     tenant = await tenant_of(installation, slug)
     clock, pool = zone(tenant), installation.pool
     found = await handling.get(pool, tenant, conversation)
-    said = await handling.said_in(pool, tenant, conversation, limit)
+    said = await with_files(installation, tenant, await handling.said_in(pool, tenant, conversation, limit))
     noticed = await notices.of_conversation(pool, tenant.id, conversation, limit)
     given = [_notice(each, clock) for each in noticed]
     if as_json:

@@ -6,8 +6,8 @@ import asyncio
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,6 +19,8 @@ from conserje.cli.table import json_option, show_json
 from conserje.contract.message import Media, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Item, Message, Reject, Turn
+from conserje.errors import OperatorError
+from conserje.files import table as files
 from conserje.files.links import Links, kept_ids
 from conserje.installation import Installation, with_installation
 from conserje.storage.scope import acting_for
@@ -31,12 +33,36 @@ Addresses = Mapping[str, str] | None  # of kept files, by their reference; none:
 COLOURS = {"held": "red", "refused": "red", "failed": "red", "uncertain": "yellow", "unreadable": "red"}
 
 
+class NothingToFetch(OperatorError):
+    """No file of the message is missing."""
+
+
 @click.group()
 def message() -> None:
     """Read what tenants and their contacts say, and write as a person."""
 
 
 message.add_command(send)
+
+
+@message.command()
+@click.argument("slug")
+@click.argument("message_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@with_installation
+async def fetch(installation: Installation, slug: str, message_id: int) -> None:
+    """Ask the provider once more for the files of a message that are not kept.
+
+    \b
+    Example:
+      conserje message fetch acme 4711
+    """
+    async with installation.pool.acquire() as connection:
+        tenant = await tenants.get(connection, slug)
+    async with acting_for(installation.pool, tenant.id) as scope:
+        scope.due.extend(await files.want_again(scope.connection, tenant.id, message_id))
+    if not scope.due:
+        raise NothingToFetch(f"Message {message_id} of {slug} has no file that is not kept.")
+    click.echo(f"Asked again: `conserje message list {slug}` shows what becomes of it.")
 
 
 @message.command("list")
@@ -92,7 +118,29 @@ def _key(item: Item) -> tuple[type[Item], int]:
 
 async def _latest(installation: Installation, tenant: Tenant, limit: int, contact: str) -> list[Item]:
     async with acting_for(installation.pool, tenant.id) as scope:
-        return await listing.latest(scope.connection, tenant.id, limit, contact)
+        items = await listing.latest(scope.connection, tenant.id, limit, contact)
+    return await with_files(installation, tenant, items)
+
+
+async def with_files(installation: Installation, tenant: Tenant, items: Sequence[Item]) -> list[Item]:
+    """The items; messages whose files are not kept say why."""
+    sent = [item for item in items if isinstance(item, Message) and isinstance(item.content, Media)]
+    if not sent:
+        return list(items)
+    async with acting_for(installation.pool, tenant.id) as scope:
+        places = [(item.conversation_id, item.id) for item in sent]
+        causes = await files.not_kept(scope.connection, tenant.id, places)
+    return [
+        replace(item, cause=_not_kept(tenant, item.id, causes[item.id]))
+        if isinstance(item, Message) and item.id in causes and not item.cause
+        else item
+        for item in items
+    ]
+
+
+def _not_kept(tenant: Tenant, message_id: int, causes: Sequence[str]) -> str:
+    command = f"`conserje message fetch {tenant.slug} {message_id}`"
+    return f"A file is not kept: {' '.join(causes)} {command} asks for it once more."
 
 
 async def _addresses(installation: Installation, tenant: Tenant, items: list[Item]) -> dict[str, str]:
@@ -130,8 +178,8 @@ def _data(item: Item, zone: tzinfo, addresses: Addresses) -> dict[str, Any]:
 def _links(item: Item, addresses: Mapping[str, str]) -> list[str]:
     """The addresses of the item's files."""
     content = item.content if isinstance(item, Message) else None
-    files = content.files if isinstance(content, Media) else ()
-    return [addresses[file.ref] for file in files if file.ref in addresses]
+    sent = content.files if isinstance(content, Media) else ()
+    return [addresses[file.ref] for file in sent if file.ref in addresses]
 
 
 def as_data(item: Item, zone: tzinfo) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from datetime import timedelta
 
 from conserje.contract.channel import FetchFailed, FetchRefused, NotOffered, Refused, TryLater
 from conserje.contract.limits import Limits
+from conserje.files import quota
 from conserje.files import table as files
 from conserje.files.folder import Folder, NoRoom
+from conserje.files.quota import Quota, QuotaExceeded
 from conserje.files.table import Kept, NotKept, Wanted
 from conserje.plugins import guard
 from conserje.plugins.guard import PluginFailed
@@ -43,6 +45,7 @@ class Collector:
     plugins: Plugins
     vault: Vault
     folder: Folder
+    quota: Quota
 
     async def collect(self, job: Job) -> None:
         """Collect the files of a message, one after the other; what cannot be had now comes again."""
@@ -70,16 +73,30 @@ class Collector:
 
     async def _collect(self, entry: Entry, job: Job, wanted: Wanted) -> None:
         try:
+            await self._look_at_quota(job)
             end = await self._download(entry, wanted)
+            wanted_still = await self._settle(entry, job, wanted, end)
         except NoRoom as error:
-            log.error("Files wait until CONSERJE_DATA_DIR can be written to again: %s", error)
-            end = NotKept(str(error), NO_ROOM_PAUSE, counted=False)
+            log.error("Files wait until CONSERJE_DATA_DIR takes them again: %s", error)
+            later = NotKept(str(error), NO_ROOM_PAUSE, counted=False)
+            wanted_still = await self._settle(entry, job, wanted, later)
+        except QuotaExceeded as error:
+            await self._settle(entry, job, wanted, NotKept(str(error)))
+            wanted_still = False
+        if not wanted_still:
+            await self.folder.remove([(job.tenant_id, wanted.id)])
+
+    async def _look_at_quota(self, job: Job) -> None:
+        """Raises QuotaExceeded."""
+        async with acting_for(self.pool, job.tenant_id) as scope:
+            await self.quota.look(scope.connection, job)
+
+    async def _settle(self, entry: Entry, job: Job, wanted: Wanted, end: Kept | NotKept) -> bool:
+        """Raises QuotaExceeded."""
         if isinstance(end, NotKept) and end.again is None:
             log.warning("A file for %s will not be had: %s", entry.tenant.slug, end.cause)
         async with acting_for(self.pool, job.tenant_id) as scope:
-            wanted_still = await files.settle(scope.connection, job, wanted, end)
-        if not wanted_still:
-            await self.folder.remove([(job.tenant_id, wanted.id)])
+            return await files.settle(scope.connection, job, wanted, end, self.quota)
 
     async def _download(self, entry: Entry, wanted: Wanted) -> Kept | NotKept:
         """Raises NoRoom."""
@@ -106,6 +123,7 @@ class Collector:
         """Look again for what was forgotten, and remove from the disk what has no row any more."""
         async with self.pool.acquire() as connection, connection.transaction():
             await queue.enqueue(connection, await files.lost(connection, LOST_AFTER))
+        await quota.prune(self.pool)
         try:
             await self.folder.tidy()
             if gone := await files.removed(self.pool):

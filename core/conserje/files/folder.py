@@ -22,6 +22,7 @@ from conserje.files.table import Kept
 
 ABANDONED_AFTER = 6 * 3600.0  # seconds without a write to it, and a half-written file has no writer
 HEAD = 8192  # bytes by which the content type is judged
+RESERVE, RESERVED_SHARE = 2 * 2**30, 0.05  # bytes and part of the disk that no file takes, whichever is more
 _TEXT = re.compile(r"text/[a-z0-9.+-]{1,60}")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -72,7 +73,7 @@ class Folder:
                     raise Refused(f"The file is larger than the {most:,} bytes that the channel allows.")
                 digest.update(part)
                 head += part[: HEAD - len(head)]
-                await _on_disk(file.write, part)
+                await _on_disk(_write, file, part)
         return Kept(size, digest.digest(), judged(head, said))
 
     @asynccontextmanager
@@ -120,8 +121,21 @@ async def _on_disk(work: Callable[..., T], *arguments: object) -> T:
         raise NoRoom(f"The disk takes no file ({error.strerror}).") from None
 
 
+def _leave_reserve(disk: os.statvfs_result) -> None:
+    """Raises NoRoom: events and Postgres need the rest of the disk more than files do."""
+    reserve = max(disk.f_blocks * disk.f_frsize * RESERVED_SHARE, RESERVE)
+    if disk.f_bavail * disk.f_frsize < reserve:
+        raise NoRoom(f"The disk has less than the {reserve / 2**30:.1f} GB free that no file takes.")
+
+
+def _write(file: BinaryIO, part: bytes) -> None:
+    _leave_reserve(os.fstatvfs(file.fileno()))
+    file.write(part)
+
+
 def _create(half: Path) -> BinaryIO:
     half.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _leave_reserve(os.statvfs(half.parent))
     return os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 

@@ -11,6 +11,7 @@ from conserje.contract.message import Content, Edit, File, Media
 from conserje.conversations import messages
 from conserje.conversations.messages import Locked
 from conserje.conversations.rows import FileRow, InboundRow
+from conserje.files.quota import Quota
 from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool, columns
 from conserje.storage.jobs import Job
@@ -79,6 +80,19 @@ USING messages, unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS said (tenant,
 WHERE messages.tenant_id = said.tenant AND messages.account_id = said.account AND event_key = said.key
   AND files.tenant_id = messages.tenant_id AND files.conversation_id = messages.conversation_id
   AND files.message_id = messages.id
+"""
+
+NOT_KEPT = """
+SELECT message_id, cause FROM files
+JOIN unnest($2::bigint[], $3::bigint[]) AS shown (conversation_id, message_id)
+  USING (conversation_id, message_id)
+WHERE tenant_id = $1 AND state = 'gone' ORDER BY message_id, position
+"""
+
+WANT_AGAIN = """
+UPDATE files SET state = 'wanted', tries = 0, due_at = now()
+WHERE tenant_id = $1 AND message_id = $2 AND state = 'gone'
+RETURNING conversation_id
 """
 
 IS_THERE = "SELECT count(*) > 0 FROM files WHERE tenant_id = $1 AND id = $2"
@@ -192,8 +206,11 @@ async def claim(
     )
 
 
-async def settle(connection: Connection, job: Job, wanted: Wanted, end: Kept | NotKept) -> bool:
-    """Write down what became of the file. False: it is not wanted any more, and must not lie on the disk."""
+async def settle(connection: Connection, job: Job, wanted: Wanted, end: Kept | NotKept, quota: Quota) -> bool:
+    """Write down what became of the file. False: it is not wanted any more, and must not lie on the disk.
+
+    Raises QuotaExceeded.
+    """
     place = (job.tenant_id, wanted.id, wanted.until)
     said: Sequence[Locked] = ()
     match end:
@@ -209,6 +226,7 @@ async def settle(connection: Connection, job: Job, wanted: Wanted, end: Kept | N
         there: bool = await connection.fetchval(IS_THERE, job.tenant_id, wanted.id)
         return there
     if isinstance(end, Kept):
+        await quota.spend(connection, job, end.size)
         file = replace(wanted.file, ref=f"kept:{wanted.id}", content_type=end.content_type)
         await messages.rewrite(connection, said, lambda content: _pointed(content, wanted, file))
     return True
@@ -230,6 +248,23 @@ def _with_file(media: Media, wanted: Wanted, file: File) -> Media:
     if wanted.position < len(held) and held[wanted.position].ref == wanted.file.ref:
         held[wanted.position] = replace(file, sticker=held[wanted.position].sticker)
     return replace(media, files=tuple(held))
+
+
+async def not_kept(
+    connection: Connection, tenant_id: int, places: Sequence[tuple[int, int]]
+) -> dict[int, list[str]]:
+    """Why files of these messages, by conversation and id, are not kept, by the message."""
+    conversations, ids = [place[0] for place in places], [place[1] for place in places]
+    causes: dict[int, list[str]] = {}
+    for row in await connection.fetch(NOT_KEPT, tenant_id, conversations, ids):
+        causes.setdefault(row["message_id"], []).append(row["cause"] or "No cause is known.")
+    return causes
+
+
+async def want_again(connection: Connection, tenant_id: int, message_id: int) -> list[Job]:
+    """Ask the provider once more for what is not kept of a message; the job that does, if there is any."""
+    rows = await connection.fetch(WANT_AGAIN, tenant_id, message_id)
+    return [_job(tenant_id, rows[0]["conversation_id"], message_id)] if rows else []
 
 
 async def lost(connection: Connection, after: timedelta) -> list[Job]:

@@ -153,11 +153,11 @@ async def test_dropping_the_cookie_changes_nothing(shop: tuple[Installation, Ser
     _, server, slug = shop
     async with visiting(server, slug, "2001:db8:1:1::1") as eva:
         answers = []
-        for n in range(130):  # two processes may count 60 each
+        for n in range(70):  # two processes count 30 each
             eva.cookie, eva.address = "", f"2001:db8:1:1::{n:x}"
             answers.append(await eva.open())
         statuses = [answer.status_code for answer in answers]
-        assert statuses.count(204) <= 120 and set(statuses) == {204, 429}
+        assert statuses.count(204) <= 60 and set(statuses) == {204, 429}
         assert int(answers[-1].headers["retry-after"]) > 0
         eva.address = "2001:db8:1:2::1"
         assert (await eva.open()).status_code == 204
@@ -168,7 +168,7 @@ async def test_a_visitor_who_floods_is_told_to_wait(shop: tuple[Installation, Se
     async with visiting(server, slug, "198.51.100.1") as eva, visiting(server, slug, "198.51.100.2") as ana:
         await eva.open()
         statuses = [(await eva.write(f"n{n}")).status_code for n in range(62)]
-        assert set(statuses) == {200, 429} and statuses.count(200) <= 60
+        assert set(statuses) == {200, 429} and statuses.count(200) <= 30
         await ana.open()
         assert (await ana.write("hola")).status_code == 200
 

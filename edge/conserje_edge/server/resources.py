@@ -55,7 +55,7 @@ async def open_resources() -> AsyncIterator[Resources]:
         feed = Feed(pool, directory.changes)
         async with directory, Intake(pool, installation.plugins, node.spool) as intake:
             reception = Reception(hosts, proxies, directory, installation.vault, pool)
-            webhooks = Webhooks(reception, installation.plugins, intake, Limits())
+            webhooks = Webhooks(reception, installation.plugins, intake, Limits(settings.workers))
             yield Resources(settings, node, reception, webhooks, feed)
             await webhooks.close()
 

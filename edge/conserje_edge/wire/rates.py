@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import ceil
@@ -21,7 +20,7 @@ class Window:
     """At most `most` events of one key in `seconds`."""
 
     def __init__(self, most: int, seconds: float) -> None:
-        self._most = most
+        self.most = most
         self._seconds = seconds
         self._counts: LRUCache[Hashable, tuple[float, int]] = LRUCache(100_000)
 
@@ -31,20 +30,23 @@ class Window:
         began, count = self._counts.get(key, (now, 0))
         if now - began >= self._seconds:
             began, count = now, 0
-        if count >= self._most:
+        if count >= self.most:
             wait = b"%d" % ceil(began + self._seconds - now)
             raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "", (b"retry-after", wait))
         self._counts[key] = (began, count + 1)
 
 
-@dataclass
 class Limits:
-    """What a page's visitors may do; one who drops the cookie keeps the address."""
+    """What a page's visitors may do; one who drops the cookie keeps the address.
 
-    sessions_of_address: Window = field(default_factory=lambda: Window(60, HOUR))  # offices share one
-    sessions_of_tenant: Window = field(default_factory=lambda: Window(1000, 10 * MINUTE))
-    posts_of_address: Window = field(default_factory=lambda: Window(120, MINUTE))
-    messages_of_visitor: Window = field(default_factory=lambda: Window(30, MINUTE))
+    Of so many processes, among which a stranger's requests are dealt, each allows its part.
+    """
+
+    def __init__(self, processes: int = 1) -> None:
+        self.sessions_of_address = Window(ceil(60 / processes), HOUR)  # offices share one
+        self.sessions_of_tenant = Window(ceil(1000 / processes), 10 * MINUTE)
+        self.posts_of_address = Window(ceil(120 / processes), MINUTE)
+        self.messages_of_visitor = Window(ceil(30 / processes), MINUTE)
 
 
 def client_network(scope: Scope, trusted: bool) -> str:

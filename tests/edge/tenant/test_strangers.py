@@ -15,7 +15,7 @@ from fuzz.run import Fuzz, opened
 
 from conserje.contract.channel import AnyChannel
 from conserje.storage.database import Pool
-from conserje_edge.wire.rates import Limits, Window
+from conserje_edge.wire.rates import Window
 from conserje_meta import Meta
 
 CPU = 0.1  # seconds, five times what is allowed
@@ -33,7 +33,7 @@ SIGNATURES = (
 @pytest_asyncio.fixture
 async def fuzz(pool: Pool, database_url: str, keyring: Path) -> AsyncIterator[Fuzz]:
     async with opened(pool, database_url, keyring, seed=1) as fuzz:
-        fuzz.edge.webhooks.limits = Limits(posts_of_address=Window(1_000_000, 60))
+        fuzz.edge.webhooks.limits.posts_of_address = Window(1_000_000, 60)
         yield fuzz
 
 

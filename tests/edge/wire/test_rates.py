@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conserje_edge.wire.answers import Problem
-from conserje_edge.wire.rates import Window, client_network
+from conserje_edge.wire.rates import Limits, Window, client_network
 
 
 def scope(peer: str, *forwarded: str) -> dict[str, object]:
@@ -54,3 +54,11 @@ def test_a_window_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         window.admit("ana")
     now = 160.0
     window.admit("ana")
+
+
+@pytest.mark.parametrize("processes", [1, 2, 7, 256])
+def test_all_processes_together_allow_hardly_more_than_one_would(processes: int) -> None:
+    one, each = Limits(), Limits(processes)
+    for name, window in vars(one).items():
+        most = vars(each)[name].most
+        assert 0 <= processes * most - window.most < processes, name

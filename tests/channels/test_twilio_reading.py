@@ -215,6 +215,9 @@ def test_older_names_of_the_message_s_id_serve(name: str) -> None:
     [
         {"MessageSid": None},
         {"MessageSid": ""},
+        {"MessageSid": SID + "N", "NumMedia": None, "umMedia": "0"},  # signed the same as what it was made of
+        {"MessageSid": SID[:-1]},
+        {"MessageSid": "AC" + "a" * 32},
         {"From": None},
         {"NumMedia": "many"},
         {"NumMedia": "-1"},

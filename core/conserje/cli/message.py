@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from conserje.cli.send import send
-from conserje.cli.table import json_option, show_json
+from conserje.cli.table import in_json, json_option, show_json
 from conserje.contract.message import Media, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Item, Message, Reject, Turn
@@ -163,7 +162,7 @@ def _print(items: list[Item], zone: tzinfo, as_json: bool, addresses: Addresses)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for item in items:
         if as_json:
-            click.echo(json.dumps(_data(item, zone, addresses), ensure_ascii=False))
+            click.echo(in_json(_data(item, zone, addresses)))
         else:
             addressed = (f"{'':21}{address}" for address in _links(item, addresses or {}))
             for line in (*lines(item, zone, width), *addressed):

@@ -33,7 +33,13 @@ def show_fields(fields: Mapping[str, object]) -> None:
 
 
 def show_json(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    click.echo(in_json(value, indent=2))
+
+
+def in_json(value: object, indent: int | None = None) -> str:
+    """JSON in which all that a terminal obeys is escaped: control characters, and marks of direction."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -18,7 +18,7 @@ SENTENCES = {
     "tenants_slug_key": "The slug is taken: choose another.",
     "tenants_slug_form": "A slug is 1 to 40 of a-z, 0-9 and -, with no - at either end and no -- at 3.",
     "tenants_slug_reserved": "The slug is reserved for the installation's own hosts: choose another.",
-    "tenants_name_check": "A tenant's name is 1 to 200 characters.",
+    "tenants_name_check": "A tenant's name is 1 to 200 characters, of which one at least can be seen.",
     "api_keys_name_check": "A key's name is 1 to 100 characters.",
     "tenants_status_check": "A tenant's status is active or suspended.",
     "tenants_locale_check": "A locale is a language and perhaps a country, like es-CL.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -12,7 +13,7 @@ import asyncpg
 
 from conserje.contract.assistant import Tenant as TenantSeen
 from conserje.storage.database import Connection, Pool
-from conserje.tenants.refusals import TenantError, refusals
+from conserje.tenants.refusals import SENTENCES, TenantError, refusals
 
 Status = Literal["active", "suspended"]
 LateRule = Literal["answer", "apologise", "hand_over", "park"]
@@ -61,6 +62,7 @@ class Tenant:
         return TenantSeen(self.slug, self.name, self.locale, self.currency, self.time_zone)
 
 
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
 COLUMNS = ", ".join(each.name for each in fields(Tenant))
 TENANT = f"SELECT {COLUMNS} FROM tenants "  # noqa: S608 - names of our own
 GET = TENANT + "WHERE slug = $1"
@@ -71,9 +73,20 @@ COUNT = "SELECT status, count(*) FROM tenants GROUP BY status ORDER BY status"
 async def add(connection: Connection, slug: str, name: str, **values: object) -> Tenant:
     """Store a tenant; `values` are further columns, the others have their defaults. Raises TenantError."""
     columns = {"slug": slug, "name": name, **values}
+    _refuse_invisible(name)
     with refusals():
         await connection.execute(_insert("tenants", list(columns)), *columns.values())
     return await get(connection, slug)
+
+
+def _refuse_invisible(name: object) -> None:
+    """Raises TenantError for a name of which nothing is seen; what is no text the database refuses."""
+    if isinstance(name, str) and not any(_is_seen(c) for c in name):
+        raise TenantError(SENTENCES["tenants_name_check"])
+
+
+def _is_seen(c: str) -> bool:
+    return unicodedata.category(c)[0] in "LNPS" and c not in BLANK
 
 
 async def get(connection: Connection, slug: str) -> Tenant:
@@ -106,6 +119,7 @@ async def slugs(database: Connection | Pool) -> list[str]:
 
 async def change(connection: Connection, slug: str, **values: object) -> Tenant:
     """Replace these columns. Raises TenantError."""
+    _refuse_invisible(values.get("name"))
     assignments = ", ".join(f"{name} = ${n}" for n, name in enumerate(values, 2))
     with refusals():
         await connection.execute(

@@ -167,6 +167,7 @@ async def test_a_tenant_is_changed_in_what_is_given(run: Run) -> None:
         (["acme", "--late-after", "soon"], 2, "no duration like 90s, 15m, 2h or 3d"),
         (["acme", "--assistant", "parrot"], 1, "parrot is not installed"),
         (["acme", "--name", ""], 1, "1 to 200 characters"),
+        (["acme", "--name", "\u200b\u2060\u202e\u3164\u2800"], 1, "one at least can be seen"),
         (["acme", "--late-text", " "], 1, "1 to 1000 characters"),
         (["nobody", "--name", "Nobody"], 1, "no tenant nobody"),
     ],
@@ -198,6 +199,7 @@ async def test_suspended_resumed_and_removed(run: Run) -> None:
         (["a", "--name", "A", "--time-zone", "Mars"], "time zone is unknown"),
         (["a", "--name", "A", "--assistant", "unicorn"], "assistant unicorn is not installed"),
         (["a", "--name", " "], "1 to 200 characters"),
+        (["a", "--name", "\u200b\u3164"], "one at least can be seen"),
     ],
 )
 async def test_a_tenant_refused_is_one_line(run: Run, words: list[str], said: str) -> None:

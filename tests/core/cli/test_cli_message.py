@@ -170,3 +170,12 @@ async def test_what_cannot_be_read_back_is_part_of_what_an_assistant_reads_and_a
     async with aclosing(feed.follow(place["tenant_id"], place["id"], 0)) as looks:
         look = await anext(looks)
     assert [plain(said.content) for said in look.said][:2] == ["[unreadable]", "[unreadable]"]
+
+
+async def test_json_holds_nothing_that_a_terminal_obeys(scene: Scene, terminal: Terminal) -> None:
+    odd = "a\x1b[31m\x7f\x9b31m\u202e\u2066\u200f\U000e0041b ñ 👍 \u3042"
+    await scene.write(odd)
+    for more in ((), ("--links",)):
+        out = (await terminal.type("message", "list", "acme", "--json", *more)).stdout
+        assert all(c.isprintable() or c == "\n" for c in out) and "ñ 👍 \u3042" in out
+        assert json.loads(out)[0]["content"] == odd

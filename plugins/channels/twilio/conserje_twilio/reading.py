@@ -50,6 +50,7 @@ _KINDS = frozenset(
 )
 _EMPTY = "empty"  # the kind of a message that says nothing
 _COUNT = re.compile(r"[0-9]{1,3}")
+_SID = re.compile(r"[SM]M[0-9a-fA-F]{32}")
 _OUR_ID = re.compile(r"[0-9]{1,18}")
 
 
@@ -73,6 +74,13 @@ class _Form:
         if value := self.get(*names):
             return value
         raise _Unclear(f"The form has no {names[0]}.")
+
+    def sid(self, *names: str) -> str:
+        """A message's id, of its whole form: what is signed does not tell where a value ends."""
+        sid = self.require(*names)
+        if not _SID.fullmatch(sid):
+            raise _Unclear(f"{names[0]} is not SM or MM and 32 hexadecimal digits.")
+        return sid
 
     def raw(self) -> dict[str, Any]:
         return {name: values[0] if len(values) == 1 else values for name, values in self.values.items()}
@@ -109,7 +117,7 @@ def read(hook: Webhook) -> list[Event]:
 
 def _written(hook: Webhook) -> list[Event]:
     form = _Form(hook.form)
-    sid = form.require("MessageSid", "SmsMessageSid", "SmsSid")
+    sid = form.sid("MessageSid", "SmsMessageSid", "SmsSid")
     message = _message(form, sid, address(hook))
     if referral := _referral(form):
         return [replace(message, key=f"{message.key}:referral", content=referral, provider_id=""), message]
@@ -191,7 +199,7 @@ def _degrees(form: _Form, name: str, largest: int) -> float:
 
 def _status(hook: Webhook) -> StatusUpdate:
     form = _Form(hook.form)
-    sid = form.require("MessageSid", "SmsSid")
+    sid = form.sid("MessageSid", "SmsSid")
     word = form.require("MessageStatus", "SmsStatus")
     if word not in _STATUSES:
         raise _Unclear("MessageStatus is not one of a sent message's.")

@@ -232,6 +232,8 @@ def _told(plugin: AnyPlugin, method: str, arguments: tuple[object, ...], error: 
     kind = next((each for each in MAY_RAISE.get(method, ()) if isinstance(error, each)), None)
     if kind is None:
         return PluginFailed(error)
+    if kind is Forged:  # a stranger's, which shall cost little: nobody reads why
+        return Forged()
     text = redacted(_text(error), plugin.operator, list(_credentials(arguments)))
     if kind is OptedOut:
         return OptedOut(text, marketing=getattr(error, "marketing", None) is True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from installation import Installation, until_taken
-from processes import Serving, alive
+from processes import Serving, alive, children
 from signed import sign
 from stuck import install
 from waiting import LIMIT, until
@@ -91,6 +93,22 @@ async def posting(server: Serving, order: str) -> AsyncIterator[None]:
     await writer.drain()
     yield
     writer.close()
+
+
+async def test_an_edge_that_was_stopped_lives_on(installation: Installation) -> None:
+    await installation.add("bravo")
+    async with installation.serving() as server:
+        stopped = sorted(
+            children(server.pid)
+        )  # its worker, the operator's listener, and multiprocessing's own
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(10)  # which is the case
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+        await until_taken(server, installation.message("bravo", ANA, "hola"))
+        assert sorted(children(server.pid)) == stopped
+    assert "stood still" not in server.said
 
 
 async def test_the_service_manager_hears_of_the_edge(installation: Installation) -> None:

@@ -4,7 +4,7 @@ BIN := .venv/bin
 TESTS ?= not long
 export PYTHONDONTWRITEBYTECODE :=  # tests start hundreds of processes: each would compile everything anew
 
-.PHONY: up install test soak check bench docs
+.PHONY: up install test soak check bench docs pins
 
 up: .venv/installed  ## everything on this machine, with three demo tenants
 	@exec $(BIN)/conserje up --demo
@@ -41,3 +41,10 @@ bench: install  ## acknowledgements per second against the usual stacks
 
 docs: install  ## what is written from the code
 	$(BIN)/python tests/test_docs.py
+
+OURS := $(shell sed -n 's/^name = "\(.*\)"/--no-emit-package \1/p' */pyproject.toml plugins/*/*/pyproject.toml)
+PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(OURS)
+
+pins: install  ## the versions and hashes that releases are installed with; OPTIONS=--upgrade for newer ones
+	$(PIN) $(OPTIONS) deployment/pins/certbot.in --output-file deployment/pins/certbot.txt
+	$(PIN) $(OPTIONS) deployment/pins/conserje.in --constraints deployment/pins/certbot.txt --output-file deployment/pins/conserje.txt

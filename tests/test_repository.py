@@ -8,6 +8,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/*/pyproject.toml"))
@@ -51,6 +53,29 @@ def test_all_distributions_have_one_version_and_the_changelog_knows_it() -> None
 
 def test_the_root_cannot_be_installed() -> None:
     assert "project" not in tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def pinned(file: str) -> dict[str, str]:
+    """The version of each distribution in a file of pins; every one of them has hashes."""
+    text = (ROOT / "deployment" / "pins" / file).read_text()
+    pins = re.findall(r"^([a-z0-9._-]+)==(\S+)[^\n]*\\\n    --hash=sha256:", text, re.M)
+    assert len(pins) == len(re.findall(r"^\S", text, re.M)), "each has a version and a hash"
+    return dict(pins)
+
+
+@pytest.mark.parametrize("folder", [folder for folder in DISTRIBUTIONS if folder.name != "fakes"])
+def test_what_a_release_is_installed_with_is_pinned_by_hashes(folder: Path) -> None:
+    pins = pinned("certbot.txt" if folder.name == "certbot" else "conserje.txt")
+    wanted = project(folder)["dependencies"]
+    assert isinstance(wanted, list)
+    for requirement in map(Requirement, wanted):
+        if not requirement.name.startswith("conserje"):
+            assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), "make pins"
+
+
+def test_both_files_of_pins_can_be_installed_beside_each_other() -> None:
+    one, other = pinned("certbot.txt"), pinned("conserje.txt")
+    assert {name for name in one.keys() & other.keys() if one[name] != other[name]} == set()
 
 
 def test_no_file_is_longer_than_500_lines_and_no_lock_file_names_hosts() -> None:

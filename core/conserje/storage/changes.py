@@ -25,7 +25,8 @@ PRODUCTS = "conserje_products"  # apart: those who take messages need not look a
 ROUND = 2.0  # seconds between two looks at the table of changes; a look may take as long again
 PRUNE = 600.0  # seconds between two prunings of that table
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds before listening again
-REMEMBERED = 10_000  # tenants whose last change is known one by one
+REMEMBERED = 200_000  # tenants whose last change is known one by one
+MANY = "*"  # more tenants than a notification can name: the table has them
 
 SNAPSHOT = "SELECT pg_current_snapshot()::text"
 
@@ -54,6 +55,7 @@ class Changes:
         self._last: dict[int, int] = {}  # tenant's id: the count at its last change
         self._last_of_all = 0  # the count when everything may have changed
         self._tried = asyncio.Event()
+        self._wanted = asyncio.Event()  # a look at the table, at once
         self._subscribers: dict[str, Callable[[str | None], None]] = {}
         self._told: dict[str, list[Callable[[list[int] | None], None]]] = {CHANNEL: [], PRODUCTS: []}
 
@@ -106,8 +108,8 @@ class Changes:
         """Hear changes until the connection is lost; raises what lost it."""
         connection = await connect_as_core(self._url, name="conserje changes", command_timeout=ROUND)
         try:
-            lost = asyncio.Event()
-            connection.add_termination_listener(lambda _: lost.set())
+            self._wanted.clear()
+            connection.add_termination_listener(lambda _: self._wanted.set())
             await connection.add_listener(CHANNEL, self._hear)
             await connection.add_listener(PRODUCTS, self._hear_of_products)
             for channel, hear in self._subscribers.items():
@@ -119,15 +121,16 @@ class Changes:
             self._tried.set()
             for hear in self._subscribers.values():
                 hear(None)
-            await self._look(connection, snapshot, lost)
+            await self._look(connection, snapshot)
         finally:
             connection.terminate()
 
-    async def _look(self, connection: asyncpg.Connection[Any], snapshot: str, lost: asyncio.Event) -> None:
+    async def _look(self, connection: asyncpg.Connection[Any], snapshot: str) -> None:
         prune_at = time.monotonic()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(lost.wait(), ROUND)
+                await asyncio.wait_for(self._wanted.wait(), ROUND)
+            self._wanted.clear()
             [(snapshot, ids)] = await connection.fetch(CHANGED, snapshot)
             self.note(ids)
             if time.monotonic() >= prune_at:
@@ -135,6 +138,9 @@ class Changes:
                 prune_at += PRUNE
 
     def _hear(self, connection: object, pid: int, channel: str, payload: object) -> None:
+        if payload == MANY:
+            self._wanted.set()
+            return
         ids = _ids(payload)
         self._note_all() if ids is None else self.note(ids)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -21,6 +20,7 @@ from conserje.storage.stillness import explained
 from conserje.storage.text import clean
 from conserje.tenants import accounts
 from conserje.tenants.entry import Entry
+from conserje.tenants.names import Names
 from conserje.tenants.replica import Replica
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,10 @@ log = logging.getLogger(__name__)
 Key = tuple[Literal["slug", "domain", "id"], str]
 
 ASK_LIMIT = 1.0  # seconds that Postgres may take to answer, and to be left in peace after it did not
-UNKNOWN_FOR = 30.0  # seconds that an unknown name is remembered, if nothing changes
+UNKNOWN_FOR = 30.0  # seconds that an unknown name is remembered
+SHARE = 2  # of the pool's connections, for names that nobody is known by
+MOST_STRANGE = 100  # such names that wait for it
+_ANY = ("", "")  # whatever Postgres may be asked for
 TRIES = 5  # loads of one entry in a row that a change may overtake
 
 R = TypeVar("R")
@@ -37,7 +40,8 @@ R = TypeVar("R")
 class Directory:
     """Finds tenants by slug, custom domain or id; entered, it hears of changes to them.
 
-    What was found serves until it changed, and on while Postgres cannot answer.
+    What was found serves until it changed, and on while Postgres cannot answer. Where it knows the names of
+    all tenants, what is nobody's is no question to Postgres.
     """
 
     def __init__(self, pool: Pool, url: str, replica: Replica | None = None, size: int = 10_000) -> None:
@@ -45,10 +49,17 @@ class Directory:
         self._replica = replica
         self.changes = Changes(url)
         self._entries: LRUCache[Key, Entry] = LRUCache(size)
-        self._unknown: TTLCache[Key, int] = TTLCache(size, UNKNOWN_FOR)  # the count of changes then
-        self._at: LRUCache[tuple[str, str], tuple[int, tuple[int, ...]]] = LRUCache(size)  # count, tenants
+        self._names = Names(pool, self.changes, self._forget)
+        self._unknown: TTLCache[tuple[str, str], int] = TTLCache(
+            size, UNKNOWN_FOR
+        )  # the count of changes then
+        self._at: LRUCache[tuple[str, str], tuple[int, ...]] = LRUCache(size)  # ids of tenants, as last known
+        self._sure: set[tuple[str, str]] = set()  # of these nothing newer was heard
         self._loading: dict[Key, asyncio.Task[Entry]] = {}
-        self._ask_again = 0.0  # when to ask anew after Postgres did not answer; 0: it did
+        self._answers = True  # Postgres did, the last time that it was asked
+        self._silent: TTLCache[tuple[str, str], None] = TTLCache(size, ASK_LIMIT)  # what it was silent about
+        self._share = asyncio.Semaphore(SHARE)
+        self._strange = 0  # names that wait for their share, or have it
 
     async def __aenter__(self) -> Self:
         await self.changes.__aenter__()
@@ -59,7 +70,23 @@ class Directory:
     ) -> None:
         for task in self._loading.values():
             task.cancel()
+        await self._names.stop()
         await self.changes.__aexit__(kind, error, trace)
+
+    async def know_names(self) -> None:
+        """From now on know the names of all tenants: for where strangers ask for what names they like."""
+        await self._names.start()
+
+    def _forget(self, names: Iterable[str] | None) -> None:
+        """Somebody may have these names now; None: any."""
+        if names is None:
+            self._unknown.clear()
+            self._sure.clear()
+            return
+        for name in names:
+            kind, _, value = name.partition(" ")
+            self._unknown.pop((kind, value), None)
+            self._sure.discard((kind, value))
 
     async def by_slug(self, slug: str) -> Entry:
         """Raises UnknownTenant or DirectoryUnavailable. Aliases are no slugs."""
@@ -88,28 +115,39 @@ class Directory:
         return found
 
     def _known_at(self, channel: str, addresses: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """What is in memory and nothing has changed since."""
-        found = {each: self._at[channel, each] for each in addresses if (channel, each) in self._at}
-        current = self.changes.listening
-        return {each: ids for each, (count, ids) in found.items() if current and count == self.changes.count}
+        """What is in memory and current."""
+        if not self._names.current:
+            return {}
+        known: dict[str, tuple[int, ...]] = {}
+        for each in addresses:
+            if (channel, each) not in self._names:
+                known[each] = ()
+            elif (channel, each) in self._sure and (ids := self._at.get((channel, each))) is not None:
+                known[each] = ids
+        return known
 
     async def _ask_at(self, channel: str, addresses: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        if time.monotonic() < self._ask_again:
+        keys = [(channel, address) for address in addresses]
+        if self._left_in_peace(keys):
             return await self._last_known_at(channel, addresses, "it did not answer a moment ago")
-        began = self.changes.count
+        began, current = self.changes.count, self._names.current
         try:
-            found = await self._in_time(accounts.tenants_at(self._pool, channel, addresses))
+            found = await self._in_share(keys, lambda: accounts.tenants_at(self._pool, channel, addresses))
         except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-            return await self._last_known_at(channel, addresses, self._silent(error))
-        self._ask_again = 0.0
-        self._at.update({(channel, address): (began, ids) for address, ids in found.items()})
+            return await self._last_known_at(channel, addresses, self._note_silence(keys, error))
+        self._answers = True
+        for key in keys:
+            if key in self._names or key[1] in found:  # nothing else that a stranger sends
+                self._at[key] = found.get(key[1], ())
+        if current and self.changes.count == began:
+            self._sure.update(keys)
         return found
 
     async def _last_known_at(
         self, channel: str, addresses: Sequence[str], cause: str
     ) -> dict[str, tuple[int, ...]]:
         """Raises DirectoryUnavailable unless all are known: of the others nobody can say whose they are."""
-        known = {each: self._at[channel, each][1] for each in addresses if (channel, each) in self._at}
+        known = {each: ids for each in addresses if (ids := self._at.get((channel, each)))}
         if self._replica:
             try:
                 known = await self._replica.tenants_at(channel, addresses) | known
@@ -132,14 +170,21 @@ class Directory:
         return self.changes.unchanged(entry.tenant.id, entry.loaded)
 
     async def _find(self, key: Key) -> Entry:
-        if self.changes.listening and self._unknown.get(key) == self.changes.count:
+        if self._is_nobody(key):
             raise _no_tenant(key)
         if (loading := self._loading.get(key)) is None:
             loading = self._loading[key] = asyncio.create_task(self._load(key))
             loading.add_done_callback(lambda done: self._loaded(key, done))
-        if self._ask_again and not self.changes.listening and (remembered := self._entries.get(key)):
+        if not self._answers and not self.changes.listening and (remembered := self._entries.get(key)):
             return remembered  # who asks need not wait to hear that Postgres is still silent
         return await asyncio.shield(loading)  # who waits may be cancelled; the others wait on
+
+    def _is_nobody(self, key: Key) -> bool:
+        """Whether it is known to be: a name that is not among all, or that Postgres said no to lately."""
+        if key[0] == "id":  # whose tenant has changed where there is one now
+            asked = self._unknown.get(key)
+            return asked is not None and self.changes.listening and self.changes.unchanged(int(key[1]), asked)
+        return self._names.current and (key not in self._names or key in self._unknown)
 
     def _loaded(self, key: Key, task: asyncio.Task[Entry]) -> None:
         del self._loading[key]
@@ -147,23 +192,32 @@ class Directory:
             task.exception()  # those who waited have it; perhaps nobody waits any more
 
     async def _load(self, key: Key) -> Entry:
-        if time.monotonic() < self._ask_again:
+        if self._left_in_peace([key]):
             return await self._last_known(key, "it did not answer a moment ago")
         try:
             entry = await self._ask_until_current(key)
         except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-            return await self._last_known(key, self._silent(error))
-        self._ask_again = 0.0
+            return await self._last_known(key, self._note_silence([key], error))
+        self._answers = True
         if entry is None:
             self._entries.pop(key, None)
             raise _no_tenant(key)
         return entry
 
-    def _silent(self, error: BaseException) -> str:
+    def _left_in_peace(self, keys: Iterable[tuple[str, str]]) -> bool:
+        """Whether Postgres was silent a moment ago: about these, or, where it tells no changes, about any.
+
+        What it is slow about may be one tenant's; others are asked for while it lives.
+        """
+        return any(key in self._silent for key in (*keys, *(() if self.changes.listening else (_ANY,))))
+
+    def _note_silence(self, keys: Iterable[tuple[str, str]], error: BaseException) -> str:
         """Why there was no answer; where it is not this process that stood still, nobody asks for a while."""
         why = explained(error, describe(error))
         if why == describe(error):
-            self._ask_again = time.monotonic() + ASK_LIMIT
+            self._answers = False
+            for key in (*keys, _ANY):
+                self._silent[key] = None
         return why
 
     async def _last_known(self, key: Key, cause: str) -> Entry:
@@ -188,7 +242,8 @@ class Directory:
             began = self.changes.count
             entry = await self._ask(key)
             if entry is None and self.changes.count == began:
-                self._unknown[key] = began
+                if key[0] == "id" or self._names.current:
+                    self._unknown[key] = began
                 break
             if entry is not None and self._current(entry):
                 self._entries[key] = entry
@@ -197,8 +252,26 @@ class Directory:
 
     async def _ask(self, key: Key) -> Entry | None:
         began = self.changes.count
-        found = await self._in_time(accounts.find(self._pool, *key))
+        found = await self._in_share([key], lambda: accounts.find(self._pool, *key))
         return Entry(*found, loaded=began) if found else None
+
+    async def _in_share(
+        self, keys: Sequence[tuple[str, str]], ask: Callable[[], Coroutine[Any, Any, R]]
+    ) -> R:
+        """Postgres' answer; names that nobody is known by have a share of the pool's connections.
+
+        The others are what stores messages. Raises TimeoutError or DirectoryUnavailable.
+        """
+        if all(key[0] == "id" or key in self._names for key in keys):
+            return await self._in_time(ask())
+        if self._strange >= MOST_STRANGE:
+            raise DirectoryUnavailable("Too many names are asked for at once that nobody is known by.")
+        self._strange += 1
+        try:
+            async with self._share:
+                return await self._in_time(ask())
+        finally:
+            self._strange -= 1
 
     async def _in_time(self, asking: Coroutine[Any, Any, R]) -> R:
         """Postgres' answer. Raises TimeoutError."""

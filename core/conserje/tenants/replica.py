@@ -22,8 +22,7 @@ from conserje.tenants.tenants import Tenant
 
 log = logging.getLogger(__name__)
 
-COPY_ONE_BY_ONE = 200  # changed tenants; with more of them all are copied
-PAGE = 500  # tenants read at once
+PAGE = 100  # tenants read at once: some milliseconds of a process that acknowledges
 BETWEEN_PAGES = 0.02  # seconds, so that a large copy delays nobody
 GATHER = 0.1  # seconds in which changes are copied together
 AGAIN_AFTER = 2.0  # seconds, where Postgres did not answer
@@ -107,7 +106,7 @@ class Replica:
 
     def hear(self, ids: Sequence[int] | None) -> None:
         """These tenants changed; None: any may have."""
-        if ids is None or len(self._changed) + len(ids) > COPY_ONE_BY_ONE:
+        if ids is None:
             self._all_changed = True
         else:
             self._changed.update(ids)
@@ -144,7 +143,10 @@ class Replica:
         await self._file.run(remove_others)
 
     async def _copy(self, pool: Pool, ids: Sequence[int]) -> None:
-        await self._put(await _read(pool, SOME, ids), ids)
+        for first in range(0, len(ids), PAGE):
+            page = ids[first : first + PAGE]
+            await self._put(await _read(pool, SOME, page), page)
+            await asyncio.sleep(BETWEEN_PAGES)
 
     async def _put(self, rows: Sequence[asyncpg.Record], ids: Sequence[int]) -> None:
         """Store `rows` in place of what was known of the tenants `ids`."""

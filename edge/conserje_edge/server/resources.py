@@ -54,6 +54,7 @@ async def open_resources() -> AsyncIterator[Resources]:
         directory = Directory(pool, installation.url, node.replica)
         feed = Feed(pool, directory.changes)
         async with directory, Intake(pool, installation.plugins, node.spool) as intake:
+            await directory.know_names()
             reception = Reception(hosts, proxies, directory, installation.vault, pool)
             webhooks = Webhooks(reception, installation.plugins, intake, Limits(settings.workers))
             yield Resources(settings, node, reception, webhooks, feed)

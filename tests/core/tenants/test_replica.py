@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -93,6 +95,52 @@ async def test_many_changes_at_once_copy_all(
         await until_equal(made, pool, "n-400")
         for slug in ("old-3", "n-1", "n-399"):
             await until_equal(made, pool, slug)
+
+
+async def test_a_bulk_change_copies_what_changed_and_lets_others_have_their_turn(
+    pool: Pool, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pool.execute(
+        "INSERT INTO tenants (slug, name) SELECT 't' || n, n FROM generate_series(1, 1500) AS n"
+    )
+    await pool.execute(
+        "INSERT INTO accounts (tenant_id, channel, address)"
+        " SELECT id, 'post', n || slug FROM tenants, generate_series(1, 50) AS n"
+    )
+    read, copied = replica._read, []
+
+    async def counting(*arguments: Any) -> list[asyncpg.Record]:
+        rows = await read(*arguments)
+        copied.append(len(rows))
+        return rows
+
+    async with kept(pool, database_url, tmp_path / "roster.sqlite") as made:
+        await until_equal(made, pool, "t1500")
+        monkeypatch.setattr(replica, "_read", counting)
+        async with held() as longest:
+            await pool.execute("UPDATE tenants SET name = 'New' WHERE id % 2 = 0")
+            await until(lambda: sum(copied) == 750)
+    assert len(copied) > 1
+    assert max(longest) < 5 * 0.05
+
+
+@asynccontextmanager
+async def held() -> AsyncIterator[list[float]]:
+    """The CPU seconds of this thread between two turns of a task that does nothing."""
+    seconds: list[float] = []
+
+    async def tick() -> None:
+        while True:
+            before = time.thread_time()
+            await asyncio.sleep(0.001)
+            seconds.append(time.thread_time() - before)
+
+    ticking = asyncio.create_task(tick())
+    try:
+        yield seconds
+    finally:
+        ticking.cancel()
+        await asyncio.wait({ticking})
 
 
 async def test_a_directory_that_starts_without_postgres_reads_it(

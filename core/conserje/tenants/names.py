@@ -1,0 +1,117 @@
+"""The names by which tenants can be found, all of them, in memory: what is not among them is nobody's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+
+import asyncpg
+
+from conserje.storage.changes import Changes
+from conserje.storage.database import CANNOT_ASK, Pool, describe
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 2.0  # seconds that a start waits for the names
+AGAIN_AFTER = 0.5  # seconds, where Postgres did not answer
+PAGE = 1000  # names between which others have their turn
+
+ALL = """
+SELECT 'slug ' || slug AS name FROM tenants
+UNION SELECT 'domain ' || host FROM domains
+UNION SELECT channel || ' ' || address FROM accounts
+"""
+
+OF_TENANTS = """
+SELECT 'slug ' || slug AS name FROM tenants WHERE id = ANY ($1::bigint[])
+UNION SELECT 'domain ' || host FROM domains WHERE tenant_id = ANY ($1::bigint[])
+UNION SELECT channel || ' ' || address FROM accounts WHERE tenant_id = ANY ($1::bigint[])
+"""
+
+
+class Names:
+    """Slugs, custom domains and accounts' addresses, as kind (or channel) and value.
+
+    That one is nobody's is said only where all is known that Postgres has told of: it tells (the feed is up),
+    all names were read after it began to, and those of every tenant that it named since were read after that.
+    In between Postgres has to be asked. So a new tenant is nobody for as long as its notification takes, and
+    for two of the feed's rounds where that is lost. What a tenant was called once may stay here until all is
+    read again: that one is somebody's is never said.
+    """
+
+    def __init__(self, pool: Pool, changes: Changes, learnt: Callable[[Iterable[str] | None], None]) -> None:
+        """`learnt` is called with the names of tenants that changed; None: with any."""
+        self._pool = pool
+        self._changes = changes
+        self._learnt = learnt
+        self._known: set[str] = set()
+        self._changed: set[int] = set()  # tenants
+        self._all_changed = False
+        self._news = asyncio.Event()
+        self._behind = True
+        self._caught_up = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
+
+    @property
+    def current(self) -> bool:
+        """Whether all is known that Postgres has told of."""
+        return self._changes.listening and not self._behind
+
+    def __contains__(self, name: tuple[str, str]) -> bool:
+        """Whether a tenant has the name, or had it."""
+        return " ".join(name) in self._known
+
+    async def start(self) -> None:
+        """Keep the names until `stop`; returns when they are known, or after PATIENCE."""
+        self._changes.tell(self._hear)
+        self._hear(None)
+        self._following = asyncio.create_task(self._follow())
+        if self._changes.listening:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._caught_up.wait(), PATIENCE)
+
+    async def stop(self) -> None:
+        if self._following:
+            self._following.cancel()
+            await asyncio.wait({self._following})
+
+    def _hear(self, ids: Sequence[int] | None) -> None:
+        """These tenants changed; None: any may have."""
+        self._behind = True
+        if ids is None:
+            self._all_changed = True
+        else:
+            self._changed.update(ids)
+        self._news.set()
+
+    async def _follow(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            changed = None if self._all_changed else sorted(self._changed)
+            self._changed, self._all_changed = set(), False
+            try:
+                await self._learn(changed)
+            except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+                log.warning("The names of tenants are not known for now: %s", describe(error))
+                self._hear(changed)
+                await asyncio.sleep(AGAIN_AFTER)
+            else:
+                self._behind = self._news.is_set()
+                self._caught_up.set()
+
+    async def _learn(self, changed: list[int] | None) -> None:
+        """Read the names of these tenants; None: of all."""
+        question = (ALL,) if changed is None else (OF_TENANTS, changed)
+        names: set[str] = set()
+        async with self._pool.acquire(timeout=5) as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(*question, prefetch=PAGE):
+                names.add(row["name"])
+        if changed is None:
+            self._known = names
+            self._learnt(None)
+        else:
+            self._known |= names
+            self._learnt(names if len(names) <= PAGE else None)  # one by one they would take too long

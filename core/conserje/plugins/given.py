@@ -19,6 +19,7 @@ from conserje.contract.message import Event, Unreadable
 T = TypeVar("T")
 
 MOST_EVENTS = 5000  # of one call of `parse`
+MAY_BE_NONE = frozenset({"buttons", "rows", "files"})  # of limits; of the others there must be some
 MOST_MESSAGES = 20  # of one reply, as the assistant gives them
 
 Check = Callable[[Any], bool]
@@ -75,9 +76,9 @@ _reply: Checked[Reply] = sound(Reply)
 def limits(given: object) -> Limits:
     """Raises Wrong, also for limits within which nothing could be said."""
     known = _limits(given)
-    least = {"buttons": 0, "rows": 0, "files": 0}
     numbers = {each.name: getattr(known, each.name) for each in fields(known) if each.name != "carries"}
-    if small := [name for name, number in numbers.items() if number < least.get(name, 1)]:
+    small = [name for name, n in numbers.items() if n < 0 or (n == 0 and name not in MAY_BE_NONE)]
+    if small:
         little = f"Limits with a wrong {small[0]}"
         raise Wrong(little)
     return known

@@ -100,7 +100,8 @@ class Installed(NamedTuple):
 def installed(environment: Mapping[str, str]) -> list[Installed]:
     """All that is installed, channels first. Raises SettingsError for a choice that is none."""
     choice = plugin_choice(environment)
-    found = [entry for group in CONTRACTS for entry in entry_points(group=group)]
+    all_there = entry_points()  # once: it reads a file of every distribution
+    found = [entry for group in CONTRACTS for entry in all_there.select(group=group)]
     owners: dict[str, set[str]] = defaultdict(set)
     for entry in found:
         owners[entry.name].add(_distribution(entry))
@@ -235,12 +236,12 @@ def variables(wanted: Collection[str] | None = None, environment: Mapping[str, s
         named = _variables_of_plugins(operator_models(wanted, environment))
         if named.issuperset(wanted):
             return named
-    models = dict(operator_models(environment=environment))
-    names = {each.entry.name for each in installed(environment)} - models.keys()
-    prefixes = tuple(plugin_variable(name, "") for name in names)
+    models = list(operator_models(environment=environment))
+    broken = {each.entry.name for each in installed(environment)} - {name for name, _ in models}
+    prefixes = tuple(plugin_variable(name, "") for name in broken)
     of_broken = {variable for variable in wanted or () if variable.startswith(prefixes)}
     of_commands = {name for command in commands.loaded() for name in _variables_of(command)}
-    return _variables_of_plugins(models.items()) | of_broken | of_commands
+    return _variables_of_plugins(models) | of_broken | of_commands
 
 
 def _variables_of_plugins(models: Iterable[tuple[str, type[Any]]]) -> set[str]:

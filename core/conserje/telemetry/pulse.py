@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from conserje.storage import stillness
 from conserje.storage.stillness import COME_ROUND_EVERY
+from conserje.telemetry.log import place
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +192,7 @@ class _Steps(Coroutine[Any, Any, T]):
             SystemExit,
             KeyboardInterrupt,
         ) as error:  # of a task of the plugin's own: it would end the loop
-            log.error("A task of plugin %s exits, in %s for %s", *self._call[:3])
+            log.error("A task of plugin %s exits, in %s for %s: %s", *self._call[:3], place(error))
             raise Exited(type(error).__name__) from None
         finally:
             _call.reset(outer)

@@ -69,4 +69,4 @@ async def test_promise_8_a_page_that_exits_is_an_answer(
     pages = pages_of(edge, Paged("paged", lambda: [Route("/ill", ill), Route("/well", well)]))
     assert (await ask(edge, pages, "/ill")).status_code == 500
     assert (await ask(edge, pages, "/well")).text == "well"
-    assert f"A page failed: {type(error).__name__}" in caplog.text and "secret" not in caplog.text
+    assert f"{type(error).__name__} at {__file__}" in caplog.text and "secret" not in caplog.text

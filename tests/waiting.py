@@ -38,7 +38,7 @@ async def until_heard(directory: Directory, pool: Pool) -> None:
     """Wait until the directory has heard of every change that is committed by now."""
     count = directory.changes.count
     await pool.execute("SELECT pg_notify($1, '0')", CHANNEL)  # of no tenant, and told after the others
-    await until(lambda: not directory.changes.unchanged(0, count))
+    await until(lambda: not directory.changes.unchanged(0, count) and not directory.changes.behind)
 
 
 def at_work(*modules: str) -> set[asyncio.Task[Any]]:

@@ -50,6 +50,7 @@ class Changes:
 
     def __init__(self, url: str) -> None:
         self.listening = False
+        self.behind = False  # it was told of more changes than were named, and has yet to look which
         self.count = 0
         self._url = url
         self._last: dict[int, int] = {}  # tenant's id: the count at its last change
@@ -109,6 +110,7 @@ class Changes:
         connection = await connect_as_core(self._url, name="conserje changes", command_timeout=ROUND)
         try:
             self._wanted.clear()
+            self.behind = False
             connection.add_termination_listener(lambda _: self._wanted.set())
             await connection.add_listener(CHANNEL, self._hear)
             await connection.add_listener(PRODUCTS, self._hear_of_products)
@@ -133,12 +135,14 @@ class Changes:
             self._wanted.clear()
             [(snapshot, ids)] = await connection.fetch(CHANGED, snapshot)
             self.note(ids)
+            self.behind = self._wanted.is_set()
             if time.monotonic() >= prune_at:
                 await connection.execute(PRUNE_CHANGES)
                 prune_at += PRUNE
 
     def _hear(self, connection: object, pid: int, channel: str, payload: object) -> None:
         if payload == MANY:
+            self.behind = True
             self._wanted.set()
             return
         ids = _ids(payload)

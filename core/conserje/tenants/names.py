@@ -57,7 +57,7 @@ class Names:
     @property
     def current(self) -> bool:
         """Whether all is known that Postgres has told of."""
-        return self._changes.listening and not self._behind
+        return self._changes.listening and not self._changes.behind and not self._behind
 
     def __contains__(self, name: tuple[str, str]) -> bool:
         """Whether a tenant has the name, or had it."""

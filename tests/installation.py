@@ -122,7 +122,7 @@ class Installation:
         """How often Twilio was handed which text for whom."""
         return Counter((message.to, message.body) for message in self.twilio.messages)
 
-    def _is_spooled(self) -> bool:
+    def is_spooled(self) -> bool:
         """Whether a node still has events that Postgres has not."""
         return any(map(_holds_events, self.folder.rglob("events.sqlite")))
 
@@ -135,7 +135,7 @@ class Installation:
         """Until nothing waits for an answer or for its fate, nor in a node's spool."""
 
         async def settled() -> bool:
-            return not self._is_spooled() and bool(await self.pool.fetchval(SETTLED))
+            return not self.is_spooled() and bool(await self.pool.fetchval(SETTLED))
 
         await until(settled, limit)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 TESTS = Path(__file__).parent
-WHOLE = ("browser/", "crash/", "deployment/", "edge/server/", "system/")
+WHOLE = ("browser/", "crash/", "deployment/", "edge/server/", "hostile/", "system/")
 
 
 class Located(Protocol):

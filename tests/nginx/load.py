@@ -56,15 +56,8 @@ class Twilio:
 
     def message(self, sender: str, text: str) -> bytes:
         """The request that is posted when `sender` writes `text`."""
-        account, host = self.account, self.host
-        form = self.installation.twilio.inbound(account.numbers[0], sender, text)
-        validator = RequestValidator(account.auth_token)  # type: ignore[no-untyped-call]
-        signature = validator.compute_signature(f"https://{host}{PATH}", form)  # type: ignore[no-untyped-call]
-        body = urlencode(form)
-        return (
-            f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nX-Twilio-Signature: {signature}\r\n"
-            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-        ).encode()
+        form = self.installation.twilio.inbound(self.account.numbers[0], sender, text)
+        return signed(self.account, self.host, form)
 
     async def post(self, request: bytes) -> int | None:
         """The status of one try; None where there was no answer."""
@@ -135,6 +128,17 @@ class Twilio:
             ("127.0.0.1", self.gate.https_port), timeout=LIMIT, source_address=(address, 0)
         )
         return self.context.wrap_socket(plain, server_hostname=self.name, session=session)
+
+
+def signed(account: TwilioAccount, host: str, form: dict[str, str]) -> bytes:
+    """The request by which Twilio posts a form to a tenant's host."""
+    validator = RequestValidator(account.auth_token)  # type: ignore[no-untyped-call]
+    signature = validator.compute_signature(f"https://{host}{PATH}", form)  # type: ignore[no-untyped-call]
+    body = urlencode(form)
+    return (
+        f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nX-Twilio-Signature: {signature}\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
 
 
 @asynccontextmanager

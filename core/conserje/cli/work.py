@@ -54,6 +54,7 @@ def work() -> None:
 async def _check(settings: Settings, held: AsyncExitStack) -> None:
     """Open once what each child will open, so that what is wrong is said once, and here."""
     if not settings.database_url:
+        embedded.require_made(settings.data_dir)
         await held.enter_async_context(embedded.running(settings.data_dir))
     async with open_installation() as installation:
         await _check_database(installation)

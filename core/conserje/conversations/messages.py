@@ -145,11 +145,15 @@ LOOK = "SELECT account_id, content FROM messages WHERE tenant_id = $1 AND conver
 
 # A message, and the one that it edits.
 LOCK = """
-SELECT id, content FROM messages
-WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY (ARRAY(
-    SELECT $3 UNION ALL SELECT id FROM messages
-    WHERE tenant_id = $1 AND account_id = $4 AND event_key = $5 AND conversation_id = $2))
-ORDER BY id FOR NO KEY UPDATE
+SELECT said.id, said.content FROM (
+    SELECT $3::bigint AS id
+    UNION ALL
+    SELECT id FROM messages
+    WHERE tenant_id = $1 AND account_id = $4 AND event_key = $5 AND conversation_id = $2
+    ORDER BY id) AS wanted
+CROSS JOIN LATERAL (  -- row by row: for an array a plan may read the whole conversation
+    SELECT id, content FROM messages
+    WHERE tenant_id = $1 AND conversation_id = $2 AND messages.id = wanted.id FOR NO KEY UPDATE) AS said
 """
 
 REWRITE = "UPDATE messages SET content = $4 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3"

@@ -67,7 +67,8 @@ WITH moved AS (
 SETTLE = f"""
 WITH answered AS (
     UPDATE messages SET turn_id = $3
-    WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY ($4::bigint[]) AND turn_id IS NULL
+    WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY ($4::bigint[])
+      AND direction = 'in' AND turn_id IS NULL
     RETURNING id
 ), turn AS (
     INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, confidence, usage, cause,

@@ -13,20 +13,10 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from prometheus_client import Gauge
-
-from conserje.telemetry.metrics import registry
-
 TOLERANCE = timedelta(seconds=5)
 
 Clock = Literal["postgres", "provider"]
 
-_AHEAD = Gauge(
-    "conserje_clock_ahead_seconds",
-    "By how much a clock was ahead of this machine's when it last told its time.",
-    ["clock"],
-    registry=registry,
-)
 _heard: ContextVar[list[timedelta] | None] = ContextVar("heard", default=None)
 _postgres = timedelta(0)
 
@@ -72,6 +62,8 @@ def apart(one: timedelta, others: Sequence[timedelta]) -> timedelta:
 
 
 def _ahead(clock: Clock, now: datetime) -> timedelta:
+    from conserje.telemetry import metrics  # commands that hear no clock do without
+
     skew = timedelta(seconds=now.timestamp() - time.time())
-    _AHEAD.labels(clock).set(skew.total_seconds())
+    metrics.clock(clock, skew.total_seconds())
     return skew

@@ -45,6 +45,12 @@ if sys.platform == "linux":
     Gauge("conserje_resident_bytes", "Memory that a process holds.", registry=registry).set_function(
         procfs.resident
     )
+_CLOCK_AHEAD = Gauge(
+    "conserje_clock_ahead_seconds",
+    "By how much a clock was ahead of this machine's when it last told its time.",
+    ["clock"],
+    registry=registry,
+)
 
 OUTCOMES = {
     HTTPStatus.BAD_REQUEST: "malformed",
@@ -81,6 +87,11 @@ def delivery(channel: str, state: str, seconds: float) -> None:
     _DELIVERIES.labels(channel, state).inc()
     if state == "sent":
         _DELIVERY_SECONDS.labels(channel).observe(seconds)
+
+
+def clock(name: str, ahead: float) -> None:
+    """A clock has told its time, so many seconds ahead of this machine's."""
+    _CLOCK_AHEAD.labels(name).set(ahead)
 
 
 def write() -> str:

@@ -1,6 +1,6 @@
 -- Works with processes of schema 7.
 -- In steps: each commits by itself, and begins anew where it was broken off.
--- The activity of the conversations that were there before 0014, some pages of the table at a time.
+-- The activity of the conversations that were there before 0015, some pages of the table at a time.
 DO $$
 DECLARE
     pages CONSTANT bigint := pg_relation_size('conversations') / current_setting('block_size')::bigint;

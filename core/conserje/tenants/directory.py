@@ -105,6 +105,9 @@ class Directory:
 
         Raises DirectoryUnavailable.
         """
+        strange = [(channel, each) for each in addresses if (channel, each) not in self._names]
+        if strange and self._names.current:
+            await self._names.appear(strange)
         known = self._known_at(channel, addresses)
         if unknown := [each for each in addresses if each not in known and clean(each) == each]:
             known |= await self._ask_at(channel, unknown)
@@ -170,7 +173,7 @@ class Directory:
         return self.changes.unchanged(entry.tenant.id, entry.loaded)
 
     async def _find(self, key: Key) -> Entry:
-        if self._is_nobody(key):
+        if self._is_nobody(key) and (key in self._unknown or not await self._names.appear([key])):
             raise _no_tenant(key)
         if (loading := self._loading.get(key)) is None:
             loading = self._loading[key] = asyncio.create_task(self._load(key))

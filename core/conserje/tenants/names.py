@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 2.0  # seconds that a start waits for the names
 AGAIN_AFTER = 0.5  # seconds, where Postgres did not answer
+ON_ITS_WAY = 0.1  # seconds that a notification may take
 PAGE = 1000  # names between which others have their turn
 
 ALL = """
@@ -36,9 +37,9 @@ class Names:
 
     That one is nobody's is said only where all is known that Postgres has told of: it tells (the feed is up),
     all names were read after it began to, and those of every tenant that it named since were read after that.
-    In between Postgres has to be asked. So a new tenant is nobody for as long as its notification takes, and
-    for two of the feed's rounds where that is lost. What a tenant was called once may stay here until all is
-    read again: that one is somebody's is never said.
+    In between Postgres has to be asked. Before it is said, a notification that may be on its way is waited
+    for; where that is lost, a new tenant is nobody for two of the feed's rounds. What a tenant was called may
+    stay here until all is read again: that a name is somebody's is never said.
     """
 
     def __init__(self, pool: Pool, changes: Changes, learnt: Callable[[Iterable[str] | None], None]) -> None:
@@ -52,6 +53,7 @@ class Names:
         self._news = asyncio.Event()
         self._behind = True
         self._caught_up = asyncio.Event()
+        self._next = asyncio.Event()  # names are learnt
         self._following: asyncio.Task[None] | None = None
 
     @property
@@ -62,6 +64,14 @@ class Names:
     def __contains__(self, name: tuple[str, str]) -> bool:
         """Whether a tenant has the name, or had it."""
         return " ".join(name) in self._known
+
+    async def appear(self, names: Sequence[tuple[str, str]]) -> bool:
+        """Whether one of these is somebody's; returns once it is, or ON_ITS_WAY later."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ON_ITS_WAY):
+                while not any(name in self for name in names):
+                    await self._next.wait()
+        return any(name in self for name in names)
 
     async def start(self) -> None:
         """Keep the names until `stop`; returns when they are known, or after PATIENCE."""
@@ -109,6 +119,8 @@ class Names:
         async with self._pool.acquire(timeout=5) as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(*question, prefetch=PAGE):
                 names.add(row["name"])
+        self._next.set()
+        self._next = asyncio.Event()
         if changed is None:
             self._known = names
             self._learnt(None)

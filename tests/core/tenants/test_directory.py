@@ -90,7 +90,6 @@ async def over(line: Line) -> AsyncIterator[Directory]:
 @pytest_asyncio.fixture
 async def directory(pool: Pool, database_url: str) -> AsyncIterator[Directory]:
     async with Directory(pool, database_url) as directory:
-        await directory.know_names()
         yield directory
 
 

@@ -13,7 +13,7 @@ from waiting import LIMIT, until, until_heard
 from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.storage import changes
 from conserje.storage.database import Pool
-from conserje.tenants import accounts, tenants
+from conserje.tenants import accounts, names, tenants
 from conserje.tenants import directory as looking
 from conserje.tenants.directory import Directory
 
@@ -64,10 +64,9 @@ async def until_known(directory: Directory, pool: Pool) -> None:
 async def test_what_is_nobodys_is_no_question_to_postgres(
     pool: Pool, directory: Directory, asked: list[tuple[str, str]]
 ) -> None:
-    for n in range(100):
-        assert await nobody(directory, f"stranger-{n}")
-        with pytest.raises(UnknownTenant):
-            await directory.by_domain(f"chat{n}.acme.cl")
+    assert all(await asyncio.gather(*(nobody(directory, f"stranger-{n}") for n in range(100))))
+    with pytest.raises(UnknownTenant):
+        await directory.by_domain("chat.acme.cl")
     assert await directory.at("twilio", [f"+{n}" for n in range(100)]) == []
     assert asked == []
 
@@ -82,6 +81,18 @@ async def test_promise_10_a_new_name_is_live(pool: Pool, directory: Directory) -
     await until_known(directory, pool)
     assert (await directory.by_domain("chat.acme.cl")).tenant.id == acme
     assert [entry.tenant.id for entry in await directory.at("twilio", ["+1", "+2"])] == [acme]
+
+
+async def test_a_notification_that_is_on_its_way_is_waited_for(
+    pool: Pool, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "ON_ITS_WAY", LIMIT)
+    asking = asyncio.create_task(directory.by_slug("acme"))
+    at = asyncio.create_task(directory.at("twilio", ["+1", "+2"]))
+    acme = await tenant_id(pool)
+    assert (await asking).tenant.id == acme
+    await pool.execute("INSERT INTO accounts (tenant_id, channel, address) VALUES ($1, 'twilio', '+1')", acme)
+    assert [entry.tenant.id for entry in await at] == [acme]
 
 
 async def test_nobody_is_said_to_be_nobody_before_the_news_are_read(

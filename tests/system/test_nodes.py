@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import signal
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -18,8 +19,11 @@ from processes import Running, Serving, family, free_port, running, serving
 from waiting import LIMIT, until
 
 SHOPS = 2
-CONTACTS = 3  # of each shop
+CONTACTS = 3  # of each shop, at once
+TEXTS = 20  # of a contact
 PACE = 0.05  # seconds between two messages of a contact: a load, not an overload
+
+Post = Callable[[str], Callable[[bytes], Awaitable[None]]]  # by the contact whose posts they are
 TAKEN_BETWEEN = 12  # messages between a kill and the start, and between a start and the next kill
 
 
@@ -103,22 +107,26 @@ class Load:
         enough = self.count + count
         await until(lambda: self.count >= enough)
 
-    async def go_on(self, slug: str, contact: str, post: Callable[[bytes], asyncio.Future[None]]) -> None:
-        number = 0
-        while not self.over:
+    async def go_on(self, slug: str, phones: str, post: Post) -> None:
+        """One contact after the other writes: one that wrote on and on would be taken for a machine."""
+        for number in itertools.count():
+            contact = f"{phones}{number // TEXTS:04}"
+            if number % TEXTS == 0:
+                take = post(contact)
+            if self.over:
+                return
             text = f"palabra {number}"
-            await post(self.installation.message(slug, contact, text))
+            await take(self.installation.message(slug, contact, text))
             self.taken[slug, contact].append(text)
-            number += 1
             await asyncio.sleep(PACE)
 
     @asynccontextmanager
-    async def going_on(self, post: Callable[[str], Callable[[bytes], object]]) -> AsyncIterator[None]:
+    async def going_on(self, post: Post) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as writers:
             for shop in range(SHOPS):
                 for number in range(CONTACTS):
-                    contact = f"whatsapp:+56960{shop}000{number:02}"
-                    writers.create_task(self.go_on(f"shop-{shop}", contact, post(contact)))  # type: ignore[arg-type]
+                    phones = f"whatsapp:+5696{shop}{number:02}"
+                    writers.create_task(self.go_on(f"shop-{shop}", phones, post))
             try:
                 yield
             finally:
@@ -148,7 +156,7 @@ async def test_promises_3_4_and_5_each_of_two_edges_and_two_workers_killed_under
     load = Load(installation)
     async with nodes(installation) as both:
 
-        def alternating(_: str) -> Callable[[bytes], object]:
+        def alternating(_: str) -> Callable[[bytes], Awaitable[None]]:
             edges = cycle(both.edges)
             return lambda request: until_taken_by_one(edges, request)
 
@@ -214,7 +222,7 @@ async def test_a_rolling_restart_drops_no_request_and_finishes_what_is_in_hand(
     answers: Counter[int | str] = Counter()
     async with nodes(installation) as both:
 
-        def balanced(_: str) -> Callable[[bytes], object]:
+        def balanced(_: str) -> Callable[[bytes], Awaitable[None]]:
             edges = cycle(both.edges)
 
             async def post(request: bytes) -> None:

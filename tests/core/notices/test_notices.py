@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
-from email.message import EmailMessage
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +14,6 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from certificates import private, signed
 from cryptography.hazmat.primitives.asymmetric import ec
-from pydantic import SecretStr
 from scene import Scene
 from standardwebhooks import Webhook
 from starlette.applications import Starlette
@@ -26,7 +21,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from terminal import Terminal
-from waiting import until
+from told import (
+    LOOPBACK,
+    WISH,
+    change,
+    desk_of,
+    hand_over,
+    kept,
+    mailbox_of,
+    make_due,
+    set_up,
+    until_sent,
+    wishes,
+)
 
 from conserje.net.fetch import allow
 from conserje.net.mail import MailFailed, MailServer
@@ -38,44 +45,6 @@ from conserje.storage import jobs
 from conserje.storage.jobs import Job
 from conserje_fakes.server import serving
 
-LOOPBACK = (ip_network("127.0.0.0/8"),)
-WISH = "quiero hablar con una persona"
-
-
-class Desk:
-    """A tenant's own server: keeps what is posted to it, and answers as it was told."""
-
-    def __init__(self) -> None:
-        self.posted: list[tuple[dict[str, str], bytes]] = []
-        self.answers: list[Response] = []
-
-    async def take(self, request: Request) -> Response:
-        self.posted.append((dict(request.headers), await request.body()))
-        return self.answers.pop(0) if self.answers else Response(status_code=204)
-
-    @property
-    def ids(self) -> list[str]:
-        return [headers["webhook-id"] for headers, _ in self.posted]
-
-
-class Mailbox:
-    """A mail server: keeps what is handed in, and refuses as it was told."""
-
-    def __init__(self) -> None:
-        self.messages: list[EmailMessage] = []
-        self.refusals: list[str] = []
-        self.encrypted: list[bool] = []
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.refusals:
-            return self.refusals.pop(0)
-        assert isinstance(envelope.content, bytes)
-        message = message_from_bytes(envelope.content, policy=policy.default)
-        assert isinstance(message, EmailMessage)
-        self.messages.append(message)
-        self.encrypted.append(session.ssl is not None)
-        return "250 OK"
-
 
 @pytest.fixture
 def _loopback() -> Iterator[None]:
@@ -83,63 +52,6 @@ def _loopback() -> Iterator[None]:
     allow(LOOPBACK)
     yield
     allow(())
-
-
-@asynccontextmanager
-async def desk_of(scene: Scene) -> AsyncIterator[Desk]:
-    """The tenant's server, to which its notices are posted."""
-    desk = Desk()
-    set_up(scene, fetch_allow=LOOPBACK)
-    async with serving(Starlette(routes=[Route("/n8n", desk.take, methods=["POST"])])) as url:
-        await change(scene, notice_url=f"{url}/n8n?token=x")
-        yield desk
-
-
-@asynccontextmanager
-async def mailbox_of(scene: Scene, **how: Any) -> AsyncIterator[tuple[Mailbox, int]]:
-    """The operator's mail server with its port, by which the tenant gets its notices."""
-    mailbox, loop = Mailbox(), asyncio.get_running_loop()
-    async with await loop.create_server(lambda: SMTP(mailbox, loop=loop, **how), "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        url = SecretStr(f"smtp://127.0.0.1:{port}")
-        set_up(scene, smtp_url=url, mail_from="Conserje <bot@conserje.example>")
-        await change(scene, notice_email="team@acme.example")
-        yield mailbox, port
-
-
-def set_up(scene: Scene, **settings: Any) -> None:
-    changed = scene.notifier.settings.model_copy(update=settings)
-    object.__setattr__(scene.notifier, "settings", changed)
-
-
-async def change(scene: Scene, **columns: str | None) -> None:
-    """Change the tenant, and wait until its directory has heard of it."""
-    for name, value in columns.items():
-        await scene.pool.execute(f"UPDATE tenants SET {name} = $1 WHERE slug = 'acme'", value)
-    await scene.heard()
-
-
-async def hand_over(scene: Scene, text: str = WISH) -> Job:
-    """The contact asks for a person, and the turn is settled; the conversation's job."""
-    await scene.write(text)
-    row = await scene.pool.fetchrow("SELECT tenant_id, id FROM conversations")
-    assert row is not None
-    await scene.conversation.converse(Job(jobs.CONVERSE, *row))
-    return Job(jobs.NOTIFY, *row)
-
-
-async def kept(scene: Scene) -> list[dict[str, Any]]:
-    rows = await scene.pool.fetch("SELECT *, due_at - now() AS pause FROM notices ORDER BY id")
-    return [dict(row) for row in rows]
-
-
-async def until_sent(scene: Scene) -> None:
-    """Until nothing is left to be told of what was handed over."""
-    await until(lambda: scene.pool.fetchval("SELECT bool_and(sent_at IS NOT NULL) FROM notices"))
-
-
-async def make_due(scene: Scene) -> None:
-    await scene.pool.execute("UPDATE notices SET due_at = now() WHERE due_at IS NOT NULL")
 
 
 @pytest.mark.usefixtures("_loopback")
@@ -456,97 +368,6 @@ async def test_the_queue_knows_of_a_notice_nothing_but_where_it_is(scene: Scene)
     job = await hand_over(scene)
     payload = await scene.pool.fetchval("SELECT payload FROM pgqueuer.pgqueuer WHERE entrypoint = 'notify'")
     assert jobs.read_payload(payload) == (job.tenant_id, job.conversation_id, 0)
-
-
-async def wishes(scene: Scene, *senders: str) -> list[Job]:
-    """These contacts wish for a person; the jobs that tell of it."""
-    for sender in senders:
-        await scene.write(WISH, sender)
-    rows = await scene.pool.fetch("SELECT tenant_id, id FROM conversations ORDER BY id")
-    for row in rows:
-        await scene.conversation.converse(Job(jobs.CONVERSE, *row))
-    return [Job(jobs.NOTIFY, *row) for row in rows]
-
-
-async def five_minutes_later(scene: Scene) -> None:
-    await scene.pool.execute("UPDATE mailings SET mailed_at = mailed_at - interval '5 minutes'")
-    await make_due(scene)
-
-
-async def test_seventy_hand_overs_are_two_mails_promise_11(scene: Scene) -> None:
-    """Whichever workers tell of them."""
-    async with mailbox_of(scene) as (mailbox, _):
-        told = await wishes(scene, *(f"c{n}" for n in range(70)))
-        await asyncio.gather(*map(scene.notifier.notify, told))
-        assert len(mailbox.messages) == 1
-        waiting = [notice["pause"] for notice in await kept(scene) if notice["due_at"]]
-        assert all(timedelta(minutes=4) < pause <= timedelta(minutes=5) for pause in waiting)
-        await five_minutes_later(scene)
-        await asyncio.gather(*map(scene.notifier.notify, told))
-    assert len(mailbox.messages) <= 2
-    assert all(notice["sent_at"] for notice in await kept(scene))
-
-
-@pytest.mark.parametrize(
-    ("locale", "subject", "line"),
-    [
-        ("es-CL", "B espera a una persona de acme (y 12 más)", "Esperan también 12 más:"),
-        ("pt-BR", "B espera uma pessoa de acme (e mais 12)", "Esperam também mais 12:"),
-        ("en", "B waits for a person of acme (and 12 more)", "12 more wait, too:"),
-    ],
-)
-async def test_what_came_meanwhile_is_one_mail_that_names_some(
-    scene: Scene, locale: str, subject: str, line: str
-) -> None:
-    await change(scene, locale=locale)
-    async with mailbox_of(scene) as (mailbox, _):
-        for job in await wishes(scene, "a"):
-            await scene.notifier.notify(job)
-        [_, *later] = await wishes(scene, "b", *(f"c{n}" for n in range(12)))
-        for job in later:
-            await scene.notifier.notify(job)
-        assert len(mailbox.messages) == 1
-        await five_minutes_later(scene)
-        await scene.notifier.notify(later[5])
-    [_, mail] = mailbox.messages
-    text = mail.get_content()
-    assert mail["Subject"] == subject
-    assert line in text and f'- C9: conserje message send acme {later[10].conversation_id} "..."' in text
-    assert "- C10: " not in text and "conversation list acme --with-person" in text
-    assert all(notice["sent_at"] for notice in await kept(scene))
-
-
-async def test_the_next_job_finds_what_was_postponed(scene: Scene) -> None:
-    async with mailbox_of(scene) as (mailbox, _):
-        first, second = await wishes(scene, "a", "b")
-        await scene.notifier.notify(first)
-        await wishes(scene, "c")
-        await scene.pool.execute("DELETE FROM pgqueuer.pgqueuer")
-        [*_, third] = await wishes(scene)
-        await scene.notifier.notify(third)
-    [again] = await scene.pool.fetch("SELECT execute_after - now() AS delay FROM pgqueuer.pgqueuer")
-    assert timedelta(minutes=4) < again["delay"] <= timedelta(minutes=5)
-    assert second and len(mailbox.messages) == 1
-
-
-async def test_a_mail_that_did_not_leave_keeps_none_waiting(scene: Scene) -> None:
-    async with mailbox_of(scene) as (mailbox, _):
-        mailbox.refusals = ["451 4.3.0 later"]
-        [job] = await wishes(scene, "a")
-        await scene.notifier.notify(job)
-        [*_, other] = await wishes(scene, "b")
-        await scene.notifier.notify(other)
-        assert [mail["Subject"] for mail in mailbox.messages] == ["B espera a una persona de acme"]
-
-
-async def test_another_address_is_mailed_to_at_once(scene: Scene) -> None:
-    async with mailbox_of(scene) as (mailbox, _):
-        for job in await wishes(scene, "a"):
-            await scene.notifier.notify(job)
-        await change(scene, notice_email="boss@acme.example")
-        [*_, other] = await wishes(scene, "b")
-        await scene.notifier.notify(other)
-    assert [mail["To"] for mail in mailbox.messages] == ["team@acme.example", "boss@acme.example"]
 
 
 @pytest.mark.usefixtures("_loopback")

@@ -48,6 +48,7 @@ class Share:
 
     def leave(self, tenant_id: int, kind: str, began: float, now: float) -> None:
         self.running[tenant_id] -= 1
+        self._see(tenant_id, now)  # what is known of how long its jobs take goes with it
         took = self._took.setdefault(tenant_id, now - began)
         self._took[tenant_id] = took + (now - began - took) / 20
         if not self.running[tenant_id]:

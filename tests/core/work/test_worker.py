@@ -163,7 +163,16 @@ def test_beside_others_a_tenant_gets_a_quarter_and_a_flood_what_its_work_needs()
         assert share.enter(1, "converse", 0.0, flooded=True) is None
         share.leave(1, "converse", 0.0, 2.0)
     assert share.room(1, 0.0, flooded=True) == 10
-    assert share.room(1, 6.0, flooded=True) == 30  # the other one has had no job for long
+    assert share.room(1, 8.0, flooded=True) == 30  # the other one has had no job for long
+
+
+def test_of_tenants_whose_jobs_have_long_ended_nothing_is_kept() -> None:
+    share = Share(40)
+    for tenant_id in range(100):  # jobs that last longer than a tenant is remembered without any
+        assert share.enter(tenant_id, "converse", tenant_id * 20.0) is None
+        share.leave(tenant_id, "converse", tenant_id * 20.0, tenant_id * 20.0 + 10)
+    share.enter(100, "converse", 5000.0)
+    assert not share._took
 
 
 async def test_the_queues_log_holds_no_text_of_an_error(scene: Scene) -> None:

@@ -23,12 +23,12 @@ WITH event AS (
 ), placed AS (
     SELECT event.*, place.conversation_id
     FROM event LEFT JOIN LATERAL (  -- row by row: a plan made for an empty table must not scan a full one
-        SELECT conversations.id AS conversation_id
-        FROM identities JOIN conversations
-          ON conversations.tenant_id = event.tenant_id AND conversations.account_id = event.account_id
-         AND conversations.contact_id = identities.contact_id AND conversations.peer = event.contact_address
-        WHERE identities.tenant_id = event.tenant_id AND identities.channel = event.channel
-          AND identities.name = event.contact_address
+        SELECT id AS conversation_id FROM conversations
+        WHERE tenant_id = event.tenant_id AND account_id = event.account_id AND peer = event.contact_address
+          AND contact_id = (  -- no join: of a table that nobody has analyzed it would read all
+              SELECT contact_id FROM identities
+              WHERE identities.tenant_id = event.tenant_id AND identities.channel = event.channel
+                AND identities.name = event.contact_address)
           AND (event.identities = '[]' OR NOT EXISTS (  -- a further one is learnt where the conversation is
               SELECT FROM jsonb_array_elements_text(event.identities::jsonb) AS other
               WHERE NOT EXISTS (

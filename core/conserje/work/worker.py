@@ -16,7 +16,7 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.models import Job as QueueJob
 
 from conserje.errors import DirectoryUnavailable, UnknownTenant
-from conserje.storage import jobs, queue
+from conserje.storage import jobs, queue, statistics
 from conserje.storage.backoff import pause
 from conserje.storage.database import CANNOT_ASK, Pool
 from conserje.storage.jobs import Job
@@ -190,6 +190,7 @@ class Worker:
                     if task.upkeep:
                         await task.upkeep()
                 await queue.prune(self.pool)
+                await statistics.renew(self.pool)
 
 
 async def _end(running: asyncio.Task[None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from functools import cache
@@ -19,6 +19,7 @@ from conserje.contract.message import Event, Unreadable
 T = TypeVar("T")
 
 MOST_EVENTS = 5000  # of one call of `parse`
+PART = 128  # of them, which are read before others have their turn
 MAY_BE_NONE = frozenset({"buttons", "rows", "files"})  # of limits; of the others there must be some
 MOST_MESSAGES = 20  # of one reply, as the assistant gives them
 
@@ -112,21 +113,34 @@ def reply(given: object) -> Reply:
     return known
 
 
-def events(into: list[Event]) -> Checked[None]:
-    """A check that keeps each event that is one, and raises what is wrong with the others at the end."""
+def parts(into: list[Event]) -> Checked[Iterator[None]]:
+    """A check that keeps each event that is one, a part of them with each step, and raises what is wrong with
+    the others at the end."""
 
-    def check(given: Any) -> None:
+    def check(given: Any) -> Iterator[None]:
         wrong: Wrong | None = None
-        for n, event in enumerate(given):
-            if n == MOST_EVENTS:
+        for n, event in enumerate(given, 1):
+            if n > MOST_EVENTS:
                 many = f"more than {MOST_EVENTS} events"
                 raise Wrong(many)
             try:
                 into.append(_event(event))
             except Wrong as error:
                 wrong = error
+            if n % PART == 0:
+                yield
         if wrong is not None:
             raise wrong
+
+    return check
+
+
+def events(into: list[Event]) -> Checked[None]:
+    """The same at once."""
+
+    def check(given: Any) -> None:
+        for _ in parts(into)(given):
+            pass
 
     return check
 

@@ -35,8 +35,10 @@ from conserje.contract.channel import (
     Refused,
     TryLater,
     Uncertain,
+    Webhook,
 )
 from conserje.contract.limits import Limits
+from conserje.contract.message import Event
 from conserje.plugins import fences, given
 from conserje.plugins.given import Checked, Wrong
 from conserje.plugins.redaction import redacted
@@ -114,6 +116,20 @@ def called(plugin: AnyPlugin, slug: str, method: str, checked: Checked[T], *argu
             return checked(getattr(plugin, method)(*arguments))
     except BaseException as error:
         raise _told(plugin, method, arguments, error) from None
+
+
+def parsing(plugin: AnyChannel, slug: str, into: list[Event], hook: Webhook) -> Iterator[None]:
+    """Each step reads some of the events that `parse` gives into `into`. Raises as `called` does."""
+    parts = called(plugin, slug, "parse", given.parts(into), hook)
+    while True:
+        try:
+            with pulse.at_work(plugin.name, "parse", slug):
+                next(parts)
+        except StopIteration:
+            return
+        except BaseException as error:
+            raise _told(plugin, "parse", (hook,), error) from None
+        yield
 
 
 def shared_credentials(plugin: AnyPlugin) -> Any:

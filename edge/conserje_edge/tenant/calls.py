@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from conserje_edge.wire.answers import Messages, Problem, acknowledgement, unava
 log = logging.getLogger(__name__)
 
 SLOW = 0.05  # seconds for verifying or parsing
+_ENDED = object()
 
 Verified = list[tuple[AccountRow, str | None]]
 Taken = list[tuple[AccountRow, Event]]
@@ -79,22 +81,30 @@ def _try_each(
     return verified, unjudged
 
 
-def parse(channel: AnyChannel, hook: Webhook, accounts: dict[str, AccountRow], slug: str = "") -> Taken:
+async def parse(channel: AnyChannel, hook: Webhook, accounts: dict[str, AccountRow], slug: str = "") -> Taken:
     """The events of verified accounts; what cannot be read is an event too, with the body as it came."""
     events: list[Event] = []
-    with _measured(channel, "parsing"):
-        try:
-            guard.called(channel, slug, "parse", given.events(events), hook)
-        except PluginFenced as error:  # since it verified
-            raise unavailable(f"Channel {channel.name} failed to parse: {error}") from None
-        except (Malformed, PluginFailed) as error:
-            where = error.place if isinstance(error, PluginFailed) else "Malformed"
-            log.error("Channel %s failed to parse; the body is kept: %s", channel.name, where)
-            events.append(_unreadable(next(iter(accounts)), hook.body, error))
+    try:
+        for _ in _measured_each(channel, guard.parsing(channel, slug, events, hook)):
+            await asyncio.sleep(0)  # others' posts come in between
+    except PluginFenced as error:  # since it verified
+        raise unavailable(f"Channel {channel.name} failed to parse: {error}") from None
+    except (Malformed, PluginFailed) as error:
+        where = error.place if isinstance(error, PluginFailed) else "Malformed"
+        log.error("Channel %s failed to parse; the body is kept: %s", channel.name, where)
+        events.append(_unreadable(next(iter(accounts)), hook.body, error))
     taken = [(accounts[event.address], event) for event in events if event.address in accounts]
     if strange := len(events) - len(taken):
         log.warning("Channel %s: %d events of accounts that did not sign are dropped", channel.name, strange)
     return taken
+
+
+def _measured_each(channel: AnyChannel, steps: Iterator[None]) -> Iterator[None]:
+    while True:
+        with _measured(channel, "parsing"):
+            if next(steps, _ENDED) is _ENDED:
+                return
+        yield
 
 
 def _unreadable(address: str, body: bytes, error: Exception) -> Unreadable:

@@ -94,7 +94,7 @@ class SharedWebhooks:
         sole = {address: found[0] for address, found in owners.items() if len(found) == 1}
         if sole:
             accounts = {address: owner.account for address, owner in sole.items()}
-            await self._store(channel, sole, calls.parse(channel, hook, accounts))
+            await self._store(channel, sole, await calls.parse(channel, hook, accounts))
         for address, found in owners.items():
             if len(found) > 1:
                 slugs = ", ".join(owner.tenant.slug for owner in found)

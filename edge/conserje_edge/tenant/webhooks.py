@@ -91,7 +91,7 @@ class Webhooks:
     ) -> None:
         """Verify, and return when the events are on disk. Raises Problem."""
         active = self.verify(channel, hook, entry)
-        events = calls.parse(channel, hook, active, entry.tenant.slug) if active else []
+        events = await calls.parse(channel, hook, active, entry.tenant.slug) if active else []
         if by_stranger:
             self._admit(entry.tenant, events)
         if events:

@@ -111,6 +111,29 @@ async def test_of_too_many_events_the_rest_is_kept_raw(edge: Edge, monkeypatch: 
     assert next(asked) == 4
 
 
+async def test_promise_11_others_have_their_turn_while_a_post_of_many_events_is_read(edge: Edge) -> None:
+    turns = itertools.count()
+    seen = []
+
+    def many(hook: Webhook) -> Iterable[Event]:
+        for n in range(3 * given.PART):
+            seen.append(next(turns))
+            yield InboundMessage("+1", f"{n}", "ana", Text(f"{n}"))
+
+    async def take_turns() -> None:
+        while True:
+            next(turns)
+            await asyncio.sleep(0)
+
+    edge.channel.habits["parse"] = many
+    other = asyncio.create_task(take_turns())
+    assert (await edge.post(FORM_OF_ANA)).status_code == 200
+    other.cancel()
+    apart = [n for n, (before, after) in enumerate(itertools.pairwise(seen), 1) if after > before + 1]
+    assert apart == [given.PART, 2 * given.PART]
+    assert len(await edge.stored()) == 3 * given.PART
+
+
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError()])
 @pytest.mark.parametrize("step", ["claims", "verify", "parse", "acknowledge"])
 async def test_promise_8_a_channel_that_exits_ends_its_request_alone(

@@ -154,7 +154,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         return signer if len(held) > 1 else None
 
     def parse(self, hook: Webhook) -> Iterable[Event]:
-        return () if hook.method == "GET" else reading.post_of(hook).events
+        return () if hook.method == "GET" else reading.post_of(hook).events()
 
     def acknowledge(self, hook: Webhook) -> Answer:
         if hook.method == "GET":

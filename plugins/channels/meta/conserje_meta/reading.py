@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any, NoReturn
@@ -39,10 +39,9 @@ class Post:
         """The ids of the phone numbers that it is for. Raises Malformed."""
         return list(dict.fromkeys(change.number for change in self._changes if change.number))
 
-    @cached_property
-    def events(self) -> Sequence[Event]:
-        """What it tells of these numbers. Raises Malformed."""
-        return [event for change in self._changes if change.number for event in read(change)]
+    def events(self) -> Iterator[Event]:
+        """What it tells of these numbers, one after the other: there may be thousands. Raises Malformed."""
+        return (event for change in self._changes if change.number for event in read(change))
 
     @cached_property
     def news(self) -> Sequence[str]:

@@ -8,8 +8,8 @@ import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -67,12 +67,12 @@ def create() -> Router:
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            with _ended_by_signals():
-                try:
-                    resources = await stack.enter_async_context(open_resources())
-                    await stack.enter_async_context(resources.working_for_node())
-                except Exception as error:
-                    _give_up(error)
+            _end_on_signals()
+            try:
+                resources = await stack.enter_async_context(open_resources())
+                await stack.enter_async_context(resources.working_for_node())
+            except Exception as error:
+                _give_up(error)
             router.default = tenant_hosts(resources.webhooks, resources.feed, resources.settings.files)
             _end_with_server()
             _call_on_signals(resources.feed.stop)
@@ -86,16 +86,14 @@ def create() -> Router:
     return router
 
 
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """A signal ends a worker that still starts, also one held back since it was forked."""
-    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in ENDING}
+def _end_on_signals() -> None:
+    """A signal ends a worker that still starts, also one held back since it was forked.
+
+    Until `_call_on_signals`, with nothing in between: granian's own handlers would hear it for nobody.
+    """
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 def _call_on_signals(stop: Callable[[], None]) -> None:

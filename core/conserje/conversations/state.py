@@ -12,8 +12,12 @@ from conserje.storage.database import Connection
 
 OptedOut = Literal["all", "marketing"]
 
-LEASE = timedelta(seconds=2)  # that long a turn waits whose worker died, or whose claim was lost on the way
-LONGEST_LEASE = 2 * LEASE  # a transaction's now() is that of its beginning, a while before it has the lock
+# That long a turn waits whose worker died, or whose claim was lost on the way; and longer than the watchdog
+# needs for a strike: who would take it over stands still in the same place, and must know of it.
+LEASE = timedelta(seconds=5)
+LONGEST_LEASE = LEASE + timedelta(
+    seconds=2
+)  # a transaction's now() is that of its beginning, before its lock
 RECENT = timedelta(minutes=10)  # in which the turns of a contact are counted
 WANTS_NONE = "The contact wants no more messages."
 MACHINE = "A machine writes from this address, which gets no answers."

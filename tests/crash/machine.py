@@ -92,6 +92,11 @@ class Machine:
             )
         return Kept(program, launcher)
 
+    def logs(self, program: Program) -> list[str]:
+        """What its processes wrote until now."""
+        folder = Path(self.environment["CONSERJE_DATA_DIR"])
+        return [file.read_text(errors="replace") for file in folder.glob(f"{program}-*.log")]
+
     async def stop(self) -> None:
         """End all processes; raises what went wrong with watching them."""
         for each in self._kept:

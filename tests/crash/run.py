@@ -27,7 +27,7 @@ from crash.machine import Death, Machine
 from crash.points import BY_NAME
 from crash.schedule import CUT, LANE_OF, STALL, Schedule, draw
 from crash.town import SLUGS, Town, settled_in
-from crash.verdict import Verdict, judge, undelivered
+from crash.verdict import Verdict, judge, unanswered, undelivered
 from processes import new_folder
 from waiting import LIMIT, SETTLED, until
 
@@ -190,7 +190,8 @@ async def _judge(town: Town, machine: Machine, settled: bool) -> Verdict:
         _held(town), *(read("message", "list", slug, "--limit", "10000") for slug in SLUGS)
     )
     pairs = [(contact, received.get(contact.key, [])) for contact in town.contacts]
-    verdict = judge(pairs, given_up, machine.deaths)
+    late = {id for log in machine.logs("work") for id in unanswered(log)}
+    verdict = judge(pairs, given_up, machine.deaths, late)
     if not settled:
         verdict.wrong.append(f"not settled within {SETTLE_LIMIT:g} s")
     for slug, shown in zip(SLUGS, lists, strict=True):

@@ -7,17 +7,24 @@ from datetime import UTC, datetime
 
 from crash.contacts import Contact
 from crash.machine import Death
-from crash.verdict import UNCERTAIN, judge, undelivered
+from crash.verdict import UNCERTAIN, judge, unanswered, undelivered
 
 
-def faults(replies: list[str], written: int = 3, acknowledged: int = 3, held: str = "", **item: str) -> str:
+def faults(
+    replies: list[str],
+    written: int = 3,
+    acknowledged: int = 3,
+    held: str = "",
+    late: tuple[str, ...] = (),
+    **item: str,
+) -> str:
     """What is wrong where somebody wrote c1.1 to c1.<written>, and only these replies came."""
     contact = Contact("c1", "acme", "web", "ana")
     contact.acknowledged = [contact.next_text() for _ in range(written)][:acknowledged]
     now = datetime.now(UTC).isoformat(timespec="seconds")
     shown = {"id": "m1", "cause": UNCERTAIN, "since": now, "texts": [held], **item}
     deaths = [Death("called", "work", time.time())]
-    return "\n".join(judge([(contact, replies)], [shown] if held else [], deaths).wrong)
+    return "\n".join(judge([(contact, replies)], [shown] if held else [], deaths, late).wrong)
 
 
 def test_every_text_answered_once_in_order_is_right() -> None:
@@ -53,6 +60,13 @@ def test_a_held_message_is_explained_by_a_worker_that_died_while_it_was_sent() -
     assert "held without a reason" in faults(["c1.1", "c1.2"], held="c1.3", since="2026-01-01T00:00:00+00:00")
     assert "held without a reason" in faults(["c1.1", "c1.2"], held="c1.3", cause="something else")
     assert "held without a reason" in faults(["c1.1", "c1.2"], held="c1.3", id="t1")
+
+
+def test_a_held_message_is_explained_by_a_provider_that_did_not_answer_in_time() -> None:
+    line = "WARNING Nobody knows whether message m1 of acme was sent: no answer within 3 s"
+    assert unanswered(line) == ["m1"]
+    assert not unanswered(line.replace("no answer within 3 s", "HTTP 502"))
+    assert not faults(["c1.1", "c1.2"], held="c1.3", late=("m1",), since="2026-01-01T00:00:00+00:00")
 
 
 def test_a_status_that_was_acknowledged_is_shown() -> None:

@@ -10,6 +10,7 @@ one message of several lines. So each line that a provider received answers one 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from crash.machine import Death
 SEND_LIMIT = 3.0  # seconds, as the machine has it
 SLACK = 2.0  # seconds: the list of what is held says whole ones
 UNCERTAIN = "Nobody knows whether it was sent"
+_UNANSWERED = re.compile(r"Nobody knows whether message (m\d+) of \S+ was sent: no answer within")
 
 
 @dataclass
@@ -39,8 +41,10 @@ def judge(
     received: Sequence[tuple[Contact, Sequence[str]]],
     held: Sequence[Mapping[str, Any]],
     deaths: Sequence[Death],
+    unanswered: Collection[str] = (),
 ) -> Verdict:
-    """`received`: what each contact was sent, in order; `held`: as the operator's list shows it."""
+    """`received`: what each contact was sent, in order; `held`: as the operator's list shows it;
+    `unanswered`: the messages whose sending took longer than its limit, on a machine that was too busy."""
     verdict = Verdict()
     held_texts = {line for item in held for text in item["texts"] for line in text.split("\n")}
     for contact, replies in received:
@@ -50,7 +54,7 @@ def judge(
         lines = [line for reply in replies for line in reply.split("\n")]
         verdict.held += len(held_texts.intersection(contact.acknowledged).difference(lines))
         verdict.wrong += _faults(contact, lines, held_texts)
-    verdict.wrong += _unexplained(held, deaths)
+    verdict.wrong += _unexplained([item for item in held if item["id"] not in unanswered], deaths)
     return verdict
 
 
@@ -69,6 +73,11 @@ def _faults(contact: Contact, lines: list[str], held: Collection[str]) -> Iterat
     answered = [line for line in dict.fromkeys(lines) if line in taken]
     if answered != [text for text in contact.acknowledged if text in counts]:
         yield f"out of order: {contact.name} ({where}) was answered {' '.join(answered)}"
+
+
+def unanswered(log: str) -> list[str]:
+    """The messages of whose sending a worker wrote that the provider did not answer in time."""
+    return _UNANSWERED.findall(log)
 
 
 def _unexplained(held: Sequence[Mapping[str, Any]], deaths: Sequence[Death]) -> Iterator[str]:

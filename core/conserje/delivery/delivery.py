@@ -72,7 +72,11 @@ class Delivery:
         It waits for Postgres: nobody else knows how the step ended.
         """
         account = entry.account(step.account_id)
-        if not (step.uncertain and outcome.state == "uncertain"):  # a look that found nothing new
+        is_uncertain = outcome.state == "uncertain"
+        if is_uncertain and not step.uncertain:
+            place = (step.message.id, entry.tenant.slug)
+            log.warning("Nobody knows whether message m%s of %s was sent: %s", *place, outcome.cause)
+        if not (step.uncertain and is_uncertain):  # a look that found nothing new
             metrics.delivery(account.channel if account else "", outcome.state, step.waited)
         while True:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Any, cast
 
@@ -172,7 +173,9 @@ async def test_patience_ends_and_the_message_is_held(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("habit", [Uncertain("hung up"), 60.0, RuntimeError("a secret")], ids=str)
-async def test_uncertain_is_never_sent_again_by_itself(scene: Scene, habit: Exception | float) -> None:
+async def test_uncertain_is_never_sent_again_by_itself(
+    scene: Scene, habit: Exception | float, caplog: pytest.LogCaptureFixture
+) -> None:
     if habit == 60.0:
         scene.delivery.settings = Settings(send_limit=0.2)
     job = await speak(scene, "uno", "dos")
@@ -183,8 +186,9 @@ async def test_uncertain_is_never_sent_again_by_itself(scene: Scene, habit: Exce
     assert not scene.post.sent
     [first, second] = await states(scene)
     assert first[0] == "uncertain"
-    assert "secret" not in first[3]
+    assert "secret" not in first[3] + caplog.text
     assert second[0] == "queued"
+    assert len(re.findall("Nobody knows whether message m[0-9]+ of acme was sent: ", caplog.text)) == 1
 
 
 async def test_uncertain_is_settled_by_finding_it(scene: Scene) -> None:

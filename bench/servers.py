@@ -31,7 +31,7 @@ class Server(Protocol):
     title: str
     folder: Path
     owner: str
-    counts: str
+    counts: str  # the statement that counts messages, and those of them that are due
 
     def missing(self) -> str | None:
         """What this machine lacks to run it."""
@@ -148,10 +148,16 @@ class Conserje:
     name = "conserje"
     title = "Conserje"
     owner = "conserje"
-    counts = (
-        "SELECT (SELECT count(*) FROM messages WHERE direction = 'in'),"
-        " (SELECT count(*) FROM pgqueuer.pgqueuer)"
-    )
+    # Of a tenant that has very many waiting a conversation waits as a whole, outside the queue.
+    counts = """
+WITH due AS (
+    SELECT ('x' || encode(substring(payload FROM 9 FOR 8), 'hex'))::bit(64)::bigint AS id
+    FROM pgqueuer.pgqueuer WHERE entrypoint = 'converse'
+    UNION SELECT conversation_id FROM overflow
+)
+SELECT count(*), count(*) FILTER (WHERE conversation_id IN (SELECT id FROM due))
+FROM messages WHERE direction = 'in'
+"""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder  # keyring and nothing else

@@ -28,7 +28,7 @@ class Run:
     p50: float | None  # milliseconds, as p99
     p99: float | None
     acknowledged: int
-    stored: tuple[int, int]  # messages and jobs
+    stored: tuple[int, int]  # messages, and those that are due to be answered
     void: str | None = None
 
 
@@ -62,7 +62,7 @@ class Throughput:
         async with self._serving(server, workers, behind_nginx) as url:
             warm_up = await load.drive(url, self._tenants, self.folder / "warm-up", self.warm_up)
             measured = await load.drive(url, self._tenants, self.folder / "measured", self.seconds)
-            messages, jobs = await self.postgres.row(_database(server), server.counts)
+            messages, due = await self.postgres.row(_database(server), server.counts)
         before = warm_up.accepted
         run = Run(
             server.name,
@@ -72,7 +72,7 @@ class Throughput:
             measured.p50,
             measured.p99,
             measured.accepted,
-            (messages - before, jobs - before),
+            (messages - before, due - before),
         )
         return replace(run, void=_fault(warm_up, measured, run))
 
@@ -116,7 +116,6 @@ def _fault(warm_up: Load, measured: Load, run: Run) -> str | None:
     if fault := warm_up.fault() or measured.fault():
         return fault
     if run.stored != (run.acknowledged, run.acknowledged):
-        return (
-            f"{run.acknowledged} were acknowledged; stored are {run.stored[0]} messages, {run.stored[1]} jobs"
-        )
+        stored, due = run.stored
+        return f"{run.acknowledged} were acknowledged, {stored} are stored, {due} of them due"
     return None

@@ -65,6 +65,7 @@ async def test_promise_8_a_worker_with_a_stuck_assistant_is_replaced(stuck: Inst
         assert cause == "stalled.reply stood still over it, and its process was ended."
         assert worker.said.count("in stalled.reply for acme") == 1  # it was not started again
         assert "is started again" in worker.said
+        assert '"suspected": "stalled"' in (stuck.folder / "strikes.jsonl").read_text()
         [child] = worker.workers
     assert worker.process.returncode == 0
     assert not alive(child)

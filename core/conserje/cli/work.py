@@ -45,7 +45,8 @@ def work() -> None:
         held = AsyncExitStack()
         try:
             runner.run(_check(settings, held))
-            watchdog = Watchdog(settings.memory_limit, fences.of_node(settings.data_dir).note)
+            here = fences.of_node(settings.data_dir)
+            watchdog = Watchdog(settings.memory_limit, here.note, here.strikes.suspect)
             fork_watched("work", _run, watchdog, END_LIMIT)
         finally:
             runner.run(held.aclose())

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from conserje.plugins.strikes import Event, Resumed, Strike, Strikes
+from conserje.plugins.strikes import Event, Resumed, Strike, Strikes, Suspicion
 from conserje.telemetry.pulse import Call
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,8 @@ ENOUGH = 3  # strikes, or tenants
 WITHIN = 3600.0  # seconds
 TRIED_AFTER = (60.0, 300.0, 900.0, 3600.0)  # seconds, by the number of failures; the last one for all others
 NAME = "strikes.jsonl"  # in the data directory
-LOOK_EVERY = 1.0  # seconds: another process of the node may have written
+LOOK_EVERY = 0.25  # seconds: another process of the node may have written
+SUSPECTED_FOR = 4.0  # seconds, in which a strike comes or does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Fences:
     _looked: float = float("-inf")
     _events: list[Event] = field(default_factory=list)
     _standing: dict[tuple[str, str | None], float] = field(default_factory=dict)
+    _suspected: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def note(self, call: Call) -> None:
         """Write a strike down, and say what follows from it."""
@@ -96,13 +98,16 @@ class Fences:
 
     def rest(self, plugin: str, slug: str) -> float:
         """The seconds until the plugin may be called for this tenant; 0: it may be."""
-        if (now := time.monotonic()) > self._looked + LOOK_EVERY:
-            self._looked = now
-            self._look()
+        self._look_again()
         if not self._standing:
             return 0.0
         until = max(self._standing.get((plugin, slug), 0.0), self._standing.get((plugin, None), 0.0))
         return min(max(until - time.time(), 0.0), TRIED_AFTER[-1])
+
+    def is_suspected(self, plugin: str, slug: str) -> bool:
+        """Whether another process stands still in it right now, for this tenant."""
+        self._look_again()
+        return self._suspected.get((plugin, slug), 0.0) > time.time() - SUSPECTED_FOR
 
     def struck(self, turn: str) -> Strike | None:
         """The strike within the last hour that ended this turn's worker."""
@@ -110,6 +115,11 @@ class Fences:
         since = time.time() - WITHIN
         mine = [each for each in self._events if isinstance(each, Strike) and each.turn == turn]
         return next((each for each in reversed(mine) if each.at > since), None)
+
+    def _look_again(self) -> None:
+        if (now := time.monotonic()) > self._looked + LOOK_EVERY:
+            self._looked = now
+            self._look()
 
     def _look(self) -> None:
         if (stamp := self.strikes.stamp()) == self._stamp:
@@ -121,6 +131,8 @@ class Fences:
             log.error("The strikes of the watchdog cannot be read: %s", error)
         standing = fences(self._events, time.time())
         self._standing = {(each.plugin, each.slug): each.until for each in standing}
+        suspicions = [each for each in self._events if isinstance(each, Suspicion)]
+        self._suspected = {(each.suspected, each.slug): each.at for each in suspicions}
 
 
 def of_node(data_dir: Path) -> Fences:
@@ -140,6 +152,11 @@ def stand(fences: Fences) -> None:
 def rest(plugin: str, slug: str) -> float:
     """As `Fences.rest`, of this process."""
     return _here.rest(plugin, slug) if _here else 0.0
+
+
+def is_suspected(plugin: str, slug: str) -> bool:
+    """As `Fences.is_suspected`, of this process."""
+    return _here.is_suspected(plugin, slug) if _here else False
 
 
 def struck(turn: str) -> Strike | None:

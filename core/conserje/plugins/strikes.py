@@ -40,7 +40,16 @@ class Resumed:
     slug: str | None
 
 
-Event = Strike | Resumed
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A loop stands still in this plugin's method, not for long yet: others of the node wait with it."""
+
+    at: float  # seconds since the epoch
+    suspected: str
+    slug: str
+
+
+Event = Strike | Resumed | Suspicion
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +60,11 @@ class Strikes:
 
     def note(self, call: Call) -> None:
         """Write a strike down; should that fail, the log says so."""
-        strike = Strike(time.time(), call.plugin, call.slug, call.method, call.turn)
-        try:
-            self._append(strike)
-        except OSError as error:
-            log.error("A strike of %s is not written down: %s", call.plugin, error)
+        self._try(Strike(time.time(), call.plugin, call.slug, call.method, call.turn), call)
+
+    def suspect(self, call: Call) -> None:
+        """The same of a suspicion."""
+        self._try(Suspicion(time.time(), call.plugin, call.slug), call)
 
     def resume(self, plugin: str, slug: str | None) -> None:
         """Forgive a plugin's strikes, for one tenant or for all. Raises OSError."""
@@ -77,6 +86,12 @@ class Strikes:
         except OSError:
             return 0, 0
         return found.st_mtime_ns, found.st_size
+
+    def _try(self, event: Event, call: Call) -> None:
+        try:
+            self._append(event)
+        except OSError as error:
+            log.error("A strike of %s is not written down: %s", call.plugin, error)
 
     def _append(self, event: Event) -> None:
         with self._locked() as file:
@@ -100,6 +115,7 @@ def _events(lines: Iterable[str]) -> Iterator[Event]:
     for line in lines:
         try:
             fields = json.loads(line)
-            yield Resumed(**fields) if "resumed" in fields else Strike(**fields)
+            kind = Resumed if "resumed" in fields else Suspicion if "suspected" in fields else Strike
+            yield kind(**fields)
         except (ValueError, TypeError):  # cut off, or of another release
             continue

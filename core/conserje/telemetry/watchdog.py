@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.5  # seconds; longer than the time between two beats
 STILL_LIMIT = 3.0  # seconds without a beat in which it could have run
+SUSPECT_LIMIT = 1.0  # the same before others of the machine are warned
 START_LIMIT = 60.0  # the same before its first beat, and after its last one
 ABORT_SECONDS = 2.0  # to write where it stands; then it is killed
 TERM_SECONDS = 5.0  # for one that holds too much memory to end what it has in hand
@@ -53,6 +54,7 @@ class _Watched:
     still: float = 0.0  # seconds without a beat in which it could have run
     cpu: float = 0.0  # what it had had when its last beat was seen
     waited: dict[str, float] = field(default_factory=dict)  # for a processor, by thread
+    suspected: bool = False  # of others, since its last beat
     killed_at: float | None = None  # when it is killed, having been told to end
 
     @property
@@ -64,6 +66,7 @@ class _Watched:
         beats, waited = self.pulse.beats, procfs.waited(self.pid)
         if beats != self.beats:
             self.beats, self.still, self.cpu = beats, 0.0, procfs.cpu(self.pid)
+            self.suspected = False
         elif procfs.can_run(self.pid):
             self.still += max(seconds - self._waited_since(waited), 0.0)
         self.waited = waited
@@ -92,6 +95,7 @@ class Watchdog:
 
     memory_limit: int  # megabytes
     note: Callable[[Call], None] = lambda _: None  # in which call of a plugin one stood still
+    suspect: Callable[[Call], None] = lambda _: None  # in which one may do so
     _watched: list[_Watched] = field(default_factory=list)
     _looked_at: float = field(default_factory=time.monotonic)
     _feed: service.Feed = field(default_factory=service.Feed)
@@ -132,6 +136,9 @@ class Watchdog:
                 watched.send(signal.SIGKILL)
             return
         watched.look(seconds)
+        if watched.still >= SUSPECT_LIMIT and not watched.suspected and (call := watched.pulse.call):
+            watched.suspected = True
+            self.suspect(call)
         if watched.still >= (STILL_LIMIT if watched.beats else START_LIMIT):
             self._strike(watched)
         elif (resident := procfs.resident(watched.pid)) > self.memory_limit * MEGABYTE:

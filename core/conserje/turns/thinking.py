@@ -56,15 +56,19 @@ class Thinking:
             log.debug("%s could not show %s as read: %s", channel.name, entry.tenant.slug, error)
 
     def fenced(self, entry: Entry, unanswered: Sequence[Message]) -> timedelta | None:
-        """How long to wait before asking again whether one that could answer is fenced off no more.
+        """How long to wait before asking again whether one that could answer is fenced off no more, or
+        whether another process still stands still in the first one.
 
         None: one is not, or nobody is asked, since the contact wishes for a person.
         """
-        asked = (entry.tenant.assistant, entry.tenant.fallback_assistant)
-        rest = min(fences.rest(name, entry.tenant.slug) for name in asked)
+        slug, asked = entry.tenant.slug, (entry.tenant.assistant, entry.tenant.fallback_assistant)
+        if fences.is_suspected(asked[0], slug):
+            rest = fences.SUSPECTED_FOR / 2
+        else:
+            rest = min(FENCE_LOOK, *(fences.rest(name, slug) for name in asked))
         if not rest or wish.wished(message.content for message in unanswered):
             return None
-        return timedelta(seconds=min(rest, FENCE_LOOK))
+        return timedelta(seconds=rest)
 
     async def think(self, entry: Entry, claim: Claim) -> Thought:
         """What the tenant's late rule asks for, else what an assistant says. Raises NoReply."""

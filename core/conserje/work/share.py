@@ -8,6 +8,7 @@ from datetime import timedelta
 
 BUSY_FOR = 5.0  # seconds for which a tenant counts as one that has jobs, after its last one
 FLOOD_RATE = 20  # jobs of a flood that a worker may do in a second beside other tenants' jobs
+EASY = 0.005  # seconds that the loop may come round late before a tenant gets less beside others
 
 
 @dataclass
@@ -25,11 +26,14 @@ class Share:
     spread over the time that its share takes for it.
 
     Beside others, a flood gets no more than it needs for FLOOD_RATE: little where a job is work, a quarter
-    where it is waiting. `pace` is the seconds that a job takes by itself.
+    where it is waiting. Nobody gets more than the loop can bear: one tenant's jobs would make all others'
+    slow, and so its own, of which it would then be given more. `pace` is the seconds that a job takes by
+    itself.
     """
 
     slots: int
     pace: float = 0.01
+    late: float = 0.0  # seconds that the loop comes round late, a moving average
     running: Counter[int] = field(default_factory=Counter)
     _paces: dict[int, dict[str, Pace]] = field(default_factory=dict)
     _took: dict[int, float] = field(default_factory=dict)  # seconds of a tenant's job, a moving average
@@ -63,10 +67,10 @@ class Share:
         quarter = max(self.slots // 4, 1)
         if self._is_alone(tenant_id, now):
             most = max(self.slots - quarter, 1)
-        elif flooded:
-            most = min(quarter, 1 + int(self._took.get(tenant_id, 0.0) * FLOOD_RATE))
         else:
-            most = quarter
+            wanted = 1 + int(self._took.get(tenant_id, 0.0) * FLOOD_RATE) if flooded else quarter
+            bearable = max(int(quarter * EASY / max(self.late, EASY)), 1)
+            most = min(quarter, wanted, bearable)
         return max(most - self.running[tenant_id], 0)
 
     def _see(self, tenant_id: int, now: float) -> None:

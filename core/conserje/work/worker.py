@@ -38,6 +38,7 @@ GATHER = 0.005  # seconds in which jobs that go back join each other
 AFTER_A_FAILURE = timedelta(seconds=30)
 AFTER_A_STOP = timedelta(seconds=2)  # until then what was cut off still has its lease
 UPKEEP_EVERY = 5.0
+FEEL_EVERY = 0.02  # seconds between two looks at how late the loop comes round
 
 # A slow job takes a minute where a quick one takes a second: a quarter of the slots is for all of them.
 Lane = Literal["quick", "slow"]
@@ -112,6 +113,7 @@ class Worker:
             )
         )
         stopped = asyncio.create_task(manager.shutdown.wait())
+        feeling = asyncio.create_task(_feel(tuple(shares.values())))
         try:
             await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
             _, late = await asyncio.wait({running}, timeout=SHUTDOWN_LIMIT)
@@ -119,6 +121,7 @@ class Worker:
                 log.warning("Turns in hand did not end within %g s; others take them over", SHUTDOWN_LIMIT)
         finally:
             stopped.cancel()
+            feeling.cancel()
             driver.patient = False
             await _end(running)
         if not late and not running.cancelled():
@@ -191,6 +194,17 @@ class Worker:
                         await task.upkeep()
                 await queue.prune(self.pool)
                 await statistics.renew(self.pool)
+
+
+async def _feel(shares: Sequence[Share]) -> None:
+    """Tell the shares how late the loop comes round."""
+    late = 0.0
+    while True:
+        before = time.monotonic()
+        await asyncio.sleep(FEEL_EVERY)
+        late += (time.monotonic() - before - FEEL_EVERY - late) / 20
+        for share in shares:
+            share.late = late
 
 
 async def _end(running: asyncio.Task[None]) -> None:

@@ -140,7 +140,8 @@ def serve() -> None:
         held = AsyncExitStack()
         try:
             runner.run(_check(given, held))
-            watchdog = Watchdog(given.memory_limit, fences.of_node(given.data_dir).note)
+            here = fences.of_node(given.data_dir)
+            watchdog = Watchdog(given.memory_limit, here.note, here.strikes.suspect)
             processes = server(where, given, watchdog)
             processes.on_startup(lambda: click.echo(f"Listening on {where}\nFor the operator: {operators}"))
             processes.on_startup(service.ready)

@@ -106,6 +106,19 @@ def test_the_turn_that_was_at_work_is_known(tmp_path: Path) -> None:
     assert fences.struck("7:8") is None
 
 
+def test_a_suspicion_is_known_for_a_while_and_is_no_strike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Fences(Strikes(tmp_path / "strikes"))
+    for _ in range(fences.ENOUGH):
+        here.strikes.suspect(CALL)
+    assert here.is_suspected("carta", "acme")
+    assert not here.is_suspected("carta", "bravo")
+    assert here.standing() == []
+    monkeypatch.setattr(fences, "SUSPECTED_FOR", 0.0)
+    assert not here.is_suspected("carta", "acme")
+
+
 class Carta(Channel[Nothing, Nothing, Nothing]):
     """Does nothing, well."""
 

@@ -130,6 +130,20 @@ async def test_the_fallback_answers_for_one_that_is_fenced_off(scene: Scene, her
     assert "wild stood still again and again" in cause
 
 
+async def test_messages_wait_while_another_process_stands_still_over_one(
+    scene: Scene, here: Fences, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.strikes.suspect(Call("parrot", "reply", "acme"))
+    async with scene.working():
+        await scene.write("hola")
+        await scene.write("quiero hablar con una persona", sender="bea")
+        await until(lambda: len(scene.post.texts) == 1)  # whom no assistant is asked for
+        assert not scene.parrot.heard
+        monkeypatch.setattr(fences, "SUSPECTED_FOR", 0.0)
+        await scene.settled()
+    assert "hola" in scene.post.texts
+
+
 async def test_messages_wait_while_all_are_fenced_off_and_are_answered_then(
     scene: Scene, here: Fences, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from conserje.intake.intake import NotDurable
 from conserje.storage import jobs
 from conserje.storage.database import CANNOT_ASK
 from conserje.work.share import Share
+from conserje.work.worker import _feel
 
 
 async def test_a_message_is_answered(scene: Scene) -> None:
@@ -164,6 +165,25 @@ def test_beside_others_a_tenant_gets_a_quarter_and_a_flood_what_its_work_needs()
         share.leave(1, "converse", 0.0, 2.0)
     assert share.room(1, 0.0, flooded=True) == 10
     assert share.room(1, 8.0, flooded=True) == 30  # the other one has had no job for long
+
+
+def test_beside_others_nobody_gets_more_than_the_loop_can_bear() -> None:
+    share = Share(40)
+    assert share.enter(2, "converse", 0.0) is None
+    rooms = []
+    for share.late in (0.001, 0.01, 0.2):
+        rooms.append(share.room(1, 0.0, flooded=False))
+    assert rooms == [10, 5, 1]
+    assert share.room(1, 8.0, flooded=False) == 30  # alone, it makes nobody else slow
+
+
+async def test_how_late_the_loop_comes_round_is_felt() -> None:
+    share = Share(40)
+    feeling = asyncio.create_task(_feel([share]))
+    while share.late < 0.02:
+        time.sleep(0.05)  # noqa: ASYNC251 - somebody's code that blocks
+        await asyncio.sleep(0)
+    feeling.cancel()
 
 
 def test_of_tenants_whose_jobs_have_long_ended_nothing_is_kept() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -35,6 +35,7 @@ class Share:
     pace: float = 0.01
     late: float = 0.0  # seconds that the loop comes round late, a moving average
     running: Counter[int] = field(default_factory=Counter)
+    _brought: dict[int, deque[float]] = field(default_factory=dict)  # when a flood's jobs were, not here yet
     _paces: dict[int, dict[str, Pace]] = field(default_factory=dict)
     _took: dict[int, float] = field(default_factory=dict)  # seconds of a tenant's job, a moving average
     _seen: dict[int, float] = field(default_factory=dict)  # when a tenant last had a job, the latest last
@@ -42,6 +43,8 @@ class Share:
     def enter(self, tenant_id: int, kind: str, now: float, *, flooded: bool = False) -> timedelta | None:
         """None: the job may run, and `leave` must follow. Else it goes back for that long."""
         self._see(tenant_id, now)
+        if flooded and (brought := self._brought.get(tenant_id)):
+            brought.popleft()
         if self.room(tenant_id, now, flooded=flooded) and self.running.total() < self.slots:
             self.running[tenant_id] += 1
             return None
@@ -73,12 +76,23 @@ class Share:
             most = min(quarter, wanted, bearable)
         return max(most - self.running[tenant_id], 0)
 
+    def wanted(self, tenant_id: int, now: float) -> int:
+        """How many of a flood's jobs are to be brought now, which are expected from then on: without those
+        that are on their way, unless others have taken them."""
+        brought = self._brought.setdefault(tenant_id, deque())
+        while brought and brought[0] < now - BUSY_FOR:
+            brought.popleft()
+        more = max(self.room(tenant_id, now, flooded=True) - len(brought), 0)
+        brought.extend([now] * more)
+        return more
+
     def _see(self, tenant_id: int, now: float) -> None:
         self._seen.pop(tenant_id, None)
         self._seen[tenant_id] = now
         while self._seen[first := next(iter(self._seen))] < now - BUSY_FOR:
             del self._seen[first]
             self._took.pop(first, None)
+            self._brought.pop(first, None)
 
     def _is_alone(self, tenant_id: int, now: float) -> bool:
         return not any(seen >= now - BUSY_FOR for other, seen in self._seen.items() if other != tenant_id)

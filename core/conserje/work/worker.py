@@ -142,9 +142,9 @@ class Worker:
                 raise
             finally:
                 share.leave(tenant_id, task.kind, began, time.monotonic())
-            if flooded and task.bring and (room := share.room(tenant_id, time.monotonic(), flooded=True)):
+            if flooded and task.bring and (more := share.wanted(tenant_id, time.monotonic())):
                 with suppress(*CANNOT_ASK):  # upkeep brings one later
-                    await task.bring(tenant_id, room)
+                    await task.bring(tenant_id, more)
 
         return run
 

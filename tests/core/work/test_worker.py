@@ -177,6 +177,18 @@ def test_beside_others_nobody_gets_more_than_the_loop_can_bear() -> None:
     assert share.room(1, 8.0, flooded=False) == 30  # alone, it makes nobody else slow
 
 
+def test_of_a_flood_no_more_is_brought_than_there_is_room_for() -> None:
+    share = Share(40)
+    assert share.enter(1, "converse", 0.0, flooded=True) is None
+    assert share.wanted(1, 0.0) == 29
+    assert share.wanted(1, 0.0) == 0  # they are on their way
+    for _ in range(29):
+        assert share.enter(1, "converse", 1.0, flooded=True) is None
+    share.leave(1, "converse", 0.0, 1.0)
+    assert share.wanted(1, 1.0) == 1
+    assert share.wanted(1, 20.0) == 1  # another worker has it
+
+
 async def test_how_late_the_loop_comes_round_is_felt() -> None:
     share = Share(40)
     feeling = asyncio.create_task(_feel([share]))

@@ -84,6 +84,7 @@ async def meta(webhook: str = "", token: str = "EAAficha", **ways: Any) -> Async
     templates = {
         ("aviso", "es"): Template(1),
         ("oferta", "es"): Template(0, "MARKETING"),
+        ("pedido", "es"): Template(names=["nombre"], header="image", buttons={0: "url"}),
         ("clave", "es"): Template(0, "AUTHENTICATION"),
     }
     numbers = [
@@ -147,6 +148,33 @@ def template(name: str, *values: str) -> dict[str, Any]:
 
 
 LINK = "https://a.example/1"
+PICTURE = {"type": "image", "image": {"link": LINK}}
+URL = (0, "url", {"type": "text", "text": "7"})
+NAMED = {"type": "text", "text": "Ana", "parameter_name": "nombre"}
+
+
+def filled(
+    header: dict[str, Any] | None = None,
+    value: dict[str, Any] = NAMED,
+    button: tuple[int, str, dict[str, Any]] = URL,
+    name: str = "pedido",
+) -> dict[str, Any]:
+    """A message by a template with a picture above its words, a place with a name, and a link."""
+    index, sub_type, parameter = button
+    components = [
+        *([{"type": "header", "parameters": [header]}] if header else []),
+        {"type": "body", "parameters": [value]},
+        {"type": "button", "sub_type": sub_type, "index": str(index), "parameters": [parameter]},
+    ]
+    said = {"name": name, "language": {"code": "es"}, "components": components}
+    return {"type": "template", "template": said}
+
+
+def card(name: str = "Ana", phone: str = "+56 9", wa_id: str = "56912345678") -> dict[str, Any]:
+    names = {"formatted_name": name, "first_name": name}
+    return {"type": "contacts", "contacts": [{"name": names, "phones": [{"phone": phone, "wa_id": wa_id}]}]}
+
+
 TOO_MUCH: list[tuple[int, dict[str, Any]]] = [
     (100, {"messaging_product": None}),
     (131008, {"to": None}),
@@ -157,6 +185,7 @@ TOO_MUCH: list[tuple[int, dict[str, Any]]] = [
     (131008, {"type": "image"}),
     (100, {"text": {"body": ""}}),
     (100, {"text": {"body": "a" * 4097}}),
+    (100, {"text": {"body": " \n"}}),
     (100, {"biz_opaque_callback_data": "a" * 513}),
     (131009, buttons()),
     (131009, buttons(*((str(n), str(n)) for n in range(4)))),
@@ -164,6 +193,11 @@ TOO_MUCH: list[tuple[int, dict[str, Any]]] = [
     (100, buttons(("1" * 257, "a"))),
     (131009, buttons(("1", "a"), ("1", "b"))),
     (131009, buttons(("1", "a"), ("2", "a"))),
+    (131009, buttons(("1", "a"), ("2", "a "))),
+    (131009, buttons((" 1", "a"))),
+    (131009, buttons(("1", "a\nb"))),
+    (100, buttons(("1", " "))),
+    (100, buttons(("1", "a"), text=" ")),
     (100, buttons(("1", "a"), text="a" * 1025)),
     (131009, rows(*((str(n), str(n), "") for n in range(11)))),
     (100, rows(("1", "a" * 25, ""))),
@@ -176,11 +210,26 @@ TOO_MUCH: list[tuple[int, dict[str, Any]]] = [
     (100, {"type": "image", "image": {"link": LINK, "filename": "a.jpg"}}),
     (100, {"type": "audio", "audio": {"link": LINK, "caption": "a"}}),
     (131009, {"type": "location", "location": {"latitude": 91, "longitude": 0}}),
+    (100, {"type": "document", "document": {"link": LINK, "filename": "a" * 241}}),
     (131008, {"type": "contacts", "contacts": [{"name": {}}]}),
+    (131008, card(name=" ")),
+    (131009, card(wa_id="+569")),
+    (131008, card(phone="")),
     (131009, {"type": "reaction", "reaction": {"message_id": "wamid.nobody", "emoji": "👍"}}),
     (132001, template("nadie")),
     (132000, template("aviso")),
     (132012, template("aviso", "a\nb")),
+    (132012, template("aviso", " ")),
+    (132005, template("aviso", "a" * 1025)),
+    (132000, template("pedido", "Ana")),
+    (132000, filled(header={"type": "text", "text": "a"}, name="aviso")),
+    (132000, filled()),
+    (132012, filled(header={"type": "text", "text": "a"})),
+    (131009, filled(header={"type": "image", "image": {"link": "kept:1"}})),
+    (132012, filled(header=PICTURE, button=(1, "url", {"type": "text", "text": "a"}))),
+    (132012, filled(header=PICTURE, button=(0, "quick_reply", {"type": "payload", "payload": "a"}))),
+    (132012, filled(header=PICTURE, button=(0, "url", {"type": "payload", "payload": "a"}))),
+    (132012, filled(header=PICTURE, value={"type": "text", "text": "Ana"})),
     (131062, {**template("clave"), "to": None, "recipient": USER}),
 ]
 
@@ -198,6 +247,8 @@ async def test_what_is_at_its_limit_is_taken() -> None:
         assert not await at.code(**buttons(*((str(n) * 256, str(n) * 20) for n in range(3)), text="a" * 1024))
         assert not await at.code(**rows(*((str(n) * 200, str(n) * 24, "d" * 72) for n in range(10))))
         assert not await at.code(**template("aviso", "Ana"))
+        assert not await at.code(**filled(PICTURE))
+        assert not await at.code(**card())
         assert not await at.code(type="document", document={"link": LINK, "filename": "a.pdf"})
 
 
@@ -354,6 +405,40 @@ async def test_a_message_outside_the_window_may_fail_by_status(receiver: tuple[R
         assert await statuses(endpoint, 1) == ["failed"]
     (value,) = await endpoint.values(1)
     assert value["statuses"][0]["errors"][0]["code"] == 131047
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type", "content", "code"),
+    [
+        ("image", "image/jpeg", b"\xff\xd8\xff", None),
+        ("image", "image/jpeg", b"\xff\xd8\xff" + bytes(5 * 1024 * 1024), 131053),
+        ("document", "image/jpeg", b"\xff\xd8\xff" + bytes(5 * 1024 * 1024), None),
+        ("image", "image/png", b"\xff\xd8\xff", 131053),
+        ("image", "image/gif", b"GIF8", 131053),
+        ("audio", "audio/ogg", b"OggS", None),
+        ("audio", "audio/wav", b"RIFF", 131053),
+        ("sticker", "image/webp", bytes(512_001), 131053),
+        ("document", "application/pdf", b"", 131053),
+    ],
+)
+async def test_a_file_that_meta_cannot_use_fails_by_status(
+    receiver: tuple[Receiver, str], kind: str, content_type: str, content: bytes, code: int | None
+) -> None:
+    endpoint, url = receiver
+
+    async def serve(_: Request) -> Response:
+        return Response(content, media_type=content_type)
+
+    async with (
+        serving(Starlette(routes=[Route("/f", serve)])) as files,
+        meta(url, habit="in order") as at,
+    ):
+        assert not await at.code(type=kind, **{kind: {"link": f"{files}/f"}})
+        (status,) = await statuses(endpoint, 1) if code else ["sent"]
+        assert (status == "failed") == bool(code)
+    if code:
+        (value,) = await endpoint.values(1)
+        assert value["statuses"][0]["errors"][0]["code"] == code
 
 
 async def test_an_account_without_an_app_says_so() -> None:

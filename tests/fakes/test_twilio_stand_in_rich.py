@@ -163,6 +163,9 @@ async def test_in_a_session_three_buttons_are_shown(buttons: int, code: int | No
         (("image/png", 200), ("image/png", JPEG), 12300),
         (("text/html", 200), ("text/html", b"<html>"), 12300),
         (("application/pdf", 200), ("application/pdf", b"%PDF-1.7"), None),
+        (("image/jpeg", 200), ("image/jpeg", JPEG + bytes(5 * 1024 * 1024)), 63019),
+        (("application/pdf", 200), ("application/pdf", b"%PDF" + bytes(5 * 1024 * 1024)), None),
+        (("application/pdf", 200), ("application/pdf", b"%PDF" + bytes(16 * 1024 * 1024)), 63019),
     ],
 )
 async def test_a_file_is_looked_at_by_head_and_get(
@@ -182,6 +185,15 @@ async def test_a_file_is_looked_at_by_head_and_get(
         await http.post(MESSAGES, data=ordered(MediaUrl=link))
     assert asked == [("HEAD", "tienda.localhost"), ("GET", "tienda.localhost")]
     assert stand_in.messages[0].error_code == code
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("a.jpg", "Mira"), ("v.mp4", "Mira"), ("a.ogg", ""), ("a.pdf", ""), ("a", "")]
+)
+async def test_words_are_seen_below_pictures_and_films(name: str, shown: str) -> None:
+    async with twilio() as (http, stand_in):
+        await http.post(MESSAGES, data=ordered(Body="Mira", MediaUrl=f"https://a.example/{name}"))
+    assert stand_in.messages[0].shown == shown
 
 
 async def test_a_file_at_nobody_s_address_fails() -> None:

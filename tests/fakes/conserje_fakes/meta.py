@@ -5,15 +5,18 @@ Rules, with the code that breaking them is answered with:
 - The number's own access token as bearer: 190. Another's number or object: 100.
 - `to`, a phone, or `recipient`, a user id, but not both: 131008, 131009, 100.
 - A text of 1 to 4096 characters; 1 to 3 buttons (title 20, id 256) or 1 to 10 rows (title 24, id 200,
-  description 72), unique, under a body of 1 to 1024; captions to 1024 and not under sounds and stickers:
-  100 or 131009. Another kind: 131051. A part that is missing: 131008.
-- A template that exists in that language (132001), with as many values as places (132000), without line
-  breaks (132012); one for authentication only to a phone (131062), one for marketing not to a contact who
-  stopped it (131050).
+  description 72), unique, under a body of 1 to 1024, none of them blank; captions to 1024 and not under
+  sounds and stickers: 100 or 131009. Another kind: 131051. A part that is missing: 131008.
+- A template that exists in that language (132001), with as many values as places, also above its words
+  (132000), by their names if they have some, for the buttons that have places, none empty or with line
+  breaks (132012) or too long (132005); one for authentication only to a phone (131062), one for marketing
+  not to a contact who stopped it (131050).
 - Without `window`'s seconds since the contact wrote, only templates: 131047, or taken and failed by
   status where `refuse_late` says so.
 - More than `rate` messages a second and number: 429 with 130429. More than `pair_burst` to one contact,
   paid back at one in 6 s: 131056.
+- A file at loopback that is not had, not of a type that goes with its kind, or too large: taken, and failed
+  by status: 131053.
 - A reaction and a read mark name a message of the number's: 131009, 100.
 - A file's address lives five minutes, and its bytes need the bearer too: 404, 401.
 - A webhook is set only where it says the challenge again: 100.
@@ -36,8 +39,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from conserje_fakes.meta_messages import Habit, Number, StandIn, Template, error_json
+from conserje_fakes.meta_messages import Habit, Number, StandIn, error_json
 from conserje_fakes.meta_rules import Refusal, require
+from conserje_fakes.meta_templates import Template
 
 __all__ = ["Fault", "Habit", "Number", "StandIn", "Template", "create"]
 

@@ -14,22 +14,24 @@ from typing import Any, Literal
 
 import httpx2
 
+from conserje_fakes import meta_files
 from conserje_fakes.meta_rules import Refusal, check, require
+from conserje_fakes.meta_templates import Template
 from conserje_fakes.meta_webhooks import Subscriber
 
 Habit = Literal["in order", "late", "doubled", "out of order", "before the answer", "none"]
 
 WINDOW = 24 * 3600.0  # seconds
+OUTSIDE_WINDOW = 131047
+FAILURES = {
+    OUTSIDE_WINDOW: ("Re-engagement message", "More than 24 hours have passed"),
+    meta_files.UPLOAD_FAILED: (
+        "Media upload error",
+        "The file could not be had, or is not what it should be",
+    ),
+}
 PAIR_PACE = 6.0  # seconds for one message to the same contact, beyond what a burst may have
 FILE_LIFE = 300.0  # seconds that a file's address lives
-
-
-@dataclass(slots=True)
-class Template:
-    """An approved template: the number of places in its body, and its category."""
-
-    places: int = 0
-    category: Literal["UTILITY", "MARKETING", "AUTHENTICATION"] = "UTILITY"
 
 
 @dataclass
@@ -232,13 +234,14 @@ class StandIn:
             self._check_template(number, taken)
         is_open = body.get("type") == "template" or self._is_open(taken)
         if not is_open and not self.refuse_late:
-            raise Refusal(131047, "Re-engagement message")
+            raise Refusal(OUTSIDE_WINDOW, FAILURES[OUTSIDE_WINDOW][0])
         if body.get("type") == "reaction":
             known = {(each.number, each.id) for each in self.taken} | self._received
             require((number.id, body["reaction"]["message_id"]) in known, "message_id is not known", 131009)
         self._check_pair(taken)
         self.taken.append(taken)
-        await self._start_report(taken, is_open)
+        code = await meta_files.trouble(self._http, body) if is_open else OUTSIDE_WINDOW
+        await self._start_report(taken, code)
         contact = {"input": taken.to, "wa_id" if "to" in body else "user_id": taken.to}
         return {"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": taken.id}]}
 
@@ -273,14 +276,7 @@ class StandIn:
         known = number.templates.get((given.get("name"), given.get("language", {}).get("code")))
         require(known, "Template name does not exist in the translation", 132001)
         assert known is not None
-        values = [
-            parameter["text"]
-            for component in given.get("components", ())
-            if component["type"] == "body"
-            for parameter in component["parameters"]
-        ]
-        require(len(values) == known.places, "Number of parameters does not match", 132000)
-        require(all(value and "\n" not in value for value in values), "A parameter is not allowed", 132012)
+        known.check(given.get("components", ()))
         by_user_id = "recipient" in taken.body
         require(not (by_user_id and known.category == "AUTHENTICATION"), "Needs a phone number", 131062)
         stopped = known.category == "MARKETING" and (number.id, taken.to) in self.stopped_marketing
@@ -290,27 +286,28 @@ class StandIn:
         written = self._written.get((taken.number, taken.to))
         return self.window is None or (written is not None and self.now() - written < self.window)
 
-    async def _start_report(self, taken: Taken, is_open: bool) -> None:
+    async def _start_report(self, taken: Taken, code: int) -> None:
+        """Tell what becomes of a message, which fails with `code`; 0: it arrives."""
         if self.habit == "none" or not self.reports():
             return
-        steps = ["sent", "delivered"] if is_open else ["failed"]
+        steps = ["failed"] if code else ["sent", "delivered"]
         if self.habit == "out of order":
             steps.reverse()
         if self.habit == "doubled":
             steps = [step for step in steps for _ in range(2)]
         if self.habit == "late":
-            self._begin(self._report_late(taken, steps))
+            self._begin(self._report_late(taken, steps, code))
             return
-        told = [self._report(taken, step) for step in steps]
+        told = [self._report(taken, step, code) for step in steps]
         if self.habit == "before the answer":
             await asyncio.gather(*told)
 
-    async def _report_late(self, taken: Taken, steps: Sequence[str]) -> None:
+    async def _report_late(self, taken: Taken, steps: Sequence[str], code: int) -> None:
         await asyncio.sleep(self.late)
         for step in steps:
-            self._report(taken, step)
+            self._report(taken, step, code)
 
-    def _report(self, taken: Taken, step: str) -> asyncio.Future[None]:
+    def _report(self, taken: Taken, step: str, code: int) -> asyncio.Future[None]:
         status: dict[str, Any] = {
             "id": taken.id,
             "status": step,
@@ -320,8 +317,9 @@ class StandIn:
         if mark := taken.body.get("biz_opaque_callback_data"):
             status["biz_opaque_callback_data"] = mark
         if step == "failed":
-            error = {"code": 131047, "title": "Re-engagement message", "message": "Re-engagement message"}
-            status["errors"] = [error | {"error_data": {"details": "More than 24 hours have passed"}}]
+            title, details = FAILURES[code]
+            error = {"code": code, "title": title, "message": title}
+            status["errors"] = [error | {"error_data": {"details": details}}]
         else:
             status["pricing"] = {"billable": True, "pricing_model": "PMP", "category": "service"}
         acknowledged = self.tell(taken.number, "messages", {"statuses": [status]})

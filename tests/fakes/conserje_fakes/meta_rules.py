@@ -33,6 +33,12 @@ def length(text: object, least: int, most: int, what: str) -> None:
     )
 
 
+def words(text: object, most: int, what: str) -> None:
+    """What somebody reads: a blank is none."""
+    length(text, 1, most, what)
+    require(str(text).strip(), f"{what} is blank")
+
+
 def check(body: Mapping[str, Any]) -> None:
     """What can be said of the body alone. Raises Refusal."""
     try:
@@ -53,14 +59,23 @@ def _check(body: Mapping[str, Any]) -> None:
     if kind == "contacts":
         require(isinstance(said, list) and said, "contacts must be a list")
         for card in said:
-            require(card["name"].get("formatted_name"), "formatted_name is missing", 131008)
-            require(len(card["name"]) > 1, "name needs another part", 131009)
+            _check_card(card)
         return
     require(isinstance(said, dict), f"{kind} must be an object")
     if kind in FILES:
-        _check_file(kind, said)
+        check_file(kind, said)
     elif kind != "template":
         _CHECKS[kind](said)
+
+
+def _check_card(card: Mapping[str, Any]) -> None:
+    require(str(card["name"].get("formatted_name") or "").strip(), "formatted_name is missing", 131008)
+    require(len(card["name"]) > 1, "name needs another part", 131009)
+    for phone in card.get("phones", ()):
+        require(str(phone["phone"]).strip(), "phone is missing", 131008)
+        require(re.fullmatch("[1-9][0-9]{6,14}", phone.get("wa_id") or "1234567"), "wa_id is none", 131009)
+    for email in card.get("emails", ()):
+        require(str(email["email"]).strip(), "email is missing", 131008)
 
 
 def _check_recipient(body: Mapping[str, Any]) -> None:
@@ -72,11 +87,11 @@ def _check_recipient(body: Mapping[str, Any]) -> None:
 
 
 def _check_text(text: Mapping[str, Any]) -> None:
-    length(text.get("body"), 1, 4096, "body")
+    words(text.get("body"), 4096, "body")
     require(isinstance(text.get("preview_url", False), bool), "preview_url must be true or false")
 
 
-def _check_file(kind: str, file: Mapping[str, Any]) -> None:
+def check_file(kind: str, file: Mapping[str, Any]) -> None:
     require(("link" in file) != ("id" in file), "either link or id", 131008)
     require(
         str(file.get("link", "https://")).startswith(("https://", "http://")), "link is no address", 131009
@@ -84,11 +99,12 @@ def _check_file(kind: str, file: Mapping[str, Any]) -> None:
     require("filename" not in file or kind == "document", "filename is for documents")
     require("caption" not in file or kind not in ("audio", "sticker"), f"{kind} has no caption")
     length(file.get("caption", ""), 0, 1024, "caption")
+    length(file.get("filename", "a.pdf"), 1, 240, "filename")
 
 
 def _check_interactive(interactive: Mapping[str, Any]) -> None:
     kind, action = interactive.get("type"), interactive.get("action", {})
-    length(interactive.get("body", {}).get("text"), 1, 1024, "body text")
+    words(interactive.get("body", {}).get("text"), 1024, "body text")
     require(kind in ("button", "list"), "interactive type is not carried", 131009)
     if kind == "button":
         _check_choices([button["reply"] for button in action["buttons"]], 3, 256, 20)
@@ -108,12 +124,15 @@ def _check_choices(choices: list[Mapping[str, Any]], most: int, id_length: int, 
     require(1 <= len(choices) <= most, f"1 to {most} choices", 131009)
     for choice in choices:
         length(choice.get("id"), 1, id_length, "id")
-        length(choice.get("title"), 1, title_length, "title")
-    require(len({choice["id"] for choice in choices}) == len(choices), "ids are not unique", 131009)
-    require(len({choice["title"] for choice in choices}) == len(choices), "titles are not unique", 131009)
+        require(choice["id"] == choice["id"].strip(), "id begins or ends with a space", 131009)
+        words(choice.get("title"), title_length, "title")
+        require("\n" not in choice["title"], "title has a new line", 131009)
+    ids, titles = {choice["id"] for choice in choices}, {choice["title"].strip() for choice in choices}
+    require(len(ids) == len(choices), "ids are not unique", 131009)
+    require(len(titles) == len(choices), "titles are not unique", 131009)
 
 
-def _check_location(location: Mapping[str, Any]) -> None:
+def check_location(location: Mapping[str, Any]) -> None:
     for name, most in (("latitude", 90), ("longitude", 180)):
         require(isinstance(location.get(name), int | float), f"{name} is missing", 131008)
         require(abs(location[name]) <= most, f"{name} is none", 131009)
@@ -127,6 +146,6 @@ def _check_reaction(reaction: Mapping[str, Any]) -> None:
 _CHECKS = {
     "text": _check_text,
     "interactive": _check_interactive,
-    "location": _check_location,
+    "location": check_location,
     "reaction": _check_reaction,
 }

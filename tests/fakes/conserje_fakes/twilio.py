@@ -6,7 +6,8 @@ Rules, with the code that breaking them is answered with:
 - `To` is there (21604) and an address (21211); `From` is there (21603) and a number of the account (21606,
   WhatsApp 63007); both are WhatsApp or neither is (21910). With MessagingServiceSid, the service is the
   account's (21701), and `From` is in its pool or left to it (21703).
-- Body, MediaUrl or ContentSid: 21602. At most 1600 characters: 21617.
+- Body that is not blank, MediaUrl or ContentSid: 21602. At most 1600 characters: 21617; 10 files, by WhatsApp
+  one: 21623; their addresses are such: 21620. A place is "geo:" with plain decimals: 20001.
 - ContentSid names a content of the account (21655); ContentVariables is JSON whose values are words,
   without new lines, tabs or five spaces (21656). Content is made by JSON only, within the lengths and
   numbers of the Content API: 20001.
@@ -21,8 +22,10 @@ What is taken (201) and fails by status callback:
 
 - With `window`, WhatsApp to somebody who has not written within it, but for an approved template: 63016.
 - More than three quick replies that were not approved: 63005.
-- A file at loopback that does not answer HEAD and GET (63019), or whose type is not what its bytes say, or
-  nothing for a telephone (12300).
+- A file at loopback that does not answer HEAD and GET or is larger than 16 MB, a picture than 5 (63019), or
+  whose type is not what its bytes say, or nothing for a telephone (12300).
+
+By WhatsApp a contact sees words below pictures and films, and none that come with other files.
 
 Files that contacts sent are had by Basic auth, and are in a store at another host (localhost), to which the
 reader is sent on and which refuses an Authorization header. A trial account's SMS begin with Twilio's

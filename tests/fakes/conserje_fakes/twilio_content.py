@@ -100,12 +100,12 @@ def _values(given: str) -> dict[str, str]:
 def _check(kind: str, content: dict[str, Any]) -> None:
     _between(content, "body", 1600 if kind == TEXT else 1024)
     if kind == QUICK_REPLY:
-        for action in _some(content, "actions"):
+        for action in _some(content, "actions", "title"):
             _between(action, "title", 20)
             _between(action, "id", 200)
     elif kind == LIST_PICKER:
         _between(content, "button", 20)
-        for item in _some(content, "items"):
+        for item in _some(content, "items", "item"):
             _between(item, "item", 24)
             _between(item, "id", 200)
             if "description" in item:
@@ -115,16 +115,18 @@ def _check(kind: str, content: dict[str, Any]) -> None:
 
 
 def _between(given: Any, name: str, most: int) -> None:
-    if not isinstance(given, dict) or not 1 <= len(str(given.get(name) or "")) <= most:
+    words = str(given.get(name) or "") if isinstance(given, dict) else ""
+    if not (words.strip() and len(words) <= most):
         raise _bad(f"{name} must have 1 to {most} characters")
 
 
-def _some(content: dict[str, Any], name: str) -> list[Any]:
+def _some(content: dict[str, Any], name: str, title: str) -> list[Any]:
     given = content.get(name)
     if not isinstance(given, list) or not 1 <= len(given) <= 10:
         raise _bad(f"there must be 1 to 10 {name}")
-    if len({str(each.get("id")) for each in given}) < len(given):
-        raise _bad(f"two of {name} have the same id")
+    for unique in ("id", title):
+        if len({str(each.get(unique)).strip() for each in given}) < len(given):
+            raise _bad(f"two of {name} have the same {unique}")
     return given
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from mimetypes import guess_type
 
 import httpx2
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from conserje_fakes import sent_files
 from conserje_fakes.twilio_refusals import Refusal
 
 FILE = "/2010-04-01/Accounts/{sid}/Messages/{message}/Media/{media}"
 STORE = "/_store/{key}"
 DOWNLOAD_FAILED, WRONG_TYPE = 63019, 12300
+LARGEST = 16 * 1024 * 1024  # bytes of any file
 
 _TAKEN = (
     "image/jpeg",
@@ -25,13 +28,6 @@ _TAKEN = (
     "application/",
     "text/vcard",
 )
-_BEGINNINGS = {
-    b"\xff\xd8\xff": "image/jpeg",
-    b"\x89PNG": "image/png",
-    b"GIF8": "image/gif",
-    b"%PDF": "application/pdf",
-    b"<": "text/html",
-}
 
 
 @dataclass
@@ -68,23 +64,16 @@ class Files:
         return Response(content, media_type=content_type)
 
 
-async def trouble(http: httpx2.AsyncClient, url: str) -> int | None:
-    """The code with which a message with the file at `url` fails: asked by HEAD, then by GET.
+def shows_words(url: str) -> bool:
+    """Whether WhatsApp shows words that come with the file: below pictures and films."""
+    return str(guess_type(httpx2.URL(url).path)[0]).startswith(("image/", "video/"))
 
-    What is not on loopback is not looked at.
-    """
-    asked = httpx2.URL(url)
-    if not (asked.host == "127.0.0.1" or asked.host == "localhost" or asked.host.endswith(".localhost")):
+
+async def trouble(http: httpx2.AsyncClient, url: str) -> int | None:
+    """The code with which a message with the file at `url` fails."""
+    found = await sent_files.look(http, url)
+    if found is None:
         return None
-    headers, target = {"Host": asked.netloc.decode()}, asked.copy_with(host="127.0.0.1")
-    try:
-        head = await http.request("HEAD", target, headers=headers)
-        answer = await http.request("GET", target, headers=headers)
-    except httpx2.TransportError:
+    if not 0 < found.size <= sent_files.LARGEST.get(found.content_type.partition("/")[0], LARGEST):
         return DOWNLOAD_FAILED
-    if not (head.is_success and answer.is_success and answer.content):
-        return DOWNLOAD_FAILED
-    told = {each.headers.get("content-type", "").partition(";")[0] for each in (head, answer)}
-    (kind,) = told if len(told) == 1 else ("",)
-    found = next((name for start, name in _BEGINNINGS.items() if answer.content.startswith(start)), kind)
-    return None if kind == found and kind.startswith(_TAKEN) else WRONG_TYPE
+    return None if found.content_type.startswith(_TAKEN) else WRONG_TYPE

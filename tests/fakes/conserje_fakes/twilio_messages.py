@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import httpx2
 from starlette.datastructures import FormData
 
-from conserje_fakes import twilio_files
+from conserje_fakes import twilio_files, twilio_rules
 from conserje_fakes.twilio_content import IN_SESSION_BUTTONS, Content, Library
 from conserje_fakes.twilio_files import Files
 from conserje_fakes.twilio_refusals import Refusal
@@ -87,8 +87,11 @@ class Message:
 
     @property
     def shown(self) -> str:
-        """What the contact sees: the words, with what there is to choose below them."""
-        return "\n".join([self.body, *(self.content.choices if self.content else ())])
+        """What the contact sees: the words, if the files show them, with what there is to choose below."""
+        words = self.body
+        if self.to.startswith("whatsapp:") and not all(map(twilio_files.shows_words, self.media)):
+            words = ""
+        return "\n".join([words, *(self.content.choices if self.content else ())])
 
     def json(self) -> dict[str, Any]:
         uri = MESSAGES.format(sid=self.account_sid).replace(".json", f"/{self.sid}.json")
@@ -257,7 +260,7 @@ class StandIn:
         self._check_rate(account)
         sender = _sender(account, form)
         _check_addresses(account, sender, str(form.get("To", "")))
-        _check_content(form)
+        twilio_rules.check(form)
         to = str(form["To"])
         content, body = None, str(form.get("Body", ""))
         if form.get("ContentSid"):
@@ -396,17 +399,6 @@ def _check_addresses(account: TwilioAccount, sender: str, to: str) -> None:
         raise Refusal(400, code, "The 'From' number is not one of the account's senders")
     if sender.startswith("whatsapp:") != to.startswith("whatsapp:"):
         raise Refusal(400, 21910, "'From' and 'To' should be of the same channel")
-
-
-def _check_content(form: FormData) -> None:
-    if not any(form.get(name) for name in ("Body", "MediaUrl", "ContentSid")):
-        raise Refusal(400, 21602, "Message body is required.")
-    if len(str(form.get("Body", ""))) > 1600:
-        raise Refusal(400, 21617, "The concatenated message body exceeds the 1600 character limit")
-    if callback := str(form.get("StatusCallback", "")):
-        url = urlsplit(callback)
-        if url.scheme not in ("http", "https") or not url.hostname or "_" in url.hostname:
-            raise Refusal(400, 21609, "Invalid StatusCallback URL")
 
 
 def _status_form(message: Message) -> dict[str, str]:

@@ -26,6 +26,7 @@ from conserje.contract.assistant import Product
 from conserje.contract.choices import chosen
 from conserje.contract.fit import fit
 from conserje.contract.limits import Limits
+from conserje.contract.markup import marked
 from conserje.contract.message import List, Row, Text
 from conserje.contract.opt_out import OPT_OUT_WORDS, folded, wish
 from conserje.shop.search import STOP_WORDS, Catalogue
@@ -145,6 +146,24 @@ def _accents(count: int) -> str:
     return "\u0315" * (count // 2) + "\u0334" * (count // 2)
 
 
+MARKS = [
+    "**a ",
+    "a** ",
+    "_a ",
+    "a* _a ",
+    "*",
+    "_",
+    "~~a ",
+    "`",
+    "` `` ",
+    "[",
+    "[a](",
+    "[a](b",
+    '[a](b "',
+    "![",
+    "<https://",
+]
+MARKS += ["http://_", "# ", "|", "\\", "*a_b**c__", "- ", "> ", "**", "***a***", "a(", "](", "```\n"]
 SIGNS = [".", "!", "…", '."', '"', ".»", ". ", ".\n", "\n", " ", "\t \n", "a", "a. ", "¿", "1.", "//", "://@"]
 GREETINGS = "hola buenas tardes si no quiero can i really just please me ya porfa human real would you want"
 
@@ -169,6 +188,8 @@ WHOLES: Mapping[str, tuple[Callable[[str], object], Sequence[str]]] = {
     "chosen": (lambda text: chosen(text, OFFERED), ["la opcion 1", "Vaporizador ", _accents(LONG)]),
     "fit": (lambda text: fit(Text(text), Limits(text=1600)), SIGNS),
     "fit, one large piece": (lambda text: fit(Text(text), Limits(text=LONG - 1)), SIGNS),
+    "marked": (lambda text: marked(text, "whatsapp"), [*SIGNS, *MARKS]),
+    "marked, none": (lambda text: marked(text, "plain"), MARKS),
     "wishes that are none": (handover._asks, ["no live agent ", "no quiero una persona "]),
     "search": (lambda text: SHOP.search(text, 6), ["vaporisadro,", "hierba ", _accents(READ), *SIGNS]),
     "catalog": (Asked, ["Ándale ", _accents(LONG)]),

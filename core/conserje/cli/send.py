@@ -51,7 +51,7 @@ async def send(
         raise PersonError(f"{slug} is suspended: `conserje tenant resume {slug}` lets it send again.")
     found = await handling.get(installation.pool, tenant, conversation)
     limits = guard.limits_of(installation.plugins.channel(found.channel), slug, found.account)
-    ids = await handling.say(installation.pool, tenant, conversation, fit(Text(text), limits))
+    ids = await handling.say(installation.pool, tenant, conversation, fit(Text(text), limits, tenant.locale))
     states = await _message_states(installation, tenant, conversation, ids, 0.0 if no_wait else PATIENCE)
     bad = next((each for each in states if each.state in BAD), None)
     if as_json:

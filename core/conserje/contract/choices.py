@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from conserje.contract.message import Button, Buttons, Content, List, Pressed, Text
+from conserje.contract.markup import marked
+from conserje.contract.message import Button, Buttons, Content, List, Pressed, Row, Text
 from conserje.contract.opt_out import folded
 
 _NUMBER = re.compile(r"(?:la |el |opcion |numero |a |o |opcao |option |number )?([0-9]{1,2})")
@@ -13,6 +15,33 @@ _NUMBER = re.compile(r"(?:la |el |opcion |numero |a |o |opcao |option |number )?
 def offers(content: Content) -> bool:
     """Whether there is something to choose in it."""
     return isinstance(content, Buttons | List) or (isinstance(content, Text) and bool(content.choices))
+
+
+def rows(content: Buttons | List) -> tuple[Row, ...]:
+    """What can be chosen, each once, with words of one line and an id; what has neither is left out."""
+    given = (
+        content.rows
+        if isinstance(content, List)
+        else [Row(button.id, button.title) for button in content.buttons]
+    )
+    tidy = [Row(row.id, _line(row.title), _line(row.description)) for row in given]
+    named = [row if row.title else Row(row.id, row.description or _line(row.id)) for row in tidy]
+    chosen_from = [Row(row.id or row.title, row.title, row.description) for row in named if row.title]
+    return tuple(dict.fromkeys(chosen_from))
+
+
+def _line(words: str) -> str:
+    return " ".join(marked(words, "plain").split())
+
+
+def can_be_told_apart(choices: Sequence[Row]) -> bool:
+    """Whether both a contact and the answer can: no two have the same words or the same id.
+
+    Nor has an id what providers fill in or cut off.
+    """
+    titles, ids = {row.title.casefold() for row in choices}, {row.id for row in choices}
+    sound = all(id.isprintable() and id == id.strip() and "{{" not in id for id in ids)
+    return sound and len(titles) == len(ids) == len(choices)
 
 
 def chosen(written: str, offered: Content | None) -> Pressed | None:

@@ -9,9 +9,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, TypeAdapter
 
+from conserje.contract import addresses
+
 
 def _is_empty(values: tuple[object, ...]) -> bool:
     return not values
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +59,22 @@ class File:
     sticker: bool = False
 
     @property
+    def media_type(self) -> str:
+        """Its type without parameters, in small letters; where none is said, that of its address' ending."""
+        said = self.content_type.partition(";")[0].strip().lower()
+        return addresses.type_of(self.ref) if said in addresses.UNSAID else said
+
+    @property
+    def title(self) -> str:
+        """Its name, else what its address calls it."""
+        return self.name or addresses.name_of(self.ref, self.media_type)
+
+    @property
     def kind(self) -> FileKind:
         """What it is shown as; what is neither picture, sound nor film is a document."""
         if self.sticker:
             return "sticker"
-        match self.content_type.partition("/")[0]:
+        match self.media_type.partition("/")[0]:
             case "image" | "audio" | "video" as kind:
                 return kind
             case _:
@@ -131,16 +148,33 @@ class Pressed:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateButton:
+    """What is filled into a template's button, which is counted from 0.
+
+    It is the end of a link's address, the id that comes back from a reply, or the code to copy.
+    """
+
+    index: int
+    value: str
+    kind: Literal["link", "reply", "code"] = "link"
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """A message that the provider has approved beforehand, with what is filled into its places.
 
-    `text` is what it says then, for the record and for channels without templates.
+    `text` is what it says then, for the record and for channels without templates. `names` are those of
+    the values' places, where the provider names them. A `header` is the file or place above, or what is
+    filled into its words.
     """
 
     name: str
     language: str = ""
     values: tuple[str, ...] = ()
     text: str = ""
+    names: Annotated[tuple[str, ...], Field(exclude_if=_is_empty)] = ()
+    header: Annotated[str | File | Location | None, Field(exclude_if=_is_none)] = None
+    buttons: Annotated[tuple[TemplateButton, ...], Field(exclude_if=_is_empty)] = ()
     type: Literal["template"] = "template"
 
 

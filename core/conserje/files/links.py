@@ -93,17 +93,19 @@ class Links:
     settings: Settings
 
     async def put(self, tenant: Tenant, content: Media, message: OutboundMessage) -> Media:
-        """`content` of the message with addresses for the files that are kept of its conversation; the same
-        ones for the same attempt.
+        """`content` of the message with addresses, types and names of the files that are kept of its
+        conversation; the same for the same attempt.
 
         Raises Refused for a file that is neither that nor named by an https address.
         """
-        addresses = {}
+        kept = {}
         if ids := kept_ids(content):
             async with acting_for(self.pool, tenant.id) as scope:
                 rows = await scope.connection.fetch(NAMED_BESIDE, tenant.id, ids, message.id)
             addresses = await self._of(tenant, rows, message.attempted_at)
-        return replace(content, files=tuple(_addressed(file, addresses) for file in content.files))
+            named = {f"kept:{row['id']}": row for row in rows}
+            kept = {ref: File(addresses[ref], row["content_type"], row["name"]) for ref, row in named.items()}
+        return replace(content, files=tuple(_addressed(file, kept) for file in content.files))
 
     async def of(self, tenant: Tenant, ids: Sequence[int]) -> dict[str, str]:
         """The address of each of these files that is kept, by its reference, for an operator."""
@@ -121,9 +123,10 @@ class Links:
         return {f"kept:{link.id}": link.address(base, self.vault, data_key) for link in links}
 
 
-def _addressed(file: File, addresses: Mapping[str, str]) -> File:
-    if address := addresses.get(file.ref):
-        return replace(file, ref=address)
+def _addressed(file: File, kept: Mapping[str, File]) -> File:
+    if known := kept.get(file.ref):
+        kind, name = file.content_type or known.content_type, file.name or known.name
+        return replace(file, ref=known.ref, content_type=kind, name=name)
     if file.ref.startswith("https://"):
         return file
     if _KEPT.fullmatch(file.ref):

@@ -77,8 +77,12 @@ _reply: Checked[Reply] = sound(Reply)
 def limits(given: object) -> Limits:
     """Raises Wrong, also for limits within which nothing could be said."""
     known = _limits(given)
-    numbers = {each.name: getattr(known, each.name) for each in fields(known) if each.name != "carries"}
-    small = [name for name, n in numbers.items() if n < 0 or (n == 0 and name not in MAY_BE_NONE)]
+    numbers = [(each.name, getattr(known, each.name)) for each in fields(known)]
+    small = [
+        name
+        for name, n in numbers
+        if isinstance(n, int | float) and (n < 0 or (n == 0 and name not in MAY_BE_NONE))
+    ]
     if small:
         little = f"Limits with a wrong {small[0]}"
         raise Wrong(little)

@@ -14,7 +14,8 @@ from conserje.tenants.accounts import AccountRow
 
 LARGEST = 1000  # characters of a reply in a template
 PLACE = "{text}"  # where they go in its values
-IN_WORDS = Limits(text=1_000_000)  # a channel that carries words alone
+# A channel that carries words alone; their marks are the account's channel's already.
+IN_WORDS = Limits(text=1_000_000, markup="markdown")
 
 # Nobody is told more than these between two messages of theirs. A note is the provider's word, not the
 # contact's.

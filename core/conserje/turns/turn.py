@@ -127,7 +127,8 @@ class Conversation:
         text: str | None = None,
     ) -> None:
         """Leave the conversation to an operator; `text` is what its contact is told."""
-        said = fit(Text(text), limits_of(self.plugins, entry, account_id)) if text else []
+        limits = limits_of(self.plugins, entry, account_id)
+        said = fit(Text(text), limits, entry.tenant.locale) if text else []
         told = [stored(content) for content in said]
         await scope.connection.execute(state.HOLD, job.tenant_id, job.conversation_id, cause, told)
         await self._wake(scope.connection, entry, job, account_id)
@@ -156,7 +157,8 @@ class Conversation:
         Raises LostLease.
         """
         limits = limits_of(self.plugins, entry, claim.account_id)
-        said = [part for content in thought.reply.messages for part in fit(content, limits)]
+        locale = entry.tenant.locale
+        said = [part for content in thought.reply.messages for part in fit(content, limits, locale)]
         async with acting_for(self.pool, job.tenant_id) as scope:
             place = (job.tenant_id, job.conversation_id)
             conversation = await state.lock(scope.connection, *place)

@@ -62,11 +62,13 @@ class Json(Channel[JsonCredentials, Nothing, Nothing]):
         body=65_536,
         buttons=100,
         button_title=1000,
+        button_id=1000,
         rows=1000,
         row_title=1000,
         row_description=10_000,
         caption=65_536,
         files=100,
+        markup="markdown",
     )
     per_tenant = by_strangers = has_feed = True
     quiet_period = timedelta(0)

@@ -5,25 +5,26 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from conserje.contract.choices import chosen
-from conserje.contract.fit import fit, linked, split
+from conserje.contract.fit import fit, linked
 from conserje.contract.limits import Limits
 from conserje.contract.message import (
     Button,
     Buttons,
     ContactCard,
     Content,
+    Edit,
     File,
     List,
     Location,
     Media,
+    Note,
     Order,
     OrderItem,
     Pressed,
     Reaction,
+    Revocation,
     Row,
     Template,
     Text,
@@ -59,7 +60,27 @@ NUMBERED = Text("¿Cuál?\n1. Aceite\n2. Brownie", (Button("a", "Aceite"), Butto
         ),
         (Template("t", "es", ("Ana",), "Hola Ana"), Limits(), [Text("Hola Ana")]),
         (Template("t"), Limits(), [Template("t")]),
-        (Order((OrderItem("p1", 2, Decimal("9.5")),), "CLP"), Limits(), [Text("[order 2 x p1 at 9.5 CLP]")]),
+        (Order((OrderItem("pan-1", 2),), "CLP", "gracias"), Limits(), [Text("Pedido:\n2 x pan-1\ngracias")]),
+        (
+            Order((OrderItem("p1", 2, Decimal(1990)),), "CLP"),
+            Limits(),
+            [Text("Pedido:\n2 x p1 ($1.990 c/u)")],
+        ),
+        (Order((), "CLP", "hola"), Limits(), [Text("hola")]),
+        (Text(" \n"), Limits(), []),
+        (Text("**"), Limits(), [Text("**")]),
+        (Text("**Pan**", NUMBERED.choices), Limits(), [Text("Pan", NUMBERED.choices)]),
+        (Text("**Pan**"), Limits(markup="whatsapp"), [Text("*Pan*")]),
+        (Text("**Pan**"), Limits(markup="markdown"), [Text("**Pan**")]),
+        (Pressed("a", "Aceite"), Limits(), [Text("Aceite")]),
+        (Note("Llamó."), Limits(), [Text("Llamó.")]),
+        (Edit("m1", Text("hola")), Limits(), [Text("hola")]),
+        (Revocation("m1"), Limits(), []),
+        (Location(0.0, 181.0, "Local"), Limits(carries=frozenset({"location"})), [Text("Local")]),
+        (Location(0.0, 181.0), Limits(carries=frozenset({"location"})), []),
+        (ContactCard("", ("+569",)), Limits(carries=frozenset({"contact_card"})), [Text("+569")]),
+        (ContactCard(" "), Limits(carries=frozenset({"contact_card"})), []),
+        (Reaction("", "👍"), Limits(carries=frozenset({"reaction"})), []),
     ],
     ids=str,
 )
@@ -67,10 +88,89 @@ def test_a_content_is_made_to_fit(content: Content, limits: Limits, fitting: lis
     assert fit(content, limits) == fitting
 
 
+MENU = Limits(buttons=3, rows=10, markup="whatsapp")
+A, B = Button("a", "A"), Button("b", "B")
+
+
+@pytest.mark.parametrize(
+    ("content", "fitting"),
+    [
+        (Buttons("**¿Cuál?**", (Button("a", "**A**"), B)), Buttons("*¿Cuál?*", (A, B))),
+        (Buttons("¿?", (Button("a", " A\n1 "), B)), Buttons("¿?", (Button("a", "A 1"), B))),
+        (Buttons("¿?", (Button("a", ""), B)), Buttons("¿?", (Button("a", "a"), B))),
+        (Buttons("¿?", (Button("", "A"), B)), Buttons("¿?", (Button("A", "A"), B))),
+        (Buttons("¿?", (Button(" ", " "), B)), Buttons("¿?", (B,))),
+        (Buttons("¿?", (A, B, A)), Buttons("¿?", (A, B))),
+        (Buttons("¿?", ()), Text("¿?")),
+        (Buttons(" ", (A, B)), Text("1. A\n2. B", (A, B))),
+        (Buttons("¿?", (A, Button("c", "a"))), Text("¿?\n1. A\n2. a", (A, Button("c", "a")))),
+        (Buttons("¿?", (A, Button("a", "B"))), Text("¿?\n1. A\n2. B", (A, Button("a", "B")))),
+        (Buttons("¿?", (Button(" a", "A"),)), Text("¿?\n1. A", (Button(" a", "A"),))),
+        (Buttons("¿?", (Button("{{1}}", "A"),)), Text("¿?\n1. A", (Button("{{1}}", "A"),))),
+        (Buttons("¿?", (Button("i" * 201, "A"),)), Text("¿?\n1. A", (Button("i" * 201, "A"),))),
+        (List("¿?", (Row("a", "", "Uno"), Row("b", "B"))), List("¿?", (Row("a", "Uno"), Row("b", "B")))),
+        (
+            List("¿?", (Row("1", "Pan", "amasado"), Row("2", "Pan", "integral"))),
+            Text("¿?\n1. Pan: amasado\n2. Pan: integral", (Button("1", "Pan"), Button("2", "Pan"))),
+        ),
+        (List("¿?", (Row("i" * 201, "A"),)), Text("¿?\n1. A", (Button("i" * 201, "A"),))),
+    ],
+    ids=str,
+)
+def test_whatever_there_is_to_choose_can_be_sent(content: Content, fitting: Content) -> None:
+    assert fit(content, MENU) == [fitting]
+
+
+def test_of_two_with_the_same_words_the_number_chooses() -> None:
+    (offered,) = fit(List("¿?", (Row("1", "Pan", "amasado"), Row("2", "Pan", "integral"))), MENU)
+    assert chosen("2", offered) == Pressed("2", "Pan")
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        ("es-CL", "Pedido:\n2 x p1 (USD 9,50 c/u)"),
+        ("pt-BR", "Pedido:\n2 x p1 (USD 9,50 cada)"),
+        ("en-US", "Order:\n2 x p1 (USD 9,50 each)"),
+    ],
+)
+def test_an_order_is_told_in_the_contact_s_language(locale: str, words: str) -> None:
+    assert fit(Order((OrderItem("p1", 2, Decimal("9.5")),), "USD"), Limits(), locale) == [Text(words)]
+
+
+PIC, SOUND = File("https://a.example/pan.JPG"), File("https://a.example/a.ogg", "audio/ogg")
+FILES = Limits(carries=frozenset({"media"}), captions=frozenset({"image"}))
+
+
+@pytest.mark.parametrize(
+    ("content", "fitting"),
+    [
+        (Media((SOUND,), "oye"), [Media((SOUND,)), Text("oye")]),
+        (Media((PIC,), "**mira**"), [Media((PIC,), "mira")]),
+        (Media((SOUND, PIC, PIC), "mira"), [Media((SOUND,)), Media((PIC,), "mira"), Media((PIC,))]),
+        (Media((PIC,), " "), [Media((PIC,))]),
+        (Media((), "mira"), [Text("mira")]),
+    ],
+    ids=str,
+)
+def test_words_are_below_a_file_that_shows_them_else_on_their_own(
+    content: Media, fitting: list[Content]
+) -> None:
+    assert fit(content, FILES) == fitting
+
+
+def test_where_no_files_go_their_addresses_are_words_that_are_cut_like_others() -> None:
+    assert fit(Media((PIC, SOUND), "**mira**"), Limits()) == [Text(f"mira\n{PIC.ref}\n{SOUND.ref}")]
+    assert fit(Media((PIC,), "mira esto"), Limits(text=30)) == [Text("mira esto"), Text(PIC.ref)]
+    kept = Media((File("kept:1"),), "mira")
+    assert fit(kept, Limits()) == [kept]
+
+
 def test_files_go_one_by_one_where_a_message_holds_one_with_the_words_under_the_first() -> None:
-    files = (File("a"), File("b"), File("c"))
-    assert fit(Media(files, "mira"), Limits(files=2)) == [Media(files[:2], "mira"), Media(files[2:])]
-    assert fit(Media(files[:1], "mira esto"), Limits(caption=4)) == [Media(files[:1]), Text("mira esto")]
+    files, media = (File("a"), File("b"), File("c")), frozenset({"media"})
+    two, short = Limits(files=2, carries=media), Limits(caption=4, carries=media)
+    assert fit(Media(files, "mira"), two) == [Media(files[:2], "mira"), Media(files[2:])]
+    assert fit(Media(files[:1], "mira esto"), short) == [Media(files[:1]), Text("mira esto")]
 
 
 def test_files_go_as_links_where_a_channel_carries_none() -> None:
@@ -98,16 +198,3 @@ def test_a_number_says_nothing_where_none_were_shown() -> None:
 
 def test_of_two_with_the_same_words_none_is_chosen() -> None:
     assert chosen("té", Buttons("¿?", (Button("a", "Té"), Button("b", "Te")))) is None
-
-
-def test_long_text_is_cut_at_the_ends_of_sentences() -> None:
-    assert split("Uno dos. Tres cuatro! Cinco", 14) == ["Uno dos.", "Tres cuatro!", "Cinco"]
-    assert split("una palabra larguísima", 12) == ["una palabra", "larguísima"]
-    assert split("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
-
-
-@given(st.text(min_size=1, max_size=400), st.integers(5, 60))
-def test_no_piece_is_too_long_and_no_word_is_lost(text: str, limit: int) -> None:
-    pieces = split(text, limit)
-    assert all(len(piece) <= limit for piece in pieces)
-    assert "".join("".join(pieces).split()) == "".join(text.split())

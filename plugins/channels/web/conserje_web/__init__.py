@@ -34,7 +34,14 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
 _LIMITS = Limits(
-    text=4096, body=4096, buttons=10, button_title=100, rows=10, row_title=200, row_description=1000
+    text=4096,
+    body=4096,
+    buttons=10,
+    button_title=100,
+    button_id=1000,
+    rows=10,
+    row_title=200,
+    row_description=1000,
 )
 _COOKIE = "__Host-conserje-web"
 

@@ -29,6 +29,7 @@ from conserje import (
     Refused,
     Row,
     Template,
+    TemplateButton,
     Text,
 )
 from conserje_fakes.meta import Number, StandIn, create
@@ -39,7 +40,14 @@ from conserje_meta import Meta, MetaCredentials, MetaOperator, MetaSettings
 NUMBER, TOKEN = "106540352242922", "EAAficha"
 PHONE, USER = "56922222222", "CL.13491208655302741918"
 TEXT = "Son $5.990 en efectivo"
-ASSUMED = {("aviso", "es"): Approved(2), ("oferta", "es"): Approved(0, "MARKETING")}
+ASSUMED = {
+    ("aviso", "es"): Approved(2),
+    ("oferta", "es"): Approved(0, "MARKETING"),
+    ("pedido", "es"): Approved(names=("nombre", "dia"), header="text", buttons={0: "url", 1: "quick_reply"}),
+    ("factura", "es"): Approved(1, header="document", buttons={0: "copy_code"}),
+    ("foto", "es"): Approved(header="image"),
+    ("local", "es"): Approved(header="location"),
+}
 
 
 @dataclass
@@ -114,14 +122,24 @@ WRITTEN: list[tuple[Content, str, Any]] = [
     (Media((File(LINK, "image/jpeg"),), "mira"), "image", {"link": LINK, "caption": "mira"}),
     (Media((File(LINK, "video/mp4", "v.mp4"),)), "video", {"link": LINK}),
     (Media((File(LINK, "audio/ogg; codecs=opus"),)), "audio", {"link": LINK}),
-    (Media((File(LINK, "audio/ogg"),), "oye"), "document", {"link": LINK, "caption": "oye"}),
+    (
+        Media((File(LINK, "audio/ogg"),), "oye"),
+        "document",
+        {"link": LINK, "caption": "oye", "filename": "1.ogg"},
+    ),
     (
         Media((File(LINK, "application/pdf", "carta.pdf"),), "la carta"),
         "document",
         {"link": LINK, "caption": "la carta", "filename": "carta.pdf"},
     ),
     (Media((File(LINK, "image/gif", "g.gif"),)), "document", {"link": LINK, "filename": "g.gif"}),
-    (Media((File(LINK),)), "document", {"link": LINK}),
+    (Media((File(LINK),)), "document", {"link": LINK, "filename": "1"}),
+    (Media((File(f"{LINK}/PAN.JPG"),)), "image", {"link": f"{LINK}/PAN.JPG"}),
+    (
+        Media((File(f"{LINK}/factura%2012.pdf?sig=a", "application/pdf"),)),
+        "document",
+        {"link": f"{LINK}/factura%2012.pdf?sig=a", "filename": "factura 12.pdf"},
+    ),
     (Media((File(LINK, "image/webp", sticker=True),)), "sticker", {"link": LINK}),
     (
         Buttons("¿Confirma?", (Button("si", "Sí"), Button("no", "No"))),
@@ -177,12 +195,15 @@ WRITTEN: list[tuple[Content, str, Any]] = [
         {"latitude": -33.4, "longitude": -70.6, "name": "Plaza", "address": "Calle 1"},
     ),
     (
-        ContactCard("Juan", ("+569",), ("j@a.example",)),
+        ContactCard("Juan", ("+56 (9) 1234-5678", "600 123"), ("j@a.example", " ")),
         "contacts",
         [
             {
                 "name": {"formatted_name": "Juan", "first_name": "Juan"},
-                "phones": [{"phone": "+569"}],
+                "phones": [
+                    {"phone": "+56 (9) 1234-5678", "wa_id": "56912345678"},
+                    {"phone": "600 123"},
+                ],
                 "emails": [{"email": "j@a.example"}],
             }
         ],
@@ -216,6 +237,93 @@ async def test_what_opens_a_list_is_the_account_s_own_or_in_the_tenant_s_languag
     assert front.meta.taken[-1].body["interactive"]["action"]["button"] == button
 
 
+FILLED: list[tuple[Template, list[dict[str, Any]]]] = [
+    (
+        Template("aviso", "es", ("", "x" * 1025)),
+        [
+            {
+                "type": "body",
+                "parameters": [{"type": "text", "text": "-"}, {"type": "text", "text": "x" * 1024}],
+            }
+        ],
+    ),
+    (
+        Template(
+            "pedido",
+            "es",
+            ("Ana", "hoy"),
+            names=("nombre", "dia"),
+            header="Pedido 7",
+            buttons=(TemplateButton(0, "pedidos/7"), TemplateButton(1, "cancelar", "reply")),
+        ),
+        [
+            {"type": "header", "parameters": [{"type": "text", "text": "Pedido 7"}]},
+            {
+                "type": "body",
+                "parameters": [
+                    {"type": "text", "text": "Ana", "parameter_name": "nombre"},
+                    {"type": "text", "text": "hoy", "parameter_name": "dia"},
+                ],
+            },
+            {
+                "type": "button",
+                "sub_type": "url",
+                "index": "0",
+                "parameters": [{"type": "text", "text": "pedidos/7"}],
+            },
+            {
+                "type": "button",
+                "sub_type": "quick_reply",
+                "index": "1",
+                "parameters": [{"type": "payload", "payload": "cancelar"}],
+            },
+        ],
+    ),
+    (
+        Template(
+            "factura",
+            "es",
+            ("Ana",),
+            header=File(f"{LINK}/f-7.pdf"),
+            buttons=(TemplateButton(0, "ANA10", "code"),),
+        ),
+        [
+            {
+                "type": "header",
+                "parameters": [
+                    {"type": "document", "document": {"link": f"{LINK}/f-7.pdf", "filename": "f-7.pdf"}}
+                ],
+            },
+            {"type": "body", "parameters": [{"type": "text", "text": "Ana"}]},
+            {
+                "type": "button",
+                "sub_type": "copy_code",
+                "index": "0",
+                "parameters": [{"type": "coupon_code", "coupon_code": "ANA10"}],
+            },
+        ],
+    ),
+    (
+        Template("local", "es", header=Location(-33.4, -70.6, "Plaza")),
+        [
+            {
+                "type": "header",
+                "parameters": [
+                    {"type": "location", "location": {"latitude": -33.4, "longitude": -70.6, "name": "Plaza"}}
+                ],
+            }
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("template", "components"), FILLED)
+async def test_a_template_is_filled_above_in_and_below_its_words(
+    front: Front, template: Template, components: list[dict[str, Any]]
+) -> None:
+    assert (await front.send(template))["template"]["components"] == components
+
+
 async def test_a_reaction_is_given_and_taken_back_and_quotes_nothing(front: Front) -> None:
     theirs, _ = front.meta.receive(NUMBER, PHONE, {"type": "text", "text": {"body": "hola"}})
     assert (await front.send(Reaction(theirs, "👍"), quotes=theirs))["reaction"]["emoji"] == "👍"
@@ -228,6 +336,9 @@ REFUSED: list[Content] = [
     Media((File("1234", "image/jpeg"),)),
     Media(()),
     Template("aviso", "", ("Ana", "hoy")),
+    Template("pedido", "es", ("Ana",), names=("nombre", "dia")),
+    Template("foto", "es", header=File("kept:1", "image/jpeg")),
+    Template("foto", "es", header=File(LINK, "audio/ogg")),
     Buttons("¿?", (Button("", "Sí"),)),
     Buttons("¿?", (Button("i" * 257, "Sí"),)),
     List("¿?", (Row("i" * 201, "Sí"),)),

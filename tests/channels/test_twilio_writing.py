@@ -32,6 +32,7 @@ from conserje import (
     Row,
     StatusUpdate,
     Template,
+    TemplateButton,
     Text,
     TryLater,
     Uncertain,
@@ -120,7 +121,7 @@ async def test_buttons_leave_as_a_content_that_twilio_shows(front: Front) -> Non
 async def test_a_list_leaves_as_a_content_whose_words_are_no_places(front: Front) -> None:
     taken = await front.send(LIST)
     assert taken.content is not None
-    assert taken.shown == plain(LIST).replace("{{", "{ {")
+    assert taken.shown == plain(LIST).replace("{{", "{\N{FULLWIDTH LEFT CURLY BRACKET}")
     assert taken.content.types["twilio/list-picker"]["items"] == [
         {"item": "Café", "id": "1", "description": "Molido, 250 g"},
         {"item": "Té", "id": "2"},
@@ -213,6 +214,21 @@ async def test_a_template_is_filled(front: Front) -> None:
     assert front.made == 0
 
 
+async def test_the_places_of_a_template_may_have_names(front: Front) -> None:
+    sid = front.stand_in.library.approve(SID, "Hola {{nombre}}")
+    assert (await front.send(Template(sid, values=("Ana",), names=("nombre",)))).body == "Hola Ana"
+
+
+@pytest.mark.parametrize(
+    "more", [{"names": ("a", "b")}, {"header": "Hola"}, {"buttons": (TemplateButton(0, "a"),)}]
+)
+async def test_a_template_of_another_shape_is_refused(front: Front, more: dict[str, Any]) -> None:
+    sid = front.stand_in.library.approve(SID, "Hola {{1}}")
+    with pytest.raises(Refused, match="values"):
+        await front.send(Template(sid, values=("Ana",), **more))
+    assert front.stand_in.messages == []
+
+
 async def test_a_template_goes_by_sms_too(front: Front) -> None:
     sid = front.stand_in.library.approve(SID, "Hola")
     assert (await front.send(Template(sid), SMS_CONTACT)).body == "Hola"
@@ -231,6 +247,7 @@ async def test_a_place_leaves_with_its_name(front: Front) -> None:
     taken = await front.send(Location(-33.45, -70.66, "Plaza", "Alameda 1"))
     assert (taken.body, taken.places) == ("Plaza", ["geo:-33.45,-70.66|Alameda 1"])
     assert (await front.send(Location(-33.45, -70.66))).body == "-33.45,-70.66"
+    assert (await front.send(Location(0.00001, -70.0, "a|b\nc"))).places == ["geo:0.00001,-70|a b c"]
 
 
 async def test_by_a_messaging_service_the_sender_stays_the_account_s(front: Front) -> None:

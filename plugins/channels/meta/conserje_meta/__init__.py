@@ -113,12 +113,15 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         body=1024,
         buttons=3,
         button_title=20,
+        button_id=200,
         rows=10,
         row_title=24,
         row_description=72,
         caption=1024,
+        captions=frozenset({"image", "video", "document"}),
         files=1,
         carries=frozenset({"media", "location", "contact_card", "reaction", "template"}),
+        markup="whatsapp",
         file_bytes=100 * 1024 * 1024,
     )
 

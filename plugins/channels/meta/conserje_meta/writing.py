@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from conserje import (
@@ -19,11 +20,18 @@ from conserje import (
     Refused,
     Row,
     Template,
+    TemplateButton,
     Text,
 )
 from conserje_meta.changes import OUR_MARK
 
 _BUTTON_ID, _ROW_ID = 256, 200  # characters
+_VALUE, _HEADER = 1024, 60
+_BUTTONS = {
+    "link": ("url", "text", "text"),
+    "reply": ("quick_reply", "payload", "payload"),
+    "code": ("copy_code", "coupon_code", "coupon_code"),
+}
 # What Meta shows as what it is; anything else goes as a document.
 _SHOWN = frozenset(
     {
@@ -34,6 +42,8 @@ _SHOWN = frozenset(
 )  # fmt: skip
 
 _PHONE = re.compile(r"\+?([0-9]{5,20})")
+_WHOLE_PHONE = re.compile(r"\+[1-9](?:[ ().-]{0,2}[0-9]){6,14}")  # with its country
+_NO_DIGIT = re.compile(r"[^0-9]")
 _USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 
 
@@ -83,7 +93,8 @@ def _thing(content: Content) -> tuple[str, Any]:
     match content:
         case Location(latitude=latitude, longitude=longitude, name=name, address=address):
             place = {"latitude": latitude, "longitude": longitude}
-            return "location", place | _given(name=name, address=address)
+            # Without a name WhatsApp shows no address.
+            return "location", place | _given(name=name.strip() or address, address=address)
         case ContactCard():
             return "contacts", [_card(content)]
         case Reaction(to=to, emoji=emoji):
@@ -93,7 +104,7 @@ def _thing(content: Content) -> tuple[str, Any]:
 
 
 def _given(**fields: str) -> dict[str, str]:
-    return {name: value for name, value in fields.items() if value}
+    return {name: value for name, value in fields.items() if value.strip()}
 
 
 def _file(file: File, caption: str) -> tuple[str, dict[str, Any]]:
@@ -103,11 +114,11 @@ def _file(file: File, caption: str) -> tuple[str, dict[str, Any]]:
         )
     kind: str = file.kind
     wordless = kind in ("audio", "sticker")
-    shown = kind == "sticker" or file.content_type.partition(";")[0].strip().lower() in _SHOWN
+    shown = kind == "sticker" or file.media_type in _SHOWN
     if not shown or (wordless and caption):
         kind = "document"
     if kind == "document":
-        return kind, _given(link=file.ref, caption=caption, filename=file.name)
+        return kind, _given(link=file.ref, caption=caption, filename=file.title)
     return kind, _given(link=file.ref, caption=caption)
 
 
@@ -133,16 +144,56 @@ def _template(template: Template) -> dict[str, Any]:
     if not template.language:
         raise Refused(f"The template {template.name} names no language; give one, such as es or es_CL.")
     written: dict[str, Any] = {"name": template.name, "language": {"code": template.language}}
-    if template.values:
-        # Meta takes no line break in a value.
-        values = [{"type": "text", "text": " ".join(value.split())} for value in template.values]
-        written["components"] = [{"type": "body", "parameters": values}]
-    return written
+    components = [*_header(template), *_body(template), *(_filled(button) for button in template.buttons)]
+    return written | ({"components": components} if components else {})
+
+
+def _header(template: Template) -> Iterator[dict[str, Any]]:
+    match template.header:
+        case File() as file:
+            kind, said = _file(file, "")
+            if kind in ("audio", "sticker"):
+                raise Refused(f"A template's header is a picture, a film or a document, not {kind}.")
+            yield {"type": "header", "parameters": [{"type": kind, kind: said}]}
+        case Location() as place:
+            kind, said = _said(place, "")
+            yield {"type": "header", "parameters": [{"type": kind, kind: said}]}
+        case str(text):
+            yield {"type": "header", "parameters": [_value(text, _HEADER)]}
+
+
+def _body(template: Template) -> Iterator[dict[str, Any]]:
+    if template.names and len(template.names) != len(template.values):
+        raise Refused(
+            f"The template {template.name} has {len(template.names)} names for {len(template.values)} values."
+        )
+    values = [_value(value, _VALUE) for value in template.values]
+    for value, name in zip(values, template.names, strict=False):
+        value["parameter_name"] = name
+    if values:
+        yield {"type": "body", "parameters": values}
+
+
+def _value(value: str, longest: int) -> dict[str, str]:
+    """Meta takes neither line breaks, nor many spaces, nor nothing at all in a value."""
+    return {"type": "text", "text": " ".join(value.split())[:longest] or "-"}
+
+
+def _filled(button: TemplateButton) -> dict[str, Any]:
+    sub_type, kind, name = _BUTTONS[button.kind]
+    filled = {"type": kind, name: button.value}
+    return {"type": "button", "sub_type": sub_type, "index": str(button.index), "parameters": [filled]}
 
 
 def _card(card: ContactCard) -> dict[str, Any]:
     return {
         "name": {"formatted_name": card.name, "first_name": card.name},
-        "phones": [{"phone": phone} for phone in card.phones],
-        "emails": [{"email": email} for email in card.emails],
+        "phones": [_phone(phone) for phone in card.phones if phone.strip()],
+        "emails": [{"email": email} for email in card.emails if email.strip()],
     }
+
+
+def _phone(phone: str) -> dict[str, str]:
+    """With its name at WhatsApp, so that the contact can write there."""
+    digits = _NO_DIGIT.sub("", phone)
+    return {"phone": phone} | ({"wa_id": digits} if _WHOLE_PHONE.fullmatch(phone.strip()) else {})

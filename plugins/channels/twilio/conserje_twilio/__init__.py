@@ -107,7 +107,13 @@ class TwilioOperator(BaseModel):
 _TwilioAccount = Account[TwilioCredentials, TwilioSettings]
 
 _WHATSAPP = Limits(
-    text=1600, buttons=3, rows=10, files=1, carries=frozenset({"media", "location", "template"})
+    text=1600,
+    buttons=3,
+    rows=10,
+    captions=frozenset({"image", "video"}),  # Twilio drops words that come with others
+    files=1,
+    carries=frozenset({"media", "location", "template"}),
+    markup="whatsapp",
 )
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # what is shorter, or a name, is an SMS that a machine sent
 # No files: MMS is for three countries.

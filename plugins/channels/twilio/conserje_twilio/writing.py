@@ -120,12 +120,18 @@ def _media(content: Media) -> dict[str, Any]:
 
 
 def _location(content: Location) -> dict[str, Any]:
-    point = f"{content.latitude},{content.longitude}"
-    label = content.address or content.name
+    point = f"{_decimal(content.latitude)},{_decimal(content.longitude)}"
+    name, address = content.name.strip(), content.address.strip()
+    label = " ".join((address or name).replace("|", " ").split())
     return {
-        "body": content.name or content.address or point,
+        "body": name or address or point,
         "persistent_action": [f"geo:{point}" + (f"|{label}" if label else "")],
     }
+
+
+def _decimal(degrees: float) -> str:
+    """Plain, without an exponent; seven places are a centimetre."""
+    return f"{degrees:.7f}".rstrip("0").rstrip(".")
 
 
 def _template(content: Template) -> dict[str, Any]:
@@ -133,7 +139,14 @@ def _template(content: Template) -> dict[str, Any]:
         raise Refused(
             "The template's name is not a ContentSid (HX...); see Twilio's Content Template Builder."
         )
-    values = {str(n): _value(value) for n, value in enumerate(content.values, 1)}
+    if content.header is not None or content.buttons:
+        raise Refused(
+            "What Twilio fills into a template's header and buttons are values like the others; give them so."
+        )
+    names = content.names or [str(n) for n in range(1, len(content.values) + 1)]
+    if len(names) != len(content.values):
+        raise Refused(f"The template has {len(names)} names for {len(content.values)} values.")
+    values = {name: _value(value) for name, value in zip(names, content.values, strict=True)}
     variables = {"content_variables": json.dumps(values, ensure_ascii=False)} if values else {}
     return {"content_sid": content.name} | variables
 
@@ -165,8 +178,8 @@ def _name(types: dict[str, Any]) -> str:
 
 
 def _literal(text: str) -> str:
-    """Two braces would be a place for Twilio to fill."""
-    return text.replace("{{", "{ {")
+    """Two braces would be a place for Twilio to fill; what looks like the second one takes as much room."""
+    return text.replace("{{", "{\N{FULLWIDTH LEFT CURLY BRACKET}")
 
 
 def _id(given: str) -> str:

@@ -40,11 +40,13 @@ from conserje.contract.fit import fit
 from conserje_fakes import meta_rules, twilio_rules
 from conserje_fakes.meta_templates import Template as Approved
 from conserje_fakes.twilio_content import Library
+from conserje_json import Json
 from conserje_meta import Meta
 from conserje_meta import writing as meta
 from conserje_twilio import Twilio, TwilioOperator, api
 from conserje_twilio import writing as twilio
 from conserje_twilio.words import LANGUAGES
+from conserje_web import Web
 
 PHONE, SID = "+56922222222", "AC" + "1" * 32
 WHATSAPP = Twilio(TwilioOperator(), None).limits_of("whatsapp:+56911111111")  # type: ignore[arg-type]
@@ -232,6 +234,20 @@ def test_four_hundred_menus_leave_by_both() -> None:
         leave_everywhere(Buttons(body, tuple(Button(row.id, row.title) for row in rows)))
         shown = [each for row in rows if (each := row.title.strip() or row.id.strip())]
         assert fit(List(body, tuple(rows)), Meta.limits) or not (body.strip() or shown)
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (Meta.limits, "*Total:* ver: https://a.example"),
+        (WHATSAPP, "*Total:* ver: https://a.example"),
+        (SMS, "Total: ver: https://a.example"),
+        (Web.limits, "Total: ver: https://a.example"),
+        (Json.limits, "**Total:** [ver](https://a.example)"),
+    ],
+)
+def test_markdown_arrives_in_the_channel_s_own_marks(limits: Limits, said: str) -> None:
+    assert fit(Text("**Total:** [ver](https://a.example)"), limits) == [Text(said)]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeGuard
 
@@ -26,6 +27,8 @@ from conserje.tenants.tenants import Status, Tenant
 
 if TYPE_CHECKING:
     from conserje.intake.reconcile import Fetch
+
+_NAMED = re.compile(r"\{\{([A-Za-z0-9_]{1,64})\}\}=(.*)", re.DOTALL)  # the place {{name}} of a template
 
 
 @click.group()
@@ -116,7 +119,8 @@ async def add(
     "values",
     multiple=True,
     metavar="TEXT",
-    help="What fills the template's next place; {text}, which is there if none is given, is the reply.",
+    help="What fills the template's next place, or as '{{NAME}}=TEXT' the place of that name; {text}, which "
+    "is there if none is given, is the reply.",
 )
 @with_installation
 async def set_account(
@@ -167,7 +171,13 @@ def _template(
     """Raises UsageError."""
     if not name and (language or values):
         raise click.UsageError("--template-language and --template-value need --window-template.")
-    return Template(name, language or "", values or (PLACE,)) if name else "" if name == "" else None
+    if not name:
+        return "" if name == "" else None
+    named = [match for value in values if (match := _NAMED.fullmatch(value))]
+    if named and len(named) < len(values):
+        raise click.UsageError("Some places of the template have names: give each --template-value its own.")
+    texts = tuple(match[2] for match in named) or values or (PLACE,)
+    return Template(name, language or "", texts, names=tuple(match[1] for match in named))
 
 
 @account.command("list")

@@ -14,8 +14,8 @@ from conserje.tenants.accounts import AccountRow
 
 LARGEST = 1000  # characters of a reply in a template
 PLACE = "{text}"  # where they go in its values
-# A channel that carries words alone; their marks are the account's channel's already.
-IN_WORDS = Limits(text=1_000_000, markup="markdown")
+# What a template can say: words, whose marks are the account's channel's already, and no files.
+IN_WORDS = Limits(text=1_000_000, carries=frozenset({"media"}), markup="markdown")
 
 # Nobody is told more than these between two messages of theirs. A note is the provider's word, not the
 # contact's.

@@ -386,6 +386,13 @@ async def test_a_template_is_given_shown_and_taken_away(terminal: Terminal, pool
     assert await shown() == ("respuesta", ["Acme", "Respuesta: {text}"])
     await terminal.type(*change, "--window-template", "otra")
     assert await shown() == ("otra", ["{text}"])
+    named = ("--template-value", "{{quien}}=Acme", "--template-value", "{{que}}=a = {text}")
+    await terminal.type(*change, "--window-template", "otra", *named)
+    assert await shown() == ("otra", ["Acme", "a = {text}"])
+    [row] = await terminal.read("account", "list", "acme", "--json")
+    assert row["window_template"]["names"] == ["quien", "que"]
+    mixed = await terminal.type(*change, "--window-template", "otra", *named, *values, code=2)
+    assert "have names" in mixed.stderr
     await terminal.type(*change, "--window-template", "")
     assert await shown() is None
     failed = await terminal.type(*change, "--status", "active", "--template-value", "x", code=2)

@@ -110,7 +110,7 @@ async def test_the_process_s_own_twilio_variables_change_nothing(
     [
         (
             Media((File("https://a.example/1.jpg"), File("https://a.example/2.jpg")), "Mira"),
-            CONTACT,
+            SMS_CONTACT,
             "Mira",
             ["https://a.example/1.jpg", "https://a.example/2.jpg"],
         ),

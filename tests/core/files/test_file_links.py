@@ -81,6 +81,15 @@ async def test_a_kept_file_leaves_as_a_link_for_a_day(scene: Scene, album: Album
     assert link.until == pytest.approx(time.time() + 24 * 3600, abs=20)
 
 
+async def test_what_is_kept_is_known_where_the_assistant_says_nothing_of_it(
+    scene: Scene, album: Album
+) -> None:
+    await speak(scene, Media((File(await kept(scene)),)))
+    [sent] = [message.content for message in album.sent]
+    assert isinstance(sent, Media)
+    assert (sent.files[0].kind, sent.files[0].title) == ("image", "foto.png")
+
+
 async def test_where_no_files_are_carried_the_link_is_words(scene: Scene, album: Album) -> None:
     album.takes = Limits()
     await speak(scene, Media((File(await kept(scene)),), "aquí"))

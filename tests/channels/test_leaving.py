@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import FormData, UploadFile
 
@@ -174,7 +174,7 @@ CONTENTS: dict[str, st.SearchStrategy[Content]] = {
 
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_no_provider_refuses_what_was_made_to_fit(kind: str) -> None:
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
     @given(CONTENTS[kind])
     def holds(content: Content) -> None:
         leave_everywhere(content)
@@ -182,7 +182,7 @@ def test_no_provider_refuses_what_was_made_to_fit(kind: str) -> None:
     holds()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(WORDS, max_size=3),
     st.booleans(),

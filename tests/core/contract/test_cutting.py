@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conserje.contract.cutting import split
@@ -61,6 +61,7 @@ def test_whole_sentences_go_together() -> None:
     assert all(piece.endswith(".") for piece in split("Una frase entera. " * 200, 1600))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab. \n1)😀", max_size=400), st.integers(5, 60))
 def test_no_piece_is_too_long_or_empty_and_no_word_is_lost(text: str, limit: int) -> None:
     pieces = split(text, limit)
@@ -68,6 +69,7 @@ def test_no_piece_is_too_long_or_empty_and_no_word_is_lost(text: str, limit: int
     assert "".join("".join(pieces).split()) == "".join(text.split())
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "pan.", "larga", "sí,"]), max_size=80), st.integers(5, 30))
 def test_there_are_no_more_pieces_than_words_in_order_need(words: list[str], limit: int) -> None:
     needed, room = 0, -1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conserje.contract.markup import marked
@@ -82,6 +82,7 @@ def test_what_was_converted_is_converted_no_more(written: str) -> None:
     assert marked(once, "whatsapp") == once or "```" in once
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab *_~`#[](\n>|-+.:/\\", max_size=80))
 def test_no_letter_is_lost_or_made_up(written: str) -> None:
     for markup in ("whatsapp", "plain"):

@@ -37,6 +37,7 @@ from conserje.contract.channel import (
     Webhook,
 )
 from conserje.contract.message import (
+    Ignored,
     InboundMessage,
     OutboundMessage,
     StatusUpdate,
@@ -128,21 +129,18 @@ class ChannelContract:
                 self._read(_changed(hook, url=hook.url + spoilt))
 
     def test_reads_the_text_and_who_wrote_it(self) -> None:
-        (message,) = self._channel().parse(self.hook(_TEXT))
-        assert isinstance(message, InboundMessage)
+        message = self._message(self.hook(_TEXT))
         assert message.content == Text(_TEXT)
         assert (message.address, message.sender) == (self.address, self.sender)
 
     def test_what_it_reads_can_be_stored(self) -> None:
-        (message,) = self._channel().parse(self.hook(_TEXT))
-        assert isinstance(message, InboundMessage)
+        message = self._message(self.hook(_TEXT))
         assert from_json(to_json(message.content)) == message.content
 
     def test_a_key_names_one_message_however_often_it_comes(self) -> None:
         hook = self.hook(_TEXT)
         again = _changed(hook, headers=hook.headers)
-        (first,), (second,) = self._channel().parse(hook), self._channel().parse(again)
-        (other,) = self._channel().parse(self.hook(_TEXT))
+        first, second, other = (self._message(each) for each in (hook, again, self.hook(_TEXT)))
         assert first.key == second.key
         assert first.key != other.key
 
@@ -165,10 +163,15 @@ class ChannelContract:
         answer = self._channel().acknowledge(self.hook(_TEXT))
         assert 200 <= answer.status < 300
 
+    def _message(self, hook: Webhook) -> InboundMessage:
+        (message,) = self._channel().parse(hook)
+        assert isinstance(message, InboundMessage)
+        return message
+
     def _read(self, hook: Webhook) -> None:
         self._channel().claims(hook)
         for event in self._channel().parse(hook):
-            assert isinstance(event, InboundMessage | StatusUpdate | Unreadable)
+            assert isinstance(event, InboundMessage | StatusUpdate | Unreadable | Ignored)
 
     def _channel(self, http: httpx2.AsyncClient | None = None) -> AnyChannel:
         """Without `http`, a channel that can do no I/O."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from conserje import Account, Forged, InboundMessage, Malformed, Nothing, OutboundMessage, Text, Webhook
+from conserje import Account, Forged, InboundMessage, Malformed, Note, Nothing, OutboundMessage, Text, Webhook
 from conserje.net.client import client
 from conserje.testing import ChannelContract
 from conserje_json import Json, JsonCredentials, sign
@@ -61,17 +61,39 @@ def test_the_sender_is_kept_as_given_but_for_space_around_it(
         ({"id": "1", "telefono": " ", "mensaje": "hola"}, "telefono"),
         ({"id": "1", "telefono": "9" * 65, "mensaje": "hola"}, "telefono"),
         ({"id": "1", "telefono": "+56\0", "mensaje": "hola"}, "telefono"),
-        ({"id": "1", "telefono": 569, "mensaje": "hola"}, "telefono"),
-        ({"id": "1", "telefono": "+569", "mensaje": "ho\0la"}, "mensaje"),
+        ({"id": "1", "telefono": [569], "mensaje": "hola"}, "telefono"),
         ({"id": "1", "telefono": "+569", "mensaje": None}, "mensaje"),
         (["hola"], "The body"),
+        (b"{", "The body is not JSON."),
+        (b"[" * 20_000, "The body is not JSON."),
     ],
 )
 def test_a_signed_body_that_makes_no_sense_is_malformed(
     channel: Json, account: Account[JsonCredentials, Nothing], body: object, field: str
 ) -> None:
-    with pytest.raises(Malformed, match=f"^{field}: "):
-        channel.verify(posted(json.dumps(body).encode(), account), account)
+    given = body if isinstance(body, bytes) else json.dumps(body).encode()
+    with pytest.raises(Malformed, match=f"^{field}"):
+        channel.verify(posted(given, account), account)
+
+
+@pytest.mark.parametrize(
+    ("body", "sender", "content"),
+    [
+        (b'{"id": 7, "telefono": 56922222222, "mensaje": "hola"}', "56922222222", Text("hola")),
+        (b'{"id": "7", "telefono": "+569", "mensaje": 12}', "+569", Text("12")),
+        (b'\xef\xbb\xbf{"id": "7", "telefono": "+569", "mensaje": "hola"}', "+569", Text("hola")),
+        (b'{"id": "7", "telefono": "+569", "mensaje": "hola \\ud83d"}', "+569", Text("hola \ufffd")),
+        (b'{"id": "7", "telefono": "+569", "mensaje": "hola \xf0\x9f"}', "+569", Text("hola \ufffd")),
+        (b'{"id": "7", "telefono": "+569", "mensaje": "hola", "x": [1]}', "+569", Text("hola")),
+        (b'{"id": "7", "telefono": "+569", "mensaje": " "}', "+569", Note("An empty message")),
+    ],
+)
+def test_what_was_said_is_heard(
+    channel: Json, account: Account[JsonCredentials, Nothing], body: bytes, sender: str, content: Text | Note
+) -> None:
+    hook = posted(body, account)
+    channel.verify(hook, account)
+    assert list(channel.parse(hook)) == [InboundMessage("json", f"{sender}:7", sender, content)]
 
 
 def test_the_signature_is_judged_before_the_body(

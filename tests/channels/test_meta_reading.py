@@ -4,163 +4,39 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
+from metaposts import (
+    CONTACT,
+    ID,
+    KINDS,
+    NOW,
+    NUMBER,
+    OTHER,
+    PHONE,
+    USER,
+    body,
+    change,
+    channel,
+    events,
+    hook,
+    inbound,
+    message,
+    read,
+    status,
+)
 
 from conserje import (
     ContactCard,
     Content,
-    Edit,
-    Event,
-    File,
+    Ignored,
     InboundMessage,
-    Location,
     Malformed,
-    Media,
     Note,
-    Order,
-    OrderItem,
-    Pressed,
-    Reaction,
-    Revocation,
     StatusUpdate,
-    Text,
-    Unknown,
     Unreadable,
-    Webhook,
 )
-from conserje_meta import Meta, MetaOperator
-
-NUMBER, OTHER = "106540352242922", "206540352242922"
-PHONE, USER = "56922222222", "CL.13491208655302741918"
-ID = "wamid.HBgLNTY5MjIyMjIyMjIVAgASGBQz"
-NOW = str(int(datetime.now(UTC).timestamp()))
-
-
-def channel() -> Meta:
-    return Meta(MetaOperator(), None)  # type: ignore[arg-type]  # it can do no I/O
-
-
-def hook(body: object) -> Webhook:
-    given = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Webhook("POST", "webhook", "https://tienda.bot.example/bot/meta/webhook", {}, given)
-
-
-def change(value: object, field: str = "messages", number: str = NUMBER) -> dict[str, Any]:
-    metadata = {"display_phone_number": "56911111111", "phone_number_id": number}
-    return {"field": field, "value": {"metadata": metadata, **value} if isinstance(value, dict) else value}
-
-
-def body(*changes: object) -> dict[str, Any]:
-    entry = {"id": "102290129340398", "changes": list(changes)}
-    return {"object": "whatsapp_business_account", "entry": [entry]}
-
-
-def events(*changes: object) -> list[Event]:
-    return list(channel().parse(hook(body(*changes))))
-
-
-def message(kind: str, **fields: Any) -> dict[str, Any]:
-    return {"from": PHONE, "id": ID, "timestamp": NOW, "type": kind, **fields}
-
-
-CONTACT = {"profile": {"name": "Ana"}, "wa_id": PHONE, "user_id": USER}
-
-
-def read(written: object, *contacts: object) -> list[Event]:
-    return events(change({"contacts": list(contacts or (CONTACT,)), "messages": [written]}))
-
-
-def inbound(written: object, *contacts: object) -> InboundMessage:
-    (event,) = read(written, *contacts)
-    assert isinstance(event, InboundMessage), event
-    return event
-
-
-def reply(kind: str, **fields: Any) -> dict[str, Any]:
-    return message("interactive", interactive={"type": kind, kind: fields})
-
-
-KINDS: list[tuple[dict[str, Any], Content]] = [
-    (message("text", text={"body": "¿Tienen café? ☕"}), Text("¿Tienen café? ☕")),
-    (message("text", text={}), Text("")),
-    (
-        message("image", image={"id": "1", "mime_type": "image/jpeg", "sha256": "x", "caption": "mira"}),
-        Media((File("1", "image/jpeg"),), "mira"),
-    ),
-    (
-        message("audio", audio={"id": "2", "mime_type": "audio/ogg; codecs=opus", "voice": True}),
-        Media((File("2", "audio/ogg; codecs=opus"),)),
-    ),
-    (message("video", video={"id": "3", "mime_type": "video/mp4"}), Media((File("3", "video/mp4"),))),
-    (
-        message("document", document={"id": "4", "mime_type": "application/pdf", "filename": "a.pdf"}),
-        Media((File("4", "application/pdf", "a.pdf"),)),
-    ),
-    (
-        message("sticker", sticker={"id": "5", "mime_type": "image/webp", "animated": False}),
-        Media((File("5", "image/webp", sticker=True),)),
-    ),
-    (
-        message("location", location={"latitude": -33.4, "longitude": -70.6, "name": "Plaza"}),
-        Location(-33.4, -70.6, "Plaza"),
-    ),
-    (
-        message("contacts", contacts=[{"name": {"formatted_name": "Juan"}, "phones": [{"phone": "+569"}]}]),
-        ContactCard("Juan", ("+569",)),
-    ),
-    (message("reaction", reaction={"message_id": "wamid.x", "emoji": "👍"}), Reaction("wamid.x", "👍")),
-    (message("reaction", reaction={"message_id": "wamid.x"}), Reaction("wamid.x")),
-    (reply("button_reply", id="si", title="Sí"), Pressed("si", "Sí")),
-    (reply("list_reply", id="r1", title="Uno", description="el primero"), Pressed("r1", "Uno")),
-    (
-        reply("nfm_reply", body="Sent", response_json='{"flow_token": "t", "día": "lunes", "n": 2}'),
-        Text("día: lunes\nn: 2"),
-    ),
-    (message("button", button={"text": "Confirmar", "payload": "c-1"}), Pressed("c-1", "Confirmar")),
-    (message("button", button={"text": "Confirmar"}), Pressed("Confirmar", "Confirmar")),
-    (
-        message(
-            "order",
-            order={
-                "catalog_id": "9",
-                "text": "gracias",
-                "product_items": [
-                    {"product_retailer_id": "pan", "quantity": 2, "item_price": 1990, "currency": "CLP"},
-                    {"product_retailer_id": "té", "quantity": "1", "item_price": 2.5, "currency": "CLP"},
-                ],
-            },
-        ),
-        Order(
-            (OrderItem("pan", 2, Decimal(1990)), OrderItem("té", 1, Decimal("2.5"))), "CLP", "gracias"
-        ),
-    ),
-    (
-        message(
-            "edit",
-            edit={"original_message_id": "wamid.o", "message": {"type": "text", "text": {"body": "b"}}},
-        ),
-        Edit("wamid.o", Text("b")),
-    ),
-    (
-        message(
-            "edit",
-            edit={
-                "original_message_id": "wamid.o",
-                "message": {"type": "image", "image": {"id": "1", "mime_type": "image/png", "caption": "c"}},
-            },
-        ),
-        Edit("wamid.o", Media((File("1", "image/png"),), "c")),
-    ),
-    (message("revoke", revoke={"original_message_id": "wamid.o"}), Revocation("wamid.o")),
-    (message("request_welcome"), Note("Opened the chat for the first time")),
-    (
-        message("system", system={"type": "customer_identity_changed", "body": "Ana changed"}),
-        Note("Ana changed"),
-    ),
-]  # fmt: skip
 
 
 @pytest.mark.parametrize(("written", "content"), KINDS)
@@ -169,62 +45,6 @@ def test_every_kind_is_read(written: dict[str, Any], content: Content) -> None:
     assert told.content == content
     assert (told.address, told.key, told.provider_id) == (NUMBER, ID, ID)
     assert (told.sender, told.identities, told.name) == (PHONE, (USER,), "Ana")
-
-
-UNKNOWN = [
-    (message("poll", poll={"name": "¿?"}), "poll"),
-    (
-        message("interactive", interactive={"type": "call_permission_reply"}),
-        "interactive call_permission_reply",
-    ),
-    (message("unsupported", errors=[{"code": 131051}], unsupported={"type": "poll"}), "poll"),
-    (message("unsupported", errors=[{"code": 131051}]), "unsupported"),
-    (message("image", errors=[{"code": 131052}]), "image"),
-    (message("edit", edit={"original_message_id": "wamid.o", "message": {"type": "poll"}}), "edit"),
-    (message("contacts", contacts=[]), "contacts"),
-]
-
-
-@pytest.mark.parametrize(("written", "kind"), UNKNOWN)
-def test_an_unknown_kind_is_kept_as_it_came(written: dict[str, Any], kind: str) -> None:
-    assert inbound(written).content == Unknown(kind, written)
-
-
-BROKEN = [
-    message("image", image={"mime_type": "image/jpeg"}),
-    message("image", image=7),
-    message("location", location={"latitude": "north", "longitude": 1}),
-    message("location", location={"latitude": 91, "longitude": 1}),
-    message("location"),
-    message("reaction", reaction={}),
-    message("button", button={}),
-    message("order", order={"product_items": []}),
-    message("order", order={"product_items": [{"product_retailer_id": "a", "quantity": 0.5}]}),
-    message(
-        "order", order={"product_items": [{"product_retailer_id": "a", "quantity": 1, "item_price": "x"}]}
-    ),
-    reply("button_reply", title="Sí"),
-    reply("nfm_reply", response_json="{"),
-    message("text", text={"body": 7}),
-    {"id": ID, "type": "text", "text": {"body": "nobody wrote this"}},
-    {"from": PHONE, "type": "text"},
-    {"from": PHONE, "id": ID},
-    7,
-    None,
-]
-
-
-@pytest.mark.parametrize("broken", BROKEN)
-def test_what_makes_no_sense_is_kept_raw_and_the_rest_of_the_batch_is_read(broken: Any) -> None:
-    good = message("text", text={"body": "hola"})
-    first, second, third = events(change({"messages": [broken, good], "statuses": ["odd"]}))
-    assert isinstance(first, Unreadable)
-    assert json.loads(first.raw) == broken
-    assert isinstance(second, InboundMessage)
-    assert isinstance(third, Unreadable)
-    again = events(change({"messages": [broken, good], "statuses": ["odd"]}))
-    assert [event.key for event in again] == [first.key, second.key, third.key]
-    assert len({event.key for event in again}) == 3
 
 
 def test_each_card_of_a_message_is_one_of_its_own() -> None:
@@ -246,10 +66,12 @@ def test_the_advertisement_that_a_message_came_from_is_a_note_before_it() -> Non
         "source_type": "ad",
         "headline": "Pan fresco",
         "source_url": "https://fb.me/1",
+        "ctwa_clid": "CLID-1",
     }
     note, written = read(message("text", text={"body": "hola"}, referral=referral))
     assert isinstance(note, InboundMessage)
-    assert note.content == Note("Came from the ad: Pan fresco · https://fb.me/1")
+    assert isinstance(written, InboundMessage)
+    assert note.content == Note("Came from the ad: Pan fresco · https://fb.me/1 · click CLID-1")
     assert (note.key, written.key) == (f"{ID}:note:0", ID)
 
 
@@ -274,6 +96,10 @@ SENDERS: list[tuple[dict[str, Any], dict[str, Any], str, tuple[str, ...], str]] 
     ({"from": PHONE}, {"wa_id": "56222222222", "user_id": USER}, PHONE, ("56222222222", USER), ""),
     ({}, {"user_id": USER}, USER, (), ""),
     ({"from": PHONE}, {"wa_id": 7}, PHONE, (), ""),
+    ({"from": f"+{PHONE}"}, {"wa_id": PHONE}, PHONE, (), ""),
+    ({"from": int(PHONE)}, {"user_id": PHONE}, PHONE, (), ""),  # known by its form, wherever it stands
+    ({"from": USER}, {"wa_id": "@ana", "profile": {"username": "ana"}}, USER, (), "@ana"),
+    ({"from": "ana"}, {"profile": {"name": "Ana"}}, "ana", (), "Ana"),
 ]
 
 
@@ -337,10 +163,6 @@ def test_a_message_that_comes_on_time_has_none_and_a_late_one_says_when_it_was_w
     assert late.at == then
     for odd in ("", "soon", "-1", "9" * 30, "99999999999"):
         assert inbound({**message("text", text={"body": "hola"}), "timestamp": odd}).at is None
-
-
-def status(word: str, **fields: Any) -> dict[str, Any]:
-    return {"id": ID, "status": word, "timestamp": NOW, "recipient_id": PHONE, **fields}
 
 
 STATUSES: list[tuple[dict[str, Any], StatusUpdate]] = [
@@ -420,12 +242,42 @@ def test_what_the_business_writes_on_its_telephone_is_a_note_in_the_contact_s_co
 
 def test_a_trouble_of_the_number_and_a_field_that_is_not_known_are_kept_raw() -> None:
     trouble, strange = events(
-        change({"errors": [{"code": 130429, "title": "Rate limit hit"}]}), change({"calls": [{}]}, "calls")
+        change({"errors": [{"code": 130429, "title": "Rate limit hit"}]}), change({"flows": [{}]}, "flows")
     )
     assert isinstance(trouble, Unreadable)
     assert trouble.cause == "130429: the phone number sends too many messages"
     assert isinstance(strange, Unreadable)
-    assert "calls" in strange.cause
+    assert "flows" in strange.cause
+
+
+CALL = {"id": "wacid.1", "from": PHONE, "timestamp": NOW, "direction": "USER_INITIATED"}
+IGNORED = [
+    (change({"history": [{}]}, "history"), "history"),
+    (change({"state_sync": [{}]}, "smb_app_state_sync"), "smb_app_state_sync"),
+    (change({"groups": [{}]}, "group_lifecycle_update"), "group_lifecycle_update"),
+    (change({"statuses": [status("deleted")]}), "deleted"),
+    (change({"messages": [message("text", text={"body": "hola a todos"}, group_id="1203")]}), "group"),
+    (change({"calls": [{**CALL, "event": "connect"}]}, "calls"), "calls"),
+    (change({"calls": [{**CALL, "event": "terminate", "duration": 12}]}, "calls"), "calls"),
+    (
+        change({"calls": [{**CALL, "event": "terminate", "direction": "BUSINESS_INITIATED"}]}, "calls"),
+        "calls",
+    ),
+    (change({"statuses": [{}]}, "calls"), "calls"),
+]
+
+
+@pytest.mark.parametrize(("told", "kind"), IGNORED)
+def test_what_concerns_nobody_is_counted(told: dict[str, Any], kind: str) -> None:
+    assert events(told) == [Ignored(NUMBER, kind)]
+
+
+def test_a_call_that_nobody_took_is_a_note_of_the_contact_s() -> None:
+    missed = {**CALL, "event": "terminate", "status": "FAILED"}
+    (told,) = events(change({"contacts": [CONTACT], "calls": [missed]}, "calls"))
+    assert isinstance(told, InboundMessage)
+    assert told.content == Note("Called, and nobody took the call")
+    assert (told.sender, told.identities, told.name, told.key) == (PHONE, (USER,), "Ana", "call:wacid.1")
 
 
 def test_every_entry_and_change_and_message_is_read_each_for_its_own_number() -> None:

@@ -6,25 +6,31 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from pydantic import SecretStr
 
 from conserje import (
+    Account,
     Answer,
     Content,
     Event,
     File,
+    Ignored,
     InboundMessage,
     Location,
     Malformed,
     Media,
     Note,
     Pressed,
+    Reaction,
     StatusUpdate,
     Text,
     Unknown,
     Unreadable,
     Webhook,
+    plain,
 )
-from conserje_twilio import Twilio, TwilioOperator
+from conserje_twilio import Twilio, TwilioCredentials, TwilioOperator, TwilioSettings
+from conserje_twilio.signature import HEADER, sign
 
 NUMBER = "whatsapp:+56911111111"
 CONTACT = "whatsapp:+56922222222"
@@ -91,6 +97,21 @@ def test_a_contact_s_other_names_are_kept() -> None:
     assert message.identities == ("whatsapp:CL.XYZ",)
 
 
+@pytest.mark.parametrize(
+    ("field", "given", "identity"),
+    [
+        ("WaId", "56933333333", "whatsapp:+56933333333"),
+        ("WaId", "CL.XYZ", "whatsapp:CL.XYZ"),
+        ("WaId", "ana", None),
+        ("ExternalUserId", "CL.ENT.XYZ", "whatsapp:CL.ENT.XYZ"),
+        ("ExternalUserId", "+56933333333", "whatsapp:+56933333333"),
+        ("ExternalUserId", "@ana", None),
+    ],
+)
+def test_a_name_is_known_by_its_form(field: str, given: str, identity: str | None) -> None:
+    assert the_message(written(**{field: given})).identities == ((identity,) if identity else ())
+
+
 PHOTO = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
 
 
@@ -153,21 +174,78 @@ def test_contents(fields: dict[str, Any], content: Content) -> None:
 
 
 def test_an_unknown_kind_is_kept_as_it_came() -> None:
-    content = the_message(written(MessageType="hologram", Extra=["a", "b"])).content
+    content = the_message(written(MessageType="hologram", Body="", Extra=["a", "b"])).content
     assert isinstance(content, Unknown)
     assert content.kind == "hologram"
-    assert content.raw["Body"] == "Hola"
+    assert content.raw["MessageSid"] == SID
     assert content.raw["Extra"] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
-    "fields", [{"Body": ""}, {"Body": None, "NumMedia": None}, {"Body": "", "MessageType": "image"}]
+    ("fields", "kind"),
+    [
+        ({"Body": "", "MessageType": "image"}, "image"),
+        ({"Body": "", "NumMedia": "1"}, "unknown"),
+        ({"Body": "", "MessageType": "location"}, "location"),
+    ],
 )
-def test_a_message_that_says_nothing_is_kept_as_it_came(fields: dict[str, Any]) -> None:
+def test_what_cannot_be_read_is_a_message_all_the_same(fields: dict[str, Any], kind: str) -> None:
     content = the_message(written(**fields)).content
     assert isinstance(content, Unknown)
-    assert content.kind == "empty"
-    assert content.raw["MessageSid"] == SID
+    assert content.kind == kind
+
+
+@pytest.mark.parametrize(
+    "fields", [{"Body": ""}, {"Body": " \n", "MessageType": "text"}, {"Body": None, "NumMedia": None}]
+)
+def test_a_message_that_says_nothing_is_a_note(fields: dict[str, Any]) -> None:
+    assert the_message(written(**fields)).content == Note("An empty message")
+
+
+@pytest.mark.parametrize(
+    ("fields", "content"),
+    [
+        ({"MessageType": "edit"}, Text("Hola")),
+        ({"NumMedia": "1", "MessageType": "image"}, Text("Hola")),
+        ({"NumMedia": "many"}, Text("Hola")),
+        ({"NumMedia": "-1", "MediaUrl0": PHOTO}, Media((File(PHOTO),), "Hola")),
+        ({"Latitude": "north", "Longitude": "-70.66"}, Text("Hola")),
+        ({"Latitude": "nan", "Longitude": "-70.66", "Label": "Plaza"}, Text("Plaza\nHola")),
+        ({"Latitude": "91", "Longitude": "0", "Address": "Alameda 1", "Body": ""}, Text("Alameda 1")),
+        ({"MessageType": "location"}, Text("Hola")),
+    ],
+)
+def test_what_was_said_is_heard_and_what_is_odd_is_kept_beside(
+    fields: dict[str, Any], content: Content
+) -> None:
+    request = written(**fields)
+    message = the_message(request)
+    assert message.content == content
+    if fields != {"MessageType": "edit"}:
+        assert message.beside
+        assert message.beside.raw == request.body.decode()
+
+
+def test_whatever_becomes_of_a_side_field_what_was_said_is_heard() -> None:
+    known = {"ProfileName": "Ana", "WaId": "56922222222", "MessageType": "text", "MediaUrl0": PHOTO}
+    known |= {"Latitude": "1", "ButtonText": "Sí", "ListId": "1", "ReferralCtwaClid": "x", "NumSegments": "1"}
+    for name in (*known, "NumMedia", "ExternalUserId", "OptOutType", "ForwardedX"):
+        for odd in ("", " ", "x", "-1", "9" * 5000, "1e999", "[]", "{}", "ñ☕"):
+            told = list(channel().parse(written(**{name: odd})))
+            assert all(isinstance(event, InboundMessage) for event in told)
+            assert "Hola" in plain(told[-1].content), (name, odd)  # type: ignore[union-attr]
+            assert told[-1].key == f"in:{SID}"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("kind", "told"), [("pin", "Pinned a message"), ("poll_update", "Voted in a poll")])
+def test_what_was_done_and_not_written_is_a_note(kind: str, told: str) -> None:
+    assert the_message(written(MessageType=kind, Body="")).content == Note(told)
+
+
+def test_a_reaction_is_one_to_the_message_that_it_names() -> None:
+    to = "SM" + "b" * 32
+    given = written(MessageType="reaction", Body="👍", OriginalRepliedMessageSid=to)
+    assert the_message(given).content == Reaction(to, "👍")
 
 
 def test_an_answer_names_the_message_that_it_quotes() -> None:
@@ -219,15 +297,6 @@ def test_older_names_of_the_message_s_id_serve(name: str) -> None:
         {"MessageSid": SID[:-1]},
         {"MessageSid": "AC" + "a" * 32},
         {"From": None},
-        {"NumMedia": "many"},
-        {"NumMedia": "-1"},
-        {"NumMedia": "1"},
-        {"NumMedia": "9" * 5000},
-        {"Latitude": "north", "Longitude": "-70.66"},
-        {"Latitude": "nan", "Longitude": "-70.66"},
-        {"Latitude": "91", "Longitude": "0"},
-        {"Longitude": "-70.66"},
-        {"MessageType": "location"},
     ],
 )
 def test_what_makes_no_sense_is_kept_raw(fields: dict[str, Any]) -> None:
@@ -236,8 +305,10 @@ def test_what_makes_no_sense_is_kept_raw(fields: dict[str, Any]) -> None:
     assert isinstance(event, Unreadable)
     assert (event.address, event.raw) == (NUMBER, request.body.decode())
     assert event.cause.endswith(".")
-    assert event.key == the_event(written(**fields)).key
-    assert event.key != the_event(written(**fields, Body="Chao")).key
+    again, other = the_event(written(**fields)), the_event(written(**fields, Body="Chao"))
+    assert isinstance(again, Unreadable)
+    assert isinstance(other, Unreadable)
+    assert event.key == again.key != other.key
 
 
 @pytest.mark.parametrize("fields", [{"To": None}, {"To": ""}])
@@ -261,6 +332,7 @@ def test_a_message_claims_to_and_a_status_claims_from() -> None:
         ("sent", "sent", ""),
         ("delivered", "delivered", ""),
         ("read", "read", ""),
+        ("partially_delivered", "delivered", ""),
         ("canceled", "failed", "canceled"),
         ("undelivered", "failed", "undelivered"),
         ("failed", "failed", "failed"),
@@ -316,7 +388,6 @@ def test_a_status_without_our_id_still_counts(query: str) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"MessageStatus": "received"},
         {"MessageStatus": "novel"},
         {"MessageStatus": None},
         {"MessageSid": None},
@@ -326,6 +397,26 @@ def test_a_status_that_makes_no_sense_is_kept_raw(fields: dict[str, Any]) -> Non
     event = the_event(reported(**fields))
     assert isinstance(event, Unreadable)
     assert event.address == NUMBER
+
+
+@pytest.mark.parametrize("word", ["received", "receiving"])
+def test_the_status_of_what_a_contact_writes_is_counted(word: str) -> None:
+    assert the_event(reported(MessageStatus=word)) == Ignored(NUMBER, word)
+
+
+def test_a_status_that_names_no_account_is_told_of_each_that_signs_and_may_have_sent_it() -> None:
+    """A Messaging Service that found no sender has none to name."""
+    twilio, status = channel(), reported(From=None, MessageStatus="failed", ErrorCode="21703")
+    assert twilio.claims(status) == ()
+    credentials = TwilioCredentials(account_sid="AC" + "0" * 32, auth_token=SecretStr("t"))
+    signed = dict(status.form) | {"AccountSid": credentials.account_sid}
+    hooked = hook(signed, "status", "?message=7")
+    hooked.headers = {**hooked.headers, HEADER: sign("t", hooked.url, hooked.form)}
+    for address in (NUMBER, "+56911111111"):
+        twilio.verify(hooked, Account("tienda", address, credentials, TwilioSettings()))
+    (update,) = twilio.parse(hooked)
+    assert isinstance(update, StatusUpdate)
+    assert (update.address, update.message_id, update.status) == (NUMBER, 7, "failed")
 
 
 def test_a_query_that_is_not_utf_8_is_kept_raw() -> None:

@@ -281,6 +281,8 @@ def _end(exchange: Exchange, tenant: Tenant, as_json: bool) -> None:
             )
         case "dropped":
             raise Failed("The message was dropped by an operator: say it again.")
+        case "noted":
+            click.echo("The message is kept, and nobody answers it.", err=True)
         case "with a person":
             click.echo(f"The conversation is with a person of {tenant.name}: no assistant answers.", err=True)
     if turn and not as_json:

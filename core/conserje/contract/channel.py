@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from conserje.contract.pages import House
 
 UNSIGNED_LIMIT = 64 * 1024  # bytes of a body that may be parsed before a signature fits
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class Malformed(Exception):
@@ -82,6 +85,26 @@ class Nothing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def read_json(body: bytes) -> Any:
+    """The JSON in a body; without a mark of byte order, half a character is U+FFFD. Raises Malformed."""
+    try:
+        return _whole(json.loads(body.decode("utf-8-sig", "replace")))
+    except (ValueError, RecursionError):
+        raise Malformed("The body is not JSON.") from None
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case str():
+            return _HALF.sub("\ufffd", value)
+        case dict():
+            return {_whole(name): _whole(each) for name, each in value.items()}
+        case list():
+            return [_whole(each) for each in value]
+        case _:
+            return value
+
+
 class Webhook:
     """A request as the provider signed it."""
 
@@ -119,6 +142,11 @@ class Webhook:
             return self._fields(self.body.decode("ascii"))
         except UnicodeDecodeError as error:
             raise Malformed("The form is not URL-encoded ASCII.") from error
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as JSON, as `read_json` has it. Raises Malformed."""
+        return read_json(self.body)
 
     @staticmethod
     def _fields(encoded: str) -> list[tuple[str, str]]:

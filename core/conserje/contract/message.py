@@ -255,6 +255,13 @@ WORDLESS = (Reaction, Edit, Revocation, Note)
 """The kinds that are kept and shown, and that nobody answers by themselves."""
 
 
+def is_wordless(content: Content) -> bool:
+    """Whether nobody answers it by itself: by its kind, or because nothing is to be seen in it."""
+    if isinstance(content, Text):
+        return not any(letter.isprintable() and not letter.isspace() for letter in content.text)
+    return isinstance(content, WORDLESS)
+
+
 def to_json(content: Content) -> str:
     """The form in which a content is stored."""
     return contents.dump_json(content).decode()
@@ -332,7 +339,8 @@ class InboundMessage:
     choose an id, the key contains the sender. `sender` is where an answer goes; `identities`
     are further names of the same person at the same provider (a business-scoped user id).
     `quotes` is the provider's id of the message that this one answers. With `consent` the provider
-    says that the contact wants no more, or again, and has told the contact so.
+    says that the contact wants no more, or again, and has told the contact so. `beside` is what of the
+    item makes no sense, where the rest of it does: kept and shown, and it costs the message nothing.
     """
 
     address: str
@@ -345,6 +353,7 @@ class InboundMessage:
     at: datetime | None = None  # when it was written, if the event comes later than the provider meant
     quotes: str = ""
     consent: Consent = ""
+    beside: Unreadable | None = None
 
 
 Status = Literal["sent", "delivered", "read", "failed"]
@@ -364,6 +373,7 @@ class StatusUpdate:
     billable: bool | None = None  # None: the provider does not say
     category: str = ""  # of the price, as the provider calls it
     outside_window: bool = False  # it failed because the contact wrote too long ago
+    beside: Unreadable | None = None  # as of an InboundMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,7 +386,16 @@ class Unreadable:
     cause: str
 
 
-Event = InboundMessage | StatusUpdate | Unreadable
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An item that is understood and concerns nobody here: counted by its kind, and not kept."""
+
+    address: str
+    kind: str  # one of few words, the channel's own
+
+
+Kept = InboundMessage | StatusUpdate | Unreadable
+Event = Kept | Ignored
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ JOIN LATERAL (
     AS contacts ON true
 """
 
-# An inbound message without a turn's row was dropped by an operator.
+# An inbound message of the turn 0 was to be answered by nobody; one without a turn's row was dropped by an
+# operator.
 MESSAGE = f"""
 SELECT message.id, message.created_at AS at, message.conversation_id, conversations.peer AS contact,
        contacts.name, message.direction, message.content, message.turn_id,
@@ -38,6 +39,7 @@ SELECT message.id, message.created_at AS at, message.conversation_id, conversati
             WHEN message.turn_id IS NULL AND conversations.state = 'held' THEN 'held'
             WHEN message.turn_id IS NULL AND conversations.leased_until > now() THEN 'thinking'
             WHEN message.turn_id IS NULL THEN 'waiting'
+            WHEN message.turn_id = 0 THEN 'noted'
             WHEN turns.id IS NULL THEN 'dropped'
             WHEN {LEFT_TO_PERSON} THEN 'with a person'
             ELSE 'answered' END AS state,
@@ -107,7 +109,7 @@ ORDER BY rejects.id DESC LIMIT $2
 
 
 ConversationState = Literal["open", "person", "held"]
-Answered = Literal["held", "thinking", "waiting", "dropped", "with a person", "answered"]
+Answered = Literal["held", "thinking", "waiting", "noted", "dropped", "with a person", "answered"]
 
 
 @dataclass(frozen=True, slots=True)

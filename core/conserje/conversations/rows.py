@@ -9,12 +9,11 @@ from typing import Any, NamedTuple, assert_never
 from pydantic import TypeAdapter
 
 from conserje.contract.message import (
-    WORDLESS,
     Consent,
     Content,
     Edit,
-    Event,
     InboundMessage,
+    Kept,
     Media,
     Revocation,
     Status,
@@ -23,6 +22,7 @@ from conserje.contract.message import (
     Unreadable,
     contents,
     from_json,
+    is_wordless,
     to_json,
 )
 from conserje.storage.text import clean
@@ -132,7 +132,7 @@ class RejectRow(NamedTuple):
 Row = InboundRow | ReportRow | RejectRow
 
 
-def prepare(tenant_id: int, account: AccountRow, event: Event) -> Row:
+def prepare(tenant_id: int, account: AccountRow, event: Kept) -> Row:
     """The row of an event; what Postgres cannot store is cleaned out of it."""
     key = digest(event.key)
     match event:
@@ -152,7 +152,7 @@ def prepare(tenant_id: int, account: AccountRow, event: Event) -> Row:
                 name=clean(event.name)[:200],
                 quotes=clean(event.quotes) or None,
                 # Where there is a sign of consent, the provider has answered it.
-                wordless=isinstance(event.content, WORDLESS) or bool(event.consent),
+                wordless=is_wordless(event.content) or bool(event.consent),
                 amends=amends,
                 amended=amended,
                 consent=event.consent,

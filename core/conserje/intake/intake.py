@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import Self
 
 import asyncpg
 
-from conserje.contract.message import Event, InboundMessage
+from conserje.contract.message import Event, Ignored, InboundMessage, Kept, Unreadable
 from conserje.conversations.rows import InboundRow, Row, prepare
 from conserje.intake import writing
 from conserje.intake.packing import pack, unpack
@@ -25,6 +25,7 @@ from conserje.rules import consent
 from conserje.storage.database import CANNOT_ASK, Pool, describe
 from conserje.storage.sqlite import NodeFileError
 from conserje.storage.stillness import explained
+from conserje.telemetry import metrics
 from conserje.telemetry.log import place
 from conserje.tenants.accounts import AccountRow
 from conserje.tenants.tenants import Tenant
@@ -87,13 +88,13 @@ class Intake:
 
     async def take(self, tenant: Tenant, events: Sequence[tuple[AccountRow, Event]]) -> None:
         """Return when all `events` are on a disk. Raises NotDurable."""
-        if not events:
-            return
         items: list[Item] = []
-        for n, (account, event) in enumerate(events, 1):
+        for n, (account, event) in enumerate(_kept(events), 1):
             items.append(Item(self._row(tenant, account, event), account.quiet_period_of(tenant)))
             if n % LARGEST_BATCH == 0:
                 await asyncio.sleep(0)  # others' posts come in between
+        if not items:
+            return
         durable = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(items, durable))
         if len(self._flights) < IN_FLIGHT:
@@ -102,7 +103,7 @@ class Intake:
             flight.add_done_callback(self._flights.discard)
         await durable
 
-    def _row(self, tenant: Tenant, account: AccountRow, event: Event) -> Row:
+    def _row(self, tenant: Tenant, account: AccountRow, event: Kept) -> Row:
         row = prepare(tenant.id, account, event)
         channel = self.plugins.channels.get(account.channel)
         if channel and isinstance(row, InboundRow) and isinstance(event, InboundMessage):
@@ -240,6 +241,17 @@ class Intake:
                 most = min(most + 1, LARGEST_DRAIN)
         await spool.settle()
         return drained
+
+
+def _kept(events: Iterable[tuple[AccountRow, Event]]) -> Iterator[tuple[AccountRow, Kept]]:
+    """The events that are stored, each with what of it makes no sense; the others are counted."""
+    for account, event in events:
+        if isinstance(event, Ignored):
+            metrics.ignored(account.channel, event.kind)
+            continue
+        yield account, event
+        if not isinstance(event, Unreadable) and event.beside:
+            yield account, event.beside
 
 
 def _unique(items: Iterable[Item]) -> list[Item]:

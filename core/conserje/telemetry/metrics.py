@@ -41,6 +41,12 @@ _DELIVERY_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
     registry=registry,
 )
+_IGNORED = Counter(
+    "conserje_ignored",
+    "Items of webhooks that are understood and concern nobody here, by their kind.",
+    ["channel", "kind"],
+    registry=registry,
+)
 if sys.platform == "linux":
     Gauge("conserje_resident_bytes", "Memory that a process holds.", registry=registry).set_function(
         procfs.resident
@@ -64,6 +70,10 @@ OUTCOMES = {
     HTTPStatus.SERVICE_UNAVAILABLE: "unavailable",
 }
 
+MOST_KINDS = 200
+OTHER = "other"
+
+_ignored: set[tuple[str, str]] = set()  # by channel
 _webhooks: dict[tuple[str, int], Callable[[], None]] = {}
 
 
@@ -75,6 +85,13 @@ def webhook(channel: str, status: int) -> None:
         outcome = "accepted" if 200 <= status < 300 else OUTCOMES.get(HTTPStatus(status), "failed")
         count = _webhooks[channel, status] = _WEBHOOKS.labels(channel, outcome).inc
     count()
+
+
+def ignored(channel: str, kind: str) -> None:
+    """An item concerned nobody; MOST_KINDS of them are told apart, whatever plugins call them."""
+    if len(_ignored) < MOST_KINDS:
+        _ignored.add((channel, kind))
+    _IGNORED.labels(channel, kind if (channel, kind) in _ignored else OTHER).inc()
 
 
 def turn(assistant: str, seconds: float) -> None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from conserje.contract.channel import AnyChannel, Malformed, Webhook
+from conserje.contract.channel import AnyChannel, Malformed, Webhook, read_json
 from conserje.contract.message import Event, InboundMessage, contents, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Exchange
@@ -37,13 +37,21 @@ from conserje_edge.wire.requests import read_body
 CHANNEL = "json"
 ANSWER_LIMIT = 15.0  # seconds
 NEAREST = 3  # slugs suggested to the operator
-SAID = {"answered": "success", "with a person": "person", "held": "held", "dropped": "dropped"}
+SAID = {
+    "answered": "success",
+    "noted": "success",
+    "with a person": "person",
+    "held": "held",
+    "dropped": "dropped",
+}
 LATER = ("pending", "held")
 _ID = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
 
 class Written(BaseModel):
     """What is posted; the channel says what of it makes sense."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     telefono: str
     mensaje: str
@@ -136,7 +144,9 @@ class Messages:
         """The body, whatever content type it claims: curl calls everything a form. Raises Problem."""
         body = await read_body(request.headers, request.receive, self.context.settings.body_limit)
         try:
-            return Written.model_validate_json(body)
+            return Written.model_validate(read_json(body))
+        except Malformed:
+            raise _refusal(HTTPStatus.BAD_REQUEST, "The body: it is not JSON.") from None
         except ValidationError as error:
             fault = first_fault(error)
             place = fault.place or "The body"

@@ -20,6 +20,7 @@ from conserje import (
     InboundMessage,
     Limits,
     Malformed,
+    Note,
     Nothing,
     OutboundMessage,
     Receipt,
@@ -40,11 +41,13 @@ class JsonCredentials(BaseModel):
 
 
 class _Written(BaseModel):
-    """The body: `id` names the message once for its sender, however often it comes."""
+    """The body: `id` names the message once for its sender, however often it comes. A number is text, too."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")  # no colon, which ends the sender in the event's key
     telefono: Annotated[str, StringConstraints(strip_whitespace=True, pattern=_PHONE)]
-    mensaje: str = Field(pattern=r"^[^\x00]*$")
+    mensaje: str
 
 
 _JsonAccount = Account[JsonCredentials, Nothing]
@@ -83,7 +86,8 @@ class Json(Channel[JsonCredentials, Nothing, Nothing]):
     def parse(self, hook: Webhook) -> Iterable[Event]:
         written = _read(hook)
         key = f"{written.telefono}:{written.id}"
-        yield InboundMessage(self.name, key, written.telefono, Text(written.mensaje))
+        said = Text(written.mensaje) if written.mensaje.strip() else Note("An empty message")
+        yield InboundMessage(self.name, key, written.telefono, said)
 
     async def send(self, message: OutboundMessage, account: _JsonAccount) -> Receipt:
         return Receipt(str(message.id))
@@ -105,7 +109,7 @@ def sign(body: bytes, account: _JsonAccount) -> str:
 def _read(hook: Webhook) -> _Written:
     """What the body says. Raises Malformed, naming the field."""
     try:
-        return _Written.model_validate_json(hook.body)
+        return _Written.model_validate(hook.json)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "The body"

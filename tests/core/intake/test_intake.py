@@ -9,10 +9,20 @@ import pytest
 from scene import Scene
 from waiting import until
 
-from conserje.contract.message import InboundMessage, StatusUpdate, Text, Unreadable
+from conserje.contract.message import (
+    Content,
+    Ignored,
+    InboundMessage,
+    Note,
+    Reaction,
+    StatusUpdate,
+    Text,
+    Unreadable,
+)
 from conserje.conversations.rows import stored
 from conserje.intake.intake import Intake, NotDurable
 from conserje.storage.database import Pool
+from conserje.telemetry import metrics
 
 
 async def count(pool: Pool, table: str) -> int:
@@ -99,6 +109,41 @@ async def test_what_postgres_refuses_stands_alone_in_rejects(scene: Scene) -> No
     assert reject is not None
     assert "index row" in reject["cause"]
     assert poison in reject["raw"]
+
+
+async def test_what_is_odd_of_a_message_is_kept_beside_it(scene: Scene) -> None:
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    odd = Unreadable(account.address, "odd", '{"when": []}', "when is not text.")
+    event = InboundMessage(account.address, "SM9", "ana", Text("hola"), beside=odd)
+    for _ in range(2):
+        await scene.intake.take(entry.tenant, [(account, event)])
+    assert await scene.pool.fetchval("SELECT content FROM messages") == stored(Text("hola"))
+    rows = await scene.pool.fetch("SELECT raw, cause FROM rejects")
+    assert [tuple(row) for row in rows] == [('{"when": []}', "when is not text.")]
+
+
+async def test_what_concerns_nobody_is_counted_and_not_kept(scene: Scene) -> None:
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    labels = {"channel": account.channel, "kind": "history"}
+    before = metrics.registry.get_sample_value("conserje_ignored_total", labels) or 0
+    await scene.intake.take(entry.tenant, [(account, Ignored(account.address, "history"))] * 2)
+    assert metrics.registry.get_sample_value("conserje_ignored_total", labels) == before + 2
+    assert await count(scene.pool, "messages") == await count(scene.pool, "rejects") == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "jobs"),
+    [(Text("hola"), 1), (Text(" \n\u200b"), 0), (Reaction("SM1", "👍"), 0), (Note("Pinned a message"), 0)],
+)
+async def test_what_nobody_wrote_starts_no_turn(scene: Scene, content: Content, jobs: int) -> None:
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    event = InboundMessage(account.address, "SM9", "ana", content)
+    await scene.intake.take(entry.tenant, [(account, event)])
+    assert await count(scene.pool, "messages") == 1
+    assert await count(scene.pool, "pgqueuer.pgqueuer") == jobs
 
 
 async def test_an_unreadable_item_is_kept_raw(scene: Scene) -> None:

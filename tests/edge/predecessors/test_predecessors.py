@@ -77,8 +77,8 @@ async def test_a_name_like_a_slug_is_a_suggestion_and_never_a_route(office: Offi
         await office.post(f"/webhook/{odd}", {"telefono": "+569", "mensaje": "hola"}, code=404)
 
 
-@pytest.mark.parametrize("written", ["+56911111111", "whatsapp:+56911111111", "569 1111-1111"])
-async def test_without_a_slug_the_sender_names_the_tenant(office: Office, written: str) -> None:
+@pytest.mark.parametrize("written", ["+56911111111", "whatsapp:+56911111111", "569 1111-1111", 56911111111])
+async def test_without_a_slug_the_sender_names_the_tenant(office: Office, written: object) -> None:
     tenant_id = await office.add("bravo")
     async with office.context.pool.acquire() as connection:
         await phones.add(connection, tenant_id, "+56911111111")
@@ -100,9 +100,8 @@ ODD = {
     '["hola"]': "The body",
     '{"telefono": "+569"}': "mensaje",
     '{"mensaje": "hola"}': "telefono",
-    '{"telefono": 569, "mensaje": "hola"}': "telefono",
+    '{"telefono": [569], "mensaje": "hola"}': "telefono",
     '{"telefono": " ", "mensaje": "hola"}': "telefono",
-    '{"telefono": "+569", "mensaje": "a\\u0000b"}': "mensaje",
 }
 
 

@@ -10,10 +10,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from conserje import Consent, Event, InboundMessage, Note, Status, StatusUpdate, Unreadable, plain
-from conserje_meta import content
+from conserje import (
+    Consent,
+    Event,
+    Ignored,
+    InboundMessage,
+    Note,
+    Status,
+    StatusUpdate,
+    Unreadable,
+    plain,
+)
+from conserje_meta import content, people
 from conserje_meta.errors import OUTSIDE_WINDOW, STOPPED_MARKETING, explain
 from conserje_meta.item import Item, Unclear
+from conserje_meta.people import NOBODY, People
 
 OUR_MARK = "conserje:"  # before our message's id, which Meta returns: others may send from the same number
 _LATE = timedelta(minutes=1)  # Meta's time is in whole seconds, and on time it says nothing
@@ -30,6 +41,7 @@ _WISHES: dict[str, Consent] = {
     "resume": "marketing in",
     "signup": "marketing in",
 }
+_IGNORED = frozenset({"history", "smb_app_state_sync"})  # fields that tell what was, and who is whose contact
 _NUMBER = re.compile(r"[0-9]{1,32}")
 _WORD = re.compile(r"[\w .:+-]{1,80}")
 _SECONDS = re.compile(r"[0-9]{1,11}")
@@ -78,37 +90,51 @@ def headline(change: Change) -> str:
 
 def read(change: Change) -> Iterator[Event]:
     """The events of a change of a number's; what makes no sense is an event too."""
-    address = change.number
-    try:
-        value = Item(change.value)
-        match change.field:
-            case "messages":
-                people = _people(value)
-                yield from _each(
-                    address, value.many("messages"), lambda each: _message(address, each, people)
-                )
-                yield from _each(address, value.many("statuses"), lambda each: [_status(address, each)])
-                yield from _each(address, value.many("errors"), lambda each: [_trouble(address, each)])
-            case "user_preferences":
-                wishes = value.many("user_preferences")
-                people = _people(value)
-                yield from _each(address, wishes, lambda each: [_wish(address, each, people)])
-            case "smb_message_echoes" | "message_echoes":
-                yield from _each(address, value.many("message_echoes"), lambda each: _echo(address, each))
-            case field:
-                yield _unreadable(address, change.value, f"Conserje does not read the field {field}.")
-    except Unclear as unclear:
-        yield _unreadable(address, change.value, str(unclear))
+    address, value = change.number, Item(change.value)
+    who = People(Item(change.value))
+    match change.field:
+        case "messages":
+            yield from _each(address, value.many("messages"), lambda each: _message(address, each, who))
+            yield from _each(address, value.many("statuses"), lambda each: [_status(address, each)])
+            yield from _each(address, value.many("errors"), lambda each: [_trouble(address, each)])
+        case "user_preferences":
+            wishes = value.many("user_preferences")
+            yield from _each(address, wishes, lambda each: [_wish(address, each, who)])
+        case "smb_message_echoes" | "message_echoes":
+            yield from _each(address, value.many("message_echoes"), lambda each: _echo(address, each))
+        case "calls":
+            calls = value.many("calls") or [{}]
+            yield from _each(address, calls, lambda each: [_call(address, each, who)])
+        case field if field in _IGNORED or field.startswith("group_"):
+            yield Ignored(address, field)
+        case field:
+            yield _unreadable(address, change.value, f"Conserje does not read the field {field}.")
+    if value.odd:
+        yield _unreadable(address, change.value, _told(value.odd))
 
 
 def _each(
     address: str, items: Sequence[object], reader: Callable[[Item], Sequence[Event]]
 ) -> Iterator[Event]:
     for item in items:
+        if not isinstance(item, dict):
+            yield _unreadable(address, item, "The item is not an object.")
+            continue
         try:
             yield from reader(Item(item))
         except Unclear as unclear:
             yield _unreadable(address, item, str(unclear))
+
+
+def _beside(address: str, item: Item, who: People = NOBODY) -> Unreadable | None:
+    """What of an item, and of the contacts beside it, was left out, with all of them as they came."""
+    odd = [*item.odd, *who.odd]
+    raw = [item.fields, who.given] if who.odd else item.fields
+    return _unreadable(address, raw, _told(odd)) if odd else None
+
+
+def _told(odd: Sequence[str]) -> str:
+    return " ".join(dict.fromkeys(odd))
 
 
 def _unreadable(address: str, item: object, cause: str) -> Unreadable:
@@ -116,67 +142,23 @@ def _unreadable(address: str, item: object, cause: str) -> Unreadable:
         raw = json.dumps(item, ensure_ascii=False)
     except RecursionError:
         raw, cause = "{}", "The item is nested too deep to be kept."
-    digest = hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
-    return Unreadable(address, f"unreadable:{digest}", raw, cause)
+    return Unreadable(address, f"unreadable:{_digest(raw)}", raw, cause)
 
 
-@dataclass(frozen=True, slots=True)
-class _Person:
-    """Who wrote: where an answer goes, further names, and what the contact is called."""
-
-    sender: str
-    identities: tuple[str, ...]
-    name: str = ""
+def _digest(raw: str) -> str:
+    return hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Contact:
-    """Who is named beside the messages of a change."""
-
-    ids: tuple[str, ...]
-    name: str
-
-
-_People = dict[str, _Contact]  # by each of their ids; "": the one who must have written, being alone
-
-
-def _people(value: Item) -> _People:
-    """Those contacts of the change that can be read; what they wrote can be taken without them."""
-    contacts = [contact for each in value.many("contacts") if (contact := _contact(each))]
-    found = {id: contact for contact in contacts for id in contact.ids}
-    alone = len(contacts) == 1 and len(value.many("messages")) <= 1
-    return found | {"": contacts[0]} if alone else found
-
-
-def _contact(given: object) -> _Contact | None:
-    try:
-        contact = Item(given)
-        ids = (contact.text(name) for name in ("wa_id", "user_id", "parent_user_id"))
-        return _Contact(tuple(filter(None, ids)), contact.part("profile").text("name", "username"))
-    except Unclear:
-        return None
-
-
-def _person(people: _People, *ids: str) -> _Person:
-    """Whoever has these ids; where a phone is among them, an answer goes there."""
-    given = [id for id in ids if id]
-    contact = next((people[id] for id in (*given, "") if id in people), _Contact((), ""))
-    names = (*given, *contact.ids)
-    phones = [name for name in names if name.isdecimal()]
-    sender, *others = dict.fromkeys((*phones, *names)) or [""]
-    if not sender:
-        raise Unclear("The message names no sender.")
-    return _Person(sender, tuple(others), contact.name)
-
-
-def _message(address: str, message: Item, people: _People) -> Sequence[InboundMessage]:
-    id = message.require("id")
-    person = _changed_person(message) or _person(
-        people, message.text("from"), message.text("from_user_id"), message.text("from_parent_user_id")
-    )
+def _message(address: str, message: Item, who: People) -> Sequence[Event]:
+    if message.fields.get("group_id"):
+        return [Ignored(address, "group")]  # whoever wrote to a group would be answered in private
+    id = message.text("id")
+    key = id or f"unnamed:{_digest(repr(message.fields))}"
+    names = (message.text(field) for field in ("from", "from_user_id", "from_parent_user_id"))
+    person = people.changed(message) or who.person(*names)
     written = InboundMessage(
         address=address,
-        key=id,
+        key=key,
         sender=person.sender,
         content=Note(""),
         identities=person.identities,
@@ -186,26 +168,12 @@ def _message(address: str, message: Item, people: _People) -> Sequence[InboundMe
         quotes=message.part("context").text("id"),
     )
     notes = [
-        replace(written, key=f"{id}:note:{n}", content=note, provider_id="", quotes="")
+        replace(written, key=f"{key}:note:{n}", content=note, provider_id="", quotes="")
         for n, note in enumerate(content.notes(message))
     ]
-    said = [
-        replace(written, key=f"{id}:{n}" if n else id, content=each)
-        for n, each in enumerate(content.read(message))
-    ]
-    return [*notes, *said]
-
-
-def _changed_person(message: Item) -> _Person | None:
-    """A contact by new names: an answer goes to the new one, and the old ones say who it is."""
-    system = message.part("system")
-    if message.text("type") != "system" or not system.text("wa_id", "user_id"):
-        return None
-    new = [system.text(name) for name in ("wa_id", "user_id", "parent_user_id")]
-    old = [system.text(name) for name in ("previous_user_id", "previous_parent_user_id", "customer")]
-    old += [message.text("from"), message.text("from_user_id")]
-    sender, *others = dict.fromkeys(name for name in (*new, *old) if name)
-    return _Person(sender, tuple(others))
+    first, *others = content.read(message)
+    more = [replace(written, key=f"{key}:{n}", content=each) for n, each in enumerate(others, 1)]
+    return [*notes, replace(written, content=first, beside=_beside(address, message, who)), *more]
 
 
 def _late(item: Item) -> datetime | None:
@@ -217,13 +185,15 @@ def _late(item: Item) -> datetime | None:
     return at if datetime.now(UTC) - at > _LATE else None
 
 
-def _status(address: str, status: Item) -> StatusUpdate:
+def _status(address: str, status: Item) -> StatusUpdate | Ignored:
     id, word = status.require("id"), status.require("status").lower()
+    if word == "deleted":
+        return Ignored(address, word)
     if word not in _STATUSES:
         raise Unclear("status is not one of a sent message's.")
     errors, pricing = status.parts("errors"), status.part("pricing")
     billable = pricing.fields.get("billable")
-    codes = [error.fields.get("code") for error in errors]
+    codes = _codes(errors)
     return StatusUpdate(
         address=address,
         key=f"{id}:{word}",
@@ -235,6 +205,7 @@ def _status(address: str, status: Item) -> StatusUpdate:
         billable=billable if isinstance(billable, bool) else None,
         category=pricing.text("category"),
         outside_window=OUTSIDE_WINDOW in codes,
+        beside=_beside(address, status),
     )
 
 
@@ -249,14 +220,35 @@ def _trouble(address: str, error: Item) -> Unreadable:
 
 
 def _causes(errors: Sequence[Item]) -> str:
-    codes = [code for error in errors if isinstance(code := error.fields.get("code"), int)]
-    return "; ".join(map(explain, dict.fromkeys(codes))) or "Meta gives no cause"
+    return "; ".join(map(explain, dict.fromkeys(_codes(errors)))) or "Meta gives no cause"
 
 
-def _wish(address: str, wish: Item, people: _People) -> InboundMessage:
+def _codes(errors: Sequence[Item]) -> list[int]:
+    return [int(code) for error in errors if (code := error.number("code")) is not None]
+
+
+def _call(address: str, call: Item, who: People) -> InboundMessage | Ignored:
+    """A call that nobody took is shown."""
+    is_missed = call.text("event") == "terminate" and not call.number("duration")
+    if not is_missed or call.text("direction").startswith("BUSINESS"):
+        return Ignored(address, "calls")
+    person, at = who.person(call.text("from"), call.text("from_user_id")), call.text("timestamp")
+    return InboundMessage(
+        address=address,
+        key=f"call:{call.text('id') or f'{person.sender}:{at}'}",
+        sender=person.sender,
+        content=Note("Called, and nobody took the call"),
+        identities=person.identities,
+        name=person.name,
+        at=_late(call),
+        beside=_beside(address, call, who),
+    )
+
+
+def _wish(address: str, wish: Item, who: People) -> InboundMessage:
     """What a contact decided about marketing messages in WhatsApp itself."""
     value, at = wish.require("value").lower(), wish.text("timestamp")
-    person = _person(people, wish.text("wa_id"), wish.text("user_id"), wish.text("parent_user_id"))
+    person = who.person(wish.text("wa_id"), wish.text("user_id"), wish.text("parent_user_id"))
     is_marketing = wish.text("category").lower() in ("", "marketing_messages")
     return InboundMessage(
         address=address,
@@ -267,13 +259,14 @@ def _wish(address: str, wish: Item, people: _People) -> InboundMessage:
         name=person.name,
         at=_late(wish),
         consent=_WISHES.get(value, "") if is_marketing else "",
+        beside=_beside(address, wish, who),
     )
 
 
 def _echo(address: str, echo: Item) -> Sequence[InboundMessage]:
     """What the business wrote to a contact from its own telephone."""
     id = echo.require("id")
-    person = _person({}, echo.text("to"), echo.text("to_user_id"), echo.text("to_parent_user_id"))
+    person = NOBODY.person(echo.text("to"), echo.text("to_user_id"), echo.text("to_parent_user_id"))
     said = "\n".join(plain(each) for each in content.read(echo))
     note = Note(f"Written by the business on its telephone: {said}")
     return [

@@ -1,38 +1,44 @@
-"""JSON objects, read field by field: a field of another type than it must have is Unclear."""
+"""JSON objects, read field by field: one of another type than it must have is left out, and told."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite, nan
 from typing import Any
 
 _DEEPEST = 32  # levels of what is kept as it came
+_LARGEST = 10**20  # of a number in the place of a text
 
 
 class Unclear(Exception):
-    """A field is missing or makes no sense. The text names it, never its value."""
+    """What an item cannot do without is missing. The text names it, never its value."""
 
 
 class Item:
-    """One object of the JSON."""
+    """One object of the JSON. `odd` says what was left out of it, and of the objects within."""
 
-    __slots__ = ("fields",)
+    __slots__ = ("fields", "odd")
 
-    def __init__(self, fields: object) -> None:
+    def __init__(self, fields: object, odd: list[str] | None = None) -> None:
+        self.odd: list[str] = [] if odd is None else odd
+        self.fields: Mapping[str, Any] = fields if isinstance(fields, dict) else {}
         if not isinstance(fields, dict):
-            raise Unclear("The item is not an object.")
-        self.fields: Mapping[str, Any] = fields
+            self.odd.append("An item is not an object.")
 
     def __bool__(self) -> bool:
         return bool(self.fields)
 
     def text(self, *names: str) -> str:
-        """The first of `names` that is there and not blank."""
-        for name in names:
-            value = self.fields.get(name)
-            if value is not None and not isinstance(value, str):
-                raise Unclear(f"{name} is not text.")
-            if value:
-                return value
+        """The first of `names` that is there and not blank; a number is text, too."""
+        return next(filter(None, map(self._text, names)), "")
+
+    def _text(self, name: str) -> str:
+        value = self.fields.get(name)
+        if isinstance(value, str):
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST:
+            return str(value)
+        self._note(name, value, "text")
         return ""
 
     def require(self, name: str) -> str:
@@ -40,37 +46,47 @@ class Item:
             return value
         raise Unclear(f"The item has no {name}.")
 
-    def number(self, name: str) -> float:
+    def number(self, name: str) -> float | None:
+        """The number, which may be written as text; None: there is none."""
+        value = self.fields.get(name)
         try:
-            value = float(self.fields[name])
-        except (KeyError, TypeError, ValueError, OverflowError):
-            raise Unclear(f"{name} is not a number.") from None
-        if value - value != 0:  # not finite
-            raise Unclear(f"{name} is not a number.")
-        return value
+            number = float("nan" if isinstance(value, bool) else value)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            number = nan
+        if isfinite(number):
+            return number
+        self._note(name, value, "a number")
+        return None
 
     def part(self, name: str) -> Item:
         """An object within; without fields if there is none."""
         value = self.fields.get(name)
-        if value is not None and not isinstance(value, dict):
-            raise Unclear(f"{name} is not an object.")
-        return Item(value or {})
+        if isinstance(value, dict):
+            return Item(value, self.odd)
+        self._note(name, value, "an object")
+        return Item({}, self.odd)
 
     def many(self, name: str) -> list[object]:
         """A list within, whose items are of any type; empty if there is none."""
         value = self.fields.get(name)
-        if value is not None and not isinstance(value, list):
-            raise Unclear(f"{name} is not a list.")
-        return value or []
+        if isinstance(value, list):
+            return value
+        self._note(name, value, "a list")
+        return []
 
     def parts(self, name: str) -> list[Item]:
-        return [Item(value) for value in self.many(name)]
+        """The objects in a list within."""
+        return [each for value in self.many(name) if (each := Item(value, self.odd))]
 
     def raw(self) -> dict[str, Any]:
         """All of it, to be kept as it came."""
         if not _is_shallow(self.fields, _DEEPEST):
-            raise Unclear("The item is nested too deep.")
+            return {"lost": "It was nested too deep to be kept."}
         return dict(self.fields)
+
+    def _note(self, name: str, value: object, wanted: str) -> None:
+        if value is not None:
+            self.odd.append(f"{name} is not {wanted}.")
 
 
 def _is_shallow(value: object, levels: int) -> bool:

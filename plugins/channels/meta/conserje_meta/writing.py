@@ -24,6 +24,7 @@ from conserje import (
     Text,
 )
 from conserje_meta.changes import OUR_MARK
+from conserje_meta.people import PHONE, USER_ID
 
 _BUTTON_ID, _ROW_ID = 256, 200  # characters
 _VALUE, _HEADER = 1024, 60
@@ -41,11 +42,8 @@ _SHOWN = frozenset(
     }
 )  # fmt: skip
 
-_PHONE = re.compile(r"\+?([0-9]{5,20})")
 _WHOLE_PHONE = re.compile(r"\+[1-9](?:[ ().-]{0,2}[0-9]){6,14}")  # with its country
 _NO_DIGIT = re.compile(r"[^0-9]")
-_USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
-
 
 def write(message: OutboundMessage, list_button: str) -> dict[str, Any]:
     """The body that Meta is posted. Raises Refused."""
@@ -65,9 +63,9 @@ def write(message: OutboundMessage, list_button: str) -> dict[str, Any]:
 
 def recipient(to: str) -> dict[str, str]:
     """The contact by phone, or by user id where WhatsApp tells no phone. Raises Refused."""
-    if phone := _PHONE.fullmatch(to):
+    if phone := PHONE.fullmatch(to):
         return {"to": phone[1]}
-    if _USER_ID.fullmatch(to):
+    if USER_ID.fullmatch(to):
         return {"recipient": to}
     raise Refused("The contact's address is neither a phone nor a user id of WhatsApp.")
 

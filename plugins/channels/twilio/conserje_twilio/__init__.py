@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
 from urllib.parse import urlencode
+from weakref import WeakKeyDictionary
 
 import httpx2
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
@@ -39,7 +40,7 @@ from conserje_twilio.writing import WHATSAPP
 
 _TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 _CUSTOMER_SERVICE = timedelta(hours=24)  # WhatsApp takes anything that long after the contact wrote
-_PHONE = re.compile(r"whatsapp:\+([0-9]+)")
+_WHATSAPP_PHONE = re.compile(r"whatsapp:\+([0-9]+)")
 
 
 class TwilioCredentials(BaseModel):
@@ -133,6 +134,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
     def __init__(self, operator: TwilioOperator, http: httpx2.AsyncClient) -> None:
         super().__init__(operator, http)
         self._contents = writing.Contents()
+        self._signing: WeakKeyDictionary[Webhook, list[str]] = WeakKeyDictionary()  # addresses
 
     def shared_credentials(self) -> TwilioCredentials | None:
         shared = self.operator
@@ -152,7 +154,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         return ":" not in sender and not _PHONE.fullmatch(sender)
 
     def claims(self, hook: Webhook) -> Sequence[str]:
-        return [reading.address(hook)]
+        return [named] if (named := reading.address(hook)) else ()
 
     def verify(self, hook: Webhook, account: _TwilioAccount) -> str | None:
         own = account.credentials
@@ -162,10 +164,11 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         senders = {value for name, value in hook.form if name == "AccountSid"}
         if signer is None or senders != {own.account_sid}:
             raise Forged("The signature fits no secret of the account; check account_sid and auth_token.")
+        self._signing.setdefault(hook, []).append(account.address)
         return signer if len(tokens) + len(keys) > 1 else None
 
     def parse(self, hook: Webhook) -> Iterable[Event]:
-        return reading.read(hook)
+        return reading.read(hook, self._signing.get(hook, ()))
 
     def acknowledge(self, hook: Webhook) -> Answer:
         # An empty 200 to a message is an error in Twilio's console.
@@ -254,6 +257,6 @@ def _inbound_form(account: _TwilioAccount, sender: str, text: str) -> dict[str, 
     }
     if sender.startswith(WHATSAPP):
         form |= {"ProfileName": "Conserje", "MessageType": "text"}
-        if number := _PHONE.fullmatch(sender):
+        if number := _WHATSAPP_PHONE.fullmatch(sender):
             form["WaId"] = number[1]
     return form

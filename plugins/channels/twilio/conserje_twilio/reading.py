@@ -13,12 +13,14 @@ from conserje import (
     Content,
     Event,
     File,
+    Ignored,
     InboundMessage,
     Location,
     Malformed,
     Media,
     Note,
     Pressed,
+    Reaction,
     Status,
     StatusUpdate,
     Text,
@@ -27,6 +29,7 @@ from conserje import (
     Webhook,
 )
 from conserje_twilio.errors import OPTED_OUT, OUTSIDE_WINDOW, explain
+from conserje_twilio.writing import WHATSAPP
 
 _STATUSES: dict[str, Status] = {
     "accepted": "sent",
@@ -35,6 +38,7 @@ _STATUSES: dict[str, Status] = {
     "sending": "sent",
     "sent": "sent",
     "delivered": "delivered",
+    "partially_delivered": "delivered",
     "read": "read",
     "failed": "failed",
     "undelivered": "failed",
@@ -44,12 +48,20 @@ _STATUSES: dict[str, Status] = {
 # Twilio, having been set so, has answered these words itself.
 _CONSENTS: dict[str, Consent] = {"STOP": "out", "START": "in"}
 
-# What is not among these and carries no file, place or choice is kept as Unknown.
-_KINDS = frozenset(
-    {"", "text", "image", "audio", "video", "document", "sticker", "location", "button", "interactive"}
-)
-_EMPTY = "empty"  # the kind of a message that says nothing
-_COUNT = re.compile(r"[0-9]{1,3}")
+_IGNORED = frozenset({"receiving", "received"})  # statuses of what contacts write
+
+# What nobody wrote to the business, by the letters of its kind; words beside it are words.
+_DONE = {
+    "pin": "Pinned a message",
+    "edit": "Edited a message, and Twilio does not say how",
+    "revoke": "Deleted a message, and Twilio does not say which",
+    "pollupdate": "Voted in a poll",
+    "keepinchat": "Kept a message in the chat",
+}
+
+_MOST_FILES = 10
+_PHONE = re.compile(r"\+?([0-9]{5,20})")
+_USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 _SID = re.compile(r"[SM]M[0-9a-fA-F]{32}")
 _OUR_ID = re.compile(r"[0-9]{1,18}")
 
@@ -59,9 +71,10 @@ class _Unclear(Exception):
 
 
 class _Form:
-    """The posted fields by name; the first counts where a name comes twice."""
+    """The posted fields by name; the first counts where a name comes twice. `odd` says what of them is."""
 
     def __init__(self, fields: Sequence[tuple[str, str]]) -> None:
+        self.odd: list[str] = []
         self.values: dict[str, list[str]] = {}
         for name, value in fields:
             self.values.setdefault(name, []).append(value)
@@ -87,11 +100,16 @@ class _Form:
 
 
 def address(hook: Webhook) -> str:
-    """The account's address that the form names. Raises Malformed."""
+    """The account's address that the form names; "": a status names none. Raises Malformed.
+
+    A Messaging Service that found no sender for a message names none in what became of it.
+    """
     name = "From" if hook.path == "status" else "To"
     for given, value in hook.form:
         if given == name and value:
             return value
+    if hook.path == "status":
+        return ""
     raise Malformed(f"The form has no {name}.")
 
 
@@ -100,34 +118,45 @@ def key(sid: str) -> str:
     return f"in:{sid}"
 
 
-def read(hook: Webhook) -> list[Event]:
-    """The event of the form, behind a note where Twilio tells more; Unreadable if it makes no sense."""
+def read(hook: Webhook, signing: Sequence[str] = ()) -> list[Event]:
+    """The event of the form, behind a note where Twilio tells more; Unreadable if it makes no sense.
+
+    A status that names no account is told of each that is `signing`: the message is one's.
+    """
+    concerned = _concerned(hook, signing)
     try:
-        return [_status(hook)] if hook.path == "status" else _written(hook)
+        return [_status(hook, each) for each in concerned] if hook.path == "status" else _written(hook)
     except (_Unclear, Malformed) as unclear:
-        return [
-            Unreadable(
-                address=address(hook),
-                key=f"unreadable:{hook.path}:{hashlib.sha256(hook.body).hexdigest()}",
-                raw=hook.body.decode("ascii"),
-                cause=str(unclear),
-            )
-        ]
+        return [_unreadable(hook, each, str(unclear)) for each in concerned[:1]]
+
+
+def _concerned(hook: Webhook, signing: Sequence[str]) -> list[str]:
+    """The account that is named, else those that sign and go with whom the message was for."""
+    if named := address(hook):
+        return [named]
+    by_whatsapp = dict(hook.form).get("To", "").startswith(WHATSAPP)
+    return [each for each in signing if each.startswith(WHATSAPP) == by_whatsapp]
 
 
 def _written(hook: Webhook) -> list[Event]:
     form = _Form(hook.form)
     sid = form.sid("MessageSid", "SmsMessageSid", "SmsSid")
     message = _message(form, sid, address(hook))
+    odd = " ".join(form.odd)
+    said = replace(message, beside=_unreadable(hook, message.address, odd)) if odd else message
     if referral := _referral(form):
-        return [replace(message, key=f"{message.key}:referral", content=referral, provider_id=""), message]
-    return [message]
+        return [replace(message, key=f"{message.key}:referral", content=referral, provider_id=""), said]
+    return [said]
+
+
+def _unreadable(hook: Webhook, address: str, cause: str) -> Unreadable:
+    key = f"unreadable:{hook.path}:{hashlib.sha256(hook.body).hexdigest()}"
+    return Unreadable(address, key, hook.body.decode("ascii"), cause)
 
 
 def _message(form: _Form, sid: str, address: str) -> InboundMessage:
     sender = form.require("From")
-    number = form.get("WaId")
-    names = (f"whatsapp:+{number}" if number else "", form.get("ExternalUserId"))
+    names = (_name(form.get(field)) for field in ("WaId", "ExternalUserId"))
     return InboundMessage(
         address=address,
         key=key(sid),
@@ -139,6 +168,14 @@ def _message(form: _Form, sid: str, address: str) -> InboundMessage:
         quotes=form.get("OriginalRepliedMessageSid"),
         consent=_CONSENTS.get(form.get("OptOutType"), ""),
     )
+
+
+def _name(given: str) -> str:
+    """A name at WhatsApp as Twilio writes addresses, known by its form: a phone or a user id."""
+    bare = given.removeprefix(WHATSAPP)
+    if phone := _PHONE.fullmatch(bare):
+        return f"{WHATSAPP}+{phone[1]}"
+    return WHATSAPP + bare if _USER_ID.fullmatch(bare) else ""
 
 
 def _referral(form: _Form) -> Note | None:
@@ -155,58 +192,72 @@ def _content(form: _Form) -> Content:
     text, kind = form.get("Body"), form.get("MessageType")
     if form.get("OptOutType") == "HELP":
         return Note(text)  # Twilio has answered it
+    if kind == "reaction":
+        return Reaction(form.get("OriginalRepliedMessageSid"), text)
     if files := _files(form, sticker=kind == "sticker"):
         return Media(files, caption=text)
-    if kind == "location" or form.get("Latitude", "Longitude"):
-        return _location(form)
-    if form.get("ButtonPayload", "ButtonText"):
-        return Pressed(form.get("ButtonPayload", "ButtonText"), form.get("ButtonText") or text)
-    if form.get("ListId"):
-        return Pressed(form.get("ListId"), form.get("ListTitle") or text)
-    if kind not in _KINDS:
-        return Unknown(kind, form.raw())
-    return Text(text) if text else Unknown(_EMPTY, form.raw())
+    return _place(form, kind) or _choice(form) or _words(form, text, kind)
+
+
+def _words(form: _Form, text: str, kind: str) -> Content:
+    """The words, whatever kind they come under: Twilio adds kinds without notice."""
+    if text.strip():
+        return Text(text)
+    if told := _DONE.get("".join(filter(str.isalpha, kind.lower()))):
+        return Note(told)
+    is_empty = kind in ("", "text") and not form.odd
+    return Note("An empty message") if is_empty else Unknown(kind or "unknown", form.raw())
+
+
+def _choice(form: _Form) -> Pressed | None:
+    """What was pressed; the words of the message are its title again."""
+    id = form.get("ButtonPayload", "ButtonText", "ListId")
+    return Pressed(id, form.get("Body", "ButtonText", "ListTitle") or id) if id else None
 
 
 def _files(form: _Form, *, sticker: bool) -> tuple[File, ...]:
-    count = form.get("NumMedia") or "0"
-    if not _COUNT.fullmatch(count):
-        raise _Unclear("NumMedia is not a number of files.")
+    named = [n for n in range(_MOST_FILES) if form.get(f"MediaUrl{n}")]
+    if (form.get("NumMedia") or "0") != str(len(named)):
+        form.odd.append("NumMedia is not the number of files.")
     return tuple(
-        File(form.require(f"MediaUrl{n}"), form.get(f"MediaContentType{n}"), sticker=sticker)
-        for n in range(int(count))
+        File(form.get(f"MediaUrl{n}"), form.get(f"MediaContentType{n}"), sticker=sticker) for n in named
     )
 
 
-def _location(form: _Form) -> Location:
-    return Location(
-        _degrees(form, "Latitude", 90),
-        _degrees(form, "Longitude", 180),
-        form.get("Label"),
-        form.get("Address"),
-    )
+def _place(form: _Form, kind: str) -> Location | Text | None:
+    """The place; its name and address, and the words, where it is not on the map."""
+    if kind != "location" and not form.get("Latitude", "Longitude"):
+        return None
+    latitude, longitude = _degrees(form, "Latitude", 90), _degrees(form, "Longitude", 180)
+    if latitude is not None and longitude is not None:
+        return Location(latitude, longitude, form.get("Label"), form.get("Address"))
+    words = "\n".join(filter(None, map(form.get, ("Label", "Address", "Body"))))
+    return Text(words) if words.strip() else None
 
 
-def _degrees(form: _Form, name: str, largest: int) -> float:
+def _degrees(form: _Form, name: str, largest: int) -> float | None:
     try:
-        degrees = float(form.require(name))
+        degrees = float(form.get(name))
     except ValueError:
         degrees = float("nan")
-    if not -largest <= degrees <= largest:
-        raise _Unclear(f"{name} is not a number of degrees.")
-    return degrees
+    if -largest <= degrees <= largest:
+        return degrees
+    form.odd.append(f"{name} is not a number of degrees.")
+    return None
 
 
-def _status(hook: Webhook) -> StatusUpdate:
+def _status(hook: Webhook, address: str) -> StatusUpdate | Ignored:
     form = _Form(hook.form)
     sid = form.sid("MessageSid", "SmsSid")
     word = form.require("MessageStatus", "SmsStatus")
+    if word in _IGNORED:
+        return Ignored(address, word)
     if word not in _STATUSES:
         raise _Unclear("MessageStatus is not one of a sent message's.")
     status, query = _STATUSES[word], dict(hook.query)
     code, segments = form.get("ErrorCode"), query.get("segments", "")
     return StatusUpdate(
-        address=address(hook),
+        address=address,
         key=f"status:{sid}:{word}",
         status=status,
         provider_id=sid,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
 from conserje import (
     Account,
@@ -45,36 +44,8 @@ _LIMITS = Limits(
 )
 _COOKIE = "__Host-conserje-web"
 
-_Label = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-
-
-class _Choice(BaseModel):
-    """The button or row that a visitor chose."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    id: _Label
-    title: _Label
-
-
-class _Written(BaseModel):
-    """What a page posts: the browser's own id for it, and either words or a choice."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    id: Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9-]{1,64}\z")]
-    text: Annotated[str, StringConstraints(pattern=r"\S", max_length=_LIMITS.text)] | None = None
-    pressed: _Choice | None = None
-
-    @model_validator(mode="after")
-    def _is_one_thing(self) -> _Written:
-        if (self.text is None) == (self.pressed is None):
-            raise ValueError("give either text or pressed")
-        return self
-
-    @property
-    def content(self) -> Text | Pressed:
-        return Pressed(self.pressed.id, self.pressed.title) if self.pressed else Text(self.text or "")
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_LONGEST_LABEL = 1000
 
 
 class Web(Channel[SessionKey, WebSettings, Nothing]):
@@ -93,8 +64,8 @@ class Web(Channel[SessionKey, WebSettings, Nothing]):
         _read(hook)
 
     def parse(self, hook: Webhook) -> Iterable[InboundMessage]:
-        written, sender = _read(hook), _sender(hook)
-        yield InboundMessage(self.name, f"{sender}:{written.id}", sender, written.content)
+        (id, said), sender = _read(hook), _sender(hook)
+        yield InboundMessage(self.name, f"{sender}:{id}", sender, said)
 
     async def send(self, message: OutboundMessage, account: Account[SessionKey, WebSettings]) -> Receipt:
         """The message is in the feed already."""
@@ -117,13 +88,37 @@ class Web(Channel[SessionKey, WebSettings, Nothing]):
         return Pages(house).routes
 
 
-def _read(hook: Webhook) -> _Written:
+def _read(hook: Webhook) -> tuple[str, Text | Pressed]:
+    """The browser's own id for what was said, and that. Raises Malformed.
+
+    What else stands there is a stranger's invention, and is not kept.
+    """
     if hook.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Malformed("The body is not JSON.")
-    try:
-        return _Written.model_validate_json(hook.body)
-    except ValidationError:
-        raise Malformed("The body is not what the page posts.") from None
+    posted = hook.json if isinstance(hook.json, dict) else {}
+    id, said = _text(posted.get("id")), _words(posted.get("text")) or _choice(posted.get("pressed"))
+    if not _ID.fullmatch(id) or said is None:
+        raise Malformed("The body is not what the page posts.")
+    return id, said
+
+
+def _words(posted: object) -> Text | None:
+    text = _text(posted)
+    return Text(text) if text.strip() and len(text) <= _LIMITS.text else None
+
+
+def _choice(posted: object) -> Pressed | None:
+    """The button or row that a visitor chose."""
+    choice = posted if isinstance(posted, dict) else {}
+    id, title = _text(choice.get("id")), _text(choice.get("title"))
+    return Pressed(id, title or id) if id and max(len(id), len(title)) <= _LONGEST_LABEL else None
+
+
+def _text(posted: object) -> str:
+    """Text, or a number in its place; nothing for anything else."""
+    if isinstance(posted, int | float) and not isinstance(posted, bool):
+        return str(posted)
+    return posted if isinstance(posted, str) else ""
 
 
 def _sender(hook: Webhook) -> str:

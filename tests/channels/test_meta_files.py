@@ -79,6 +79,28 @@ async def test_a_file_that_meta_does_not_have_is_refused(front: Front, id: str) 
         await front.bytes_of(id)
 
 
+async def test_another_number_s_file_is_not_had(front: Front) -> None:
+    with pytest.raises(Refused, match="no longer has the file"):
+        await front.bytes_of(front.meta.keep_file("2", FILE, "image/jpeg"))
+
+
+GONE = [(100, 33, 400), (131052, 0, 400), (1000, 0, 404)]
+NOT_GONE = [(100, 0, 400), (100, 2018001, 400), (190, 0, 401), (1, 0, 500), (10, 0, 403), (4, 0, 404)]
+
+
+@pytest.mark.parametrize(("code", "subcode", "status"), GONE + NOT_GONE)
+async def test_a_file_is_gone_where_meta_says_that_and_may_be_had_later_else(
+    code: int, subcode: int, status: int
+) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert "phone_number_id" not in str(request.url)
+        return httpx2.Response(status, json={"error": {"code": code, "error_subcode": subcode}})
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+        with pytest.raises(Refused if (code, subcode, status) in GONE else TryLater):
+            _ = [chunk async for chunk in Meta(MetaOperator(), http).media(File("1"), account())]
+
+
 async def test_a_token_that_meta_does_not_know_may_be_mended(front: Front) -> None:
     id = front.meta.keep_file(NUMBER, FILE, "image/jpeg")
     with pytest.raises(TryLater, match="seal it again"):

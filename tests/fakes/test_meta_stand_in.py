@@ -290,15 +290,23 @@ async def test_a_file_needs_the_bearer_and_its_address_lives_five_minutes() -> N
     clock = {"ahead": 0.0}
     async with meta(now=lambda: time.time() + clock["ahead"]) as at:
         id = at.stand_in.keep_file(NUMBER, b"bytes", "image/jpeg")
-        query = {"phone_number_id": NUMBER}
-        found = (await at.http.get(f"/v26.0/{id}", params=query)).json()
+        found = (await at.http.get(f"/v26.0/{id}")).json()
         assert found["sha256"] == hashlib.sha256(b"bytes").hexdigest()
         assert (await at.http.get(found["url"])).content == b"bytes"
         assert (await at.http.get(found["url"], headers={"authorization": ""})).status_code == 401
         clock["ahead"] = 301
         assert (await at.http.get(found["url"])).status_code == 404
-        assert code_of(await at.http.get(f"/v26.0/{id}", params={"phone_number_id": OTHER})) == 100
-        assert code_of(await at.http.get("/v26.0/77", params=query)) == 100
+        assert code_of(await at.http.get("/v26.0/77")) == 100
+
+
+async def test_a_contact_s_file_is_asked_for_by_its_id_alone() -> None:
+    async with meta() as at:
+        id = at.stand_in.keep_file(NUMBER, b"bytes", "image/jpeg")
+        asked = await at.http.get(f"/v26.0/{id}", params={"phone_number_id": NUMBER})
+        assert code_of(asked) == 100
+        assert "error_subcode" not in asked.json()["error"]
+        foreign = await at.http.get(f"/v26.0/{at.stand_in.keep_file(OTHER, b'x', 'image/png')}")
+        assert foreign.json()["error"]["error_subcode"] == 33
 
 
 async def test_a_read_mark_names_a_message_that_came() -> None:

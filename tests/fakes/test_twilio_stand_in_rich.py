@@ -244,6 +244,14 @@ async def test_a_service_sends_from_its_pool(fields: dict[str, Any], code: int |
         )
 
 
+async def test_what_a_service_finds_no_sender_for_fails_by_a_status_that_names_none() -> None:
+    async with twilio(account={"services": {SERVICE: (NUMBER,)}}) as (http, stand_in):
+        form = ordered(From=None, To=SMS_CONTACT, MessagingServiceSid=SERVICE)
+        assert (await http.post(MESSAGES, data=form)).status_code == 201
+    (message,) = stand_in.messages
+    assert (message.status, message.error_code, message.sender) == ("failed", 21703, "")
+
+
 @pytest.mark.parametrize(
     ("number", "text", "kind"),
     [

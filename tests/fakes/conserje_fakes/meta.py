@@ -18,7 +18,8 @@ Rules, with the code that breaking them is answered with:
 - A file at loopback that is not had, not of a type that goes with its kind, or too large: taken, and failed
   by status: 131053.
 - A reaction and a read mark name a message of the number's: 131009, 100.
-- A file's address lives five minutes, and its bytes need the bearer too: 404, 401.
+- A contact's file is its own number's (100 with the subcode 33), and asked for without `phone_number_id`
+  (100). Its address lives five minutes, and its bytes need the bearer too: 404, 401.
 - A webhook is set only where it says the challenge again: 100.
 
 Webhooks are posted in batches, signed, one batch at a time, again as a whole until it is answered with 200,
@@ -123,8 +124,9 @@ async def show(request: Request) -> Response:
     authorization = request.headers.get("authorization", "")
     if id not in stand_in.numbers:
         owner = stand_in.owner(authorization)
-        require(request.query_params.get("phone_number_id", owner.id) == owner.id, "Object does not exist")
-        return JSONResponse(stand_in.locate(id, str(request.base_url).rstrip("/")))
+        is_asked_by_id = "phone_number_id" not in request.query_params
+        require(is_asked_by_id, "Param phone_number_id is not a valid whatsapp business phone number id ID")
+        return JSONResponse(stand_in.locate(owner, id, str(request.base_url).rstrip("/")))
     number = stand_in.authenticate(authorization, id)
     shown: dict[str, Any] = {
         "display_phone_number": "15550783881",
@@ -159,8 +161,8 @@ async def subscribe(request: Request) -> Response:
 
 async def download(request: Request) -> Response:
     stand_in = _state(request)
-    stand_in.owner(request.headers.get("authorization", ""))
-    found = stand_in.file(request.path_params["id"], request.query_params.get("mark", ""))
+    owner = stand_in.owner(request.headers.get("authorization", ""))
+    found = stand_in.file(owner, request.path_params["id"], request.query_params.get("mark", ""))
     return Response(found[0], media_type=found[1]) if found else Response(status_code=404)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import httpx2
 
 from conserje_fakes import meta_files
-from conserje_fakes.meta_rules import Refusal, check, require
+from conserje_fakes.meta_rules import Refusal, check, no_such, require
 from conserje_fakes.meta_templates import Template
 from conserje_fakes.meta_webhooks import Subscriber
 
@@ -140,9 +140,11 @@ class StandIn:
     ) -> tuple[str, asyncio.Future[None]]:
         """Take any message of a contact's, by phone or user id: its id, and its acknowledgement to come."""
         id = "wamid." + secrets.token_urlsafe(24)
-        phone = contact.isdecimal()
-        who = {"wa_id" if phone else "user_id": contact}
-        written = {"from" if phone else "from_user_id": contact, "id": id, **message}
+        # A user id is always there; the phone is not where the contact has a username.
+        phone, user_id = contact.isdecimal(), f"CL.{contact}" if contact.isdecimal() else contact
+        who = {"user_id": user_id} | ({"wa_id": contact} if phone else {})
+        named = {"from_user_id": user_id} | ({"from": contact} if phone else {})
+        written = {**named, "id": id, **message}
         written.setdefault("timestamp", str(int(self.now())))
         self._written[number, contact] = self.now()
         self._received.add((number, id))
@@ -182,11 +184,11 @@ class StandIn:
         self._files[id] = _File(number, content, content_type, digest)
         return id
 
-    def locate(self, id: str, base: str) -> dict[str, Any]:
+    def locate(self, owner: Number, id: str, base: str) -> dict[str, Any]:
         """Raises Refusal."""
         file = self._files.get(id)
-        if file is None:
-            raise Refusal(100, "Object does not exist")
+        if file is None or not self._is_of(owner, file):
+            raise no_such(id)
         mark = secrets.token_urlsafe(16)
         file.addresses[mark] = self.now() + FILE_LIFE
         return {
@@ -198,12 +200,16 @@ class StandIn:
             "messaging_product": "whatsapp",
         }
 
-    def file(self, id: str, mark: str) -> tuple[bytes, str] | None:
+    def file(self, owner: Number, id: str, mark: str) -> tuple[bytes, str] | None:
         """The bytes and their type, for as long as the address lives."""
         file = self._files.get(id)
-        if file is None or file.addresses.get(mark, 0.0) < self.now():
+        if file is None or not self._is_of(owner, file) or file.addresses.get(mark, 0.0) < self.now():
             return None
         return file.content, file.content_type
+
+    def _is_of(self, owner: Number, file: _File) -> bool:
+        """Whether the token that asks is the file's number's; numbers of one app may share it."""
+        return self.numbers[file.number].access_token == owner.access_token
 
     def owner(self, authorization: str) -> Number:
         """The number whose token this is. Raises Refusal."""
@@ -220,7 +226,7 @@ class StandIn:
         self.owner(authorization)
         number = self.numbers.get(id)
         if number is None or f"Bearer {number.access_token}" != authorization:
-            raise Refusal(100, f"Object with ID '{id}' does not exist or cannot be loaded")
+            raise no_such(id)
         return number
 
     async def accept(self, number: Number, body: dict[str, Any]) -> dict[str, Any]:
@@ -334,11 +340,13 @@ class StandIn:
 
 
 def error_json(refusal: Refusal) -> bytes:
-    error = {
+    error: dict[str, Any] = {
         "message": f"(#{refusal.code}) {refusal}",
         "type": "OAuthException",
         "code": refusal.code,
         "error_data": {"messaging_product": "whatsapp", "details": str(refusal)},
         "fbtrace_id": secrets.token_urlsafe(12),
     }
+    if refusal.subcode:
+        error["error_subcode"] = refusal.subcode
     return json.dumps({"error": error}).encode()

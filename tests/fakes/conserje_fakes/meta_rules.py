@@ -16,10 +16,15 @@ _USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 class Refusal(Exception):
     """Meta's error answer."""
 
-    def __init__(self, code: int, details: str, status: int = 400) -> None:
+    def __init__(self, code: int, details: str, status: int = 400, subcode: int = 0) -> None:
         super().__init__(details)
         self.code = code
+        self.subcode = subcode
         self.status = status
+
+
+def no_such(id: str) -> Refusal:
+    return Refusal(100, f"Object with ID '{id}' does not exist or cannot be loaded", subcode=33)
 
 
 def require(condition: object, details: str, code: int = 100) -> None:

@@ -5,7 +5,7 @@ Rules, with the code that breaking them is answered with:
 - Basic auth by AccountSid and auth token: 20003. Another account's path: 20404.
 - `To` is there (21604) and an address (21211); `From` is there (21603) and a number of the account (21606,
   WhatsApp 63007); both are WhatsApp or neither is (21910). With MessagingServiceSid, the service is the
-  account's (21701), and `From` is in its pool or left to it (21703).
+  account's (21701), and `From` is in its pool (21703) or left to it.
 - Body that is not blank, MediaUrl or ContentSid: 21602. At most 1600 characters: 21617; 10 files, by WhatsApp
   one: 21623; their addresses are such: 21620. A place is "geo:" with plain decimals: 20001.
 - ContentSid names a content of the account (21655); ContentVariables is JSON whose values are words,
@@ -20,6 +20,7 @@ Rules, with the code that breaking them is answered with:
 
 What is taken (201) and fails by status callback:
 
+- What a service finds no sender for: 21703, in a status that names none.
 - With `window`, WhatsApp to somebody who has not written within it, but for an approved template: 63016.
 - More than three quick replies that were not approved: 63005.
 - A file at loopback that does not answer HEAD and GET or is larger than 16 MB, a picture than 5 (63019), or

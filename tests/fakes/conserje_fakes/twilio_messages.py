@@ -259,7 +259,8 @@ class StandIn:
         """Take the message, and start to report on it. Raises Refusal."""
         self._check_rate(account)
         sender = _sender(account, form)
-        _check_addresses(account, sender, str(form.get("To", "")))
+        has_service = bool(form.get("MessagingServiceSid"))
+        _check_addresses(account, sender, str(form.get("To", "")), has_service=has_service)
         twilio_rules.check(form)
         to = str(form["To"])
         content, body = None, str(form.get("Body", ""))
@@ -313,6 +314,8 @@ class StandIn:
 
     async def _trouble(self, message: Message) -> int | None:
         """The code with which the message fails after it was taken."""
+        if not message.sender:
+            return 21703
         if not message.to.startswith("whatsapp:"):
             return await self._media_trouble(message)
         approved = message.content is not None and message.content.approved
@@ -374,7 +377,7 @@ def _opt_out(number: str, text: str) -> dict[str, str]:
 
 
 def _sender(account: TwilioAccount, form: FormData) -> str:
-    """From, else the first of the service's pool that goes with To. Raises Refusal."""
+    """From, else the first of the service's pool that goes with To, "" where none does. Raises Refusal."""
     sender, service = str(form.get("From", "")), str(form.get("MessagingServiceSid", ""))
     if not service:
         return sender
@@ -382,16 +385,18 @@ def _sender(account: TwilioAccount, form: FormData) -> str:
         raise Refusal(404, 21701, "The Messaging Service does not exist")
     by_whatsapp = str(form.get("To", "")).startswith("whatsapp:")
     pool = [each for each in account.services[service] if each.startswith("whatsapp:") == by_whatsapp]
-    if not pool or (sender and sender not in account.services[service]):
+    if sender and sender not in account.services[service]:
         raise Refusal(400, 21703, "The Messaging Service has no such number in its pool")
-    return sender or pool[0]
+    return sender or next(iter(pool), "")
 
 
-def _check_addresses(account: TwilioAccount, sender: str, to: str) -> None:
+def _check_addresses(account: TwilioAccount, sender: str, to: str, *, has_service: bool) -> None:
     if not to:
         raise Refusal(400, 21604, "A 'To' phone number is required.")
     if not ADDRESS.fullmatch(to):
         raise Refusal(400, 21211, "Invalid 'To' Phone Number")
+    if not sender and has_service:
+        return  # it fails later: by then there is no sender to tell
     if not sender:
         raise Refusal(400, 21603, "A 'From' phone number is required.")
     if sender not in account.numbers:
@@ -404,7 +409,8 @@ def _check_addresses(account: TwilioAccount, sender: str, to: str) -> None:
 def _status_form(message: Message) -> dict[str, str]:
     form = {"MessageSid": message.sid, "MessageStatus": message.status}
     form |= {"SmsSid": message.sid, "SmsStatus": message.status, "AccountSid": message.account_sid}
-    form |= {"From": message.sender, "To": message.to, "ApiVersion": "2010-04-01"}
+    form |= {"To": message.to, "ApiVersion": "2010-04-01"}
+    form |= {"From": message.sender} if message.sender else {"MessagingServiceSid": message.service or ""}
     if message.to.startswith("whatsapp:"):
         form |= {"ChannelPrefix": "whatsapp", "ChannelToAddress": message.to.removeprefix("whatsapp:")}
     if message.error_code:

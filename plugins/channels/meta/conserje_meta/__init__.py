@@ -176,7 +176,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         return Receipt(_id(taken))
 
     def media(self, file: File, account: _MetaAccount) -> AsyncIterator[bytes]:
-        return files.read(self._graph(account), file.ref, account.address)
+        return files.read(self._graph(account), file.ref)
 
     async def attend(self, provider_id: str, account: _MetaAccount) -> None:
         body = {"messaging_product": "whatsapp", "status": "read", "message_id": provider_id}

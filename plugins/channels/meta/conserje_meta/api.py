@@ -57,7 +57,9 @@ def _understood(answer: httpx2.Response) -> dict[str, Any]:
     code = error.get("code") if isinstance(error, dict) else None
     retry_after = _seconds(answer.headers.get("retry-after", ""))
     if isinstance(code, int):
-        raise GraphError(code, answer.status_code, retry_after)
+        subcode = error.get("error_subcode") if isinstance(error, dict) else None
+        known = subcode if isinstance(subcode, int) else 0
+        raise GraphError(code, answer.status_code, retry_after, known)
     if answer.status_code == httpx2.codes.TOO_MANY_REQUESTS:
         raise GraphError(TOO_MANY_CALLS, answer.status_code, retry_after)
     if not (answer.is_success and isinstance(document, dict)):

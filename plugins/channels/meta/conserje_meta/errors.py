@@ -91,9 +91,10 @@ def explain(code: int) -> str:
 class GraphError(Exception):
     """Meta's own word that it did not do what it was asked; the text quotes nothing that was sent."""
 
-    def __init__(self, code: int, status: int, retry_after: float | None) -> None:
+    def __init__(self, code: int, status: int, retry_after: float | None, subcode: int = 0) -> None:
         super().__init__(explain(code))
         self.code = code
+        self.subcode = subcode
         self.status = status
         # Seconds; None: asking again does not help.
         self.wait = (retry_after or _WAITS[code]) if code in _WAITS else None

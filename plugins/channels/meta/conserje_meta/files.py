@@ -15,17 +15,18 @@ from conserje_meta.errors import GraphError, NoAnswer
 
 _HOSTS = (".fbsbx.com", ".facebook.com")
 _AGAIN_AFTER = 60.0  # seconds
-_GONE = frozenset({100, 131052})
+_GONE = 131052
+_NO_SUCH_OBJECT = (100, 33)  # code and subcode; 100 alone is any fault of the request
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
-async def read(graph: Graph, id: str, number: str) -> AsyncIterator[bytes]:
+async def read(graph: Graph, id: str) -> AsyncIterator[bytes]:
     """The bytes as they come; raises TryLater at the end if they are not those that Meta announced.
 
     The address that Meta gives lives five minutes, so each call asks for a new one. Raises Refused for
     a file that is gone.
     """
-    address, announced = await _locate(graph, id, number)
+    address, announced = await _locate(graph, id)
     seen = hashlib.sha256()
     # Not packed: what is counted and what is checked are the file's own bytes.
     headers = graph.authorization() | {"Accept-Encoding": "identity"}
@@ -39,14 +40,14 @@ async def read(graph: Graph, id: str, number: str) -> AsyncIterator[bytes]:
         raise TryLater("The file is not the one that Meta announced.", _AGAIN_AFTER)
 
 
-async def _locate(graph: Graph, id: str, number: str) -> tuple[httpx2.URL, str]:
+async def _locate(graph: Graph, id: str) -> tuple[httpx2.URL, str]:
     """Where the file is for now, and its SHA-256."""
     if not _ID.fullmatch(id):
         raise Refused("The file's id is not Meta's.")
     try:
-        found = await graph.get(id, phone_number_id=number)
+        found = await graph.get(id)  # Meta refuses phone_number_id for what a contact sent
     except GraphError as error:
-        if error.code in _GONE or (error.status == httpx2.codes.NOT_FOUND and not error.wait):
+        if _is_gone(error):
             raise Refused("Meta no longer has the file.") from None
         raise TryLater(str(error), error.wait or _AGAIN_AFTER) from None
     except NoAnswer as error:
@@ -58,6 +59,11 @@ async def _locate(graph: Graph, id: str, number: str) -> tuple[httpx2.URL, str]:
     if not _is_metas(address, httpx2.URL(graph.url)):
         raise Refused("The file's address is not Meta's, so the access token is not shown there.")
     return address, str(found.get("sha256") or "")
+
+
+def _is_gone(error: GraphError) -> bool:
+    not_found = error.status == httpx2.codes.NOT_FOUND and not error.wait
+    return not_found or error.code == _GONE or (error.code, error.subcode) == _NO_SUCH_OBJECT
 
 
 def _is_metas(address: httpx2.URL, graph: httpx2.URL) -> bool:

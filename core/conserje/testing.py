@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import entry_points
@@ -99,6 +100,14 @@ class ChannelContract:
 
     def test_accepts_what_the_account_signed(self) -> None:
         self._channel().verify(self.hook(_TEXT), self._account())
+
+    def test_without_an_address_asks_for_the_signature_alone(self) -> None:
+        if self.channel.per_tenant:
+            return
+        hook, account = self.hook(_TEXT), self._account()
+        self._channel().verify(hook, replace(account, address=""))
+        with pytest.raises(Forged):
+            self._channel().verify(hook, replace(self._account(self.other_credentials), address=""))
 
     def test_refuses_another_account_s_signature(self) -> None:
         with pytest.raises(Forged):

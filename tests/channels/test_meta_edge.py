@@ -99,10 +99,35 @@ async def test_of_a_batch_what_is_another_s_number_s_is_dropped_and_the_rest_tak
     assert json.loads(raw) == {"id": "wamid.2"}
 
 
-async def test_a_post_for_another_s_number_alone_or_by_another_s_secret_is_forged(front: Front) -> None:
-    assert await front.post(change(FOREIGN, messages=[message("ajeno", "wamid.9")])) == 403
+@pytest.mark.parametrize("at", [OWN, SHARED], ids=["own", "shared"])
+async def test_what_is_signed_for_a_number_that_nobody_has_is_acknowledged_and_said_once(
+    front: Front, at: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A refusal would make Meta post it again for days."""
+    foreign = change(FOREIGN, messages=[message("ajeno", "wamid.9")])
+    for _ in range(2):
+        assert await front.post(foreign, at=at) == 200
+    assert await front.post(foreign, secret="ajeno", at=at) == 403
+    assert await front.edge.stored() == []
+    assert [FOREIGN in record.getMessage() for record in caplog.records if "signed" in record.message] == [
+        True
+    ]
+
+
+async def test_a_post_by_another_s_secret_is_forged(front: Front) -> None:
     assert await front.post(change(messages=[message("ajeno", "wamid.9")]), secret="ajeno") == 403
     assert await front.edge.stored() == []
+
+
+async def test_the_operator_s_app_may_have_numbers_that_nobody_has(front: Front) -> None:
+    operator = MetaOperator(app_secret=SecretStr("detodos"), verify_token=SecretStr("hola"))
+    front.edge.webhooks.plugins.channels["meta"] = Meta(operator, client())
+    foreign = [change(str(n), messages=[message("ajeno", f"wamid.{n}")]) for n in range(290, 310)]
+    assert await front.post(*foreign[:1], secret="detodos", at=SHARED) == 200
+    assert await front.post(*foreign, secret="detodos", at=SHARED) == 200
+    assert await front.post(*foreign, secret="ajeno", at=SHARED) == 403
+    mine = change(messages=[message("hola", "wamid.1")])
+    assert await front.post(mine, secret="detodos", at=SHARED) == 403  # it has an app of its own
 
 
 async def test_a_batch_that_comes_again_and_at_once_is_taken_once(front: Front) -> None:
@@ -165,8 +190,9 @@ async def test_a_post_for_many_numbers_is_taken_at_the_tenant_s_address(front: F
     others = [change(str(n), messages=[message("ajeno" * size, f"wamid.{n}")]) for n in range(20)]
     assert await front.post(*others, change(messages=[message("hola", "wamid.99")])) == 200
     assert await front.edge.stored() == ["hola"]
-    assert await front.post(*others) == 403
+    assert await front.post(*others) == 200
     assert await front.post(*others, change(messages=[message("x", "wamid.98")]), secret="ajeno") == 403
+    assert await front.edge.stored() == ["hola"]
 
 
 async def test_a_post_for_many_numbers_is_taken_at_the_shared_address(front: Front) -> None:

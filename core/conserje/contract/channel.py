@@ -278,7 +278,8 @@ class Channel(Generic[C, S, O]):
         """Check the signature with this account's secret, in constant time.
 
         Called once per account claimed, before anything is written. Returns the name of the
-        secret that fits where the account has more than one. Raises Forged or Malformed.
+        secret that fits where the account has more than one. An account without an address asks for the
+        signature alone, whomever the request is for. Raises Forged or Malformed.
         """
         raise NotImplementedError
 

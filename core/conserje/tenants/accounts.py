@@ -127,6 +127,13 @@ SELECT address, array_agg(tenant_id ORDER BY tenant_id) AS tenant_ids FROM accou
 WHERE channel = $1 AND address = ANY ($2) GROUP BY address
 """
 
+# Among some accounts: strangers may ask for this, if seldom.
+WITH_SECRETS = """
+SELECT DISTINCT tenant_id FROM (
+    SELECT tenant_id, credentials FROM accounts WHERE channel = $1 ORDER BY address LIMIT 1000) AS few
+WHERE credentials IS NOT NULL LIMIT $2
+"""
+
 
 async def add(
     connection: Connection,
@@ -245,6 +252,12 @@ async def tenants_at(
     """The ids of the tenants that have an account at each of these addresses, where there are any."""
     rows = await database.fetch(AT_ADDRESSES, channel, list(addresses))
     return {row["address"]: tuple(row["tenant_ids"]) for row in rows}
+
+
+async def with_secrets(database: Connection | Pool, channel: str, most: int) -> list[int]:
+    """The ids of tenants that have an account of the channel with credentials of its own: some, where there
+    are many."""
+    return [row["tenant_id"] for row in await database.fetch(WITH_SECRETS, channel, most)]
 
 
 async def remove(connection: Connection, tenant_id: int, channel: str, address: str) -> None:

@@ -29,6 +29,7 @@ Key = tuple[Literal["slug", "domain", "id"], str]
 
 ASK_LIMIT = 1.0  # seconds that Postgres may take to answer, and to be left in peace after it did not
 UNKNOWN_FOR = 30.0  # seconds that an unknown name is remembered
+SECRETS_FOR = 60.0  # seconds that it is remembered who has secrets of a channel
 SHARE = 2  # of the pool's connections, for names that nobody is known by
 MOST_STRANGE = 100  # such names that wait for it
 _ANY = ("", "")  # whatever Postgres may be asked for
@@ -55,6 +56,7 @@ class Directory:
         )  # the count of changes then
         self._at: LRUCache[tuple[str, str], tuple[int, ...]] = LRUCache(size)  # ids of tenants, as last known
         self._sure: set[tuple[str, str]] = set()  # of these nothing newer was heard
+        self._with_secrets: TTLCache[str, list[int]] = TTLCache(100, SECRETS_FOR)  # ids, by channel
         self._loading: dict[Key, asyncio.Task[Entry]] = {}
         self._answers = True  # Postgres did, the last time that it was asked
         self._silent: TTLCache[tuple[str, str], None] = TTLCache(size, ASK_LIMIT)  # what it was silent about
@@ -113,6 +115,23 @@ class Directory:
             known |= await self._ask_at(channel, unknown)
         found = []
         for tenant_id in sorted({tenant_id for tenants in known.values() for tenant_id in tenants}):
+            with suppress(UnknownTenant):  # removed meanwhile
+                found.append(await self.by_id(tenant_id))
+        return found
+
+    async def with_secrets(self, channel: str, most: int) -> list[Entry]:
+        """Tenants with credentials of their own for the channel, at most so many, as it was a minute ago.
+
+        Raises DirectoryUnavailable.
+        """
+        if (ids := self._with_secrets.get(channel)) is None:
+            try:
+                ids = await accounts.with_secrets(self._pool, channel, most)
+            except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+                raise DirectoryUnavailable(describe(error)) from None
+            self._with_secrets[channel] = ids
+        found = []
+        for tenant_id in ids:
             with suppress(UnknownTenant):  # removed meanwhile
                 found.append(await self.by_id(tenant_id))
         return found

@@ -122,15 +122,29 @@ class SharedWebhooks:
         """Whose active accounts sign the request, by address, nobody's where only suspended ones do; and
         what kept others from being judged.
 
-        Raises Forged where no account signs, or Problem.
+        Raises Forged where no account signs, or Problem. What is for addresses that nobody has, and is signed
+        by somebody, is nobody's.
         """
         judged, named = _Judged(), list(dict.fromkeys(addresses))
         await self._judge(channel, hook, named[:MOST_UNSIGNED], judged)
-        if (rest := named[MOST_UNSIGNED:]) and (judged.signed or _is_operator_s(channel, hook)):
+        rest = named[MOST_UNSIGNED:]
+        by_operator = not judged.signed and bool(rest or not judged.tried) and _is_operator_s(channel, hook)
+        if rest and (judged.signed or by_operator):
             await self._judge(channel, hook, rest, judged)
         if not judged.signed and not judged.troubles:
-            raise Forged
+            if judged.tried or not (by_operator or (not rest and await self._is_a_tenant_s(channel, hook))):
+                raise Forged
+            self.webhooks.tell_of_strangers(channel, hook)
         return judged.owners, judged.troubles
+
+    async def _is_a_tenant_s(self, channel: AnyChannel, hook: Webhook) -> bool:
+        """Whether one of the tenants signs that have secrets of their own; of many, some are asked."""
+        reception = self.webhooks.reception
+        try:
+            entries = await reception.directory.with_secrets(channel.name, MOST_UNSIGNED)
+        except DirectoryUnavailable as error:
+            raise unavailable(str(error)) from None
+        return any(calls.signs(channel, hook, entry, reception.vault) for entry in entries)
 
     async def _judge(self, channel: AnyChannel, hook: Webhook, addresses: list[str], judged: _Judged) -> None:
         """Have the tenants at these addresses verify the request with all their accounts. Raises Problem."""

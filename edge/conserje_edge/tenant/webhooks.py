@@ -19,6 +19,7 @@ from conserje.contract.channel import AnyChannel, Webhook
 from conserje.contract.message import InboundMessage
 from conserje.conversations import feed
 from conserje.intake.intake import Intake, NotDurable
+from conserje.plugins import given, guard
 from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.storage.database import CANNOT_ASK, describe
 from conserje.tenants import accounts
@@ -33,6 +34,7 @@ from conserje_edge.wire.requests import drain_body, public_url, read_body, read_
 
 log = logging.getLogger(__name__)
 
+SAY_AGAIN = 24 * 3600  # seconds after which it is said again for whom there is no account
 NOTE_AGAIN = 3600  # seconds after which a secret that was seen is noted again
 PATHS = {b"webhook": "webhook", b"status": "status"}
 
@@ -48,6 +50,7 @@ class Webhooks:
     _noted: TTLCache[tuple[int, str], None] = field(
         default_factory=lambda: TTLCache(100_000, NOTE_AGAIN, monotonic)
     )
+    _strangers: TTLCache[str, None] = field(default_factory=lambda: TTLCache(1000, SAY_AGAIN, monotonic))
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     suspended: Counter[str] = field(default_factory=Counter)
 
@@ -98,11 +101,15 @@ class Webhooks:
             await self.store(channel, entry.tenant, events)
 
     def verify(self, channel: AnyChannel, hook: Webhook, entry: Entry) -> dict[str, AccountRow]:
-        """The active accounts that sign the request, by address; none of a suspended tenant's.
+        """The active accounts that sign the request, by address; none of a suspended tenant's, and none
+        where it is signed for addresses that the tenant has no account of.
 
         Raises Problem.
         """
         verified = calls.verify(channel, hook, entry, self.reception.vault)
+        if not verified:
+            self.tell_of_strangers(channel, hook, entry.tenant.slug)
+            return {}
         for account, secret in verified:
             if secret is not None:
                 self._note_secret(entry.tenant, account, secret)
@@ -148,6 +155,14 @@ class Webhooks:
                     )
                 except (*CANNOT_ASK, asyncpg.PostgresError) as error:
                     log.warning("%s: a page was not told of a message: %s", tenant.slug, describe(error))
+
+    def tell_of_strangers(self, channel: AnyChannel, hook: Webhook, slug: str = "") -> None:
+        """Say once a day that a request is signed, and for whom: the provider must not post it for days."""
+        addresses = guard.called(channel, slug, "claims", given.names, hook)
+        named = f"{slug or 'no tenant'} has no account {channel.name} {', '.join(addresses[:5])}"
+        if named not in self._strangers:
+            self._strangers[named] = None
+            log.warning("Webhooks are signed, and dropped: %s; see `conserje account add`", named)
 
     def _count_suspended(self, slug: str) -> None:
         self.suspended[slug] += 1

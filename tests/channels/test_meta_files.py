@@ -174,6 +174,12 @@ async def test_a_redirect_is_not_followed() -> None:
         await fetch("https://lookaside.fbsbx.com/x", lambda _: httpx2.Response(302, headers=elsewhere))
 
 
+async def test_a_compressed_file_is_not_taken_for_the_file() -> None:
+    packed = {"content-encoding": "gzip"}
+    with pytest.raises(TryLater, match="compressed"):
+        await fetch("https://lookaside.fbsbx.com/x", lambda _: httpx2.Response(200, headers=packed))
+
+
 async def test_a_sum_in_base64_is_one_too() -> None:
     digest = hashlib.sha256(FILE).digest()
 

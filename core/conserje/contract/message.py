@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -279,8 +281,8 @@ def plain(content: Content) -> str:
             return text
         case Buttons() | List() | Template():
             return _offered(content)
-        case Pressed(title=title):
-            return title
+        case Pressed(id=id, title=title):
+            return _named(title, id)
         case Edit(content=edited):
             return f"[edited] {plain(edited)}"
         case Revocation():
@@ -294,28 +296,43 @@ def plain(content: Content) -> str:
 def _offered(content: Buttons | List | Template) -> str:
     match content:
         case Buttons(text=text, buttons=buttons):
-            return "\n".join([text, *(f"[{button.title}]" for button in buttons)])
+            return "\n".join([text, *(f"[{title}]" for title in _titles(buttons))])
         case List(text=text, rows=rows):
-            return "\n".join([text, *(f"• {line(row)}" for row in rows)])
+            shown = (replace(row, title=title) for row, title in zip(rows, _titles(rows), strict=True))
+            return "\n".join([text, *(f"• {line(row)}" for row in shown)])
         case Template(name=name, text=text):
             return text or f"[template {name}]"
+
+
+def _titles(choices: Sequence[Button | Row]) -> list[str]:
+    """What the choices are called; those that are called the same, with their ids."""
+    count = Counter(choice.title for choice in choices)
+    return [
+        choice.title if count[choice.title] == 1 else _named(choice.title, choice.id) for choice in choices
+    ]
+
+
+def _named(title: str, id: str) -> str:
+    """A title with the id behind it, which says which of two equal ones it is."""
+    return title if id == title else f"{title} [{id}]"
 
 
 def _shown(content: Media | Location | ContactCard | Reaction | Order) -> str:
     """Those that are no words at first: a word in brackets says what they are."""
     match content:
         case Media(files=files, caption=caption):
-            kinds = ", ".join(file.content_type or "file" for file in files)
+            kinds = ", ".join(f"{file.content_type or 'file'} {file.name}".strip() for file in files)
             return f"[{kinds}] {caption}".strip()
-        case Location(latitude=latitude, longitude=longitude, name=name):
-            return f"[{name or 'location'} {latitude:.5f},{longitude:.5f}]"
+        case Location(latitude=latitude, longitude=longitude, name=name, address=address):
+            place = ", ".join(filter(None, (name, address))) or "location"
+            return f"[{place} {latitude:.5f},{longitude:.5f}]"
         case ContactCard(name=name, phones=phones, emails=emails):
             return f"[contact {' '.join((name, *phones, *emails))}]"
         case Reaction(emoji=emoji):
             return f"[reaction {emoji}]" if emoji else "[reaction taken back]"
         case Order(items=items, currency=currency, text=text):
             ordered = ", ".join(f"{item.quantity} x {item.product}{_price(item, currency)}" for item in items)
-            return f"[order {ordered}] {text}".strip()
+            return f"[{f'order {ordered}'.strip()}] {text}".strip()
 
 
 def _price(item: OrderItem, currency: str) -> str:

@@ -35,14 +35,25 @@ from conserje.conversations.rows import stored
 EACH: dict[str, Content] = {
     "hola": Text("hola"),
     "¿Cuál?\n1. Aceite": Text("¿Cuál?\n1. Aceite", (Button("a", "Aceite"),)),
-    "[image/jpeg] mira": Media((File("https://x/1", "image/jpeg", "a.jpg"),), "mira"),
+    "[image/jpeg] mira": Media((File("https://x/1", "image/jpeg"),), "mira"),
+    "[application/pdf boleta.pdf, file x]": Media(
+        (File("1", "application/pdf", "boleta.pdf"), File("2", "", "x"))
+    ),
     "[Casa -33.45000,-70.66000]": Location(-33.45, -70.66, "Casa"),
+    "[Casa, Alameda 1 -33.45000,-70.66000]": Location(-33.45, -70.66, "Casa", "Alameda 1"),
+    "[location -33.45000,-70.66000]": Location(-33.45, -70.66),
     "[contact Ana +569 a@x.cl]": ContactCard("Ana", ("+569",), ("a@x.cl",)),
     "[reaction 👍]": Reaction("m1", "👍"),
     "[reaction taken back]": Reaction("m1"),
     "¿Cuál?\n[Aceite]\n[Brownie]": Buttons("¿Cuál?", (Button("a", "Aceite"), Button("b", "Brownie"))),
     "Hay:\n• Aceite: 10 ml\n• Té": List("Hay:", (Row("1", "Aceite", "10 ml"), Row("2", "Té"))),
-    "Aceite": Pressed("a", "Aceite"),
+    "Pan [1]": Pressed("1", "Pan"),
+    "Sí": Pressed("Sí", "Sí"),
+    "¿Cuál?\n[Pan [1]]\n[Pan [2]]": Buttons("¿Cuál?", (Button("1", "Pan"), Button("2", "Pan"))),
+    "Hay:\n• Pan [1]: amasado\n• Pan [2]\n• Té": List(
+        "Hay:", (Row("1", "Pan", "amasado"), Row("2", "Pan"), Row("3", "Té"))
+    ),
+    "[order]": Order(()),
     "[template t]": Template("t", "es", ("Ana",)),
     "Hola Ana": Template("t", "es", ("Ana",), "Hola Ana"),
     "[order 2 x p1 at 990 CLP, 1 x p2] gracias": Order(

@@ -55,8 +55,7 @@ def read(message: Item) -> Sequence[Content]:
 def _kind(message: Item) -> str:
     """What the message says that it is, else what stands in it."""
     kind = message.text("type")
-    known = (*_READERS, *_FILES, "contacts")
-    return kind if kind in known else next((each for each in known if each in message.fields), kind)
+    return kind if kind in _KNOWN else next((each for each in _KNOWN if each in message.fields), kind)
 
 
 def _unsaid(message: Item) -> Content:
@@ -241,3 +240,4 @@ _READERS: dict[str, Callable[[Item], Content | None]] = {
     "revoke": _revoke,
     "unsupported": _unsupported,
 }
+_KNOWN = (*_READERS, *sorted(_FILES), "contacts")

@@ -33,7 +33,9 @@ async def read(graph: Graph, id: str) -> AsyncIterator[bytes]:
     async with graph.http.stream("GET", address, headers=headers, follow_redirects=False) as answer:
         if answer.status_code != httpx2.codes.OK:
             raise TryLater(f"Meta answered {answer.status_code} instead of the file.", _AGAIN_AFTER)
-        async for chunk in answer.aiter_raw():
+        if answer.headers.get("content-encoding", "identity") != "identity":
+            raise TryLater("Meta sends the file compressed, which was not asked for.", _AGAIN_AFTER)
+        async for chunk in answer.aiter_bytes():
             seen.update(chunk)
             yield chunk
     if announced not in ("", seen.hexdigest(), base64.b64encode(seen.digest()).decode()):

@@ -28,7 +28,7 @@ async def read(line: api.Line, file: File, limits: Limits) -> AsyncIterator[byte
                 yield part
             return
         _check(answer)
-        async for part in answer.aiter_raw():
+        async for part in answer.aiter_bytes():
             yield part
 
 

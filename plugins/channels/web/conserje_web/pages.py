@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from conserje import Buttons, House, List, Look, Said, Tenant, Visit, in_language, plain
+from conserje import Buttons, House, List, Look, Pressed, Said, Tenant, Visit, in_language, plain
 from conserje_web import theme
 from conserje_web.settings import WebSettings
 from conserje_web.words import LANGUAGES, Words
@@ -164,6 +164,8 @@ def _as_shown(said: Said) -> dict[str, Any]:
         case List(text=text, rows=rows):
             choices = [{"id": row.id, "title": row.title, "description": row.description} for row in rows]
             return shown | {"text": text, "choices": choices}
+        case Pressed(title=title):
+            return shown | {"text": title}
         case content:
             return shown | {"text": plain(content)}
 

@@ -204,7 +204,7 @@ async def test_does_not_pass_off_what_only_shares_a_word(slug: str, text: str) -
     assert not names_a_product(reply)
 
 
-@pytest.mark.parametrize("text", ["", "   ", "👍", "🔥🔥🔥", "123", "¿?", "...", "+56 9 1234 5678"])
+@pytest.mark.parametrize("text", ["", "   ", "123", "¿?", "...", "+56 9 1234 5678", "привет 🔥"])
 async def test_asks_for_words_where_there_are_none(text: str) -> None:
     reply = await ask("acme", text)
     assert words(reply).startswith("Por aquí solo leo texto")
@@ -238,6 +238,14 @@ async def test_greets_and_says_who_it_is(text: str) -> None:
     reply = await ask("mundo-canino", text)
     assert reply.intent == "saludo"
     assert "Soy el asistente virtual de Mundo Canino. Tenemos alimento, accesorios" in words(reply)
+
+
+@pytest.mark.parametrize("text", ["🔥🔥🔥", "🙏", "👋🏽 😊", "❤️‍🔥"])
+async def test_emoji_alone_are_small_talk(text: str) -> None:
+    assert (await ask("acme", text)).intent == "saludo"
+    past = [Utterance("assistant", Text("Son $990."), datetime.now(UTC))]
+    reply = await ask("acme", text, history=past)
+    assert (reply.intent, words(reply)) == ("despedida", THANKED)
 
 
 async def test_greets_in_the_tenant_s_own_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -160,6 +161,13 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND messages.
   AND created_at + coalesce(late_by, '0') < hand_back_at
 """
 
+# As intake stores what nobody answers.
+LET_BE = """
+UPDATE messages SET turn_id = 0
+WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY ($3::bigint[]) AND direction = 'in'
+  AND turn_id IS NULL
+"""
+
 LOOK = "SELECT opted_out FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"
 
 # With what the contact is told, in its place behind what was said before.
@@ -293,6 +301,13 @@ async def leave(connection: Connection, tenant_id: int, conversation_id: int, wh
     """Let what is unanswered be, by a turn that says why; its id."""
     turn_id: int = await connection.fetchval(LEAVE, tenant_id, conversation_id, why, "consent")
     return turn_id
+
+
+async def let_be(
+    connection: Connection, tenant_id: int, conversation_id: int, message_ids: Sequence[int]
+) -> None:
+    """These messages are kept, and nobody answers them."""
+    await connection.execute(LET_BE, tenant_id, conversation_id, message_ids)
 
 
 async def leave_to_nobody(connection: Connection, tenant_id: int, conversation_id: int) -> None:

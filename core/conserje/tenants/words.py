@@ -26,6 +26,14 @@ PASSED_ON = {
     "en": "I'll pass you on to somebody from our team: they will write to you here.",
 }  # to who wishes for a person
 
+YES = {"es": "Sí", "pt": "Sim", "en": "Yes"}  # what a thumb says to a question
+
+ORDERED = {
+    "es": "¡Gracias por tu pedido! Una persona de nuestro equipo te va a escribir por aquí para confirmarlo.",
+    "pt": "Obrigado pelo pedido! Uma pessoa da nossa equipe vai escrever por aqui para confirmar.",
+    "en": "Thank you for your order! Somebody from our team will write to you here to confirm it.",
+}  # to who sent a basket
+
 LATE = {
     "es": "Disculpa la demora en responderte.",
     "pt": "Desculpe a demora em responder.",

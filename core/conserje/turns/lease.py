@@ -18,6 +18,7 @@ from conserje.conversations.transcript import Message
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
 from conserje.storage.text import clean
+from conserje.turns import nod
 
 if TYPE_CHECKING:
     from conserje.tenants.entry import Entry
@@ -55,8 +56,11 @@ class LostLease(Exception):
     """Another worker has the conversation now; what was thought is thrown away."""
 
 
-def read(claim: Claim) -> tuple[list[Utterance], list[Utterance]]:
-    """What is to be answered, and what was said before; what a contact wrote to choose, as the choice."""
+def read(claim: Claim, locale: str) -> tuple[list[Utterance], list[Utterance]]:
+    """What is to be answered, and what was said before.
+
+    What a contact wrote to choose is the choice, and a nod to what was asked is a yes.
+    """
     new = [Utterance("contact", each.content, each.created_at, each.quoted) for each in claim.unanswered]
     past = len(claim.history)
     all_said, offered, before = [*claim.history, *new], None, "contact"
@@ -64,6 +68,8 @@ def read(claim: Claim) -> tuple[list[Utterance], list[Utterance]]:
         if said.author == "contact":
             if isinstance(said.content, Text) and (choice := chosen(said.content.text, offered)):
                 all_said[n] = replace(said, content=choice)
+            elif nod.is_nod(said.content) and nod.was_asked(all_said[:n], said.quoted):
+                all_said[n] = replace(said, content=nod.yes(locale))
         elif offers(said.content) or before == "contact":
             offered = said.content
         before = said.author

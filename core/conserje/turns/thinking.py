@@ -20,7 +20,7 @@ from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.shop.catalogues import Catalogues, TenantProducts
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
-from conserje.turns import late, lease, wish
+from conserje.turns import late, lease, sale, wish
 from conserje.turns.lease import Claim, Thought
 
 log = logging.getLogger(__name__)
@@ -59,14 +59,15 @@ class Thinking:
         """How long to wait before asking again whether one that could answer is fenced off no more, or
         whether another process still stands still in the first one.
 
-        None: one is not, or nobody is asked, since the contact wishes for a person.
+        None: one is not, or nobody is asked, since the contact wishes for a person or has sent a basket.
         """
         slug, asked = entry.tenant.slug, (entry.tenant.assistant, entry.tenant.fallback_assistant)
         if fences.is_suspected(asked[0], slug):
             rest = fences.SUSPECTED_FOR / 2
         else:
             rest = min(FENCE_LOOK, *(fences.rest(name, slug) for name in asked))
-        if not rest or wish.wished(message.content for message in unanswered):
+        contents = [message.content for message in unanswered]
+        if not rest or wish.wished(contents) or sale.ordered(contents):
             return None
         return timedelta(seconds=rest)
 
@@ -85,14 +86,17 @@ class Thinking:
         return thought
 
     async def _ask(self, entry: Entry, claim: Claim) -> Thought:
-        """The reply of the tenant's assistant, else of its fallback; none is asked for a person.
+        """The reply of the tenant's assistant, else of its fallback; none is asked for a person or a sale.
 
         Raises NoReply.
         """
         started = time.monotonic()
         tenant = entry.tenant
-        if wish.wished(said.content for said in lease.read(claim)[0]):
+        contents = [said.content for said in lease.read(claim, tenant.locale)[0]]
+        if wish.wished(contents):
             return Thought(wish.reply(tenant.locale), wish.ASSISTANT, timedelta(0))
+        if sale.ordered(contents):
+            return Thought(sale.reply(tenant.locale), sale.ASSISTANT, timedelta(0))
         cause = None
         for name in dict.fromkeys((tenant.assistant, tenant.fallback_assistant)):
             try:
@@ -118,7 +122,7 @@ class Thinking:
         tenant = entry.tenant
         own = [account for account in entry.accounts_of(assistant.name) if account.active]
         account = entry.opened(own[0] if own else None, assistant, self.vault)
-        said, past = lease.read(claim)
+        said, past = lease.read(claim, tenant.locale)
         return Turn(
             id=claim.turn_id,
             tenant=tenant.seen,

@@ -26,7 +26,7 @@ from conserje.telemetry import metrics, pulse
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import Entry
 from conserje.tenants.vault import Vault
-from conserje.turns import lease, loop
+from conserje.turns import lease, loop, nod
 from conserje.turns.claim import Hold, Think, Wait, decide, turn_of
 from conserje.turns.lease import Claim, LostLease, Thought
 from conserje.turns.thinking import NoReply, Thinking, channel_of, is_automatic, limits_of
@@ -112,6 +112,8 @@ class Conversation:
             metrics.turn("machine", (conversation.now - lease.oldest(unanswered)).total_seconds())
         elif conversation.state == "person":
             await state.leave_to_person(connection, *place)
+        elif await nod.are_mere(connection, *place, unanswered):
+            await state.let_be(connection, *place, [message.id for message in unanswered])
         else:
             return unanswered
         await self._wake(connection, entry, job, conversation.account_id)

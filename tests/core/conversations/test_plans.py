@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plans import ACCOUNTS, fill, pages
 
-from conserje.conversations import messages, overflow
+from conserje.conversations import messages, overflow, state
 from conserje.conversations.rows import ReportRow
 from conserje.rules import consent
 from conserje.storage.database import Connection, columns
@@ -74,3 +74,20 @@ async def test_what_a_flood_brings_costs_the_same_however_long_it_is(connection:
     await connection.execute(OVERFLOW, 101, 5_000)
     many = await of_an_overflow(connection)
     assert all(later <= 3 * before for before, later in zip(few, many, strict=True)), (few, many)
+
+
+async def of_letting_be(connection: Connection) -> int:
+    newest = await connection.fetchrow(
+        "SELECT tenant_id, conversation_id, id FROM messages ORDER BY tenant_id DESC, id DESC LIMIT 1"
+    )
+    assert newest is not None
+    return await pages(
+        connection, state.LET_BE, newest["tenant_id"], newest["conversation_id"], [newest["id"]]
+    )
+
+
+async def test_letting_a_message_be_costs_the_same_whatever_was_said_before(connection: Connection) -> None:
+    await fill(connection, 1, 1)
+    few = await of_letting_be(connection)
+    await fill(connection, 2, HUNDRED_ACCOUNTS)
+    assert await of_letting_be(connection) <= 2 * few

@@ -164,9 +164,9 @@ def _small_talk(turn: _Turn, asked: Asked, shelf: str, words: Words) -> Reply | 
         return _say(shelf, "catalogo", 0.9)
     if asked.takes_leave:
         return _say(words.farewell.format(name=name), "despedida", 0.9)
-    if asked.thanks:
+    if asked.thanks or (asked.is_emoji and turn.history):
         return _say(words.thanked, "despedida", 0.9)
-    if asked.wants_to_know_who or asked.greets:
+    if asked.wants_to_know_who or asked.greets or asked.is_emoji:
         introduction = f"{words.hello} {words.introduction.format(name=name)} {shelf}"
         return _say(turn.settings.greeting or introduction, "saludo", 0.95)
     if asked.closes:

@@ -69,6 +69,13 @@ class Asked:
         return any(word.isalpha() for word in self._words)
 
     @property
+    def is_emoji(self) -> bool:
+        """Whether it is signs alone, and a picture among them."""
+        return not any(map(str.isalnum, self._text)) and any(
+            unicodedata.category(sign) == "So" for sign in self._text
+        )
+
+    @property
     def is_short(self) -> bool:
         """Whether it may be the name of something."""
         return len(self._said - _CHAT) in (1, 2)

@@ -399,6 +399,14 @@ def test_a_status_that_makes_no_sense_is_kept_raw(fields: dict[str, Any]) -> Non
     assert event.address == NUMBER
 
 
+def test_whatever_becomes_of_a_side_field_a_status_is_one() -> None:
+    for name in ("ErrorCode", "ErrorMessage", "SmsSid", "SmsStatus", "To", "ChannelPrefix", "RawDlrDoneDate"):
+        for odd in ("", "x", "-1", "9" * 5000, "[]", "ñ☕"):
+            event = the_event(reported(MessageStatus="failed", **{name: odd}))
+            assert isinstance(event, StatusUpdate)
+            assert (event.status, event.message_id, event.provider_id) == ("failed", 7, SID)
+
+
 @pytest.mark.parametrize("word", ["received", "receiving"])
 def test_the_status_of_what_a_contact_writes_is_counted(word: str) -> None:
     assert the_event(reported(MessageStatus=word)) == Ignored(NUMBER, word)

@@ -30,12 +30,17 @@ class Item:
 
     def text(self, *names: str) -> str:
         """The first of `names` that is there and not blank; a number is text, too."""
-        return next(filter(None, map(self._text, names)), "")
+        for name in names:
+            value = self.fields.get(name)
+            if isinstance(value, str):
+                if value:
+                    return value
+            elif value is not None and (number := self._number(name, value)):
+                return number
+        return ""
 
-    def _text(self, name: str) -> str:
-        value = self.fields.get(name)
-        if isinstance(value, str):
-            return value
+    def _number(self, name: str, value: object) -> str:
+        """A number in the place of a text."""
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST:
             return str(value)
         self._note(name, value, "text")

@@ -43,8 +43,9 @@ class People:
         """Whoever has these ids. Raises Unclear where nobody is named."""
         given = _formed(*ids)
         contact = next((self._known[id] for id in (*given, "") if id in self._known), _Contact((), ""))
+        names = given if set(contact.ids) <= set(given) else _formed(*given, *contact.ids)
         # A name of no form is somebody's, too.
-        sender, *others = _formed(*given, *contact.ids) or [next(filter(None, ids), "")]
+        sender, *others = names or [next(filter(None, ids), "")]
         if not sender:
             raise Unclear("The message names no sender.")
         return Person(sender, tuple(others), contact.name)
@@ -62,15 +63,17 @@ def _contact(contact: Item) -> _Contact:
 
 def _formed(*names: str) -> tuple[str, ...]:
     """Those that have a form: phones, without a sign before them; behind them user ids."""
-    phones = [phone[1] for name in names if (phone := PHONE.fullmatch(name))]
-    return tuple(dict.fromkeys((*phones, *filter(USER_ID.fullmatch, names))))
+    there = [name for name in names if name]
+    phones = [phone[1] for name in there if (phone := PHONE.fullmatch(name))]
+    return tuple(dict.fromkeys((*phones, *filter(USER_ID.fullmatch, there))))
 
 
 def changed(message: Item) -> Person | None:
     """A contact by new names: an answer goes to the new one, and the old ones say who it is."""
+    if message.text("type") != "system":
+        return None
     system = message.part("system")
-    new = _formed(*(system.text(name) for name in ("wa_id", "user_id", "parent_user_id")))
-    if message.text("type") != "system" or not new:
+    if not (new := _formed(*(system.text(name) for name in ("wa_id", "user_id", "parent_user_id")))):
         return None
     told = (system.text(name) for name in ("previous_user_id", "previous_parent_user_id", "customer"))
     old = (*_formed(*told), *_formed(message.text("from"), message.text("from_user_id")))

@@ -60,6 +60,7 @@ _DONE = {
 }
 
 _MOST_FILES = 10
+_LONGEST_CODE = 20  # of an error
 _PHONE = re.compile(r"\+?([0-9]{5,20})")
 _USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 _SID = re.compile(r"[SM]M[0-9a-fA-F]{32}")
@@ -216,8 +217,11 @@ def _choice(form: _Form) -> Pressed | None:
 
 
 def _files(form: _Form, *, sticker: bool) -> tuple[File, ...]:
+    count = form.get("NumMedia") or "0"
+    if count == "0" and "MediaUrl0" not in form.values:
+        return ()  # most have none
     named = [n for n in range(_MOST_FILES) if form.get(f"MediaUrl{n}")]
-    if (form.get("NumMedia") or "0") != str(len(named)):
+    if count != str(len(named)):
         form.odd.append("NumMedia is not the number of files.")
     return tuple(
         File(form.get(f"MediaUrl{n}"), form.get(f"MediaContentType{n}"), sticker=sticker) for n in named
@@ -255,7 +259,7 @@ def _status(hook: Webhook, address: str) -> StatusUpdate | Ignored:
     if word not in _STATUSES:
         raise _Unclear("MessageStatus is not one of a sent message's.")
     status, query = _STATUSES[word], dict(hook.query)
-    code, segments = form.get("ErrorCode"), query.get("segments", "")
+    code, segments = form.get("ErrorCode")[:_LONGEST_CODE], query.get("segments", "")
     return StatusUpdate(
         address=address,
         key=f"status:{sid}:{word}",

@@ -45,6 +45,7 @@ _SHOWN = frozenset(
 _WHOLE_PHONE = re.compile(r"\+[1-9](?:[ ().-]{0,2}[0-9]){6,14}")  # with its country
 _NO_DIGIT = re.compile(r"[^0-9]")
 
+
 def write(message: OutboundMessage, list_button: str) -> dict[str, Any]:
     """The body that Meta is posted. Raises Refused."""
     kind, said = _said(message.content, list_button)

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT = 2  # one batch is being written while the next one's commit waits for the disk
 LARGEST_BATCH = 256
+LARGEST_PART = 64  # events of one post in a batch: whoever posts one meanwhile waits for it
 STORE_LIMIT = 1.0  # seconds that Postgres may take before the spool does
 DRAIN_EVERY = 0.2  # seconds between two looks at the spool, and two tries to empty it
 LARGEST_DRAIN = 512  # events that are taken out of the spool at once
@@ -61,7 +62,7 @@ class _Waiting:
 @dataclass
 class Intake:
     """Group commit: whoever waits while a batch is written goes into the next one, and whoever has posted
-    more than one batch holds waits again for each.
+    more than LARGEST_PART waits again for each part.
 
     With a spool, what Postgres does not take within STORE_LIMIT goes there, and so does all that comes
     while something is in it.
@@ -91,7 +92,7 @@ class Intake:
         items: list[Item] = []
         for n, (account, event) in enumerate(_kept(events), 1):
             items.append(Item(self._row(tenant, account, event), account.quiet_period_of(tenant)))
-            if n % LARGEST_BATCH == 0:
+            if n % LARGEST_PART == 0:
                 await asyncio.sleep(0)  # others' posts come in between
         if not items:
             return
@@ -123,7 +124,8 @@ class Intake:
         batch, room = [], LARGEST_BATCH
         while self._queue and room:
             waiting = self._queue.popleft()
-            part, waiting.items = waiting.items[:room], waiting.items[room:]
+            most = min(room, LARGEST_PART)
+            part, waiting.items = waiting.items[:most], waiting.items[most:]
             batch.append((waiting, part))
             room -= len(part)
         return batch

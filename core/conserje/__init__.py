@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from conserje.contract.account import Account, Finding, NotOffered
     from conserje.contract.assistant import (
         Assistant,
         Contact,
@@ -16,17 +17,15 @@ if TYPE_CHECKING:
         Utterance,
     )
     from conserje.contract.channel import (
-        Account,
+        AccountFault,
         Answer,
         CannotTell,
         Channel,
         FetchFailed,
         FetchRefused,
-        Finding,
         Forged,
         Malformed,
         Nothing,
-        NotOffered,
         OptedOut,
         OutsideWindow,
         Page,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
         Uncertain,
         Urls,
         Webhook,
+        judged,
     )
     from conserje.contract.language import in_language
     from conserje.contract.limits import Limits
@@ -77,6 +77,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Account",
+    "AccountFault",
     "Answer",
     "Assistant",
     "Button",
@@ -145,6 +146,7 @@ __all__ = [
     "fetch",
     "format_price",
     "in_language",
+    "judged",
     "new_session",
     "plain",
     "signed",
@@ -157,9 +159,30 @@ if not TYPE_CHECKING:
         """Loads the names once one is wanted: the command line is below this package too, and wants none."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from conserje.contract import assistant, channel, language, limits, message, pages, prices, sessions
+        from conserje.contract import (
+            account,
+            assistant,
+            channel,
+            language,
+            limits,
+            message,
+            pages,
+            prices,
+            sessions,
+        )
         from conserje.net import fetch as fetcher
 
-        for module in (assistant, channel, fetcher, language, pages, limits, message, prices, sessions):
+        for module in (
+            account,
+            assistant,
+            channel,
+            fetcher,
+            language,
+            pages,
+            limits,
+            message,
+            prices,
+            sessions,
+        ):
             globals().update((each, vars(module)[each]) for each in __all__ if each in vars(module))
         return globals()[name]

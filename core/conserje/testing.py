@@ -15,6 +15,7 @@ import httpx2
 import pytest
 from pydantic import BaseModel, SecretStr
 
+from conserje.contract.account import Account, AnyAccount
 from conserje.contract.assistant import (
     AnyAssistant,
     Contact,
@@ -26,8 +27,6 @@ from conserje.contract.assistant import (
     Utterance,
 )
 from conserje.contract.channel import (
-    Account,
-    AnyAccount,
     AnyChannel,
     CannotTell,
     Forged,

@@ -16,7 +16,7 @@ from doorway import SECRET
 from signed import sign
 from twilio.request_validator import RequestValidator
 
-from conserje.contract.channel import AnyAccount
+from conserje.contract.account import AnyAccount
 from conserje.contract.sessions import cookie_name, signed
 
 HOST = "acme.localhost"

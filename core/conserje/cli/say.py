@@ -17,7 +17,8 @@ import httpx2
 from conserje.cli.failure import Failed
 from conserje.cli.message import as_data, seconds, shorten, zone
 from conserje.cli.table import json_option, show_json
-from conserje.contract.channel import AnyChannel, Malformed, NotOffered, Webhook, offers
+from conserje.contract.account import NotOffered
+from conserje.contract.channel import AnyChannel, Malformed, Webhook, offers
 from conserje.contract.message import Event, InboundMessage, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Exchange, Message, Turn

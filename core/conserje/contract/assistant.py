@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Typ
 
 from pydantic import BaseModel
 
+from conserje.contract.account import Account, Finding, NotOffered
 from conserje.contract.message import Content
 
 if TYPE_CHECKING:
@@ -147,6 +148,13 @@ class Assistant(Generic[C, S, O]):
         NoAnswer is shown to the operator, of anything else only the type.
         """
         raise NotImplementedError
+
+    async def examine(self, account: Account[C, S]) -> Sequence[Finding]:
+        """Ask the provider whether the account's credentials are good; changes nothing.
+
+        Its settings are the tenant's `assistant_settings`. Raises NotOffered or CannotTell.
+        """
+        raise NotOffered(f"The assistant {self.name} cannot be examined.")
 
 
 AnyAssistant = Assistant[Any, Any, Any]

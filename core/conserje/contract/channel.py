@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict
 
+from conserje.contract.account import Account, Finding, NotOffered
 from conserje.contract.limits import Limits
-from conserje.contract.message import Event, File, OutboundMessage
+from conserje.contract.message import Event, File, OutboundMessage, StatusUpdate
 from conserje.contract.opt_out import OPT_IN_WORDS, OPT_OUT_WORDS
 
 if TYPE_CHECKING:
@@ -51,6 +52,18 @@ class OutsideWindow(Refused):
     """The contact wrote too long ago: the provider takes nothing but a template."""
 
 
+class AccountFault(Exception):
+    """The provider takes nothing of this account until its token, payment or registration is mended.
+
+    `retry`: it may be mended without our hearing of it, so a message is tried now and then; False: only
+    whoever changes the account can.
+    """
+
+    def __init__(self, cause: str, retry: bool = True) -> None:
+        super().__init__(cause)
+        self.retry = retry
+
+
 class TryLater(Exception):
     """The provider certainly did not take the message, and may do so after `after` seconds."""
 
@@ -65,10 +78,6 @@ class Uncertain(Exception):
 
 class CannotTell(Exception):
     """The provider could not be asked, or its answer proves nothing yet."""
-
-
-class NotOffered(Exception):
-    """The channel does not offer this."""
 
 
 class FetchRefused(Exception):
@@ -182,15 +191,6 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found out about an account at its provider, and how to mend it where it is not well."""
-
-    level: Literal["ok", "warning", "error"]
-    text: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Urls:
     """The public addresses to which an account's provider posts."""
 
@@ -201,17 +201,6 @@ class Urls:
 C = TypeVar("C", bound=BaseModel)
 S = TypeVar("S", bound=BaseModel)
 O = TypeVar("O", bound=BaseModel)  # noqa: E741
-
-
-@dataclass(frozen=True, slots=True)
-class Account(Generic[C, S]):
-    """A tenant's identity at the provider, as a plugin sees it."""
-
-    tenant: str
-    address: str
-    credentials: C
-    settings: S
-    locale: str = "en"  # the tenant's, for what a channel itself says to contacts
 
 
 class Channel(Generic[C, S, O]):
@@ -299,8 +288,8 @@ class Channel(Generic[C, S, O]):
         """Hand one message to the provider; never called twice for one message unless the first
         call raised TryLater or `find` answered None.
 
-        Raises Refused, TryLater or Uncertain; anything else raised or given, and the time limit, count as
-        Uncertain.
+        Raises Refused, AccountFault, TryLater or Uncertain; anything else raised or given, and the time
+        limit, count as Uncertain.
         """
         raise NotImplementedError
 
@@ -363,9 +352,23 @@ class Channel(Generic[C, S, O]):
 
 
 AnyChannel = Channel[Any, Any, Any]
-AnyAccount = Account[Any, Any]
 
 
 def offers(channel: AnyChannel, method: str) -> bool:
     """Whether a channel has an optional method of its own."""
     return getattr(type(channel), method) is not getattr(Channel, method)
+
+
+def judged(report: StatusUpdate, error: Exception) -> StatusUpdate:
+    """The report of a failure with what follows from it, as if `send` had raised `error`."""
+    match error:
+        case OptedOut():
+            return replace(report, consent="marketing out" if error.marketing else "out")
+        case OutsideWindow():
+            return replace(report, outside_window=True)
+        case AccountFault():
+            return replace(report, account_fault="passing" if error.retry else "lasting")
+        case TryLater():
+            return replace(report, try_after=error.after)
+        case _:
+            return report

@@ -374,6 +374,7 @@ class InboundMessage:
 
 
 Status = Literal["sent", "delivered", "read", "failed"]
+Fault = Literal["", "passing", "lasting"]  # an account's: "lasting" until somebody changes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +391,8 @@ class StatusUpdate:
     billable: bool | None = None  # None: the provider does not say
     category: str = ""  # of the price, as the provider calls it
     outside_window: bool = False  # it failed because the contact wrote too long ago
+    try_after: float | None = None  # seconds; it failed, and the provider may take it again then
+    account_fault: Fault = ""  # it failed, and so does whatever else the account sends
     beside: Unreadable | None = None  # as of an InboundMessage
 
 

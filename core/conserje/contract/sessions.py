@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from conserje.contract.channel import AnyAccount, Forged, Webhook
+from conserje.contract.account import AnyAccount
+from conserje.contract.channel import Forged, Webhook
 
 LIFE = timedelta(days=180)
 CLOCK_SKEW = 60.0  # seconds between two nodes

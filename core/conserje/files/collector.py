@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from conserje.contract.channel import FetchFailed, FetchRefused, NotOffered, Refused, TryLater
+from conserje.contract.account import NotOffered
+from conserje.contract.channel import FetchFailed, FetchRefused, Refused, TryLater
 from conserje.contract.limits import Limits
 from conserje.files import quota
 from conserje.files import table as files

@@ -13,7 +13,8 @@ from typing import Self
 
 import asyncpg
 
-from conserje.contract.channel import AnyAccount, AnyChannel, CannotTell, Page, offers
+from conserje.contract.account import AnyAccount
+from conserje.contract.channel import AnyChannel, CannotTell, Page, offers
 from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.intake.intake import Intake, NotDurable
 from conserje.plugins import given, guard

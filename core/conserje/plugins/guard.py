@@ -20,16 +20,16 @@ from contextlib import aclosing, contextmanager
 from math import isfinite
 from typing import Any, TypeVar
 
+from conserje.contract.account import Account, NotOffered
 from conserje.contract.assistant import AnyAssistant, NoAnswer, Turn
 from conserje.contract.channel import (
-    Account,
+    AccountFault,
     AnyChannel,
     CannotTell,
     FetchFailed,
     FetchRefused,
     Forged,
     Malformed,
-    NotOffered,
     OptedOut,
     OutsideWindow,
     Refused,
@@ -61,7 +61,7 @@ MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
     "verify": (Forged, Malformed),
     "parse": (Malformed,),
     "compose": (NotOffered, Malformed),
-    "send": (*_REFUSALS, TryLater, Uncertain),
+    "send": (*_REFUSALS, AccountFault, TryLater, Uncertain),
     "find": (CannotTell,),
     "fetch": (CannotTell,),
     "media": (NotOffered, *_REFUSALS, TryLater, FetchRefused, FetchFailed),
@@ -253,6 +253,8 @@ def _told(plugin: AnyPlugin, method: str, arguments: tuple[object, ...], error: 
     text = redacted(_text(error), plugin.operator, list(_credentials(arguments)))
     if kind is OptedOut:
         return OptedOut(text, marketing=getattr(error, "marketing", None) is True)
+    if kind is AccountFault:
+        return AccountFault(text, retry=getattr(error, "retry", None) is not False)
     return TryLater(text, _seconds(error)) if kind is TryLater else kind(text)
 
 

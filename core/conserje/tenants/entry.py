@@ -9,9 +9,9 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core.core_schema import ErrorType
 
-from conserje.contract import channel
+from conserje.contract.account import Account, AnyAccount
 from conserje.contract.assistant import AnyAssistant, Assistant
-from conserje.contract.channel import AnyAccount, AnyChannel
+from conserje.contract.channel import AnyChannel
 from conserje.errors import OperatorError, first_fault
 from conserje.plugins import guard
 from conserje.plugins.guard import PluginFailed
@@ -81,7 +81,7 @@ class Entry:
         settings: Any = account.settings if account else {}
         if isinstance(plugin, Assistant):
             settings = self.tenant.assistant_settings.get(plugin.name, {})
-        return channel.Account(
+        return Account(
             tenant=self.tenant.slug,
             address=address,
             credentials=self._credentials(account, plugin, vault, where),

@@ -12,7 +12,8 @@ import asyncpg
 from starlette.requests import Request
 
 from conserje.contract import sessions
-from conserje.contract.channel import AnyAccount, AnyChannel
+from conserje.contract.account import AnyAccount
+from conserje.contract.channel import AnyChannel
 from conserje.contract.pages import Look, Session, Visit
 from conserje.conversations.feed import Feed
 from conserje.errors import DirectoryUnavailable, UnknownTenant

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from conserje.contract import channel as contract
+from conserje.contract.account import Account
 from conserje.contract.channel import AnyChannel, Forged, Malformed, Webhook
 from conserje.errors import DirectoryUnavailable
 from conserje.plugins import given, guard
@@ -185,5 +185,5 @@ def _greet(channel: AnyChannel, hook: Webhook) -> None:
     if credentials is None:
         raise Forged
     settings = guard.called(channel, "", "Settings", given.sound(channel.Settings))
-    account = contract.Account("", "", credentials, settings)
+    account = Account("", "", credentials, settings)
     guard.called(channel, "", "verify", given.name, hook, account)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from conserje import Account, Channel, File, Nothing, OptedOut, Refused, TryLater
+from conserje import Account, AccountFault, Channel, File, Nothing, OptedOut, Refused, TryLater
 from conserje.net.client import client
 from conserje.plugins import given, guard
 from conserje.plugins.guard import PluginFailed
@@ -121,6 +121,11 @@ async def test_what_an_error_says_beside_its_text_is_kept_where_it_makes_sense(w
     with pytest.raises(OptedOut) as caught:
         await send(wild)
     assert caught.value.marketing
+    for given_, kept_ in ((True, True), (False, False), ("soon", True)):
+        wild.habit = raises(AccountFault("no payment", given_))  # type: ignore[arg-type]
+        with pytest.raises(AccountFault) as fault:
+            await send(wild)
+        assert fault.value.retry is kept_
     for after, kept in ((60, 60.0), (float("nan"), guard.LATER), ("soon", guard.LATER), (-1, guard.LATER)):
         wild.habit = raises(TryLater("busy", after))  # type: ignore[arg-type]
         with pytest.raises(TryLater) as later:

@@ -1,0 +1,38 @@
+"""A tenant's account at a provider, as a plugin sees it, and what a plugin finds out about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel
+
+C = TypeVar("C", bound=BaseModel)
+S = TypeVar("S", bound=BaseModel)
+
+
+class NotOffered(Exception):
+    """The plugin does not offer this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out about an account at its provider, and how to mend it where it is not well."""
+
+    level: Literal["ok", "warning", "error"]
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account(Generic[C, S]):
+    """A tenant's identity at the provider, as a plugin sees it."""
+
+    tenant: str
+    address: str
+    credentials: C
+    settings: S
+    locale: str = "en"  # the tenant's, for what a channel itself says to contacts
+
+
+AnyAccount = Account[Any, Any]

@@ -27,7 +27,7 @@ from conserje import (
     Text,
     Turn,
 )
-from conserje.conversations import overdue, overflow
+from conserje.conversations import overdue, overflow, recovery
 from conserje.delivery.delivery import Delivery
 from conserje.files.collector import Collector
 from conserje.files.folder import Folder
@@ -166,7 +166,7 @@ class Scene:
                 upkeep=partial(overdue.sweep, self.pool),
                 bring=partial(overflow.bring, self.pool),
             ),
-            Task(jobs.DELIVER, self.delivery.deliver),
+            Task(jobs.DELIVER, self.delivery.deliver, upkeep=partial(recovery.keep_up, self.pool)),
             Task(jobs.COLLECT, self.collector.collect, "slow", self.collector.keep_up),
             Task(jobs.NOTIFY, self.notifier.notify, "slow", partial(notices.recover, self.pool)),
         )

@@ -126,7 +126,7 @@ def tasks(
     pool: Pool, directory: Directory, plugins: Plugins, vault: Vault, settings: Settings
 ) -> tuple[Task, ...]:
     """All that a worker does."""
-    from conserje.conversations import overdue, overflow
+    from conserje.conversations import overdue, overflow, recovery
     from conserje.delivery.delivery import Delivery
     from conserje.files.collector import Collector
     from conserje.files.folder import Folder
@@ -145,7 +145,11 @@ def tasks(
             upkeep=functools.partial(overdue.sweep, pool),
             bring=functools.partial(overflow.bring, pool),
         ),
-        Task(jobs.DELIVER, Delivery(pool, directory, plugins, vault, settings).deliver),
+        Task(
+            jobs.DELIVER,
+            Delivery(pool, directory, plugins, vault, settings).deliver,
+            upkeep=functools.partial(recovery.keep_up, pool),
+        ),
         Task(jobs.COLLECT, collector.collect, "slow", collector.keep_up),
         Task(
             jobs.NOTIFY,

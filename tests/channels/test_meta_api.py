@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from conserje import (
     Account,
+    AccountFault,
     CannotTell,
     Content,
     OptedOut,
@@ -154,27 +155,27 @@ async def test_what_meta_refuses_is_refused_with_its_meaning(
     assert str(error).startswith(cause)
 
 
-async def test_a_token_that_meta_does_not_know_is_refused_with_what_to_do(front: Front) -> None:
-    with pytest.raises(Refused, match="seal it again"):
-        await front.channel.send(message(), account("EAAotra"))
-    with pytest.raises(Refused, match="check the account's address"):
-        await front.channel.send(message(), account(number="1"))
-    with pytest.raises(Refused, match="CONSERJE_META_ACCESS_TOKEN"):
-        await front.channel.send(message(), account(None))
+async def test_a_token_or_number_that_meta_does_not_know_is_the_account_s_fault(front: Front) -> None:
+    for accounts, cause, retry in (
+        (account("EAAotra"), "seal it again", False),
+        (account(number="1"), "check the account's address", True),
+        (account(None), "CONSERJE_META_ACCESS_TOKEN", False),
+    ):
+        with pytest.raises(AccountFault, match=cause) as raised:
+            await front.channel.send(message(), accounts)
+        assert raised.value.retry == retry
 
 
 CODES: list[tuple[int, int, type[Exception]]] = [
     *(
-        (code, 400, Refused)
-        for code in (0, 3, 10, 190, 200, 299, 131005, 131031, 131042, 131045, 133010, 368)
+        (code, 400, AccountFault)
+        for code in (0, 3, 10, 190, 200, 299, 131005, 131031, 131037, 131042, 131045, 133010, 368)
     ),
+    (190, 500, AccountFault),
     *((code, 400, TryLater) for code in (4, 80007, 130429, 131048, 131056, 131064, 133016)),
     *((code, 500, TryLater) for code in (1, 2, 131000, 131016, 131057)),
     *((code, 400, Refused) for code in (131026, 131030, 131021, 131049, 130472, 131062, 131063)),
-    *(
-        (code, 400, Refused)
-        for code in (100, 368, 131008, 131009, 131051, 131052, 131053, 132000, 132001, 132005)
-    ),
+    *((code, 400, Refused) for code in (100, 131008, 131009, 131051, 131052, 131053, 132000, 132001, 132005)),
     *((code, 400, Refused) for code in (132007, 132008, 132012, 132015, 132016, 135000, 999999)),
     (131047, 400, OutsideWindow),
     (131050, 400, OptedOut),
@@ -184,7 +185,7 @@ CODES: list[tuple[int, int, type[Exception]]] = [
 
 @pytest.mark.parametrize(("code", "status", "kind"), CODES)
 async def test_every_code_has_its_meaning(code: int, status: int, kind: type[Exception]) -> None:
-    error = {"message": f"no {TEXT}", "code": code, "error_data": {"details": TOKEN}}
+    error = {"message": f"no {TEXT}", "code": code, "error_data": {"details": f"the token {TOKEN}\nis"}}
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(status, json={"error": error})
@@ -194,6 +195,9 @@ async def test_every_code_has_its_meaning(code: int, status: int, kind: type[Exc
             await Meta(MetaOperator(), http).send(message(), account())
     assert type(raised.value) is kind
     assert str(raised.value).startswith(f"{code}: ")
+    assert str(raised.value).endswith("(the token [redacted] is)")
+    if isinstance(raised.value, AccountFault):
+        assert raised.value.retry == (code not in (0, 190))
     assert TEXT not in str(raised.value)
     assert TOKEN not in str(raised.value)
 

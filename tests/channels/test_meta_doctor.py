@@ -128,7 +128,7 @@ ILL: list[tuple[dict[str, Any], dict[str, Any], Finding]] = [
         Finding(
             "error",
             "Meta refuses to tell: 190: the access token has expired or was withdrawn;"
-            " make a new one and seal it again",
+            " make a new one and seal it again (Error validating access token)",
             "Check the account's address and access_token.",
         ),
     ),

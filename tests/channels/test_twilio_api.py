@@ -17,6 +17,7 @@ from waiting import LIMIT, until
 
 from conserje import (
     Account,
+    AccountFault,
     CannotTell,
     ContactCard,
     Content,
@@ -148,10 +149,6 @@ async def test_in_a_rotation_the_token_that_lives_is_used(front: Front) -> None:
 @pytest.mark.parametrize(
     ("sending", "by", "cause"),
     [
-        (message(), account(token="otro"), r"20003: .*auth_token"),
-        (message(), account(token="otro", next_token="tampoco"), r"20003: .*auth_token"),
-        (message(), account(address="whatsapp:+56999999999"), r"63007: .*address"),
-        (message(to=SMS_CONTACT), account(address="+56999999999"), r"21606: .*address"),
         (message(to="56922222222"), account(), r"21211: "),
         (message(to=SMS_CONTACT), account(), r"21910: "),
         (message(""), account(), r"21602: the message is empty"),
@@ -165,6 +162,29 @@ async def test_a_refusal_says_what_to_do_and_quotes_nothing(
     with pytest.raises(Refused, match=cause) as refused:
         await front.channel.send(sending, by)
     assert BODY not in str(refused.value)
+    assert front.stand_in.messages == []
+
+
+@pytest.mark.parametrize(
+    ("sending", "by", "cause", "retry"),
+    [
+        (message(), account(token="otro"), r"20003: .*auth_token", False),
+        (message(), account(token="otro", next_token="tampoco"), r"20003: .*auth_token", False),
+        (message(), account(address="whatsapp:+56999999999"), r"63007: .*address", True),
+        (message(to=SMS_CONTACT), account(address="+56999999999"), r"21606: .*address", True),
+    ],
+)
+async def test_what_is_the_account_s_fault_says_so(
+    front: Front,
+    sending: OutboundMessage,
+    by: Account[TwilioCredentials, TwilioSettings],
+    cause: str,
+    retry: bool,
+) -> None:
+    with pytest.raises(AccountFault, match=cause) as fault:
+        await front.channel.send(sending, by)
+    assert fault.value.retry == retry
+    assert BODY not in str(fault.value)
     assert front.stand_in.messages == []
 
 
@@ -240,9 +260,10 @@ ERROR = '{{"code": {}, "message": "about {}", "more_info": "", "status": {}}}'
         (400, ERROR.format(63017, BODY, 400), "", TryLater, "63017"),
         (403, ERROR.format(63018, BODY, 403), "99999", TryLater, "63018"),
         (429, "<html>slow down</html>", "0", TryLater, "20429"),
-        (401, "<html>who?</html>", "", Refused, "20003"),
+        (401, "<html>who?</html>", "", AccountFault, "20003"),
         (400, ERROR.format(29999, BODY, 400), "", Refused, "29999: see https://www.twilio.com/"),
-        (404, ERROR.format(20404, BODY, 404), "", Refused, "20404: .*account_sid"),
+        (404, ERROR.format(20404, BODY, 404), "", AccountFault, "20404: .*account_sid"),
+        (400, ERROR.format(30002, BODY, 400), "", AccountFault, "30002"),
         (404, "<html>not found</html>", "", Uncertain, "404"),
         (400, "[]", "", Uncertain, "400"),
         (400, '{"code": "odd", "message": "m"}', "", Uncertain, "400"),

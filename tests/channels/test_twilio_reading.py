@@ -359,6 +359,25 @@ def test_a_failure_says_why(code: str, cause: str) -> None:
     assert event.cause == cause
 
 
+@pytest.mark.parametrize(
+    ("code", "try_after", "account_fault"),
+    [
+        ("30001", 5.0, ""),
+        ("63018", 5.0, ""),
+        ("30002", None, "passing"),
+        ("63007", None, "passing"),
+        ("20003", None, "lasting"),
+        ("30003", None, ""),
+    ],
+)
+def test_a_failure_is_judged_as_one_told_at_once(
+    code: str, try_after: float | None, account_fault: str
+) -> None:
+    event = the_event(reported(MessageStatus="undelivered", ErrorCode=code))
+    assert isinstance(event, StatusUpdate)
+    assert (event.try_after, event.account_fault) == (try_after, account_fault)
+
+
 @pytest.mark.parametrize(("code", "consent"), [("21610", "out"), ("63016", ""), (None, "")])
 def test_a_status_may_tell_the_contact_s_will(code: str | None, consent: str) -> None:
     event = the_event(reported(MessageStatus="failed", ErrorCode=code))

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeGuard
 import click
 from pydantic import RootModel
 
+from conserje.cli import checkup
 from conserje.cli.insert import insert_account
 from conserje.cli.table import json_option, show_rows
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, Channel
 from conserje.contract.message import Template
+from conserje.conversations import illness
 from conserje.installation import Installation, with_installation
 from conserje.plugins import guard
 from conserje.rules.window import PLACE
@@ -26,6 +28,7 @@ from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Status, Tenant
 
 if TYPE_CHECKING:
+    from conserje.conversations.illness import Illness
     from conserje.intake.reconcile import Fetch
 
 _NAMED = re.compile(r"\{\{([A-Za-z0-9_]{1,64})\}\}=(.*)", re.DOTALL)  # the place {{name}} of a template
@@ -33,9 +36,12 @@ _NAMED = re.compile(r"\{\{([A-Za-z0-9_]{1,64})\}\}=(.*)", re.DOTALL)  # the plac
 
 @click.group()
 def account() -> None:
-    """Add, change, list and remove tenants' accounts."""
+    """Add, change, check, list and remove tenants' accounts."""
 
 
+no_check_option = click.option(
+    "--no-check", is_flag=True, help="Do not try the credentials at the provider: there is no network."
+)
 credentials_option = click.option(
     "--credentials",
     type=click.File("rb"),
@@ -50,6 +56,7 @@ credentials_option = click.option(
 @click.argument("address")
 @credentials_option
 @click.option("--settings", default="{}", metavar="JSON", help="The channel's settings for this account.")
+@no_check_option
 @click.option("--sql", is_flag=True, help="Print the row, credentials sealed, instead of storing it.")
 @with_installation
 async def add(
@@ -59,6 +66,7 @@ async def add(
     address: str,
     credentials: BinaryIO | None,
     settings: str,
+    no_check: bool,
     sql: bool,
 ) -> None:
     """Add an account to a tenant.
@@ -91,12 +99,15 @@ async def add(
         click.echo(
             f"Webhook for the provider: {installation.settings.tenant_url(slug)}/bot/{channel}/webhook"
         )
+    if credentials and not no_check:
+        await _tell_of(installation, slug, plugin, address)
 
 
 @account.command("set")
 @click.argument("slug")
 @click.argument("channel")
 @click.argument("address")
+@no_check_option
 @click.option(
     "--settings", metavar="JSON", help="The settings of the channel that change; null takes one away."
 )
@@ -128,6 +139,7 @@ async def set_account(
     slug: str,
     channel: str,
     address: str,
+    no_check: bool,
     settings: str | None,
     credentials: BinaryIO | None,
     status: Status | None,
@@ -163,6 +175,8 @@ async def set_account(
             window_template=template,
         )
     click.echo(f"{channel} {address} of {slug} is changed.")
+    if credentials and not no_check:
+        await _tell_of(installation, slug, plugin, address)
 
 
 def _template(
@@ -185,7 +199,7 @@ def _template(
 @json_option
 @with_installation
 async def list_accounts(installation: Installation, slug: str, as_json: bool) -> None:
-    """List a tenant's accounts, without their credentials.
+    """List a tenant's accounts, without their credentials; in red those that are ill.
 
     \b
     Example:
@@ -194,7 +208,7 @@ async def list_accounts(installation: Installation, slug: str, as_json: bool) ->
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
         found = await described_all(connection, tenant.id)
-    show_rows(found, as_json, f"{slug} has no accounts.")
+    show_rows(found, as_json, f"{slug} has no accounts.", alarming="ill_of")
 
 
 async def described_all(connection: Connection, tenant_id: int) -> list[dict[str, Any]]:
@@ -202,13 +216,14 @@ async def described_all(connection: Connection, tenant_id: int) -> list[dict[str
     from conserje.intake import reconcile
 
     fetches = await reconcile.list_all(connection, tenant_id)
+    illnesses = await illness.list_all(connection, tenant_id)
     return [
-        _described(account, fetches.get(account.id))
+        _described(account, fetches.get(account.id), illnesses.get(account.id))
         for account in await accounts.list_all(connection, tenant_id)
     ]
 
 
-def _described(account: AccountRow, fetch: Fetch | None) -> dict[str, Any]:
+def _described(account: AccountRow, fetch: Fetch | None, ill: Illness | None) -> dict[str, Any]:
     return {
         "channel": account.channel,
         "address": account.address,
@@ -218,7 +233,43 @@ def _described(account: AccountRow, fetch: Fetch | None) -> dict[str, Any]:
         "window_template": asdict(account.window_template) if account.window_template else None,
         "fetched_at": fetch.fetched_at.isoformat(timespec="seconds") if fetch else None,
         "fetch_failed": fetch.cause if fetch else None,
+        "ill_since": ill.since.isoformat(timespec="seconds") if ill else None,
+        "ill_of": ill.cause if ill else None,
     }
+
+
+@account.command()
+@click.argument("slug")
+@click.argument("channel")
+@click.argument("address")
+@json_option
+@with_installation
+async def check(installation: Installation, slug: str, channel: str, address: str, as_json: bool) -> None:
+    """Ask the provider whether an account is well; what is held for one that was ill is tried again.
+
+    \b
+    Example:
+      conserje account check acme meta 123456
+    """
+    plugin = _plugin(installation, channel)
+    async with installation.pool.acquire() as connection:
+        tenant = await tenants.get(connection, slug)
+        is_ill = await illness.try_now(connection, tenant.id, channel, address)
+    found = await checkup.examine(installation, slug, plugin, address)
+    show_rows([asdict(each) for each in found], as_json, "Nothing is known of it.")
+    if is_ill:
+        click.echo("It is ill: the oldest of what is held for it is tried in some seconds.", err=True)
+    if any(each.level == "error" for each in found):
+        raise SystemExit(1)
+
+
+async def _tell_of(
+    installation: Installation, slug: str, plugin: AnyChannel | AnyAssistant, address: str
+) -> None:
+    """Say, beside the output, what is not well with an account that is stored."""
+    for each in await checkup.examine(installation, slug, plugin, address):
+        if each.level != "ok":
+            click.secho(f"{each.level}: {each.text} {each.remedy}".rstrip(), fg="red", err=True)
 
 
 @account.command()

@@ -52,7 +52,7 @@ class CommandLine(click.Group):
 
 
 _HELP = {  # the module of each, and the first sentence of its help
-    "account:account": "Add, change, list and remove tenants' accounts.",
+    "account:account": "Add, change, check, list and remove tenants' accounts.",
     "account:seal": "Seal an account's credentials, read as JSON.",
     "api_key:api_key": "Add, list and revoke the keys to the operator's listener.",
     "conversation:conversation": "Look at conversations; take one over, and give it back to the assistant.",

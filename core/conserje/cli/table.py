@@ -10,8 +10,13 @@ import click
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def show_rows(rows: Sequence[Mapping[str, object]], as_json: bool, none: str) -> None:
-    """Print rows of the same columns; `none` is said, beside the output, where there are none."""
+def show_rows(
+    rows: Sequence[Mapping[str, object]], as_json: bool, none: str, alarming: str | None = None
+) -> None:
+    """Print rows of the same columns; `none` is said, beside the output, where there are none.
+
+    On a terminal a row is red that has something in the column `alarming`.
+    """
     if as_json:
         show_json(rows)
     elif not rows:
@@ -21,8 +26,8 @@ def show_rows(rows: Sequence[Mapping[str, object]], as_json: bool, none: str) ->
         heads = [name.upper().replace("_", " ") for name in rows[0]]
         widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
         click.secho(_line(heads, widths), bold=True)
-        for line in cells:
-            click.echo(_line(line, widths))
+        for row, line in zip(rows, cells, strict=True):
+            click.secho(_line(line, widths), fg="red" if alarming and row[alarming] else None)
 
 
 def show_fields(fields: Mapping[str, object]) -> None:

@@ -184,12 +184,15 @@ async def _release(
     entrypoint: str | None = None,
     delay: timedelta = timedelta(0),
 ) -> None:
+    from conserje.conversations import recovery
     from conserje.storage import queue
 
     async with connection.transaction():
         row = await connection.fetchrow(statement, number)
         if row is None:
             raise _not_held(held_id)
+        if entrypoint == jobs.DELIVER:
+            await recovery.ask(connection, **row, message_id=number)
         if entrypoint:
             await queue.enqueue(connection, [Job(entrypoint, **row, delay=delay)])
 

@@ -9,6 +9,7 @@ import asyncpg
 
 from conserje.contract.message import Content, Edit
 from conserje.conversations.rows import InboundRow, RejectRow, ReportRow, digest, restored, stored
+from conserje.conversations.sending import LONGEST_PAUSE, PATIENCE
 from conserje.storage.database import Connection, columns
 
 # Stores the events whose conversation is known; the others come back without one. The ids follow the order
@@ -100,17 +101,20 @@ OF_REPORT = """
 """
 
 # Keeps each report once and applies the furthest for each message; `was` tells whether the next
-# message waited for this one. What failed because it was outside the window waits `again`, once.
+# message waited for this one. What failed is queued `again` because it was outside the window, once; because
+# the provider was busy, for as long as `send` would try; because of the account, to wait for that.
 REPORT = f"""
 WITH event AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[], $5::text[], $6::text[],
-                         $7::text[], $8::boolean[], $9::text[], $10::boolean[])
+                         $7::text[], $8::boolean[], $9::text[], $10::boolean[], $11::float[], $12::text[])
     AS t (tenant_id, account_id, event_key, message_id, provider_id, status, cause, billable, category,
-          outside_window)
+          outside_window, try_after, account_fault)
 ), kept AS (
     INSERT INTO statuses (tenant_id, account_id, event_key, message_id, provider_id, status, cause, billable,
                           category, outside_window)
-    SELECT * FROM event ORDER BY tenant_id, account_id, event_key
+    SELECT tenant_id, account_id, event_key, message_id, provider_id, status, cause, billable, category,
+           outside_window
+    FROM event ORDER BY tenant_id, account_id, event_key
     ON CONFLICT DO NOTHING
     RETURNING *
 ), found AS (
@@ -118,19 +122,29 @@ WITH event AS (
            message.tenant_id, message.conversation_id, message.id, message.state AS was,
            kept.status, kept.cause, kept.provider_id,
            kept.outside_window AND kept.status = 'failed' AND message.outside_as IS NULL
-           AND message.kind IS DISTINCT FROM 'template' AS again
-    FROM kept
+           AND message.kind IS DISTINCT FROM 'template' AS outside,
+           kept.status = 'failed' AND try_after IS NOT NULL AS later, try_after,
+           CASE WHEN kept.status = 'failed' THEN nullif(account_fault, '') END AS fault
+    FROM kept JOIN event USING (tenant_id, account_id, event_key)
     CROSS JOIN LATERAL ({OF_REPORT.format(report="kept", columns="*")}) AS message
     WHERE message.outside_as IS DISTINCT FROM kept.provider_id
+      AND kept.provider_id <> ALL (coalesce(message.failed_as, '{{}}'))
     ORDER BY message.tenant_id, message.id, state_rank(kept.status) DESC
+), judged AS (
+    SELECT *, outside OR later OR fault IS NOT NULL AS again FROM found
 )
 UPDATE messages
-SET state = CASE WHEN again THEN 'queued' ELSE found.status END, cause = found.cause,
+SET state = CASE WHEN later AND created_at < now() - $13::interval THEN 'held' WHEN again THEN 'queued'
+                 ELSE found.status END,
+    cause = found.cause, fault = found.fault,
     sent_at = CASE WHEN NOT again THEN coalesce(messages.sent_at, now()) END,
     provider_id = CASE WHEN NOT again THEN coalesce(messages.provider_id, found.provider_id) END,
-    outside_as = CASE WHEN again THEN found.provider_id ELSE messages.outside_as END,
+    outside_as = CASE WHEN outside THEN found.provider_id ELSE messages.outside_as END,
+    failed_as = CASE WHEN again AND NOT outside THEN failed_as || found.provider_id ELSE failed_as END,
+    due_at = CASE WHEN later THEN now() + least(greatest(try_after * interval '1 second',
+        interval '1 second' * power(2, least(attempt, 16) - 1)), $14::interval) END,
     attempt = attempt + again::int  -- whoever is still at the first sending does not end this one
-FROM found
+FROM judged AS found
 WHERE messages.tenant_id = found.tenant_id AND messages.conversation_id = found.conversation_id
   AND messages.id = found.id AND state_rank(messages.state) < state_rank(found.status)
 RETURNING messages.tenant_id, messages.conversation_id, found.was, again
@@ -138,7 +152,7 @@ RETURNING messages.tenant_id, messages.conversation_id, found.was, again
 
 _REPORTED = (
     "tenant_id", "account_id", "event_key", "message_id", "provider_id", "status", "cause", "billable",
-    "category", "outside_window",
+    "category", "outside_window", "try_after", "account_fault",
 )  # fmt: skip
 
 LOOK = "SELECT account_id, content FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3"
@@ -163,14 +177,15 @@ INSERT INTO rejects (tenant_id, account_id, event_key, raw, cause) VALUES ($1, $
 ON CONFLICT (tenant_id, account_id, event_key) DO NOTHING
 """
 
-# At most $2 are counted: beyond that a flood is a flood. What is held waits for an operator, and is no flood.
+# At most $2 are counted: beyond that a flood is a flood. What is held waits for
+# an operator, or with its account, and is no flood.
 WAITING = """
 SELECT tenant.id, (SELECT count(*) FROM (
     SELECT FROM (
         SELECT tenant_id, conversation_id FROM messages
         WHERE tenant_id = tenant.id AND direction = 'in' AND turn_id IS NULL LIMIT $2 * 10) AS unanswered
     JOIN conversations ON conversations.tenant_id = unanswered.tenant_id
-        AND conversations.id = conversation_id AND state <> 'held'
+        AND conversations.id = conversation_id AND state <> 'held' AND ill_since IS NULL
     LIMIT $2) AS counted) AS waiting
 FROM unnest($1::bigint[]) AS tenant (id)
 """
@@ -245,7 +260,7 @@ async def rewrite(
 async def report(connection: Connection, rows: Sequence[ReportRow]) -> list[tuple[int, int]]:
     """Keep and apply status reports; the tenant and conversation of each message that the next one waits
     for no more, or that waits itself again."""
-    moved = await connection.fetch(REPORT, *columns(rows, *_REPORTED))
+    moved = await connection.fetch(REPORT, *columns(rows, *_REPORTED), PATIENCE, LONGEST_PAUSE)
     return [
         (row["tenant_id"], row["conversation_id"])
         for row in moved

@@ -21,11 +21,13 @@ def speak(contents: str, turn: str = "NULL::bigint", quotes: str = "NULL::text")
 
 
 RETRY_MESSAGE = """
-UPDATE messages SET state = 'queued', cause = NULL, due_at = NULL WHERE id = $1 AND state = 'held'
+UPDATE messages SET state = 'queued', cause = NULL, due_at = NULL, fault = NULL
+WHERE id = $1 AND state = 'held'
 RETURNING tenant_id, conversation_id
 """
 
 DROP_MESSAGE = """
-UPDATE messages SET state = 'refused', cause = 'dropped by the operator' WHERE id = $1 AND state = 'held'
+UPDATE messages SET state = 'refused', cause = 'dropped by the operator', fault = NULL
+WHERE id = $1 AND state = 'held'
 RETURNING tenant_id, conversation_id
 """

@@ -12,6 +12,7 @@ from conserje.contract.message import (
     Consent,
     Content,
     Edit,
+    Fault,
     InboundMessage,
     Kept,
     Media,
@@ -117,6 +118,8 @@ class ReportRow(NamedTuple):
     category: str = ""
     outside_window: bool = False
     consent: Consent = ""
+    try_after: float | None = None
+    account_fault: Fault = ""
 
 
 class RejectRow(NamedTuple):
@@ -171,6 +174,8 @@ def prepare(tenant_id: int, account: AccountRow, event: Kept) -> Row:
                 category=clean(event.category)[:100],
                 outside_window=event.outside_window,
                 consent=event.consent,
+                try_after=event.try_after,
+                account_fault=event.account_fault,
             )
         case Unreadable():
             return RejectRow(tenant_id, account.id, key, clean(event.raw), clean(event.cause)[:500])

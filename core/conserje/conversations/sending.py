@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from conserje.contract.message import Content
+from conserje.contract.message import Content, Fault
+from conserje.conversations.illness import HEALTH, Health
 from conserje.conversations.rows import restored, stored
 from conserje.storage.database import Connection
 from conserje.telemetry.clocks import TOLERANCE
 
 LONGEST_PAUSE = timedelta(minutes=5)  # before a message is tried again
+PATIENCE = timedelta(hours=1)  # of trying again what the provider does not take now
 OUTCOME_UNKNOWN = "Nobody knows whether it was sent"  # how the cause of one begins that is held for that
 
 State = Literal[
@@ -22,8 +24,9 @@ Ending = Literal["queued", "uncertain", "refused", "held"]
 
 # The next one to leave, locked, with what `find` must not mistake for it. The conversation is locked too,
 # and first: a message that an opt-out finds queued is never marked `sending` after it.
-NEXT = """
+NEXT = f"""
 SELECT messages.id, messages.account_id, messages.state, attempt, attempted_at, due_at, messages.created_at,
+    messages.cause, fault, {HEALTH} AS health,
     content, quotes, peer AS contact_address, outside_as, opted_out, coalesce(
         opted_out = 'all' AND messages.id = (
         SELECT confirmation_id FROM consents
@@ -41,7 +44,7 @@ WHERE messages.tenant_id = $1 AND conversation_id = $2
   AND messages.state IN ('queued', 'sending', 'uncertain')
 ORDER BY sequence LIMIT 1
 FOR SHARE OF conversations FOR NO KEY UPDATE OF messages
-"""
+"""  # noqa: S608 - of our own
 
 # An attempt from before the clock was set back: how long ago it was is not known, so it counts from now.
 SET_RIGHT = """
@@ -76,7 +79,7 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
 # Anything else that a sending may come to; a message that a report has moved on stays there.
 END = f"""{_CONVERSATION_FIRST}
 UPDATE messages SET state = $5, cause = $6, due_at = now() + $7::interval,
-    outside_as = CASE WHEN $8 THEN '' ELSE outside_as END
+    outside_as = CASE WHEN $8 THEN '' ELSE outside_as END, fault = nullif($9, '')
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
   AND state IN ('queued', 'sending', 'uncertain') AND EXISTS (SELECT FROM place)
 """  # noqa: S608 - of our own
@@ -97,6 +100,9 @@ class Next:
     quotes: str | None
     contact_address: str
     outside_as: str | None  # the provider's name for it when it was outside the window
+    cause: str | None
+    fault: Fault | None  # its account's: it waits until that is well
+    health: Health | None  # its account's
     opted_out: Literal["all", "marketing"] | None
     confirms: bool  # it is what the contact is told of an opt-out
     now: datetime  # by the database's clock
@@ -154,9 +160,11 @@ async def note_end(
     cause: str | None,
     pause: timedelta | None,
     outside: bool,
+    fault: Fault,
 ) -> None:
-    """The provider does not have it, or may not; `outside`: because the contact wrote too long ago."""
-    await connection.execute(END, *_key(sending), state, cause, pause, outside)
+    """The provider does not have it, or may not: because the contact wrote too long ago (`outside`), or
+    because of the account (`fault`)."""
+    await connection.execute(END, *_key(sending), state, cause, pause, outside, fault)
 
 
 def _key(sending: Sending) -> tuple[int, int, int, int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from conserje.conversations.illness import HEALTH, Health
 from conserje.conversations.listing import LEFT_TO_PERSON, ConversationState
 from conserje.conversations.outbox import number, speak
 from conserje.storage.database import Connection
@@ -23,12 +24,13 @@ RECENT = timedelta(minutes=10)  # in which the turns of a contact are counted
 WANTS_NONE = "The contact wants no more messages."
 MACHINE = "A machine writes from this address, which gets no answers."
 
-LOCK = """
+LOCK = f"""
 SELECT account_id, contact_id, peer AS contact_address, state, opted_out, epoch, turn_id, starts, cause,
        unparked_at, now() AS now, leased_until - now() AS lease_left,
-       (SELECT name FROM contacts WHERE tenant_id = $1 AND id = contact_id) AS contact_name
+       (SELECT name FROM contacts WHERE tenant_id = $1 AND id = contact_id) AS contact_name,
+       {HEALTH} AS health
 FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
-"""
+"""  # noqa: S608 - of our own
 
 # A lease from before the clock was set back; whoever still thinks renews it sooner.
 SHORTEN = "UPDATE conversations SET leased_until = now() + $3 WHERE tenant_id = $1 AND id = $2"
@@ -225,13 +227,51 @@ WITH freed AS (
 SELECT tenant_id, id AS conversation_id FROM freed
 """
 
+# The account is ill: the conversation waits for it, in the order in which they came to wait.
+WAIT = """
+UPDATE conversations SET ill_since = coalesce(ill_since, now()) WHERE tenant_id = $1 AND id = $2
+"""
+
+# With the replies that are there. An illness that ended meanwhile holds nothing.
+HOLD_FOR_ACCOUNT = """
+WITH illness AS MATERIALIZED (
+    SELECT cause FROM illnesses WHERE tenant_id = $1 AND account_id = $3 AND well_at IS NULL
+      AND trial IS DISTINCT FROM $2 FOR SHARE
+), place AS MATERIALIZED (
+    UPDATE conversations SET ill_since = coalesce(ill_since, now()) FROM illness
+    WHERE tenant_id = $1 AND conversations.id = $2
+    RETURNING illness.cause
+)
+UPDATE messages SET state = 'held', fault = coalesce(fault, 'passing'), cause = place.cause, due_at = NULL
+FROM place WHERE tenant_id = $1 AND conversation_id = $2 AND state = 'queued'
+"""
+
+# The account is well. What was late when it became so waits for an operator.
+LET_GO = """
+WITH place AS MATERIALIZED (
+    UPDATE conversations SET ill_since = NULL
+    WHERE tenant_id = $1 AND id = ANY ($2::bigint[]) AND ill_since IS NOT NULL
+    RETURNING id, account_id
+), line AS MATERIALIZED (
+    SELECT place.id AS conversation_id, late_after, coalesce(well_at, now()) - late_after AS late_before
+    FROM place JOIN tenants ON tenants.id = $1
+    LEFT JOIN illnesses ON tenant_id = $1 AND illnesses.account_id = place.account_id
+)
+UPDATE messages SET fault = NULL, due_at = NULL,
+    state = CASE WHEN created_at < late_before THEN 'held' ELSE 'queued' END,
+    cause = CASE WHEN created_at < late_before
+        THEN format('It waited for its account for longer than late_after, %s: send it all the same by '
+                    '`conserje held retry`.', late_after) END
+FROM line WHERE tenant_id = $1 AND messages.conversation_id = line.conversation_id AND fault IS NOT NULL
+"""
+
 # Hints that were lost (a stalled worker can finish its successor's job): conversations that have something to
 # do and that nobody has looked at for a while. One that somebody has locked is at work. What happened later
 # than now, or is due later than anything is put off ($2, a lease $3), was written before the clock was set
 # back, and is long past.
 SWEEP = """
 WITH idle AS NOT MATERIALIZED (
-    SELECT conversations.tenant_id, conversations.id, state FROM conversations
+    SELECT conversations.tenant_id, conversations.id, state, account_id, ill_since FROM conversations
     JOIN tenants ON tenants.id = conversations.tenant_id AND tenants.status = 'active'
     WHERE coalesce(leased_until NOT BETWEEN now() AND now() + $3, true)
       AND coalesce(swept_at NOT BETWEEN now() - $1::interval * 4 AND now(), true)
@@ -242,7 +282,11 @@ WITH idle AS NOT MATERIALIZED (
     (SELECT 'converse' AS entrypoint, idle.tenant_id, idle.id FROM messages
      JOIN idle ON idle.tenant_id = messages.tenant_id AND idle.id = conversation_id AND idle.state <> 'held'
      WHERE direction = 'in' AND turn_id IS NULL
-       AND created_at NOT BETWEEN now() - $1::interval AND now() LIMIT 1000)
+       AND created_at NOT BETWEEN now() - $1::interval AND now()
+       AND (ill_since IS NULL OR NOT EXISTS (
+           SELECT FROM illnesses
+           WHERE illnesses.tenant_id = idle.tenant_id AND illnesses.account_id = idle.account_id))
+     LIMIT 1000)
     UNION
     (SELECT 'deliver', idle.tenant_id, idle.id FROM messages
      JOIN idle ON idle.tenant_id = messages.tenant_id AND idle.id = conversation_id
@@ -278,6 +322,7 @@ class Locked:
     unparked_at: datetime | None
     now: datetime  # by the database's clock
     lease_left: timedelta | None
+    health: Health | None  # its account's
 
 
 async def lock(connection: Connection, tenant_id: int, conversation_id: int) -> Locked | None:
@@ -308,6 +353,23 @@ async def let_be(
 ) -> None:
     """These messages are kept, and nobody answers them."""
     await connection.execute(LET_BE, tenant_id, conversation_id, message_ids)
+
+
+async def wait(connection: Connection, tenant_id: int, conversation_id: int) -> None:
+    """What is unanswered waits until the account is well."""
+    await connection.execute(WAIT, tenant_id, conversation_id)
+
+
+async def hold_for_account(
+    connection: Connection, tenant_id: int, conversation_id: int, account_id: int
+) -> None:
+    """Hold the replies that are there until the account is well; nothing where it is."""
+    await connection.execute(HOLD_FOR_ACCOUNT, tenant_id, conversation_id, account_id)
+
+
+async def let_go(connection: Connection, tenant_id: int, conversations: Sequence[int]) -> None:
+    """What waited for the account leaves, but for what is late."""
+    await connection.execute(LET_GO, tenant_id, conversations)
 
 
 async def leave_to_nobody(connection: Connection, tenant_id: int, conversation_id: int) -> None:

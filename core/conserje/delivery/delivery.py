@@ -7,19 +7,23 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from conserje.contract.channel import (
-    AnyAccount,
-    AnyChannel,
-    CannotTell,
-    Refused,
-    TryLater,
-    Uncertain,
-)
+from conserje.contract.account import AnyAccount
+from conserje.contract.channel import AccountFault, AnyChannel, CannotTell, Refused, TryLater, Uncertain
 from conserje.contract.fit import linked
 from conserje.contract.message import Content, Media, OutboundMessage, Template, Unknown
 from conserje.conversations import sending
 from conserje.conversations.sending import LONGEST_PAUSE, Next, Sending
-from conserje.delivery.outcome import Outcome, Step, absent, later, refused, still_uncertain, unknown
+from conserje.delivery.ailing import Ailing, attend, taken
+from conserje.delivery.outcome import (
+    Outcome,
+    Step,
+    absent,
+    at_fault,
+    later,
+    refused,
+    still_uncertain,
+    unknown,
+)
 from conserje.files.links import Links
 from conserje.plugins import given, guard
 from conserje.plugins.guard import PluginFailed
@@ -42,6 +46,8 @@ log = logging.getLogger(__name__)
 GRACE = timedelta(seconds=2)  # after the time limit of a sending, before it counts as nobody's
 AGAIN_AFTER = 0.2  # seconds
 
+Found = Step | Ailing | timedelta | None
+
 
 @dataclass
 class Delivery:
@@ -60,13 +66,22 @@ class Delivery:
             return
         async with acting_for(self.pool, job.tenant_id) as scope:
             step = await self._take_next(scope.connection, entry, job)
-        while isinstance(step, Step):
+        while isinstance(step, Step | Ailing):
+            if isinstance(step, Ailing):
+                step = await self._attend(entry, job, step)
+                continue
             outcome = await self._look(entry, step) if step.uncertain else await self._send(entry, step)
             step = await self._finish(entry, job, step, outcome)
         if step is not None:
             await self._come_back(job, step)
 
-    async def _finish(self, entry: Entry, job: Job, step: Step, outcome: Outcome) -> Step | timedelta | None:
+    async def _attend(self, entry: Entry, job: Job, ailing: Ailing) -> Found:
+        """Do what the account's illness asks for, in a transaction that has locked nothing before."""
+        async with acting_for(self.pool, job.tenant_id) as scope:
+            await attend(scope, entry, job, ailing)
+            return None if ailing.why == "spent" else await self._take_next(scope.connection, entry, job)
+
+    async def _finish(self, entry: Entry, job: Job, step: Step, outcome: Outcome) -> Found:
         """Write down what the step came to, and take the next one.
 
         It waits for Postgres: nobody else knows how the step ended.
@@ -81,24 +96,31 @@ class Delivery:
         while True:
             try:
                 async with acting_for(self.pool, job.tenant_id) as scope:
+                    if step.tries and outcome.receipt:
+                        await taken(scope, entry, step.account_id)
                     await _write_down(scope.connection, job, step.message.id, step.attempt, outcome)
-                    return outcome.pause or await self._take_next(scope.connection, entry, job)
+                    spent = step.account_id if step.tries and outcome.final else None
+                    return outcome.pause or await self._take_next(scope.connection, entry, job, spent)
             except CANNOT_ASK as error:
                 why = explained(error, type(error).__name__)
                 log.warning("Postgres does not take the end of a sending: %s", why)
                 await asyncio.sleep(AGAIN_AFTER)
 
-    async def _take_next(self, connection: Connection, entry: Entry, job: Job) -> Step | timedelta | None:
+    async def _take_next(
+        self, connection: Connection, entry: Entry, job: Job, spent: int | None = None
+    ) -> Found:
         """Take the next message in hand; a time to wait, or None where there is nothing to do.
 
         `sending` is committed before the step is made, so whoever finds it knows that the provider
-        may have been called.
+        may have been called. `spent` is the account for which the last message was to try in vain.
         """
         place = (job.tenant_id, job.conversation_id)
         while message := await sending.find_next(connection, *place):
             queued = message.state == "queued"
             if queued and (why := consent.refusal(message, message.content)):
                 leaving: Content | Outcome = Outcome(state="refused", cause=why)
+            elif queued and (ailing := Ailing.of(message)):
+                return ailing
             elif rest := self._rest(message):
                 return rest
             elif not queued:
@@ -111,7 +133,8 @@ class Delivery:
                 started = await sending.start(connection, *place, message.id, changed)
                 return self._step(entry, message, leaving, *started)
             await _write_down(connection, job, message.id, message.attempt, leaving)
-        return None
+            spent = message.account_id if message.health == "tried" else spent
+        return Ailing(spent, "spent") if spent else None
 
     def _rest(self, message: Next) -> timedelta | None:
         """How long the message has to wait; None: its time has come."""
@@ -161,6 +184,7 @@ class Delivery:
             attempt=attempt,
             uncertain=message.state != "queued",
             outside=message.outside_as is not None,
+            tries=message.health == "tried",
             created_at=message.created_at,
             now=message.now,
         )
@@ -189,6 +213,8 @@ class Delivery:
                 return Outcome(sent)
         except Refused as error:
             return refused(step, error)
+        except AccountFault as error:
+            return at_fault(error)
         except TryLater as error:
             return later(step, error)
         except Uncertain as error:
@@ -244,7 +270,8 @@ async def _write_down(
     if outcome.receipt:
         await sending.note_sent(connection, sent, outcome.receipt.provider_id)
     elif outcome.state != "sent":
-        await sending.note_end(connection, sent, outcome.state, outcome.cause, outcome.pause, outcome.outside)
+        ending = (outcome.state, outcome.cause, outcome.pause, outcome.outside, outcome.fault)
+        await sending.note_end(connection, sent, *ending)
 
 
 async def _enqueue(connection: Connection, job: Job, after: timedelta) -> None:

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from conserje.contract.channel import OptedOut, OutsideWindow, Receipt, Refused, TryLater
-from conserje.contract.message import OutboundMessage, Template
-from conserje.conversations.sending import LONGEST_PAUSE, OUTCOME_UNKNOWN, Ending
+from conserje.contract.channel import AccountFault, OptedOut, OutsideWindow, Receipt, Refused, TryLater
+from conserje.contract.message import Fault, OutboundMessage, Template
+from conserje.conversations.sending import LONGEST_PAUSE, OUTCOME_UNKNOWN, PATIENCE, Ending
 from conserje.rules.consent import Sign
 from conserje.storage.backoff import pause
 from conserje.telemetry.clocks import TOLERANCE, apart
 
-PATIENCE = timedelta(hours=1)  # of trying again what the provider does not take now
 FIRST_PAUSE = 1.0  # seconds
 UNCERTAIN_FOR = timedelta(minutes=2)  # before a person has to look
 LOOK_EVERY = timedelta(seconds=10)
@@ -32,6 +31,7 @@ class Step:
     outside: bool  # the provider has said before that the contact wrote too long ago
     created_at: datetime
     now: datetime  # by the database's clock
+    tries: bool = False  # whether its account, which is ill, takes messages again
     taken_at: float = field(default_factory=time.monotonic)
     taken_on: float = field(default_factory=time.time)
 
@@ -61,6 +61,12 @@ class Outcome:
     pause: timedelta | None = None
     outside: bool = False  # the window, as the provider says
     sign: Sign | None = None  # that the contact wants no more
+    fault: Fault = ""  # of the account
+
+    @property
+    def final(self) -> bool:
+        """Whether the message is none to try with any more, though its account may be well."""
+        return self.state in ("refused", "held")
 
 
 def unknown(cause: str) -> Outcome:
@@ -77,6 +83,11 @@ def refused(step: Step, error: Refused) -> Outcome:
             return Outcome(state="held" if step.outside else "queued", cause=str(error), outside=True)
         case _:
             return Outcome(state="refused", cause=str(error))
+
+
+def at_fault(error: AccountFault) -> Outcome:
+    """The message keeps its place until the account is well."""
+    return Outcome(state="queued", cause=str(error), fault="passing" if error.retry else "lasting")
 
 
 def later(step: Step, error: TryLater) -> Outcome:

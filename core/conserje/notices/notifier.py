@@ -1,4 +1,4 @@
-"""Tells tenants of conversations that were handed over to a person: by webhook, by e-mail."""
+"""Tells tenants of conversations handed over to a person and of ill accounts: by webhook, by e-mail."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from conserje.errors import OperatorError
 from conserje.net.fetch import Network, fetch, resolve
 from conserje.net.mail import MailFailed, MailServer
 from conserje.notices import table as notices
+from conserje.notices.ailment import FallenIll
 from conserje.notices.table import Name, Notice
 from conserje.settings import Settings
 from conserje.storage.database import Connection, Pool
@@ -164,8 +165,11 @@ class Notifier:
             return  # once it is again, they are due for long
         while notice := await notices.claim(self.pool, job):
             await self._tell(entry, [notice])
-        if told := await notices.collect(self.pool, job, entry.tenant.notice_email or ""):
-            await self._tell(entry, told)
+        told = await notices.collect(self.pool, job, entry.tenant.notice_email or "")
+        for one in [each for each in told if each.illness]:
+            await self._tell(entry, [one])
+        if waiting := [each for each in told if not each.illness]:
+            await self._tell(entry, waiting)
         await notices.come_back(self.pool, job)
 
     async def _tell(self, entry: Entry, told: Sequence[Notice]) -> None:
@@ -191,7 +195,7 @@ class Notifier:
     async def _send(self, entry: Entry, told: Sequence[Notice]) -> None:
         """Raises NotTold."""
         tenant, notice = entry.tenant, told[0]
-        what = await self._handed_over(entry, told)
+        what = await (self._fallen_ill(entry, notice) if notice.illness else self._handed_over(entry, told))
         match notice.kind:
             case "webhook" if tenant.notice_url:
                 await self._post(tenant, tenant.notice_url, f"notice-{notice.id}", what.body)
@@ -199,6 +203,12 @@ class Notifier:
                 await self._mail(tenant.notice_email, f"notice-{notice.id}", *what.mail())
             case _:
                 raise NotTold("The tenant wants no such notices any more.", final=True)
+
+    async def _fallen_ill(self, entry: Entry, notice: Notice) -> FallenIll:
+        about = await notices.waiting(self.pool, entry.tenant.id, notice)
+        account = entry.account(about.account_id)
+        where = (account.channel, account.address) if account else ("", "")
+        return FallenIll(entry.tenant, notice.created_at, *where, notice.illness or "")
 
     async def _handed_over(self, entry: Entry, told: Sequence[Notice]) -> HandedOver:
         notice, tenant_id = told[0], entry.tenant.id

@@ -25,6 +25,12 @@ INSERT INTO notices (tenant_id, conversation_id, turn_id, kind)
 SELECT $1, $2, $3, kind FROM unnest($4::text[]) AS kind ON CONFLICT DO NOTHING
 """
 
+# With a number of its own in the place of the turn.
+NOTE_ILLNESS = """
+INSERT INTO notices (tenant_id, conversation_id, turn_id, kind, illness)
+SELECT $1, $2, told.id, kind, $4 FROM (SELECT nextval('turn_ids') AS id) AS told, unnest($3::text[]) AS kind
+"""
+
 # The next one to be posted that nobody posts, which is nobody else's then.
 CLAIM = """
 UPDATE notices SET tries = tries + 1, due_at = now() + $3
@@ -32,7 +38,7 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND id = (
     SELECT id FROM notices
     WHERE tenant_id = $1 AND conversation_id = $2 AND kind = 'webhook' AND due_at <= now()
     ORDER BY due_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING id, conversation_id, kind, created_at, tries, due_at AS until
+RETURNING id, conversation_id, kind, created_at, tries, due_at AS until, illness
 """
 
 # One mail at a time for an address: the next worker waits here, and finds that it is not due.
@@ -58,7 +64,7 @@ WITH due AS MATERIALIZED (
 )
 UPDATE notices SET tries = tries + 1, due_at = now() + $2 FROM due
 WHERE tenant_id = $1 AND notices.conversation_id = due.conversation_id AND notices.id = due.id
-RETURNING notices.id, notices.conversation_id, kind, created_at, tries, due_at AS until
+RETURNING notices.id, notices.conversation_id, kind, created_at, tries, due_at AS until, illness
 """
 
 # It did not leave: the next one need not wait.
@@ -141,6 +147,7 @@ class Notice:
     created_at: datetime
     tries: int  # this one included
     until: datetime
+    illness: str | None = None  # of what the account is ill; None: the conversation was handed over
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +188,26 @@ class Noticed:
 async def note(connection: Connection, tenant: Tenant, conversation_id: int, turn_id: int) -> list[Job]:
     """Keep that the tenant is to be told of a hand-over, in the caller's transaction; the jobs are the
     caller's to enqueue."""
-    kinds = [kind for kind, to in (("webhook", tenant.notice_url), ("email", tenant.notice_email)) if to]
-    if not kinds:
+    if not (kinds := _kinds(tenant)):
         return []
     await connection.execute(NOTE, tenant.id, conversation_id, turn_id, kinds)
     return [Job(jobs.NOTIFY, tenant.id, conversation_id)]
+
+
+async def note_illness(connection: Connection, tenant: Tenant, conversation_id: int, cause: str) -> list[Job]:
+    """Keep that the tenant is to be told of the conversation's account; the jobs are the caller's."""
+    if not (kinds := _kinds(tenant)):
+        return []
+    await connection.execute(NOTE_ILLNESS, tenant.id, conversation_id, kinds, cause)
+    return [Job(jobs.NOTIFY, tenant.id, conversation_id)]
+
+
+def _kinds(tenant: Tenant) -> list[Kind]:
+    ways: tuple[tuple[Kind, str | None], ...] = (
+        ("webhook", tenant.notice_url),
+        ("email", tenant.notice_email),
+    )
+    return [kind for kind, to in ways if to]
 
 
 async def of_conversation(pool: Pool, tenant_id: int, conversation_id: int, limit: int) -> list[Noticed]:

@@ -195,7 +195,7 @@ async def merged_settings(
     """
     settings = await connection.fetchval(SETTINGS, tenant_id, channel, address)
     if settings is None:
-        raise _no_account(channel, address)
+        raise no_account(channel, address)
     return _merged(json.loads(settings), changes)
 
 
@@ -239,7 +239,7 @@ async def change(
             to_json(window_template) if window_template else window_template,
         )
     if done == "UPDATE 0":
-        raise _no_account(channel, address)
+        raise no_account(channel, address)
 
 
 async def list_all(connection: Connection, tenant_id: int) -> list[AccountRow]:
@@ -269,10 +269,10 @@ async def remove(connection: Connection, tenant_id: int, channel: str, address: 
         address,
     )
     if done == "DELETE 0":
-        raise _no_account(channel, address)
+        raise no_account(channel, address)
 
 
-def _no_account(channel: str, address: str) -> TenantError:
+def no_account(channel: str, address: str) -> TenantError:
     return TenantError(f"The tenant has no account {channel} {address}: see `conserje account list`.")
 
 

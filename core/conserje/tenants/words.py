@@ -93,6 +93,24 @@ WAITING_MAIL = {
     ),
 }
 
+ILL_MAIL = {
+    "es": Mail(
+        "{tenant} no puede responder por {channel}",
+        "{channel} no acepta los mensajes de {account}:\n\n> {cause}\n\n"
+        "Las respuestas quedan guardadas y salen en cuanto esto se arregle. Luego:\n\n    {command}\n",
+    ),
+    "pt": Mail(
+        "{tenant} não consegue responder por {channel}",
+        "{channel} não aceita as mensagens de {account}:\n\n> {cause}\n\n"
+        "As respostas ficam guardadas e saem assim que isto for resolvido. Depois:\n\n    {command}\n",
+    ),
+    "en": Mail(
+        "{tenant} cannot answer by {channel}",
+        "{channel} does not take the messages of {account}:\n\n> {cause}\n\n"
+        "The answers are kept, and leave once this is mended. Then:\n\n    {command}\n",
+    ),
+}
+
 # What follows in a mail where others wait, too.
 WAITING_TOO = {
     "es": Mail(

@@ -74,6 +74,12 @@ class Conversation:
                 return None
             if not (unanswered := await self._unanswered(scope.connection, entry, job, conversation)):
                 return None
+            if conversation.health == "ill":
+                await state.wait(scope.connection, job.tenant_id, job.conversation_id)
+                return None
+            if conversation.health == "recovers":  # what was said before leaves before the answer
+                await state.let_go(scope.connection, job.tenant_id, [job.conversation_id])
+                scope.due.append(Job(jobs.DELIVER, job.tenant_id, job.conversation_id))
             fenced = self.thinking.fenced(entry, unanswered)
             match decide(entry, job, conversation, unanswered, fenced):
                 case Wait(rest):

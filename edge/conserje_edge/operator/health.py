@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from conserje.conversations import illness
 from conserje.plugins import fences
 from conserje.settings import SettingsError
 from conserje.storage.database import CANNOT_ASK, DatabaseError, describe
@@ -29,6 +30,7 @@ from conserje_edge.wire.addresses import Address, address
 
 LIMIT = 2.0  # seconds for all checks, which run beside each other
 EDGE_LIMIT = 1.5
+SHOWN = 5  # accounts that are ill
 QUESTION = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
@@ -107,6 +109,15 @@ def _fenced(context: Context) -> Iterator[str]:
         yield f"Plugins stood still: mend them, then `conserje plugin resume NAME` ({fenced})."
 
 
+async def _accounts(context: Context) -> None:
+    async with context.pool.acquire() as connection:
+        ill = await illness.of_all(connection, SHOWN + 1)
+    if ill:
+        named = "; ".join(f"{each.slug} {each.channel} {each.address}: {each.cause}" for each in ill[:SHOWN])
+        more = "; and more" if len(ill) > SHOWN else ""
+        raise Odd(f"Accounts are ill: mend them, then `conserje account check` ({named}{more}).")
+
+
 async def _spool(context: Context) -> None:
     if spool := context.intake.spool:
         await spool.check()
@@ -147,6 +158,7 @@ CHECKS: dict[str, Callable[[Context], Awaitable[None]]] = {
     "migrations": _migrations,
     "keyring": _keyring,
     "plugins": _plugins,
+    "accounts": _accounts,
     "spool": _spool,
     "edge": _edge,
     "worker": _worker,

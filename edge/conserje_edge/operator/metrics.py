@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from conserje.conversations import backlog
+from conserje.conversations import backlog, illness
 from conserje.storage import queue
 from conserje.storage.database import CANNOT_ASK, Connection, describe
 from conserje.storage.deadline import within
@@ -75,6 +75,8 @@ async def _stored(connection: Connection) -> AsyncIterator[Metric]:
     yield _gauge("conserje_tenants", "Tenants by status.", "status", await tenants.count(connection))
     held = _few(await backlog.held(connection), sum)
     yield _gauge("conserje_held", "Turns, messages and rejects that wait for an operator.", "tenant", held)
+    ill = _few(await illness.count(connection), sum)
+    yield _gauge("conserje_ill_accounts", "Accounts whose provider takes nothing of them.", "tenant", ill)
     rows = await backlog.waiting(connection)
     waiting = _few([(row.slug, row.messages) for row in rows], sum)
     yield _gauge("conserje_waiting_messages", "Messages that no turn has answered yet.", "tenant", waiting)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from terminal import Terminal
 
+from conserje.cli.main import main
 from conserje.net.client import client
 from conserje.plugins.plugins import load
 from conserje.storage.database import Pool
@@ -48,9 +51,25 @@ async def test_why_an_account_cannot_be_asked_for_messages_is_shown(acme: Termin
     assert "20003: check auth_token." in (await acme.type("tenant", "show", "acme")).stdout
 
 
+async def test_an_account_that_is_ill_is_red_on_a_terminal(acme: Terminal, pool: Pool) -> None:
+    for address in ("+56911111111", "+56922222222"):
+        given = {"TWILIO_ACCOUNT_SID": "AC" + "1" * 32, "TWILIO_AUTH_TOKEN": "made up"}
+        await acme.type("account", "add", "acme", "twilio", address, **given)
+    await pool.execute(
+        "INSERT INTO illnesses (tenant_id, account_id, cause)"
+        " SELECT tenant_id, id, '20003: no such token' FROM accounts WHERE address = '+56911111111'"
+    )
+    command = ["account", "list", "acme"]
+    shown = await asyncio.to_thread(CliRunner().invoke, main, command, env=acme.environment, color=True)
+    _, ill, well = shown.output.splitlines()
+    assert ill.startswith("\x1b[31mtwilio")
+    assert "20003: no such token" in ill
+    assert not well.startswith("\x1b[31m")
+
+
 async def test_credentials_are_changed_and_open(acme: Terminal, pool: Pool, tmp_path: Path) -> None:
     file = tmp_path / "c.json"
-    place = ("acme", "twilio", "+56911111111", "--credentials", str(file))
+    place = ("acme", "twilio", "+56911111111", "--credentials", str(file), "--no-check")
     for command, token in (("add", "s3cret"), ("set", "n3w")):
         file.write_text(json.dumps({"account_sid": "AC" + "1" * 32, "auth_token": token}))
         await acme.type("account", command, *place)

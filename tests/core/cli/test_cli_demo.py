@@ -60,6 +60,7 @@ async def test_there_is_an_account_for_whoever_adds_a_client(terminal: Terminal,
         *spare["account"].split(),
         "--credentials",
         spare["credentials"],
+        "--no-check",
     ]
     await terminal.type(*added)
     assert await pool.fetchval("SELECT count(*) FROM accounts WHERE address = 'whatsapp:+56900000201'") == 1

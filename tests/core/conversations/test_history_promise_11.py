@@ -17,10 +17,21 @@ from past import lengthen
 from scene import Scene, stage
 from terminal import Terminal
 
-from conserje import Account, Edit, File, InboundMessage, Media, Nothing, Reaction, Revocation, Text
+from conserje import (
+    Account,
+    AccountFault,
+    Edit,
+    File,
+    InboundMessage,
+    Media,
+    Nothing,
+    Reaction,
+    Revocation,
+    Text,
+)
 from conserje.contract.channel import Page, Uncertain
 from conserje.contract.message import Consent, Content, Event, Status, StatusUpdate, Unreadable
-from conserje.conversations import backlog, feed, handling, held, listing, overdue
+from conserje.conversations import backlog, feed, handling, held, illness, listing, overdue, recovery
 from conserje.conversations.feed import Feed
 from conserje.conversations.held import Filter
 from conserje.conversations.rows import digest
@@ -79,6 +90,7 @@ class Day:
         await self.doubt(entry, peer, place)
         await self.pass_on(entry, peer, place)
         await self.part(entry, peer, place)
+        await self.ail(entry, peer, place)
         await self.keep_up()
         async with acting_for(self.scene.pool, entry.tenant.id) as scope:  # as --follow does
             await listing.latest(scope.connection, entry.tenant.id, 500)
@@ -222,6 +234,25 @@ class Day:
             )
             await self.release(act, f"m{sent}")
             await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+
+    async def ail(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
+        """The provider takes nothing of the account for a while; what waited leaves once it does."""
+        for _ in range(2):
+            await self.write(entry, peer)
+            self.provider.does.append(AccountFault("no payment"))
+            await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
+            await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+            self.provider.does.clear()
+        for _ in range(3):
+            await self.scene.pool.execute("UPDATE illnesses SET due_at = now()")
+            await recovery.keep_up(self.scene.pool)
+            await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+            await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
+            await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+        async with self.scene.pool.acquire() as connection:
+            await illness.of_all(connection, 5)
+            await illness.count(connection)
+            await illness.try_now(connection, place[0], "post", entry.accounts[0].address)
 
     async def hold(self, statement: str, *arguments: int) -> None:
         async with self.scene.pool.acquire() as connection:

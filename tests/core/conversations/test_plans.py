@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from plans import ACCOUNTS, fill, pages
 
-from conserje.conversations import messages, overflow, state
+from conserje.conversations import messages, overflow, recovery, sending, state
 from conserje.conversations.rows import ReportRow
 from conserje.rules import consent
 from conserje.storage.database import Connection, columns
 
 HUNDRED_ACCOUNTS = 100
+PAUSES = (sending.PATIENCE, sending.LONGEST_PAUSE)
 
 OVERFLOW = """
 WITH contact AS (
@@ -39,7 +40,7 @@ async def of_a_report(connection: Connection, by_our_id: bool) -> tuple[int, int
     place, id = (newest["tenant_id"], newest["account_id"], b"key"), newest["id"] if by_our_id else None
     row = ReportRow(*place, id, newest["provider_id"], "delivered", None)
     return (
-        await pages(connection, messages.REPORT, *columns([row], *messages._REPORTED)),
+        await pages(connection, messages.REPORT, *columns([row], *messages._REPORTED), *PAUSES),
         await pages(connection, consent.REPORTED, *row[:5]),
     )
 
@@ -91,3 +92,53 @@ async def test_letting_a_message_be_costs_the_same_whatever_was_said_before(conn
     few = await of_letting_be(connection)
     await fill(connection, 2, HUNDRED_ACCOUNTS)
     assert await of_letting_be(connection) <= 2 * few
+
+
+WAITING_FOR_ACCOUNT = """
+WITH place AS (
+    SELECT tenant_id, id AS account_id FROM accounts ORDER BY tenant_id LIMIT 1
+), contact AS (
+    INSERT INTO contacts (tenant_id, name)
+    SELECT tenant_id, n::text FROM place, generate_series($1::int, $2) AS n
+    RETURNING tenant_id, id
+), added AS (
+    INSERT INTO conversations (tenant_id, account_id, contact_id, peer, ill_since)
+    SELECT contact.tenant_id, account_id, id, id::text, now() + id * interval '1 millisecond'
+    FROM contact JOIN place USING (tenant_id) RETURNING tenant_id, account_id, id
+), held AS (
+    INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, sequence, state, fault)
+    SELECT tenant_id, id, account_id, 'out', '{"type":"text","text":"hola"}', n, 'held', 'passing'
+    FROM added, generate_series(1, 2) AS n
+)
+INSERT INTO illnesses (tenant_id, account_id, cause) SELECT tenant_id, account_id, 'no token' FROM place
+ON CONFLICT DO NOTHING
+"""
+
+
+async def of_an_illness(connection: Connection) -> list[int]:
+    """What trying touches, letting the next ones go, and holding one."""
+    row = await connection.fetchrow("SELECT tenant_id, account_id FROM illnesses")
+    assert row is not None
+    place, first = tuple(row), await connection.fetchval(recovery.FIRST, *row)
+    leaving = [each["id"] for each in await connection.fetch(recovery.LEAVING, *row, 10)]
+    assert len(leaving) == 10
+    return [
+        await pages(connection, recovery.DUE, recovery.PAUSES[-1]),
+        await pages(connection, recovery.FIRST, *place),
+        await pages(connection, recovery.SEND, place[0], first, None),
+        await pages(connection, recovery.LEAVING, *place, 10),
+        await pages(connection, state.LET_GO, place[0], leaving),
+        await pages(connection, recovery.END, *place),
+        await pages(connection, state.HOLD_FOR_ACCOUNT, place[0], first, place[1]),
+        await pages(connection, state.LOCK, place[0], first),
+        await pages(connection, sending.NEXT, place[0], first),
+    ]
+
+
+async def test_a_try_costs_the_same_however_many_wait_for_the_account(connection: Connection) -> None:
+    await connection.execute(ACCOUNTS, 1, 1)
+    await connection.execute(WAITING_FOR_ACCOUNT, 1, 100)
+    few = await of_an_illness(connection)
+    await connection.execute(WAITING_FOR_ACCOUNT, 101, 10_000)
+    many = await of_an_illness(connection)
+    assert all(later <= max(3 * before, 12) for before, later in zip(few, many, strict=True)), (few, many)

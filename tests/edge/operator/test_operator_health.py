@@ -28,6 +28,14 @@ from conserje_edge.operator import health
 from conserje_edge.operator.context import Context
 from conserje_fakes import server
 
+ILL = """
+WITH account AS (
+    INSERT INTO accounts (tenant_id, channel, address) VALUES ($1, 'meta', '1100') RETURNING tenant_id, id
+)
+INSERT INTO illnesses (tenant_id, account_id, cause)
+SELECT tenant_id, id, '190: the token has expired' FROM account
+"""
+
 
 @dataclass
 class House:
@@ -72,7 +80,7 @@ async def test_all_is_well(house: House) -> None:
 async def test_without_postgres(house: House, database_url: str) -> None:
     house.context.pool.terminate()
     failed = await house.failing()
-    assert failed.keys() == {"postgres", "migrations", "keyring", "worker"}
+    assert failed.keys() == {"postgres", "migrations", "keyring", "accounts", "worker"}
     assert "CONSERJE_DATABASE_URL" in failed["postgres"]
 
 
@@ -100,6 +108,16 @@ async def test_a_loop_that_stood_still_is_not_blamed_on_postgres(
     for said in failed.values():
         assert "this process itself stood still" in said
         assert "CONSERJE_DATABASE_URL" not in said
+
+
+async def test_an_account_that_is_ill_is_a_warning(house: House) -> None:
+    tenant = await house.office.add("acme")
+    await house.context.pool.execute(ILL, tenant)
+    answer = await health.ready(house.context)
+    told = json.loads(bytes(answer.body))["checks"]["accounts"]
+    assert answer.status_code == 200
+    assert told["ok"]
+    assert "acme meta 1100: 190: the token has expired" in told["warning"]
 
 
 @pytest.mark.new_database

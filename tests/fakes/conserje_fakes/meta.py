@@ -2,7 +2,7 @@
 
 Rules, with the code that breaking them is answered with:
 
-- The number's own access token as bearer: 190. Another's number or object: 100.
+- The number's own access token as bearer: 190. Another's number: 100 with the subcode 33; object: 100.
 - `to`, a phone, or `recipient`, a user id, but not both: 131008, 131009, 100.
 - A text of 1 to 4096 characters; 1 to 3 buttons (title 20, id 256) or 1 to 10 rows (title 24, id 200,
   description 72), unique, under a body of 1 to 1024, none of them blank; captions to 1024 and not under

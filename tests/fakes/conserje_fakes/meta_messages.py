@@ -344,9 +344,8 @@ def error_json(refusal: Refusal) -> bytes:
         "message": f"(#{refusal.code}) {refusal}",
         "type": "OAuthException",
         "code": refusal.code,
+        **({"error_subcode": refusal.subcode} if refusal.subcode else {}),
         "error_data": {"messaging_product": "whatsapp", "details": str(refusal)},
         "fbtrace_id": secrets.token_urlsafe(12),
     }
-    if refusal.subcode:
-        error["error_subcode"] = refusal.subcode
     return json.dumps({"error": error}).encode()

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from conserje import (
     Account,
+    AccountFault,
     Answer,
     Channel,
     Event,
@@ -188,7 +189,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         missing += [] if self._verify_token(account) else [_missing("verify_token")]
         try:
             graph = self._graph(account)
-        except Refused as error:
+        except AccountFault as error:
             return [Finding("error", text) for text in (str(error), *missing)]
         found = await doctor.examine(graph, account.address, account.credentials.waba_id, urls.webhook)
         return [*(Finding("error", text) for text in missing), *found]
@@ -197,7 +198,11 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         if not (verify_token := self._verify_token(account)):
             raise Refused(_missing("verify_token"))
         business = account.credentials.waba_id
-        await doctor.configure(self._graph(account), account.address, business, urls.webhook, verify_token)
+        try:
+            graph = self._graph(account)
+        except AccountFault as error:
+            raise Refused(str(error)) from None
+        await doctor.configure(graph, account.address, business, urls.webhook, verify_token)
 
     def compose(self, account: _MetaAccount, url: str, sender: str, text: str) -> Webhook:
         held = self._app_secrets(account)
@@ -219,10 +224,10 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
             raise Forged("The verify token is not the account's; give Meta the same.")
 
     def _graph(self, account: _MetaAccount) -> Graph:
-        """The Graph API with the account's access token. Raises Refused."""
+        """The Graph API with the account's access token. Raises AccountFault."""
         token = account.credentials.access_token or self.operator.access_token
         if token is None:
-            raise Refused(_missing("access_token"))
+            raise AccountFault(_missing("access_token"), retry=False)
         url = f"{self.operator.base_url.rstrip('/')}/{self.operator.version}"
         return Graph(self.http, url, token.get_secret_value())
 

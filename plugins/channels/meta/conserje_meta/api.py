@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from conserje_meta.errors import TOO_MANY_CALLS, GraphError, NoAnswer, NotAsked
+from conserje_meta.errors import TOO_MANY_CALLS, GraphError, NoAnswer, NotAsked, details
 
 _LONGEST_WAIT = 300.0
 _NEVER_WRITTEN = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
@@ -45,21 +45,21 @@ class Graph:
             raise NotAsked(f"Meta could not be reached ({type(error).__name__}).") from None
         except httpx2.TransportError as error:
             raise NoAnswer(f"Meta's answer did not come ({type(error).__name__}).") from None
-        return _understood(answer)
+        return _understood(answer, self.token)
 
 
-def _understood(answer: httpx2.Response) -> dict[str, Any]:
+def _understood(answer: httpx2.Response, token: str) -> dict[str, Any]:
     try:
         document = answer.json()
     except (ValueError, RecursionError):
         document = None
     error = document.get("error") if isinstance(document, dict) else None
-    code = error.get("code") if isinstance(error, dict) else None
+    error = error if isinstance(error, dict) else {}
+    code = error.get("code")
     retry_after = _seconds(answer.headers.get("retry-after", ""))
     if isinstance(code, int):
-        subcode = error.get("error_subcode") if isinstance(error, dict) else None
-        known = subcode if isinstance(subcode, int) else 0
-        raise GraphError(code, answer.status_code, retry_after, known)
+        told = details(error).replace(token, "[redacted]")
+        raise GraphError(code, answer.status_code, retry_after, error.get("error_subcode"), told)
     if answer.status_code == httpx2.codes.TOO_MANY_REQUESTS:
         raise GraphError(TOO_MANY_CALLS, answer.status_code, retry_after)
     if not (answer.is_success and isinstance(document, dict)):

@@ -19,10 +19,11 @@ from conserje import (
     Status,
     StatusUpdate,
     Unreadable,
+    judged,
     plain,
 )
 from conserje_meta import content, people
-from conserje_meta.errors import OUTSIDE_WINDOW, STOPPED_MARKETING, explain
+from conserje_meta.errors import details, explain, judgement
 from conserje_meta.item import Item, Unclear
 from conserje_meta.people import NOBODY, People
 
@@ -193,20 +194,21 @@ def _status(address: str, status: Item) -> StatusUpdate | Ignored:
         raise Unclear("status is not one of a sent message's.")
     errors, pricing = status.parts("errors"), status.part("pricing")
     billable = pricing.fields.get("billable")
-    codes = _codes(errors)
-    return StatusUpdate(
+    told = _told(errors)
+    report = StatusUpdate(
         address=address,
         key=f"{id}:{word}",
         status=_STATUSES[word],
         provider_id=id,
         message_id=_our_id(status.text("biz_opaque_callback_data")),
-        cause=_causes(errors) if word == "failed" else "",
-        consent="marketing out" if STOPPED_MARKETING in codes else "",
+        cause=("; ".join(told.values()) or "Meta gives no cause") if word == "failed" else "",
         billable=billable if isinstance(billable, bool) else None,
         category=pricing.text("category"),
-        outside_window=OUTSIDE_WINDOW in codes,
         beside=_beside(address, status),
     )
+    for code, text in told.items():
+        report = judged(report, judgement(code, text))
+    return report
 
 
 def _our_id(mark: str) -> int | None:
@@ -220,11 +222,16 @@ def _trouble(address: str, error: Item) -> Unreadable:
 
 
 def _causes(errors: Sequence[Item]) -> str:
-    return "; ".join(map(explain, dict.fromkeys(_codes(errors)))) or "Meta gives no cause"
+    return "; ".join(_told(errors).values()) or "Meta gives no cause"
 
 
-def _codes(errors: Sequence[Item]) -> list[int]:
-    return [int(code) for error in errors if (code := error.number("code")) is not None]
+def _told(errors: Sequence[Item]) -> dict[int, str]:
+    """What each error means, by its code."""
+    return {
+        int(code): explain(int(code), details(error.fields))
+        for error in errors
+        if (code := error.number("code")) is not None
+    }
 
 
 def _call(address: str, call: Item, who: People) -> InboundMessage | Ignored:

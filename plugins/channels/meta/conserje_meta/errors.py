@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from conserje import OptedOut, OutsideWindow, Refused, TryLater, Uncertain
+from collections.abc import Mapping
+from typing import Any
+
+from conserje import AccountFault, OptedOut, OutsideWindow, Refused, TryLater, Uncertain
 
 OUTSIDE_WINDOW = 131047
 STOPPED_MARKETING = 131050
 TOO_MANY_CALLS = 4
+UNSEEN = 33  # the subcode of 100 where the token's owner does not see the phone number
+_DETAILS = 300  # characters of Meta's own words
+
+# Whatever the account sends is answered so, until somebody mends it at Meta.
+_FAULTS = frozenset({3, 10, 368, 131005, 131031, 131037, 131042, 131045, 133010})
+_LASTING = frozenset({0, 190})  # until it is given another token
 
 # Nothing was taken, and the same message may be offered again after so many seconds. Core doubles them
 # from one try to the next.
@@ -76,8 +85,8 @@ _MEANINGS = {
 }
 
 
-def explain(code: int) -> str:
-    """One line for the operator; a code that is not known here points at Meta's page."""
+def explain(code: int, details: str = "") -> str:
+    """One line for the operator, with Meta's own details; a code not known here points at Meta's page."""
     if 200 <= code < 300:
         known = "the access token lacks a permission; make a new one and seal it again"
     else:
@@ -85,19 +94,47 @@ def explain(code: int) -> str:
             code,
             "see https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes",
         )
-    return f"{code}: {known}"
+    return f"{code}: {known} ({details[:_DETAILS]})" if details else f"{code}: {known}"
+
+
+def judgement(code: int, text: str, subcode: object = None, retry_after: float | None = None) -> Exception:
+    """What a failure means for the message, whether Meta tells it at once or by a status."""
+    if code in _WAITS:
+        return TryLater(text, retry_after or _WAITS[code])
+    if code in _LASTING:
+        return AccountFault(text, retry=False)
+    if code in _FAULTS or 200 <= code < 300 or (code == 100 and subcode == UNSEEN):
+        return AccountFault(text)
+    if code == OUTSIDE_WINDOW:
+        return OutsideWindow(text)
+    return OptedOut(text, marketing=True) if code == STOPPED_MARKETING else Refused(text)
+
+
+def details(error: Mapping[str, Any]) -> str:
+    """What Meta says beside the code, in one line."""
+    data = error.get("error_data")
+    told = data.get("details") if isinstance(data, dict) else None
+    return " ".join(told.split()) if isinstance(told, str) else ""
 
 
 class GraphError(Exception):
-    """Meta's own word that it did not do what it was asked; the text quotes nothing that was sent."""
+    """Meta's own word that it did not do what it was asked, with its details."""
 
-    def __init__(self, code: int, status: int, retry_after: float | None, subcode: int = 0) -> None:
-        super().__init__(explain(code))
+    def __init__(
+        self,
+        code: int,
+        status: int,
+        retry_after: float | None,
+        subcode: object = None,
+        details: str = "",
+    ) -> None:
+        super().__init__(explain(code, details))
         self.code = code
         self.subcode = subcode
         self.status = status
+        self.judgement = judgement(code, str(self), subcode, retry_after)
         # Seconds; None: asking again does not help.
-        self.wait = (retry_after or _WAITS[code]) if code in _WAITS else None
+        self.wait = self.judgement.after if isinstance(self.judgement, TryLater) else None
 
 
 class NoAnswer(Exception):
@@ -113,13 +150,7 @@ def outcome(error: GraphError | NoAnswer) -> Exception:
     match error:
         case NotAsked():
             return TryLater(str(error))
-        case GraphError(wait=float(wait)):
-            return TryLater(str(error), wait)
-        case GraphError(code=code) if code == OUTSIDE_WINDOW:
-            return OutsideWindow(str(error))
-        case GraphError(code=code) if code == STOPPED_MARKETING:
-            return OptedOut(str(error), marketing=True)
-        case GraphError(status=status) if status < 500:
-            return Refused(str(error))
+        case GraphError() if error.status < 500 or type(error.judgement) is not Refused:
+            return error.judgement
         case _:
             return Uncertain(str(error))

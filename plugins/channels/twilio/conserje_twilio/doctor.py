@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 
-from conserje import CannotTell, Finding, Refused, Urls
+from conserje import AccountFault, CannotTell, Finding, Refused, Urls
 from conserje_twilio import api
 from conserje_twilio.errors import NO_SUCH_SERVICE, NOT_ACCEPTED, Denied, explain, outcome, unanswered
 from conserje_twilio.writing import WHATSAPP
@@ -53,6 +53,8 @@ async def configure(line: api.Line, address: str, service_sid: str | None, urls:
         raise
     except Exception as error:
         failure = outcome(error)
+        if isinstance(failure, AccountFault):
+            failure = Refused(str(failure))
         raise (failure if isinstance(failure, Refused) else unanswered(error)) from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx2
 from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 
-from conserje import CannotTell, OptedOut, OutsideWindow, Refused, TryLater, Uncertain
+from conserje import AccountFault, CannotTell, OptedOut, OutsideWindow, Refused, TryLater, Uncertain
 
 # Conserje may offer the same message again: Twilio did not take it.
 _BUSY = frozenset({20429, 21611, 30001, 63017, 63018})
@@ -15,6 +15,13 @@ NO_SUCH_CONTENT = 21655
 NO_SUCH_SERVICE = 21701
 NOT_ACCEPTED = 20003
 _TOO_MANY = 20429
+_NO_SUCH_ACCOUNT = 20404
+
+# Whatever the account sends is answered so, until somebody mends it at Twilio.
+_FAULTS = frozenset(
+    {21603, 21606, NO_SUCH_SERVICE, 21705, 30002, 63007, 63020, 63038}
+)  # fmt: skip
+_LASTING = frozenset({NOT_ACCEPTED, _NO_SUCH_ACCOUNT})  # until its credentials are others
 _OF_STATUS: dict[int, int] = {
     httpx2.codes.UNAUTHORIZED: NOT_ACCEPTED,
     httpx2.codes.TOO_MANY_REQUESTS: _TOO_MANY,
@@ -107,13 +114,21 @@ def unanswered(error: Exception, status: int = 0) -> CannotTell:
 
 def _answered(status: int, code: object, retry_after: float) -> Exception:
     given = _known(code)
-    if status == httpx2.codes.TOO_MANY_REQUESTS or (400 <= status < 500 and given in _BUSY):
-        return TryLater(explain(given or _TOO_MANY), retry_after)
-    if status == httpx2.codes.UNAUTHORIZED:
-        return Refused(explain(NOT_ACCEPTED))
+    if status in _OF_STATUS:
+        busy = status == httpx2.codes.TOO_MANY_REQUESTS
+        return TryLater(explain(given or _TOO_MANY), retry_after) if busy else judgement(NOT_ACCEPTED)
     if 400 <= status < 500 and given:
-        return _REFUSALS.get(given, Refused)(explain(given))
+        return judgement(given, retry_after)
     return Uncertain(f"Twilio answered {status}, which does not say whether it took the message.")
+
+
+def judgement(code: int, retry_after: float = 5.0) -> Exception:
+    """What a failure means for the message, whether Twilio tells it at once or by a status."""
+    if code in _BUSY:
+        return TryLater(explain(code), retry_after)
+    if code in _FAULTS | _LASTING:
+        return AccountFault(explain(code), retry=code in _FAULTS)
+    return _REFUSALS.get(code, Refused)(explain(code))
 
 
 def _known(code: object) -> int | None:

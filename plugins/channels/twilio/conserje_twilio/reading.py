@@ -27,8 +27,9 @@ from conserje import (
     Unknown,
     Unreadable,
     Webhook,
+    judged,
 )
-from conserje_twilio.errors import OPTED_OUT, OUTSIDE_WINDOW, explain
+from conserje_twilio.errors import explain, judgement
 from conserje_twilio.writing import WHATSAPP
 
 _STATUSES: dict[str, Status] = {
@@ -260,17 +261,17 @@ def _status(hook: Webhook, address: str) -> StatusUpdate | Ignored:
         raise _Unclear("MessageStatus is not one of a sent message's.")
     status, query = _STATUSES[word], dict(hook.query)
     code, segments = form.get("ErrorCode")[:_LONGEST_CODE], query.get("segments", "")
-    return StatusUpdate(
+    report = StatusUpdate(
         address=address,
         key=f"status:{sid}:{word}",
         status=status,
         provider_id=sid,
         message_id=_number(query.get("message", "")),
         cause=(explain(code) if code else word) if status == "failed" else "",
-        consent="out" if code == str(OPTED_OUT) else "",
         category=f"{segments} segments" if _number(segments) else "",
-        outside_window=code == str(OUTSIDE_WINDOW),
     )
+    known = _number(code)
+    return judged(report, judgement(known)) if known else report
 
 
 def _number(given: str) -> int | None:

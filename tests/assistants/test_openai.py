@@ -14,7 +14,20 @@ import pytest_asyncio
 from pydantic import SecretStr, ValidationError
 from waiting import LIMIT
 
-from conserje import Contact, File, Media, NoAnswer, Product, Reply, Tenant, Text, Turn, Utterance
+from conserje import (
+    Account,
+    CannotTell,
+    Contact,
+    File,
+    Media,
+    NoAnswer,
+    Product,
+    Reply,
+    Tenant,
+    Text,
+    Turn,
+    Utterance,
+)
 from conserje.testing import GivenProducts, ProviderAssistantContract, said
 from conserje_fakes import server
 from conserje_fakes.openai import Fault, StandIn
@@ -286,3 +299,26 @@ def test_the_operator_s_key_serves_tenants_without_one() -> None:
 def test_a_base_url_that_is_not_absolute_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="absolute address"):
         OpenAIOperator(base_url=url)
+
+
+EXAMINED = [
+    (KEY, "gpt-6-luna", "ok", "The API key is good, and the server knows the model gpt-6-luna."),
+    ("sk-otra", "gpt-6-luna", "error", "The model's server refused the API key (401)"),
+    (KEY, "gpt-1", "error", "The model's server knows no such model (404)"),
+]
+
+
+@pytest.mark.parametrize(("key", "model", "level", "text"), EXAMINED)
+async def test_key_and_model_are_examined(asker: Asker, key: str, model: str, level: str, text: str) -> None:
+    [found] = await asker.assistant.examine(account(key, model))
+    assert (found.level, found.text[: len(text)]) == (level, text)
+
+
+async def test_a_server_that_fails_says_nothing_of_the_key(asker: Asker) -> None:
+    asker.stand_in.faults.extend(["500", "500"])  # the SDK asks twice
+    with pytest.raises(CannotTell):
+        await asker.assistant.examine(account())
+
+
+def account(key: str = KEY, model: str = "gpt-6-luna") -> Account[OpenAICredentials, OpenAISettings]:
+    return Account("acme", "", OpenAICredentials(api_key=SecretStr(key)), OpenAISettings(model=model))

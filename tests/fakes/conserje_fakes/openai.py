@@ -75,6 +75,7 @@ class StandIn:
         app = Starlette(
             routes=[
                 Route("/v1/responses", create_response, methods=["POST"]),
+                Route("/v1/models/{name}", show_model),
                 Route("/_stand-in/faults", set_faults, methods=["POST"]),
                 Route("/_stand-in/requests", list_requests),
             ]
@@ -88,11 +89,29 @@ def _state(request: Request) -> StandIn:
     return stand_in
 
 
+def _unknown_key(request: Request) -> Response | None:
+    keys = _state(request).keys
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme != "Bearer" or not key or (keys and key not in keys):
+        return _error(401, "invalid_api_key", f"Incorrect API key provided: {key[:8]}.")
+    return None
+
+
+async def show_model(request: Request) -> Response:
+    stand_in, name = _state(request), request.path_params["name"]
+    if refused := _unknown_key(request):
+        return refused
+    if name not in stand_in.models:
+        return _error(404, "model_not_found", f"The model {name} does not exist.")
+    if stand_in.faults:
+        return _error(500, "server_error", f"The server had an error ({stand_in.faults.popleft()}).")
+    return JSONResponse({"id": name, "object": "model", "created": 1_790_000_000, "owned_by": "openai"})
+
+
 async def create_response(request: Request) -> Response:
     stand_in = _state(request)
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme != "Bearer" or not key or (stand_in.keys and key not in stand_in.keys):
-        return _error(401, "invalid_api_key", f"Incorrect API key provided: {key[:8]}.")
+    if refused := _unknown_key(request):
+        return refused
     try:
         asked = _Asked.model_validate_json(await request.body())
     except ValidationError as error:

@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from conserje import Assistant, Product, Reply, Turn, plain
+from conserje import Account, Assistant, Finding, Product, Reply, Turn, plain
 from conserje_openai.instructions import instruct
 from conserje_openai.models import OpenAICredentials, OpenAIOperator, OpenAISettings
 
@@ -38,12 +38,10 @@ class OpenAI(Assistant[OpenAICredentials, OpenAISettings, OpenAIOperator]):
 
     async def reply(self, turn: Turn[OpenAICredentials, OpenAISettings]) -> Reply:
         settings = turn.settings
-        api = await asyncio.to_thread(import_module, "conserje_openai.api")
-        if self._client is None:
-            self._client = api.open_client(self.operator, self.http)
+        api, client = await self._api()
         past = turn.history[-settings.history_limit :] if settings.history_limit else ()
         answer: Reply = await api.ask(
-            self._client,
+            client,
             self.operator,
             turn.credentials,
             settings,
@@ -52,6 +50,17 @@ class OpenAI(Assistant[OpenAICredentials, OpenAISettings, OpenAIOperator]):
             _anonymous(turn),
         )
         return answer
+
+    async def examine(self, account: Account[OpenAICredentials, OpenAISettings]) -> Sequence[Finding]:
+        api, client = await self._api()
+        return [await api.examine(client, self.operator, account.credentials, account.settings)]
+
+    async def _api(self) -> tuple[Any, api.Client]:
+        """The module that knows the SDK, and the client, both from the first use on."""
+        module = await asyncio.to_thread(import_module, "conserje_openai.api")
+        if self._client is None:
+            self._client = module.open_client(self.operator, self.http)
+        return module, self._client
 
 
 def _anonymous(turn: Turn[OpenAICredentials, OpenAISettings]) -> str:

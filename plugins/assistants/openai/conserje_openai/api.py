@@ -11,8 +11,10 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpe
 from openai.types.responses import EasyInputMessageParam, Response
 from openai.types.shared_params import Reasoning
 
-from conserje import NoAnswer, Reply, Text, Utterance, plain
+from conserje import CannotTell, Finding, NoAnswer, Reply, Text, Utterance, plain
 from conserje_openai.models import OpenAICredentials, OpenAIOperator, OpenAISettings
+
+_TOLD = frozenset({401, 403, 404})  # of the key, or of the model
 
 
 class Client(AsyncOpenAI):
@@ -60,6 +62,23 @@ async def ask(
     except (OpenAIError, TimeoutError) as error:
         raise NoAnswer(_explain(error, operator)) from None
     return Reply((Text(_words(response)),), usage=_usage(response))
+
+
+async def examine(
+    client: Client, operator: OpenAIOperator, credentials: OpenAICredentials, settings: OpenAISettings
+) -> Finding:
+    """Whether the key is good and the server knows the model. Raises CannotTell."""
+    own = client.with_options(api_key=credentials.api_key.get_secret_value())
+    try:
+        async with asyncio.timeout(operator.timeout):
+            await own.models.retrieve(settings.model)
+    except APIStatusError as error:
+        if error.status_code in _TOLD:
+            return Finding("error", _explain(error, operator))
+        raise CannotTell(_explain(error, operator)) from None
+    except (OpenAIError, TimeoutError) as error:
+        raise CannotTell(_explain(error, operator)) from None
+    return Finding("ok", f"The API key is good, and the server knows the model {settings.model}.")
 
 
 def _item(said: Utterance) -> EasyInputMessageParam:

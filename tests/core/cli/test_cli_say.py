@@ -115,11 +115,11 @@ async def test_a_conversation_with_a_person_is_said_so(shop: Shop) -> None:
     assert len(shop.stand_in.messages) == 1
 
 
-async def test_a_refused_reply_is_printed_and_an_error(shop: Shop) -> None:
+async def test_a_held_reply_is_printed_and_an_error(shop: Shop) -> None:
     shop.stand_in.accounts.clear()
     async with shop.working():
         said = await shop.say("acme", "wena loco", code=1)
-    assert "refused: " in said and "The reply is refused: see its cause above." in said
+    assert "held: " in said and "The reply is held: see its cause above." in said
 
 
 async def test_a_held_conversation_is_an_error_that_names_it(shop: Shop) -> None:

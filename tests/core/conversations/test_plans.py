@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plans import ACCOUNTS, fill, pages
+from waiting import LIMIT
 
 from conserje.conversations import messages, overflow, recovery, sending, state
 from conserje.conversations.rows import ReportRow
@@ -139,6 +140,6 @@ async def test_a_try_costs_the_same_however_many_wait_for_the_account(connection
     await connection.execute(ACCOUNTS, 1, 1)
     await connection.execute(WAITING_FOR_ACCOUNT, 1, 100)
     few = await of_an_illness(connection)
-    await connection.execute(WAITING_FOR_ACCOUNT, 101, 10_000)
+    await connection.execute(WAITING_FOR_ACCOUNT, 101, 2_000, timeout=LIMIT)
     many = await of_an_illness(connection)
     assert all(later <= max(3 * before, 12) for before, later in zip(few, many, strict=True)), (few, many)

@@ -53,8 +53,9 @@ async def test_why_an_account_cannot_be_asked_for_messages_is_shown(acme: Termin
 
 async def test_an_account_that_is_ill_is_red_on_a_terminal(acme: Terminal, pool: Pool) -> None:
     for address in ("+56911111111", "+56922222222"):
-        given = {"TWILIO_ACCOUNT_SID": "AC" + "1" * 32, "TWILIO_AUTH_TOKEN": "made up"}
-        await acme.type("account", "add", "acme", "twilio", address, **given)
+        place = ("acme", "twilio", address)
+        given = "AC" + "1" * 32
+        await acme.type("account", "add", *place, TWILIO_ACCOUNT_SID=given, TWILIO_AUTH_TOKEN="made up")
     await pool.execute(
         "INSERT INTO illnesses (tenant_id, account_id, cause)"
         " SELECT tenant_id, id, '20003: no such token' FROM accounts WHERE address = '+56911111111'"

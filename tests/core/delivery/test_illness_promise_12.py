@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +17,19 @@ from conserje import AccountFault, Refused, StatusUpdate
 from conserje.conversations import held, illness, overdue, recovery
 from conserje.conversations.recovery import keep_up
 from conserje.storage import jobs
+from conserje.storage.database import Pool
 from conserje.storage.jobs import Job
+from conserje.storage.scope import Scope, acting_for
 
 UNPAID = AccountFault("131042: there is no means of payment")
 NO_TOKEN = AccountFault("190: the token has expired", retry=False)
+
+
+AGE = """
+UPDATE messages SET created_at = now() - interval '1 minute', attempted_at = now() - interval '1 minute',
+    due_at = NULL WHERE state IS DISTINCT FROM 'sent';
+UPDATE conversations SET swept_at = NULL
+"""
 
 
 async def job_of(scene: Scene, kind: str, contact: str) -> Job:
@@ -255,6 +267,41 @@ async def test_a_worker_that_dies_loses_nothing_and_sends_nothing_twice(scene: S
     await make_due(scene)
     await work_off(scene)
     assert scene.post.texts == (["hola", "otra"] if died == "taken" else ["hola"])
+
+
+class Died(Exception):
+    """The worker, as by SIGKILL: nothing that it would have done next is done."""
+
+
+@pytest.mark.parametrize("commits", range(1, 8))
+async def test_a_worker_may_die_after_each_commit(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, commits: int
+) -> None:
+    made = itertools.count(1)
+
+    @asynccontextmanager
+    async def mortal(pool: Pool, tenant_id: int) -> AsyncIterator[Scope]:
+        async with acting_for(pool, tenant_id) as scope:
+            yield scope
+        if next(made) == commits:
+            raise Died
+
+    monkeypatch.setattr("conserje.delivery.delivery.acting_for", mortal)
+    scene.post.does.extend([UNPAID, UNPAID])
+    await scene.write("hola")
+    await scene.conversation.converse(await job_of(scene, jobs.CONVERSE, "ana"))
+    for _ in range(6):
+        await forget_jobs(scene)
+        await scene.pool.execute(AGE)
+        await overdue.sweep(scene.pool)
+        with suppress(Died):
+            await work_off(scene)
+        await make_due(scene)
+        with suppress(Died):
+            await work_off(scene)
+    assert scene.post.texts == ["hola"]
+    assert await states(scene) == [("sent", None)]
+    assert await the_illness(scene) == {}
 
 
 async def test_a_conversation_that_came_to_wait_as_the_illness_ended_is_found(scene: Scene) -> None:

@@ -194,7 +194,7 @@ def _status(address: str, status: Item) -> StatusUpdate | Ignored:
         raise Unclear("status is not one of a sent message's.")
     errors, pricing = status.parts("errors"), status.part("pricing")
     billable = pricing.fields.get("billable")
-    told = _told(errors)
+    told = _explained(errors)
     report = StatusUpdate(
         address=address,
         key=f"{id}:{word}",
@@ -222,10 +222,10 @@ def _trouble(address: str, error: Item) -> Unreadable:
 
 
 def _causes(errors: Sequence[Item]) -> str:
-    return "; ".join(_told(errors).values()) or "Meta gives no cause"
+    return "; ".join(_explained(errors).values()) or "Meta gives no cause"
 
 
-def _told(errors: Sequence[Item]) -> dict[int, str]:
+def _explained(errors: Sequence[Item]) -> dict[int, str]:
     """What each error means, by its code."""
     return {
         int(code): explain(int(code), details(error.fields))

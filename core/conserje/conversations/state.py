@@ -248,10 +248,14 @@ FROM place WHERE tenant_id = $1 AND conversation_id = $2 AND state = 'queued'
 
 # The account is well. What was late when it became so waits for an operator.
 LET_GO = """
-WITH place AS MATERIALIZED (
-    UPDATE conversations SET ill_since = NULL
-    WHERE tenant_id = $1 AND id = ANY ($2::bigint[]) AND ill_since IS NOT NULL
-    RETURNING id, account_id
+WITH waiting AS MATERIALIZED (  -- row by row: for an array a plan may read all of the tenant's
+    SELECT found.id FROM unnest($2::bigint[]) AS asked (id) CROSS JOIN LATERAL (
+        SELECT id FROM conversations
+        WHERE tenant_id = $1 AND conversations.id = asked.id AND ill_since IS NOT NULL LIMIT 1) AS found
+), place AS MATERIALIZED (
+    UPDATE conversations SET ill_since = NULL FROM waiting
+    WHERE tenant_id = $1 AND conversations.id = waiting.id
+    RETURNING conversations.id, account_id
 ), line AS MATERIALIZED (
     SELECT place.id AS conversation_id, late_after, coalesce(well_at, now()) - late_after AS late_before
     FROM place JOIN tenants ON tenants.id = $1

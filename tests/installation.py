@@ -84,6 +84,14 @@ class Installation:
             await accounts.add(connection, tenant.id, "twilio", number, credentials=sealed)
         self.know(slug, account)
 
+    async def add_at_meta(self, slug: str, number: str, access_token: str, app_secret: str) -> None:
+        """A tenant with a number at Meta, and an app of its own."""
+        held = json.dumps({"access_token": access_token, "app_secret": app_secret}).encode()
+        async with self.pool.acquire() as connection, connection.transaction():
+            tenant = await tenants.add(connection, slug, slug.title())
+            sealed = await accounts.seal_credentials(connection, self.vault, tenant.id, "meta", number, held)
+            await accounts.add(connection, tenant.id, "meta", number, credentials=sealed)
+
     def know(self, slug: str, account: TwilioAccount) -> None:
         """Let Twilio have the tenant's account."""
         self.accounts[slug] = self.twilio.accounts[account.account_sid] = account

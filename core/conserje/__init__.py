@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from conserje.contract.language import in_language
     from conserje.contract.limits import Limits
     from conserje.contract.message import (
+        BusinessMessage,
         Button,
         Buttons,
         Consent,
@@ -80,6 +81,7 @@ __all__ = [
     "AccountFault",
     "Answer",
     "Assistant",
+    "BusinessMessage",
     "Button",
     "Buttons",
     "CannotTell",

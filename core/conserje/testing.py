@@ -37,6 +37,7 @@ from conserje.contract.channel import (
     Webhook,
 )
 from conserje.contract.message import (
+    BusinessMessage,
     Ignored,
     InboundMessage,
     OutboundMessage,
@@ -179,7 +180,7 @@ class ChannelContract:
     def _read(self, hook: Webhook) -> None:
         self._channel().claims(hook)
         for event in self._channel().parse(hook):
-            assert isinstance(event, InboundMessage | StatusUpdate | Unreadable | Ignored)
+            assert isinstance(event, InboundMessage | BusinessMessage | StatusUpdate | Unreadable | Ignored)
 
     def _channel(self, http: httpx2.AsyncClient | None = None) -> AnyChannel:
         """Without `http`, a channel that can do no I/O."""

@@ -28,13 +28,17 @@ from metaposts import (
 )
 
 from conserje import (
+    BusinessMessage,
     ContactCard,
     Content,
+    File,
     Ignored,
     InboundMessage,
     Malformed,
+    Media,
     Note,
     StatusUpdate,
+    Text,
     Unreadable,
 )
 
@@ -232,12 +236,15 @@ def test_what_a_contact_decides_about_marketing_is_a_note_with_its_consent(value
     assert told.identities == (USER,)
 
 
-def test_what_the_business_writes_on_its_telephone_is_a_note_in_the_contact_s_conversation() -> None:
+def test_what_the_business_writes_on_its_telephone_is_its_own() -> None:
     echo = {"from": "56911111111", "to": PHONE, "id": ID, "type": "text", "text": {"body": "Ya voy"}}
-    (told,) = events(change({"message_echoes": [echo]}, "smb_message_echoes"))
-    assert isinstance(told, InboundMessage)
-    assert told.sender == PHONE
-    assert told.content == Note("Written by the business on its telephone: Ya voy")
+    picture = {**echo, "type": "image", "image": {"id": "1", "mime_type": "image/png", "caption": "mira"}}
+    for said, content in ((echo, Text("Ya voy")), (picture, Media((File("1", "image/png"),), "mira"))):
+        (told,) = events(change({"message_echoes": [said]}, "smb_message_echoes"))
+        assert isinstance(told, BusinessMessage)
+        assert (told.contact, told.content, told.key) == (PHONE, content, ID)
+    grouped = change({"message_echoes": [{**echo, "group_id": "1203"}]}, "smb_message_echoes")
+    assert events(grouped) == [Ignored(NUMBER, "group")]
 
 
 def test_a_trouble_of_the_number_and_a_field_that_is_not_known_are_kept_raw() -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from installation import Installation
 from waiting import until
 
-from conserje.tenants import accounts, tenants
 from conserje.tenants.words import ORDERED
 from conserje_fakes.meta import Number, create
 from conserje_fakes.server import serving
@@ -29,17 +26,8 @@ BASKET = {
 }
 
 
-async def add(installation: Installation) -> None:
-    """The tenant acme with its number at Meta."""
-    held = json.dumps(dict(zip(("access_token", "app_secret"), SECRETS, strict=True))).encode()
-    async with installation.pool.acquire() as connection, connection.transaction():
-        tenant = await tenants.add(connection, "acme", "Acme")
-        sealed = await accounts.seal_credentials(connection, installation.vault, tenant.id, "meta", OWN, held)
-        await accounts.add(connection, tenant.id, "meta", OWN, credentials=sealed)
-
-
 async def test_a_basket_is_thanked_for_and_goes_to_a_person(installation: Installation) -> None:
-    await add(installation)
+    await installation.add_at_meta("acme", OWN, *SECRETS)
     port = installation.environment["CONSERJE_LISTEN"].rpartition(":")[2]
     own, shared = f"http://acme.localhost:{port}/bot/meta/webhook", f"http://localhost:{port}/webhook/meta"
     numbers = [Number(OWN, *SECRETS, own), Number(STRANGE, *SECRETS, own), Number("299", *SECRETS, shared)]

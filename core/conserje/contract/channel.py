@@ -253,6 +253,13 @@ class Channel(Generic[C, S, O]):
         """Whether a machine writes from this address, which gets no answers: a short code, a name."""
         return False
 
+    def silenced(self, settings: S) -> bool:
+        """Whether the assistant is silent once the business itself has written to a contact.
+
+        Called for a BusinessMessage where webhooks are acknowledged.
+        """
+        return True
+
     def claims(self, hook: Webhook) -> Sequence[str]:
         """The addresses that the request names, not yet verified; (): try every account.
 

@@ -373,6 +373,24 @@ class InboundMessage:
     beside: Unreadable | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BusinessMessage:
+    """Something that the business itself wrote to a contact by another way than Conserje: on its telephone,
+    in the provider's inbox.
+
+    `key` is the provider's id of it, which names it once for all redeliveries; `contact` is whom it was
+    written to. `identities`, `at` and `beside` are as of an InboundMessage.
+    """
+
+    address: str
+    key: str
+    contact: str
+    content: Content
+    identities: tuple[str, ...] = ()
+    at: datetime | None = None
+    beside: Unreadable | None = None
+
+
 Status = Literal["sent", "delivered", "read", "failed"]
 Fault = Literal["", "passing", "lasting"]  # an account's: "lasting" until somebody changes it
 
@@ -414,7 +432,7 @@ class Ignored:
     kind: str  # one of few words, the channel's own
 
 
-Kept = InboundMessage | StatusUpdate | Unreadable
+Kept = InboundMessage | BusinessMessage | StatusUpdate | Unreadable
 Event = Kept | Ignored
 
 

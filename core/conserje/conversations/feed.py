@@ -38,7 +38,7 @@ WHERE tenant_id = $1 AND account_id = $2 AND contact_id = (
 LATEST = """
 SELECT id, direction, content, created_at FROM (
     SELECT * FROM messages WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY id DESC LIMIT $4) AS latest
-WHERE id > $3 OR created_at > now() - $5::interval
+WHERE (id > $3 OR created_at > now() - $5::interval) AND turn_id IS DISTINCT FROM -1
 ORDER BY id
 """
 

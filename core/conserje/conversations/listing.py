@@ -29,8 +29,8 @@ JOIN LATERAL (
     AS contacts ON true
 """
 
-# An inbound message of the turn 0 was to be answered by nobody; one without a turn's row was dropped by an
-# operator.
+# An inbound message of the turn 0 was to be answered by nobody, one of the turn -1 has not come; one without
+# a turn's row was dropped by an operator.
 MESSAGE = f"""
 SELECT message.id, message.created_at AS at, message.conversation_id, conversations.peer AS contact,
        contacts.name, message.direction, message.content, message.turn_id,
@@ -51,7 +51,7 @@ LEFT JOIN LATERAL (
     SELECT * FROM turns
     WHERE turns.tenant_id = message.tenant_id AND turns.conversation_id = message.conversation_id
       AND turns.id = message.turn_id LIMIT 1) AS turns ON true
-WHERE message.tenant_id = $1
+WHERE message.tenant_id = $1 AND message.turn_id IS DISTINCT FROM -1
 """  # noqa: S608 - of our own
 
 TAKEN = MESSAGE + "AND message.account_id = $2 AND message.event_key = $3"

@@ -18,9 +18,9 @@ from conserje.storage.database import Connection, columns
 TAKE = """
 WITH event AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::text[],
-                         $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::boolean[])
+                         $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::bigint[])
     WITH ORDINALITY AS t (tenant_id, account_id, channel, contact_address, event_key, content, provider_id,
-                          at, identities, quotes, wordless, n)
+                          at, identities, quotes, turn_id, n)
 ), placed AS (
     SELECT event.*, place.conversation_id
     FROM event LEFT JOIN LATERAL (  -- row by row: a plan made for an empty table must not scan a full one
@@ -46,7 +46,7 @@ WITH event AS (
     OVERRIDING SYSTEM VALUE
     SELECT tenant_id, conversation_id, id, account_id, 'in', content, kind_of(content), provider_id,
            event_key, least(coalesce(at, now()), now()), CASE WHEN at < now() THEN now() - at END,
-           quotes, CASE WHEN wordless THEN 0 END
+           quotes, turn_id
     FROM numbered
     ORDER BY tenant_id, account_id, event_key
     ON CONFLICT (tenant_id, account_id, event_key) DO NOTHING
@@ -59,7 +59,7 @@ ORDER BY placed.n
 
 _TAKEN = (
     "tenant_id", "account_id", "channel", "contact_address", "event_key", "content", "provider_id", "at",
-    "identities", "quotes", "wordless",
+    "identities", "quotes", "turn_id",
 )  # fmt: skip
 
 PLACE = """
@@ -70,23 +70,7 @@ FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::
 ORDER BY tenant_id, channel, contact_address
 """
 
-_PLACED = ("tenant_id", "account_id", "channel", "contact_address", "identities", "name")
-
-# What was edited or taken back, in the place of what was written; whoever has not read that reads this. The
-# rows are locked in the order in which a turn locks them.
-AMEND = """
-WITH original AS MATERIALIZED (
-    SELECT messages.tenant_id, messages.conversation_id, messages.id, amended.content
-    FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::text[])
-        AS amended (tenant_id, account_id, event_key, content)
-    JOIN messages ON messages.tenant_id = amended.tenant_id AND messages.account_id = amended.account_id
-     AND messages.event_key = amended.event_key
-    ORDER BY tenant_id, conversation_id, id FOR NO KEY UPDATE OF messages
-)
-UPDATE messages SET content = original.content FROM original
-WHERE messages.tenant_id = original.tenant_id AND messages.conversation_id = original.conversation_id
-  AND messages.id = original.id
-"""
+PLACED = ("tenant_id", "account_id", "channel", "contact_address", "identities", "name")
 
 # The messages of which the row `{report}` tells: found by our id, else by the provider's. Each by an index of
 # its own: none fits both conditions joined by OR.
@@ -218,7 +202,7 @@ async def take(connection: Connection, rows: Sequence[InboundRow]) -> list[Taken
     homeless = [n for n, place in enumerate(places) if not place.conversation_id]
     if homeless:
         without = [rows[n] for n in homeless]
-        await connection.fetch(PLACE, *columns(without, *_PLACED))
+        await connection.fetch(PLACE, *columns(without, *PLACED))
         again = await connection.fetch(TAKE, *columns(without, *_TAKEN))
         for n, row in zip(homeless, again, strict=True):
             places[n] = _taken(row)
@@ -227,14 +211,6 @@ async def take(connection: Connection, rows: Sequence[InboundRow]) -> list[Taken
 
 def _taken(row: asyncpg.Record) -> Taken:
     return Taken(row["conversation_id"] or 0, row["message_id"])
-
-
-async def amend(connection: Connection, rows: Sequence[InboundRow]) -> None:
-    """Put what was written anew into its place; the last one counts."""
-    last = {(row.tenant_id, row.account_id, row.amends): row for row in rows if row.amends}
-    if last:
-        in_order = [last[place] for place in sorted(last)]
-        await connection.execute(AMEND, *columns(in_order, "tenant_id", "account_id", "amends", "amended"))
 
 
 async def lock(connection: Connection, place: tuple[int, int, int]) -> list[Locked]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, assert_never
 
 from pydantic import TypeAdapter
 
 from conserje.contract.message import (
+    BusinessMessage,
     Consent,
     Content,
     Edit,
@@ -30,12 +32,18 @@ from conserje.storage.text import clean
 from conserje.tenants.accounts import AccountRow
 
 UNREADABLE = "unreadable"  # the kind of what cannot be read back
+NOBODYS, TO_COME = 0, -1  # turns: of what nobody answers, and of what was edited or taken back before it came
 _JSON_STRINGS = TypeAdapter(list[str])
 
 
 def digest(key: str) -> bytes:
     """The event key as it is stored: it outlives the content, so it says nothing."""
     return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def beside_key(event_key: bytes) -> bytes:
+    """The key of what is kept beside the event with this key."""
+    return hashlib.blake2b(event_key, digest_size=16, person=b"beside").digest()
 
 
 def stored(content: Content) -> str:
@@ -102,6 +110,33 @@ class InboundRow(NamedTuple):
     consent: Consent = ""
     confirmation: str = ""  # what the contact is told of it, where the provider has not
     files: tuple[FileRow, ...] = ()
+    to_come: bool = False  # it is only the place of a message
+
+    @property
+    def turn_id(self) -> int | None:
+        """The turn that it has from the beginning."""
+        return TO_COME if self.to_come else NOBODYS if self.wordless else None
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether what it amends is gone."""
+        return self.amends is not None and self.amended == self.content
+
+
+class BusinessRow(NamedTuple):
+    """What the business wrote by another way, as it is stored."""
+
+    tenant_id: int
+    account_id: int
+    channel: str
+    contact_address: str
+    event_key: bytes
+    content: str
+    provider_id: str
+    at: datetime | None
+    identities: str
+    silences: bool  # the assistant, where it is not the provider's automatic greeting
+    name: str = ""  # nobody says the contact's
 
 
 class ReportRow(NamedTuple):
@@ -130,9 +165,10 @@ class RejectRow(NamedTuple):
     event_key: bytes
     raw: str
     cause: str
+    beside: bytes | None = None  # the key of the message that it is a part of
 
 
-Row = InboundRow | ReportRow | RejectRow
+Row = InboundRow | BusinessRow | ReportRow | RejectRow
 
 
 def prepare(tenant_id: int, account: AccountRow, event: Kept) -> Row:
@@ -140,7 +176,6 @@ def prepare(tenant_id: int, account: AccountRow, event: Kept) -> Row:
     key = digest(event.key)
     match event:
         case InboundMessage():
-            identities = _JSON_STRINGS.dump_json([clean(name) for name in event.identities if name]).decode()
             amends, amended = _amendment(event.content)
             return InboundRow(
                 tenant_id,
@@ -151,7 +186,7 @@ def prepare(tenant_id: int, account: AccountRow, event: Kept) -> Row:
                 content=stored(event.content),
                 provider_id=clean(event.provider_id) or None,
                 at=event.at,
-                identities=identities,
+                identities=_names(event.identities),
                 name=clean(event.name)[:200],
                 quotes=clean(event.quotes) or None,
                 # Where there is a sign of consent, the provider has answered it.
@@ -160,6 +195,19 @@ def prepare(tenant_id: int, account: AccountRow, event: Kept) -> Row:
                 amended=amended,
                 consent=event.consent,
                 files=_files(event.content),
+            )
+        case BusinessMessage():
+            return BusinessRow(
+                tenant_id,
+                account.id,
+                account.channel,
+                contact_address=clean(event.contact),
+                event_key=key,
+                content=stored(event.content),
+                provider_id=clean(event.key),
+                at=event.at,
+                identities=_names(event.identities),
+                silences=not is_wordless(event.content),
             )
         case StatusUpdate():
             return ReportRow(
@@ -181,6 +229,10 @@ def prepare(tenant_id: int, account: AccountRow, event: Kept) -> Row:
             return RejectRow(tenant_id, account.id, key, clean(event.raw), clean(event.cause)[:500])
         case _:
             assert_never(event)
+
+
+def _names(identities: Sequence[str]) -> str:
+    return _JSON_STRINGS.dump_json([clean(name) for name in identities if name]).decode()
 
 
 def _files(content: Content) -> tuple[FileRow, ...]:

@@ -59,6 +59,11 @@ GIVE_UP = """
 UPDATE conversations SET leased_until = NULL, cause = $4 WHERE tenant_id = $1 AND id = $2 AND epoch = $3
 """
 
+# There is nothing left to be answered.
+RELEASE = """
+UPDATE conversations SET leased_until = NULL, starts = 0, cause = NULL WHERE tenant_id = $1 AND id = $2
+"""
+
 # With what the contact is told, in its place behind what was said before.
 HOLD = f"""
 WITH moved AS (
@@ -152,6 +157,25 @@ WITH turn AS MATERIALIZED (
 )
 SELECT id FROM spoken ORDER BY id
 """  # noqa: S608 - of our own
+
+# What the business has said by another way: a turn of a person's, where the assistant is silent for it.
+SAID = """
+WITH turn AS MATERIALIZED (
+    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, waited, thought)
+    SELECT $1, $2, nextval('turn_ids'), 'person', 'message', '0', '0' WHERE $6
+    RETURNING id
+), moved AS (
+    UPDATE conversations SET next_sequence = next_sequence + 1, active_at = now(),
+        turn_id = coalesce((SELECT id FROM turn), turn_id)
+    WHERE tenant_id = $1 AND id = $2
+    RETURNING *
+)
+INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, kind, turn_id, sequence,
+                      state, provider_id, created_at, sent_at)
+SELECT $1, $2, account_id, 'out', $3, kind_of($3), (SELECT id FROM turn), next_sequence - 1, 'sent', $4,
+       least(coalesce($5, now()), now()), least(coalesce($5, now()), now())
+FROM moved
+"""
 
 LEAVE_TO_PERSON = """
 WITH moved AS (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,11 +18,21 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id I
 ORDER BY id LIMIT 200
 """
 
+# Until the transaction ends nobody edits them or takes them back.
+UNANSWERED_NOW = f"{UNANSWERED} FOR NO KEY UPDATE"
+
+ARE_LET_BE = """
+SELECT NOT EXISTS (
+    SELECT FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY ($3::bigint[])
+      AND turn_id IS DISTINCT FROM 0)
+"""
+
 HISTORY = """
 SELECT * FROM (
     SELECT id, direction, content, created_at, said_by(tenant_id, conversation_id, quotes) AS quoted
     FROM messages
-    WHERE tenant_id = $1 AND conversation_id = $2 AND id < $3 ORDER BY id DESC LIMIT $4) AS latest
+    WHERE tenant_id = $1 AND conversation_id = $2 AND id < $3 AND turn_id IS DISTINCT FROM -1
+    ORDER BY id DESC LIMIT $4) AS latest
 ORDER BY id
 """
 
@@ -37,8 +48,11 @@ class Message:
     provider_id: str | None = None
 
 
-async def unanswered(connection: Connection, tenant_id: int, conversation_id: int) -> tuple[Message, ...]:
+async def unanswered(
+    connection: Connection, tenant_id: int, conversation_id: int, *, locked: bool = False
+) -> tuple[Message, ...]:
     """The messages that no turn has answered, in the order of their taking."""
+    statement = UNANSWERED_NOW if locked else UNANSWERED
     return tuple(
         Message(
             id=row["id"],
@@ -47,8 +61,16 @@ async def unanswered(connection: Connection, tenant_id: int, conversation_id: in
             quoted=_quoted(row["quoted"]),
             provider_id=row["provider_id"],
         )
-        for row in await connection.fetch(UNANSWERED, tenant_id, conversation_id)
+        for row in await connection.fetch(statement, tenant_id, conversation_id)
     )
+
+
+async def are_let_be(
+    connection: Connection, tenant_id: int, conversation_id: int, ids: Sequence[int]
+) -> bool:
+    """Whether nobody answers these messages, nor has answered them."""
+    found: bool = await connection.fetchval(ARE_LET_BE, tenant_id, conversation_id, ids)
+    return found
 
 
 async def history(

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from conserje.contract.message import Content, Edit, File, Media
 from conserje.conversations import messages
+from conserje.conversations.amendments import Key
 from conserje.conversations.messages import Locked
-from conserje.conversations.rows import FileRow, InboundRow
+from conserje.conversations.rows import FileRow
 from conserje.files.quota import Quota
 from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool, columns
@@ -178,10 +179,10 @@ def _noted(sent: Sent) -> Iterable[_Noted]:
     )
 
 
-async def drop(connection: Connection, rows: Sequence[InboundRow]) -> None:
-    """Remove the files of the messages that these rows amend."""
-    if rows:
-        await connection.execute(DROP, *columns(rows, "tenant_id", "account_id", "amends"))
+async def drop(connection: Connection, keys: Sequence[Key]) -> None:
+    """Remove the files of these messages."""
+    if keys:
+        await connection.execute(DROP, *columns(keys, "tenant_id", "account_id", "event_key"))
 
 
 def _job(tenant_id: int, conversation_id: int, message_id: int) -> Job:

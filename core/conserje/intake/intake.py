@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,21 +14,26 @@ from typing import Self
 
 import asyncpg
 
+from conserje.contract.channel import AnyChannel
 from conserje.contract.message import Event, Ignored, InboundMessage, Kept, Unreadable
-from conserje.conversations.rows import InboundRow, Row, prepare
+from conserje.conversations.rows import BusinessRow, InboundRow, RejectRow, Row, beside_key, prepare
 from conserje.intake import writing
 from conserje.intake.packing import pack, unpack
 from conserje.intake.priority import Loads
 from conserje.intake.spool import Spool
 from conserje.intake.writing import Item, Place
+from conserje.plugins import given, guard
+from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import Plugins
 from conserje.rules import consent
 from conserje.storage.database import CANNOT_ASK, Pool, describe
 from conserje.storage.sqlite import NodeFileError
 from conserje.storage.stillness import explained
+from conserje.storage.text import clean
 from conserje.telemetry import metrics
 from conserje.telemetry.log import place
 from conserje.tenants.accounts import AccountRow
+from conserje.tenants.entry import AccountUnusable, validated
 from conserje.tenants.tenants import Tenant
 
 log = logging.getLogger(__name__)
@@ -91,7 +97,8 @@ class Intake:
         """Return when all `events` are on a disk. Raises NotDurable."""
         items: list[Item] = []
         for n, (account, event) in enumerate(_kept(events), 1):
-            items.append(Item(self._row(tenant, account, event), account.quiet_period_of(tenant)))
+            quiet_period = account.quiet_period_of(tenant)
+            items += [Item(row, quiet_period) for row in self._rows(tenant, account, event)]
             if n % LARGEST_PART == 0:
                 await asyncio.sleep(0)  # others' posts come in between
         if not items:
@@ -104,11 +111,23 @@ class Intake:
             flight.add_done_callback(self._flights.discard)
         await durable
 
+    def _rows(self, tenant: Tenant, account: AccountRow, event: Kept) -> Iterator[Row]:
+        """The row of an event, and that of what of it makes no sense."""
+        row = self._row(tenant, account, event)
+        yield row
+        if not isinstance(event, Unreadable) and event.beside:
+            odd = event.beside
+            cause = clean(odd.cause)[:500]
+            key = beside_key(row.event_key)
+            yield RejectRow(tenant.id, account.id, key, clean(odd.raw), cause, row.event_key)
+
     def _row(self, tenant: Tenant, account: AccountRow, event: Kept) -> Row:
         row = prepare(tenant.id, account, event)
         channel = self.plugins.channels.get(account.channel)
         if channel and isinstance(row, InboundRow) and isinstance(event, InboundMessage):
             return consent.marked(row, event, channel, tenant.locale)
+        if channel and isinstance(row, BusinessRow):
+            return row._replace(silences=row.silences and _is_silenced(channel, tenant, account))
         return row
 
     async def _fly(self) -> None:
@@ -246,14 +265,22 @@ class Intake:
 
 
 def _kept(events: Iterable[tuple[AccountRow, Event]]) -> Iterator[tuple[AccountRow, Kept]]:
-    """The events that are stored, each with what of it makes no sense; the others are counted."""
+    """The events that are stored; the others are counted."""
     for account, event in events:
         if isinstance(event, Ignored):
             metrics.ignored(account.channel, event.kind)
-            continue
-        yield account, event
-        if not isinstance(event, Unreadable) and event.beside:
-            yield account, event.beside
+        else:
+            yield account, event
+
+
+def _is_silenced(channel: AnyChannel, tenant: Tenant, account: AccountRow) -> bool:
+    """Whether the account's assistant is silent once the business speaks; it is where nobody can say."""
+    try:
+        settings = validated(channel.Settings, json.dumps(account.settings), f"settings of {account.address}")
+        return guard.called(channel, tenant.slug, "silenced", given.truth, settings)
+    except (AccountUnusable, PluginFailed) as error:
+        log.warning("The assistant of %s is silent, since the business spoke: %s", tenant.slug, error)
+        return True
 
 
 def _unique(items: Iterable[Item]) -> list[Item]:
@@ -266,4 +293,4 @@ def _unique(items: Iterable[Item]) -> list[Item]:
 
 def _with_time(row: Row, now: datetime) -> Row:
     """A message that will be stored later says when it came."""
-    return row._replace(at=row.at or now) if isinstance(row, InboundRow) else row
+    return row._replace(at=row.at or now) if isinstance(row, InboundRow | BusinessRow) else row

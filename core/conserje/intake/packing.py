@@ -11,13 +11,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from conserje.conversations.rows import FileRow, InboundRow, RejectRow, ReportRow, Row
+from conserje.conversations.rows import BusinessRow, FileRow, InboundRow, RejectRow, ReportRow, Row
 
 VERSION = 2
 
-_TYPES: dict[str, type[Row]] = {"in": InboundRow, "report": ReportRow, "reject": RejectRow}
+_TYPES: dict[str, type[Row]] = {
+    "in": InboundRow,
+    "business": BusinessRow,
+    "report": ReportRow,
+    "reject": RejectRow,
+}
 _KINDS = {row: kind for kind, row in _TYPES.items()}
-_DIGESTS = ("event_key", "amends")
+_DIGESTS = ("event_key", "amends", "beside")
 
 # What 0.1 packed had no version and no names, but this order.
 _FIRST_ORDER = {

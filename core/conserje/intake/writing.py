@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from conserje.conversations import messages, overflow
-from conserje.conversations.rows import InboundRow, RejectRow, ReportRow, Row
+from conserje.conversations import amendments, business, messages, overflow
+from conserje.conversations.amendments import Key
+from conserje.conversations.rows import BusinessRow, InboundRow, RejectRow, ReportRow, Row
 from conserje.files import table as files
 from conserje.intake.packing import pack
-from conserje.intake.priority import Loads
+from conserje.intake.priority import Load, Loads
 from conserje.rules import consent
 from conserje.rules.consent import ConversationSign
 from conserje.storage import jobs, queue
@@ -50,51 +51,94 @@ class _New(NamedTuple):
 async def write(connection: Connection, items: Sequence[Item], loads: Loads) -> None:
     """Store `items` with their jobs; the transaction is the caller's.
 
-    The conversations of signs are locked before any message that was there already.
+    The conversations of signs, and those in which the business spoke, are locked before any message that was
+    there already.
     """
-    due, signs = await _take(connection, items, loads)
+    load_of = await _loads(connection, items, loads)
+    new, known = await _add(connection, items)
     reports = [item.row for item in items if isinstance(item.row, ReportRow)]
-    follows = await consent.follow(connection, signs + await consent.reported(connection, reports))
-    await _amend(connection, [item.row for item in items if isinstance(item.row, InboundRow)])
-    again = await _report(connection, reports)
-    for item in items:
-        if isinstance(item.row, RejectRow):
-            await messages.reject(connection, item.row)
+    signs = [consent.written(each.row, each.conversation_id) for each in new if each.row.consent]
+    signs += await consent.reported(connection, reports)
+    await _hear_business(connection, items, new, signs)
+    follows = await consent.follow(connection, signs)
+    again, gone = await amendments.amend(connection, [each.row for each in new])
+    come = await _come(connection, known)
+    due = await _turns(connection, [*new, *come], load_of) + await _want_files(connection, new)
+    await files.drop(connection, gone)
+    again += await _report(connection, reports)
+    await _reject(connection, items, gone)
     await queue.enqueue(connection, due + again + follows)
 
 
-async def _take(
-    connection: Connection, items: Sequence[Item], loads: Loads
-) -> tuple[list[Job], list[ConversationSign]]:
-    """Store inbound messages; the jobs for what is new, and the signs in it."""
-    inbound = [(item.row, item.quiet_period) for item in items if isinstance(item.row, InboundRow)]
+async def _loads(connection: Connection, items: Sequence[Item], loads: Loads) -> dict[int, Load]:
+    """What the tenants have waiting whose contacts wrote these, before they are stored."""
+    tenants = {item.row.tenant_id for item in items if isinstance(item.row, InboundRow)}
+    return await loads.of(connection, tenants, time.monotonic()) if tenants else {}
+
+
+async def _add(connection: Connection, items: Sequence[Item]) -> tuple[list[_New], list[Item]]:
+    """Store messages, and the places of those that are edited or taken back and have not come; the messages
+    that were not there before, and the items of those that were."""
+    inbound = [item for item in items if isinstance(item.row, InboundRow)]
     if not inbound:
         return [], []
-    load_of = await loads.of(connection, {row.tenant_id for row, _ in inbound}, time.monotonic())
-    new = await _add(connection, inbound)
+    rows = [item.row for item in inbound if isinstance(item.row, InboundRow)]
+    places = await messages.take(connection, rows + amendments.to_come(rows))
+    taken = list(zip(inbound, rows, places, strict=False))  # nobody waits for what has not come
+    new = [
+        _New(row, place.conversation_id, place.message_id, item.quiet_period)
+        for item, row, place in taken
+        if place.message_id
+    ]
+    return new, [item for item, _, place in taken if not place.message_id]
+
+
+async def _come(connection: Connection, known: Sequence[Item]) -> list[_New]:
+    """Those that were there before only because they had been edited."""
+    quiet = {item.row: item.quiet_period for item in known}
+    rows = [row for row in quiet if isinstance(row, InboundRow)]
+    return [
+        _New(row, conversation_id, message_id, quiet[row])
+        for row, conversation_id, message_id in await amendments.come(connection, rows)
+    ]
+
+
+async def _hear_business(
+    connection: Connection, items: Sequence[Item], new: Sequence[_New], signs: Sequence[ConversationSign]
+) -> None:
+    """Store what the business said by other ways, in conversations that are locked with those of `signs`."""
+    rows = [item.row for item in items if isinstance(item.row, BusinessRow)]
+    if not rows:
+        return
+    places = await business.conversations(connection, rows)
+    spoken = [(row.tenant_id, place) for row, place in zip(rows, places, strict=True)]
+    await business.lock(connection, [*spoken, *((sign.tenant_id, sign.conversation_id) for sign in signs)])
+    at = {item.row: n for n, item in enumerate(items)}
+    await business.note(
+        connection,
+        [
+            business.Spoken(row, place, [each.message_id for each in new if at[each.row] > at[row]])
+            for row, place in zip(rows, places, strict=True)
+        ],
+    )
+
+
+async def _turns(connection: Connection, new: Sequence[_New], load_of: Mapping[int, Load]) -> list[Job]:
+    """The jobs that answer messages; those of a flood wait elsewhere."""
     turns = [(load_of[each.row.tenant_id].one_more(), each) for each in new if not each.row.wordless]
     await overflow.add(
         connection, [_turn(each, jobs.FLOODED) for priority, each in turns if priority is None]
     )
-    due = [_turn(each, priority) for priority, each in turns if priority is not None]
-    due += await _want_files(connection, new)
-    return due, [consent.written(each.row, each.conversation_id) for each in new if each.row.consent]
+    return [_turn(each, priority) for priority, each in turns if priority is not None]
 
 
-async def _add(connection: Connection, inbound: Sequence[tuple[InboundRow, timedelta]]) -> list[_New]:
-    """Store messages; those that were not there already."""
-    places = await messages.take(connection, [row for row, _ in inbound])
-    return [
-        _New(row, place.conversation_id, place.message_id, quiet_period)
-        for (row, quiet_period), place in zip(inbound, places, strict=True)
-        if place.message_id
-    ]
-
-
-async def _amend(connection: Connection, rows: Sequence[InboundRow]) -> None:
-    """Apply what was edited or taken back; what has no files now has none any more."""
-    await messages.amend(connection, rows)
-    await files.drop(connection, [row for row in rows if row.amends and not row.files])
+async def _reject(connection: Connection, items: Sequence[Item], gone: Sequence[Key]) -> None:
+    """Keep what could not be read, but not beside what was taken back: now, as `gone` has it, or before."""
+    kept = [item.row for item in items if isinstance(item.row, RejectRow)]
+    for row in kept:
+        await messages.reject(connection, row)
+    beside = [Key(row.tenant_id, row.account_id, row.beside) for row in kept if row.beside]
+    await amendments.drop_beside(connection, [*gone, *beside])
 
 
 def _turn(new: _New, priority: int) -> Job:

@@ -112,7 +112,7 @@ SELECT conversations.peer AS contact_address, contacts.name, conversations.accou
         SELECT id, content FROM (
             SELECT id, content, direction, turn_id, created_at FROM messages
             WHERE messages.tenant_id = $1 AND conversation_id = $2 ORDER BY id DESC LIMIT 500) AS latest
-        WHERE direction = 'in' AND turn_id IS DISTINCT FROM 0 AND latest.created_at <= $3
+        WHERE direction = 'in' AND coalesce(turn_id, 1) > 0 AND latest.created_at <= $3
         ORDER BY id DESC LIMIT $4) AS last ORDER BY id) AS words
 FROM conversations
 JOIN contacts ON contacts.tenant_id = conversations.tenant_id AND contacts.id = conversations.contact_id

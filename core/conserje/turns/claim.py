@@ -53,7 +53,8 @@ def decide(
     tenant = entry.tenant
     # Also after the end of another's lease: its holder may be dead.
     if rest := _lease_left(conversation) or _still_quiet(entry, conversation, unanswered) or fenced:
-        is_last = job.message_id in (0, unanswered[-1].id)  # nobody else's job comes later
+        # Nobody else's job comes later; what came last may have been taken back.
+        is_last = job.message_id == 0 or job.message_id >= unanswered[-1].id
         return Wait(rest) if is_last else None
     struck = fences.struck(turn_of(job)) if conversation.starts else None
     if struck:

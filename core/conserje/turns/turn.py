@@ -160,7 +160,8 @@ class Conversation:
             attending.cancel()
 
     async def _settle(self, entry: Entry, job: Job, claim: Claim, thought: Thought) -> Claim | None:
-        """Store the reply; the claim to think again with, if newer messages came in time.
+        """Store the reply; the claim to think again with, if newer messages came in time, one was edited in
+        time, or one was taken back.
 
         Raises LostLease.
         """
@@ -172,12 +173,19 @@ class Conversation:
             conversation = await state.lock(scope.connection, *place)
             if conversation is None or conversation.epoch != claim.epoch:
                 raise LostLease
-            unanswered = await transcript.unanswered(scope.connection, *place)
-            read = {each.id for each in claim.unanswered}
+            unanswered = await transcript.unanswered(scope.connection, *place, locked=True)
+            read = {each.id: each.content for each in claim.unanswered}
+            gone = read.keys() - {each.id for each in unanswered}
+            if gone and not await transcript.are_let_be(scope.connection, *place, list(gone)):
+                raise LostLease
+            if not unanswered:
+                await scope.connection.execute(state.RELEASE, *place)
+                await self._wake(scope.connection, entry, job, claim.account_id)
+                return None
             newer = [each for each in unanswered if each.id not in read]
-            oldest = lease.oldest(claim.unanswered)
-            waiting = (conversation.now - oldest).total_seconds()
-            if newer and waiting < entry.tenant.longest_wait.total_seconds():
+            other = any(read.get(each.id) != each.content for each in unanswered)  # newer, or edited
+            waiting = (conversation.now - lease.oldest(claim.unanswered)).total_seconds()
+            if gone or (other and waiting < entry.tenant.longest_wait.total_seconds()):
                 return replace(claim, unanswered=unanswered)
             await self._store(scope, entry, job, claim, thought, said)
             for kind, wanted in ((jobs.DELIVER, said), (jobs.CONVERSE, newer)):

@@ -20,6 +20,7 @@ from terminal import Terminal
 from conserje import (
     Account,
     AccountFault,
+    BusinessMessage,
     Edit,
     File,
     InboundMessage,
@@ -88,6 +89,7 @@ class Day:
         await self.talk(entry, peer, place)
         await self.send_files(entry, peer, place)
         await self.doubt(entry, peer, place)
+        await self.amend(entry, peer, place)
         await self.pass_on(entry, peer, place)
         await self.part(entry, peer, place)
         await self.ail(entry, peer, place)
@@ -167,6 +169,18 @@ class Day:
         await self.write(entry, peer, Revocation(key))
         await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
         await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+
+    async def amend(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
+        """What is edited comes after that, what is answered is taken back before its answer leaves, and the
+        business writes by another way."""
+        early, address = self.key(), entry.accounts[0].address
+        await self.write(entry, peer, Edit(early, Text("buenas")))
+        await self.take(entry, InboundMessage(address, early, peer, HELLO))
+        await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
+        await self.write(entry, peer, Revocation(early))
+        key = self.key()
+        await self.take(entry, BusinessMessage(address, key, peer, Text(key)))
+        await handling.give(self.scene.pool, entry.tenant, place[1])
 
     async def doubt(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
         """A sending whose end nobody saw is looked for, and a turn is thought for long."""

@@ -45,7 +45,10 @@ async def take(scene: Scene, content: Content, key: str = "", **more: str) -> No
 
 
 async def stored(scene: Scene) -> list[Content]:
-    rows = await scene.pool.fetch("SELECT content FROM messages WHERE direction = 'in' ORDER BY id")
+    """What contacts wrote, without the places of what has not come."""
+    rows = await scene.pool.fetch(
+        "SELECT content FROM messages WHERE direction = 'in' AND turn_id IS DISTINCT FROM -1 ORDER BY id"
+    )
     return [from_json(row["content"]) for row in rows]
 
 

@@ -49,6 +49,7 @@ async def fill(scene: Scene, slug: str) -> int:
         " SELECT tenant_id, account_id, conversation_id, id, 0, 'x', '', '' FROM messages"
         " WHERE tenant_id = $1 AND direction = 'in'",
         f"INSERT INTO illnesses (tenant_id, account_id, cause) VALUES ($1, {account.id}, 'no token')",
+        f"INSERT INTO own_words (tenant_id, account_id, digest) VALUES ($1, {account.id}, 'x')",
         "INSERT INTO overflow SELECT tenant_id, id, 1 FROM conversations WHERE tenant_id = $1",
         "INSERT INTO removed_files (tenant_id, id) VALUES ($1, 1)",
         "INSERT INTO tenant_files (tenant_id, bytes) VALUES ($1, 1)",

@@ -67,11 +67,12 @@ class MetaCredentials(BaseModel):
 
 
 class MetaSettings(BaseModel):
-    """What a tenant may word otherwise."""
+    """What a tenant may want otherwise."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     list_button: str | None = Field(default=None, min_length=1, max_length=20)  # opens a list
+    silenced_by_echoes: bool = True  # what the business writes on its telephone silences the assistant
 
 
 class MetaOperator(BaseModel):
@@ -137,6 +138,9 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
 
     def window(self, address: str) -> timedelta | None:
         return timedelta(hours=24)
+
+    def silenced(self, settings: MetaSettings) -> bool:
+        return settings.silenced_by_echoes
 
     def claims(self, hook: Webhook) -> Sequence[str]:
         return () if hook.method == "GET" else reading.post_of(hook).named

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from conserje import (
+    BusinessMessage,
     Consent,
     Event,
     Ignored,
@@ -20,7 +21,6 @@ from conserje import (
     StatusUpdate,
     Unreadable,
     judged,
-    plain,
 )
 from conserje_meta import content, people
 from conserje_meta.errors import details, explain, judgement
@@ -270,12 +270,13 @@ def _wish(address: str, wish: Item, who: People) -> InboundMessage:
     )
 
 
-def _echo(address: str, echo: Item) -> Sequence[InboundMessage]:
-    """What the business wrote to a contact from its own telephone."""
+def _echo(address: str, echo: Item) -> Sequence[Event]:
+    """What the business wrote to a contact on its telephone, or in Meta's inbox."""
+    if echo.fields.get("group_id"):
+        return [Ignored(address, "group")]
     id = echo.require("id")
     person = NOBODY.person(echo.text("to"), echo.text("to_user_id"), echo.text("to_parent_user_id"))
-    said = "\n".join(plain(each) for each in content.read(echo))
-    note = Note(f"Written by the business on its telephone: {said}")
-    return [
-        InboundMessage(address, id, person.sender, note, person.identities, provider_id=id, at=_late(echo))
-    ]
+    first, *others = content.read(echo)
+    said = BusinessMessage(address, id, person.sender, first, person.identities, at=_late(echo))
+    more = [replace(said, key=f"{id}:{n}", content=each) for n, each in enumerate(others, 1)]
+    return [replace(said, beside=_beside(address, echo)), *more]

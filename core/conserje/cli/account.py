@@ -326,7 +326,7 @@ def _check(plugin: AnyChannel | AnyAssistant, address: str, settings: str | None
     """Raises UsageError or TenantError."""
     if isinstance(plugin, Assistant) and settings not in (None, "{}"):
         raise click.UsageError(
-            "--settings is not for assistants: theirs are in `tenants.assistant_settings`."
+            "--settings is not for assistants: `conserje tenant set --assistant-setting` changes theirs."
         )
     if _made_by_core(plugin) and address != plugin.name:
         raise TenantError(f"The address of the account {plugin.name} must be {plugin.name}.")

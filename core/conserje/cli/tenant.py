@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import click
 import uvloop
@@ -11,7 +11,7 @@ from conserje.cli.domain import domain
 from conserje.cli.insert import insert_phone, insert_tenant
 from conserje.cli.phone import phone
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
-from conserje.cli.times import Duration
+from conserje.cli.tenant_set import set_tenant, warn_of_assistants
 from conserje.installation import Installation, open_installation, read_settings, with_installation
 from conserje.settings import Settings
 from conserje.storage.database import Connection
@@ -19,7 +19,7 @@ from conserje.tenants import domains as tenant_domains
 from conserje.tenants import phones as tenant_phones
 from conserje.tenants import tenants
 from conserje.tenants.refusals import TenantError
-from conserje.tenants.tenants import LateRule, Tenant
+from conserje.tenants.tenants import Tenant
 
 
 @click.group()
@@ -29,6 +29,7 @@ def tenant() -> None:
 
 tenant.add_command(domain)
 tenant.add_command(phone)
+tenant.add_command(set_tenant)
 
 
 @tenant.command()
@@ -73,73 +74,13 @@ async def _add(slug: str, columns: dict[str, str], phones: tuple[str, ...], as_j
             added = await tenants.add(connection, slug, **columns)
             for phone in phones:
                 await tenant_phones.add(connection, added.id, phone)
+            if "assistant" in columns:
+                await warn_of_assistants(installation, connection, slug)
     if as_json:
         show_json(_described(added, installation.settings))
     else:
         click.echo(f"{added.name} is live at {installation.settings.tenant_url(slug)}")
         click.echo(f"Next: conserje account add {slug} CHANNEL ADDRESS --credentials FILE")
-
-
-@tenant.command("set")
-@click.argument("slug")
-@click.option("--name", help="The name of the business.")
-@click.option("--assistant", help="The assistant that answers.")
-@click.option("--fallback-assistant", help="The assistant that answers when that one cannot.")
-@click.option("--locale", help="The language and country, like es-CL.")
-@click.option("--currency", help="The currency, like CLP.")
-@click.option("--time-zone", help="The time zone, like America/Santiago.")
-@click.option(
-    "--late-after", type=Duration(), help="The age at which an unanswered message is late, like 15m."
-)
-@click.option(
-    "--late-rule",
-    type=click.Choice(get_args(LateRule)),
-    help="What becomes of late messages: answer them, apologise before the answer, hand the conversation"
-    " over to a person, or park it among the held.",
-)
-@click.option("--late-text", help="The apology; a sentence in the tenant's language, if empty.")
-@click.option("--held-text", help="What a contact is told whose turn is held; nothing, if empty.")
-@click.option(
-    "--hand-back-after",
-    type=Duration(),
-    help="The silence of a person after which the assistant has the conversation back, like 2h.",
-)
-@click.option(
-    "--notice-url",
-    help="The https:// address that is told when a contact waits for a person; none, if empty.",
-)
-@click.option("--notice-email", help="The e-mail address that is told that; none, if empty.")
-def set_tenant(slug: str, **options: object) -> None:
-    """Change a tenant at once; what is not given stays.
-
-    \b
-    Example:
-      conserje tenant set acme --late-rule apologise --held-text "Te respondemos en un rato."
-    """
-    columns = {name: value for name, value in options.items() if value is not None}
-    if not columns:
-        raise click.UsageError("Give an option with what changes: see --help.")
-    for text in ("late_text", "held_text", "notice_url", "notice_email"):
-        if columns.get(text) == "":
-            columns[text] = None
-    uvloop.run(_set(slug, columns))
-    click.echo(f"{slug} is changed.")
-
-
-async def _set(slug: str, columns: dict[str, object]) -> None:
-    from conserje.net.mail import MailServer
-    from conserje.notices import notifier
-
-    async with open_installation() as installation:
-        for option in ("assistant", "fallback_assistant"):
-            if option in columns:
-                installation.plugins.assistant(str(columns[option]))  # raises where there is none
-        if url := columns.get("notice_url"):
-            await notifier.refuse_open_http(str(url), installation.settings.fetch_allow)
-        if columns.get("notice_email"):
-            MailServer.of(installation.settings)  # raises where there is none
-        async with installation.pool.acquire() as connection:
-            await tenants.change(connection, slug, **columns)
 
 
 def _described(tenant: Tenant, settings: Settings) -> dict[str, Any]:

@@ -19,11 +19,16 @@ _UNITS = {
 
 
 class Duration(click.ParamType[timedelta]):
-    """A time span."""
+    """A time span; `zero` may be one, too."""
 
     name = "duration"
 
+    def __init__(self, *, zero: bool = False) -> None:
+        self._zero = zero
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if self._zero and value in ("0", "0s"):
+            return timedelta()
         if match := _DURATION.fullmatch(str(value)):
             return int(match[1]) * _UNITS[match[2]]
         self.fail(f"{value!r} is no duration like 90s, 15m, 2h or 3d.", param, ctx)

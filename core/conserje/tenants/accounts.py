@@ -16,6 +16,7 @@ from conserje.plugins import guard
 from conserje.plugins.guard import PluginFailed
 from conserje.storage.database import Connection, Pool
 from conserje.tenants import data_keys, tenants
+from conserje.tenants.patches import patched
 from conserje.tenants.refusals import TenantError, refusals
 from conserje.tenants.tenants import Status, Tenant
 
@@ -196,19 +197,7 @@ async def merged_settings(
     settings = await connection.fetchval(SETTINGS, tenant_id, channel, address)
     if settings is None:
         raise no_account(channel, address)
-    return _merged(json.loads(settings), changes)
-
-
-def _merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """By RFC 7396: what is not named stays, null removes it, an object is merged."""
-    kept = {name: value for name, value in settings.items() if name not in changes}
-    for name, value in changes.items():
-        if isinstance(value, dict):
-            before = settings.get(name)
-            kept[name] = _merged(before if isinstance(before, dict) else {}, value)
-        elif value is not None:
-            kept[name] = value
-    return kept
+    return patched(json.loads(settings), changes)
 
 
 async def change(

@@ -73,6 +73,11 @@ class Entry:
             known = self._opened[key] = self._open(account, plugin, vault)
         return known
 
+    def assistant(self, plugin: AnyAssistant, vault: Vault) -> AnyAccount:
+        """What the assistant gets to answer for the tenant. Raises AccountUnusable."""
+        own = [account for account in self.accounts_of(plugin.name) if account.active]
+        return self.opened(own[0] if own else None, plugin, vault)
+
     def _open(
         self, account: AccountRow | None, plugin: AnyChannel | AnyAssistant, vault: Vault
     ) -> AnyAccount:

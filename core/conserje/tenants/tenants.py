@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any, Literal
@@ -13,6 +13,7 @@ import asyncpg
 
 from conserje.contract.assistant import Tenant as TenantSeen
 from conserje.storage.database import Connection, Pool
+from conserje.tenants.patches import patched
 from conserje.tenants.refusals import SENTENCES, TenantError, refusals
 
 Status = Literal["active", "suspended"]
@@ -128,6 +129,35 @@ async def change(connection: Connection, slug: str, **values: object) -> Tenant:
             *values.values(),
         )
     return await get(connection, slug)
+
+
+async def merged_settings(connection: Connection, slug: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of all its assistants with these changes, locked until they are stored.
+
+    Raises TenantError.
+    """
+    settings = await connection.fetchval(
+        "SELECT assistant_settings FROM tenants WHERE slug = $1 FOR NO KEY UPDATE", slug
+    )
+    if settings is None:
+        raise _no_tenant(slug)
+    return patched(json.loads(settings), changes)
+
+
+async def change_aliases(
+    connection: Connection, slug: str, added: Sequence[str], dropped: Sequence[str]
+) -> None:
+    """Let old ids name the tenant, and others no longer. Raises TenantError for another tenant's."""
+    tenant = await get(connection, slug)
+    if unknown := [alias for alias in dropped if alias not in tenant.aliases]:
+        raise TenantError(f"{slug} has no alias {unknown[0]}: see `conserje tenant show {slug}`.")
+    for alias in added:
+        if not alias.strip():
+            raise TenantError("An alias is an old id of the tenant, and not empty.")
+        if others := [other for _, other in await with_alias(connection, alias) if other != slug]:
+            raise TenantError(f"The alias {alias} is {others[0]}'s: `--no-alias` there takes it away first.")
+    kept = [alias for alias in dict.fromkeys((*tenant.aliases, *added)) if alias not in dropped]
+    await change(connection, slug, aliases=kept)
 
 
 async def suspend(connection: Connection, slug: str) -> None:

@@ -120,8 +120,7 @@ class Thinking:
     def _turn(self, entry: Entry, claim: Claim, assistant: AnyAssistant) -> Turn[Any, Any]:
         """Raises AccountUnusable."""
         tenant = entry.tenant
-        own = [account for account in entry.accounts_of(assistant.name) if account.active]
-        account = entry.opened(own[0] if own else None, assistant, self.vault)
+        account = entry.assistant(assistant, self.vault)
         said, past = lease.read(claim, tenant.locale)
         return Turn(
             id=claim.turn_id,

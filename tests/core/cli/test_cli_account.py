@@ -125,7 +125,11 @@ REFUSED = [
     (("json", "json", "--settings", "[]"), 1, "The settings"),
     (("json", "json", "--status", "asleep"), 2, "asleep"),
     (("twilio", "+569", "--status", "active"), 1, "has no account twilio +569"),
-    (("openai", "k", "--settings", '{"model": "m"}'), 2, "theirs are in `tenants.assistant_settings`."),
+    (
+        ("openai", "k", "--settings", '{"model": "m"}'),
+        2,
+        "`conserje tenant set --assistant-setting` changes theirs.",
+    ),
     (("unicorn", "x", "--status", "active"), 1, "unicorn is not installed"),
 ]
 

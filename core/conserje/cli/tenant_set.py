@@ -1,0 +1,235 @@
+"""`conserje tenant set`: changes all that a tenant has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO, get_args
+
+import click
+import uvloop
+from pydantic import RootModel
+
+from conserje.cli.times import Duration
+from conserje.contract.channel import AnyChannel
+from conserje.installation import Installation, open_installation
+from conserje.storage.database import Connection
+from conserje.tenants import accounts, tenants
+from conserje.tenants.entry import AccountUnusable, Entry, validated
+from conserje.tenants.refusals import TenantError
+from conserje.tenants.tenants import LateRule
+
+EMPTIED = ("late_text", "held_text", "notice_url", "notice_email")  # an empty text takes them away
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@click.command("set")
+@click.argument("slug")
+@click.option("--name", help="The name of the business.")
+@click.option("--assistant", help="The assistant that answers.")
+@click.option("--fallback-assistant", help="The assistant that answers when that one cannot.")
+@click.option(
+    "--assistant-settings",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="The settings of the assistant that change, as JSON; - reads standard input, null takes one away.",
+)
+@click.option(
+    "--assistant-setting",
+    "pairs",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="One of them; VALUE is JSON, or else text; repeatable.",
+)
+@click.option(
+    "--settings-of",
+    metavar="ASSISTANT",
+    help="Whose settings these are; those of the assistant that answers, if not given.",
+)
+@click.option("--locale", help="The language and country, like es-CL.")
+@click.option("--currency", help="The currency, like CLP.")
+@click.option("--time-zone", help="The time zone, like America/Santiago.")
+@click.option(
+    "--quiet-period",
+    type=Duration(zero=True),
+    help="The silence after which a contact has finished writing, like 2s.",
+)
+@click.option(
+    "--longest-wait",
+    type=Duration(zero=True),
+    help="The age of the first unanswered message at which no more is waited for, like 8s.",
+)
+@click.option(
+    "--alias", "aliases", multiple=True, metavar="ID", help="An old id by which it is known, too; repeatable."
+)
+@click.option("--no-alias", "dropped", multiple=True, metavar="ID", help="An old id that goes; repeatable.")
+@click.option(
+    "--hours",
+    multiple=True,
+    metavar="DAY=HOURS",
+    help="The hours of a day, like monday=09:00-13:00,15:00-19:00; none, if empty; repeatable.",
+)
+@click.option(
+    "--late-after", type=Duration(), help="The age at which an unanswered message is late, like 15m."
+)
+@click.option(
+    "--late-rule",
+    type=click.Choice(get_args(LateRule)),
+    help="What becomes of late messages: answer them, apologise before the answer, hand the conversation"
+    " over to a person, or park it among the held.",
+)
+@click.option("--late-text", help="The apology; a sentence in the tenant's language, if empty.")
+@click.option("--held-text", help="What a contact is told whose turn is held; nothing, if empty.")
+@click.option(
+    "--hand-back-after",
+    type=Duration(),
+    help="The silence of a person after which the assistant has the conversation back, like 2h.",
+)
+@click.option(
+    "--notice-url",
+    help="The https:// address that is told when a contact waits for a person; none, if empty.",
+)
+@click.option("--notice-email", help="The e-mail address that is told that; none, if empty.")
+def set_tenant(
+    slug: str,
+    assistant_settings: BinaryIO | None,
+    pairs: tuple[str, ...],
+    settings_of: str | None,
+    aliases: tuple[str, ...],
+    dropped: tuple[str, ...],
+    hours: tuple[str, ...],
+    **options: object,
+) -> None:
+    """Change a tenant at once; what is not given stays.
+
+    \b
+    Example:
+      conserje tenant set acme --late-rule apologise --held-text "Te respondemos en un rato."
+      conserje tenant set acme --assistant openai --assistant-setting temperature=0.2
+      conserje tenant set acme --hours monday=09:00-13:00,15:00-19:00 --hours sunday=
+    """
+    columns = {name: value for name, value in options.items() if value is not None}
+    columns |= {name: None for name in EMPTIED if columns.get(name) == ""}
+    settings = _settings(assistant_settings, pairs)
+    opening = _opening(hours)
+    if settings_of and not settings:
+        raise click.UsageError("--settings-of needs --assistant-settings or --assistant-setting.")
+    if not (columns or settings or aliases or dropped or opening):
+        raise click.UsageError("Give an option with what changes: see --help.")
+    uvloop.run(_set(slug, columns, settings, settings_of, aliases, dropped, opening))
+    click.echo(f"{columns.get('slug', slug)} is changed.")
+
+
+def _settings(file: BinaryIO | None, pairs: Sequence[str]) -> dict[str, Any]:
+    """What is given of an assistant's settings. Raises UsageError or AccountUnusable."""
+    given = validated(RootModel[dict[str, Any]], file.read(), "assistant's settings").root if file else {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign or not key:
+            raise click.UsageError(f"--assistant-setting {pair}: write KEY=VALUE.")
+        given[key] = _value(value)
+    return given
+
+
+def _value(written: str) -> Any:
+    try:
+        return json.loads(written)
+    except ValueError:
+        return written
+
+
+def _opening(hours: Sequence[str]) -> dict[str, list[str] | None]:
+    """The hours of each day that is given. Raises UsageError."""
+    opening: dict[str, list[str] | None] = {}
+    for each in hours:
+        day, sign, ranges = each.partition("=")
+        if not sign or day.lower() not in DAYS:
+            raise click.UsageError(f"--hours {each}: write DAY=HOURS, DAY one of {', '.join(DAYS)}.")
+        opening[day.lower()] = [part.strip() for part in ranges.split(",")] if ranges.strip() else None
+    return opening
+
+
+async def _set(
+    slug: str,
+    columns: Mapping[str, object],
+    settings: Mapping[str, Any],
+    settings_of: str | None,
+    aliases: Sequence[str],
+    dropped: Sequence[str],
+    opening: Mapping[str, object],
+) -> None:
+    async with open_installation() as installation:
+        await _refuse(installation, columns)
+        async with installation.pool.acquire() as connection, connection.transaction():
+            if columns:
+                slug = (await tenants.change(connection, slug, **columns)).slug
+            if aliases or dropped:
+                await tenants.change_aliases(connection, slug, aliases, dropped)
+            if settings:
+                await _set_settings(installation, connection, slug, settings_of, settings)
+            if opening:
+                await _set_hours(installation, connection, slug, opening)
+            if settings or {"assistant", "fallback_assistant"} & columns.keys():
+                await warn_of_assistants(installation, connection, slug)
+
+
+async def _refuse(installation: Installation, columns: Mapping[str, object]) -> None:
+    """Raises OperatorError for what the database cannot judge."""
+    from conserje.net.mail import MailServer
+    from conserje.notices import notifier
+
+    for option in ("assistant", "fallback_assistant"):
+        if option in columns:
+            installation.plugins.assistant(str(columns[option]))  # raises where there is none
+    if url := columns.get("notice_url"):
+        await notifier.refuse_open_http(str(url), installation.settings.fetch_allow)
+    if columns.get("notice_email"):
+        MailServer.of(installation.settings)  # raises where there is none
+
+
+async def _set_settings(
+    installation: Installation,
+    connection: Connection,
+    slug: str,
+    name: str | None,
+    changes: Mapping[str, Any],
+) -> None:
+    """Merge them into what the assistant has. Raises PluginMissing or AccountUnusable."""
+    tenant = await tenants.get(connection, slug)
+    plugin = installation.plugins.assistant(name or tenant.assistant)
+    merged = await tenants.merged_settings(connection, slug, {plugin.name: changes})
+    of_plugin = json.dumps(merged.get(plugin.name, {}))
+    validated(plugin.Settings, of_plugin, f"settings of {plugin.name} of {slug}")
+    await tenants.change(connection, slug, assistant_settings=json.dumps(merged))
+
+
+async def _set_hours(
+    installation: Installation, connection: Connection, slug: str, opening: Mapping[str, object]
+) -> None:
+    """Merge the hours into those of each page that has some. Raises TenantError or AccountUnusable."""
+    tenant = await tenants.get(connection, slug)
+    pages = [each for each in installation.plugins.channels.values() if _has_hours(each)]
+    if not pages:
+        raise TenantError("No channel that is installed has hours: install conserje-web.")
+    for page in pages:
+        place = (connection, tenant.id, page.name, page.name)
+        await accounts.ensure(connection, installation.vault, tenant.id, page)
+        merged = await accounts.merged_settings(*place, {"hours": opening})
+        validated(page.Settings, json.dumps(merged), f"settings of {page.name} of {slug}")
+        await accounts.change(*place, settings=merged)
+
+
+def _has_hours(channel: AnyChannel) -> bool:
+    return channel.per_tenant and "hours" in channel.Settings.model_fields
+
+
+async def warn_of_assistants(installation: Installation, connection: Connection, slug: str) -> None:
+    """Say which of the tenant's assistants cannot answer as it stands, and why."""
+    tenant = await tenants.get(connection, slug)
+    entry = Entry(tenant, tuple(await accounts.list_all(connection, tenant.id)))
+    for name in dict.fromkeys((tenant.assistant, tenant.fallback_assistant)):
+        try:
+            entry.assistant(installation.plugins.assistant(name), installation.vault)
+        except AccountUnusable as error:
+            click.secho(f"{name} cannot answer for {slug} yet. {error}", fg="yellow", err=True)
+            click.echo(f"Next: conserje account add {slug} {name} ADDRESS --credentials FILE", err=True)

@@ -1,0 +1,99 @@
+"""`conserje tenant set`: changes all that a tenant has, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from terminal import Terminal
+
+KEY = "OPENAI_API_KEY"
+
+
+@pytest.fixture
+async def acme(terminal: Terminal) -> Terminal:
+    await terminal.type("tenant", "add", "acme", "--name", "Acme")
+    return terminal
+
+
+async def shown(acme: Terminal, field: str) -> Any:
+    return (await acme.read("tenant", "show", "acme", "--json"))[field]
+
+
+async def test_settings_of_the_assistant_are_merged_and_checked(acme: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "openai.json"
+    file.write_text(json.dumps({"model": "m", "instructions": "Habla de usted."}))
+    given = {KEY: "k"}
+    await acme.type(
+        "tenant", "set", "acme", "--assistant", "openai", "--assistant-settings", str(file), **given
+    )
+    await acme.type("tenant", "set", "acme", "--assistant-setting", "instructions=Sé breve.", **given)
+    assert await shown(acme, "assistant_settings") == {"openai": {"model": "m", "instructions": "Sé breve."}}
+    wrong = await acme.type("tenant", "set", "acme", "--assistant-setting", "modle=m", code=1, **given)
+    assert "modle" in wrong.stderr
+    await acme.type("tenant", "set", "acme", "--assistant-setting", "model=null", **given)
+    assert await shown(acme, "assistant_settings") == {"openai": {"instructions": "Sé breve."}}
+
+
+async def test_settings_may_be_another_assistant_s(acme: Terminal) -> None:
+    await acme.type("tenant", "set", "acme", "--settings-of", "openai", "--assistant-setting", "model=m")
+    assert await shown(acme, "assistant_settings") == {"openai": {"model": "m"}}
+
+
+async def test_an_assistant_without_credentials_is_said_at_once(acme: Terminal) -> None:
+    said = await acme.type("tenant", "set", "acme", "--assistant", "openai")
+    assert "openai cannot answer for acme yet. The credentials of openai of acme (it has none)" in said.stderr
+    assert "conserje account add acme openai" in said.stderr
+    assert await shown(acme, "assistant") == "openai"
+    assert (await acme.type("tenant", "set", "acme", "--assistant", "catalog")).stderr == ""
+    added = await acme.type("tenant", "add", "bravo", "--name", "Bravo", "--assistant", "openai")
+    assert "openai cannot answer for bravo yet." in added.stderr
+
+
+async def test_periods_and_aliases_are_changed(acme: Terminal) -> None:
+    await acme.type("tenant", "set", "acme", "--quiet-period", "0s", "--longest-wait", "30s")
+    assert (await shown(acme, "quiet_period"), await shown(acme, "longest_wait")) == ("0 s", "30 s")
+    await acme.type("tenant", "set", "acme", "--alias", "acme-2024", "--alias", "old")
+    await acme.type("tenant", "set", "acme", "--no-alias", "old", "--alias", "acme-2024")
+    assert await shown(acme, "aliases") == ["acme-2024"]
+
+
+async def test_the_hours_of_the_page_are_changed_day_by_day(acme: Terminal) -> None:
+    await acme.type(
+        "tenant", "set", "acme", "--hours", "monday=09:00-13:00,15:00-19:00", "--hours", "sunday=10:00-12:00"
+    )
+    await acme.type("tenant", "set", "acme", "--hours", "sunday=")
+    [page] = await shown(acme, "accounts")
+    assert page["settings"] == {"hours": {"monday": ["09:00-13:00", "15:00-19:00"]}}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--assistant-setting", "model"], 2, "write KEY=VALUE"),
+        (["--settings-of", "openai"], 2, "needs --assistant-settings"),
+        (["--assistant-settings", "/dev/null"], 1, "assistant's settings"),
+        (["--quiet-period", "2m"], 1, "0 to 60 seconds"),
+        (["--longest-wait", "1h"], 1, "0 to 10 minutes"),
+        (["--hours", "lunes=09:00-18:00"], 2, "DAY one of monday"),
+        (["--hours", "monday=9-18"], 1, "hours.monday"),
+        (["--no-alias", "old"], 1, "acme has no alias old"),
+        (["--alias", " "], 1, "not empty"),
+        (["--alias", "bravo-2024"], 1, "The alias bravo-2024 is bravo's"),
+    ],
+)
+async def test_what_cannot_be_is_refused_in_words(
+    acme: Terminal, words: list[str], code: int, said: str
+) -> None:
+    await acme.type("tenant", "add", "bravo", "--name", "Bravo")
+    await acme.type("tenant", "set", "bravo", "--alias", "bravo-2024")
+    before = await acme.read("tenant", "show", "acme", "--json")
+    assert said in (await acme.type("tenant", "set", "acme", *words, code=code)).stderr
+    assert await acme.read("tenant", "show", "acme", "--json") == before
+
+
+async def test_nothing_is_changed_by_half(acme: Terminal) -> None:
+    await acme.type("tenant", "set", "acme", "--name", "Otra", "--hours", "monday=9", code=1)
+    assert await shown(acme, "name") == "Acme"

@@ -127,6 +127,7 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
         tenant = await tenants.get(connection, slug)
         domains = await tenant_domains.list_all(connection, tenant.id)
         phones = await tenant_phones.list_all(connection, tenant.id)
+        former = await tenants.former_slugs(connection, tenant.id)
         owned = await described_all(connection, tenant.id)
         secret = await _notice_secret(installation, connection, tenant.id) if notice_secret else None
     fields = _described(tenant, installation.settings) | {
@@ -145,6 +146,7 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
         "notice_url": tenant.notice_url,
         "notice_email": tenant.notice_email,
         "aliases": tenant.aliases,
+        "former_slugs": [f"{slug} until {until:%Y-%m-%d}" for slug, until in former.items()],
         "domains": domains,
         "phones": phones,
     }

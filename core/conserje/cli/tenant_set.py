@@ -18,6 +18,7 @@ from conserje.tenants import accounts, tenants
 from conserje.tenants.entry import AccountUnusable, Entry, validated
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import LateRule
+from conserje.tenants.vault import Vault
 
 EMPTIED = ("late_text", "held_text", "notice_url", "notice_email")  # an empty text takes them away
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -25,6 +26,12 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 
 @click.command("set")
 @click.argument("slug")
+@click.option(
+    "--slug",
+    "renamed",
+    metavar="SLUG",
+    help="The first label of its host; the one before goes on for 90 days.",
+)
 @click.option("--name", help="The name of the business.")
 @click.option("--assistant", help="The assistant that answers.")
 @click.option("--fallback-assistant", help="The assistant that answers when that one cannot.")
@@ -92,6 +99,7 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 @click.option("--notice-email", help="The e-mail address that is told that; none, if empty.")
 def set_tenant(
     slug: str,
+    renamed: str | None,
     assistant_settings: BinaryIO | None,
     pairs: tuple[str, ...],
     settings_of: str | None,
@@ -108,7 +116,8 @@ def set_tenant(
       conserje tenant set acme --assistant openai --assistant-setting temperature=0.2
       conserje tenant set acme --hours monday=09:00-13:00,15:00-19:00 --hours sunday=
     """
-    columns = {name: value for name, value in options.items() if value is not None}
+    columns: dict[str, object] = {"slug": renamed} if renamed and renamed != slug else {}
+    columns |= {name: value for name, value in options.items() if value is not None}
     columns |= {name: None for name in EMPTIED if columns.get(name) == ""}
     settings = _settings(assistant_settings, pairs)
     opening = _opening(hours)
@@ -117,7 +126,11 @@ def set_tenant(
     if not (columns or settings or aliases or dropped or opening):
         raise click.UsageError("Give an option with what changes: see --help.")
     uvloop.run(_set(slug, columns, settings, settings_of, aliases, dropped, opening))
-    click.echo(f"{columns.get('slug', slug)} is changed.")
+    click.echo(f"{slug} is changed.")
+    if "slug" in columns:
+        click.echo(
+            f"It is called {renamed}; its addresses below {slug} go on for 90 days, and nobody else's."
+        )
 
 
 def _settings(file: BinaryIO | None, pairs: Sequence[str]) -> dict[str, Any]:
@@ -178,6 +191,8 @@ async def _refuse(installation: Installation, columns: Mapping[str, object]) -> 
     from conserje.net.mail import MailServer
     from conserje.notices import notifier
 
+    if base := tenants.reserving_base(str(columns.get("slug")), installation.settings.domains):
+        raise TenantError(f"The slug belongs to the base domain {base} (CONSERJE_DOMAINS): choose another.")
     for option in ("assistant", "fallback_assistant"):
         if option in columns:
             installation.plugins.assistant(str(columns[option]))  # raises where there is none
@@ -227,9 +242,11 @@ async def warn_of_assistants(installation: Installation, connection: Connection,
     """Say which of the tenant's assistants cannot answer as it stands, and why."""
     tenant = await tenants.get(connection, slug)
     entry = Entry(tenant, tuple(await accounts.list_all(connection, tenant.id)))
+    sealed = any(account.credentials for account in entry.accounts)
+    vault = installation.vault if sealed else Vault(installation.settings.keyring, {})
     for name in dict.fromkeys((tenant.assistant, tenant.fallback_assistant)):
         try:
-            entry.assistant(installation.plugins.assistant(name), installation.vault)
+            entry.assistant(installation.plugins.assistant(name), vault)
         except AccountUnusable as error:
             click.secho(f"{name} cannot answer for {slug} yet. {error}", fg="yellow", err=True)
             click.echo(f"Next: conserje account add {slug} {name} ADDRESS --credentials FILE", err=True)

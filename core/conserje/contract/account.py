@@ -33,6 +33,7 @@ class Account(Generic[C, S]):
     credentials: C
     settings: S
     locale: str = "en"  # the tenant's, for what a channel itself says to contacts
+    first_tenant: str = ""  # what the tenant was called first, where that has changed
 
 
 AnyAccount = Account[Any, Any]

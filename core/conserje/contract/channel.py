@@ -260,6 +260,13 @@ class Channel(Generic[C, S, O]):
         """
         return True
 
+    def address(self, given: str) -> str:
+        """The address of an account as the provider has it, of what an operator wrote.
+
+        Called by commands, once per account. Raises Malformed, whose text says how it is written.
+        """
+        return given.strip()
+
     def claims(self, hook: Webhook) -> Sequence[str]:
         """The addresses that the request names, not yet verified; (): try every account.
 

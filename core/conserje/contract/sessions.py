@@ -85,5 +85,5 @@ def read(cookies: str, account: AnyAccount) -> str | None:
 
 def _seal(issued: str, account: AnyAccount) -> str:
     key = account.credentials.secret.get_secret_value().encode()
-    text = "\0".join((account.tenant, account.address, issued))
+    text = "\0".join((account.first_tenant or account.tenant, account.address, issued))
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

@@ -70,7 +70,9 @@ SELECT {tenants.COLUMNS},
                         ORDER BY channel, address)
                  FROM accounts WHERE tenant_id = tenants.id), '[]') AS accounts
 FROM tenants
-WHERE id = CASE $1 WHEN 'slug' THEN (SELECT id FROM tenants WHERE slug = $2)
+WHERE id = CASE $1 WHEN 'slug' THEN coalesce(
+                       (SELECT id FROM tenants WHERE slug = $2),
+                       (SELECT tenant_id FROM former_slugs WHERE slug = $2 AND until > now()))
                    WHEN 'domain' THEN (SELECT tenant_id FROM domains WHERE host = $2)
                    WHEN 'id' THEN $2::bigint END
 """  # noqa: S608 - names of our own
@@ -121,6 +123,17 @@ UPDATE accounts SET settings = coalesce($4, settings), credentials = coalesce($5
     status = coalesce($6, status),
     window_template = CASE WHEN $7::text IS NULL THEN window_template ELSE nullif($7, '')::jsonb END
 WHERE tenant_id = $1 AND channel = $2 AND address = $3
+"""
+
+SEALED = """
+SELECT id, credentials FROM accounts WHERE tenant_id = $1 AND channel = $2 AND address = $3 FOR UPDATE
+"""
+
+MOVE = "UPDATE accounts SET address = $3, credentials = $4 WHERE tenant_id = $1 AND id = $2"
+
+OTHERS_AT = """
+SELECT slug FROM accounts JOIN tenants ON tenants.id = tenant_id
+WHERE channel = $2 AND address = $3 AND tenant_id <> $1 ORDER BY slug
 """
 
 AT_ADDRESSES = """
@@ -229,6 +242,30 @@ async def change(
         )
     if done == "UPDATE 0":
         raise no_account(channel, address)
+
+
+async def move(
+    connection: Connection, vault: Vault, tenant_id: int, channel: str, address: str, to: str
+) -> None:
+    """Let the account have another address; its conversations stay, its credentials are sealed anew.
+
+    Raises TenantError or VaultError.
+    """
+    row = await connection.fetchrow(SEALED, tenant_id, channel, address)
+    if row is None:
+        raise _no_account(channel, address)
+    sealed = row["credentials"]
+    if sealed is not None:
+        key = await data_keys.data_key(connection, vault, tenant_id)
+        plain = vault.unseal(key, credentials_context(tenant_id, channel, address), sealed)
+        sealed = vault.seal(key, credentials_context(tenant_id, channel, to), plain)
+    with refusals():
+        await connection.execute(MOVE, tenant_id, row["id"], to, sealed)
+
+
+async def others_at(database: Connection | Pool, tenant_id: int, channel: str, address: str) -> list[str]:
+    """The slugs of other tenants that have an account at this address."""
+    return [row["slug"] for row in await database.fetch(OTHERS_AT, tenant_id, channel, address)]
 
 
 async def list_all(connection: Connection, tenant_id: int) -> list[AccountRow]:

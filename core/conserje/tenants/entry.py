@@ -92,6 +92,7 @@ class Entry:
             credentials=self._credentials(account, plugin, vault, where),
             settings=validated(plugin.Settings, json.dumps(settings), f"settings of {where}"),
             locale=self.tenant.locale,
+            first_tenant=self.tenant.first_slug or "",
         )
 
     def _credentials(

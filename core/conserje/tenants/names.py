@@ -21,12 +21,14 @@ PAGE = 1000  # names between which others have their turn
 
 ALL = """
 SELECT 'slug ' || slug AS name FROM tenants
+UNION SELECT 'slug ' || slug FROM former_slugs
 UNION SELECT 'domain ' || host FROM domains
 UNION SELECT channel || ' ' || address FROM accounts
 """
 
 OF_TENANTS = """
 SELECT 'slug ' || slug AS name FROM tenants WHERE id = ANY ($1::bigint[])
+UNION SELECT 'slug ' || slug FROM former_slugs WHERE tenant_id = ANY ($1::bigint[])
 UNION SELECT 'domain ' || host FROM domains WHERE tenant_id = ANY ($1::bigint[])
 UNION SELECT channel || ' ' || address FROM accounts WHERE tenant_id = ANY ($1::bigint[])
 """

@@ -16,6 +16,7 @@ class TenantError(OperatorError):
 
 SENTENCES = {
     "tenants_slug_key": "The slug is taken: choose another.",
+    "former_slugs_slug_key": "The slug was another tenant's and leads there still: choose another.",
     "tenants_slug_form": "A slug is 1 to 40 of a-z, 0-9 and -, with no - at either end and no -- at 3.",
     "tenants_slug_reserved": "The slug is reserved for the installation's own hosts: choose another.",
     "tenants_name_check": "A tenant's name is 1 to 200 characters, of which one at least can be seen.",

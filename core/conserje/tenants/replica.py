@@ -33,6 +33,8 @@ PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS tenants (
     id INTEGER PRIMARY KEY, slug TEXT NOT NULL, entry BLOB NOT NULL, copied INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS tenants_slug ON tenants (slug);
+CREATE TABLE IF NOT EXISTS former_slugs (slug TEXT PRIMARY KEY, tenant_id INTEGER NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS former_slugs_tenant ON former_slugs (tenant_id);
 CREATE TABLE IF NOT EXISTS domains (host TEXT PRIMARY KEY, tenant_id INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS domains_tenant ON domains (tenant_id);
 CREATE TABLE IF NOT EXISTS accounts (
@@ -44,6 +46,7 @@ CREATE INDEX IF NOT EXISTS accounts_tenant ON accounts (tenant_id);
 # A row as JSON, in the form that the classes are read from.
 ENTRY = """
 SELECT id, slug, ARRAY(SELECT host FROM domains WHERE tenant_id = tenants.id) AS hosts,
+       ARRAY(SELECT slug FROM former_slugs WHERE tenant_id = tenants.id AND until > now()) AS former_slugs,
        ARRAY(SELECT ARRAY[channel, address] FROM accounts WHERE tenant_id = tenants.id) AS addresses,
        jsonb_build_array(to_jsonb(tenants), coalesce(
            (SELECT jsonb_agg(to_jsonb(accounts) ORDER BY channel, address)
@@ -55,11 +58,16 @@ NEXT_PAGE = ENTRY + "WHERE id > $1 ORDER BY id LIMIT $2"
 
 PUT = "INSERT OR REPLACE INTO tenants (id, slug, entry, copied) VALUES (?, ?, ?, ?)"
 PUT_DOMAIN = "INSERT OR REPLACE INTO domains (host, tenant_id) VALUES (?, ?)"
+PUT_FORMER = "INSERT OR REPLACE INTO former_slugs (slug, tenant_id) VALUES (?, ?)"
 PUT_ACCOUNT = "INSERT OR REPLACE INTO accounts (channel, address, tenant_id) VALUES (?, ?, ?)"
-OF_TENANTS = ("domains", "accounts")
+OF_TENANTS = ("former_slugs", "domains", "accounts")
 AT_ADDRESS = "SELECT tenant_id FROM accounts WHERE channel = ? AND address = ? ORDER BY tenant_id"
 BY = {
-    "slug": "SELECT entry FROM tenants WHERE slug = ? ORDER BY copied DESC LIMIT 1",
+    "slug": """SELECT entry FROM (
+                   SELECT entry, copied, 1 AS now FROM tenants WHERE slug = ?1
+                   UNION ALL SELECT entry, copied, 0 FROM tenants JOIN former_slugs ON tenants.id = tenant_id
+                   WHERE former_slugs.slug = ?1)
+               ORDER BY now DESC, copied DESC LIMIT 1""",
     "domain": "SELECT entry FROM tenants JOIN domains ON tenants.id = tenant_id WHERE host = ?",
     "id": "SELECT entry FROM tenants WHERE id = CAST(? AS INTEGER)",
 }
@@ -158,6 +166,9 @@ class Replica:
                 connection.executemany(f"DELETE FROM {table} WHERE tenant_id = ?", [(each,) for each in ids])  # noqa: S608
             connection.executemany(
                 PUT, [(row["id"], row["slug"], row["entry"].encode(), now) for row in rows]
+            )
+            connection.executemany(
+                PUT_FORMER, [(slug, row["id"]) for row in rows for slug in row["former_slugs"]]
             )
             connection.executemany(PUT_DOMAIN, [(host, row["id"]) for row in rows for host in row["hosts"]])
             connection.executemany(

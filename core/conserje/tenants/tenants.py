@@ -6,7 +6,7 @@ import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import asyncpg
@@ -45,6 +45,7 @@ class Tenant:
     notice_url: str | None
     notice_email: str | None
     data_key: str | None = field(repr=False)
+    first_slug: str | None = None  # where it was called otherwise
 
     @classmethod
     def from_row(cls, row: asyncpg.Record) -> Tenant:
@@ -68,6 +69,11 @@ COLUMNS = ", ".join(each.name for each in fields(Tenant))
 TENANT = f"SELECT {COLUMNS} FROM tenants "  # noqa: S608 - names of our own
 GET = TENANT + "WHERE slug = $1"
 LIST = TENANT + "ORDER BY slug"
+CALLED_NOW = """
+SELECT tenants.slug FROM former_slugs JOIN tenants ON tenants.id = tenant_id
+WHERE former_slugs.slug = $1 AND until > now()
+"""
+FORMER = "SELECT slug, until FROM former_slugs WHERE tenant_id = $1 AND until > now() ORDER BY slug"
 COUNT = "SELECT status, count(*) FROM tenants GROUP BY status ORDER BY status"
 
 
@@ -94,11 +100,18 @@ async def get(connection: Connection, slug: str) -> Tenant:
     """Raises TenantError where there is none."""
     if row := await connection.fetchrow(GET, slug):
         return Tenant.from_row(row)
+    if now := await connection.fetchval(CALLED_NOW, slug):
+        raise TenantError(f"{slug} is called {now} now.")
     raise _no_tenant(slug)
 
 
 async def list_all(connection: Connection) -> list[Tenant]:
     return [Tenant.from_row(row) for row in await connection.fetch(LIST)]
+
+
+async def former_slugs(connection: Connection, tenant_id: int) -> dict[str, datetime]:
+    """What the tenant was called, and until when it is found there."""
+    return {row["slug"]: row["until"] for row in await connection.fetch(FORMER, tenant_id)}
 
 
 async def count(connection: Connection) -> list[tuple[str, int]]:
@@ -118,17 +131,18 @@ async def slugs(database: Connection | Pool) -> list[str]:
     return [row["slug"] for row in await database.fetch("SELECT slug FROM tenants ORDER BY slug")]
 
 
-async def change(connection: Connection, slug: str, **values: object) -> Tenant:
+async def change(connection: Connection, slug: str, /, **values: object) -> Tenant:
     """Replace these columns. Raises TenantError."""
+    tenant = await get(connection, slug)
     _refuse_invisible(values.get("name"))
     assignments = ", ".join(f"{name} = ${n}" for n, name in enumerate(values, 2))
     with refusals():
         await connection.execute(
-            f"UPDATE tenants SET {assignments} WHERE slug = $1",  # noqa: S608 - names of our own
-            slug,
+            f"UPDATE tenants SET {assignments} WHERE id = $1",  # noqa: S608 - names of our own
+            tenant.id,
             *values.values(),
         )
-    return await get(connection, slug)
+    return await get(connection, str(values.get("slug", slug)))
 
 
 async def merged_settings(connection: Connection, slug: str, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,13 +25,13 @@ async def shown(acme: Terminal, field: str) -> Any:
 async def test_settings_of_the_assistant_are_merged_and_checked(acme: Terminal, tmp_path: Path) -> None:
     file = tmp_path / "openai.json"
     file.write_text(json.dumps({"model": "m", "instructions": "Habla de usted."}))
-    given = {KEY: "k"}
+    given: dict[str, Any] = {KEY: "k"}
     await acme.type(
         "tenant", "set", "acme", "--assistant", "openai", "--assistant-settings", str(file), **given
     )
     await acme.type("tenant", "set", "acme", "--assistant-setting", "instructions=Sé breve.", **given)
     assert await shown(acme, "assistant_settings") == {"openai": {"model": "m", "instructions": "Sé breve."}}
-    wrong = await acme.type("tenant", "set", "acme", "--assistant-setting", "modle=m", code=1, **given)
+    wrong = await acme.type("tenant", "set", "acme", "--assistant-setting", "modle=m", **given, code=1)
     assert "modle" in wrong.stderr
     await acme.type("tenant", "set", "acme", "--assistant-setting", "model=null", **given)
     assert await shown(acme, "assistant_settings") == {"openai": {"instructions": "Sé breve."}}
@@ -97,3 +97,16 @@ async def test_what_cannot_be_is_refused_in_words(
 async def test_nothing_is_changed_by_half(acme: Terminal) -> None:
     await acme.type("tenant", "set", "acme", "--name", "Otra", "--hours", "monday=9", code=1)
     assert await shown(acme, "name") == "Acme"
+
+
+async def test_an_old_slug_stays_the_tenant_s(acme: Terminal) -> None:
+    said = await acme.type("tenant", "set", "acme", "--slug", "acme-chile", "--name", "Acme Chile")
+    assert "its addresses below acme go on for 90 days" in said.stdout
+    moved = await acme.read("tenant", "show", "acme-chile", "--json")
+    assert moved["former_slugs"][0].startswith("acme until 20")
+    assert "acme is called acme-chile now" in (await acme.type("tenant", "show", "acme", code=1)).stderr
+    taken = await acme.type("tenant", "add", "acme", "--name", "Other", code=1)
+    assert "was another tenant's" in taken.stderr
+    await acme.type("tenant", "set", "acme-chile", "--slug", "acme")
+    again = await acme.read("tenant", "show", "acme", "--json")
+    assert [each.partition(" ")[0] for each in again["former_slugs"]] == ["acme-chile"]

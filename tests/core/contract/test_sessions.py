@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -42,6 +43,14 @@ def test_a_cookie_of_another_account_names_nobody(other: Account[SessionKey, Not
         other = Account(other.tenant, other.address, acme.credentials, Nothing())
     with pytest.raises(Forged):
         visitor(hook(f"{cookie_name(acme)}={signed('ana', other)}"), acme)
+
+
+def test_a_tenant_that_is_called_otherwise_keeps_its_visitors() -> None:
+    acme = account()
+    who, header = new_session(acme)
+    moved = replace(acme, tenant="nueva", first_tenant="acme")
+    assert visitor(hook(header.partition(";")[0]), moved) == who
+    assert visitor(hook(new_session(moved)[1].partition(";")[0]), replace(moved, tenant="tercera"))
 
 
 def test_a_cookie_that_was_changed_names_nobody() -> None:

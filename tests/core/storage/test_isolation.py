@@ -40,6 +40,7 @@ async def fill(scene: Scene, slug: str) -> int:
     for sql in (
         "INSERT INTO products (tenant_id, name, price) VALUES ($1, 'x', 1)",
         "INSERT INTO domains (tenant_id, host) SELECT id, slug || '.example.com' FROM tenants WHERE id = $1",
+        "INSERT INTO former_slugs SELECT id, slug || '-1', 'infinity' FROM tenants WHERE id = $1",
         f"INSERT INTO secrets_seen (tenant_id, account_id, name) VALUES ($1, {account.id}, 'x')",
         "INSERT INTO notices (tenant_id, conversation_id, turn_id, kind)"
         " SELECT tenant_id, id, 1, 'email' FROM conversations WHERE tenant_id = $1",

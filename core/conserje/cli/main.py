@@ -52,16 +52,17 @@ class CommandLine(click.Group):
 
 
 _HELP = {  # the module of each, and the first sentence of its help
-    "account:account": "Add, change, check, list and remove tenants' accounts.",
+    "account:account": "Add, change, move, check, list and remove tenants' accounts.",
     "account:seal": "Seal an account's credentials, read as JSON.",
     "api_key:api_key": "Add, list and revoke the keys to the operator's listener.",
+    "contact:contact": "Look at who has written to a tenant.",
     "conversation:conversation": "Look at conversations; take one over, and give it back to the assistant.",
     "held:held": "Look at what was given up on for now; retry or drop it.",
     "keys:keys": "Make, list and rotate the master keys.",
     "message:message": "Read what tenants and their contacts say, and write as a person.",
     "migrate:migrate": "Make the database's roles and schema what this release needs.",
     "plugin:plugin": "Look at the channels and assistants installed.",
-    "product:product": "Import and export what tenants sell.",
+    "product:product": "List, change, remove, import and export what tenants sell.",
     "say:say": "Write to a tenant as a contact, and print the reply.",
     "tenant:tenant": "Add, list, show, change, suspend, resume and remove tenants.",
     "up:up": "Run everything: Postgres unless one is given, migrations, serve and work.",

@@ -6,41 +6,44 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from conserje.cli.table import show_json
+from conserje.cli.table import json_option, show_json, show_rows
 from conserje.contract.assistant import Product
 from conserje.installation import Installation, with_installation
 from conserje.shop import products
+from conserje.shop.columns import COLUMNS, column_of, unknown, with_columns
 from conserje.shop.products import ProductError
 from conserje.storage.scope import acting_for
 from conserje.tenants import tenants
 
-COLUMNS = ("name", "price", "stock", "category", "description", "keywords")
+ON_SALE = {"active": "yes", "inactive": "no"}
 
 
 @click.group()
 def product() -> None:
-    """Import and export what tenants sell."""
+    """List, change, remove, import and export what tenants sell."""
 
 
 @product.command("import")
 @click.argument("slug")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--replace", is_flag=True, help="Remove the products that are not listed.")
 @with_installation
-async def import_products(installation: Installation, slug: str, file: Path) -> None:
+async def import_products(installation: Installation, slug: str, file: Path, replace: bool) -> None:
     """Take a tenant's products from FILE.json or FILE.csv: all of them, or none if one is wrong.
 
     A product of the same name is replaced; those not listed stay. Columns: name, price ($12.990 or 12990),
-    stock (empty: not counted), category, description, keywords (with commas or semicolons between them).
+    stock (empty: not counted), category, description, keywords (with commas or semicolons between them),
+    picture and link (https://); their heads may be Spanish: nombre, precio, existencias, foto, enlace.
 
     \b
     Example:
-      conserje product import acme products.csv
+      conserje product import acme products.csv --replace
     """
     rows = read_rows(file)
     async with installation.pool.acquire() as connection:
@@ -48,8 +51,10 @@ async def import_products(installation: Installation, slug: str, file: Path) -> 
     listed = [products.from_row(row, tenant.currency) for row in rows]
     async with acting_for(installation.pool, tenant.id) as scope:
         await products.upsert_many(scope.connection, tenant.id, listed)
+        gone = await products.remove_others(scope.connection, tenant.id, listed) if replace else 0
         on_sale = await products.list_all(scope.connection, tenant.id)
-    click.echo(f"Took {len(listed)} products; {slug} has {len(on_sale)} on sale now.")
+    removed = f", removed {gone}" if replace else ""
+    click.echo(f"Took {len(listed)} products{removed}; {slug} has {len(on_sale)} on sale now.")
 
 
 @product.command("export")
@@ -83,8 +88,86 @@ async def export_products(installation: Installation, slug: str, form: str) -> N
 
 
 def _row(each: Product) -> dict[str, Any]:
-    row = {column: getattr(each, column) for column in COLUMNS}
-    return row | {"price": f"{each.price:f}".removesuffix(".00")}
+    return products.as_row(each) | {"price": f"{each.price:f}".removesuffix(".00")}
+
+
+@product.command("list")
+@click.argument("slug")
+@json_option
+@with_installation
+async def list_products(installation: Installation, slug: str, as_json: bool) -> None:
+    """List a tenant's products, also those that are not on sale.
+
+    \b
+    Example:
+      conserje product list acme
+    """
+    async with installation.pool.acquire() as connection:
+        tenant = await tenants.get(connection, slug)
+    async with acting_for(installation.pool, tenant.id) as scope:
+        found = await products.list_everything(scope.connection, tenant.id)
+    rows = [
+        _row(each) | {"on_sale": status == "active" if as_json else ON_SALE[status]} for each, status in found
+    ]
+    show_rows(rows, as_json, f"{slug} has no products: `conserje product import {slug} FILE` takes some.")
+
+
+@product.command("set")
+@click.argument("slug")
+@click.argument("name")
+@click.option("--name", "renamed", metavar="NAME", help="Another name.")
+@click.option("--price", help="The price, like $12.990 or 12990.")
+@click.option("--stock", help="How many there are; not counted, if empty.")
+@click.option("--category", help="The category.")
+@click.option("--description", help="The description.")
+@click.option("--keywords", help="The words people ask for it with, commas between them.")
+@click.option("--picture", help="The https:// address of a picture; none, if empty.")
+@click.option("--link", help="The https:// address of its page; none, if empty.")
+@click.option("--on-sale/--off-sale", "on_sale", default=None, help="Whether contacts are told of it.")
+@with_installation
+async def set_product(
+    installation: Installation,
+    /,
+    slug: str,
+    name: str,
+    renamed: str | None,
+    on_sale: bool | None,
+    **options: str | None,
+) -> None:
+    """Change a product; what is not given stays.
+
+    \b
+    Example:
+      conserje product set acme Brownie --price 5990 --stock 12
+    """
+    changes: dict[str, Any] = {column: value for column, value in options.items() if value is not None}
+    changes |= {} if renamed is None else {"name": renamed}
+    changes |= {} if on_sale is None else {"status": "active" if on_sale else "inactive"}
+    if not changes:
+        raise click.UsageError("Give an option with what changes: see --help.")
+    async with installation.pool.acquire() as connection:
+        tenant = await tenants.get(connection, slug)
+    async with acting_for(installation.pool, tenant.id) as scope:
+        await products.change(scope.connection, tenant.id, name, tenant.currency, changes)
+    click.echo(f"{changes.get('name', name)} of {slug} is changed.")
+
+
+@product.command()
+@click.argument("slug")
+@click.argument("name")
+@with_installation
+async def remove(installation: Installation, slug: str, name: str) -> None:
+    """Remove a product.
+
+    \b
+    Example:
+      conserje product remove acme Brownie
+    """
+    async with installation.pool.acquire() as connection:
+        tenant = await tenants.get(connection, slug)
+    async with acting_for(installation.pool, tenant.id) as scope:
+        await products.remove(scope.connection, tenant.id, name)
+    click.echo(f"{name} of {slug} is removed.")
 
 
 def read_rows(file: Path) -> list[Mapping[str, Any]]:
@@ -111,7 +194,7 @@ def _from_json(text: str, file: Path) -> list[Mapping[str, Any]]:
         listed = listed.get("products")
     if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed):
         raise ProductError(f"{file} has no list of products: put it at the top, or under `products`.")
-    return listed
+    return [with_columns(row) for row in listed]
 
 
 def _from_csv(text: str, file: Path) -> list[Mapping[str, Any]]:
@@ -122,9 +205,19 @@ def _from_csv(text: str, file: Path) -> list[Mapping[str, Any]]:
         rows: list[Mapping[str, Any]] = list(reader)
     except csv.Error as error:
         raise ProductError(f"{file}, line {reader.line_num}: {error}.") from None
+    _refuse_heads(reader.fieldnames or (), file)
     for number, row in enumerate(rows, 1):
         if "" in row:
             raise ProductError(
                 f"{file}, product {number} has more fields than the first line: quote its commas."
             )
-    return rows
+    return [with_columns(row) for row in rows]
+
+
+def _refuse_heads(heads: Sequence[str], file: Path) -> None:
+    """Raises ProductError for a column that is none, or comes twice."""
+    if strange := unknown(heads):
+        raise ProductError(f"{file}: the column {strange[0]!r} is none of {', '.join(COLUMNS)}.")
+    columns = [column_of(head) for head in heads]
+    if twice := [column for column in columns if columns.count(column) > 1]:
+        raise ProductError(f"{file}: the column {twice[0]} is there twice: keep one.")

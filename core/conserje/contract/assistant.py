@@ -36,6 +36,8 @@ class Product:
     category: str = ""
     description: str = ""
     keywords: tuple[str, ...] = ()
+    picture: str = ""  # https:// addresses; empty: none
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

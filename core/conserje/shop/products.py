@@ -9,29 +9,53 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import asyncpg
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from conserje.contract.assistant import Product
 from conserje.contract.prices import PriceError, price_of
 from conserje.errors import OperatorError, first_fault
+from conserje.shop.columns import COLUMNS
 from conserje.storage import database
 
 ON_SALE = """
-SELECT id, name, price, stock, category, description, keywords
+SELECT id, name, price, stock, category, description, keywords, picture, link
 FROM products WHERE tenant_id = $1 AND status = 'active' ORDER BY name LIMIT $2
 """
 
+ALL = """
+SELECT id, name, price, stock, category, description, keywords, picture, link, status
+FROM products WHERE tenant_id = $1 ORDER BY name
+"""
+
+LOCKED = """
+SELECT id, name, price, stock, category, description, keywords, picture, link, status
+FROM products WHERE tenant_id = $1 AND name = $2 FOR NO KEY UPDATE
+"""
+
+CHANGE = """
+UPDATE products
+SET (name, price, stock, category, description, keywords, picture, link, status)
+  = ($3, $4, $5, $6, $7, $8, $9, $10, $11)
+WHERE tenant_id = $1 AND id = $2
+"""
+
+REMOVE = "DELETE FROM products WHERE tenant_id = $1 AND name = $2"
+REMOVE_OTHERS = "DELETE FROM products WHERE tenant_id = $1 AND name <> ALL ($2::text[])"
+
 UPSERT = """
-INSERT INTO products (tenant_id, name, price, stock, category, description, keywords)
-SELECT $1, name, price, stock, category, description, keywords
+INSERT INTO products (tenant_id, name, price, stock, category, description, keywords, picture, link)
+SELECT $1, name, price, stock, category, description, keywords, picture, link
 FROM jsonb_to_recordset($2::text::jsonb)
-     AS listed (name text, price numeric, stock int, category text, description text, keywords text[])
+     AS listed (name text, price numeric, stock int, category text, description text, keywords text[],
+                    picture text, link text)
 ON CONFLICT (tenant_id, name) DO UPDATE
-SET (price, stock, category, description, keywords, status)
-  = (excluded.price, excluded.stock, excluded.category, excluded.description, excluded.keywords, 'active')
+SET (price, stock, category, description, keywords, picture, link, status)
+  = (excluded.price, excluded.stock, excluded.category, excluded.description, excluded.keywords,
+     excluded.picture, excluded.link, 'active')
 """
 
 
+_ADDRESS = re.compile(r"https://[^\s/]+(/\S*)?")
 _BETWEEN_KEYWORDS = re.compile(r"[,;]")
 
 
@@ -51,6 +75,15 @@ _Count = Annotated[int, Field(ge=0, le=2_147_483_647)]
 _Words = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 
 
+def _https(address: str) -> str:
+    if address and not _ADDRESS.fullmatch(address):
+        raise ValueError("write an address that begins with https://")
+    return address
+
+
+_Address = Annotated[_Words, AfterValidator(_https)]
+
+
 class _Listed(BaseModel):
     """One row of a tenant's list, as it is written in CSV or JSON."""
 
@@ -62,6 +95,8 @@ class _Listed(BaseModel):
     category: _Words = ""
     description: _Words = ""
     keywords: Annotated[tuple[_Words, ...], BeforeValidator(_keywords)] = ()
+    picture: _Address = ""
+    link: _Address = ""
 
 
 def from_row(row: Mapping[str, Any], currency: str) -> Product:
@@ -76,7 +111,7 @@ def from_row(row: Mapping[str, Any], currency: str) -> Product:
         column = fault.place.partition(".")[0]
         raise ProductError(f"Product {row.get('name')!r}, {column}: {fault.why}.") from None
     keywords = tuple(word for word in listed.keywords if word)
-    return Product(0, listed.name, listed.price, listed.stock, listed.category, listed.description, keywords)
+    return Product(0, **{**dict(listed), "keywords": keywords})
 
 
 async def upsert_many(connection: database.Connection, tenant_id: int, products: Sequence[Product]) -> None:
@@ -89,18 +124,55 @@ async def upsert_many(connection: database.Connection, tenant_id: int, products:
         if product.name in names:
             raise ProductError(f"Product {product.name!r} is listed twice: keep one.")
         names.add(product.name)
-    rows = [
-        {
-            "name": product.name,
-            "price": str(product.price),
-            "stock": product.stock,
-            "category": product.category,
-            "description": product.description,
-            "keywords": product.keywords,
-        }
-        for product in products
-    ]
+    rows = [as_row(product) | {"price": str(product.price)} for product in products]
     await connection.execute(UPSERT, tenant_id, json.dumps(rows))
+
+
+def as_row(product: Product) -> dict[str, Any]:
+    """The product by its columns, as a list has it."""
+    return {column: getattr(product, column) for column in COLUMNS}
+
+
+async def remove_others(connection: database.Connection, tenant_id: int, products: Sequence[Product]) -> int:
+    """Remove all but these, by name; how many."""
+    done = await connection.execute(REMOVE_OTHERS, tenant_id, [product.name for product in products])
+    return int(done.rpartition(" ")[2])
+
+
+async def change(
+    connection: database.Connection, tenant_id: int, name: str, currency: str, changes: Mapping[str, Any]
+) -> None:
+    """Change what is given of a product, as in a list; also its `status`. Raises ProductError."""
+    row = await connection.fetchrow(LOCKED, tenant_id, name)
+    if row is None:
+        raise _no_product(name)
+    given = {**{column: row[column] for column in COLUMNS}, **changes}
+    status = given.pop("status", row["status"])
+    product = from_row(given, currency)
+    try:
+        await connection.execute(CHANGE, tenant_id, row["id"], *as_row(product).values(), status)
+    except asyncpg.UniqueViolationError:
+        raise ProductError(f"There is a product {product.name!r} already: choose another name.") from None
+
+
+async def remove(connection: database.Connection, tenant_id: int, name: str) -> None:
+    """Raises ProductError where there is none."""
+    if await connection.execute(REMOVE, tenant_id, name) == "DELETE 0":
+        raise _no_product(name)
+
+
+def _no_product(name: str) -> ProductError:
+    return ProductError(f"There is no product {name!r}: `conserje product list` has the names.")
+
+
+async def list_everything(connection: database.Connection, tenant_id: int) -> list[tuple[Product, str]]:
+    """All of the tenant's products with their status, by name."""
+    found = []
+    for row in await connection.fetch(ALL, tenant_id):
+        columns = {**row, "keywords": tuple(row["keywords"])}
+        status = columns.pop("status")
+        found.append((Product(**columns), status))
+    return found
 
 
 async def list_all(connection: database.Connection, tenant_id: int) -> list[Product]:

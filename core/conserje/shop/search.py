@@ -141,7 +141,10 @@ class Catalogue:
     @property
     def size(self) -> int:
         """About how many bytes of memory it takes."""
-        texts = sum(len(p.name) + len(p.description) + len("".join(p.keywords)) for p in self.products)
+        texts = sum(
+            len(p.name) + len(p.description) + len(p.picture) + len(p.link) + len("".join(p.keywords))
+            for p in self.products
+        )
         words = sum(len(entry.words) for entry in self._indexed)
         return 1000 + texts + 1200 * len(self.products) + 120 * words
 

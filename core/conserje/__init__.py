@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         plain,
     )
     from conserje.contract.pages import House, Look, Said, Session, Visit
+    from conserje.contract.phones import phone_number
     from conserje.contract.prices import format_price
     from conserje.contract.sessions import SessionKey, new_session, signed, visitor
     from conserje.net.fetch import Fetched, fetch
@@ -150,6 +151,7 @@ __all__ = [
     "in_language",
     "judged",
     "new_session",
+    "phone_number",
     "plain",
     "signed",
     "visitor",
@@ -169,6 +171,7 @@ if not TYPE_CHECKING:
             limits,
             message,
             pages,
+            phones,
             prices,
             sessions,
         )
@@ -183,6 +186,7 @@ if not TYPE_CHECKING:
             pages,
             limits,
             message,
+            phones,
             prices,
             sessions,
         ):

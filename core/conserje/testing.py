@@ -94,6 +94,9 @@ class ChannelContract:
         for secret in (*_secrets(account.credentials), "clear"):
             assert secret not in str(refused.value)
 
+    def test_the_account_s_address_is_in_its_form(self) -> None:
+        assert self._channel().address(f" {self.address} ") == self.address
+
     def test_claims_the_address_written_to(self) -> None:
         claimed = self._channel().claims(self.hook(_TEXT))
         assert not claimed or self.address in claimed

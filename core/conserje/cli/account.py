@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeGuard
 
@@ -11,14 +12,16 @@ import click
 from pydantic import RootModel
 
 from conserje.cli import checkup
+from conserje.cli.failure import Failed
 from conserje.cli.insert import insert_account
 from conserje.cli.table import json_option, show_rows
 from conserje.contract.assistant import AnyAssistant, Assistant
-from conserje.contract.channel import AnyChannel, Channel
+from conserje.contract.channel import AnyChannel, Channel, Malformed
 from conserje.contract.message import Template
 from conserje.conversations import illness
 from conserje.installation import Installation, with_installation
-from conserje.plugins import guard
+from conserje.plugins import given, guard
+from conserje.plugins.guard import PluginFailed
 from conserje.rules.window import PLACE
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
@@ -36,7 +39,7 @@ _NAMED = re.compile(r"\{\{([A-Za-z0-9_]{1,64})\}\}=(.*)", re.DOTALL)  # the plac
 
 @click.group()
 def account() -> None:
-    """Add, change, check, list and remove tenants' accounts."""
+    """Add, change, move, check, list and remove tenants' accounts."""
 
 
 no_check_option = click.option(
@@ -79,10 +82,12 @@ async def add(
       conserje account add acme twilio whatsapp:+56912345678 --credentials acme.json
     """
     plugin = _plugin(installation, channel)
+    address = _normal(plugin, slug, address)
     _check(plugin, address, settings)
     validated(plugin.Settings, settings, "settings")
     async with installation.pool.acquire() as connection, connection.transaction():
         tenant = await tenants.get(connection, slug)
+        await _say_others(connection, tenant, plugin, address)
         sealed = None
         if credentials:
             sealed = await _seal(installation, connection, tenant, plugin, address, credentials.read())
@@ -95,10 +100,7 @@ async def add(
         click.echo(insert_account(slug, {name: value for name, value in columns.items() if value}))
         return
     click.echo(f"{slug} has the account {channel} {address}.")
-    if isinstance(plugin, Channel) and not plugin.per_tenant:
-        click.echo(
-            f"Webhook for the provider: {installation.settings.tenant_url(slug)}/bot/{channel}/webhook"
-        )
+    _say_webhook(installation, plugin, slug)
     if credentials and not no_check:
         await _tell_of(installation, slug, plugin, address)
 
@@ -158,9 +160,10 @@ async def set_account(
         raise click.UsageError("Give --settings, --credentials, --status or --window-template.")
     template = _template(window_template, template_language, values)
     plugin = _plugin(installation, channel)
-    _check(plugin, address, settings)
     async with installation.pool.acquire() as connection, connection.transaction():
         tenant = await tenants.get(connection, slug)
+        address = await _as_stored(installation, connection, tenant, channel, address)
+        _check(plugin, address, settings)
         sealed = None
         if credentials:
             sealed = await _seal(installation, connection, tenant, plugin, address, credentials.read())
@@ -287,10 +290,36 @@ async def remove(installation: Installation, slug: str, channel: str, address: s
     """
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
+        address = await _as_stored(installation, connection, tenant, channel, address)
         if not yes:
             click.confirm(f"Remove {channel} {address} of {slug} and its conversations?", abort=True)
         await accounts.remove(connection, tenant.id, channel, address)
     click.echo(f"{channel} {address} of {slug} is removed.")
+
+
+@account.command()
+@click.argument("slug")
+@click.argument("channel")
+@click.argument("address")
+@click.argument("to", metavar="NEW_ADDRESS")
+@with_installation
+async def move(installation: Installation, slug: str, channel: str, address: str, to: str) -> None:
+    """Give an account another number; its settings, credentials and conversations stay.
+
+    \b
+    Example:
+      conserje account move acme twilio whatsapp:+56912345678 whatsapp:+56987654321
+    """
+    plugin = _plugin(installation, channel)
+    to = _normal(plugin, slug, to)
+    _check(plugin, to, None)
+    async with installation.pool.acquire() as connection, connection.transaction():
+        tenant = await tenants.get(connection, slug)
+        address = await _as_stored(installation, connection, tenant, channel, address)
+        await _say_others(connection, tenant, plugin, to)
+        await accounts.move(connection, installation.vault, tenant.id, channel, address, to)
+    click.echo(f"{channel} {address} of {slug} is {to} now, with all its conversations.")
+    _say_webhook(installation, plugin, slug)
 
 
 @click.command()
@@ -307,6 +336,7 @@ async def seal(installation: Installation, slug: str, channel: str, address: str
     """
     plain = click.open_file("-", "rb").read()
     plugin = _plugin(installation, channel)
+    address = _normal(plugin, slug, address)
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
         click.echo(await _seal(installation, connection, tenant, plugin, address, plain))
@@ -315,6 +345,46 @@ async def seal(installation: Installation, slug: str, channel: str, address: str
 def _plugin(installation: Installation, name: str) -> AnyChannel | AnyAssistant:
     plugins = installation.plugins
     return plugins.assistant(name) if name in plugins.assistants else plugins.channel(name)
+
+
+def _normal(plugin: AnyChannel | AnyAssistant, slug: str, address: str) -> str:
+    """The address as the channel has it. Raises Failed."""
+    if isinstance(plugin, Assistant):
+        return address
+    try:
+        return guard.called(plugin, slug, "address", given.text, address)
+    except Malformed as error:
+        raise Failed(str(error)) from None
+    except PluginFailed as error:
+        raise Failed(f"The channel {plugin.name} cannot read the address: {error.place}.") from None
+
+
+async def _as_stored(
+    installation: Installation, connection: Connection, tenant: Tenant, channel: str, address: str
+) -> str:
+    """The address of an account that may be there, however it is written. Raises PluginMissing."""
+    listed = await accounts.list_all(connection, tenant.id)
+    if address in [each.address for each in listed if each.channel == channel]:
+        return address
+    with suppress(Failed):
+        return _normal(_plugin(installation, channel), tenant.slug, address)
+    return address
+
+
+async def _say_others(
+    connection: Connection, tenant: Tenant, plugin: AnyChannel | AnyAssistant, address: str
+) -> None:
+    """Say which other tenants have the number, whose messages will be theirs as well."""
+    if isinstance(plugin, Assistant) or plugin.per_tenant:
+        return
+    if others := await accounts.others_at(connection, tenant.id, plugin.name, address):
+        click.secho(f"{', '.join(others)} has {plugin.name} {address}, too.", fg="yellow", err=True)
+
+
+def _say_webhook(installation: Installation, plugin: AnyChannel | AnyAssistant, slug: str) -> None:
+    if isinstance(plugin, Channel) and not plugin.per_tenant:
+        url = f"{installation.settings.tenant_url(slug)}/bot/{plugin.name}/webhook"
+        click.echo(f"Webhook for the provider: {url}")
 
 
 def _made_by_core(plugin: AnyChannel | AnyAssistant) -> TypeGuard[AnyChannel]:

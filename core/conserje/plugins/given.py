@@ -62,6 +62,7 @@ def _wrong(wanted: Any, given: Any) -> Wrong:
 
 names: Checked[Sequence[str]] = sound(Sequence[str])
 name: Checked[str | None] = sound(str | None)
+text: Checked[str] = sound(str)
 truth: Checked[bool] = sound(bool)
 answer: Checked[Answer] = sound(Answer)
 receipt: Checked[Receipt] = sound(Receipt)

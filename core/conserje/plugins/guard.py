@@ -57,6 +57,7 @@ ENDING = 25.0  # seconds that the process gets to end by itself
 
 _REFUSALS = (OptedOut, OutsideWindow, Refused)  # the narrower ones first
 MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
+    "address": (Malformed,),
     "claims": (Forged, Malformed),
     "verify": (Forged, Malformed),
     "parse": (Malformed,),

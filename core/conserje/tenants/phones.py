@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
-
+from conserje.contract.channel import Malformed
+from conserje.contract.phones import phone_number
 from conserje.storage.database import Connection, Pool
 from conserje.tenants.refusals import TenantError, refusals
 
 ADD = "INSERT INTO sender_tenants (tenant_id, phone) VALUES ($1, $2) ON CONFLICT (phone) DO NOTHING"
-
-_SPACERS = re.compile(r"[\s().-]")
-_DIGITS = re.compile(r"[1-9][0-9]{5,14}")
 
 OWNER = "SELECT slug FROM sender_tenants JOIN tenants ON tenants.id = tenant_id WHERE phone = $1"
 
 
 def normalised(phone: str) -> str:
     """A phone as it is stored, "+56912345678". Raises TenantError for what is none."""
-    digits = _SPACERS.sub("", phone.strip().lower().removeprefix("whatsapp:")).removeprefix("+")
-    if not _DIGITS.fullmatch(digits):
-        raise TenantError(f"{phone!r} is no phone: write it like +56912345678, its country first.")
-    return f"+{digits}"
+    try:
+        return phone_number(phone.strip().lower().removeprefix("whatsapp:"))
+    except Malformed as error:
+        raise TenantError(str(error)) from None
 
 
 async def add(connection: Connection, tenant_id: int, phone: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -17,6 +18,13 @@ from conserje.storage.database import Pool
 from conserje.tenants import accounts
 from conserje.tenants.entry import Entry
 from conserje.tenants.vault import Vault
+
+SHARED: dict[str, Any] = {
+    "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
+    "TWILIO_AUTH_TOKEN": "made up",
+    "META_ACCESS_TOKEN": "made-up",
+    "META_APP_SECRET": "made-up",
+}
 
 
 @pytest.fixture
@@ -171,3 +179,64 @@ async def test_the_rows_printed_have_the_phones(terminal: Terminal, pool: Pool) 
     add = ("tenant", "add", "acme", "--name", "D'Or", "--phone", "56911111111", "--sql")
     await pool.execute((await terminal.type(*add)).stdout)
     assert (await terminal.read("tenant", "show", "acme", "--json"))["phones"] == ["+56911111111"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "written", "stored"),
+    [
+        ("twilio", "56912345678", "+56912345678"),
+        ("twilio", "+56 9 1234-5678", "+56912345678"),
+        ("twilio", "WhatsApp:56912345678", "whatsapp:+56912345678"),
+        ("twilio", "24567", "24567"),
+        ("meta", " 110000000000001 ", "110000000000001"),
+    ],
+)
+async def test_an_address_is_stored_as_its_provider_has_it(
+    acme: Terminal, channel: str, written: str, stored: str
+) -> None:
+    row = (await acme.type("account", "add", "acme", channel, written, "--sql", **SHARED)).stdout
+    assert f"'{stored}'" in row
+
+
+@pytest.mark.parametrize(
+    ("channel", "address", "said"),
+    [
+        ("twilio", "@anabot", "'@anabot' is no phone"),
+        ("twilio", "9123456", "'9123456' is no phone"),
+        ("twilio", "telegram:123456", "is no sender"),
+        ("meta", "+56912345678", "is no phone number's id"),
+        ("meta", "56912345678", "is no phone number's id"),
+        ("meta", "@anabot", "is no phone number's id"),
+    ],
+)
+async def test_what_can_be_no_address_is_refused(
+    acme: Terminal, channel: str, address: str, said: str
+) -> None:
+    refused = await acme.type("account", "add", "acme", channel, address, **SHARED, code=1)
+    assert said in refused.stderr and refused.stderr.count("\n") == 1
+
+
+async def test_a_number_that_another_tenant_has_is_said(acme: Terminal) -> None:
+    await acme.type("tenant", "add", "bravo", "--name", "Bravo")
+    assert (await acme.type("account", "add", "bravo", "twilio", "+56911111111", **SHARED)).stderr == ""
+    said = await acme.type("account", "add", "acme", "twilio", "56911111111", **SHARED)
+    assert said.stderr == "bravo has twilio +56911111111, too.\n"
+
+
+async def test_an_account_moves_with_its_credentials(acme: Terminal, pool: Pool, tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps({"account_sid": "AC" + "1" * 32, "auth_token": "s3cret"}))
+    await acme.type("account", "add", "acme", "twilio", "+56911111111", "--credentials", str(file))
+    before = await pool.fetchval("SELECT id FROM accounts")
+    await acme.type("account", "move", "acme", "twilio", "56911111111", "+56922222222")
+    found = await accounts.find(pool, "slug", "acme")
+    assert found and (found[1][0].id, found[1][0].address) == (before, "+56922222222")
+    vault = Vault.read(Path(acme.environment["CONSERJE_DATA_DIR"], "keys", "master.json"))
+    opened = Entry(*found).opened(found[1][0], load({}, client()).channel("twilio"), vault)
+    assert opened.credentials.auth_token.get_secret_value() == "s3cret"
+    for words, said in (
+        (("twilio", "+56911111111", "+56933333333"), "no account twilio +56911111111"),
+        (("twilio", "+56922222222", "@anabot"), "is no phone"),
+        (("web", "web", "other"), "must be web"),
+    ):
+        assert said in (await acme.type("account", "move", "acme", *words, code=1)).stderr

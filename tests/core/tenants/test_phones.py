@@ -25,7 +25,20 @@ def test_a_phone_is_known_however_it_is_written(written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["", "+", "ana", "12345", "+0912345678", "+1234567890123456", "+569\0", "+٥٦٩١٢٣"]
+    "written",
+    [
+        "",
+        "+",
+        "ana",
+        "@anabot",
+        "+5690000123",
+        "+1555123",
+        "12345",
+        "+0912345678",
+        "+1234567890123456",
+        "+569\0",
+        "+٥٦٩١٢٣",
+    ],
 )
 def test_what_is_no_phone_is_said_so(written: str) -> None:
     with pytest.raises(TenantError, match="is no phone: write it like"):

@@ -23,6 +23,7 @@ from conserje import (
     Finding,
     Forged,
     Limits,
+    Malformed,
     NotOffered,
     OutboundMessage,
     Receipt,
@@ -31,6 +32,7 @@ from conserje import (
     Urls,
     Webhook,
     in_language,
+    phone_number,
 )
 from conserje_meta import doctor, files, reading, signature, writing
 from conserje_meta.api import Graph
@@ -97,6 +99,17 @@ class MetaOperator(BaseModel):
     )
 
 
+_PHONE_ID = re.compile(r"[0-9]{5,20}", re.ASCII)
+_LONGEST_PHONE = 13  # digits; ids have 15 and more
+
+
+def _is_phone(digits: str) -> bool:
+    try:
+        return len(phone_number(digits)) <= 1 + _LONGEST_PHONE
+    except Malformed:
+        return False
+
+
 _MetaAccount = Account[MetaCredentials, MetaSettings]
 
 
@@ -141,6 +154,13 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
 
     def silenced(self, settings: MetaSettings) -> bool:
         return settings.silenced_by_echoes
+
+    def address(self, given: str) -> str:
+        if not _PHONE_ID.fullmatch(given.strip()) or _is_phone(given.strip()):
+            raise Malformed(
+                f"{given!r} is no phone number's id: write its digits, which WhatsApp Manager shows."
+            )
+        return given.strip()
 
     def claims(self, hook: Webhook) -> Sequence[str]:
         return () if hook.method == "GET" else reading.post_of(hook).named

@@ -23,6 +23,7 @@ from conserje import (
     Forged,
     Limits,
     List,
+    Malformed,
     NotOffered,
     OutboundMessage,
     Page,
@@ -32,6 +33,7 @@ from conserje import (
     Urls,
     Webhook,
     in_language,
+    phone_number,
 )
 from conserje_twilio import api, doctor, files, listing, reading, signature, writing
 from conserje_twilio.errors import NO_SUCH_CONTENT, explain, outcome, unanswered
@@ -117,6 +119,7 @@ _WHATSAPP = Limits(
     markup="whatsapp",
 )
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # what is shorter, or a name, is an SMS that a machine sent
+_SHORT_CODE = re.compile(r"[1-9][0-9]{2,5}")
 # No files: MMS is for three countries.
 _SMS = Limits(text=1600, carries=frozenset({"template"}))
 
@@ -152,6 +155,14 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
 
     def automatic(self, sender: str) -> bool:
         return ":" not in sender and not _PHONE.fullmatch(sender)
+
+    def address(self, given: str) -> str:
+        scheme, _, number = given.strip().rpartition(":")
+        if not scheme and _SHORT_CODE.fullmatch(number):
+            return number
+        if scheme.lower() not in ("", "whatsapp"):
+            raise Malformed(f"{given!r} is no sender: write +56912345678, or whatsapp:+56912345678.")
+        return (WHATSAPP if scheme else "") + phone_number(number)
 
     def claims(self, hook: Webhook) -> Sequence[str]:
         return [named] if (named := reading.address(hook)) else ()

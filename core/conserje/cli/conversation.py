@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sys
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
 import click
 
 from conserje.cli.message import as_data, lines, shorten, with_files, zone
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
+from conserje.cli.times import Moment
 from conserje.contract.message import plain
 from conserje.conversations import handling
-from conserje.conversations.handling import Conversation
+from conserje.conversations.handling import Conversation, Wanted
 from conserje.installation import Installation, with_installation
 from conserje.notices import table as notices
 from conserje.notices.table import Noticed
@@ -24,6 +25,7 @@ from conserje.tenants import tenants
 from conserje.tenants.tenants import Tenant
 
 conversation_id = click.argument("conversation", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+NEVER = datetime.min.replace(tzinfo=UTC)
 STATES = {"open": "with the assistant", "person": "with a person", "held": "held"}
 WANTED = {None: "everything", "marketing": "nothing that the business begins", "all": "nothing"}
 
@@ -47,41 +49,73 @@ def clocked(at: datetime | None, clock: tzinfo) -> str | None:
 
 
 @conversation.command("list")
-@click.argument("slug")
+@click.argument("slug", required=False)
 @click.option("--with-person", "state", flag_value="person", help="Only conversations with a person.")
 @click.option("--held", "state", flag_value="held", help="Only held conversations.")
+@click.option(
+    "--waiting",
+    "state",
+    flag_value="waiting",
+    help="Only those in which a contact waits for an answer: the assistant's, a person's, or yours.",
+)
+@click.option(
+    "--since", type=Moment(), help="Only those with a message since TIME, like 2h (ago) or 2026-03-01."
+)
 @click.option(
     "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="The most to show."
 )
 @json_option
 @with_installation
 async def list_conversations(
-    installation: Installation, slug: str, state: Literal["person", "held"] | None, limit: int, as_json: bool
+    installation: Installation,
+    slug: str | None,
+    state: Wanted | None,
+    since: datetime | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
-    """List a tenant's conversations, the one with the newest message first.
+    """List the conversations of a tenant, or of all tenants, the one with the newest message first.
 
     \b
     Example:
       conserje conversation list acme --with-person
+      conserje conversation list --waiting --since 2h
     """
-    tenant = await tenant_of(installation, slug)
-    clock = zone(tenant)
-    found = await handling.list_all(installation.pool, tenant, state, limit)
+    found = [
+        (tenant, each)
+        for tenant in await _meant(installation, slug, state, limit)
+        for each in await handling.list_all(installation.pool, tenant, state, limit)
+        if since is None or (each.last_at and each.last_at >= since)
+    ]
+    found.sort(key=lambda pair: (pair[1].last_at or NEVER, pair[1].id), reverse=True)
     width = None if as_json else 60
-    rows = [
-        {
+    clocks = {tenant.id: zone(tenant) for tenant, _ in found[:limit]}
+    rows: list[dict[str, object]] = [
+        ({} if slug else {"tenant": tenant.slug})
+        | {
             "id": each.id,
             "contact": f"{each.contact} {each.name}".strip(),
             "channel": each.channel,
             "state": each.state if as_json else STATES[each.state],
-            "at": clocked(each.last_at, clock),
+            "at": clocked(each.last_at, clocks[tenant.id]),
             "last_message": shorten(plain(each.last), width) if each.last else "",
         }
-        for each in found
+        for tenant, each in found[:limit]
     ]
-    show_rows(
-        rows, as_json, f"{slug} has no such conversation." if state else f"Nobody has written to {slug} yet."
-    )
+    whose = slug or "any tenant"
+    none = f"{slug} has no such conversation." if slug else "No tenant has such a conversation."
+    show_rows(rows, as_json, none if state or since else f"Nobody has written to {whose} yet.")
+
+
+async def _meant(
+    installation: Installation, slug: str | None, state: Wanted | None, limit: int
+) -> list[Tenant]:
+    """The tenant, or without a slug those whose conversations are among the newest. Raises TenantError."""
+    if slug:
+        return [await tenant_of(installation, slug)]
+    active = await handling.active_tenants(installation.pool, state, limit)
+    async with installation.pool.acquire() as connection:
+        return [tenant for tenant in await tenants.list_all(connection) if tenant.id in active]
 
 
 @conversation.command()

@@ -69,7 +69,40 @@ ORDER BY active_at DESC LIMIT $2
 LATEST_HELD = """
 SELECT id FROM conversations WHERE tenant_id = $1 AND state = 'held' ORDER BY active_at DESC LIMIT $2
 """
-_LATEST = {None: LATEST, "person": LATEST_WITH_PERSON, "held": LATEST_HELD}
+# Somebody wrote and has no answer: of the assistant, of the person who has the conversation, of an operator.
+LATEST_WAITING = """
+SELECT id FROM (
+    SELECT id FROM conversations AS with_person
+    WHERE tenant_id = $1 AND state = 'person' AND hand_back_at > now() AND 'in' = (
+        SELECT direction FROM messages
+        WHERE tenant_id = $1 AND conversation_id = with_person.id ORDER BY messages.id DESC LIMIT 1)
+    ORDER BY active_at DESC LIMIT $2) AS with_person
+UNION
+SELECT id FROM (
+    SELECT id FROM conversations WHERE tenant_id = $1 AND state = 'held'
+    ORDER BY active_at DESC LIMIT $2) AS held
+UNION
+SELECT conversation_id FROM (
+    SELECT conversation_id FROM messages WHERE tenant_id = $1 AND direction = 'in' AND turn_id IS NULL
+    ORDER BY id DESC LIMIT 1000) AS unanswered
+"""
+_LATEST = {None: LATEST, "person": LATEST_WITH_PERSON, "held": LATEST_HELD, "waiting": LATEST_WAITING}
+OF_CONTACT = CONVERSATION + "AND conversations.contact_id = $2 ORDER BY last_at DESC NULLS LAST, id DESC"
+
+# The tenants among whose conversations the newest ones of all are.
+LATELY_ACTIVE = """
+SELECT tenants.id FROM tenants JOIN LATERAL (
+    SELECT created_at FROM messages WHERE tenant_id = tenants.id ORDER BY id DESC LIMIT 1) AS last ON true
+ORDER BY last.created_at DESC LIMIT $1
+"""
+ACTIVE_SO = """
+SELECT tenant_id AS id FROM conversations WHERE state = 'person' AND 'person' = ANY ($1::text[])
+UNION SELECT tenant_id FROM conversations WHERE state = 'held' AND 'held' = ANY ($1::text[])
+UNION SELECT tenant_id FROM messages
+WHERE direction = 'in' AND turn_id IS NULL AND 'unanswered' = ANY ($1::text[])
+"""
+_SO = {"person": ["person"], "held": ["held"], "waiting": ["person", "held", "unanswered"]}
+Wanted = Literal["person", "held", "waiting"]
 
 LOCK = """
 SELECT state, account_id, turn_id, state = 'person' AND hand_back_at > now() AS with_person
@@ -128,9 +161,20 @@ class MessageState:
     cause: str | None
 
 
-async def list_all(
-    pool: Pool, tenant: Tenant, state: Literal["person", "held"] | None, limit: int
-) -> list[Conversation]:
+async def active_tenants(pool: Pool, wanted: Wanted | None, limit: int) -> set[int]:
+    """The ids of the tenants that have the newest `limit` conversations of all, or any that are wanted."""
+    rows = await (pool.fetch(ACTIVE_SO, _SO[wanted]) if wanted else pool.fetch(LATELY_ACTIVE, limit))
+    return {row["id"] for row in rows}
+
+
+async def of_contact(pool: Pool, tenant: Tenant, contact_id: int) -> list[Conversation]:
+    """A contact's conversations, the one with the newest message first."""
+    async with acting_for(pool, tenant.id) as scope:
+        rows = await scope.connection.fetch(OF_CONTACT, tenant.id, contact_id)
+    return [Conversation.from_row(row) for row in rows]
+
+
+async def list_all(pool: Pool, tenant: Tenant, state: Wanted | None, limit: int) -> list[Conversation]:
     """The tenant's conversations, the one with the newest message first."""
     async with acting_for(pool, tenant.id) as scope:
         ids = [row["id"] for row in await scope.connection.fetch(_LATEST[state], tenant.id, limit)]

@@ -1,0 +1,64 @@
+"""Contacts: who has written to a tenant, and by which addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from conserje.errors import OperatorError
+from conserje.storage.database import Connection
+
+IDENTITIES = """
+ARRAY(SELECT channel || ' ' || name FROM identities
+      WHERE tenant_id = $1 AND contact_id = contacts.id ORDER BY channel, name) AS identities
+"""
+
+# Among those who were heard of last.
+LATEST = f"""
+SELECT contacts.id, contacts.name, contacts.created_at AS since, active.active_at AS last_at, {IDENTITIES}
+FROM (
+    SELECT contact_id, max(active_at) AS active_at FROM (
+        SELECT contact_id, active_at FROM conversations
+        WHERE tenant_id = $1 ORDER BY active_at DESC LIMIT 5000) AS latest
+    GROUP BY contact_id) AS active
+JOIN contacts ON contacts.tenant_id = $1 AND contacts.id = active.contact_id
+WHERE $2 = '' OR strpos(lower(contacts.name), lower($2)) > 0 OR EXISTS (
+    SELECT FROM identities
+    WHERE tenant_id = $1 AND contact_id = contacts.id AND strpos(lower(identities.name), lower($2)) > 0)
+ORDER BY active.active_at DESC LIMIT $3
+"""  # noqa: S608 - of our own
+
+GET = f"""
+SELECT id, name, created_at AS since,
+       (SELECT max(active_at) FROM conversations
+        WHERE tenant_id = $1 AND contact_id = contacts.id) AS last_at, {IDENTITIES}
+FROM contacts WHERE tenant_id = $1 AND id = $2
+"""  # noqa: S608 - of our own
+
+
+class ContactError(OperatorError):
+    """There is no such contact; the text says how to find one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactSeen:
+    """A person who writes to a tenant, as an operator sees them."""
+
+    id: int
+    name: str
+    since: datetime
+    last_at: datetime | None
+    identities: list[str]  # channel and name at it
+
+
+async def latest(connection: Connection, tenant_id: int, text: str, limit: int) -> list[ContactSeen]:
+    """Who was heard of last, and has `text` in the name or an address."""
+    rows = await connection.fetch(LATEST, tenant_id, text, limit)
+    return [ContactSeen(**row) for row in rows]
+
+
+async def get(connection: Connection, tenant_id: int, contact_id: int) -> ContactSeen:
+    """Raises ContactError."""
+    if row := await connection.fetchrow(GET, tenant_id, contact_id):
+        return ContactSeen(**row)
+    raise ContactError(f"The tenant has no contact {contact_id}: see `conserje contact list`.")

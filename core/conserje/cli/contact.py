@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from conserje.cli.conversation import STATES, clocked, tenant_of
-from conserje.cli.message import zone
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
+from conserje.cli.times import zone
 from conserje.conversations import contacts, handling
 from conserje.conversations.contacts import ContactSeen
 from conserje.installation import Installation, with_installation

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import click
 
-from conserje.cli.message import as_data, lines, shorten, with_files, zone
+from conserje.cli.message import as_data, lines, shorten, with_files
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
-from conserje.cli.times import Moment
+from conserje.cli.times import Moment, zone
 from conserje.contract.message import plain
 from conserje.conversations import handling
 from conserje.conversations.handling import Conversation, Wanted

@@ -7,14 +7,15 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from conserje.cli.export import export
 from conserje.cli.send import send
 from conserje.cli.table import in_json, json_option, show_json
+from conserje.cli.times import zone
 from conserje.contract.message import Media, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Item, Message, Reject, Turn
@@ -42,6 +43,7 @@ def message() -> None:
 
 
 message.add_command(send)
+message.add_command(export)
 
 
 @message.command()
@@ -147,15 +149,6 @@ async def _addresses(installation: Installation, tenant: Tenant, items: list[Ite
     kept = [id for item in items if isinstance(item, Message) for id in kept_ids(item.content)]
     links = Links(installation.pool, installation.vault, installation.settings)
     return await links.of(tenant, kept)
-
-
-def zone(tenant: Tenant) -> tzinfo:
-    """The tenant's time zone."""
-    try:
-        return ZoneInfo(tenant.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):  # Postgres knows more names
-        click.echo(f"The time zone {tenant.time_zone} is not known here: times are UTC.", err=True)
-        return UTC
 
 
 def _print(items: list[Item], zone: tzinfo, as_json: bool, addresses: Addresses) -> None:

@@ -15,11 +15,12 @@ import click
 import httpx2
 
 from conserje.cli.failure import Failed
-from conserje.cli.message import as_data, seconds, shorten, zone
+from conserje.cli.message import as_data, seconds, shorten
 from conserje.cli.table import json_option, show_json
+from conserje.cli.times import zone
 from conserje.contract.account import NotOffered
 from conserje.contract.channel import AnyChannel, Malformed, Webhook, offers
-from conserje.contract.message import Event, InboundMessage, plain
+from conserje.contract.message import Event, File, InboundMessage, Location, Media, Pressed, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Exchange, Message, Turn
 from conserje.conversations.rows import digest
@@ -44,9 +45,27 @@ ON_ITS_WAY = frozenset({"queued", "sending", "uncertain"})
 NOT_SENT = frozenset({"refused", "held", "failed"})
 
 
+class Place(click.ParamType[Location]):
+    """A place on the map, by its degrees."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Location:
+        try:
+            latitude, longitude = map(float, str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no place like -33.4489,-70.6693.", param, ctx)
+        if not (abs(latitude) <= 90 and abs(longitude) <= 180):
+            self.fail(f"{value!r} is nowhere: at most 90 degrees, and 180.", param, ctx)
+        return Location(latitude, longitude)
+
+
 @click.command()
 @click.argument("slug")
-@click.argument("text")
+@click.argument("text", default="")
+@click.option("--picture", metavar="ADDRESS", help="A picture, TEXT below it; at Meta, its id.")
+@click.option("--place", type=Place(), metavar="LATITUDE,LONGITUDE", help="A place on the map.")
+@click.option("--button", metavar="ID[=TITLE]", help="A button or a row of a list, pressed.")
 @click.option("--from", "sender", default=SENDER, show_default=True, help="The contact who writes.")
 @click.option(
     "--channel", "channel_name", metavar="NAME", help="The channel to write by, if the tenant has several."
@@ -64,6 +83,9 @@ async def say(
     installation: Installation,
     slug: str,
     text: str,
+    picture: str | None,
+    place: Location | None,
+    button: str | None,
     sender: str,
     channel_name: str | None,
     timeout: float,
@@ -77,7 +99,10 @@ async def say(
     \b
     Example:
       conserje say acme "wena loco"
+      conserje say acme --place -33.4489,-70.6693
+      conserje say acme --button pan-1="Pan amasado"
     """
+    said = _said(text, picture, place, button)
     async with installation.pool.acquire() as connection:
         entry = await _entry(connection, slug)
         channel = _simulated(entry, installation.plugins, channel_name)
@@ -85,16 +110,35 @@ async def say(
             await accounts.ensure(connection, installation.vault, entry.tenant.id, channel)
             entry = await _entry(connection, slug)
     tenant, account = entry.tenant, _active(entry, channel)[0]
-    hook, key = _compose(installation, entry, account, channel, sender, text)
+    hook, key = _compose(installation, entry, account, channel, sender, said)
     await _post(installation.settings.listen, slug, hook)
     if not as_json:
         click.secho(f"{sender} to {tenant.name} ({account.channel} {account.address})", dim=True)
-        click.secho(_indented(text), fg="cyan")
+        shown = said if isinstance(said, str) else plain(said)
+        click.secho(_indented(shown), fg="cyan")
     show = _ignore if as_json else _show_reply
     exchange = await _answered(installation, tenant, account, key, timeout, show)
     if as_json:
         show_json(_as_data(exchange, zone(tenant)))
     _end(exchange, tenant, as_json)
+
+
+def _said(
+    text: str, picture: str | None, place: Location | None, button: str | None
+) -> str | Media | Location | Pressed:
+    """The one thing that is said. Raises UsageError."""
+    if sum(each is not None for each in (picture, place, button)) > 1:
+        raise click.UsageError("Give one of --picture, --place and --button.")
+    if picture:
+        return Media((File(picture),), text)
+    if text and (place or button):
+        raise click.UsageError("A place and a button have no TEXT beside them.")
+    if button:
+        id, _, title = button.partition("=")
+        return Pressed(id, title or id)
+    if place is None and not text.strip():
+        raise click.UsageError("Give a TEXT, --picture, --place or --button.")
+    return place or text
 
 
 async def _entry(connection: Connection, slug: str) -> Entry:
@@ -140,14 +184,19 @@ def _add_one(slug: str, able: Sequence[AnyChannel], wanted: str | None) -> str:
 
 
 def _compose(
-    installation: Installation, entry: Entry, account: AccountRow, channel: AnyChannel, sender: str, text: str
+    installation: Installation,
+    entry: Entry,
+    account: AccountRow,
+    channel: AnyChannel,
+    sender: str,
+    said: str | Media | Location | Pressed,
 ) -> tuple[Webhook, bytes]:
     """The provider's request, and the key under which its message will be stored. Raises Failed."""
     url = f"{installation.settings.tenant_url(entry.tenant.slug)}/bot/{channel.name}/webhook"
     opened = entry.opened(account, channel, installation.vault)
     slug, events = entry.tenant.slug, list[Event]()
     try:
-        hook = guard.called(channel, slug, "compose", given.webhook, opened, url, sender, text)
+        hook = guard.called(channel, slug, "compose", given.webhook, opened, url, sender, said)
         guard.called(channel, slug, "parse", given.events(events), hook)
     except (NotOffered, Malformed) as error:
         raise Failed(str(error)) from None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
+
+from conserje.tenants.tenants import Tenant
 
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([smhdw])")
 _UNITS = {
@@ -46,3 +49,12 @@ class Moment(click.ParamType[datetime]):
             return datetime.fromisoformat(str(value)).astimezone()
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is no time like 2h (ago), 2026-03-01 or 2026-03-01T12:30.", param, ctx)
+
+
+def zone(tenant: Tenant) -> tzinfo:
+    """The tenant's time zone."""
+    try:
+        return ZoneInfo(tenant.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):  # Postgres knows more names
+        click.echo(f"The time zone {tenant.time_zone} is not known here: times are UTC.", err=True)
+        return UTC

@@ -15,7 +15,15 @@ from pydantic import BaseModel, ConfigDict
 
 from conserje.contract.account import Account, Finding, NotOffered
 from conserje.contract.limits import Limits
-from conserje.contract.message import Event, File, OutboundMessage, StatusUpdate
+from conserje.contract.message import (
+    Event,
+    File,
+    Location,
+    Media,
+    OutboundMessage,
+    Pressed,
+    StatusUpdate,
+)
 from conserje.contract.opt_out import OPT_IN_WORDS, OPT_OUT_WORDS
 
 if TYPE_CHECKING:
@@ -350,10 +358,12 @@ class Channel(Generic[C, S, O]):
         """Have the provider post to `urls`. Raises NotOffered, Refused or CannotTell."""
         raise NotOffered(f"The channel {self.name} cannot be configured from here.")
 
-    def compose(self, account: Account[C, S], url: str, sender: str, text: str) -> Webhook:
-        """The signed request that the provider would post to `url` if `sender` wrote `text`.
+    def compose(
+        self, account: Account[C, S], url: str, sender: str, said: str | Media | Location | Pressed
+    ) -> Webhook:
+        """The signed request that the provider would post to `url` if `sender` wrote or sent this.
 
-        Called by `conserje say`. Raises NotOffered.
+        Called by `conserje say`. Raises NotOffered, also for what the provider's contacts cannot send.
         """
         raise NotOffered(f"The channel {self.name} cannot write as a contact.")
 

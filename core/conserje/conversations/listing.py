@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -73,6 +74,11 @@ WHERE turns.tenant_id = $1
 """  # noqa: S608 - of our own
 
 GIVEN = TURN + "AND turns.conversation_id = $2 AND turns.id = $3"
+
+# Ids are given in the order of time, but for what long transactions and others' clocks make of it.
+BEFORE = "SELECT id, created_at FROM messages WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+PAGE = 1000  # messages read at once
+OUT_OF_ORDER = timedelta(hours=1)
 
 NEWEST = "SELECT id FROM {table} WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2"
 
@@ -174,6 +180,24 @@ async def latest(connection: Connection, tenant_id: int, limit: int, contact: st
     items = await _items(connection, newest, tenant_id, limit, *arguments)
     rejects = await connection.fetch(LATEST_REJECTS, tenant_id, limit, contact)
     return sorted([*items, *(Reject(**row) for row in rejects)], key=_place)[-limit:]
+
+
+async def since(
+    connection: Connection, tenant_id: int, moment: datetime | None
+) -> AsyncGenerator[Message, None]:
+    """The tenant's messages since that moment, or all of them, oldest first."""
+    ids: list[int] = []
+    before = 2**63 - 1
+    while page := await connection.fetch(BEFORE, tenant_id, before, PAGE):
+        ids += [row["id"] for row in page if moment is None or row["created_at"] >= moment]
+        before = page[-1]["id"]
+        if moment and page[-1]["created_at"] < moment - OUT_OF_ORDER:
+            break
+    ids.reverse()
+    for first in range(0, len(ids), PAGE):
+        rows = await connection.fetch(MESSAGES + " ORDER BY message.id", tenant_id, ids[first : first + PAGE])
+        for row in rows:
+            yield Message.from_row(row)
 
 
 async def of_conversation(

@@ -253,7 +253,7 @@ async def move(
     """
     row = await connection.fetchrow(SEALED, tenant_id, channel, address)
     if row is None:
-        raise _no_account(channel, address)
+        raise no_account(channel, address)
     sealed = row["credentials"]
     if sealed is not None:
         key = await data_keys.data_key(connection, vault, tenant_id)

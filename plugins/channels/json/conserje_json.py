@@ -19,10 +19,14 @@ from conserje import (
     Forged,
     InboundMessage,
     Limits,
+    Location,
     Malformed,
+    Media,
     Note,
     Nothing,
+    NotOffered,
     OutboundMessage,
+    Pressed,
     Receipt,
     Text,
     Webhook,
@@ -95,8 +99,12 @@ class Json(Channel[JsonCredentials, Nothing, Nothing]):
     async def find(self, message: OutboundMessage, account: _JsonAccount) -> Receipt:
         return Receipt(str(message.id))
 
-    def compose(self, account: _JsonAccount, url: str, sender: str, text: str) -> Webhook:
-        body = json.dumps({"id": secrets.token_hex(16), "telefono": sender, "mensaje": text}).encode()
+    def compose(
+        self, account: _JsonAccount, url: str, sender: str, said: str | Media | Location | Pressed
+    ) -> Webhook:
+        if not isinstance(said, str):
+            raise NotOffered("The channel json carries words alone.")
+        body = json.dumps({"id": secrets.token_hex(16), "telefono": sender, "mensaje": said}).encode()
         headers = {"content-type": "application/json", _HEADER: sign(body, account)}
         return Webhook("POST", "webhook", url, headers, body)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 import os
 import signal
@@ -11,12 +12,14 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
 import click
+import pytest
 from scene import Scene
 from terminal import Terminal
 from waiting import LIMIT
 
 from conserje import InboundMessage, Text, Unknown, plain
 from conserje.cli.message import lines, shorten
+from conserje.conversations import listing
 from conserje.conversations.feed import Feed
 from conserje.conversations.listing import Message
 from conserje.storage import jobs
@@ -179,3 +182,40 @@ async def test_json_holds_nothing_that_a_terminal_obeys(scene: Scene, terminal: 
         out = (await terminal.type("message", "list", "acme", "--json", *more)).stdout
         assert all(c.isprintable() or c == "\n" for c in out) and "ñ 👍 \u3042" in out
         assert json.loads(out)[0]["content"] == odd
+
+
+async def test_messages_are_exported_for_a_spreadsheet(scene: Scene, terminal: Terminal) -> None:
+    await scene.add("bravo")
+    await scene.write("una pregunta, con coma")
+    await answer(scene)
+    await scene.write('=HYPERLINK("x")', slug="bravo")
+    head, asked, said = csv.reader(
+        (await terminal.type("message", "export", "acme", "--csv")).stdout.splitlines()
+    )
+    assert head[:3] == ["id", "at", "conversation"] and head[-2:] == ["text", "cause"]
+    assert (asked[3], asked[5], asked[7]) == ("ana", "in", "una pregunta, con coma")
+    assert (said[5], said[6]) == ("out", "sent")
+    [line] = (await terminal.type("message", "export", "bravo")).stdout.splitlines()
+    assert json.loads(line)["text"] == '=HYPERLINK("x")'
+    exported = (await terminal.type("message", "export", "bravo", "--csv")).stdout
+    assert "'=HYPERLINK" in exported
+
+
+async def test_messages_are_exported_since_a_moment(
+    scene: Scene, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PAGE", 2)
+    for text in ("uno", "dos", "tres", "cuatro", "cinco"):
+        await scene.write(text)
+    await scene.pool.execute(
+        "UPDATE messages SET created_at = now() - interval '3 days' WHERE content LIKE ANY ('{%uno%,%dos%}')"
+    )
+
+    async def exported(*options: str) -> list[str]:
+        lines = (await terminal.type("message", "export", "acme", *options)).stdout.splitlines()
+        return [json.loads(line)["text"] for line in lines]
+
+    assert await exported() == ["uno", "dos", "tres", "cuatro", "cinco"]
+    assert await exported("--since", "1d") == ["tres", "cuatro", "cinco"]
+    assert await exported("--since", "2030-01-01") == []
+    await terminal.type("message", "export", "nadie", code=1)

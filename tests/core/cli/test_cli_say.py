@@ -266,3 +266,33 @@ async def test_a_suspended_tenant_is_not_written_to(demo: Terminal) -> None:
 
 def test_lines_are_kept_and_the_terminal_obeys_none() -> None:
     assert _indented("uno\n\ndos \x1b[2J") == "  uno\n\n  dos [2J"
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (("--place", "-33.4489,-70.6693"), "-33.4489"),
+        (("--button", "catalogo=Ver catálogo"), "Ver catálogo"),
+    ],
+)
+async def test_a_contact_may_send_more_than_words(shop: Shop, words: tuple[str, ...], shown: str) -> None:
+    async with shop.working():
+        said = await shop.say("acme", *words, "--json")
+    assert shown in json.loads(said)["message"]["content"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        ((), 2, "Give a TEXT, --picture, --place or --button."),
+        (("hola", "--button", "a"), 2, "have no TEXT beside them"),
+        (("--picture", "https://a.cl/a.png", "--button", "a"), 2, "Give one of"),
+        (("--place", "91,0"), 2, "is nowhere"),
+        (("--place", "aquí"), 2, "is no place like"),
+        (("--picture", "https://a.cl/a.png", "--channel", "json"), 1, "carries words alone"),
+    ],
+)
+async def test_what_no_contact_can_say_is_refused(
+    shop: Shop, words: tuple[str, ...], code: int, why: str
+) -> None:
+    assert why in await shop.say("acme", *words, code=code)

@@ -23,9 +23,12 @@ from conserje import (
     Finding,
     Forged,
     Limits,
+    Location,
     Malformed,
+    Media,
     NotOffered,
     OutboundMessage,
+    Pressed,
     Receipt,
     Refused,
     Uncertain,
@@ -228,11 +231,13 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
             raise Refused(str(error)) from None
         await doctor.configure(graph, account.address, business, urls.webhook, verify_token)
 
-    def compose(self, account: _MetaAccount, url: str, sender: str, text: str) -> Webhook:
+    def compose(
+        self, account: _MetaAccount, url: str, sender: str, said: str | Media | Location | Pressed
+    ) -> Webhook:
         held = self._app_secrets(account)
         if not held:
             raise NotOffered(_missing("app_secret"))
-        body = json.dumps(_inbound(account, sender, text)).encode()
+        body = json.dumps(_inbound(account, sender, said)).encode()
         headers = {
             "content-type": "application/json",
             signature.HEADER: signature.sign(next(iter(held.values())), body).decode(),
@@ -279,14 +284,29 @@ def _id(taken: Mapping[str, Any]) -> str:
     raise Uncertain("Meta's answer names no message.")
 
 
-def _inbound(account: _MetaAccount, sender: str, text: str) -> dict[str, Any]:
+def _sent(said: str | Media | Location | Pressed) -> dict[str, Any]:
+    """What of the contact's message says what it is."""
+    match said:
+        case str():
+            return {"type": "text", "text": {"body": said}}
+        case Media():
+            [file] = said.files
+            image = {"id": file.ref, "mime_type": file.media_type or "image/jpeg", "caption": said.caption}
+            return {"type": "image", "image": {name: value for name, value in image.items() if value}}
+        case Location():
+            return {"type": "location", "location": {"latitude": said.latitude, "longitude": said.longitude}}
+        case Pressed():
+            reply = {"type": "button_reply", "button_reply": {"id": said.id, "title": said.title}}
+            return {"type": "interactive", "interactive": reply}
+
+
+def _inbound(account: _MetaAccount, sender: str, said: str | Media | Location | Pressed) -> dict[str, Any]:
     known = _known(sender)
     name = "from" if "wa_id" in known else "from_user_id"
     message = {
         "id": f"wamid.{secrets.token_urlsafe(32)}",
         "timestamp": str(int(time.time())),
-        "type": "text",
-        "text": {"body": text},
+        **_sent(said),
         name: next(iter(known.values())),
     }
     value = {

@@ -23,10 +23,13 @@ from conserje import (
     Forged,
     Limits,
     List,
+    Location,
     Malformed,
+    Media,
     NotOffered,
     OutboundMessage,
     Page,
+    Pressed,
     Receipt,
     TryLater,
     Uncertain,
@@ -235,10 +238,12 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
     async def fetch(self, account: _TwilioAccount, cursor: str | None) -> Page:
         return await listing.fetch(self._line(account), account.address, cursor)
 
-    def compose(self, account: _TwilioAccount, url: str, sender: str, text: str) -> Webhook:
+    def compose(
+        self, account: _TwilioAccount, url: str, sender: str, said: str | Media | Location | Pressed
+    ) -> Webhook:
         if account.address.startswith(WHATSAPP):
             sender = WHATSAPP + sender.removeprefix(WHATSAPP)
-        form = _inbound_form(account, sender, text)
+        form = _inbound_form(account, sender, said)
         token = account.credentials.auth_token.get_secret_value()
         headers = {
             "content-type": "application/x-www-form-urlencoded; charset=utf-8",
@@ -251,14 +256,33 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         return api.Line(self.http, self.operator.base_url, credentials.account_sid, credentials.tokens())
 
 
-def _inbound_form(account: _TwilioAccount, sender: str, text: str) -> dict[str, str]:
+def _sent(said: str | Media | Location | Pressed) -> dict[str, str]:
+    """The fields that say what the contact sent."""
+    match said:
+        case str():
+            return {"Body": said, "MessageType": "text"}
+        case Media():
+            [file] = said.files
+            kind = {"MediaUrl0": file.ref, "MediaContentType0": file.media_type or "image/jpeg"}
+            return {"Body": said.caption, "NumMedia": "1", "MessageType": "image", **kind}
+        case Location():
+            place = {"Latitude": str(said.latitude), "Longitude": str(said.longitude)}
+            return {"Body": "", "MessageType": "location", **place}
+        case Pressed():
+            button = {"ButtonPayload": said.id, "ButtonText": said.title}
+            return {"Body": said.title, "MessageType": "button", **button}
+
+
+def _inbound_form(
+    account: _TwilioAccount, sender: str, said: str | Media | Location | Pressed
+) -> dict[str, str]:
     sid = "SM" + secrets.token_hex(16)
     form = {
         "SmsMessageSid": sid,
         "NumMedia": "0",
+        **_sent(said),
         "SmsSid": sid,
         "SmsStatus": "received",
-        "Body": text,
         "To": account.address,
         "NumSegments": "1",
         "MessageSid": sid,
@@ -267,7 +291,9 @@ def _inbound_form(account: _TwilioAccount, sender: str, text: str) -> dict[str, 
         "ApiVersion": "2010-04-01",
     }
     if sender.startswith(WHATSAPP):
-        form |= {"ProfileName": "Conserje", "MessageType": "text"}
+        form |= {"ProfileName": "Conserje"}
         if number := _WHATSAPP_PHONE.fullmatch(sender):
             form["WaId"] = number[1]
+    else:
+        del form["MessageType"]
     return form

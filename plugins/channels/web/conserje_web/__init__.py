@@ -15,8 +15,11 @@ from conserje import (
     House,
     InboundMessage,
     Limits,
+    Location,
     Malformed,
+    Media,
     Nothing,
+    NotOffered,
     OutboundMessage,
     Pressed,
     Receipt,
@@ -74,14 +77,25 @@ class Web(Channel[SessionKey, WebSettings, Nothing]):
     async def find(self, message: OutboundMessage, account: Account[SessionKey, WebSettings]) -> Receipt:
         return Receipt(str(message.id))
 
-    def compose(self, account: Account[SessionKey, WebSettings], url: str, sender: str, text: str) -> Webhook:
+    def compose(
+        self,
+        account: Account[SessionKey, WebSettings],
+        url: str,
+        sender: str,
+        said: str | Media | Location | Pressed,
+    ) -> Webhook:
+        if isinstance(said, Media | Location):
+            raise NotOffered("The page takes words and buttons.")
+        posted: dict[str, object] = {"text": said}
+        if isinstance(said, Pressed):
+            posted = {"pressed": {"id": said.id, "title": said.title}}
         here = urlsplit(url)
         headers = {
             "content-type": "application/json",
             "cookie": f"{_COOKIE}={signed(sender, account)}",
             "origin": f"{here.scheme}://{here.netloc}",
         }
-        body = json.dumps({"id": secrets.token_hex(16), "text": text}).encode()
+        body = json.dumps({"id": secrets.token_hex(16), **posted}).encode()
         return Webhook("POST", "webhook", url, headers, body)
 
     def pages(self, house: House) -> Sequence[BaseRoute]:

@@ -65,7 +65,9 @@ def own_host(host: str, bases: Sequence[str]) -> str:
 
 
 def _written(host: str) -> str:
+    import idna
+
     try:
-        return host.strip().rstrip(".").encode("idna").decode().lower()
+        return idna.encode(host.strip().rstrip("."), uts46=True, std3_rules=True).decode()
     except UnicodeError:
         raise TenantError(SENTENCES["domains_host_check"]) from None

@@ -131,6 +131,11 @@ SELECT id, credentials FROM accounts WHERE tenant_id = $1 AND channel = $2 AND a
 
 MOVE = "UPDATE accounts SET address = $3, credentials = $4 WHERE tenant_id = $1 AND id = $2"
 
+CHANNELS = """
+SELECT tenant_id, array_agg(DISTINCT channel ORDER BY channel) AS channels
+FROM accounts WHERE status = 'active' GROUP BY tenant_id
+"""
+
 OTHERS_AT = """
 SELECT slug FROM accounts JOIN tenants ON tenants.id = tenant_id
 WHERE channel = $2 AND address = $3 AND tenant_id <> $1 ORDER BY slug
@@ -261,6 +266,11 @@ async def move(
         sealed = vault.seal(key, credentials_context(tenant_id, channel, to), plain)
     with refusals():
         await connection.execute(MOVE, tenant_id, row["id"], to, sealed)
+
+
+async def channels(connection: Connection) -> dict[int, list[str]]:
+    """By the tenants' ids, the channels of which they have an active account."""
+    return {row["tenant_id"]: row["channels"] for row in await connection.fetch(CHANNELS)}
 
 
 async def others_at(database: Connection | Pool, tenant_id: int, channel: str, address: str) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from conserje.storage.database import Connection
 from conserje.tenants.refusals import TenantError, refusals
 
-ADD = "INSERT INTO domains (tenant_id, host) VALUES ($1, $2)"
+ADD = "INSERT INTO domains (tenant_id, host) VALUES ($1, $2) ON CONFLICT (host) DO NOTHING"
+OWNER = "SELECT slug FROM domains JOIN tenants ON tenants.id = tenant_id WHERE host = $1"
 REMOVE = "DELETE FROM domains WHERE tenant_id = $1 AND host = $2"
 LIST = "SELECT host FROM domains WHERE tenant_id = $1 ORDER BY host"
 
@@ -13,7 +14,9 @@ LIST = "SELECT host FROM domains WHERE tenant_id = $1 ORDER BY host"
 async def add(connection: Connection, tenant_id: int, host: str) -> None:
     """Let a host outside the base domains name the tenant. Raises TenantError."""
     with refusals():
-        await connection.execute(ADD, tenant_id, host)
+        done = await connection.execute(ADD, tenant_id, host)
+    if done == "INSERT 0 0":
+        raise TenantError(f"{host} names {await connection.fetchval(OWNER, host)} already.")
 
 
 async def remove(connection: Connection, tenant_id: int, host: str) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,7 +15,11 @@ from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
 from conserje.tenants import domains as tenant_domains
 from conserje.tenants import phones as tenant_phones
+from conserje.tenants.patches import patched
 from conserje.tenants.tenants import LateRule, Status
+
+if TYPE_CHECKING:
+    from conserje.tenants.vault import Vault
 
 
 class RecordedAccount(BaseModel):
@@ -83,6 +88,12 @@ FROM tenants WHERE $1::text IS NULL OR slug = $1 ORDER BY slug
 """  # noqa: S608 - names of our own
 
 
+KNOWN = """
+SELECT slug FROM tenants WHERE slug = $1 OR metadata ->> 'bot_id' = $1 OR aliases @> ARRAY[$1]
+ORDER BY slug = $1 DESC, slug LIMIT 1
+"""
+
+
 async def read(connection: Connection, slug: str | None = None) -> list[Record]:
     """The record of every tenant, or of the one of this slug."""
     return [
@@ -125,6 +136,53 @@ async def restore(connection: Connection, record: Record) -> bool:
             window_template=account.window_template,
         )
     return True
+
+
+async def known(connection: Connection, old_id: str) -> str | None:
+    """The slug of the tenant that has, or had, this id."""
+    slug: str | None = await connection.fetchval(KNOWN, old_id)
+    return slug
+
+
+async def change(connection: Connection, vault: Vault, slug: str, record: Record) -> None:
+    """Make the tenant as recorded; what the record does not say stays. To be called in a transaction.
+
+    An account whose channel the tenant has once gets the recorded address. Raises TenantError or VaultError.
+    """
+    [there] = await read(connection, slug)
+    if columns := dict(_changes(there, record)):
+        await tenants.change(connection, slug, **columns)
+    tenant = await tenants.get(connection, record.slug)
+    for phone in set(record.phones or ()) - set(there.phones or ()):
+        await tenant_phones.add(connection, tenant.id, phone)
+    for host in set(record.domains or ()) - set(there.domains or ()):
+        await tenant_domains.add(connection, tenant.id, host)
+    for account in record.accounts or ():
+        await _place(connection, vault, tenant.id, account, there.accounts or [])
+
+
+def _changes(there: Record, given: Record) -> Iterator[tuple[str, object]]:
+    """The columns in which the tenant differs from what is given, as they shall be."""
+    for name in COLUMNS:
+        before, value = getattr(there, name), getattr(given, name)
+        after = patched(before or {}, value) if isinstance(value, dict) else value
+        if value is not None and after != before:
+            yield name, json.dumps(after) if isinstance(after, dict) else after
+
+
+async def _place(
+    connection: Connection, vault: Vault, tenant_id: int, given: RecordedAccount, there: list[RecordedAccount]
+) -> None:
+    """Change, move or add the account."""
+    place, alike = (connection, tenant_id, given.channel), [a for a in there if a.channel == given.channel]
+    if given.address not in [each.address for each in alike]:
+        if len(alike) != 1:
+            await accounts.add(*place, given.address, settings=given.settings, status=given.status)
+            return
+        await accounts.move(connection, vault, tenant_id, given.channel, alike[0].address, given.address)
+    if given.settings or "status" in given.model_fields_set:
+        merged = await accounts.merged_settings(*place, given.address, given.settings)
+        await accounts.change(*place, given.address, settings=merged, status=given.status)
 
 
 def _same(name: str, given: Record, there: Record) -> bool:

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from conserje.errors import first_fault
+from conserje.storage.database import Connection
 from conserje.tenants import export, phones, tenants
 from conserje.tenants.entry import AccountUnusable, validated
 from conserje.tenants.export import Record, RecordDiffers, RecordedAccount
@@ -89,7 +90,10 @@ class Bots:
             for place, entry in enumerate(entries, 1):
                 try:
                     record = self._record(entry)
-                    made |= await export.restore(connection, record)
+                    if slug := await _known(connection, entry, record):
+                        await export.change(connection, self.context.vault, slug, record)
+                    else:
+                        made |= await export.restore(connection, record)
                 except (Odd, AccountUnusable, TenantError) as error:
                     raise _refusal(HTTPStatus.BAD_REQUEST, f"{_named(entry, place)}: {error}") from None
                 except RecordDiffers as error:
@@ -161,6 +165,16 @@ class Bots:
             return account
         made = account.model_copy(update={"credentials": None})
         return made if account.settings or account.status != "active" else None
+
+
+async def _known(connection: Connection, entry: dict[str, Any], record: Record) -> str | None:
+    """The slug of the tenant that has the entry's id; it keeps it unless another is asked for."""
+    if (id := entry.get("id")) is None or not (slug := await export.known(connection, str(id))):
+        return None
+    if "slug" not in (entry.get("metadata") or {}):
+        record.slug = slug
+    record.metadata = {name: value for name, value in (record.metadata or {}).items() if name != "bot_id"}
+    return slug
 
 
 def _slug(name: str) -> str:

@@ -411,6 +411,7 @@ async def test_what_needs_a_database_makes_none(terminal: Terminal, tmp_path: Pa
 def test_a_domain_is_a_tenants_own() -> None:
     bases = ("bots.cl", "localhost")
     assert own_host("Chat.Ñandú.cl.", bases) == "chat.xn--and-6ma2c.cl"
+    assert own_host("Straße.cl", bases) == "xn--strae-oqa.cl"  # as browsers write it now
     for host in ("bots.cl", "acme.bots.cl", "BOTS.cl.", "x.localhost"):
         with pytest.raises(TenantError, match="base domain"):
             own_host(host, bases)

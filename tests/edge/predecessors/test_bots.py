@@ -145,13 +145,33 @@ async def test_settings_of_a_page_are_kept_and_its_secret_is_made_anew(office: O
 
 async def test_a_tenant_that_is_there_otherwise_stays_as_it_is(office: Office, pool: Pool) -> None:
     await office.post("/bots/", OLD, code=201)
-    other = {**OLD, "instructions": "Tutea.", "twilio_phone_number": "+56999999999"}
+    other = {**OLD, "id": None, "instructions": "Tutea.", "twilio_phone_number": "+56999999999"}
     refused = await office.post("/bots/", [{"name": "Nuevo"}, other], code=409)
     assert refused["detail"] == (
-        "Entry 2 (Ñandú & Cía): nandu-cia is there and differs in assistant_settings, accounts."
+        "Entry 2 (Ñandú & Cía): nandu-cia is there and differs in assistant_settings, metadata, accounts."
     )
     assert await pool.fetchval("SELECT count(*) FROM tenants") == 1
     assert await pool.fetchval("SELECT count(*) FROM accounts") == 1
+
+
+async def test_an_entry_of_a_known_id_changes_that_tenant(office: Office, pool: Pool) -> None:
+    await office.post("/bots/", OLD, code=201)
+    before = await pool.fetchval("SELECT id FROM accounts")
+    changed = {
+        "id": 7,
+        "name": "Ñandú Chile",
+        "twilio_phone_number": "+56999999999",
+        "metadata": {"industria": "aves"},
+    }
+    now = await office.post("/bots/", changed, code=200)
+    assert (now["name"], now["instructions"]) == ("Ñandú Chile", "Habla de usted.")
+    assert now["twilio_phone_number"] == "+56999999999"
+    assert now["metadata"]["industria"] == "aves" and now["metadata"]["plan"] == {"precio": 9990}
+    assert now["metadata"]["slug"] == "nandu-cia"
+    assert await pool.fetchval("SELECT id FROM accounts") == before  # with its conversations
+    by_slug = await office.post("/bots/", {"id": "nandu-cia", "name": "Ñandú"}, code=200)
+    assert (by_slug["name"], by_slug["id"]) == ("Ñandú", 7)
+    assert await pool.fetchval("SELECT count(*) FROM tenants") == 1
 
 
 ODD: list[tuple[object, str]] = [

@@ -15,7 +15,7 @@ from waiting import until
 
 from conserje import NoAnswer, Nothing, Reply, Turn
 from conserje.storage.database import Pool
-from conserje.tenants import phones
+from conserje.tenants import accounts, phones
 from conserje_edge.predecessors import messages
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}  # what curl -d says of everything
@@ -219,8 +219,10 @@ async def test_the_account_is_made_once_whoever_writes_first(office: Office, poo
     assert rows[0]["credentials"].startswith("v1.")
 
 
-async def test_tenants_are_listed_in_the_old_shape(office: Office) -> None:
-    await office.add("bravo", aliases=["bravo-2024"], status="suspended")
+async def test_tenants_are_listed_in_the_old_shape(office: Office, pool: Pool) -> None:
+    bravo = await office.add("bravo", aliases=["bravo-2024"], status="suspended")
+    async with pool.acquire() as connection:
+        await accounts.add(connection, bravo, "twilio", "+56911111111")
     assert await office.get("/tenants") == {
         "status": "success",
         "total_tenants": 2,
@@ -230,7 +232,7 @@ async def test_tenants_are_listed_in_the_old_shape(office: Office) -> None:
                 "name": "Acme",
                 "slug": "acme",
                 "webhook_url": "/webhook/acme",
-                "full_webhook_url": "http://acme.localhost:8080/bot/twilio/webhook",
+                "full_webhook_url": "http://acme.localhost:8080/bot/json/webhook",
                 "status": "active",
             },
             {

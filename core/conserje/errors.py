@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
+NOT_YOURS = (
+    "is not open to the user who runs this: run it as the user of the service, with `sudo -u conserje`."
+)
+
+
 class OperatorError(Exception):
     """Ends a command with its text, in one line, in place of a traceback."""
 

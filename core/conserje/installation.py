@@ -14,7 +14,7 @@ import asyncpg
 import uvloop
 
 from conserje import settings
-from conserje.errors import OperatorError
+from conserje.errors import NOT_YOURS, OperatorError
 from conserje.plugins import plugins
 from conserje.plugins.plugins import Plugins
 from conserje.settings import PREFIX, Settings
@@ -117,6 +117,8 @@ def explained(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
         return f"Postgres: {describe(error)}."
+    if isinstance(error, PermissionError) and error.filename:
+        return f"{error.filename} {NOT_YOURS}"
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         return f"{describe(error)}."
     return None

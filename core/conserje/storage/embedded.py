@@ -54,11 +54,13 @@ async def running(data_dir: Path) -> AsyncIterator[str]:
 
 def require_made(data_dir: Path) -> None:
     """Raises DatabaseError where no server was ever started: who only reads makes none."""
-    if not (data_dir / "postgres" / "PG_VERSION").exists():
+    try:
+        (data_dir / "postgres" / "PG_VERSION").stat()
+    except (FileNotFoundError, NotADirectoryError):
         raise DatabaseError(
             f"The embedded Postgres in {data_dir} is not made yet: run `conserje up`, or set"
             " CONSERJE_DATABASE_URL or CONSERJE_DATA_DIR."
-        )
+        ) from None
 
 
 def psql() -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from conserje.errors import OperatorError
+from conserje.errors import NOT_YOURS, OperatorError
 
 KEY_BYTES = 32
 
@@ -72,6 +72,8 @@ def read_keyring(path: Path) -> tuple[MasterKey, ...]:
             return _Keyring.model_validate_json(file.read()).keys
     except FileNotFoundError:
         raise VaultError(_unusable(path, "is not there") + ": `conserje keys new` makes one.") from None
+    except PermissionError:
+        raise VaultError(_unusable(path, NOT_YOURS)) from None
     except OSError as error:
         raise VaultError(_unusable(path, "cannot be read", error) + ".") from None
     except ValidationError:

@@ -21,6 +21,7 @@ from conserje.storage.schema import refuse_other_schema
 from conserje.storage.sqlite import NodeFileError
 from conserje.storage.stillness import explained
 from conserje.telemetry import heartbeat
+from conserje.tenants import assistants
 from conserje.tenants.data_keys import check_keyring
 from conserje.tenants.keyring import VaultError
 from conserje.tenants.vault import Vault
@@ -31,6 +32,7 @@ from conserje_edge.wire.addresses import Address, address
 LIMIT = 2.0  # seconds for all checks, which run beside each other
 EDGE_LIMIT = 1.5
 SHOWN = 5  # accounts that are ill
+MOST_NAMED = 5  # tenants whose assistants cannot answer
 QUESTION = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
@@ -72,6 +74,8 @@ async def _checked(check: Callable[[Context], Awaitable[None]], context: Context
     except (Unready, DatabaseError, NodeFileError, VaultError, SettingsError) as error:
         return {"ok": False, "detail": str(error)}
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+        if check is _assistants:  # the other checks say so
+            return {"ok": True}
         away = f"Postgres cannot be asked ({describe(error)}): see that it runs at CONSERJE_DATABASE_URL"
         return {"ok": False, "detail": f"{explained(error, away)}."}
     return {"ok": True}
@@ -95,6 +99,12 @@ async def _keyring(context: Context) -> None:
 async def _plugins(context: Context) -> None:
     if odd := [*_broken(context), *_fenced(context)]:
         raise Odd(" ".join(odd))
+
+
+async def _assistants(context: Context) -> None:
+    async with context.pool.acquire() as connection:
+        if found := await assistants.unready(connection, context.plugins, MOST_NAMED):
+            raise Odd("Assistants cannot answer, and the fallback does: " + " ".join(found))
 
 
 def _broken(context: Context) -> Iterator[str]:
@@ -159,6 +169,7 @@ CHECKS: dict[str, Callable[[Context], Awaitable[None]]] = {
     "keyring": _keyring,
     "plugins": _plugins,
     "accounts": _accounts,
+    "assistants": _assistants,
     "spool": _spool,
     "edge": _edge,
     "worker": _worker,

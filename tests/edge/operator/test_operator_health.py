@@ -182,3 +182,23 @@ async def test_without_an_edge_or_with_one_that_hangs(house: House, monkeypatch:
 async def test_without_a_worker(house: House) -> None:
     await house.context.pool.execute("UPDATE heartbeats SET kind = 'edge'")
     assert "`conserje work`" in (await house.failing())["worker"]
+
+
+async def warned(house: House) -> str:
+    """What is said of tenants' assistants."""
+    told = json.loads(bytes((await health.ready(house.context)).body))
+    assert told["ready"]
+    return str(told["checks"]["assistants"].get("warning", ""))
+
+
+async def test_an_assistant_that_cannot_answer_as_it_stands_is_a_warning(house: House) -> None:
+    pool = house.office.context.pool
+    await house.office.add("acme")
+    assert await warned(house) == ""
+    await pool.execute("UPDATE tenants SET assistant = 'openai' WHERE slug = 'acme'")
+    assert "openai has no credentials of acme." in await warned(house)
+    wrong = '{"catalog": {"colour": "s3cret"}}'
+    await pool.execute("UPDATE tenants SET assistant = 'catalog', assistant_settings = $1", wrong)
+    assert "The settings of catalog of acme: colour" in (said := await warned(house)) and "s3cret" not in said
+    await pool.execute("UPDATE tenants SET status = 'suspended'")
+    assert await warned(house) == ""

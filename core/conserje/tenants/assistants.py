@@ -1,0 +1,55 @@
+"""Tenants' assistants: which of them cannot answer as they stand, so that the fallback does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conserje.plugins import guard
+from conserje.plugins.guard import PluginFailed
+from conserje.plugins.plugins import Plugins
+from conserje.storage.database import Connection
+from conserje.tenants.entry import AccountUnusable, validated
+
+WITHOUT_CREDENTIALS = """
+SELECT slug, assistant FROM tenants
+WHERE status = 'active' AND assistant = ANY ($1::text[]) AND NOT EXISTS (
+    SELECT FROM accounts
+    WHERE tenant_id = tenants.id AND channel = assistant AND status = 'active' AND credentials IS NOT NULL)
+ORDER BY slug LIMIT $2
+"""
+
+SETTINGS = """
+SELECT slug, key AS assistant, value::text AS settings FROM tenants, jsonb_each(assistant_settings)
+WHERE status = 'active' AND assistant_settings <> '{}' AND key IN (assistant, fallback_assistant)
+ORDER BY slug LIMIT 5000
+"""
+
+
+async def unready(connection: Connection, plugins: Plugins, most: int) -> list[str]:
+    """A sentence for each, of at most so many tenants."""
+    needing = [name for name in sorted(plugins.assistants) if _needs_own(plugins, name)]
+    rows = await connection.fetch(WITHOUT_CREDENTIALS, needing, most)
+    found = [f"{row['assistant']} has no credentials of {row['slug']}." for row in rows]
+    for row in await connection.fetch(SETTINGS):
+        found += _wrong(plugins, row["slug"], row["assistant"], row["settings"])
+    return found[:most]
+
+
+def _needs_own(plugins: Plugins, name: str) -> bool:
+    """Whether a tenant needs credentials of its own for the assistant."""
+    assistant = plugins.assistants[name]
+    try:
+        if guard.shared_credentials(assistant) is not None:
+            return False
+        validated(assistant.Credentials, "{}", "credentials")
+    except (AccountUnusable, PluginFailed):
+        return True
+    return False
+
+
+def _wrong(plugins: Plugins, slug: str, name: str, settings: str) -> Iterator[str]:
+    if assistant := plugins.assistants.get(name):
+        try:
+            validated(assistant.Settings, settings, f"settings of {name} of {slug}")
+        except AccountUnusable as error:
+            yield str(error)

@@ -66,7 +66,8 @@ async def test_who_only_looks_costs_neither_session_nor_stream(site: Site, visit
     async with page.expect_response("**/history"):
         await page.goto(await site.add("idle"))
     await page.wait_for_load_state("networkidle")
-    assert set(asked) == {"", "chat.css", "history", "icon.svg", "page.js", "theme.css"}
+    scripts = {"listening.js", "outbox.js", "page.js", "talk.js"}
+    assert set(asked) == {"", "chat.css", "history", "icon.svg", "theme.css"} | scripts
     assert not await visitor.context.cookies()
 
 
@@ -139,12 +140,38 @@ async def test_a_server_that_goes_and_comes_back_loses_and_doubles_nothing(
             await write(page, "uno")
             await until_said(page, "Tú: uno", "Cut: uno")
         await write(page, "dos")
-        await expect(page.get_by_text("Enviando…")).to_be_visible()
+        await expect(page.get_by_role("status")).to_have_text("Sin conexión, reintentando…")
         async with alone.installation.serving():
             await until_said(page, "Tú: uno", "Cut: uno", "Tú: dos", "Cut: dos")
             await write(page, "tres")
             await until_said(page, "Tú: uno", "Cut: uno", "Tú: dos", "Cut: dos", "Tú: tres", "Cut: tres")
     assert await alone.installation.pool.fetchval(TAKEN, "cut") == 6
+
+
+async def test_after_an_outage_the_page_sends_by_itself_also_after_a_reload(
+    site: Site, visitor: Visitor
+) -> None:
+    visitor.expected = "net::ERR_|status of 50[23]"
+    page = await visitor.page(await site.add("outage"))
+    status = page.get_by_role("status")
+    await page.clock.install()
+    await page.route("**/bot/web/webhook", lambda route: route.fulfill(status=503))
+    await write(page, "uno")
+    await expect(status).to_have_text("Sin conexión, reintentando…")
+    for _ in range(8):  # longer than it tries at short intervals
+        async with page.expect_request("**/bot/web/webhook"):
+            await page.clock.run_for(31_000)
+    await write(page, "dos")
+    await page.reload()
+    await expect(page.locator(".said.mine .text")).to_have_text(["Tú: uno", "Tú: dos"])
+    await expect(status).to_have_text("Sin conexión, reintentando…")
+    await page.unroute("**/bot/web/webhook")
+    await page.evaluate("dispatchEvent(new Event('online'))")
+    await expect(page.locator(".said.mine[data-id] .text")).to_have_text(["Tú: uno", "Tú: dos"])
+    await expect(status).to_have_text("")
+    await page.reload()
+    await expect(page.locator(".said.mine[data-id] .text")).to_have_text(["Tú: uno", "Tú: dos"])
+    assert await site.installation.pool.fetchval(f"{TAKEN} AND direction = 'in'", "outage") == 2
 
 
 async def test_who_writes_too_fast_is_told_and_may_try_again(site: Site, visitor: Visitor) -> None:

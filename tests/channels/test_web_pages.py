@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -157,7 +158,13 @@ async def test_parts_are_kept_for_ever_under_the_address_of_their_content() -> N
         "/theme.css",
         "/chat.css",
         "/page.js",
+        "/outbox.js",
+        "/listening.js",
+        "/talk.js",
     }
+    imported = set(re.findall(r'from "(.+)"', (await ask(house, "/page.js")).text))
+    assert imported
+    assert imported < set(addresses)
     for address in addresses:
         answer = await ask(house, address)
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"

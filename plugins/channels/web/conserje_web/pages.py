@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ _SAFE = {
     "x-content-type-options": "nosniff",
 }
 
+_IMPORT = re.compile(rb'from "/([a-z]+\.js)"')
+_SCRIPTS = ("page.js", "outbox.js", "listening.js", "talk.js")
+
 _templates = Environment(
     loader=PackageLoader("conserje_web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
@@ -49,6 +53,15 @@ class _Part:
     def stored(cls, name: str, media_type: str) -> _Part:
         return cls((files("conserje_web") / "static" / name).read_bytes(), media_type)
 
+    @classmethod
+    def script(cls, name: str) -> _Part:
+        """A script with those that it imports, so that all are of one release."""
+        content = _IMPORT.sub(
+            lambda match: b'from "/%s?v=%s"' % (match[1], cls.script(match[1].decode()).version.encode()),
+            cls.stored(name, "text/javascript").content,
+        )
+        return cls(content, "text/javascript")
+
     @property
     def version(self) -> str:
         return hashlib.sha256(self.content).hexdigest()[:16]
@@ -59,7 +72,7 @@ class Pages:
 
     stored: ClassVar[dict[str, _Part]] = {
         "/chat.css": _Part.stored("chat.css", "text/css"),
-        "/page.js": _Part.stored("page.js", "text/javascript"),
+        **{f"/{name}": _Part.script(name) for name in _SCRIPTS},
     }
 
     def __init__(self, house: House) -> None:
@@ -219,11 +232,12 @@ def _described(visit: Visit, now: datetime) -> dict[str, Any]:
         "settings": settings,
         "is_open": settings.open_at(now, _zone(tenant)),
         "address": {path: f"{path}?v={part.version}" for path, part in parts.items()},
+        "scripts": [f"/{name}" for name in _SCRIPTS],
     }
 
 
 def _said_by_script(words: Words, title: str) -> dict[str, str]:
-    names = ("you", "sending", "unsent", "again", "refused", "too_many", "no_cookie", "own_tab")
+    names = ("you", "sending", "offline", "unsent", "again", "refused", "too_many", "no_cookie", "own_tab")
     said = {name: getattr(words, name) for name in names}
     return said | {"name": title, "thinking": words.thinking.format(name=title)}
 

@@ -21,6 +21,7 @@ class Words:
     you: str
     thinking: str
     sending: str
+    offline: str
     unsent: str
     again: str
     refused: str
@@ -47,6 +48,7 @@ _SPANISH = Words(
     you="Tú",
     thinking="{name} está escribiendo…",
     sending="Enviando…",
+    offline="Sin conexión, reintentando…",
     unsent="No se pudo enviar.",
     again="Reintentar",
     refused="Este mensaje no se puede enviar así.",
@@ -73,6 +75,7 @@ _PORTUGUESE = Words(
     you="Você",
     thinking="{name} está digitando…",
     sending="Enviando…",
+    offline="Sem conexão, tentando de novo…",
     unsent="Não foi possível enviar.",
     again="Tentar de novo",
     refused="Esta mensagem não pode ser enviada assim.",
@@ -99,6 +102,7 @@ _ENGLISH = Words(
     you="You",
     thinking="{name} is typing…",
     sending="Sending…",
+    offline="No connection, trying again…",
     unsent="Not sent.",
     again="Try again",
     refused="This message cannot be sent as it is.",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conserje import Account, File, InboundMessage, Location, Media, NotOffered, Pressed
-from conserje.contract.channel import AnyAccount, AnyChannel
+from conserje.contract.account import AnyAccount
+from conserje.contract.channel import AnyChannel
 from conserje.net.client import client
 from conserje.plugins.plugins import load
 from conserje_meta import MetaCredentials, MetaSettings

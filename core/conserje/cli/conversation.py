@@ -189,8 +189,11 @@ def _notice(each: Noticed, clock: tzinfo) -> dict[str, Any]:
 @conversation.command()
 @click.argument("slug")
 @conversation_id
+@click.option(
+    "--as", "person", default="", metavar="NAME", help="Who takes it; the chat page shows the name."
+)
 @with_installation
-async def take(installation: Installation, slug: str, conversation: int) -> None:
+async def take(installation: Installation, slug: str, conversation: int, person: str) -> None:
     """Take a conversation over: from now on the assistant is silent in it.
 
     The reply that it thinks of is not sent; one that is on its way arrives. The assistant has the
@@ -199,11 +202,11 @@ async def take(installation: Installation, slug: str, conversation: int) -> None
 
     \b
     Example:
-      conserje conversation take acme 12
+      conserje conversation take acme 12 --as Ana
       conserje message send acme 12 "Hola, soy Ana. ¿En qué te ayudo?"
     """
     tenant = await tenant_of(installation, slug)
-    taken = await handling.take(installation.pool, tenant, conversation)
+    taken = await handling.take(installation.pool, tenant, conversation, person.strip()[:80])
     until = clocked(taken.until, zone(tenant))
     if taken.again:
         click.echo(f"Conversation {conversation} was with a person already: it stays so until {until}.")

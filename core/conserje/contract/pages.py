@@ -40,14 +40,25 @@ class Said:
     author: Literal["contact", "tenant"]
     content: Content
     at: datetime
+    person: str | None = None  # the name of the tenant's person who wrote it, if it is known; None: nobody
+
+
+Attending = Literal["assistant", "called", "person"]
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look into the feed found: messages in order, and whether a reply is being thought."""
+    """What a look into the feed found: messages in order, and how the conversation stands.
+
+    `thinking`: a reply is being thought. `attending` is who answers, "called" a person who has not come
+    yet; `person` is the name of one who has. The contact's messages from `unread_from` on are not read.
+    """
 
     said: tuple[Said, ...]
     thinking: bool
+    attending: Attending = "assistant"
+    person: str = ""
+    unread_from: int | None = None
 
 
 class House(Protocol):
@@ -67,6 +78,10 @@ class House(Protocol):
     async def open_session(self, request: Request) -> Session:
         """The visitor's session, else a new one. Refuses requests of other hosts' pages, and more new
         sessions than an address or a tenant may have."""
+        ...
+
+    async def seen(self, session: Session, message_id: int, *, read: bool) -> None:
+        """Note that the page has what the tenant said until then, or that the visitor has read it."""
         ...
 
     def feed(self, session: Session, after: int) -> AsyncGenerator[Look, None]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
+
+from asyncpg import Record
 
 from conserje.contract.pages import Look, Said
+from conserje.conversations.listing import LEFT_TO_PERSON
 from conserje.conversations.rows import restored
 from conserje.storage.changes import Changes
 from conserje.storage.database import Connection, Pool
@@ -36,17 +41,45 @@ WHERE tenant_id = $1 AND account_id = $2 AND contact_id = (
 """
 
 LATEST = """
-SELECT id, direction, content, created_at FROM (
+SELECT latest.id, direction, content, created_at, person FROM (
     SELECT * FROM messages WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY id DESC LIMIT $4) AS latest
-WHERE (id > $3 OR created_at > now() - $5::interval) AND turn_id IS DISTINCT FROM -1
-ORDER BY id
+LEFT JOIN LATERAL (  -- row by row: a plan for many rows would read all turns of a conversation
+    SELECT coalesce(turns.person, '') AS person FROM turns
+    WHERE turns.tenant_id = $1 AND turns.conversation_id = $2 AND turns.id = latest.turn_id
+      AND latest.direction = 'out' AND assistant = 'person' LIMIT 1) AS written ON true
+WHERE (latest.id > $3 OR created_at > now() - $5::interval) AND latest.turn_id IS DISTINCT FROM -1
+ORDER BY latest.id
 """
 
-THINKING = """
-SELECT state = 'open' AND EXISTS (
-    SELECT FROM messages
-    WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL)
-FROM conversations WHERE tenant_id = $1 AND id = $2
+# What was left to a person is read once they say something.
+STANDING = f"""
+SELECT state = 'open' AND unanswered.id IS NOT NULL AS thinking,
+       least(unanswered.id, left_to_person.id) AS unread_from,
+       CASE WHEN state <> 'person' OR hand_back_at <= now() THEN 'assistant'
+            WHEN conversations.person IS NULL THEN 'called'
+            ELSE 'person' END AS attending,
+       coalesce(conversations.person, '') AS person
+FROM conversations LEFT JOIN LATERAL (
+    SELECT messages.id FROM messages
+    WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND messages.turn_id IS NULL
+    ORDER BY messages.id LIMIT 1) AS unanswered ON true
+LEFT JOIN LATERAL (
+    SELECT min(message.id) AS id FROM (
+        SELECT * FROM messages WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY id DESC LIMIT $3
+    ) AS message
+    JOIN turns ON turns.tenant_id = $1 AND turns.conversation_id = $2 AND turns.id = conversations.turn_id
+    WHERE conversations.state = 'person' AND hand_back_at > now()
+      AND direction = 'in' AND message.turn_id = turns.id AND {LEFT_TO_PERSON}) AS left_to_person ON true
+WHERE conversations.tenant_id = $1 AND conversations.id = $2
+"""  # noqa: S608 - of our own
+
+# Of the last ones: whoever reads them has seen those before.
+SEEN = """
+UPDATE messages SET state = CASE WHEN $4 THEN 'read' ELSE 'delivered' END
+WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'out'
+  AND (state = 'sent' OR ($4 AND state = 'delivered')) AND id IN (
+    SELECT id FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND id <= $3
+    ORDER BY id DESC LIMIT $5)
 """
 
 
@@ -83,6 +116,11 @@ class Feed:
             )
             return found
 
+    async def seen(self, tenant_id: int, conversation_id: int, message_id: int, *, read: bool) -> None:
+        """The contact has what was said until then, or has read it."""
+        async with acting_for(self._pool, tenant_id) as scope:
+            await scope.connection.execute(SEEN, tenant_id, conversation_id, message_id, read, LARGEST_LOOK)
+
     async def follow(self, tenant_id: int, conversation_id: int, after: int) -> AsyncGenerator[Look, None]:
         """A look at once, at every change, and every KEEP_ALIVE seconds, then without messages."""
         key, woken = f"{tenant_id}:{conversation_id}", asyncio.Event()
@@ -92,7 +130,7 @@ class Feed:
             look = await self._look(tenant_id, conversation_id, after)
             while not self._stopped.is_set():
                 fresh = tuple(said for said in look.said if said.id not in shown)
-                yield Look(fresh, look.thinking)
+                yield replace(look, said=fresh)
                 shown = {said.id for said in look.said}
                 after = max([after, *shown])
                 if await _rung(woken):
@@ -107,19 +145,8 @@ class Feed:
             rows = await scope.connection.fetch(
                 LATEST, tenant_id, conversation_id, after, LARGEST_LOOK, OVERLAP
             )
-            thinking = await scope.connection.fetchval(THINKING, tenant_id, conversation_id)
-        return Look(
-            tuple(
-                Said(
-                    row["id"],
-                    "contact" if row["direction"] == "in" else "tenant",
-                    restored(row["content"]),
-                    row["created_at"],
-                )
-                for row in rows
-            ),
-            bool(thinking),
-        )
+            standing = await scope.connection.fetchrow(STANDING, tenant_id, conversation_id, LARGEST_LOOK)
+        return Look(tuple(_said(row) for row in rows), **(standing or {"thinking": False}))
 
     def _hear(self, payload: str | None) -> None:
         """A conversation has changed; None: any may have."""
@@ -127,6 +154,11 @@ class Feed:
         for followers in heard:
             for woken in followers:
                 woken.set()
+
+
+def _said(row: Record) -> Said:
+    author: Literal["contact", "tenant"] = "contact" if row["direction"] == "in" else "tenant"
+    return Said(row["id"], author, restored(row["content"]), row["created_at"], row["person"])
 
 
 async def _rung(woken: asyncio.Event) -> bool:

@@ -197,16 +197,16 @@ async def said_in(pool: Pool, tenant: Tenant, conversation_id: int, limit: int) 
         return await of_conversation(scope.connection, tenant.id, conversation_id, limit)
 
 
-async def take(pool: Pool, tenant: Tenant, conversation_id: int) -> Taken:
+async def take(pool: Pool, tenant: Tenant, conversation_id: int, person: str = "") -> Taken:
     """Let a person have the conversation: nothing that is being thought is said. Raises PersonError.
 
-    What was said before and still waits to be sent is sent.
+    What was said before and still waits to be sent is sent. Contacts are shown the person's name, if given.
     """
     place = (tenant.id, conversation_id)
     async with acting_for(pool, tenant.id) as scope:
         row = await _lock(scope.connection, tenant, conversation_id)
         statement = state.EXTEND if row["with_person"] else state.TAKE
-        until = await scope.connection.fetchval(statement, *place, tenant.hand_back_after)
+        until = await scope.connection.fetchval(statement, *place, tenant.hand_back_after, person)
         await feed.wake(scope.connection, *place)
         return Taken(until, again=row["with_person"])
 

@@ -40,7 +40,7 @@ SHORTEN = "UPDATE conversations SET leased_until = now() + $3 WHERE tenant_id = 
 LEASE_OUT = """
 UPDATE conversations SET epoch = epoch + 1, leased_until = now() + $3, starts = starts + 1,
     turn_id = CASE WHEN state = 'person' OR turn_id IS NULL THEN nextval('turn_ids') ELSE turn_id END,
-    state = 'open', hand_back_at = NULL
+    state = 'open', hand_back_at = NULL, person = NULL
 WHERE tenant_id = $1 AND id = $2
 RETURNING epoch, turn_id, greatest(now() - $4::interval, unparked_at) AS recent_since, (
     SELECT count(*) FROM conversations AS theirs CROSS JOIN LATERAL (
@@ -91,7 +91,7 @@ WITH answered AS (
         {number("$12::text[]")},
         turn_id = CASE WHEN $13::interval IS NULL THEN NULL ELSE $3 END,
         state = CASE WHEN $13::interval IS NULL THEN 'open' ELSE 'person' END,
-        hand_back_at = now() + $13::interval
+        hand_back_at = now() + $13::interval, person = NULL
     WHERE tenant_id = $1 AND id = $2
     RETURNING *
 ), spoken AS (
@@ -103,8 +103,8 @@ SELECT count(*) FROM answered
 # Whoever thinks has lost the lease. What waits is the person's now.
 TAKE = """
 WITH turn AS MATERIALIZED (
-    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, waited, thought)
-    SELECT $1, $2, nextval('turn_ids'), 'person', 'take',
+    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, person, waited, thought)
+    SELECT $1, $2, nextval('turn_ids'), 'person', 'take', $4,
            coalesce(greatest(now() - min(created_at), '0'), '0'), '0'
     FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
     RETURNING id
@@ -113,13 +113,14 @@ WITH turn AS MATERIALIZED (
     WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
 )
 UPDATE conversations SET state = 'person', epoch = epoch + 1, leased_until = NULL, starts = 0, cause = NULL,
-    turn_id = turn.id, hand_back_at = now() + $3, active_at = now()
+    turn_id = turn.id, hand_back_at = now() + $3, active_at = now(), person = $4
 FROM turn WHERE tenant_id = $1 AND conversations.id = $2
 RETURNING hand_back_at
 """
 
 EXTEND = """
-UPDATE conversations SET hand_back_at = now() + $3 WHERE tenant_id = $1 AND id = $2 RETURNING hand_back_at
+UPDATE conversations SET hand_back_at = now() + $3, person = $4 WHERE tenant_id = $1 AND id = $2
+RETURNING hand_back_at
 """
 
 # What was left to the person, and came after their last message, is unanswered again. It is not late:
@@ -127,7 +128,7 @@ UPDATE conversations SET hand_back_at = now() + $3 WHERE tenant_id = $1 AND id =
 GIVE = f"""
 WITH given AS (
     UPDATE conversations SET state = 'open', hand_back_at = NULL, turn_id = NULL, starts = 0, cause = NULL,
-        unparked_at = now()
+        person = NULL, unparked_at = now()
     WHERE tenant_id = $1 AND id = $2
 ), unanswered AS (
     UPDATE messages AS message SET turn_id = NULL FROM turns
@@ -142,14 +143,15 @@ SELECT count(*) FROM unanswered
 # A person's message is a turn as an assistant's reply is one.
 SAY = f"""
 WITH turn AS MATERIALIZED (
-    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, waited, thought)
+    INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, person, waited, thought)
     SELECT $1, $2, nextval('turn_ids'), 'person', 'message',
+           (SELECT person FROM conversations WHERE tenant_id = $1 AND id = $2),
            coalesce(greatest(now() - min(created_at), '0'), '0'), '0'
     FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id = $3
     RETURNING id
 ), moved AS (
     UPDATE conversations SET {number("$4::text[]")}, turn_id = turn.id, hand_back_at = now() + $5,
-        active_at = now()
+        active_at = now(), person = coalesce(person, '')
     FROM turn WHERE tenant_id = $1 AND conversations.id = $2
     RETURNING conversations.*
 ), spoken AS (

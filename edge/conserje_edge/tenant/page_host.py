@@ -68,15 +68,24 @@ class PageHost:
         visitor, cookie = sessions.new_session(self._opened(entry, account))
         return Session(visitor, entry.tenant.id, account.id, cookie)
 
+    async def seen(self, session: Session, message_id: int, *, read: bool) -> None:
+        self.limits.seen_by_visitor.admit((session.tenant_id, session.id))
+        with _unavailable_without_postgres():
+            if conversation := await self._conversation(session):
+                await self.messages.seen(session.tenant_id, conversation, message_id, read=read)
+
     async def feed(self, session: Session, after: int) -> AsyncGenerator[Look, None]:
         with _unavailable_without_postgres(), self._counted(session):
-            place = (session.tenant_id, session.account_id, self.channel.name, session.id)
-            if conversation := await self.messages.conversation(*place):
+            if conversation := await self._conversation(session):
                 async with aclosing(self.messages.follow(session.tenant_id, conversation, after)) as looks:
                     async for look in looks:
                         if not await self._is_open(session.tenant_id):
                             return
                         yield look
+
+    async def _conversation(self, session: Session) -> int | None:
+        place = (session.tenant_id, session.account_id, self.channel.name, session.id)
+        return await self.messages.conversation(*place)
 
     @contextmanager
     def _counted(self, session: Session) -> Iterator[None]:

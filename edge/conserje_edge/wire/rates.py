@@ -47,6 +47,7 @@ class Limits:
         self.sessions_of_tenant = Window(ceil(1000 / processes), 10 * MINUTE)
         self.posts_of_address = Window(ceil(120 / processes), MINUTE)
         self.messages_of_visitor = Window(ceil(30 / processes), MINUTE)
+        self.seen_by_visitor = Window(ceil(120 / processes), MINUTE)
 
 
 def client_network(scope: Scope, trusted: bool) -> str:

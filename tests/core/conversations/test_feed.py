@@ -13,7 +13,7 @@ from waiting import LIMIT
 
 from conserje import Look, Text
 from conserje.contract.message import Content
-from conserje.conversations import feed
+from conserje.conversations import feed, handling
 from conserje.conversations.feed import Feed
 from conserje.storage.changes import Changes
 
@@ -136,6 +136,54 @@ async def test_another_conversation_wakes_nobody_here(
         await wake(scene, other)
         assert (await anext(looks)).said == ()  # the sign of life
         assert looked == [place[1]]
+
+
+async def test_it_says_who_answers_and_what_is_not_read(scene: Scene, followed: Feed) -> None:
+    tenant = (await scene.entry()).tenant
+    await scene.write("hola")
+    place = await conversation(scene)
+    person = (scene.pool, tenant, place[1])
+
+    async def look() -> Look:
+        async with following(followed, place) as looks:
+            return await anext(looks)
+
+    first = await look()
+    assert (first.attending, first.person, first.unread_from) == ("assistant", "", first.said[0].id)
+    await handling.take(*person)
+    unnamed = await look()
+    assert (unnamed.attending, unnamed.person, unnamed.unread_from) == ("person", "", first.said[0].id)
+    await handling.take(*person, "Ana")
+    await handling.say(*person, [Text("soy Ana")])
+    taken = await look()
+    assert (taken.attending, taken.person, taken.unread_from) == ("person", "Ana", None)
+    assert [said.person for said in taken.said] == [None, "Ana"]
+    await scene.pool.execute("UPDATE conversations SET person = NULL")  # as an assistant hands it over
+    assert (await look()).attending == "called"
+    await handling.give(*person)
+    assert (await look()).attending == "assistant"
+
+
+async def test_what_the_page_has_and_what_was_read_of_it_is_noted(scene: Scene, followed: Feed) -> None:
+    tenant = (await scene.entry()).tenant
+    await scene.write("hola")
+    place = await conversation(scene)
+    await handling.take(scene.pool, tenant, place[1])
+    ids = [(await handling.say(scene.pool, tenant, place[1], [Text(text)]))[0] for text in ("uno", "dos")]
+
+    async def states() -> list[str]:
+        rows = await scene.pool.fetch("SELECT state FROM messages WHERE direction = 'out' ORDER BY id")
+        return [row["state"] for row in rows]
+
+    await followed.seen(*place, ids[1], read=True)
+    assert await states() == ["queued", "queued"]  # it has left for nobody yet
+    await scene.pool.execute("UPDATE messages SET state = 'sent' WHERE direction = 'out'")
+    await followed.seen(*place, ids[0], read=True)
+    assert await states() == ["read", "sent"]
+    await followed.seen(*place, ids[1], read=False)
+    assert await states() == ["read", "delivered"]
+    await followed.seen(*place, ids[1], read=True)
+    assert await states() == ["read", "read"]
 
 
 async def test_a_lost_connection_lets_everybody_look_again(scene: Scene, followed: Feed) -> None:

@@ -16,6 +16,9 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route as WebRoute
 from waiting import LIMIT, until
 
+from conserje import Text
+from conserje.conversations import handling
+from conserje.tenants import tenants
 from conserje_fakes.server import serving
 
 pytestmark = pytest.mark.long
@@ -66,7 +69,7 @@ async def test_who_only_looks_costs_neither_session_nor_stream(site: Site, visit
     async with page.expect_response("**/history"):
         await page.goto(await site.add("idle"))
     await page.wait_for_load_state("networkidle")
-    scripts = {"listening.js", "outbox.js", "page.js", "talk.js"}
+    scripts = {"attention.js", "listening.js", "outbox.js", "page.js", "talk.js"}
     assert set(asked) == {"", "chat.css", "history", "icon.svg", "theme.css"} | scripts
     assert not await visitor.context.cookies()
 
@@ -174,6 +177,60 @@ async def test_after_an_outage_the_page_sends_by_itself_also_after_a_reload(
     assert await site.installation.pool.fetchval(f"{TAKEN} AND direction = 'in'", "outage") == 2
 
 
+async def test_it_shows_who_answers_and_what_was_read(site: Site, visitor: Visitor) -> None:
+    page = await visitor.page(await site.add("who"))
+    await write(page, "hola")
+    await until_said(page, "Tú: hola", "Who: hola")
+    await expect(page.locator(".day")).to_have_text(["Hoy"])
+    await expect(page.locator(".mine .state")).to_have_text("Leído")
+    await expect(page.locator("#attending")).to_have_text("Te responde el asistente")
+    pool = site.installation.pool
+    async with pool.acquire() as connection:
+        tenant = await tenants.get(connection, "who")
+    conversation = await pool.fetchval("SELECT id FROM conversations WHERE tenant_id = $1", tenant.id)
+    await handling.take(pool, tenant, conversation, "Ana")
+    await expect(page.locator("#attending")).to_have_text("Te atiende Ana")
+    await write(page, "¿quién eres?")
+    await expect(page.locator(".mine .state")).to_have_text(["Leído", "Entregado"])
+    await handling.say(pool, tenant, conversation, [Text("soy Ana")])
+    await until_said(page, "Tú: hola", "Who: hola", "Tú: ¿quién eres?", "Ana: soy Ana")
+    await expect(page.locator(".who")).to_have_text(["Asistente", "Ana"])
+    await expect(page.locator(".mine .state")).to_have_text(["Leído", "Leído"])
+
+
+async def test_what_comes_while_nobody_looks_is_counted(site: Site, visitor: Visitor) -> None:
+    page = await visitor.page(await site.add("unread"))
+    await write(page, "hola")
+    await until_said(page, "Tú: hola", "Unread: hola")
+    await look(page, away=True)
+    await write(page, "chao")
+    await expect(page).to_have_title("(1) Unread")
+    await look(page, away=False)
+    await expect(page).to_have_title("Unread")
+    read = f"SELECT ({TAKEN} AND direction = 'out' AND messages.state = 'read') = 2"
+    await until(lambda: site.installation.pool.fetchval(read, "unread"))
+
+
+async def look(page: Page, *, away: bool) -> None:
+    """Away from the page, or at it again, as far as it knows."""
+    hidden = "true" if away else "false"
+    await page.evaluate(f"Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}})")
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+async def test_the_composer_hides_nothing_and_has_one_ring(site: Site, visitor: Visitor) -> None:
+    page = await visitor.page(await site.add("composer"))
+    for number in range(8):
+        await write(page, f"hola {number}")
+    await expect(page.locator(".said:not(.mine)", has_text="hola 7")).to_have_count(1)
+    await page.get_by_label("Escribe un mensaje").fill("línea\n" * 6)
+    last = page.locator("#log > :last-child")
+    await expect(last).to_be_in_viewport(ratio=1)
+    left = "log.scrollHeight - log.scrollTop - log.clientHeight"
+    await page.wait_for_function(f"{left} < 2")
+    assert await page.evaluate("getComputedStyle(document.activeElement).outlineOffset") == "-1px"
+
+
 async def test_who_writes_too_fast_is_told_and_may_try_again(site: Site, visitor: Visitor) -> None:
     visitor.expected = "status of 429"
     page = await visitor.page(await site.add("fast"))
@@ -269,7 +326,7 @@ async def test_the_keyboard_is_enough(site: Site, visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "width"), [("light", 1000), ("dark", 1000), ("light", 390), ("dark", 360)]
+    ("scheme", "width"), [("light", 1280), ("dark", 1000), ("light", 390), ("dark", 360)]
 )
 async def test_it_fits_and_axe_finds_nothing(site: Site, visitor: Visitor, scheme: str, width: int) -> None:
     page = await visitor.page()

@@ -32,6 +32,7 @@ from conserje import (
     Visit,
 )
 from conserje_web import Web
+from conserje_web.pages import opening
 from conserje_web.settings import WebSettings
 from conserje_web.theme import contrast, letters_on
 from conserje_web.words import LANGUAGES
@@ -52,6 +53,7 @@ class House:
     settings: dict[str, Any] = field(default_factory=dict)
     looks: Sequence[Look] | None = None
     asked: list[int] = field(default_factory=list)
+    told: list[tuple[int, bool]] = field(default_factory=list)
 
     async def visit(self, request: Request) -> Visit:
         tenant = Tenant("tienda", self.name, self.locale, "CLP", "America/Santiago")
@@ -63,17 +65,22 @@ class House:
     async def open_session(self, request: Request) -> Session:
         return Session("ana", 1, 1, None if self.looks else "__Host-conserje-web=v; Path=/; Secure")
 
+    async def seen(self, session: Session, message_id: int, *, read: bool) -> None:
+        self.told.append((message_id, read))
+
     async def feed(self, session: Session, after: int) -> AsyncGenerator[Look, None]:
         self.asked.append(after)
         for look in self.looks or ():
             yield look
 
 
-async def ask(house: House, path: str = "/", method: str = "GET", **headers: str) -> httpx2.Response:
+async def ask(
+    house: House, path: str = "/", method: str = "GET", posted: Any = None, **headers: str
+) -> httpx2.Response:
     app = Router(Web(Nothing(), None).pages(house), redirect_slashes=False)  # type: ignore[arg-type]
     transport = httpx2.ASGITransport(app)
     async with httpx2.AsyncClient(transport=transport, base_url="https://tienda.bots.example") as http:
-        return await http.request(method, path, headers=headers)
+        return await http.request(method, path, headers=headers, json=posted)
 
 
 def policy(answer: httpx2.Response) -> dict[str, str]:
@@ -161,6 +168,7 @@ async def test_parts_are_kept_for_ever_under_the_address_of_their_content() -> N
         "/outbox.js",
         "/listening.js",
         "/talk.js",
+        "/attention.js",
     }
     imported = set(re.findall(r'from "(.+)"', (await ask(house, "/page.js")).text))
     assert imported
@@ -256,18 +264,20 @@ async def test_a_stream_has_an_event_for_what_is_new_and_a_comment_for_the_rest(
         Look((said(3, Text("una\n\ndata: dos\r\nñ"), "contact"),), True),
         Look((), True),
         Look((), False),
-        Look((said(4, Text("sí")), said(9, Text("no"))), False),
+        Look((), False, "person", "Ana"),
+        Look((said(4, Text("sí")), said(9, Text("no"))), False, "person", "Ana"),
     ]
     answer = await ask(House(looks=looks), "/stream")
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-accel-buffering"] == "no"
-    first, comment, second, third, end = answer.text.split("\n\n")
+    first, comment, second, taken, third, end = answer.text.split("\n\n")
     retry, number, data = first.split("\n")
     assert (retry, number) == ("retry: 2000", "id: 3")
     assert json.loads(data.removeprefix("data: "))["said"][0]["text"] == "una\n\ndata: dos\r\nñ"
     assert comment == ":"
-    assert second == 'data: {"said":[],"thinking":false}'
+    assert json.loads(second.removeprefix("data: "))["thinking"] is False
+    assert json.loads(taken.removeprefix("data: "))["person"] == "Ana"
     assert third.startswith("id: 9\ndata: ") and end == ""
 
 
@@ -361,3 +371,28 @@ def test_a_wrong_setting_is_named(settings: dict[str, Any], where: str) -> None:
         WebSettings.model_validate(settings)
     (error,) = refused.value.errors()
     assert ".".join(str(part) for part in error["loc"] if part != "[key]") == where
+
+
+async def test_the_page_says_what_it_has_and_what_was_read() -> None:
+    house = House(looks=[Look((), False)])
+    assert (await ask(house, "/seen", "POST", {"id": 7, "read": True})).status_code == 204
+    assert (await ask(house, "/seen", "POST", {"id": -1, "read": True})).status_code == 400
+    assert (await ask(house, "/seen", "POST", {"id": 7})).status_code == 400
+    assert house.told == [(7, True)]
+    assert (await ask(House(), "/seen", "POST", {"id": 7, "read": True})).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("hours", "when", "opens"),
+    [
+        ({"monday": ["09:00-13:00", "15:00-19:00"]}, "2026-11-23T14:00", "abre hoy a las 15:00"),
+        ({"monday": ["09:00-13:00"]}, "2026-11-22T23:00", "abre mañana a las 09:00"),
+        ({"monday": ["09:00-13:00"]}, "2026-11-23T14:00", "abre el lunes a las 09:00"),
+        ({"saturday": ["10:00-14:00"]}, "2026-11-23T14:00", "abre el sábado a las 10:00"),
+        ({"monday": []}, "2026-11-23T14:00", ""),
+    ],
+)
+def test_who_comes_when_it_is_closed_is_told_when_it_opens(hours: Any, when: str, opens: str) -> None:
+    settings = WebSettings(hours=hours)
+    now = datetime.fromisoformat(when).replace(tzinfo=ZoneInfo("America/Santiago"))
+    assert opening(settings, LANGUAGES["es"], now, ZoneInfo("America/Santiago")) == opens

@@ -7,13 +7,14 @@ import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from importlib.resources import files
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import Environment, PackageLoader
+from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -34,12 +35,41 @@ _SAFE = {
     "x-content-type-options": "nosniff",
 }
 
+_SCRIPTED = (
+    "you",
+    "sending",
+    "offline",
+    "unsent",
+    "again",
+    "refused",
+    "too_many",
+    "no_cookie",
+    "own_tab",
+    "delivered",
+    "read",
+    "today",
+    "yesterday",
+    "one_new",
+    "many_new",
+    "assistant",
+    "an_assistant",
+    "called",
+    "attended",
+    "a_person",
+)
 _IMPORT = re.compile(rb'from "/([a-z]+\.js)"')
-_SCRIPTS = ("page.js", "outbox.js", "listening.js", "talk.js")
+_SCRIPTS = ("page.js", "outbox.js", "listening.js", "talk.js", "attention.js")
 
 _templates = Environment(
     loader=PackageLoader("conserje_web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
+
+
+class _Seen(BaseModel):
+    """What the page says of itself."""
+
+    id: int = Field(ge=0, lt=2**63)
+    read: bool
 
 
 @dataclass(frozen=True)
@@ -84,6 +114,7 @@ class Pages:
             Route("/session", self.session, methods=["POST"]),
             Route("/history", self.history, methods=["GET"]),
             Route("/stream", self.stream, methods=["GET"]),
+            Route("/seen", self.seen, methods=["POST"]),
         ]
 
     async def page(self, request: Request) -> Response:
@@ -133,6 +164,16 @@ class Pages:
             return StreamingResponse(_events(*found), media_type="text/event-stream", headers=headers)
         return _nothing_written()
 
+    async def seen(self, request: Request) -> Response:
+        """The visitor's page has what was said until a message, or the visitor has read it."""
+        try:
+            seen = _Seen.model_validate_json(await request.body())
+        except ValidationError:
+            return Response(status_code=400)
+        if session := await self._house.session(request):
+            await self._house.seen(session, seen.id, read=seen.read)
+        return _nothing_written()
+
     async def _follow(self, request: Request, after: int) -> tuple[Look, AsyncGenerator[Look, None]] | None:
         """The first look at what the visitor and the tenant have said, and those to come."""
         if not (session := await self._house.session(request)):
@@ -150,11 +191,11 @@ def _nothing_written() -> Response:
 async def _events(look: Look, looks: AsyncGenerator[Look, None]) -> AsyncIterator[str]:
     """Server-sent events (HTML standard, 9.2); a look without news is a comment to keep the line."""
     yield f"retry: {_RETRY}\n{_event(look)}"
-    thinking = look.thinking
+    standing = replace(look, said=())
     async with aclosing(looks):
         async for look in looks:
-            yield _event(look) if look.said or look.thinking != thinking else ":\n\n"
-            thinking = look.thinking
+            yield ":\n\n" if look == standing else _event(look)
+            standing = replace(look, said=())
 
 
 def _event(look: Look) -> str:
@@ -163,11 +204,19 @@ def _event(look: Look) -> str:
 
 
 def _as_data(look: Look) -> dict[str, Any]:
-    return {"said": [_as_shown(said) for said in look.said], "thinking": look.thinking}
+    return {
+        "said": [_as_shown(said) for said in look.said],
+        "thinking": look.thinking,
+        "attending": look.attending,
+        "person": look.person,
+        "unread_from": look.unread_from,
+    }
 
 
 def _as_shown(said: Said) -> dict[str, Any]:
     shown: dict[str, Any] = {"id": said.id, "author": said.author, "at": said.at.isoformat()}
+    if said.person is not None:
+        shown["person"] = said.person
     match said.content:
         case Buttons(text=text, buttons=buttons):
             return shown | {
@@ -224,21 +273,33 @@ def _described(visit: Visit, now: datetime) -> dict[str, Any]:
     tenant, settings, title = visit.tenant, visit.settings, _title(visit)
     words = in_language(LANGUAGES, tenant.locale)
     parts = Pages.stored | _parts_of(visit)
+    is_open = settings.open_at(now, _zone(tenant))
     return {
         "lang": tenant.locale if tenant.locale.startswith(words.lang) else words.lang,
         "title": title,
         "words": words,
         "said_by_script": _said_by_script(words, title),
         "settings": settings,
-        "is_open": settings.open_at(now, _zone(tenant)),
+        "is_open": is_open,
+        "opens": opening(settings, words, now, _zone(tenant)) if is_open is False else "",
+        "week": zip(words.days, (", ".join(map(str, hours)) for hours in settings.week), strict=True),
         "address": {path: f"{path}?v={part.version}" for path, part in parts.items()},
         "scripts": [f"/{name}" for name in _SCRIPTS],
     }
 
 
+def opening(settings: WebSettings, words: Words, now: datetime, zone: tzinfo) -> str:
+    """When it opens; nothing where it never does."""
+    if not (found := settings.opens_after(now, zone)):
+        return ""
+    days, hours = found
+    named = (words.opens_today, words.opens_tomorrow)[days] if days < 2 else words.opens_on
+    day = words.days[(now.astimezone(zone).weekday() + days) % 7]
+    return named.format(day=day, time=str(hours).partition("–")[0])
+
+
 def _said_by_script(words: Words, title: str) -> dict[str, str]:
-    names = ("you", "sending", "offline", "unsent", "again", "refused", "too_many", "no_cookie", "own_tab")
-    said = {name: getattr(words, name) for name in names}
+    said = {name: getattr(words, name) for name in _SCRIPTED}
     return said | {"name": title, "thinking": words.thinking.format(name=title)}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, tzinfo
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints
 
 _DAY, _WEEK = 24 * 60, 7 * 24 * 60  # minutes
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+_WEEKDAYS = get_args(_Weekday)
 
 _RANGE = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -36,6 +37,9 @@ class _Hours(NamedTuple):
         if begin == end:
             raise ValueError('the hours end when they begin; write "00:00-24:00" for the whole day')
         return cls(begin, end)
+
+    def __str__(self) -> str:
+        return "–".join(f"{minute // 60:02}:{minute % 60:02}" for minute in self)
 
     def contain(self, minute: int) -> bool:
         """Whether `minute`, counted from the day's midnight through the week, is within."""
@@ -63,7 +67,6 @@ def _https(written: object) -> str:
 _Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 _Long = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 _Range = Annotated[_Hours, PlainValidator(_Hours.read, json_schema_input_type=str)]
-_Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
 class WebSettings(BaseModel):
@@ -90,6 +93,20 @@ class WebSettings(BaseModel):
     def logo_origin(self) -> str | None:
         found = _LOGO.fullmatch(self.logo) if self.logo else None
         return found[1] if found else None
+
+    @property
+    def week(self) -> list[list[_Hours]]:
+        """The hours of each day, Monday first."""
+        return [sorted(self.hours.get(day, [])) for day in _WEEKDAYS]
+
+    def opens_after(self, moment: datetime, zone: tzinfo) -> tuple[int, _Hours] | None:
+        """The next hours to begin, and in how many days; None where it never opens."""
+        now = moment.astimezone(zone)
+        for days in range(8):
+            for hours in self.week[(now.weekday() + days) % 7]:
+                if days or hours.begin > now.hour * 60 + now.minute:
+                    return days, hours
+        return None
 
     def open_at(self, moment: datetime, zone: tzinfo) -> bool | None:
         """Whether it is open at that moment; None where no hours are set."""

@@ -33,6 +33,22 @@ class Words:
     no_script: str
     open_chat: str
     close_chat: str
+    delivered: str
+    read: str
+    today: str
+    yesterday: str
+    one_new: str
+    many_new: str
+    assistant: str
+    an_assistant: str
+    called: str
+    attended: str
+    a_person: str
+    days: tuple[str, ...]  # Monday first
+    opens_today: str
+    opens_tomorrow: str
+    opens_on: str
+    closed_day: str
 
 
 _SPANISH = Words(
@@ -60,6 +76,22 @@ _SPANISH = Words(
     no_script="Para chatear aquí, activa JavaScript en tu navegador.",
     open_chat="Abrir el chat de {name}",
     close_chat="Cerrar el chat",
+    delivered="Entregado",
+    read="Leído",
+    today="Hoy",
+    yesterday="Ayer",
+    one_new="1 mensaje nuevo",
+    many_new="{count} mensajes nuevos",
+    assistant="Te responde el asistente",
+    an_assistant="Asistente",
+    called="Avisamos a una persona, que te responderá aquí",
+    attended="Te atiende {person}",
+    a_person="una persona",
+    days=("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"),
+    opens_today="abre hoy a las {time}",
+    opens_tomorrow="abre mañana a las {time}",
+    opens_on="abre el {day} a las {time}",
+    closed_day="Cerrado",
 )
 
 _PORTUGUESE = Words(
@@ -87,6 +119,22 @@ _PORTUGUESE = Words(
     no_script="Para conversar por aqui, ative o JavaScript no seu navegador.",
     open_chat="Abrir o chat de {name}",
     close_chat="Fechar o chat",
+    delivered="Entregue",
+    read="Lida",
+    today="Hoje",
+    yesterday="Ontem",
+    one_new="1 mensagem nova",
+    many_new="{count} mensagens novas",
+    assistant="O assistente responde",
+    an_assistant="Assistente",
+    called="Avisamos uma pessoa, que vai responder aqui",
+    attended="Você fala com {person}",
+    a_person="uma pessoa",
+    days=("segunda", "terça", "quarta", "quinta", "sexta", "sábado", "domingo"),
+    opens_today="abre hoje às {time}",
+    opens_tomorrow="abre amanhã às {time}",
+    opens_on="abre {day} às {time}",
+    closed_day="Fechado",
 )
 
 _ENGLISH = Words(
@@ -114,6 +162,22 @@ _ENGLISH = Words(
     no_script="To chat here, turn on JavaScript in your browser.",
     open_chat="Open the chat of {name}",
     close_chat="Close the chat",
+    delivered="Delivered",
+    read="Read",
+    today="Today",
+    yesterday="Yesterday",
+    one_new="1 new message",
+    many_new="{count} new messages",
+    assistant="The assistant answers you",
+    an_assistant="Assistant",
+    called="We have called a person, who will answer you here",
+    attended="{person} answers you",
+    a_person="A person",
+    days=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    opens_today="opens today at {time}",
+    opens_tomorrow="opens tomorrow at {time}",
+    opens_on="opens on {day} at {time}",
+    closed_day="Closed",
 )
 
 LANGUAGES = {words.lang: words for words in (_SPANISH, _PORTUGUESE, _ENGLISH)}

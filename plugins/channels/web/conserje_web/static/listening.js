@@ -1,8 +1,10 @@
 // Listens to the feed: a browser has few connections to a host, so one tab listens and tells the others.
 
+import { clear, isInView } from "/attention.js";
 import { last, show, showOffline } from "/talk.js";
 
 const LONGEST_WAIT = 60; // seconds until a stream that was refused is asked for again
+const SEEN_AFTER = 1000; // milliseconds, in which more may come
 const LEFT = "The place in the queue is not needed.";
 
 const tabs = new BroadcastChannel("conserje");
@@ -20,9 +22,37 @@ export function whenOpen(callback) {
 }
 
 tabs.onmessage = ({ data }) => {
+  if (data === "seen") return clear();
   show(data);
   listen();
 };
+
+// ---- what the visitor has, and has read
+
+let reported = "";
+let reporting = 0;
+
+export function look() {
+  if (!isInView()) return;
+  clear();
+  tabs.postMessage("seen");
+  reportSoon();
+}
+
+function reportSoon() {
+  clearTimeout(reporting);
+  reporting = setTimeout(report, SEEN_AFTER);
+}
+
+function report() {
+  const seen = JSON.stringify({ id: last, read: isInView() });
+  if (!listening || seen === reported) return;
+  reported = seen;
+  const how = { method: "POST", headers: { "Content-Type": "application/json" }, body: seen, keepalive: true };
+  fetch("/seen", how).catch(() => (reported = ""));
+}
+
+// ---- the stream
 
 export function listen() {
   if (listening) return;
@@ -30,6 +60,7 @@ export function listen() {
   if (canTakeTurns) queue();
   else follow();
   document.addEventListener("visibilitychange", () => {
+    look();
     if (!document.hidden && !source) takeOver();
     else if (document.hidden && !canTakeTurns) leave();
   });
@@ -83,9 +114,10 @@ function follow() {
   };
   source.onmessage = ({ data }) => {
     wait = 1;
-    const look = JSON.parse(data);
-    show(look);
-    tabs.postMessage(look);
+    const news = JSON.parse(data);
+    show(news, { aloud: true });
+    reportSoon();
+    tabs.postMessage(news);
   };
   source.onerror = () => {
     if (source.readyState !== EventSource.CLOSED) return showOffline(true); // it comes again by itself

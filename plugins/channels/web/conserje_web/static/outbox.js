@@ -1,7 +1,8 @@
 // What is written here: sent until it is taken, each message once.
 
+import { framed, mayRing } from "/attention.js";
 import { listen, listenAgain, listenAnew, whenOpen } from "/listening.js";
-import { append, framed, make, newTab, showOffline, words, written } from "/talk.js";
+import { append, make, newTab, showOffline, words, written } from "/talk.js";
 
 const FIRST_WAIT = 1; // seconds until it is tried again, twice as many each time
 const LONGEST_WAIT = 30;
@@ -18,6 +19,7 @@ export function knowSession() {
 }
 
 export function send(content, text) {
+  mayRing();
   add({ body: { id: crypto.randomUUID(), ...content }, text });
   keep();
   empty();

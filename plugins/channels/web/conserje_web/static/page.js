@@ -1,8 +1,9 @@
 // The chat page: the composer, the frame around it, and the beginning.
 
-import { listen } from "/listening.js";
+import { askToClose, closed, framed, opened } from "/attention.js";
+import { listen, look } from "/listening.js";
 import { empty, knowSession, restore, send } from "/outbox.js";
-import { framed, show, toEnd } from "/talk.js";
+import { show, toEnd } from "/talk.js";
 
 const form = document.querySelector("form");
 const text = document.getElementById("text");
@@ -33,24 +34,30 @@ document.getElementById("quick")?.addEventListener("click", ({ target }) => {
 
 if (framed) {
   document.body.classList.add("framed");
-  let site = null; // the origin of the page around this one
   addEventListener("message", ({ source, origin, data }) => {
-    if (source !== window.parent || data?.conserje !== "opened") return;
-    site = origin;
+    if (source !== window.parent) return;
+    if (data?.conserje === "closed") closed();
+    if (data?.conserje !== "opened") return;
+    opened(origin);
+    look();
     text.focus();
   });
-  addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && site) window.parent.postMessage({ conserje: "close" }, site);
-  });
+  addEventListener("keydown", (event) => event.key === "Escape" && askToClose());
 } else if (matchMedia("(pointer: fine)").matches) {
   text.focus(); // on a phone the keyboard would cover the page
 }
 
 restore();
+// Some phones lay the keyboard over the page.
+visualViewport?.addEventListener("resize", () => {
+  const covered = visualViewport.scale === 1 && visualViewport.height < innerHeight;
+  document.body.style.height = covered ? `${visualViewport.height}px` : "";
+});
+
 const history = await fetch("/history").catch(() => null);
 if (history?.status === 200) {
   knowSession();
-  show(await history.json());
+  show(await history.json(), { counted: false });
   toEnd();
   listen();
 }

@@ -1,25 +1,63 @@
 // What is said: shows what the feed has, and what is written here and on its way.
 
+import { arrived } from "/attention.js";
+
 export const words = JSON.parse(document.body.dataset.words);
-export const framed = window.parent !== window;
 export const written = []; // messages of this page that the feed has not told yet, oldest first
 const log = document.getElementById("log");
 const quick = document.getElementById("quick");
 const status = document.getElementById("status");
+const attending = document.getElementById("attending");
+const more = document.getElementById("more");
 const told = new Set(); // ids of the messages that the feed has told
 export let last = 0; // id that the feed has told
 let thinking = false;
 let offline = false;
+let atEnd = true;
+let below = 0; // messages that came while the visitor read further up
 
-export function show(look) {
-  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
-  for (const said of look.said) {
-    if (!told.has(said.id)) tell(said);
-  }
+// What is new is counted, and heard if `aloud`; not what the page begins with.
+export function show(look, { counted = true, aloud = false } = {}) {
+  const fresh = look.said.filter((said) => !told.has(said.id));
+  fresh.forEach(tell);
+  const theirs = fresh.filter((said) => said.author === "tenant").length;
+  if (counted) arrived(theirs, aloud);
+  showRead(look.unread_from);
+  showAttending(look);
   thinking = look.thinking;
   showStatus();
   if (atEnd) toEnd();
+  else showBelow(below + theirs);
 }
+
+function showAttending({ attending: who, person }) {
+  const name = person || words.a_person;
+  const now = who === "person" ? words.attended.replace("{person}", name) : words[who];
+  if (attending.textContent !== now) attending.textContent = now;
+}
+
+// Which of the visitor's messages somebody has read.
+function showRead(unreadFrom) {
+  for (const bubble of log.querySelectorAll(".mine[data-id]")) {
+    const isRead = unreadFrom === null || Number(bubble.dataset.id) < unreadFrom;
+    const state = bubble.querySelector(".state");
+    const now = isRead ? words.read : words.delivered;
+    if (state.textContent !== now) state.textContent = now;
+  }
+}
+
+function showBelow(count) {
+  below = count;
+  more.hidden = !count;
+  more.textContent = count === 1 ? words.one_new : words.many_new.replace("{count}", count);
+}
+
+log.addEventListener("scroll", () => {
+  atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+  if (atEnd) showBelow(0);
+});
+new ResizeObserver(() => atEnd && toEnd()).observe(log); // the composer grows, or a keyboard comes
+more.addEventListener("click", toEnd);
 
 export function showOffline(is) {
   offline = is;
@@ -33,6 +71,7 @@ function showStatus() {
 }
 
 export function toEnd() {
+  atEnd = true;
   log.scrollTop = log.scrollHeight;
 }
 
@@ -52,10 +91,43 @@ function tell(said) {
   const bubble = (said.author === "contact" && ownBubble(said.text)) || newBubble(said);
   const note = make("p", "note");
   note.append(moment(said.at));
+  if (said.author === "contact") {
+    const state = make("span", "state");
+    state.ariaLive = "off"; // it changes too often to be read out
+    note.append(" · ", state);
+  }
   bubble.querySelector(".note").replaceWith(note);
   bubble.dataset.id = said.id;
   const later = [...log.querySelectorAll("[data-id]")].find((other) => Number(other.dataset.id) > said.id);
   log.insertBefore(bubble, later ?? written[0]?.bubble ?? null);
+  separateDay(bubble, said.at);
+  nameWriter(bubble);
+}
+
+function separateDay(bubble, at) {
+  const day = new Date(at).toDateString();
+  if (log.querySelector(`[data-day="${day}"]`)) return;
+  const separator = make("p", "day", dayName(at));
+  separator.dataset.day = day;
+  log.insertBefore(separator, bubble);
+}
+
+function dayName(at) {
+  const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000);
+  if (days < 2) return days ? words.yesterday : words.today;
+  const year = new Date(at).getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+  return new Date(at).toLocaleDateString(document.documentElement.lang, {
+    weekday: "long",
+    day: "numeric",
+    month: "long",
+    ...year,
+  });
+}
+
+// Above the first of several messages of one person or of the assistant.
+function nameWriter(bubble) {
+  const { who } = bubble.dataset;
+  if (who && bubble.previousElementSibling?.dataset.who !== who) bubble.prepend(make("p", "who", who));
 }
 
 // The bubble of the message as it was written here; the feed does not know the browser's ids.
@@ -64,12 +136,13 @@ function ownBubble(content) {
   return place < 0 ? null : written.splice(place, 1)[0].bubble;
 }
 
-function newBubble({ author, text, choices = [] }) {
+function newBubble({ author, text, person = null, choices = [] }) {
   const mine = author === "contact";
   const bubble = make("div", mine ? "said mine" : "said");
+  if (!mine) bubble.dataset.who = person === null ? words.an_assistant : person || words.a_person;
   const paragraph = make("p", "text");
   paragraph.dir = "auto";
-  paragraph.append(make("span", "aside", `${mine ? words.you : words.name}: `), ...linked(text));
+  paragraph.append(make("span", "aside", `${mine ? words.you : person || words.name}: `), ...linked(text));
   bubble.append(paragraph);
   if (choices.length) bubble.append(choiceButtons(choices));
   bubble.append(make("p", "note"));
@@ -113,12 +186,9 @@ export function newTab(address, content) {
 }
 
 function moment(at) {
-  const date = new Date(at);
-  const today = date.toDateString() === new Date().toDateString();
   const time = make("time");
   time.dateTime = at;
-  time.textContent = date.toLocaleString(document.documentElement.lang, {
-    ...(today ? {} : { day: "numeric", month: "short" }),
+  time.textContent = new Date(at).toLocaleTimeString(document.documentElement.lang, {
     hour: "2-digit",
     minute: "2-digit",
     hourCycle: "h23",

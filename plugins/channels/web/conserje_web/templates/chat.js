@@ -18,6 +18,10 @@
       background: ${chat.brand}; color: ${chat.onBrand}; box-shadow: 0 4px 16px #0006;
     }
     button:focus-visible { outline: 3px solid ${chat.onBrand}; outline-offset: -6px; }
+    b {
+      position: absolute; top: -4px; right: -4px; min-width: 22px; padding: 0 5px; border-radius: 11px;
+      font: 700 13px/22px system-ui, sans-serif; background: #b3261e; color: #fff;
+    }
     svg { width: 28px; height: 28px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
     iframe {
       position: fixed; right: 20px; bottom: 96px; z-index: 2147483000;
@@ -41,6 +45,9 @@
   drawing.setAttribute("aria-hidden", "true");
   const line = drawing.appendChild(document.createElementNS(drawing.namespaceURI, "path"));
   button.append(drawing);
+  const badge = document.createElement("b");
+  badge.hidden = true;
+  button.append(badge);
   let frame = null;
 
   function show(open) {
@@ -48,6 +55,12 @@
     button.setAttribute("aria-label", open ? chat.close : chat.open);
     line.setAttribute("d", open ? CROSS : SPEECH);
     if (frame) frame.hidden = !open;
+  }
+
+  function count(unread) {
+    badge.hidden = !unread;
+    badge.textContent = unread || "";
+    button.setAttribute("aria-label", unread ? `${chat.open} (${unread})` : isOpen() ? chat.close : chat.open);
   }
 
   function greet() {
@@ -71,6 +84,7 @@
 
   function close() {
     show(false);
+    frame.contentWindow.postMessage({ conserje: "closed" }, origin);
     button.focus();
   }
 
@@ -82,6 +96,7 @@
   });
   addEventListener("message", (event) => {
     const ours = frame && event.source === frame.contentWindow && event.origin === origin;
+    if (ours && event.data?.conserje === "unread") count(Number(event.data.count));
     if (ours && event.data?.conserje === "close" && isOpen()) close();
   });
 

@@ -119,7 +119,8 @@ RETURNING hand_back_at
 """
 
 EXTEND = """
-UPDATE conversations SET hand_back_at = now() + $3, person = $4 WHERE tenant_id = $1 AND id = $2
+UPDATE conversations SET hand_back_at = now() + $3, person = coalesce(nullif($4, ''), person, '')
+WHERE tenant_id = $1 AND id = $2
 RETURNING hand_back_at
 """
 

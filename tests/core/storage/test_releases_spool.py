@@ -114,7 +114,7 @@ CONTENTS: dict[str, dict[str, Any]] = {
 }
 WORDLESS = {
     "S-4-reaction", "S-5-reaction", "S-11-note", "S-edit", "S-edit-picture", "S-revocation",
-    "S-revocation-of-old", "S-marketing",
+    "S-revocation-of-old", "S-marketing", "S-taken-back",
 }  # fmt: skip
 ANSWERED = {"S-out", "S-in"}  # by what consent says, which leaves them to nobody else
 

@@ -15,10 +15,8 @@ from conserje.contract.channel import AnyChannel
 from conserje.installation import Installation, open_installation
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
-from conserje.tenants.entry import AccountUnusable, Entry, validated
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import LateRule
-from conserje.tenants.vault import Vault
 
 EMPTIED = ("late_text", "held_text", "notice_url", "notice_email")  # an empty text takes them away
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -135,6 +133,8 @@ def set_tenant(
 
 def _settings(file: BinaryIO | None, pairs: Sequence[str]) -> dict[str, Any]:
     """What is given of an assistant's settings. Raises UsageError or AccountUnusable."""
+    from conserje.tenants.entry import validated  # with cryptography, which `tenant list` does not need
+
     given = validated(RootModel[dict[str, Any]], file.read(), "assistant's settings").root if file else {}
     for pair in pairs:
         key, sign, value = pair.partition("=")
@@ -210,6 +210,8 @@ async def _set_settings(
     changes: Mapping[str, Any],
 ) -> None:
     """Merge them into what the assistant has. Raises PluginMissing or AccountUnusable."""
+    from conserje.tenants.entry import validated
+
     tenant = await tenants.get(connection, slug)
     plugin = installation.plugins.assistant(name or tenant.assistant)
     merged = await tenants.merged_settings(connection, slug, {plugin.name: changes})
@@ -222,6 +224,8 @@ async def _set_hours(
     installation: Installation, connection: Connection, slug: str, opening: Mapping[str, object]
 ) -> None:
     """Merge the hours into those of each page that has some. Raises TenantError or AccountUnusable."""
+    from conserje.tenants.entry import validated
+
     tenant = await tenants.get(connection, slug)
     pages = [each for each in installation.plugins.channels.values() if _has_hours(each)]
     if not pages:
@@ -240,6 +244,9 @@ def _has_hours(channel: AnyChannel) -> bool:
 
 async def warn_of_assistants(installation: Installation, connection: Connection, slug: str) -> None:
     """Say which of the tenant's assistants cannot answer as it stands, and why."""
+    from conserje.tenants.entry import AccountUnusable, Entry
+    from conserje.tenants.vault import Vault
+
     tenant = await tenants.get(connection, slug)
     entry = Entry(tenant, tuple(await accounts.list_all(connection, tenant.id)))
     sealed = any(account.credentials for account in entry.accounts)

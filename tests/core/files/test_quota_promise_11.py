@@ -112,7 +112,7 @@ async def test_below_the_reserve_no_file_is_kept_and_messages_are_taken(
     monkeypatch.setattr(folder, "RESERVE", 2**60)
     async with scene.working():
         job = await send(scene)
-        await until(lambda: scene.post.sent)  # it is answered
+        await until(lambda: scene.parrot.heard)  # it is answered
         await until(lambda: "CONSERJE_DATA_DIR" in caplog.text)
     assert await rows(scene, "state, tries") == [("wanted", 0)]
     assert "that no file takes" in caplog.text

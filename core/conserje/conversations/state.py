@@ -14,9 +14,9 @@ from conserje.storage.database import Connection
 
 OptedOut = Literal["all", "marketing"]
 
-# That long a turn waits whose worker died, or whose claim was lost on the way; and longer than the watchdog
-# needs for a strike: who would take it over stands still in the same place, and must know of it.
-LEASE = timedelta(seconds=5)
+# That long a turn waits whose worker died, or whose claim was lost on the way; and longer than it takes until
+# others know that a worker stands still over it: they would stand still in the same place.
+LEASE = timedelta(seconds=3)
 LONGEST_LEASE = LEASE + timedelta(
     seconds=2
 )  # a transaction's now() is that of its beginning, before its lock

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 BUSY_FOR = 5.0  # seconds for which a tenant counts as one that has jobs, after its last one
 FLOOD_RATE = 20  # jobs of a flood that a worker may do in a second beside other tenants' jobs
-EASY = 0.005  # seconds that the loop may come round late before a tenant gets less beside others
+EASY = 0.005  # seconds that the loop may come round late before a flood gets less beside others
 
 
 @dataclass
@@ -26,9 +26,8 @@ class Share:
     spread over the time that its share takes for it.
 
     Beside others, a flood gets no more than it needs for FLOOD_RATE: little where a job is work, a quarter
-    where it is waiting. Nobody gets more than the loop can bear: one tenant's jobs would make all others'
-    slow, and so its own, of which it would then be given more. `pace` is the seconds that a job takes by
-    itself.
+    where it is waiting, and no more than the loop can bear: its jobs would make all others' slow, and so its
+    own, of which it would then be given more. `pace` is the seconds that a job takes by itself.
     """
 
     slots: int
@@ -71,10 +70,13 @@ class Share:
         if self._is_alone(tenant_id, now):
             most = max(self.slots - quarter, 1)
         else:
-            wanted = 1 + int(self._took.get(tenant_id, 0.0) * FLOOD_RATE) if flooded else quarter
-            bearable = max(int(quarter * EASY / max(self.late, EASY)), 1)
-            most = min(quarter, wanted, bearable)
+            most = min(quarter, self._flood_s(tenant_id, quarter)) if flooded else quarter
         return max(most - self.running[tenant_id], 0)
+
+    def _flood_s(self, tenant_id: int, quarter: int) -> int:
+        """How many of a flood's jobs may run beside others: what its pace needs, and the loop can bear."""
+        needed = 1 + int(self._took.get(tenant_id, 0.0) * FLOOD_RATE)
+        return min(needed, max(int(quarter * EASY / max(self.late, EASY)), 1))
 
     def wanted(self, tenant_id: int, now: float) -> int:
         """How many of a flood's jobs are to be brought now, which are expected from then on: without those

@@ -167,14 +167,17 @@ def test_beside_others_a_tenant_gets_a_quarter_and_a_flood_what_its_work_needs()
     assert share.room(1, 8.0, flooded=True) == 30  # the other one has had no job for long
 
 
-def test_beside_others_nobody_gets_more_than_the_loop_can_bear() -> None:
+def test_beside_others_a_flood_gets_no_more_than_the_loop_can_bear() -> None:
     share = Share(40)
-    assert share.enter(2, "converse", 0.0) is None
+    assert share.enter(1, "converse", 0.0, flooded=True) is None
+    share.leave(1, "converse", 0.0, 2.0)
+    assert share.enter(2, "converse", 2.0) is None
     rooms = []
     for share.late in (0.001, 0.01, 0.2):
-        rooms.append(share.room(1, 0.0, flooded=False))
+        rooms.append(share.room(1, 2.0, flooded=True))
     assert rooms == [10, 5, 1]
-    assert share.room(1, 8.0, flooded=False) == 30  # alone, it makes nobody else slow
+    assert share.room(1, 2.0, flooded=False) == 10  # its turns may be waiting for others
+    assert share.room(1, 9.0, flooded=True) == 30  # alone, it makes nobody else slow
 
 
 def test_of_a_flood_no_more_is_brought_than_there_is_room_for() -> None:

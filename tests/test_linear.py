@@ -46,7 +46,7 @@ SOURCES = {
 
 # Seconds of CPU, each more than five times what it takes.
 SHORT_LIMIT = 0.25  # for a word 200 times
-LONG, LONG_LIMIT = 65_536, 0.5  # for so many characters
+LONG, LONG_LIMIT = 65_536, 1.0  # for so many characters
 READ_LIMIT = 0.025  # for as much as is read of a message
 
 

@@ -20,6 +20,17 @@ def speak(contents: str, turn: str = "NULL::bigint", quotes: str = "NULL::text")
     RETURNING id"""  # noqa: S608 - of our own
 
 
+def has_said(content: str, *, turn: str, provider_id: str, at: str) -> str:
+    """Stores the one `content` that has left by another way in its place of `moved`."""
+    return f"""
+    INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, kind, turn_id, sequence,
+                          state, provider_id, created_at, sent_at)
+    SELECT moved.tenant_id, moved.id, moved.account_id, 'out', {content}, kind_of({content}), {turn},
+           moved.next_sequence - 1, 'sent', {provider_id},
+           least(coalesce({at}, now()), now()), least(coalesce({at}, now()), now())
+    FROM moved"""  # noqa: S608 - of our own
+
+
 RETRY_MESSAGE = """
 UPDATE messages SET state = 'queued', cause = NULL, due_at = NULL, fault = NULL
 WHERE id = $1 AND state = 'held'

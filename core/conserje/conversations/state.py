@@ -9,7 +9,7 @@ from typing import Literal
 
 from conserje.conversations.illness import HEALTH, Health
 from conserje.conversations.listing import LEFT_TO_PERSON, ConversationState
-from conserje.conversations.outbox import number, speak
+from conserje.conversations.outbox import has_said, number, speak
 from conserje.storage.database import Connection
 
 OptedOut = Literal["all", "marketing"]
@@ -162,23 +162,19 @@ SELECT id FROM spoken ORDER BY id
 """  # noqa: S608 - of our own
 
 # What the business has said by another way: a turn of a person's, where the assistant is silent for it.
-SAID = """
+SAID = f"""
 WITH turn AS MATERIALIZED (
     INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, waited, thought)
     SELECT $1, $2, nextval('turn_ids'), 'person', 'message', '0', '0' WHERE $6
     RETURNING id
 ), moved AS (
-    UPDATE conversations SET next_sequence = next_sequence + 1, active_at = now(),
+    UPDATE conversations SET {number("ARRAY[$3::text]")}, active_at = now(),
         turn_id = coalesce((SELECT id FROM turn), turn_id)
     WHERE tenant_id = $1 AND id = $2
     RETURNING *
 )
-INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, kind, turn_id, sequence,
-                      state, provider_id, created_at, sent_at)
-SELECT $1, $2, account_id, 'out', $3, kind_of($3), (SELECT id FROM turn), next_sequence - 1, 'sent', $4,
-       least(coalesce($5, now()), now()), least(coalesce($5, now()), now())
-FROM moved
-"""
+{has_said("$3", turn="(SELECT id FROM turn)", provider_id="$4", at="$5")}
+"""  # noqa: S608 - of our own
 
 LEAVE_TO_PERSON = """
 WITH moved AS (

@@ -161,8 +161,8 @@ INSERT INTO rejects (tenant_id, account_id, event_key, raw, cause) VALUES ($1, $
 ON CONFLICT (tenant_id, account_id, event_key) DO NOTHING
 """
 
-# At most $2 are counted: beyond that a flood is a flood. What is held waits for
-# an operator, or with its account, and is no flood.
+# At most $2 are counted: beyond that a flood is a flood. What is held waits for an operator, or with its
+# account, and is no flood.
 WAITING = """
 SELECT tenant.id, (SELECT count(*) FROM (
     SELECT FROM (

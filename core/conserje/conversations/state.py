@@ -17,9 +17,8 @@ OptedOut = Literal["all", "marketing"]
 # That long a turn waits whose worker died, or whose claim was lost on the way; and longer than it takes until
 # others know that a worker stands still over it: they would stand still in the same place.
 LEASE = timedelta(seconds=3)
-LONGEST_LEASE = LEASE + timedelta(
-    seconds=2
-)  # a transaction's now() is that of its beginning, before its lock
+# A transaction's now() is that of its beginning, a while before it has the lock.
+LONGEST_LEASE = LEASE + timedelta(seconds=2)
 RECENT = timedelta(minutes=10)  # in which the turns of a contact are counted
 WANTS_NONE = "The contact wants no more messages."
 MACHINE = "A machine writes from this address, which gets no answers."

@@ -23,15 +23,16 @@ WHERE due_at NOT BETWEEN now() AND now() + $1::interval
 ORDER BY due_at LIMIT 1 FOR NO KEY UPDATE OF illnesses SKIP LOCKED
 """
 
-# Whoever has waited longest, and still has something to say or to be told.
+# Whoever has waited longest, and still has something to say or to be told. Not EXISTS, for which a plan may
+# read all that the tenant has.
 FIRST = """
 SELECT id FROM conversations
 WHERE tenant_id = $1 AND account_id = $2 AND ill_since IS NOT NULL AND (
-    EXISTS (SELECT FROM messages WHERE tenant_id = $1 AND conversation_id = conversations.id
-            AND fault IS NOT NULL)
-    OR state <> 'held' AND EXISTS (
-        SELECT FROM messages WHERE tenant_id = $1 AND conversation_id = conversations.id
-        AND direction = 'in' AND turn_id IS NULL))
+    (SELECT true FROM messages WHERE tenant_id = $1 AND conversation_id = conversations.id
+     AND fault IS NOT NULL LIMIT 1)
+    OR state <> 'held' AND (
+        SELECT true FROM messages WHERE tenant_id = $1 AND conversation_id = conversations.id
+        AND direction = 'in' AND turn_id IS NULL LIMIT 1))
 ORDER BY ill_since, id LIMIT 1
 """
 
@@ -77,8 +78,8 @@ UPDATE illnesses SET due_at = now() + $3 WHERE tenant_id = $1 AND account_id = $
 
 END = """
 DELETE FROM illnesses WHERE tenant_id = $1 AND account_id = $2 AND well_at IS NOT NULL
-  AND NOT EXISTS (SELECT FROM conversations
-                  WHERE tenant_id = $1 AND account_id = $2 AND ill_since IS NOT NULL)
+  AND (SELECT id FROM conversations WHERE tenant_id = $1 AND account_id = $2 AND ill_since IS NOT NULL
+       ORDER BY ill_since, id LIMIT 1) IS NULL
 """
 
 

@@ -19,7 +19,7 @@ from conserje.contract.message import Event, Ignored, InboundMessage, Kept, Unre
 from conserje.conversations.rows import BusinessRow, InboundRow, RejectRow, Row, beside_key, prepare
 from conserje.intake import writing
 from conserje.intake.packing import pack, unpack
-from conserje.intake.priority import Loads
+from conserje.intake.priority import Flight, Loads
 from conserje.intake.spool import Spool
 from conserje.intake.writing import Item, Place
 from conserje.plugins import given, guard
@@ -212,8 +212,9 @@ class Intake:
         Those come back whose account was removed meanwhile, and took along what was said to it.
         """
         try:
-            async with self.pool.acquire(timeout=5) as connection, connection.transaction():
-                await writing.write(connection, items, self._loads)
+            with Flight(self._loads) as flight:
+                async with self.pool.acquire(timeout=5) as connection, connection.transaction():
+                    await writing.write(connection, items, flight)
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
             if not tries:
                 raise

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Set
 from dataclasses import dataclass, field
+from typing import Self
 
 from cachetools import LRUCache
 
@@ -22,6 +24,7 @@ class Load:
 
     waiting: int
     asked: float
+    in_flight: int = 0  # of those, in transactions that have not ended: Postgres does not count them yet
 
     def one_more(self) -> int | None:
         """The priority of the next message's job; None: it is to have none, and waits until it is brought."""
@@ -40,9 +43,36 @@ class Loads:
         if old := [tenant_id for tenant_id in tenant_ids if self._is_old(tenant_id, now)]:
             for tenant_id, waiting in (await messages.waiting(connection, old, FLOOD + CHAINS)).items():
                 load = self._known.setdefault(tenant_id, Load(0, 0.0))
-                load.waiting, load.asked = waiting, now
+                load.waiting, load.asked = waiting + load.in_flight, now
         return {tenant_id: self._known[tenant_id] for tenant_id in tenant_ids}
 
     def _is_old(self, tenant_id: int, now: float) -> bool:
         load = self._known.get(tenant_id)
         return load is None or load.asked + LOOK_AGAIN < now
+
+
+class Flight:
+    """A transaction, from its beginning to its end, and the messages that it counts."""
+
+    def __init__(self, loads: Loads) -> None:
+        self._loads = loads
+        self._load_of: dict[int, Load] = {}
+        self._counted: list[Load] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for load in self._counted:
+            load.in_flight -= 1
+
+    async def look(self, connection: Connection, tenant_ids: Set[int]) -> None:
+        """Learn what these tenants have waiting, before their messages are stored."""
+        self._load_of = await self._loads.of(connection, tenant_ids, time.monotonic())
+
+    def priority(self, tenant_id: int) -> int | None:
+        """Of the tenant's next message; None: it is to have no job."""
+        load = self._load_of[tenant_id]
+        load.in_flight += 1
+        self._counted.append(load)
+        return load.one_more()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from conserje.conversations.amendments import Key
 from conserje.conversations.rows import BusinessRow, InboundRow, RejectRow, ReportRow, Row
 from conserje.files import table as files
 from conserje.intake.packing import pack
-from conserje.intake.priority import Load, Loads
+from conserje.intake.priority import Flight
 from conserje.rules import consent
 from conserje.rules.consent import ConversationSign
 from conserje.storage import jobs, queue
@@ -48,13 +47,13 @@ class _New(NamedTuple):
     quiet_period: timedelta
 
 
-async def write(connection: Connection, items: Sequence[Item], loads: Loads) -> None:
+async def write(connection: Connection, items: Sequence[Item], flight: Flight) -> None:
     """Store `items` with their jobs; the transaction is the caller's.
 
     The conversations of signs, and those in which the business spoke, are locked before any message that was
     there already.
     """
-    load_of = await _loads(connection, items, loads)
+    await _look(connection, items, flight)
     new, known = await _add(connection, items)
     reports = [item.row for item in items if isinstance(item.row, ReportRow)]
     signs = [consent.written(each.row, each.conversation_id) for each in new if each.row.consent]
@@ -63,17 +62,16 @@ async def write(connection: Connection, items: Sequence[Item], loads: Loads) -> 
     follows = await consent.follow(connection, signs)
     again, gone = await amendments.amend(connection, [each.row for each in new])
     come = await _come(connection, known)
-    due = await _turns(connection, [*new, *come], load_of) + await _want_files(connection, new)
+    due = await _turns(connection, [*new, *come], flight) + await _want_files(connection, new)
     await files.drop(connection, gone)
     again += await _report(connection, reports)
     await _reject(connection, items, gone)
     await queue.enqueue(connection, due + again + follows)
 
 
-async def _loads(connection: Connection, items: Sequence[Item], loads: Loads) -> dict[int, Load]:
-    """What the tenants have waiting whose contacts wrote these, before they are stored."""
-    tenants = {item.row.tenant_id for item in items if isinstance(item.row, InboundRow)}
-    return await loads.of(connection, tenants, time.monotonic()) if tenants else {}
+async def _look(connection: Connection, items: Sequence[Item], flight: Flight) -> None:
+    if tenants := {item.row.tenant_id for item in items if isinstance(item.row, InboundRow)}:
+        await flight.look(connection, tenants)
 
 
 async def _add(connection: Connection, items: Sequence[Item]) -> tuple[list[_New], list[Item]]:
@@ -123,9 +121,9 @@ async def _hear_business(
     )
 
 
-async def _turns(connection: Connection, new: Sequence[_New], load_of: Mapping[int, Load]) -> list[Job]:
+async def _turns(connection: Connection, new: Sequence[_New], flight: Flight) -> list[Job]:
     """The jobs that answer messages; those of a flood wait elsewhere."""
-    turns = [(load_of[each.row.tenant_id].one_more(), each) for each in new if not each.row.wordless]
+    turns = [(flight.priority(each.row.tenant_id), each) for each in new if not each.row.wordless]
     await overflow.add(
         connection, [_turn(each, jobs.FLOODED) for priority, each in turns if priority is None]
     )

@@ -18,7 +18,7 @@ from conserje.files import folder
 from conserje.files.collector import Collector
 from conserje.files.quota import LEAST, Quota
 from conserje.intake import writing
-from conserje.intake.priority import Loads
+from conserje.intake.priority import Flight, Loads
 from conserje.intake.writing import Item
 from conserje.storage.jobs import Job
 
@@ -166,7 +166,7 @@ async def test_what_is_sent_and_taken_back_in_one_batch_is_not_wanted(scene: Sce
     ]
     items = [Item(prepare(tenant_id, account, event)) for event in events]
     async with scene.pool.acquire() as connection, connection.transaction():
-        await writing.write(connection, items, Loads())
+        await writing.write(connection, items, Flight(Loads()))
     assert await rows(scene) == []
     await scene.collector.keep_up()
     assert await scene.pool.fetchval("SELECT count(*) FROM removed_files") == 0

@@ -14,7 +14,7 @@ from conserje.conversations import overdue, overflow
 from conserje.conversations.overdue import SWEEP_AFTER
 from conserje.intake import writing
 from conserje.intake.intake import LARGEST_PART
-from conserje.intake.priority import CHAINS, FLOOD, Loads
+from conserje.intake.priority import CHAINS, FLOOD, LOOK_AGAIN, Flight, Loads
 from conserje.intake.writing import Item
 from conserje.storage.database import Connection
 from conserje.storage.jobs import FLOODED
@@ -81,6 +81,22 @@ async def test_the_sweep_leaves_a_flood_where_it_is(scene: Scene) -> None:
     assert len(await queued(scene)) <= FLOOD + CHAINS + 1
 
 
+async def test_what_is_being_stored_counts_before_postgres_can_count_it(scene: Scene) -> None:
+    loads, tenant_id = Loads(), (await scene.entry()).tenant.id
+    async with scene.pool.acquire() as connection:
+        with Flight(loads) as slow, Flight(loads) as next_one:
+            await slow.look(connection, {tenant_id})
+            priorities = [slow.priority(tenant_id) for _ in range(FLOOD)]
+            loads._known[tenant_id].asked -= LOOK_AGAIN + 1
+            await next_one.look(connection, {tenant_id})
+            priorities += [next_one.priority(tenant_id) for _ in range(CHAINS + 1)]
+        assert priorities[-2:] == [FLOODED, None]
+        loads._known[tenant_id].asked -= LOOK_AGAIN + 1
+        with Flight(loads) as later:
+            await later.look(connection, {tenant_id})
+            assert later.priority(tenant_id) == 0  # nothing was stored, nothing is in flight any more
+
+
 async def test_what_is_held_is_no_flood(scene: Scene) -> None:
     await flood(scene, MANY)
     await scene.pool.execute("UPDATE conversations SET state = 'held', cause = 'because'")
@@ -96,9 +112,9 @@ async def test_a_post_of_thousands_is_stored_in_parts_with_others_between(
     await scene.add("bravo")
     sizes: list[int] = []
 
-    async def seen(connection: Connection, items: Sequence[Item], loads: Loads) -> None:
+    async def seen(connection: Connection, items: Sequence[Item], flight: Flight) -> None:
         sizes.append(len(items))
-        await write(connection, items, loads)
+        await write(connection, items, flight)
 
     write = writing.write
     monkeypatch.setattr(writing, "write", seen)

@@ -26,7 +26,7 @@ from conserje import (
 )
 from conserje.contract.message import Consent, File
 from conserje.contract.opt_out import OPT_IN_WORDS, OPT_OUT_WORDS, folded, wish
-from conserje.intake.priority import Loads
+from conserje.intake.priority import Flight, Loads
 from conserje.intake.writing import Item, write
 from conserje.net.client import client
 from conserje.rules import consent as consents
@@ -356,7 +356,7 @@ async def test_intake_asks_no_more_of_postgres_where_there_is_no_sign(scene: Sce
 
         connection.add_query_logger(see)
         item = Item(scene.intake._row(entry.tenant, account, event(text)))
-        await write(connection, [item], Loads())  # which always asks how many wait
+        await write(connection, [item], Flight(Loads()))  # which always asks how many wait
         connection.remove_query_logger(see)
         return count
 

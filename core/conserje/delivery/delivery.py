@@ -64,7 +64,7 @@ class Delivery:
         entry = await self.directory.by_id(job.tenant_id)
         if not entry.tenant.active:
             return
-        async with acting_for(self.pool, job.tenant_id) as scope:
+        async with acting_for(self.pool, job.tenant_id, impatient=True) as scope:
             step = await self._take_next(scope.connection, entry, job)
         while isinstance(step, Step | Ailing):
             if isinstance(step, Ailing):

@@ -23,7 +23,9 @@ WITHIN = 3600.0  # seconds
 TRIED_AFTER = (60.0, 300.0, 900.0, 3600.0)  # seconds, by the number of failures; the last one for all others
 NAME = "strikes.jsonl"  # in the data directory
 LOOK_EVERY = 0.25  # seconds: another process of the node may have written
-SUSPECTED_FOR = 4.0  # seconds, in which a strike comes or does not
+SUSPECTED_FOR = 8.0  # seconds, in which a strike comes or does not, also on a busy machine
+SUSPECT_LOOK = 2.0  # seconds: one that is over may have been none
+REPLACED_WITHIN = 10.0  # seconds after a strike: until then no other process follows the one that was ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,30 @@ def fences(events: Iterable[Event], now: float) -> list[Fence]:
     return [Fence(*key, each.until) for key, each in series.items() if each.failures and each.until > now]
 
 
+def _latest(events: Iterable[Event]) -> dict[tuple[str, str], Suspicion | Strike]:
+    """What was written last of each plugin and tenant, unless an operator has forgiven it."""
+    latest: dict[tuple[str, str], Suspicion | Strike] = {}
+    for event in events:
+        match event:
+            case Suspicion():
+                latest[event.suspected, event.slug] = event
+            case Strike():
+                latest[event.plugin, event.slug] = event
+            case Resumed(resumed=plugin, slug=slug):
+                latest = {
+                    key: each
+                    for key, each in latest.items()
+                    if key[0] != plugin or slug not in (None, key[1])
+                }
+    return latest
+
+
+def _is_over(last: Suspicion | Strike | None) -> bool:
+    """Whether nothing stands still any more of what this was written down for."""
+    limit = REPLACED_WITHIN if isinstance(last, Strike) else SUSPECTED_FOR
+    return last is None or last.at <= time.time() - limit
+
+
 @dataclass
 class Fences:
     """The fences of this node, as its file says."""
@@ -82,7 +108,7 @@ class Fences:
     _looked: float = float("-inf")
     _events: list[Event] = field(default_factory=list)
     _standing: dict[tuple[str, str | None], float] = field(default_factory=dict)
-    _suspected: dict[tuple[str, str], float] = field(default_factory=dict)
+    _latest: dict[tuple[str, str], Suspicion | Strike] = field(default_factory=dict)
 
     def note(self, call: Call) -> None:
         """Write a strike down, and say what follows from it."""
@@ -104,10 +130,22 @@ class Fences:
         until = max(self._standing.get((plugin, slug), 0.0), self._standing.get((plugin, None), 0.0))
         return min(max(until - time.time(), 0.0), TRIED_AFTER[-1])
 
-    def is_suspected(self, plugin: str, slug: str) -> bool:
-        """Whether another process stands still in it right now, for this tenant."""
+    def may_try(self, plugin: str, slug: str) -> bool:
+        """Whether no other process stands still in it for this tenant, nor did a moment ago.
+
+        After a strike, of all processes of the node one tries first.
+        """
         self._look_again()
-        return self._suspected.get((plugin, slug), 0.0) > time.time() - SUSPECTED_FOR
+        last = self._latest.get((plugin, slug))
+        if _is_over(last) and isinstance(last, Strike):
+            try:
+                call = Call(plugin, "", slug)
+                return self.strikes.try_again(
+                    call, lambda events: _is_over(_latest(events).get((plugin, slug)))
+                )
+            except OSError as error:
+                log.error("The strikes of %s cannot be read: %s", plugin, error)
+        return _is_over(last)
 
     def struck(self, turn: str) -> Strike | None:
         """The strike within the last hour that ended this turn's worker."""
@@ -131,8 +169,7 @@ class Fences:
             log.error("The strikes of the watchdog cannot be read: %s", error)
         standing = fences(self._events, time.time())
         self._standing = {(each.plugin, each.slug): each.until for each in standing}
-        suspicions = [each for each in self._events if isinstance(each, Suspicion)]
-        self._suspected = {(each.suspected, each.slug): each.at for each in suspicions}
+        self._latest = _latest(self._events)
 
 
 def of_node(data_dir: Path) -> Fences:
@@ -154,9 +191,9 @@ def rest(plugin: str, slug: str) -> float:
     return _here.rest(plugin, slug) if _here else 0.0
 
 
-def is_suspected(plugin: str, slug: str) -> bool:
-    """As `Fences.is_suspected`, of this process."""
-    return _here.is_suspected(plugin, slug) if _here else False
+def may_try(plugin: str, slug: str) -> bool:
+    """As `Fences.may_try`, of this process."""
+    return _here.may_try(plugin, slug) if _here else True
 
 
 def struck(turn: str) -> Strike | None:

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -66,6 +66,17 @@ class Strikes:
         """The same of a suspicion."""
         self._try(Suspicion(time.time(), call.plugin, call.slug), call)
 
+    def try_again(self, call: Call, is_free: Callable[[Sequence[Event]], bool]) -> bool:
+        """Suspect a call that is about to be made, if it may be by what is written down until then.
+
+        Of several processes that ask at once, one may. Raises OSError.
+        """
+        with self._locked() as file:
+            if not is_free(list(_events(file))):
+                return False
+            _write(file, Suspicion(time.time(), call.plugin, call.slug))
+            return True
+
     def resume(self, plugin: str, slug: str | None) -> None:
         """Forgive a plugin's strikes, for one tenant or for all. Raises OSError."""
         self._append(Resumed(time.time(), plugin, slug))
@@ -101,7 +112,7 @@ class Strikes:
                 file.seek(0)
                 file.truncate()
                 file.writelines(lines[len(lines) // 2 :])
-            file.write(json.dumps(asdict(event)) + "\n")
+            _write(file, event)
 
     @contextmanager
     def _locked(self) -> Iterator[IO[str]]:
@@ -109,6 +120,11 @@ class Strikes:
         with open(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
+
+
+def _write(file: IO[str], event: Event) -> None:
+    file.seek(0, os.SEEK_END)
+    file.write(json.dumps(asdict(event)) + "\n")
 
 
 def _events(lines: Iterable[str]) -> Iterator[Event]:

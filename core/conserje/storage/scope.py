@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 import asyncpg
 
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
+
+AT_ONCE = 3  # transactions of one tenant's in a process: with more it would make all others' slow
+LOCK_LIMIT = 250  # milliseconds: a healthy worker has a conversation for some of them
+
+_rooms: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +28,17 @@ class Scope:
 
 
 @asynccontextmanager
-async def acting_for(pool: Pool, tenant_id: int) -> AsyncIterator[Scope]:
-    """A transaction that sees this tenant's rows and no others; its jobs are its last statement."""
-    async with pool.acquire() as connection:
+async def acting_for(pool: Pool, tenant_id: int, *, impatient: bool = False) -> AsyncIterator[Scope]:
+    """A transaction that sees this tenant's rows and no others; its jobs are its last statement.
+
+    An impatient one raises asyncpg.LockNotAvailableError where somebody else has a row for longer than
+    LOCK_LIMIT.
+    """
+    async with _room_of(tenant_id), pool.acquire() as connection:
         # One round trip: begin, take the tenant's role, name the tenant.
         await connection.execute(
             f"BEGIN; SET LOCAL ROLE conserje_tenant; SET LOCAL conserje.tenant = '{tenant_id:d}'"
+            + (f"; SET LOCAL lock_timeout = {LOCK_LIMIT}" if impatient else "")
         )
         scope = Scope(connection)
         try:
@@ -38,6 +50,14 @@ async def acting_for(pool: Pool, tenant_id: int) -> AsyncIterator[Scope]:
                     await connection.execute("ROLLBACK")
             raise
         await connection.execute("COMMIT")
+
+
+def _room_of(tenant_id: int) -> asyncio.Semaphore:
+    """What a tenant's transactions go through; it is kept while somebody uses it."""
+    room = _rooms.get(tenant_id)
+    if room is None:
+        room = _rooms[tenant_id] = asyncio.Semaphore(AT_ONCE)
+    return room
 
 
 async def _enqueue(scope: Scope) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -44,19 +44,20 @@ def decide(
     job: Job,
     conversation: Locked,
     unanswered: Sequence[Message],
-    fenced: timedelta | None = None,
+    fenced: Callable[[], timedelta | None] = lambda: None,
 ) -> Wait | Hold | Think | None:
     """What is to be done about `unanswered`, in the locked conversation; None: another job comes for it.
 
-    `fenced` is how long all that could answer are fenced off; None: one can.
+    `fenced` says how long all that could answer are fenced off, once all else is in order; None: one can.
     """
     tenant = entry.tenant
     # Also after the end of another's lease: its holder may be dead.
-    if rest := _lease_left(conversation) or _still_quiet(entry, conversation, unanswered) or fenced:
+    rest = _lease_left(conversation) or _still_quiet(entry, conversation, unanswered)
+    struck = fences.struck(turn_of(job)) if conversation.starts and not rest else None
+    if rest := rest or (None if struck else fenced()):
         # Nobody else's job comes later; what came last may have been taken back.
         is_last = job.message_id == 0 or job.message_id >= unanswered[-1].id
         return Wait(rest) if is_last else None
-    struck = fences.struck(turn_of(job)) if conversation.starts else None
     if struck:
         cause = f"{struck.plugin}.{struck.method} stood still over it, and its process was ended."
         return Hold(cause, tenant.held_text)

@@ -61,15 +61,15 @@ class Thinking:
 
         None: one is not, or nobody is asked, since the contact wishes for a person or has sent a basket.
         """
-        slug, asked = entry.tenant.slug, (entry.tenant.assistant, entry.tenant.fallback_assistant)
-        if fences.is_suspected(asked[0], slug):
-            rest = fences.SUSPECTED_FOR / 2
-        else:
-            rest = min(FENCE_LOOK, *(fences.rest(name, slug) for name in asked))
         contents = [message.content for message in unanswered]
-        if not rest or wish.wished(contents) or sale.ordered(contents):
+        if wish.wished(contents) or sale.ordered(contents):
             return None
-        return timedelta(seconds=rest)
+        slug, asked = entry.tenant.slug, (entry.tenant.assistant, entry.tenant.fallback_assistant)
+        first, second = (fences.rest(name, slug) for name in asked)
+        if not first and not fences.may_try(asked[0], slug):
+            return timedelta(seconds=fences.SUSPECT_LOOK)
+        rest = min(FENCE_LOOK, first, second)
+        return timedelta(seconds=rest) if rest else None
 
     async def think(self, entry: Entry, claim: Claim) -> Thought:
         """What the tenant's late rule asks for, else what an assistant says. Raises NoReply."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from conserje.contract.fit import fit
 from conserje.contract.message import Content, Text
@@ -68,7 +69,7 @@ class Conversation:
             await self._give_up(job, claim, str(why))
 
     async def _claim(self, entry: Entry, job: Job) -> Claim | None:
-        async with acting_for(self.pool, job.tenant_id) as scope:
+        async with acting_for(self.pool, job.tenant_id, impatient=True) as scope:
             conversation = await state.lock(scope.connection, job.tenant_id, job.conversation_id)
             if conversation is None or conversation.state == "held":
                 return None
@@ -80,7 +81,7 @@ class Conversation:
             if conversation.health == "recovers":  # what was said before leaves before the answer
                 await state.let_go(scope.connection, job.tenant_id, [job.conversation_id])
                 scope.due.append(Job(jobs.DELIVER, job.tenant_id, job.conversation_id))
-            fenced = self.thinking.fenced(entry, unanswered)
+            fenced = partial(self.thinking.fenced, entry, unanswered)
             match decide(entry, job, conversation, unanswered, fenced):
                 case Wait(rest):
                     scope.due.append(_again(job, rest))

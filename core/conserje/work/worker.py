@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
+import asyncpg
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.models import Job as QueueJob
 
@@ -36,6 +37,7 @@ LAST_LIMIT = 5.0  # seconds for what is cancelled then, which may find Postgres 
 CANCELLATIONS = 3  # of the queue, of the jobs that it waits for then, of their being put back
 GATHER = 0.005  # seconds in which jobs that go back join each other
 AFTER_A_FAILURE = timedelta(seconds=30)
+WHILE_LOCKED = timedelta(milliseconds=500)  # whoever waited would keep a connection from others
 AFTER_A_STOP = timedelta(seconds=2)  # until then what was cut off still has its lease
 UPKEEP_EVERY = 5.0
 FEEL_EVERY = 0.02  # seconds between two looks at how late the loop comes round
@@ -160,6 +162,8 @@ class Worker:
                 log.warning("A %s job waits: %s", job.entrypoint, why)
                 await asyncio.sleep(pause(tries, 0.2, 5.0))
                 continue
+            except asyncpg.LockNotAvailableError:  # a worker has it that stands still, perhaps
+                await self._put_back(job, WHILE_LOCKED)
             except Exception as error:
                 log.error("A %s job of tenant %s failed: %s", job.entrypoint, job.tenant_id, place(error))
                 await self._put_back(job, AFTER_A_FAILURE)

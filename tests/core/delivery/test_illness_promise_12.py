@@ -280,8 +280,8 @@ async def test_a_worker_may_die_after_each_commit(
     made = itertools.count(1)
 
     @asynccontextmanager
-    async def mortal(pool: Pool, tenant_id: int) -> AsyncIterator[Scope]:
-        async with acting_for(pool, tenant_id) as scope:
+    async def mortal(pool: Pool, tenant_id: int, *, impatient: bool = False) -> AsyncIterator[Scope]:
+        async with acting_for(pool, tenant_id, impatient=impatient) as scope:
             yield scope
         if next(made) == commits:
             raise Died

@@ -112,11 +112,40 @@ def test_a_suspicion_is_known_for_a_while_and_is_no_strike(
     here = Fences(Strikes(tmp_path / "strikes"))
     for _ in range(fences.ENOUGH):
         here.strikes.suspect(CALL)
-    assert here.is_suspected("carta", "acme")
-    assert not here.is_suspected("carta", "bravo")
+    assert not here.may_try("carta", "acme")
+    assert here.may_try("carta", "bravo")
     assert here.standing() == []
     monkeypatch.setattr(fences, "SUSPECTED_FOR", 0.0)
-    assert not here.is_suspected("carta", "acme")
+    assert here.may_try("carta", "acme")
+
+
+def test_after_a_strike_no_other_process_follows_until_the_one_that_ended_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Fences(Strikes(tmp_path / "strikes"))
+    here.strikes.suspect(CALL)
+    here.note(CALL)
+    monkeypatch.setattr(fences, "SUSPECTED_FOR", 0.0)
+    assert not here.may_try("carta", "acme")
+    assert here.may_try("carta", "bravo")
+    here.strikes.resume("carta", "bravo")
+    here._look()
+    assert not here.may_try("carta", "acme")
+    here.strikes.resume("carta", None)
+    here._look()
+    assert here.may_try("carta", "acme")
+
+
+def test_after_a_strike_one_process_of_the_node_tries_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, another = (Fences(Strikes(tmp_path / "strikes")) for _ in range(2))
+    one.note(CALL)
+    another._look()
+    monkeypatch.setattr(fences, "REPLACED_WITHIN", 0.0)
+    assert [each.may_try("carta", "acme") for each in (one, another)] == [True, False]
+    monkeypatch.setattr(fences, "SUSPECTED_FOR", 0.0)
+    assert [each.may_try("carta", "acme") for each in (one, another)] == [True, True]
 
 
 class Carta(Channel[Nothing, Nothing, Nothing]):

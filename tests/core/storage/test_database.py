@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
@@ -13,7 +14,7 @@ from conserje.storage.jobs import Job
 from conserje.storage.migrate import migrate
 from conserje.storage.pool import connect_pool
 from conserje.storage.schema import Migration, migrations
-from conserje.storage.scope import acting_for
+from conserje.storage.scope import AT_ONCE, acting_for
 from conserje.tenants import tenants
 
 BEFORE, KNOWN = (migration.version for migration in migrations()[-2:])
@@ -159,6 +160,36 @@ async def test_acting_for_a_tenant_shows_its_rows_alone(pool: Pool) -> None:
         assert await scope.connection.fetchval("SELECT array_agg(slug) FROM tenants") == ["acme"]
     async with pool.acquire() as connection:
         assert await connection.fetchval("SELECT count(*) FROM tenants") == 2
+
+
+async def test_one_tenant_s_transactions_leave_connections_to_others(pool: Pool) -> None:
+    async with AsyncExitStack() as busy, asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            await busy.enter_async_context(acting_for(pool, 1))
+        waits = group.create_task(_act(pool, 1))
+        await _act(pool, 2)
+        assert not waits.done()
+        await busy.aclose()
+
+
+async def _act(pool: Pool, tenant_id: int) -> None:
+    async with acting_for(pool, tenant_id):
+        pass
+
+
+async def test_who_is_impatient_waits_for_no_row_that_somebody_keeps(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        acme = await tenants.add(connection, "acme", "Acme")
+    change = "UPDATE products SET price = 2"
+    async with acting_for(pool, acme.id) as scope:
+        await scope.connection.execute(
+            "INSERT INTO products (tenant_id, name, price) VALUES ($1, 'P', 1)", acme.id
+        )
+    async with acting_for(pool, acme.id) as keeper:
+        await keeper.connection.execute(change)
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            async with acting_for(pool, acme.id, impatient=True) as scope:
+                await scope.connection.execute(change)
 
 
 async def test_what_fails_for_a_tenant_is_undone(pool: Pool) -> None:

@@ -245,3 +245,17 @@ async def test_it_leaves_nothing_behind_although_postgres_is_gone(scene: Scene, 
     await asyncio.wait({running}, timeout=LIMIT)
     assert running.done()
     assert not at_work("conserje.work.worker", "conserje.storage.queue", "pgqueuer")
+
+
+async def test_a_job_does_not_wait_for_a_conversation_that_somebody_else_has(scene: Scene) -> None:
+    await scene.write("hola", sender="ana")
+    async with scene.pool.acquire() as stuck, stuck.transaction():
+        await stuck.execute("SELECT FROM conversations FOR UPDATE")
+        async with scene.working() as worker:
+            await until(lambda: worker._returning or worker._return)  # it goes back
+            await scene.write("hola", sender="bea")
+            await until(lambda: scene.post.sent)
+            assert [each.to for each in scene.post.sent] == ["bea"]
+            await stuck.execute("ROLLBACK AND CHAIN")
+            await scene.settled()
+    assert {each.to for each in scene.post.sent} == {"ana", "bea"}

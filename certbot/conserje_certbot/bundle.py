@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,6 +59,11 @@ class Bundle:
     @property
     def expires(self) -> datetime:
         return self.leaf.not_valid_after_utc
+
+    def as_json(self, file: Path) -> str:
+        """What is told of it; `file` holds it."""
+        told = {"file": str(file), "serial": self.serial, "names": self.names, "expires": self.expires}
+        return json.dumps(told, indent=2, default=str)
 
     def require(self, names: Iterable[str]) -> None:
         """Raises CertificateError unless it is valid now, for all of these names."""

@@ -17,7 +17,7 @@ from conserje_certbot import names, served
 from conserje_certbot.client import Client, deploy_hook
 from conserje_certbot.failure import CertificateError, attempt
 from conserje_certbot.issue import issue
-from conserje_certbot.options import Folder, connect_option, with_client, with_store
+from conserje_certbot.options import Folder, connect_option, json_option, with_client, with_store
 from conserje_certbot.served import Finding
 from conserje_certbot.store import WILDCARD, Store
 
@@ -40,7 +40,8 @@ certificate.add_command(issue)
     metavar="HOURS",
     help="Do it again after so many hours, and again.",
 )
-def renew(store: Store, client: Client, connect: tuple[str, int], every: float | None) -> None:
+@json_option
+def renew(store: Store, client: Client, connect: tuple[str, int], every: float | None, as_json: bool) -> None:
     """Renew what is due, give it to nginx, and check what is served.
 
     Due is what the CA says (ARI), or two thirds of a certificate's life. Exit code 1 when anything failed.
@@ -50,12 +51,12 @@ def renew(store: Store, client: Client, connect: tuple[str, int], every: float |
       conserje certificate renew
     """
     if every is None:
-        _renew(store, client, connect)
+        _renew(store, client, connect, as_json)
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the first process of a container has no default
     while True:
         try:
-            _renew(store, client, connect)
+            _renew(store, client, connect, as_json)
         except CertificateError as error:
             error.show()
         except OSError as error:
@@ -63,7 +64,7 @@ def renew(store: Store, client: Client, connect: tuple[str, int], every: float |
         time.sleep(every * 3600 * random.uniform(0.9, 1.1))  # noqa: S311 - so that not everybody asks at once
 
 
-def _renew(store: Store, client: Client, connect: tuple[str, int]) -> None:
+def _renew(store: Store, client: Client, connect: tuple[str, int], as_json: bool) -> None:
     """Not at a random moment, as certbot does without a terminal: whoever calls has seen to that."""
     faults: list[str] = []
     with client.alone():
@@ -71,29 +72,33 @@ def _renew(store: Store, client: Client, connect: tuple[str, int]) -> None:
         for lineage in client.lineages():
             attempt(faults, store.deploy, lineage)  # certbot runs a hook that failed no second time
     findings = _check(store, client, connect)
-    _show(findings)
+    _show(findings, as_json)
     _require_none([*faults, *(finding.fault for finding in findings)])
 
 
 @certificate.command()
 @with_store
 @click.argument("lineage", type=Folder, envvar="RENEWED_LINEAGE")
-def deploy(store: Store, lineage: Path) -> None:
+@json_option
+def deploy(store: Store, lineage: Path, as_json: bool) -> None:
     """Give nginx the key and the certificates of a folder of certbot's; certbot's deploy hook.
 
     \b
     Example:
       conserje certificate deploy /var/lib/conserje/certbot/config/live/wildcard
     """
-    bundle = store.deploy(lineage)
-    click.echo(f"{store.path(lineage.name)} holds {bundle.serial}.")
+    bundle, file = store.deploy(lineage), store.path(lineage.name)
+    if as_json:
+        click.echo(bundle.as_json(file))
+    else:
+        click.echo(f"{file} holds {bundle.serial}.")
 
 
 @certificate.command()
 @with_store
 @with_client
 @connect_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def check(store: Store, client: Client, connect: tuple[str, int], as_json: bool) -> None:
     """Compare what nginx serves with what was issued; exit code 1 for a difference, or an overdue renewal.
 
@@ -102,10 +107,7 @@ def check(store: Store, client: Client, connect: tuple[str, int], as_json: bool)
       conserje certificate check --connect 127.0.0.1:443
     """
     findings = _check(store, client, connect)
-    if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2, default=str))
-    else:
-        _show(findings)
+    _show(findings, as_json)
     _require_none(finding.fault for finding in findings)
 
 
@@ -119,7 +121,10 @@ def _check(store: Store, client: Client, connect: tuple[str, int]) -> list[Findi
     return findings
 
 
-def _show(findings: Sequence[Finding]) -> None:
+def _show(findings: Sequence[Finding], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2, default=str))
+        return
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         until = f"until {finding.expires:%F %R} UTC" if finding.expires else ""

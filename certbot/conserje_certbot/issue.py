@@ -10,7 +10,7 @@ import click
 from conserje_certbot import credentials, names
 from conserje_certbot.client import Client, deploy_hook
 from conserje_certbot.failure import CertificateError
-from conserje_certbot.options import Folder, absolute, with_client, with_store
+from conserje_certbot.options import Folder, absolute, json_option, with_client, with_store
 from conserje_certbot.store import WILDCARD, Store
 
 SERVER = "https://acme-v02.api.letsencrypt.org/directory"
@@ -47,6 +47,7 @@ STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 @click.option("--email", help="The address that the CA writes to.")
 @click.option("--server", help="The ACME directory of another CA.")
 @click.option("--staging", is_flag=True, help="Take Let's Encrypt's staging CA, which no browser trusts.")
+@json_option
 def issue(
     store: Store,
     client: Client,
@@ -58,6 +59,7 @@ def issue(
     email: str | None,
     server: str | None,
     staging: bool,
+    as_json: bool,
 ) -> None:
     """Get one certificate for the base domains and all hosts below, or one for a tenant's own domain.
 
@@ -88,6 +90,9 @@ def issue(
             how.append("--force-renewal")
         client.run("certonly", *how, *_order(name, str(wanted["server"]), email, store))
         bundle = store.deploy(client.lineage(name))
+    if as_json:
+        click.echo(bundle.as_json(store.path(name)))
+        return
     covered = ", ".join(bundle.names)
     click.echo(f"{store.path(name)} holds {bundle.serial} for {covered}, until {bundle.expires:%F %R} UTC.")
 

@@ -83,6 +83,9 @@ connect_option = click.option(
 )
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
 def with_store(command: Callable[..., Any]) -> Callable[..., Any]:
     """Hand the command nginx's folder as `store`."""
 

@@ -14,7 +14,14 @@ NOT_YOURS = (
 
 
 class OperatorError(Exception):
-    """Ends a command with its text, in one line, in place of a traceback."""
+    """Ends a command with its text, in one line, in place of a traceback.
+
+    `of` names what is wrong where one thing is: a column of what was to be stored, or a setting CONSERJE_*.
+    """
+
+    def __init__(self, text: str = "", of: str = "") -> None:
+        super().__init__(text)
+        self.of = of
 
 
 class UnknownTenant(OperatorError):

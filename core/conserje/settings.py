@@ -20,6 +20,7 @@ PREFIX = "CONSERJE_"
 HOST = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})*")
 
 
+_NAMED = re.compile(rf"\b{PREFIX}[A-Z0-9_]+")
 _CHOICE = re.compile(r"[\w.-]++=[\w.-]++")
 _PORT = re.compile(r"[^/\s]+:([0-9]{1,5})", re.ASCII)
 _MAILBOX = re.compile(r"[^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+")
@@ -41,7 +42,11 @@ _WORDS = {  # by pydantic's name of the fault, with what the model wants
 
 
 class SettingsError(OperatorError):
-    """A setting is wrong; the text names it and says what to write instead."""
+    """A setting is wrong; the text names it first and says what to write instead."""
+
+    def __init__(self, text: str) -> None:
+        named = _NAMED.search(text)
+        super().__init__(text, named[0] if named else "")
 
 
 def default_data_dir() -> Path:

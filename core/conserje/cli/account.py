@@ -14,7 +14,7 @@ from pydantic import RootModel
 from conserje.cli import checkup
 from conserje.cli.failure import Failed
 from conserje.cli.insert import insert_account
-from conserje.cli.table import json_option, show_rows
+from conserje.cli.table import json_option, refuse_both, show_json, show_rows
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, Channel, Malformed
 from conserje.contract.message import Template
@@ -61,6 +61,7 @@ credentials_option = click.option(
 @click.option("--settings", default="{}", metavar="JSON", help="The channel's settings for this account.")
 @no_check_option
 @click.option("--sql", is_flag=True, help="Print the row, credentials sealed, instead of storing it.")
+@json_option
 @with_installation
 async def add(
     installation: Installation,
@@ -71,6 +72,7 @@ async def add(
     settings: str,
     no_check: bool,
     sql: bool,
+    as_json: bool,
 ) -> None:
     """Add an account to a tenant.
 
@@ -81,6 +83,7 @@ async def add(
     Example:
       conserje account add acme twilio whatsapp:+56912345678 --credentials acme.json
     """
+    refuse_both(sql, as_json)
     plugin = _plugin(installation, channel)
     address = _normal(plugin, slug, address)
     _check(plugin, address, settings)
@@ -99,8 +102,7 @@ async def add(
         columns = {"channel": channel, "address": address, "settings": settings, "credentials": sealed}
         click.echo(insert_account(slug, {name: value for name, value in columns.items() if value}))
         return
-    click.echo(f"{slug} has the account {channel} {address}.")
-    _say_webhook(installation, plugin, slug)
+    _say_place(f"{slug} has the account {channel} {address}.", installation, plugin, slug, address, as_json)
     if credentials and not no_check:
         await _tell_of(installation, slug, plugin, address)
 
@@ -263,7 +265,7 @@ async def check(installation: Installation, slug: str, channel: str, address: st
     if is_ill:
         click.echo("It is ill: the oldest of what is held for it is tried in some seconds.", err=True)
     if any(each.level == "error" for each in found):
-        raise SystemExit(1)
+        raise Failed(f"{channel} {address} of {slug} is not well.")
 
 
 async def _tell_of(
@@ -302,8 +304,11 @@ async def remove(installation: Installation, slug: str, channel: str, address: s
 @click.argument("channel")
 @click.argument("address")
 @click.argument("to", metavar="NEW_ADDRESS")
+@json_option
 @with_installation
-async def move(installation: Installation, slug: str, channel: str, address: str, to: str) -> None:
+async def move(
+    installation: Installation, slug: str, channel: str, address: str, to: str, as_json: bool
+) -> None:
     """Give an account another number; its settings, credentials and conversations stay.
 
     \b
@@ -318,16 +323,17 @@ async def move(installation: Installation, slug: str, channel: str, address: str
         address = await _as_stored(installation, connection, tenant, channel, address)
         await _say_others(connection, tenant, plugin, to)
         await accounts.move(connection, installation.vault, tenant.id, channel, address, to)
-    click.echo(f"{channel} {address} of {slug} is {to} now, with all its conversations.")
-    _say_webhook(installation, plugin, slug)
+    said = f"{channel} {address} of {slug} is {to} now, with all its conversations."
+    _say_place(said, installation, plugin, slug, to, as_json)
 
 
 @click.command()
 @click.argument("slug")
 @click.argument("channel")
 @click.argument("address")
+@json_option
 @with_installation
-async def seal(installation: Installation, slug: str, channel: str, address: str) -> None:
+async def seal(installation: Installation, slug: str, channel: str, address: str, as_json: bool) -> None:
     """Seal an account's credentials, read as JSON.
 
     \b
@@ -339,7 +345,11 @@ async def seal(installation: Installation, slug: str, channel: str, address: str
     address = _normal(plugin, slug, address)
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-        click.echo(await _seal(installation, connection, tenant, plugin, address, plain))
+        sealed = await _seal(installation, connection, tenant, plugin, address, plain)
+    if as_json:
+        show_json({"credentials": sealed})
+    else:
+        click.echo(sealed)
 
 
 def _plugin(installation: Installation, name: str) -> AnyChannel | AnyAssistant:
@@ -381,9 +391,22 @@ async def _say_others(
         click.secho(f"{', '.join(others)} has {plugin.name} {address}, too.", fg="yellow", err=True)
 
 
-def _say_webhook(installation: Installation, plugin: AnyChannel | AnyAssistant, slug: str) -> None:
-    if isinstance(plugin, Channel) and not plugin.per_tenant:
-        url = f"{installation.settings.tenant_url(slug)}/bot/{plugin.name}/webhook"
+def _say_place(
+    said: str,
+    installation: Installation,
+    plugin: AnyChannel | AnyAssistant,
+    slug: str,
+    address: str,
+    as_json: bool,
+) -> None:
+    """Say where the account is, and where its provider has to post."""
+    is_posted_to = isinstance(plugin, Channel) and not plugin.per_tenant
+    url = f"{installation.settings.tenant_url(slug)}/bot/{plugin.name}/webhook" if is_posted_to else None
+    if as_json:
+        show_json({"tenant": slug, "channel": plugin.name, "address": address, "webhook": url})
+        return
+    click.echo(said)
+    if url:
         click.echo(f"Webhook for the provider: {url}")
 
 

@@ -43,7 +43,7 @@ async def examine(
 
 async def _found(installation: Installation, slug: str, name: str, address: str) -> tuple[Entry, AccountRow]:
     if (found := await accounts.find(installation.pool, "slug", slug)) is None:
-        raise TenantError(f"There is no tenant {slug}: see `conserje tenant list`.")
+        raise TenantError(f"There is no tenant {slug}: see `conserje tenant list`.", "slug")
     entry = Entry(*found)
     account = next((each for each in entry.accounts_of(name) if each.address == address), None)
     if account is None:

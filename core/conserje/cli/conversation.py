@@ -192,8 +192,9 @@ def _notice(each: Noticed, clock: tzinfo) -> dict[str, Any]:
 @click.option(
     "--as", "person", default="", metavar="NAME", help="Who takes it; the chat page shows the name."
 )
+@json_option
 @with_installation
-async def take(installation: Installation, slug: str, conversation: int, person: str) -> None:
+async def take(installation: Installation, slug: str, conversation: int, person: str, as_json: bool) -> None:
     """Take a conversation over: from now on the assistant is silent in it.
 
     The reply that it thinks of is not sent; one that is on its way arrives. The assistant has the
@@ -208,7 +209,9 @@ async def take(installation: Installation, slug: str, conversation: int, person:
     tenant = await tenant_of(installation, slug)
     taken = await handling.take(installation.pool, tenant, conversation, person.strip()[:80])
     until = clocked(taken.until, zone(tenant))
-    if taken.again:
+    if as_json:
+        show_json({"id": conversation, "until": until, "again": taken.again})
+    elif taken.again:
         click.echo(f"Conversation {conversation} was with a person already: it stays so until {until}.")
     else:
         click.echo(f"Conversation {conversation} is with a person until {until}.")
@@ -218,8 +221,9 @@ async def take(installation: Installation, slug: str, conversation: int, person:
 @conversation.command()
 @click.argument("slug")
 @conversation_id
+@json_option
 @with_installation
-async def give(installation: Installation, slug: str, conversation: int) -> None:
+async def give(installation: Installation, slug: str, conversation: int, as_json: bool) -> None:
     """Give a conversation back to the assistant, who answers at once what was left unanswered.
 
     \b
@@ -228,6 +232,9 @@ async def give(installation: Installation, slug: str, conversation: int) -> None
     """
     tenant = await tenant_of(installation, slug)
     count = await handling.give(installation.pool, tenant, conversation)
+    if as_json:
+        show_json({"id": conversation, "answers": count})
+        return
     left = f"; it answers {count} {'message' if count == 1 else 'messages'}" if count else ""
     click.echo(f"Conversation {conversation} is with the assistant{left}.")
 
@@ -236,9 +243,10 @@ async def give(installation: Installation, slug: str, conversation: int) -> None
 @click.argument("slug")
 @conversation_id
 @click.argument("wanted", type=click.Choice(["out", "in"]))
+@json_option
 @with_installation
 async def consent(
-    installation: Installation, slug: str, conversation: int, wanted: Literal["out", "in"]
+    installation: Installation, slug: str, conversation: int, wanted: Literal["out", "in"], as_json: bool
 ) -> None:
     """Note that a contact wants no more messages (out), or wants them again (in).
 
@@ -253,6 +261,9 @@ async def consent(
     async with acting_for(installation.pool, tenant.id) as scope:
         sign = Sign(wanted, "operator", "conserje conversation consent")
         changed = await consents.record(scope.connection, tenant.id, conversation, sign)
+    if as_json:
+        show_json({"id": conversation, "contact": found.contact, "wants": wanted, "changed": changed})
+        return
     already = "" if changed else "already "
     what = "no more messages" if wanted == "out" else "messages"
     click.echo(f"{found.contact} {already}wants {what}.")

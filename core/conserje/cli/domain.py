@@ -58,9 +58,11 @@ def own_host(host: str, bases: Sequence[str]) -> str:
     written = _written(host)
     for base in map(_written, bases):
         if written == base or written.endswith(f".{base}"):
-            raise TenantError(f"{host} is a base domain or below one: give a domain of the tenant's own.")
+            raise TenantError(
+                f"{host} is a base domain or below one: give a domain of the tenant's own.", "host"
+            )
     if not TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)(written).domain:
-        raise TenantError(f"{host} is a public suffix: give a domain below it.")
+        raise TenantError(f"{host} is a public suffix: give a domain below it.", "host")
     return written
 
 
@@ -70,4 +72,4 @@ def _written(host: str) -> str:
     try:
         return idna.encode(host.strip().rstrip("."), uts46=True, std3_rules=True).decode()
     except UnicodeError:
-        raise TenantError(SENTENCES["domains_host_check"]) from None
+        raise TenantError(SENTENCES["domains_host_check"], "host") from None

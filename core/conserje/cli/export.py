@@ -27,7 +27,9 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet begins to
 @click.command()
 @click.argument("slug")
 @click.option("--since", type=Moment(), help="Only messages since TIME, like 30d (ago) or 2026-03-01.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a head; else a line of JSON for each.")
+@click.option(
+    "--csv/--json", "as_csv", default=False, help="Print CSV with a head, or a line of JSON for each message."
+)
 @with_installation
 async def export(installation: Installation, slug: str, since: datetime | None, as_csv: bool) -> None:
     """Print a tenant's messages, oldest first.

@@ -59,6 +59,7 @@ def one_or_all(command: Callable[..., R]) -> Callable[..., R]:
     @click.argument("id", required=False)
     @click.option("--all-matching", is_flag=True, help=f"Take all that match, at most {holding.LARGEST}.")
     @click.option("--yes", is_flag=True, help="Do not ask.")
+    @json_option
     @functools.wraps(command)
     def run(*args: Any, id: str | None, all_matching: bool, wanted: Filter, **kwargs: Any) -> R:
         if bool(id) == all_matching or (id and wanted != Filter()):
@@ -118,7 +119,7 @@ async def show(installation: Installation, id: str, as_json: bool) -> None:
 @held.command()
 @one_or_all
 @with_installation
-async def retry(installation: Installation, id: str | None, wanted: Filter, yes: bool) -> None:
+async def retry(installation: Installation, id: str | None, wanted: Filter, yes: bool, as_json: bool) -> None:
     """Think a turn again, or send a message again.
 
     \b
@@ -129,11 +130,13 @@ async def retry(installation: Installation, id: str | None, wanted: Filter, yes:
     async with installation.pool.acquire() as connection:
         if id is None:
             found = await _matching(connection, replace(wanted, kinds="tm"), "Retry", yes)
-            click.echo(f"{await holding.retry_all(connection, found)} are tried again.")
+            count = await holding.retry_all(connection, found)
+            _say_done(f"{count} are tried again.", {"retried": count}, as_json)
             return
         one = await holding.get(connection, id)
         await holding.retry(connection, id)
-    click.echo(f"{id} is tried again: see `conserje message list {one.tenant}`.")
+    said = f"{id} is tried again: see `conserje message list {one.tenant}`."
+    _say_done(said, {"retried": 1}, as_json)
     if one.uncertain:
         click.echo("The provider may have taken it before: the contact may receive it twice.", err=True)
 
@@ -141,7 +144,7 @@ async def retry(installation: Installation, id: str | None, wanted: Filter, yes:
 @held.command()
 @one_or_all
 @with_installation
-async def drop(installation: Installation, id: str | None, wanted: Filter, yes: bool) -> None:
+async def drop(installation: Installation, id: str | None, wanted: Filter, yes: bool, as_json: bool) -> None:
     """Give up for good: messages stay unanswered, or unsent; a webhook is forgotten.
 
     \b
@@ -152,10 +155,18 @@ async def drop(installation: Installation, id: str | None, wanted: Filter, yes: 
     async with installation.pool.acquire() as connection:
         if id is None:
             found = await _matching(connection, wanted, "Drop", yes)
-            click.echo(f"{await holding.drop_all(connection, found)} are dropped.")
+            count = await holding.drop_all(connection, found)
+            _say_done(f"{count} are dropped.", {"dropped": count}, as_json)
             return
         await holding.drop(connection, id)
-    click.echo(f"{id} is dropped.")
+    _say_done(f"{id} is dropped.", {"dropped": 1}, as_json)
+
+
+def _say_done(said: str, counted: dict[str, int], as_json: bool) -> None:
+    if as_json:
+        show_json(counted)
+    else:
+        click.echo(said)
 
 
 async def _matching(connection: Connection, wanted: Filter, verb: str, yes: bool) -> list[Held]:
@@ -168,7 +179,7 @@ async def _matching(connection: Connection, wanted: Filter, verb: str, yes: bool
         which = f"{len(found)}" if count <= len(found) else f"the {len(found)} longest held of {count}"
         uncertain = sum(each.uncertain for each in found)
         twice = f" Contacts may receive {uncertain} of them twice." if uncertain and verb == "Retry" else ""
-        click.confirm(f"{verb} {which}?{twice}", abort=True)
+        click.confirm(f"{verb} {which}?{twice}", abort=True, err=True)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from conserje.cli.table import json_option, show_rows
+from conserje.cli.table import json_option, show_json, show_rows
 from conserje.installation import Installation, read_settings, with_installation
 from conserje.tenants import data_keys
 from conserje.tenants.keyring import add_master_key, create_keyring
@@ -17,7 +17,8 @@ def keys() -> None:
 
 
 @keys.command()
-def new() -> None:
+@json_option
+def new(as_json: bool) -> None:
     """Add a master key to the keyring, or make the keyring.
 
     The newest key seals; the others still open. Data keys move to it by `conserje keys rotate`.
@@ -27,10 +28,14 @@ def new() -> None:
       conserje keys new
     """
     path = read_settings().keyring
-    if path.exists():
-        click.echo(f"Master key {add_master_key(path).id} added to {path}; it seals from now on.")
+    was_there = path.exists()
+    key = add_master_key(path) if was_there else create_keyring(path)
+    if as_json:
+        show_json({"id": key.id, "keyring": str(path)})
+    elif was_there:
+        click.echo(f"Master key {key.id} added to {path}; it seals from now on.")
     else:
-        click.echo(f"Master key {create_keyring(path).id} made in {path}.")
+        click.echo(f"Master key {key.id} made in {path}.")
         click.echo("Keep a copy of this file apart from the database: without it no credentials open.")
 
 
@@ -63,8 +68,9 @@ async def list_keys(installation: Installation, as_json: bool) -> None:
 
 
 @keys.command()
+@json_option
 @with_installation
-async def rotate(installation: Installation) -> None:
+async def rotate(installation: Installation, as_json: bool) -> None:
     """Wrap every tenant's data key by a new master key.
 
     The newest key is taken if it does not wrap all of them yet, else one is made; running processes read the
@@ -84,4 +90,7 @@ async def rotate(installation: Installation) -> None:
         while count := await data_keys.rewrap_data_keys(connection, vault):
             done += count
             click.echo(f"{done} data keys wrapped by {vault.sealing_key.id}", err=True)
-    click.echo(f"Master key {vault.sealing_key.id} wraps every tenant's data key.")
+    if as_json:
+        show_json({"id": vault.sealing_key.id, "wrapped": done})
+    else:
+        click.echo(f"Master key {vault.sealing_key.id} wraps every tenant's data key.")

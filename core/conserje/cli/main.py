@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from conserje import commands
+from conserje.cli.failure import as_wanted
 from conserje.commands import Deferred
 
+_WORDS = "conserje.words"  # of the command line, as they were typed
 _RENAMED = {"key": "api-key"}  # the old name is heard for a release
 
 
@@ -39,16 +41,18 @@ class CommandLine(click.Group):
             if command.name not in self.commands:
                 self.add_command(command)
 
-    def invoke(self, context: click.Context) -> Any:
-        try:
-            return super().invoke(context)
-        except Exception as error:
-            from conserje.cli.failure import Failed
-            from conserje.installation import explained
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        words = tuple(args)  # parsing takes them out of the list
+        with as_wanted(self, words):
+            context = super().make_context(info_name, args, parent, **extra)
+        context.meta[_WORDS] = words
+        return context
 
-            if line := explained(error):
-                raise Failed(line) from None
-            raise
+    def invoke(self, context: click.Context) -> Any:
+        with as_wanted(self, context.meta[_WORDS]):
+            return super().invoke(context)
 
 
 _HELP = {  # the module of each, and the first sentence of its help

@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 import uvloop
 
+from conserje.cli.table import json_option, show_json
 from conserje.installation import open_installation
 
 
 @click.command()
-def migrate() -> None:
+@json_option
+def migrate(as_json: bool) -> None:
     """Make the database's roles and schema what this release needs.
 
     \b
@@ -17,6 +19,9 @@ def migrate() -> None:
       CONSERJE_DATABASE_URL=postgresql://conserje@db/conserje conserje migrate
     """
     before, after = uvloop.run(_migrate())
+    if as_json:
+        show_json({"before": before, "after": after})
+        return
     click.echo(f"The schema is {after}" + (", as it was." if before == after else f"; it was {before}."))
 
 

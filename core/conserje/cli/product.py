@@ -33,8 +33,11 @@ def product() -> None:
 @click.argument("slug")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--replace", is_flag=True, help="Remove the products that are not listed.")
+@json_option
 @with_installation
-async def import_products(installation: Installation, slug: str, file: Path, replace: bool) -> None:
+async def import_products(
+    installation: Installation, slug: str, file: Path, replace: bool, as_json: bool
+) -> None:
     """Take a tenant's products from FILE.json or FILE.csv: all of them, or none if one is wrong.
 
     A product of the same name is replaced; those not listed stay. Columns: name, price ($12.990 or 12990),
@@ -53,6 +56,9 @@ async def import_products(installation: Installation, slug: str, file: Path, rep
         await products.upsert_many(scope.connection, tenant.id, listed)
         gone = await products.remove_others(scope.connection, tenant.id, listed) if replace else 0
         on_sale = await products.list_all(scope.connection, tenant.id)
+    if as_json:
+        show_json({"taken": len(listed), "removed": gone, "on_sale": len(on_sale)})
+        return
     removed = f", removed {gone}" if replace else ""
     click.echo(f"Took {len(listed)} products{removed}; {slug} has {len(on_sale)} on sale now.")
 
@@ -67,6 +73,7 @@ async def import_products(installation: Installation, slug: str, file: Path, rep
     show_default=True,
     help="The format of the list.",
 )
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
 @with_installation
 async def export_products(installation: Installation, slug: str, form: str) -> None:
     """Print a tenant's products on sale, as `conserje product import` takes them.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from conserje.cli.failure import Failed
 from conserje.cli.table import json_option, show_json
 from conserje.contract.fit import fit
 from conserje.contract.message import Text
@@ -59,9 +60,7 @@ async def send(
     elif not bad:
         click.echo(_told(slug, conversation, states))
     if bad:
-        if not as_json:
-            click.echo(f"conserje: The message is {bad.state}: {bad.cause or 'no cause is known'}", err=True)
-        raise click.exceptions.Exit(1)
+        raise Failed(f"The message is {bad.state}: {bad.cause or 'no cause is known'}")
 
 
 async def _message_states(

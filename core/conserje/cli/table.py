@@ -10,6 +10,12 @@ import click
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def refuse_both(sql: bool, as_json: bool) -> None:
+    """Raises UsageError."""
+    if sql and as_json:
+        raise click.UsageError("--sql prints SQL: give it without --json.")
+
+
 def show_rows(
     rows: Sequence[Mapping[str, object]], as_json: bool, none: str, alarming: str | None = None
 ) -> None:

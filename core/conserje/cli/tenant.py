@@ -10,7 +10,7 @@ import uvloop
 from conserje.cli.domain import domain
 from conserje.cli.insert import insert_phone, insert_tenant
 from conserje.cli.phone import phone
-from conserje.cli.table import json_option, show_fields, show_json, show_rows
+from conserje.cli.table import json_option, refuse_both, show_fields, show_json, show_rows
 from conserje.cli.tenant_set import set_tenant, warn_of_assistants
 from conserje.installation import Installation, open_installation, read_settings, with_installation
 from conserje.settings import Settings
@@ -53,10 +53,12 @@ def add(slug: str, phones: tuple[str, ...], sql: bool, as_json: bool, **options:
     Example:
       conserje tenant add nueva-tienda --name "Nueva Tienda"
     """
+    refuse_both(sql, as_json)
     columns = {name: value for name, value in options.items() if value is not None}
     if base := tenants.reserving_base(slug, read_settings().domains):
         raise TenantError(
-            f"The slug {slug} belongs to the base domain {base} (CONSERJE_DOMAINS): choose another."
+            f"The slug {slug} belongs to the base domain {base} (CONSERJE_DOMAINS): choose another.",
+            "slug",
         )
     phones = tuple(dict.fromkeys(map(tenant_phones.normalised, phones)))
     if sql:

@@ -61,4 +61,4 @@ async def get(connection: Connection, tenant_id: int, contact_id: int) -> Contac
     """Raises ContactError."""
     if row := await connection.fetchrow(GET, tenant_id, contact_id):
         return ContactSeen(**row)
-    raise ContactError(f"The tenant has no contact {contact_id}: see `conserje contact list`.")
+    raise ContactError(f"The tenant has no contact {contact_id}: see `conserje contact list`.", "contact")

@@ -275,5 +275,6 @@ async def _lock(connection: Connection, tenant: Tenant, conversation_id: int) ->
 def _no_conversation(tenant: Tenant, conversation_id: int) -> PersonError:
     return PersonError(
         f"{tenant.slug} has no conversation {conversation_id}:"
-        f" see `conserje conversation list {tenant.slug}`."
+        f" see `conserje conversation list {tenant.slug}`.",
+        "conversation",
     )

@@ -204,4 +204,4 @@ def _parse(held_id: str) -> tuple[str, int]:
 
 
 def _not_held(held_id: str) -> HeldError:
-    return HeldError(f"Nothing held is called {held_id}: see `conserje held list`.")
+    return HeldError(f"Nothing held is called {held_id}: see `conserje held list`.", "id")

@@ -162,7 +162,7 @@ async def remove(connection: database.Connection, tenant_id: int, name: str) -> 
 
 
 def _no_product(name: str) -> ProductError:
-    return ProductError(f"There is no product {name!r}: `conserje product list` has the names.")
+    return ProductError(f"There is no product {name!r}: `conserje product list` has the names.", "name")
 
 
 async def list_everything(connection: database.Connection, tenant_id: int) -> list[tuple[Product, str]]:

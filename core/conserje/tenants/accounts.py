@@ -309,7 +309,9 @@ async def remove(connection: Connection, tenant_id: int, channel: str, address: 
 
 
 def no_account(channel: str, address: str) -> TenantError:
-    return TenantError(f"The tenant has no account {channel} {address}: see `conserje account list`.")
+    return TenantError(
+        f"The tenant has no account {channel} {address}: see `conserje account list`.", "address"
+    )
 
 
 def credentials_context(tenant_id: int, channel: str, address: str) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ async def list_all(connection: Connection) -> list[ApiKey]:
 async def revoke(connection: Connection, key_id: str) -> None:
     """Nobody gets in by the key any more. Raises ApiKeyError."""
     if await connection.execute(REVOKE, key_id) == "DELETE 0":
-        raise ApiKeyError("There is no such key: see `conserje api-key list`.")
+        raise ApiKeyError("There is no such key: see `conserje api-key list`.", "key_id")
 
 
 async def check(pool: Pool, key: str) -> ApiKey:

@@ -16,14 +16,14 @@ async def add(connection: Connection, tenant_id: int, host: str) -> None:
     with refusals():
         done = await connection.execute(ADD, tenant_id, host)
     if done == "INSERT 0 0":
-        raise TenantError(f"{host} names {await connection.fetchval(OWNER, host)} already.")
+        raise TenantError(f"{host} names {await connection.fetchval(OWNER, host)} already.", "host")
 
 
 async def remove(connection: Connection, tenant_id: int, host: str) -> None:
     """Raises TenantError where the tenant has no such domain."""
     done = await connection.execute(REMOVE, tenant_id, host)
     if done == "DELETE 0":
-        raise TenantError(f"The tenant has no domain {host}: see `conserje tenant show`.")
+        raise TenantError(f"The tenant has no domain {host}: see `conserje tenant show`.", "host")
 
 
 async def list_all(connection: Connection, tenant_id: int) -> list[str]:

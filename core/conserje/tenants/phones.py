@@ -17,7 +17,7 @@ def normalised(phone: str) -> str:
     try:
         return phone_number(phone.strip().lower().removeprefix("whatsapp:"))
     except Malformed as error:
-        raise TenantError(str(error)) from None
+        raise TenantError(str(error), "phone") from None
 
 
 async def add(connection: Connection, tenant_id: int, phone: str) -> None:
@@ -25,7 +25,7 @@ async def add(connection: Connection, tenant_id: int, phone: str) -> None:
     with refusals():
         done = await connection.execute(ADD, tenant_id, phone)
     if done == "INSERT 0 0":
-        raise TenantError(f"{phone} writes to {await slug_of(connection, phone)} already.")
+        raise TenantError(f"{phone} writes to {await slug_of(connection, phone)} already.", "phone")
 
 
 async def remove(connection: Connection, tenant_id: int, phone: str) -> None:
@@ -34,7 +34,7 @@ async def remove(connection: Connection, tenant_id: int, phone: str) -> None:
         "DELETE FROM sender_tenants WHERE tenant_id = $1 AND phone = $2", tenant_id, phone
     )
     if done == "DELETE 0":
-        raise TenantError(f"The tenant has no phone {phone}: see `conserje tenant show`.")
+        raise TenantError(f"The tenant has no phone {phone}: see `conserje tenant show`.", "phone")
 
 
 async def list_all(connection: Connection, tenant_id: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -60,6 +61,11 @@ SENTENCES = {
 }
 
 
+_OF = re.compile(
+    r"(?:former_slugs|tenants|domains|accounts|api_keys|sender_tenants)_(\w+?)_(?:check|key|form|reserved|sealed)"
+)
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """Turn what the database refuses into a sentence; its own text may show the row."""
@@ -67,8 +73,10 @@ def refusals() -> Iterator[None]:
         yield
     except asyncpg.IntegrityConstraintViolationError as error:
         rule = error.constraint_name or error.column_name or ""
-        raise TenantError(SENTENCES.get(rule, f"The database refuses the row by its rule {rule}.")) from None
+        said = SENTENCES.get(rule, f"The database refuses the row by its rule {rule}.")
+        of = _OF.fullmatch(rule)
+        raise TenantError(said, of[1] if of else "") from None
     except asyncpg.InvalidParameterValueError:
-        raise TenantError(SENTENCES["tenants_time_zone_check"]) from None
+        raise TenantError(SENTENCES["tenants_time_zone_check"], "time_zone") from None
     except (asyncpg.DataError, ValueError):
         raise TenantError("A value holds characters that the database cannot store.") from None

@@ -89,7 +89,7 @@ async def add(connection: Connection, slug: str, name: str, **values: object) ->
 def _refuse_invisible(name: object) -> None:
     """Raises TenantError for a name of which nothing is seen; what is no text the database refuses."""
     if isinstance(name, str) and not any(_is_seen(c) for c in name):
-        raise TenantError(SENTENCES["tenants_name_check"])
+        raise TenantError(SENTENCES["tenants_name_check"], "name")
 
 
 def _is_seen(c: str) -> bool:
@@ -101,7 +101,7 @@ async def get(connection: Connection, slug: str) -> Tenant:
     if row := await connection.fetchrow(GET, slug):
         return Tenant.from_row(row)
     if now := await connection.fetchval(CALLED_NOW, slug):
-        raise TenantError(f"{slug} is called {now} now.")
+        raise TenantError(f"{slug} is called {now} now.", "slug")
     raise _no_tenant(slug)
 
 
@@ -197,7 +197,7 @@ async def remove(connection: Connection, slug: str) -> None:
 
 
 def _no_tenant(slug: str) -> TenantError:
-    return TenantError(f"There is no tenant {slug}: see `conserje tenant list`.")
+    return TenantError(f"There is no tenant {slug}: see `conserje tenant list`.", "slug")
 
 
 def reserving_base(slug: str, bases: Sequence[str]) -> str | None:

@@ -112,7 +112,7 @@ async def test_all_that_match_are_retried_once_the_operator_agrees(scene: Scene,
     await scene.add("bravo")
     turn = await hold_turn(scene, "bravo")
     asked = await terminal.type("held", "retry", "--all-matching", code=1)  # nobody there to be asked
-    assert "Retry 2? Contacts may receive 1 of them twice." in asked.stdout
+    assert "Retry 2? Contacts may receive 1 of them twice." in asked.stderr
     assert len(await held_ids(terminal)) == 3
     done = await terminal.type("held", "retry", "--all-matching", "--tenant", "bravo", "--yes")
     assert done.stdout == "1 are tried again.\n"
@@ -132,7 +132,7 @@ async def test_no_more_than_so_many_are_dropped_at_once(
         odd = Unreadable(account.address, f"{n}", "To=", "no MessageSid")
         await scene.intake.take(entry.tenant, [(account, odd)])
     asked = await terminal.type("held", "drop", "--all-matching", "--cause", "no Message", code=1)
-    assert "Drop the 2 longest held of 3?" in asked.stdout
+    assert "Drop the 2 longest held of 3?" in asked.stderr
     done = await terminal.type("held", "drop", "--all-matching", "--cause", "no Message", "--yes")
     assert done.stdout == "2 are dropped.\n"
     assert len(await held_ids(terminal)) == 1

@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 GROUP = "conserje.commands"
 
+_broken: set[str] = set()  # the places of those that were logged
+
 
 class Deferred(click.Command):
     """Stands for a command until it is asked for; the first sentence of its help is enough to list it."""
@@ -25,9 +27,12 @@ class Deferred(click.Command):
         return _load(self.place)
 
 
-def installed() -> Iterator[click.Command]:
-    """The commands that installed packages add, deferred or not; a broken one is logged and skipped."""
-    for entry in entry_points(group=GROUP):
+def installed(name: str = "") -> Iterator[click.Command]:
+    """The commands that installed packages add, or that of a name, deferred or not.
+
+    A broken one is logged, once, and skipped.
+    """
+    for entry in entry_points(group=GROUP, name=name) if name else entry_points(group=GROUP):
         if command := _attempt(entry.name, entry.value):
             yield command
 
@@ -45,7 +50,9 @@ def _attempt(name: str, place: str) -> click.Command | None:
         return _load(place)
     except (Exception, SystemExit) as error:
         why = f": {error}" if isinstance(error, ImportError) else ""  # of others the text may hold a secret
-        log.error("Command %s skipped: %s%s", name, type(error).__name__, why)
+        if place not in _broken:
+            log.error("Command %s skipped: %s%s", name, type(error).__name__, why)
+        _broken.add(place)
         return None
 
 

@@ -177,7 +177,7 @@ class Settings(BaseModel):
         for domain in value:
             if not HOST.fullmatch(domain.lower().removesuffix(".")):
                 raise ValueError(f"{domain!r} is no domain such as bots.example.com")
-        return value
+        return tuple(domain.lower().removesuffix(".") for domain in value)
 
     @field_validator("listen", "operator_listen")
     @classmethod

@@ -45,9 +45,10 @@ async def remove(installation: Installation, slug: str, host: str) -> None:
     Example:
       conserje tenant domain remove acme chat.acme.cl
     """
+    host = _written(host)
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-        await domains.remove(connection, tenant.id, _written(host))
+        await domains.remove(connection, tenant.id, host)
     click.echo(f"{host} no longer names {slug}.")
 
 

@@ -26,6 +26,8 @@ class CommandLine(click.Group):
             click.echo(f"`conserje {name}` is called `conserje {renamed}` now.", err=True)
             name = renamed
         if name not in self.commands:
+            self._add_installed(name)  # the others' need not be loaded, nor be heard if they are broken
+        if name not in self.commands:
             self._add_installed()
         command = super().get_command(context, name)
         if isinstance(command, Deferred):
@@ -36,8 +38,8 @@ class CommandLine(click.Group):
         self._add_installed()
         click.Group(commands=self.commands).format_commands(context, formatter)  # which loads none
 
-    def _add_installed(self) -> None:
-        for command in commands.installed():
+    def _add_installed(self, name: str = "") -> None:
+        for command in commands.installed(name):
             if command.name not in self.commands:
                 self.add_command(command)
 

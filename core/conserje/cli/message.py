@@ -17,7 +17,8 @@ from conserje.cli.send import send
 from conserje.cli.table import in_json, json_option, show_json
 from conserje.cli.times import zone
 from conserje.contract.message import Media, plain
-from conserje.conversations import listing
+from conserje.conversations import contacts, listing
+from conserje.conversations.contacts import ContactError
 from conserje.conversations.listing import Item, Message, Reject, Turn
 from conserje.errors import OperatorError
 from conserje.files import table as files
@@ -96,12 +97,15 @@ async def list_messages(
         tenant = await tenants.get(connection, slug)
     clock = zone(tenant)
     shown = await _latest(installation, tenant, max(limit, WINDOW) if follow else limit, contact)
+    if contact and not shown:
+        await _require_contact(installation, tenant, contact)
     addresses = await _addresses(installation, tenant, shown) if links else None
     if as_json and not follow:
         show_json([_data(item, clock, addresses) for item in shown])
         return
     if not shown:
-        click.echo(f"Nobody has written to {slug} yet.", err=True)
+        said = f"{contact} has no messages here." if contact else f"Nobody has written to {slug} yet."
+        click.echo(said, err=True)
     _print(shown[-limit:], clock, as_json, addresses)
     while follow:
         await asyncio.sleep(LOOK_EVERY)
@@ -111,6 +115,16 @@ async def list_messages(
         addresses = await _addresses(installation, tenant, news) if links else None
         _print(news, clock, as_json, addresses)
         shown = items
+
+
+async def _require_contact(installation: Installation, tenant: Tenant, text: str) -> None:
+    """Raises ContactError where nobody has `text` in the name or an address."""
+    async with acting_for(installation.pool, tenant.id) as scope:
+        if not await contacts.latest(scope.connection, tenant.id, text, 1):
+            raise ContactError(
+                f"{tenant.slug} has no contact {text!r}: see `conserje contact list {tenant.slug}`.",
+                "contact",
+            )
 
 
 def _key(item: Item) -> tuple[type[Item], int]:

@@ -45,7 +45,7 @@ async def send(
       conserje message send acme 12 "Tu pedido sale hoy."
     """
     if not text.strip():
-        raise click.UsageError("TEXT is empty: write something.")
+        raise click.UsageError("Give a TEXT: it is empty.")
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
     if not tenant.active:

@@ -62,6 +62,11 @@ class Plugins:
         """Raises PluginMissing."""
         return self._named(self.assistants, "assistant", name)
 
+    def say_broken(self) -> None:
+        """Log what could not be loaded: for whoever serves all tenants; a command names what it misses."""
+        for name, why in self.broken.items():
+            log.error("Plugin %s skipped: it %s", name, why)
+
     def _named(self, found: Mapping[str, P], kind: str, name: str) -> P:
         if name in found:
             return found[name]
@@ -116,7 +121,7 @@ def _distribution(entry: EntryPoint) -> str:
 
 
 def load(environment: Mapping[str, str], http: httpx2.AsyncClient) -> Plugins:
-    """Every channel and assistant installed; one that fails is logged by name and skipped.
+    """Every channel and assistant installed; one that fails is skipped, and named among the broken.
 
     Raises SettingsError for an operator's setting that a plugin does not understand.
     """
@@ -129,8 +134,6 @@ def load(environment: Mapping[str, str], http: httpx2.AsyncClient) -> Plugins:
         try:
             found[name] = _made(each, environment, http)
         except _Broken as why:
-            if name not in plugins.broken:  # twins say the same
-                log.error("Plugin %s skipped: it %s", name, why)
             plugins.broken[name] = str(why)
     return plugins
 
@@ -222,7 +225,7 @@ def operator_models(
         if wanted is None or any(variable.startswith(prefix) for variable in wanted):
             try:
                 yield each.entry.name, _class_of(each, environment).Operator
-            except _Broken:  # named and logged by load()
+            except _Broken:  # load() names it
                 continue
 
 

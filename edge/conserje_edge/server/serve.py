@@ -120,8 +120,8 @@ async def _check(given: Settings, held: AsyncExitStack) -> None:
     if not given.database_url:
         embedded.require_made(given.data_dir)
         await held.enter_async_context(embedded.running(given.data_dir))
-    async with open_resources():
-        pass
+    async with open_resources() as resources:
+        resources.webhooks.plugins.say_broken()
 
 
 @click.command()

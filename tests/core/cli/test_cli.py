@@ -101,11 +101,13 @@ async def test_a_new_client_is_one_command(run: Run) -> None:
 async def test_promise_8_commands_go_on_beside_a_plugin_that_is_broken(run: Run, tmp_path: Path) -> None:
     install(tmp_path / "packages", "ruin", "import sys\nsys.exit(1)", {"dodo": "conserje.channels"})
     await run("tenant", "add", "acme", "--name", "Acme", CONSERJE_DODO_KEY="k")
-    await run("account", "add", "acme", "pigeon", "coop", CONSERJE_PIGEON_TOKEN="t", CONSERJE_DODO_KEY="k")
+    words = ("account", "add", "acme", "pigeon", "coop")
+    done = await run(*words, CONSERJE_PIGEON_TOKEN="t", CONSERJE_DODO_KEY="k")
+    assert "dodo" not in done.output
     refused = await run("account", "add", "acme", "dodo", "nest", code=1)
     assert (
-        "conserje: The channel dodo could not be loaded: SystemExit: 1: see `conserje plugin list`."
-        in refused.output
+        refused.stderr
+        == "conserje: The channel dodo could not be loaded: SystemExit: 1: see `conserje plugin list`.\n"
     )
     rows = json.loads((await run("plugin", "list", "--json")).stdout)
     states = {row["name"]: row["state"] for row in rows}
@@ -175,6 +177,15 @@ async def test_a_tenant_is_changed_in_what_is_given(run: Run) -> None:
 async def test_a_change_refused_says_why(run: Run, words: list[str], code: int, said: str) -> None:
     await run("tenant", "add", "acme", "--name", "Acme")
     assert said in (await run("tenant", "set", *words, code=code)).output
+
+
+async def test_a_base_domain_may_be_written_with_its_dot(run: Run) -> None:
+    added = await run("tenant", "add", "acme", "--name", "Acme", CONSERJE_DOMAINS="Bots.CL.")
+    assert added.stdout.startswith("Acme is live at https://acme.bots.cl\n")
+    done = await run("tenant", "domain", "add", "acme", "chat.acme.cl.")
+    assert done.stdout == "chat.acme.cl names acme, once its DNS record points here.\n"
+    done = await run("tenant", "domain", "remove", "acme", "chat.acme.cl.")
+    assert done.stdout == "chat.acme.cl no longer names acme.\n"
 
 
 async def test_suspended_resumed_and_removed(run: Run) -> None:
@@ -367,6 +378,20 @@ async def test_a_packages_command_is_one_of_conserjes(run: Run, tmp_path: Path) 
     try:
         assert (await run("coo")).output == "coo\n"
         assert "Coo." in (await run("--help")).output
+    finally:
+        main.commands.pop("coo", None)
+
+
+async def test_a_package_s_broken_command_is_heard_of_by_who_asks_for_it(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = "import click\n@click.command()\ndef coo():\n    'Coo.'\n    click.echo('coo')\n"
+    install(tmp_path / "packages", "larynx", source, {"coo": "conserje.commands"})
+    install(tmp_path / "packages", "hoarse", "import nothing_there", {"caw": "conserje.commands"})
+    try:
+        assert (await run("coo")).output == "coo\n" and caplog.text == ""
+        await run("caw", code=2)
+        assert caplog.text.count("Command caw skipped: ModuleNotFoundError") == 1
     finally:
         main.commands.pop("coo", None)
 

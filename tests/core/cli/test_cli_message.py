@@ -94,6 +94,19 @@ def test_a_cause_is_a_line_of_its_own() -> None:
     assert cause.strip() == "63016: outside the 24 h window"
 
 
+async def test_a_contact_whom_nobody_knows_is_an_error(scene: Scene, terminal: Terminal) -> None:
+    await scene.write("hola")
+    for more in ((), ("--json",), ("--follow",)):
+        refused = await terminal.type("message", "list", "acme", "--contact", "nadie", *more, code=1)
+        assert "acme has no contact 'nadie': see `conserje contact list acme`." in refused.stderr
+        assert refused.stdout == ""
+
+
+async def test_who_says_nothing_is_told_so(scene: Scene, terminal: Terminal) -> None:
+    for words in (("say", "acme", ""), ("say", "acme", " \n"), ("message", "send", "acme", "1", "")):
+        assert "Give a TEXT" in (await terminal.type(*words, code=2)).stderr
+
+
 def test_a_terminal_does_not_obey_what_a_contact_wrote() -> None:
     assert shorten("a\x1b[2Jb\u202ec\x07\r\nd\x9be", None) == "a [2Jb c d e"
     assert shorten("👨\u200d👩\u200d👧 ñandú", None) == "👨\u200d👩\u200d👧 ñandú"

@@ -69,6 +69,8 @@ def test_one_that_cannot_be_imported_is_named_and_skipped(
     install(folder, "ruin", "raise RuntimeError('out of order')", {"dodo": "conserje.channels"})
     found = plugins.load({}, http.client())
     assert "pigeon" in found.channels and "dodo" not in found.channels
+    assert caplog.text == ""  # a command that does without says nothing
+    found.say_broken()
     assert "Plugin dodo skipped" in caplog.text and "out of order" in caplog.text
     with pytest.raises(PluginMissing, match=r"channel dodo could not be loaded: RuntimeError.*plugin list"):
         found.channel("dodo")
@@ -150,6 +152,7 @@ def test_promise_7_a_broken_plugin_s_words_hold_no_secret(
     said = " ".join(secrets.values()) + " Bearer abcdefgh and http://me:pass@host"
     install(folder, "ruin", f"raise OSError({said!r})", {"dodo": "conserje.channels"})
     found = plugins.load(secrets, http.client())
+    found.say_broken()
     for text in (found.broken["dodo"], caplog.text):
         assert "OSError" in text and "[redacted]" in text
         assert not [

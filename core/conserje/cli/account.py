@@ -6,6 +6,7 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeGuard
 
 import click
@@ -15,6 +16,7 @@ from conserje.cli import checkup
 from conserje.cli.failure import Failed
 from conserje.cli.insert import insert_account
 from conserje.cli.table import json_option, refuse_both, show_json, show_rows
+from conserje.cli.times import ago
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, Channel, Malformed
 from conserje.contract.message import Template
@@ -213,7 +215,10 @@ async def list_accounts(installation: Installation, slug: str, as_json: bool) ->
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
         found = await described_all(connection, tenant.id)
-    show_rows(found, as_json, f"{slug} has no accounts.", alarming="ill_of")
+    if not as_json:
+        for row in found:
+            row["ill_since"] = row["ill_since"] and ago(datetime.fromisoformat(row["ill_since"]))
+    show_rows(found, as_json, f"{slug} has no accounts.", alarming=lambda row: row["ill_of"])
 
 
 async def described_all(connection: Connection, tenant_id: int) -> list[dict[str, Any]]:
@@ -388,7 +393,7 @@ async def _say_others(
     if isinstance(plugin, Assistant) or plugin.per_tenant:
         return
     if others := await accounts.others_at(connection, tenant.id, plugin.name, address):
-        click.secho(f"{', '.join(others)} has {plugin.name} {address}, too.", fg="yellow", err=True)
+        click.echo(f"{', '.join(others)} has {plugin.name} {address}, too.", err=True)
 
 
 def _say_place(

@@ -76,7 +76,8 @@ async def show(installation: Installation, slug: str, contact: int, as_json: boo
     else:
         show_fields(_fields(found, clock))
         click.echo()
-        show_rows(talks, False, "No conversation is left.")
+        none = "No conversation is left."
+        show_rows(talks, False, none, alarming=lambda talk: talk["state"] == STATES["held"])
 
 
 def _fields(found: ContactSeen, clock: tzinfo) -> dict[str, Any]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
 import click
 
 from conserje.cli.message import as_data, lines, shorten, with_files
-from conserje.cli.table import json_option, show_fields, show_json, show_rows
+from conserje.cli.table import json_option, show_fields, show_json, show_rows, terminal_width
 from conserje.cli.times import Moment, zone
 from conserje.contract.message import plain
 from conserje.conversations import handling
@@ -104,7 +102,8 @@ async def list_conversations(
     ]
     whose = slug or "any tenant"
     none = f"{slug} has no such conversation." if slug else "No tenant has such a conversation."
-    show_rows(rows, as_json, none if state or since else f"Nobody has written to {whose} yet.")
+    none = none if state or since else f"Nobody has written to {whose} yet."
+    show_rows(rows, as_json, none, alarming=lambda row: row["state"] == STATES["held"])
 
 
 async def _meant(
@@ -150,9 +149,8 @@ async def show(installation: Installation, slug: str, conversation: int, limit: 
         return
     show_fields(_fields(found, clock, STATES[found.state]))
     click.echo()
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for item in said:
-        for line in lines(item, clock, width):
+        for line in lines(item, clock, terminal_width()):
             click.echo(line)
     if given:
         click.echo()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
-from conserje.cli.times import Moment
+from conserje.cli.times import Moment, ago
 from conserje.conversations import held as holding
 from conserje.conversations.held import Filter, Held
 from conserje.installation import Installation, with_installation
@@ -88,7 +88,8 @@ async def list_held(installation: Installation, wanted: Filter, as_json: bool) -
         found = await holding.list_all(connection, wanted)
     rows = [_fields(each) for each in found]
     if not as_json:
-        for row in rows:
+        for row, each in zip(rows, found, strict=True):
+            row["since"] = ago(each.since)
             del row["texts"], row["attempts"]
     show_rows(rows, as_json, "Nothing is held.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -50,6 +51,8 @@ class CommandLine(click.Group):
         with as_wanted(self, words):
             context = super().make_context(info_name, args, parent, **extra)
         context.meta[_WORDS] = words
+        if os.environ.get("NO_COLOR"):
+            context.color = False
         return context
 
     def invoke(self, context: click.Context) -> Any:

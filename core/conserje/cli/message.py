@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta, tzinfo
@@ -14,8 +12,8 @@ import click
 
 from conserje.cli.export import export
 from conserje.cli.send import send
-from conserje.cli.table import in_json, json_option, show_json
-from conserje.cli.times import zone
+from conserje.cli.table import in_json, json_option, show_json, terminal_width
+from conserje.cli.times import written, zone
 from conserje.contract.message import Media, plain
 from conserje.conversations import contacts, listing
 from conserje.conversations.contacts import ContactError
@@ -31,7 +29,7 @@ from conserje.tenants.tenants import Tenant
 LOOK_EVERY = 0.5  # seconds
 WINDOW = 500  # items that --follow looks at, each time
 Addresses = Mapping[str, str] | None  # of kept files, by their reference; none: nobody asked for them
-COLOURS = {"held": "red", "refused": "red", "failed": "red", "uncertain": "yellow", "unreadable": "red"}
+ALARMING = frozenset({"held", "refused", "failed", "unreadable"})
 
 
 class NothingToFetch(OperatorError):
@@ -166,7 +164,7 @@ async def _addresses(installation: Installation, tenant: Tenant, items: list[Ite
 
 
 def _print(items: list[Item], zone: tzinfo, as_json: bool, addresses: Addresses) -> None:
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = terminal_width()
     for item in items:
         if as_json:
             click.echo(in_json(_data(item, zone, addresses)))
@@ -204,7 +202,8 @@ def lines(item: Item, zone: tzinfo, width: int | None) -> Iterator[str]:
     who, kind, state, text = _columns(item)
     head = f"{item.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {shorten(who, 28):28}  {kind:6}  "
     room = None if width is None else max(width - len(head) - 22, 10)
-    yield head + click.style(f"{state:20}", COLOURS.get(state.partition(" ")[0])) + f"  {shorten(text, room)}"
+    colour = "red" if state.partition(" ")[0] in ALARMING else None
+    yield head + click.style(f"{state:20}", colour) + f"  {shorten(text, room)}"
     if cause := _cause(item):
         yield f"{'':21}{shorten(cause, None)}"
 
@@ -220,11 +219,11 @@ def _columns(item: Item) -> tuple[str, str, str, str]:
     """Who, what, its state, and its text."""
     match item:
         case Message():
-            took = "" if item.took is None else f" {seconds(item.took)}"
+            took = "" if item.took is None else f" {written(item.took)}"
             return f"{item.contact} {item.name}", item.direction, item.state + took, plain(item.content)
         case Turn():
             sure = "" if item.confidence is None else f" {item.confidence:.2f}"
-            times = f"waited {seconds(item.waited)}, thought {seconds(item.thought)}"
+            times = f"waited {written(item.waited)}, thought {written(item.thought)}"
             return (
                 f"{item.contact} {item.name}",
                 "turn",
@@ -233,11 +232,6 @@ def _columns(item: Item) -> tuple[str, str, str, str]:
             )
         case Reject():
             return f"{item.channel} {item.address}", "reject", "unreadable", item.raw
-
-
-def seconds(duration: timedelta) -> str:
-    took = duration.total_seconds()
-    return f"{took:.2f} s" if took >= 1 else f"{took * 1000:.0f} ms"
 
 
 def shorten(text: str, length: int | None) -> str:

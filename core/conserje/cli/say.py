@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from datetime import timedelta, tzinfo
@@ -15,9 +13,9 @@ import click
 import httpx2
 
 from conserje.cli.failure import Failed
-from conserje.cli.message import as_data, seconds, shorten
-from conserje.cli.table import json_option, show_json
-from conserje.cli.times import zone
+from conserje.cli.message import as_data, shorten
+from conserje.cli.table import json_option, show_json, terminal_width
+from conserje.cli.times import written, zone
 from conserje.contract.account import NotOffered
 from conserje.contract.channel import AnyChannel, Malformed, Webhook, offers
 from conserje.contract.message import Event, File, InboundMessage, Location, Media, Pressed, plain
@@ -115,7 +113,7 @@ async def say(
     if not as_json:
         click.secho(f"{sender} to {tenant.name} ({account.channel} {account.address})", dim=True)
         shown = said if isinstance(said, str) else plain(said)
-        click.secho(_indented(shown), fg="cyan")
+        click.echo(_indented(shown))
     show = _ignore if as_json else _show_reply
     exchange = await _answered(installation, tenant, account, key, timeout, show)
     if as_json:
@@ -314,7 +312,8 @@ def _ignore(_: Message) -> None:
 
 def _indented(text: str) -> str:
     """`text` with its lines kept, wrapped where a terminal would break them in the middle of a word."""
-    width = min(shutil.get_terminal_size().columns, 100) - 2 if sys.stdout.isatty() else None
+    columns = terminal_width()
+    width = min(columns, 100) - 2 if columns else None
     lines = [shorten(line, None) for line in text.splitlines()]
     wrapped = [part for line in lines for part in (textwrap.wrap(line, width) if width else [line]) or [""]]
     return "\n".join(f"  {line}".rstrip() for line in wrapped)
@@ -346,14 +345,14 @@ def _show_turn(exchange: Exchange, turn: Turn) -> None:
     sent = _sent_after(exchange)
     facts = [
         f"{turn.intent or 'no intent'}{sure}, by {turn.assistant}",
-        f"waited {seconds(turn.waited)}",
-        f"thought {seconds(turn.thought)}",
-        f"sent after {seconds(sent)}" if sent else "said nothing",
+        f"waited {written(turn.waited)}",
+        f"thought {written(turn.thought)}",
+        f"sent after {written(sent)}" if sent else "said nothing",
     ]
     click.secho("\n  " + " · ".join(facts), dim=True)
     if turn.cause:
         why = shorten(turn.cause, None)
-        click.secho(f"  {why if turn.assistant in RULES else f'The fallback answered: {why}'}", fg="yellow")
+        click.echo(f"  {why if turn.assistant in RULES else f'The fallback answered: {why}'}")
 
 
 def _sent_after(exchange: Exchange) -> timedelta | None:

@@ -1,11 +1,20 @@
-"""What commands print: aligned tables, or JSON."""
+"""What commands print: tables that fit the terminal, or JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+import sys
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 import click
+
+from conserje.cli.times import written
+
+GAP = 2  # blanks between columns
+NARROWEST = 8  # no column is cut to less
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -16,12 +25,20 @@ def refuse_both(sql: bool, as_json: bool) -> None:
         raise click.UsageError("--sql prints SQL: give it without --json.")
 
 
+def terminal_width() -> int | None:
+    """Of the terminal that reads stdout; None: a pipe or a file does, which gets everything whole."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def show_rows(
-    rows: Sequence[Mapping[str, object]], as_json: bool, none: str, alarming: str | None = None
+    rows: Sequence[Mapping[str, object]],
+    as_json: bool,
+    none: str,
+    alarming: Callable[[Mapping[str, object]], object] | None = None,
 ) -> None:
     """Print rows of the same columns; `none` is said, beside the output, where there are none.
 
-    On a terminal a row is red that has something in the column `alarming`.
+    On a terminal rows are red that are `alarming`.
     """
     if as_json:
         show_json(rows)
@@ -30,10 +47,11 @@ def show_rows(
     else:
         cells = [[_cell(value) for value in row.values()] for row in rows]
         heads = [name.upper().replace("_", " ") for name in rows[0]]
-        widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+        widths = [max(map(_width, column)) for column in zip(heads, *cells, strict=True)]
+        _narrow(widths, terminal_width())
         click.secho(_line(heads, widths), bold=True)
         for row, line in zip(rows, cells, strict=True):
-            click.secho(_line(line, widths), fg="red" if alarming and row[alarming] else None)
+            click.secho(_line(line, widths), fg="red" if alarming and alarming(row) else None)
 
 
 def show_fields(fields: Mapping[str, object]) -> None:
@@ -49,19 +67,50 @@ def show_json(value: object) -> None:
 
 def in_json(value: object, indent: int | None = None) -> str:
     """JSON in which all that a terminal obeys is escaped: control characters, and marks of direction."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=_in_words)
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
+def _in_words(value: object) -> str:
+    return f"{value.total_seconds():g} s" if isinstance(value, timedelta) else str(value)
+
+
+def _narrow(widths: list[int], room: int | None) -> None:
+    """Take from the widest columns until all fit."""
+    while room is not None and sum(widths) + GAP * (len(widths) - 1) > room and max(widths) > NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+
+
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+    cut = [_cut(cell, width) for cell, width in zip(cells, widths, strict=True)]
+    padded = [cell + " " * (width - _width(cell)) for cell, width in zip(cut, widths, strict=True)]
+    return (" " * GAP).join(padded).rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    if _width(text) <= width:
+        return text
+    while _width(text) >= width:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def _width(text: str) -> int:
+    """The places that a terminal gives `text`: two for most emoji, none for accents and what joins."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)
 
 
 def _cell(value: object) -> str:
     """One line, whatever a contact or an operator wrote: a terminal obeys control characters."""
-    if isinstance(value, dict):
-        value = json.dumps(value, ensure_ascii=False) if value else ""
-    elif isinstance(value, list | tuple):
-        value = ", ".join(map(str, value))
+    match value:
+        case dict():
+            value = json.dumps(value, ensure_ascii=False) if value else ""
+        case list() | tuple():
+            value = ", ".join(map(str, value))
+        case timedelta():
+            value = written(value)
     text = "" if value is None else str(value)
     return "".join(c if c.isprintable() else " " for c in text)

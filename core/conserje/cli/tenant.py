@@ -138,10 +138,10 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
         "locale": tenant.locale,
         "currency": tenant.currency,
         "time_zone": tenant.time_zone,
-        "quiet_period": f"{tenant.quiet_period.total_seconds():g} s",
-        "longest_wait": f"{tenant.longest_wait.total_seconds():g} s",
-        "hand_back_after": f"{tenant.hand_back_after.total_seconds():g} s",
-        "late_after": f"{tenant.late_after.total_seconds():g} s",
+        "quiet_period": tenant.quiet_period,
+        "longest_wait": tenant.longest_wait,
+        "hand_back_after": tenant.hand_back_after,
+        "late_after": tenant.late_after,
         "late_rule": tenant.late_rule,
         "late_text": tenant.late_text,
         "held_text": tenant.held_text,
@@ -159,7 +159,7 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
     else:
         show_fields(fields)
         click.echo()
-        show_rows(owned, False, f"{slug} has no accounts.")
+        show_rows(owned, False, f"{slug} has no accounts.", alarming=lambda account: account["ill_of"])
 
 
 async def _notice_secret(installation: Installation, connection: Connection, tenant_id: int) -> str:

@@ -255,5 +255,5 @@ async def warn_of_assistants(installation: Installation, connection: Connection,
         try:
             entry.assistant(installation.plugins.assistant(name), vault)
         except AccountUnusable as error:
-            click.secho(f"{name} cannot answer for {slug} yet. {error}", fg="yellow", err=True)
+            click.echo(f"{name} cannot answer for {slug} yet. {error}", err=True)
             click.echo(f"Next: conserje account add {slug} {name} ADDRESS --credentials FILE", err=True)

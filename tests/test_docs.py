@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import fill
 
 import click
+import man
 import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -19,6 +20,7 @@ from conserje.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 MANUAL = ROOT / "docs" / "settings.md"
+MAN_PAGE = ROOT / "docs" / "conserje.1"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("bench/*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)|\bsrc=\"([^\"]+)\"")
 HEADING = re.compile(r"^#+ (.+)", re.M)
@@ -101,6 +103,10 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[tuple
     return found
 
 
+def test_every_command_is_on_the_man_page() -> None:
+    assert MAN_PAGE.read_text() == man.render(sorted(commands(main))), "run `make docs`"
+
+
 def test_every_command_says_what_it_does_and_shows_an_example() -> None:
     for path, command in commands(main):
         text = command.help or ""
@@ -149,4 +155,5 @@ def test_links_lead_to_what_is_there(page: Path) -> None:
 
 if __name__ == "__main__":
     MANUAL.write_text(render())
-    print(f"Wrote {MANUAL.relative_to(ROOT)}", file=sys.stderr)
+    MAN_PAGE.write_text(man.render(sorted(commands(main))))
+    print(f"Wrote {MANUAL.relative_to(ROOT)} and {MAN_PAGE.relative_to(ROOT)}", file=sys.stderr)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from conserje import commands
 from conserje.cli.failure import as_wanted
 from conserje.commands import Deferred
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _WORDS = "conserje.words"  # of the command line, as they were typed
 _RENAMED = {"key": "api-key"}  # the old name is heard for a release
@@ -39,6 +42,14 @@ class CommandLine(click.Group):
         self._add_installed()
         click.Group(commands=self.commands).format_commands(context, formatter)  # which loads none
 
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        self._add_installed()
+        found = [name for name in sorted(self.commands) if name.startswith(incomplete)]
+        names = [CompletionItem(name, help=self.commands[name].get_short_help_str()) for name in found]
+        return [*names, *click.Command.shell_complete(self, context, incomplete)]
+
     def _add_installed(self, name: str = "") -> None:
         for command in commands.installed(name):
             if command.name not in self.commands:
@@ -64,6 +75,7 @@ _HELP = {  # the module of each, and the first sentence of its help
     "account:account": "Add, change, move, check, list and remove tenants' accounts.",
     "account:seal": "Seal an account's credentials, read as JSON.",
     "api_key:api_key": "Add, list and revoke the keys to the operator's listener.",
+    "completion:completion": "Print what lets a shell complete commands, options and their choices.",
     "contact:contact": "Look at who has written to a tenant.",
     "conversation:conversation": "Look at conversations; take one over, and give it back to the assistant.",
     "held:held": "Look at what was given up on for now; retry or drop it.",

@@ -19,7 +19,7 @@ SAY_SENTENCES = {  # which hold nothing but what was given
     "tenant suspend",
 }  # fmt: skip
 RUN = {"serve", "up", "work"}
-HAVE_A_FORM_OF_THEIR_OWN = {"demo prepare", "edge prepare"}  # a program reads it
+HAVE_A_FORM_OF_THEIR_OWN = {"completion", "demo prepare", "edge prepare"}  # a program reads it
 
 
 def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:

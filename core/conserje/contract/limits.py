@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from conserje.contract.message import FileKind
@@ -18,7 +18,8 @@ class Limits:
     "location", "contact_card", "reaction", "template". `captions` are the kinds of files below which words
     are shown; with others they are a message of their own. `markup` says which marks of a text it shows as
     what they mean: assistants write Markdown. `file_bytes` and `file_seconds` are for a file that a contact
-    sent.
+    sent. `takes` are the media types of files that it takes of ours, each with its largest size in bytes;
+    empty: any, of at most `file_bytes`.
     """
 
     text: int = 4096
@@ -36,3 +37,19 @@ class Limits:
     markup: Markup = "plain"
     file_bytes: int = 16 * 1024 * 1024
     file_seconds: float = 60.0
+    takes: dict[str, int] = field(default_factory=dict)
+
+    def refusal(self, media_type: str, size: int) -> str:
+        """Why a file of ours cannot be sent, in a sentence; empty: it can."""
+        if not size:
+            return "it is empty."
+        most = self.takes.get(media_type) if self.takes else self.file_bytes
+        if most is None:
+            return f"it is {media_type}, and the channel takes {', '.join(sorted(self.takes))}."
+        if size > most:
+            return f"it has {_megabytes(size)}, and the channel takes {_megabytes(most)} of {media_type}."
+        return ""
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 2**20:.3g} MB"

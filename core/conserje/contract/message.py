@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -437,12 +437,21 @@ Event = Kept | Ignored
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """A file that core keeps: its size in bytes, and the bytes as they come."""
+
+    size: int
+    parts: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class OutboundMessage:
     """One message on its way to the provider, already within the channel's limits.
 
     `id` is ours and may travel with the message; `status_url` is where the provider reports
     what became of it; `owned` are the provider ids that are known to belong to other messages;
-    `quotes` is the provider's id of the message that this one answers.
+    `quotes` is the provider's id of the message that this one answers. Its files have https addresses; those
+    that core keeps can be opened as well.
     """
 
     id: int
@@ -452,3 +461,11 @@ class OutboundMessage:
     attempted_at: datetime
     owned: frozenset[str] = field(default=frozenset())
     quotes: str = ""
+    opener: Callable[[File], Opened | None] | None = field(default=None, repr=False, compare=False)
+
+    def open(self, file: File) -> Opened | None:
+        """A file of the message for a provider that takes bytes; None: it can be had at its address alone.
+
+        Called by `send`, as often as need be. Raises TryLater, which `send` hands on.
+        """
+        return self.opener(file) if self.opener else None

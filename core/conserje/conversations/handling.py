@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -103,6 +103,7 @@ WHERE direction = 'in' AND turn_id IS NULL AND 'unanswered' = ANY ($1::text[])
 """
 _SO = {"person": ["person"], "held": ["held"], "waiting": ["person", "held", "unanswered"]}
 Wanted = Literal["person", "held", "waiting"]
+Beside = Callable[[Connection, Sequence[int]], Awaitable[None]]
 
 LOCK = """
 SELECT state, account_id, turn_id, state = 'person' AND hand_back_at > now() AS with_person
@@ -233,10 +234,13 @@ async def give(pool: Pool, tenant: Tenant, conversation_id: int) -> int:
     return unanswered
 
 
-async def say(pool: Pool, tenant: Tenant, conversation_id: int, said: Sequence[Content]) -> list[int]:
+async def say(
+    pool: Pool, tenant: Tenant, conversation_id: int, said: Sequence[Content], beside: Beside | None = None
+) -> list[int]:
     """Queue a person's message behind all that waits; the ids of its parts. Raises PersonError.
 
-    `said` is within the channel's limits. It is the assistant's turn again only so long after this.
+    `said` is within the channel's limits; `beside` writes of its files, in the same transaction. It is the
+    assistant's turn again only so long after this.
     """
     place = (tenant.id, conversation_id)
     async with acting_for(pool, tenant.id) as scope:
@@ -251,9 +255,12 @@ async def say(pool: Pool, tenant: Tenant, conversation_id: int, said: Sequence[C
         spoken = await scope.connection.fetch(
             state.SAY, *place, row["turn_id"], contents, tenant.hand_back_after
         )
+        ids = [each["id"] for each in spoken]
+        if beside:
+            await beside(scope.connection, ids)
         await feed.wake(scope.connection, *place)
         scope.due.append(Job(jobs.DELIVER, *place))
-    return [each["id"] for each in spoken]
+    return ids
 
 
 async def message_states(

@@ -24,7 +24,8 @@ from conserje.delivery.outcome import (
     still_uncertain,
     unknown,
 )
-from conserje.files.links import Links
+from conserje.files import outbound
+from conserje.files.links import Links, kept_ids
 from conserje.plugins import given, guard
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import PluginMissing, Plugins
@@ -45,6 +46,7 @@ log = logging.getLogger(__name__)
 
 GRACE = timedelta(seconds=2)  # after the time limit of a sending, before it counts as nobody's
 AGAIN_AFTER = 0.2  # seconds
+FILES_LIMIT = 60.0  # seconds more for a message whose files the provider may be given as bytes
 
 Found = Step | Ailing | timedelta | None
 
@@ -139,7 +141,7 @@ class Delivery:
     def _rest(self, message: Next) -> timedelta | None:
         """How long the message has to wait; None: its time has come."""
         if message.state == "sending" and message.attempted_at:
-            return self._call_may_last(message.attempted_at, message.now)
+            return self._call_may_last(message, message.attempted_at)
         rest = message.due_at - message.now if message.due_at else timedelta(0)
         # Nothing is put off for longer: the clock was set back since.
         return rest if timedelta(0) < rest <= LONGEST_PAUSE else None
@@ -189,10 +191,14 @@ class Delivery:
             now=message.now,
         )
 
-    def _call_may_last(self, attempted_at: datetime, now: datetime) -> timedelta | None:
+    def _call_may_last(self, message: Next, attempted_at: datetime) -> timedelta | None:
         """How long another's call to the provider may still last; None: it is over, or its worker is."""
-        rest = attempted_at + timedelta(seconds=self.settings.send_limit) + GRACE - now
+        rest = attempted_at + timedelta(seconds=self._limit(message.content)) + GRACE - message.now
         return rest if rest > timedelta(0) else None
+
+    def _limit(self, content: Content) -> float:
+        """The seconds that a call to the provider may take."""
+        return self.settings.send_limit + (FILES_LIMIT if kept_ids(content) else 0.0)
 
     def _status_url(self, entry: Entry, account_id: int, message_id: int) -> str:
         channel = next((each.channel for each in entry.accounts if each.id == account_id), "")
@@ -204,10 +210,11 @@ class Delivery:
         except (AccountUnusable, PluginMissing) as error:
             return Outcome(state="held", cause=str(error))
         slug = entry.tenant.slug
-        if step.slept > self.settings.send_limit:
+        limit = self._limit(step.message.content)
+        if step.slept > limit:
             return unknown("the worker was stopped before it sent")  # others may have taken it over
         try:
-            async with asyncio.timeout(self.settings.send_limit):
+            async with asyncio.timeout(limit):
                 message = await self._with_links(entry, step, channel, account)
                 sent = await guard.awaited(channel, slug, "send", given.receipt, message, account)
                 return Outcome(sent)
@@ -220,7 +227,7 @@ class Delivery:
         except Uncertain as error:
             return unknown(str(error))
         except TimeoutError:
-            return unknown(f"no answer within {self.settings.send_limit:g} s")
+            return unknown(f"no answer within {limit:g} s")
         except PluginFailed as error:
             log.warning("Sending by %s for %s ended with %s", channel.name, slug, error.place)
             return unknown(str(error))
@@ -234,11 +241,12 @@ class Delivery:
             return step.message
         links = Links(self.pool, self.vault, self.settings)
         try:
-            content = await links.put(entry.tenant, content, step.message)
+            addressed = await links.put(entry.tenant, content, step.message)
         except (*CANNOT_ASK, VaultError) as error:
             raise TryLater(f"The message's files have no addresses yet ({type(error).__name__}).") from None
         limits = guard.limits_of(channel, entry.tenant.slug, account.address)
-        return replace(step.message, content=linked(content, limits))
+        opener = outbound.opener(self.settings.files, entry.tenant.id, content, addressed)
+        return replace(step.message, content=linked(addressed, limits), opener=opener)
 
     async def _look(self, entry: Entry, step: Step) -> Outcome:
         """Find out what became of a sending that nobody saw the end of."""

@@ -63,6 +63,10 @@ class Quota:
         )
         self._check(of_tenant, of_contact)
 
+    async def spend_of_tenant(self, connection: Connection, tenant_id: int, size: int) -> None:
+        """Count a file that no contact sent. Raises QuotaExceeded, which undoes the caller's transaction."""
+        self._check(await connection.fetchval(COUNT_OF_TENANT, tenant_id, size), 0)
+
     def _check(self, of_tenant: int, of_contact: int) -> None:
         if of_tenant > self.of_tenant:
             raise QuotaExceeded(

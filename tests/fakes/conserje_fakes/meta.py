@@ -17,6 +17,8 @@ Rules, with the code that breaking them is answered with:
   paid back at one in 6 s: 131056.
 - A file at loopback that is not had, not of a type that goes with its kind, or too large: taken, and failed
   by status: 131053.
+- A file that is handed in is of a type that Meta names, what its first bytes say, and not too large for its
+  kind: 100. It is sent by its id, by its own number, as what its type goes with: 100, 131053 by status.
 - A reaction and a read mark name a message of the number's: 131009, 100.
 - A contact's file is its own number's (100 with the subcode 33), and asked for without `phone_number_id`
   (100). Its address lives five minutes, and its bytes need the bearer too: 404, 401.
@@ -36,6 +38,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -159,6 +162,23 @@ async def subscribe(request: Request) -> Response:
     return JSONResponse({"data": [app] if owner.subscribed else []})
 
 
+async def upload(request: Request) -> Response:
+    """Take a file of the business's, to be sent by its id; all of it is read before anything is answered."""
+    async with request.form(max_files=1, max_fields=2) as form:
+        number = _number(request)
+        file = form.get("file")
+        require(
+            form.get("messaging_product") == "whatsapp", "(#100) The parameter messaging_product is required."
+        )
+        require(isinstance(file, UploadFile), "(#100) The parameter file is required.")
+        assert isinstance(file, UploadFile)
+        content, said = await file.read(), file.content_type or ""
+        require(form.get("type") == said, "(#100) The parameter type is not that of the file.")
+        id = _state(request).take_file(number, content, said, file.filename or "")
+    await request.app.state.before_answer()
+    return JSONResponse({"id": id})
+
+
 async def download(request: Request) -> Response:
     stand_in = _state(request)
     owner = stand_in.owner(request.headers.get("authorization", ""))
@@ -189,6 +209,7 @@ def create(
         routes=[
             Route("/_files/{id}", download, methods=["GET"]),
             Route(version + "/{id}/messages", send, methods=["POST"]),
+            Route(version + "/{id}/media", upload, methods=["POST"]),
             Route(version + "/{id}/subscribed_apps", subscribe, methods=["GET", "POST"]),
             Route(version + "/{id}", show, methods=["GET"]),
             Route(version + "/{id}", set_webhook, methods=["POST"]),

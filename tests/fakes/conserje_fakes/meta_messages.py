@@ -15,7 +15,7 @@ from typing import Any, Literal
 import httpx2
 
 from conserje_fakes import meta_files
-from conserje_fakes.meta_rules import Refusal, check, no_such, require
+from conserje_fakes.meta_rules import FILES, Refusal, check, no_such, require
 from conserje_fakes.meta_templates import Template
 from conserje_fakes.meta_webhooks import Subscriber
 
@@ -32,6 +32,7 @@ FAILURES = {
 }
 PAIR_PACE = 6.0  # seconds for one message to the same contact, beyond what a burst may have
 FILE_LIFE = 300.0  # seconds that a file's address lives
+HANDED_LIFE = 30 * 86400.0  # seconds that a file lives that was handed in
 
 
 @dataclass
@@ -64,6 +65,17 @@ class Taken:
     @property
     def text(self) -> str:
         return str(self.body["text"]["body"]) if "text" in self.body else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A file that the business has handed in."""
+
+    number: str
+    content: bytes
+    content_type: str
+    name: str
+    until: float
 
 
 @dataclass(slots=True)
@@ -115,6 +127,7 @@ class StandIn:
         self._received: set[tuple[str, str]] = set()  # by number and message
         self._recent: defaultdict[str, deque[float]] = defaultdict(deque)
         self._owed: dict[tuple[str, str], float] = {}  # until when a contact's burst is used up
+        self.handed_in: dict[str, Handed] = {}  # the business's own files, by id
         self._files: dict[str, _File] = {}
         self._subscribers: dict[tuple[str, str], Subscriber] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -184,6 +197,30 @@ class StandIn:
         self._files[id] = _File(number, content, content_type, digest)
         return id
 
+    def take_file(self, number: Number, content: bytes, content_type: str, name: str) -> str:
+        """A file that the business hands in; its id. Raises Refusal."""
+        meta_files.check_upload(content, content_type)
+        id = str(secrets.randbelow(10**15) + 10**15)
+        self.handed_in[id] = Handed(number.id, content, content_type, name, self.now() + HANDED_LIFE)
+        return id
+
+    def _check_id(self, taken: Taken) -> None:
+        """Raises Refusal for a file's id that is not one that this number was handed."""
+        kind = taken.body.get("type", "text")
+        if isinstance(said := taken.body.get(kind), dict) and kind in FILES and "id" in said:
+            known = self.handed_in.get(said["id"])
+            is_own = known and known.number == taken.number and self.now() < known.until
+            require(
+                is_own,
+                f"Param {kind}['id'] is not a valid whatsapp business account media attachment ID",
+            )
+
+    def _trouble_with_id(self, taken: Taken) -> int:
+        kind = taken.body.get("type", "text")
+        if kind not in FILES or "id" not in taken.body[kind]:
+            return 0
+        return meta_files.unfit(kind, self.handed_in[taken.body[kind]["id"]].content_type)
+
     def locate(self, owner: Number, id: str, base: str) -> dict[str, Any]:
         """Raises Refusal."""
         file = self._files.get(id)
@@ -244,9 +281,11 @@ class StandIn:
         if body.get("type") == "reaction":
             known = {(each.number, each.id) for each in self.taken} | self._received
             require((number.id, body["reaction"]["message_id"]) in known, "message_id is not known", 131009)
+        self._check_id(taken)
         self._check_pair(taken)
         self.taken.append(taken)
-        code = await meta_files.trouble(self._http, body) if is_open else OUTSIDE_WINDOW
+        trouble = self._trouble_with_id(taken) or await meta_files.trouble(self._http, body)
+        code = trouble if is_open else OUTSIDE_WINDOW
         await self._start_report(taken, code)
         contact = {"input": taken.to, "wa_id" if "to" in body else "user_id": taken.to}
         return {"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": taken.id}]}

@@ -26,6 +26,11 @@ class Found:
     size: int = 0
 
 
+def kind_of(content: bytes) -> str | None:
+    """What the first bytes say; None: nothing that is known here."""
+    return next((name for start, name in _BEGINNINGS.items() if content.startswith(start)), None)
+
+
 async def look(http: httpx2.AsyncClient, url: str) -> Found | None:
     """Ask for the file by HEAD, then by GET; None: it is not on loopback, where nobody looks."""
     asked = httpx2.URL(url)
@@ -41,5 +46,5 @@ async def look(http: httpx2.AsyncClient, url: str) -> Found | None:
         return Found()
     told = {each.headers.get("content-type", "").partition(";")[0] for each in (head, answer)}
     (kind,) = told if len(told) == 1 else ("",)
-    is_of = next((name for start, name in _BEGINNINGS.items() if answer.content.startswith(start)), kind)
+    is_of = kind_of(answer.content) or kind
     return Found(kind if kind == is_of else "", len(answer.content))

@@ -141,6 +141,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         carries=frozenset({"media", "location", "contact_card", "reaction", "template"}),
         markup="whatsapp",
         file_bytes=100 * 1024 * 1024,
+        takes=files.TAKES,
     )
 
     def shared_credentials(self) -> MetaCredentials | None:
@@ -196,9 +197,11 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
 
     async def send(self, message: OutboundMessage, account: _MetaAccount) -> Receipt:
         button = account.settings.list_button or in_language(LIST_BUTTONS, account.locale)
-        body = writing.write(message, button)
+        graph = self._graph(account)
+        writing.recipient(message.to)  # nothing is handed in for nobody
+        body = writing.write(await files.handed_in(graph, account.address, message), button)
         try:
-            taken = await self._graph(account).post(f"{account.address}/messages", body)
+            taken = await graph.post(f"{account.address}/messages", body)
         except (GraphError, NoAnswer) as error:
             raise outcome(error) from None
         return Receipt(_id(taken))

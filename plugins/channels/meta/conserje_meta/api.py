@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 
+from conserje import Opened
 from conserje_meta.errors import TOO_MANY_CALLS, GraphError, NoAnswer, NotAsked, details
 
 _LONGEST_WAIT = 300.0
@@ -28,6 +30,22 @@ class Graph:
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         return await self._ask("POST", path, json=body or {})
 
+    async def upload(self, path: str, fields: Mapping[str, str], name: str, opened: Opened) -> dict[str, Any]:
+        """Post a file as it is read, never whole in memory. Raises what its reading raises, too."""
+        head, foot, boundary = _form(fields, name)
+        headers = {
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+            "Content-Length": str(len(head) + opened.size + len(foot)),
+        }
+
+        async def body() -> AsyncIterator[bytes]:
+            yield head
+            async for part in opened.parts:
+                yield part
+            yield foot
+
+        return await self._ask("POST", path, content=body(), headers=self.authorization() | headers)
+
     def authorization(self) -> dict[str, str]:
         """The headers of every call, those for a file's bytes too."""
         return {"Authorization": f"Bearer {self.token}", "User-Agent": "Conserje"}
@@ -37,15 +55,24 @@ class Graph:
             answer = await self.http.request(
                 method,
                 f"{self.url}/{path}",
-                headers=self.authorization(),
                 follow_redirects=False,
-                **given,
+                **{"headers": self.authorization(), **given},
             )
         except _NEVER_WRITTEN as error:
             raise NotAsked(f"Meta could not be reached ({type(error).__name__}).") from None
         except httpx2.TransportError as error:
             raise NoAnswer(f"Meta's answer did not come ({type(error).__name__}).") from None
         return _understood(answer, self.token)
+
+
+def _form(fields: Mapping[str, str], name: str) -> tuple[bytes, bytes, str]:
+    """What stands before and behind the bytes of a file in a form, and the boundary between its parts."""
+    boundary = secrets.token_hex(16)
+    begin = f"--{boundary}\r\nContent-Disposition: form-data; name="
+    said = "".join(f'{begin}"{field}"\r\n\r\n{value}\r\n' for field, value in fields.items())
+    quoted = name.translate({ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"})
+    said += f'{begin}"file"; filename="{quoted}"\r\nContent-Type: {fields["type"]}\r\n\r\n'
+    return said.encode(), f"\r\n--{boundary}--\r\n".encode(), boundary
 
 
 def _understood(answer: httpx2.Response, token: str) -> dict[str, Any]:

@@ -1,23 +1,69 @@
-"""The bytes of files that contacts sent: asked for by id, fetched from Meta's own hosts only."""
+"""The bytes of files: those of contacts asked for by id, from Meta's own hosts only; ours handed in."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx2
 
-from conserje import Refused, TryLater
+from conserje import File, Media, OutboundMessage, Refused, TryLater, Uncertain
 from conserje_meta.api import Graph
-from conserje_meta.errors import GraphError, NoAnswer
+from conserje_meta.errors import GraphError, NoAnswer, outcome
 
 _HOSTS = (".fbsbx.com", ".facebook.com")
 _AGAIN_AFTER = 60.0  # seconds
 _GONE = 131052
 _NO_SUCH_OBJECT = (100, 33)  # code and subcode; 100 alone is any fault of the request
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_UPLOAD_SECONDS = 50.0
+_NAME = "file"  # of one without a name
+
+_MEGABYTE = 1024 * 1024
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+_DOCUMENTS = (
+    "application/pdf", "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint",
+    f"{_OFFICE}wordprocessingml.document", f"{_OFFICE}spreadsheetml.sheet",
+    f"{_OFFICE}presentationml.presentation", "text/plain",
+)  # fmt: skip
+TAKES = {
+    **dict.fromkeys(("image/jpeg", "image/png"), 5 * _MEGABYTE),
+    **dict.fromkeys(("video/mp4", "video/3gpp"), 16 * _MEGABYTE),
+    **dict.fromkeys(("audio/aac", "audio/amr", "audio/mp4", "audio/mpeg", "audio/ogg"), 16 * _MEGABYTE),
+    **dict.fromkeys(_DOCUMENTS, 100 * _MEGABYTE),
+}
+
+
+async def handed_in(graph: Graph, number: str, message: OutboundMessage) -> OutboundMessage:
+    """The message, its files named by Meta's id of them where their bytes can be had here.
+
+    Nothing is sent by that, so it may be tried again. Raises Refused, AccountFault or TryLater.
+    """
+    if not isinstance(message.content, Media):
+        return message
+    files = [await _handed_in(graph, number, message, file) for file in message.content.files]
+    return replace(message, content=replace(message.content, files=tuple(files)))
+
+
+async def _handed_in(graph: Graph, number: str, message: OutboundMessage, file: File) -> File:
+    if (opened := message.open(file)) is None:
+        return file
+    fields = {"messaging_product": "whatsapp", "type": file.media_type}
+    try:
+        async with asyncio.timeout(_UPLOAD_SECONDS):
+            taken = await graph.upload(f"{number}/media", fields, file.title or _NAME, opened)
+    except (GraphError, NoAnswer) as error:
+        failure = outcome(error)
+        raise (TryLater(str(failure)) if isinstance(failure, Uncertain) else failure) from None
+    except TimeoutError:
+        raise TryLater(f"Meta did not take the file within {_UPLOAD_SECONDS:g} s.", _AGAIN_AFTER) from None
+    if not _ID.fullmatch(id := str(taken.get("id", ""))):
+        raise TryLater("Meta's answer names no file.", _AGAIN_AFTER)
+    return replace(file, ref=id, name=file.title)
 
 
 async def read(graph: Graph, id: str) -> AsyncIterator[bytes]:

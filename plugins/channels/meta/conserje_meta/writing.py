@@ -43,6 +43,7 @@ _SHOWN = frozenset(
 )  # fmt: skip
 
 _WHOLE_PHONE = re.compile(r"\+[1-9](?:[ ().-]{0,2}[0-9]){6,14}")  # with its country
+_FILE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # of one that was handed in
 _NO_DIGIT = re.compile(r"[^0-9]")
 
 
@@ -107,18 +108,26 @@ def _given(**fields: str) -> dict[str, str]:
 
 
 def _file(file: File, caption: str) -> tuple[str, dict[str, Any]]:
-    if not file.ref.startswith(("https://", "http://")):
-        raise Refused(
-            "The message's file has no address that Meta could fetch it from; give one that begins with https://."
-        )
+    where = _where(file)
     kind: str = file.kind
     wordless = kind in ("audio", "sticker")
     shown = kind == "sticker" or file.media_type in _SHOWN
     if not shown or (wordless and caption):
         kind = "document"
     if kind == "document":
-        return kind, _given(link=file.ref, caption=caption, filename=file.title)
-    return kind, _given(link=file.ref, caption=caption)
+        return kind, where | _given(caption=caption, filename=file.title)
+    return kind, where | _given(caption=caption)
+
+
+def _where(file: File) -> dict[str, str]:
+    """Where Meta has the file: at an address, or in its own hands. Raises Refused."""
+    if file.ref.startswith(("https://", "http://")):
+        return {"link": file.ref}
+    if _FILE_ID.fullmatch(file.ref):
+        return {"id": file.ref}
+    raise Refused(
+        "The message's file has no address that Meta could fetch it from; give one that begins with https://."
+    )
 
 
 def _interactive(kind: str, text: str, action: dict[str, Any]) -> dict[str, Any]:

@@ -120,6 +120,7 @@ _WHATSAPP = Limits(
     files=1,
     carries=frozenset({"media", "location", "template"}),
     markup="whatsapp",
+    takes=files.TAKES,
 )
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # what is shorter, or a name, is an SMS that a machine sent
 _SHORT_CODE = re.compile(r"[1-9][0-9]{2,5}")

@@ -1,4 +1,4 @@
-"""The bytes of files that contacts sent: Twilio asks who reads, and sends the reader on to its store."""
+"""Files: which ones Twilio takes; those of contacts it has in a store, to which it sends whoever may read."""
 
 from __future__ import annotations
 
@@ -13,6 +13,20 @@ from conserje_twilio.errors import NOT_ACCEPTED, explain
 
 _GONE = (httpx2.codes.NOT_FOUND, httpx2.codes.GONE)
 _HOUR = 3600.0
+
+_MEGABYTE = 1024 * 1024
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+# By WhatsApp; a message has 16 MB at most.
+TAKES = dict.fromkeys(
+    (
+        "video/mp4", "video/3gpp",
+        "audio/aac", "audio/amr", "audio/mp4", "audio/mpeg", "audio/ogg",
+        "application/pdf", "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint",
+        f"{_OFFICE}wordprocessingml.document", f"{_OFFICE}spreadsheetml.sheet",
+        f"{_OFFICE}presentationml.presentation", "text/vcard",
+    ),
+    16 * _MEGABYTE,
+) | dict.fromkeys(("image/jpeg", "image/png"), 5 * _MEGABYTE)  # fmt: skip
 
 
 async def read(line: api.Line, file: File, limits: Limits) -> AsyncIterator[bytes]:

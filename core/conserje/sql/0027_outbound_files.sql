@@ -1,0 +1,5 @@
+-- Works with processes of schema 7.
+-- Files that a tenant's persons send: kept with the message that shows them, in the tenant's own name.
+
+GRANT USAGE ON SEQUENCE files_id_seq TO conserje_core;
+GRANT INSERT ON files TO conserje_tenant;

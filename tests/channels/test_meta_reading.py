@@ -29,6 +29,7 @@ from metaposts import (
 
 from conserje import (
     BusinessMessage,
+    Card,
     ContactCard,
     Content,
     File,
@@ -37,6 +38,7 @@ from conserje import (
     Malformed,
     Media,
     Note,
+    Revocation,
     StatusUpdate,
     Text,
     Unreadable,
@@ -51,13 +53,13 @@ def test_every_kind_is_read(written: dict[str, Any], content: Content) -> None:
     assert (told.sender, told.identities, told.name) == (PHONE, (USER,), "Ana")
 
 
-def test_each_card_of_a_message_is_one_of_its_own() -> None:
+def test_all_cards_of_a_message_are_one_thing_which_is_taken_back_as_one() -> None:
     cards = [{"name": {"formatted_name": name}} for name in ("Juan", "Eva")]
-    juan, eva = read(message("contacts", contacts=cards))
-    assert isinstance(juan, InboundMessage)
-    assert isinstance(eva, InboundMessage)
-    assert (juan.content, eva.content) == (ContactCard("Juan"), ContactCard("Eva"))
-    assert (juan.key, eva.key) == (ID, f"{ID}:1")
+    (told,) = read(message("contacts", contacts=cards))
+    assert isinstance(told, InboundMessage)
+    assert (told.key, told.content) == (ID, ContactCard("Juan", others=(Card("Eva"),)))
+    revoked = message("revoke", revoke={"original_message_id": ID})
+    assert inbound(revoked).content == Revocation(told.key)
 
 
 def test_an_answer_names_what_it_answers() -> None:

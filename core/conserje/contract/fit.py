@@ -136,8 +136,10 @@ def _is_whole(content: Location | ContactCard | Template | Order | Reaction, lim
     match content:
         case Location(name=name, address=address):
             return _is_on_earth(content) and max(len(name), len(address)) <= limits.body
-        case ContactCard(name=name, phones=phones, emails=emails):
-            return bool(name.strip() and "".join((*phones, *emails)).strip())
+        case ContactCard():
+            return all(
+                each.name.strip() and "".join((*each.phones, *each.emails)).strip() for each in content.cards
+            )
         case Reaction(to=to):
             return bool(to)
         case _:
@@ -153,8 +155,8 @@ def _in_words(content: Location | ContactCard | Template | Order | Reaction, loc
         case Location(latitude=latitude, longitude=longitude, name=name, address=address):
             place = f"https://www.google.com/maps?q={latitude:.6f},{longitude:.6f}"
             return _lines(name, address, place if _is_on_earth(content) else "")
-        case ContactCard(name=name, phones=phones, emails=emails):
-            return _lines(name, *phones, *emails)
+        case ContactCard():
+            return _lines(*(_lines(each.name, *each.phones, *each.emails) for each in content.cards))
         case Template(text=text):
             return text
         case Order(items=items, currency=currency, text=text):

@@ -104,13 +104,28 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
-class ContactCard:
+class Card:
     """Somebody's name, with the phones and addresses of theirs."""
 
     name: str
     phones: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ContactCard:
+    """A contact card; with those that came in the same message, most often none."""
+
+    name: str
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    others: Annotated[tuple[Card, ...], Field(exclude_if=_is_empty)] = ()
     type: Literal["contact_card"] = "contact_card"
+
+    @property
+    def cards(self) -> tuple[Card, ...]:
+        """All of them."""
+        return (Card(self.name, self.phones, self.emails), *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,8 +341,8 @@ def _shown(content: Media | Location | ContactCard | Reaction | Order) -> str:
         case Location(latitude=latitude, longitude=longitude, name=name, address=address):
             place = ", ".join(filter(None, (name, address))) or "location"
             return f"[{place} {latitude:.5f},{longitude:.5f}]"
-        case ContactCard(name=name, phones=phones, emails=emails):
-            return f"[contact {' '.join((name, *phones, *emails))}]"
+        case ContactCard():
+            return " ".join(f"[contact {' '.join((c.name, *c.phones, *c.emails))}]" for c in content.cards)
         case Reaction(emoji=emoji):
             return f"[reaction {emoji}]" if emoji else "[reaction taken back]"
         case Order(items=items, currency=currency, text=text):

@@ -12,6 +12,7 @@ from conserje.contract.limits import Limits
 from conserje.contract.message import (
     Button,
     Buttons,
+    Card,
     ContactCard,
     Content,
     Edit,
@@ -58,6 +59,7 @@ def _name(value: object) -> str:
         (Reaction("m1", "👍"), Limits(carries=frozenset({"reaction"})), [Reaction("m1", "👍")]),
         (Reaction("m1", "👍"), Limits(), []),
         (ContactCard("Ana", ("+569",)), Limits(), [Text("Ana\n+569")]),
+        (ContactCard("Ana", ("+569",), others=(Card("Eva"),)), Limits(), [Text("Ana\n+569\nEva")]),
         (
             Location(-33.45, -70.66, "Local", "Calle 1"),
             Limits(),

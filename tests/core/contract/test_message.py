@@ -9,6 +9,7 @@ import pytest
 from conserje.contract.message import (
     Button,
     Buttons,
+    Card,
     ContactCard,
     Content,
     Edit,
@@ -43,6 +44,7 @@ EACH: dict[str, Content] = {
     "[Casa, Alameda 1 -33.45000,-70.66000]": Location(-33.45, -70.66, "Casa", "Alameda 1"),
     "[location -33.45000,-70.66000]": Location(-33.45, -70.66),
     "[contact Ana +569 a@x.cl]": ContactCard("Ana", ("+569",), ("a@x.cl",)),
+    "[contact Ana +569] [contact Eva]": ContactCard("Ana", ("+569",), others=(Card("Eva"),)),
     "[reaction 👍]": Reaction("m1", "👍"),
     "[reaction taken back]": Reaction("m1"),
     "¿Cuál?\n[Aceite]\n[Brownie]": Buttons("¿Cuál?", (Button("a", "Aceite"), Button("b", "Brownie"))),

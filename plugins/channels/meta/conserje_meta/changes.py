@@ -172,9 +172,8 @@ def _message(address: str, message: Item, who: People) -> Sequence[Event]:
         replace(written, key=f"{key}:note:{n}", content=note, provider_id="", quotes="")
         for n, note in enumerate(content.notes(message))
     ]
-    first, *others = content.read(message)
-    more = [replace(written, key=f"{key}:{n}", content=each) for n, each in enumerate(others, 1)]
-    return [*notes, replace(written, content=first, beside=_beside(address, message, who)), *more]
+    said = content.read(message)
+    return [*notes, replace(written, content=said, beside=_beside(address, message, who))]
 
 
 def _late(item: Item) -> datetime | None:
@@ -276,7 +275,5 @@ def _echo(address: str, echo: Item) -> Sequence[Event]:
         return [Ignored(address, "group")]
     id = echo.require("id")
     person = NOBODY.person(echo.text("to"), echo.text("to_user_id"), echo.text("to_parent_user_id"))
-    first, *others = content.read(echo)
-    said = BusinessMessage(address, id, person.sender, first, person.identities, at=_late(echo))
-    more = [replace(said, key=f"{id}:{n}", content=each) for n, each in enumerate(others, 1)]
-    return [replace(said, beside=_beside(address, echo)), *more]
+    said = BusinessMessage(address, id, person.sender, content.read(echo), person.identities, at=_late(echo))
+    return [replace(said, beside=_beside(address, echo))]

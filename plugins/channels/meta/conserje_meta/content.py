@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from conserje import (
+    Card,
     ContactCard,
     Content,
     Edit,
@@ -43,13 +44,11 @@ _DONE = {
 }
 
 
-def read(message: Item) -> Sequence[Content]:
-    """The contents of a message, most often one: each card of a message of contacts is one."""
+def read(message: Item) -> Content:
+    """What a message says."""
     kind = _kind(message)
-    if kind == "contacts" and (cards := [_card(card) for card in message.parts("contacts")]):
-        return cards
     reader = _media if kind in _FILES else _READERS.get(kind, _unsaid)
-    return [reader(message) or _unsaid(message)]
+    return reader(message) or _unsaid(message)
 
 
 def _kind(message: Item) -> str:
@@ -123,9 +122,18 @@ def _location(message: Item) -> Content | None:
     return Location(latitude, longitude, name, address)
 
 
-def _card(card: Item) -> ContactCard:
+def _cards(message: Item) -> Content | None:
+    """All cards of a message are one thing: they are taken back together."""
+    cards = [_card(card) for card in message.parts("contacts")]
+    if not cards:
+        return None
+    first, *others = cards
+    return ContactCard(first.name, first.phones, first.emails, tuple(others))
+
+
+def _card(card: Item) -> Card:
     name = card.part("name")
-    return ContactCard(
+    return Card(
         name.text("formatted_name", "first_name", "last_name"),
         tuple(filter(None, (phone.text("phone", "wa_id") for phone in card.parts("phones")))),
         tuple(filter(None, (email.text("email") for email in card.parts("emails")))),
@@ -230,6 +238,7 @@ _REPLIES = ("button_reply", "list_reply", "nfm_reply")
 _READERS: dict[str, Callable[[Item], Content | None]] = {
     "text": _text,
     "location": _location,
+    "contacts": _cards,
     "reaction": _reaction,
     "interactive": _interactive,
     "button": _button,
@@ -240,4 +249,4 @@ _READERS: dict[str, Callable[[Item], Content | None]] = {
     "revoke": _revoke,
     "unsupported": _unsupported,
 }
-_KNOWN = (*_READERS, *sorted(_FILES), "contacts")
+_KNOWN = (*_READERS, *sorted(_FILES))

@@ -77,10 +77,11 @@ async def lock(connection: Connection, places: Iterable[tuple[int, int]]) -> Non
         await connection.execute(state.LOOK, *place)
 
 
-async def note(connection: Connection, said: Sequence[Spoken]) -> None:
+async def note(connection: Connection, said: Sequence[Spoken]) -> list[tuple[Spoken, int]]:
     """Store each once as the business's words, in a conversation that is locked; the assistant is silent
-    from then on where it is no automatic greeting."""
+    from then on where it is no automatic greeting. Those that are new come back with their ids."""
     new = await _note_words(connection, said)
+    stored: list[tuple[Spoken, int]] = []
     for each in said:
         place, row = (each.row.tenant_id, each.conversation_id), each.row
         found = await connection.fetchrow(LOOK, *place, row.provider_id, each.later, row.at, GREETED_WITHIN)
@@ -93,7 +94,9 @@ async def note(connection: Connection, said: Sequence[Spoken]) -> None:
         silences = row.silences and is_new and not found["just_wrote"] and rest > timedelta(0)
         if silences:
             await _silence(connection, place, rest, found["with_person"])
-        await connection.execute(state.SAID, *place, row.content, row.provider_id, row.at, silences)
+        told = (row.content, row.provider_id, row.at, silences)
+        stored.append((each, await connection.fetchval(state.SAID, *place, *told)))
+    return stored
 
 
 async def _silence(

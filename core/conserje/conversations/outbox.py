@@ -28,7 +28,8 @@ def has_said(content: str, *, turn: str, provider_id: str, at: str) -> str:
     SELECT moved.tenant_id, moved.id, moved.account_id, 'out', {content}, kind_of({content}), {turn},
            moved.next_sequence - 1, 'sent', {provider_id},
            least(coalesce({at}, now()), now()), least(coalesce({at}, now()), now())
-    FROM moved"""  # noqa: S608 - of our own
+    FROM moved
+    RETURNING id"""  # noqa: S608 - of our own
 
 
 RETRY_MESSAGE = """

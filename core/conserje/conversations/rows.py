@@ -83,7 +83,7 @@ def _cleaned(value: Any) -> Any:
 
 
 class FileRow(NamedTuple):
-    """A file of an inbound message, as its sender names it."""
+    """A file of a message, as its sender names it."""
 
     ref: str  # the provider's reference
     content_type: str
@@ -137,6 +137,7 @@ class BusinessRow(NamedTuple):
     identities: str
     silences: bool  # the assistant, where it is not the provider's automatic greeting
     name: str = ""  # nobody says the contact's
+    files: tuple[FileRow, ...] = ()
 
 
 class ReportRow(NamedTuple):
@@ -208,6 +209,7 @@ def prepare(tenant_id: int, account: AccountRow, event: Kept) -> Row:
                 at=event.at,
                 identities=_names(event.identities),
                 silences=not is_wordless(event.content),
+                files=_files(event.content),
             )
         case StatusUpdate():
             return ReportRow(

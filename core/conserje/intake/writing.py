@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
 from conserje.conversations import amendments, business, messages, overflow
 from conserje.conversations.amendments import Key
+from conserje.conversations.business import Spoken
 from conserje.conversations.rows import BusinessRow, InboundRow, RejectRow, ReportRow, Row
 from conserje.files import table as files
 from conserje.intake.packing import pack
@@ -58,11 +59,12 @@ async def write(connection: Connection, items: Sequence[Item], flight: Flight) -
     reports = [item.row for item in items if isinstance(item.row, ReportRow)]
     signs = [consent.written(each.row, each.conversation_id) for each in new if each.row.consent]
     signs += await consent.reported(connection, reports)
-    await _hear_business(connection, items, new, signs)
+    spoken = await _hear_business(connection, items, new, signs)
     follows = await consent.follow(connection, signs)
     again, gone = await amendments.amend(connection, [each.row for each in new])
     come = await _come(connection, known)
-    due = await _turns(connection, [*new, *come], flight) + await _want_files(connection, new)
+    due = await _turns(connection, [*new, *come], flight)
+    due += await files.note(connection, [*map(_sent, new), *map(_spoken, spoken)])
     await files.drop(connection, gone)
     again += await _report(connection, reports)
     await _reject(connection, items, gone)
@@ -103,19 +105,20 @@ async def _come(connection: Connection, known: Sequence[Item]) -> list[_New]:
 
 async def _hear_business(
     connection: Connection, items: Sequence[Item], new: Sequence[_New], signs: Sequence[ConversationSign]
-) -> None:
-    """Store what the business said by other ways, in conversations that are locked with those of `signs`."""
+) -> list[tuple[Spoken, int]]:
+    """Store what the business said by other ways, in conversations that are locked with those of `signs`;
+    what is new, with its id."""
     rows = [item.row for item in items if isinstance(item.row, BusinessRow)]
     if not rows:
-        return
+        return []
     places = await business.conversations(connection, rows)
     spoken = [(row.tenant_id, place) for row, place in zip(rows, places, strict=True)]
     await business.lock(connection, [*spoken, *((sign.tenant_id, sign.conversation_id) for sign in signs)])
     at = {item.row: n for n, item in enumerate(items)}
-    await business.note(
+    return await business.note(
         connection,
         [
-            business.Spoken(row, place, [each.message_id for each in new if at[each.row] > at[row]])
+            Spoken(row, place, [each.message_id for each in new if at[each.row] > at[row]])
             for row, place in zip(rows, places, strict=True)
         ],
     )
@@ -145,13 +148,15 @@ def _turn(new: _New, priority: int) -> Job:
     return Job(jobs.CONVERSE, *place, priority, new.quiet_period)
 
 
-async def _want_files(connection: Connection, new: Iterable[_New]) -> list[Job]:
-    """The jobs that collect the files of messages."""
-    sent = [
-        files.Sent(row.tenant_id, row.account_id, conversation_id, message_id, row.files)
-        for row, conversation_id, message_id, _ in new
-    ]
-    return await files.note(connection, sent)
+def _sent(new: _New) -> files.Sent:
+    row = new.row
+    return files.Sent(row.tenant_id, row.account_id, new.conversation_id, new.message_id, row.files)
+
+
+def _spoken(said: tuple[Spoken, int]) -> files.Sent:
+    spoken, message_id = said
+    row = spoken.row
+    return files.Sent(row.tenant_id, row.account_id, spoken.conversation_id, message_id, row.files)
 
 
 async def _report(connection: Connection, reports: Sequence[ReportRow]) -> list[Job]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from album import Album, contents, rows
 from scene import Scene
 from waiting import until
 
@@ -25,7 +26,7 @@ from conserje import (
 from conserje.conversations import handling
 from conserje.conversations.rows import prepare
 from conserje.intake.intake import Intake
-from conserje.intake.packing import pack
+from conserje.intake.packing import pack, unpack
 from conserje.intake.spool import Spool
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
@@ -149,6 +150,22 @@ async def test_what_was_said_so_long_ago_that_it_is_over_is_only_listed(scene: S
     long_ago = datetime.now(UTC) - timedelta(days=1)
     await take(scene, await said(scene, Text("yo te atiendo"), at=long_ago))
     assert (await state(scene), await scene.pool.fetchval(LISTED)) == ("open", "yo te atiendo")
+
+
+async def test_a_picture_that_the_business_sent_is_kept_as_a_contact_s_is(scene: Scene) -> None:
+    scene.post = album = Album()
+    scene.collector.plugins.channels["post"] = album
+    echo = await said(scene, Media((File("p1", "image/jpeg", "foto.jpg"),), "mira"), id="E")
+    await take(scene, echo)
+    await take(scene, echo)
+    job = await scene.pool.fetchrow("SELECT tenant_id, conversation_id, id FROM messages")
+    assert job is not None
+    await scene.collector.collect(Job(jobs.COLLECT, *job))
+    [(state, file_id)] = await rows(scene, "state, id")
+    [content] = await contents(scene, "out")
+    assert state == "kept"
+    assert content == Media((File(f"kept:{file_id}", "image/jpeg", "foto.jpg"),), "mira")
+    assert unpack(pack(row := prepare(1, (await scene.entry()).accounts[0], echo))) == row
 
 
 async def test_what_was_spooled_silences_too(scene: Scene, tmp_path: Path) -> None:

@@ -84,24 +84,10 @@ OF_REPORT = """
       AND {report}.message_id IS NULL AND provider_id = {report}.provider_id
 """
 
-# Keeps each report once and applies the furthest for each message; `was` tells whether the next
-# message waited for this one. What failed is queued `again` because it was outside the window, once; because
-# the provider was busy, for as long as `send` would try; because of the account, to wait for that.
-REPORT = f"""
-WITH event AS (
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[], $5::text[], $6::text[],
-                         $7::text[], $8::boolean[], $9::text[], $10::boolean[], $11::float[], $12::text[])
-    AS t (tenant_id, account_id, event_key, message_id, provider_id, status, cause, billable, category,
-          outside_window, try_after, account_fault)
-), kept AS (
-    INSERT INTO statuses (tenant_id, account_id, event_key, message_id, provider_id, status, cause, billable,
-                          category, outside_window)
-    SELECT tenant_id, account_id, event_key, message_id, provider_id, status, cause, billable, category,
-           outside_window
-    FROM event ORDER BY tenant_id, account_id, event_key
-    ON CONFLICT DO NOTHING
-    RETURNING *
-), found AS (
+# Applies to each message the furthest of the reports `kept`; `was` tells whether the next message waited for
+# this one. What failed is queued `again` because it was outside the window, once; because the provider was
+# busy, for as long as `send` would try; because of the account, to wait for that.
+APPLY = f"""found AS (
     SELECT DISTINCT ON (message.tenant_id, message.id)
            message.tenant_id, message.conversation_id, message.id, message.state AS was,
            kept.status, kept.cause, kept.provider_id,
@@ -109,8 +95,7 @@ WITH event AS (
            AND message.kind IS DISTINCT FROM 'template' AS outside,
            kept.status = 'failed' AND try_after IS NOT NULL AS later, try_after,
            CASE WHEN kept.status = 'failed' THEN nullif(account_fault, '') END AS fault
-    FROM kept JOIN event USING (tenant_id, account_id, event_key)
-    CROSS JOIN LATERAL ({OF_REPORT.format(report="kept", columns="*")}) AS message
+    FROM kept CROSS JOIN LATERAL ({OF_REPORT.format(report="kept", columns="*")}) AS message
     WHERE message.outside_as IS DISTINCT FROM kept.provider_id
       AND kept.provider_id <> ALL (coalesce(message.failed_as, '{{}}'))
     ORDER BY message.tenant_id, message.id, state_rank(kept.status) DESC
@@ -118,7 +103,7 @@ WITH event AS (
     SELECT *, outside OR later OR fault IS NOT NULL AS again FROM found
 )
 UPDATE messages
-SET state = CASE WHEN later AND created_at < now() - $13::interval THEN 'held' WHEN again THEN 'queued'
+SET state = CASE WHEN later AND created_at < now() - $1::interval THEN 'held' WHEN again THEN 'queued'
                  ELSE found.status END,
     cause = found.cause, fault = found.fault,
     sent_at = CASE WHEN NOT again THEN coalesce(messages.sent_at, now()) END,
@@ -126,12 +111,38 @@ SET state = CASE WHEN later AND created_at < now() - $13::interval THEN 'held' W
     outside_as = CASE WHEN outside THEN found.provider_id ELSE messages.outside_as END,
     failed_as = CASE WHEN again AND NOT outside THEN failed_as || found.provider_id ELSE failed_as END,
     due_at = CASE WHEN later THEN now() + least(greatest(try_after * interval '1 second',
-        interval '1 second' * power(2, least(attempt, 16) - 1)), $14::interval) END,
+        interval '1 second' * power(2, least(attempt, 16) - 1)), $2::interval) END,
     attempt = attempt + again::int  -- whoever is still at the first sending does not end this one
 FROM judged AS found
 WHERE messages.tenant_id = found.tenant_id AND messages.conversation_id = found.conversation_id
   AND messages.id = found.id AND state_rank(messages.state) < state_rank(found.status)
 RETURNING messages.tenant_id, messages.conversation_id, found.was, again
+"""  # noqa: S608 - of our own
+
+# Keeps each report once, and applies it to the message, if that is known yet.
+REPORT = f"""
+WITH event AS (
+    SELECT * FROM unnest($3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[], $7::text[], $8::text[],
+                         $9::text[], $10::boolean[], $11::text[], $12::boolean[], $13::float[], $14::text[])
+    AS t (tenant_id, account_id, event_key, message_id, provider_id, status, cause, billable, category,
+          outside_window, try_after, account_fault)
+), kept AS (
+    INSERT INTO statuses (tenant_id, account_id, event_key, message_id, provider_id, status, cause, billable,
+                          category, outside_window, try_after, account_fault)
+    SELECT tenant_id, account_id, event_key, message_id, provider_id, status, cause, billable, category,
+           outside_window, try_after, account_fault
+    FROM event ORDER BY tenant_id, account_id, event_key
+    ON CONFLICT DO NOTHING
+    RETURNING *
+), {APPLY}
+"""  # noqa: S608 - of our own
+
+# Applies what was reported by the provider's id before anybody here knew whose that is.
+REPORTED_BEFORE = f"""
+WITH kept AS (
+    SELECT * FROM statuses
+    WHERE tenant_id = $3 AND account_id = $4 AND provider_id = $5 AND message_id IS NULL
+), {APPLY}
 """  # noqa: S608 - of our own
 
 _REPORTED = (
@@ -236,12 +247,17 @@ async def rewrite(
 async def report(connection: Connection, rows: Sequence[ReportRow]) -> list[tuple[int, int]]:
     """Keep and apply status reports; the tenant and conversation of each message that the next one waits
     for no more, or that waits itself again."""
-    moved = await connection.fetch(REPORT, *columns(rows, *_REPORTED), PATIENCE, LONGEST_PAUSE)
+    moved = await connection.fetch(REPORT, PATIENCE, LONGEST_PAUSE, *columns(rows, *_REPORTED))
     return [
         (row["tenant_id"], row["conversation_id"])
         for row in moved
         if row["was"] == "uncertain" or row["again"]
     ]
+
+
+async def report_before(connection: Connection, tenant_id: int, account_id: int, provider_id: str) -> None:
+    """Apply what was reported of a message before the provider's id of it was known."""
+    await connection.execute(REPORTED_BEFORE, PATIENCE, LONGEST_PAUSE, tenant_id, account_id, provider_id)
 
 
 async def reject(connection: Connection, row: RejectRow) -> None:

@@ -64,16 +64,14 @@ _CONVERSATION_FIRST = """
 WITH place AS MATERIALIZED (SELECT FROM conversations WHERE tenant_id = $1 AND id = $2 FOR SHARE)
 """
 
-# The provider has it. Reports that came before its answer were kept, and count now.
+# The provider has it; with its account where it was reported of before the answer came.
 SENT = f"""{_CONVERSATION_FIRST}
-UPDATE messages SET provider_id = $5, sent_at = coalesce(sent_at, now()),
-    (state, cause) = (SELECT status, reported.cause FROM (
-        SELECT status, cause FROM statuses
-        WHERE tenant_id = $1 AND account_id = messages.account_id AND provider_id = $5
-        UNION ALL SELECT 'sent', NULL) AS reported
-        ORDER BY state_rank(status) DESC LIMIT 1)
+UPDATE messages SET provider_id = $5, sent_at = coalesce(sent_at, now()), state = 'sent', cause = NULL
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
   AND state IN ('sending', 'uncertain', 'held') AND EXISTS (SELECT FROM place)
+RETURNING CASE WHEN EXISTS (
+    SELECT FROM statuses WHERE tenant_id = $1 AND account_id = messages.account_id AND provider_id = $5)
+    THEN account_id END
 """  # noqa: S608 - of our own
 
 # Anything else that a sending may come to; a message that a report has moved on stays there.
@@ -148,9 +146,10 @@ async def start(
     return row["attempt"], row["attempted_at"]
 
 
-async def note_sent(connection: Connection, sending: Sending, provider_id: str) -> None:
-    """The provider has it."""
-    await connection.execute(SENT, *_key(sending), provider_id)
+async def note_sent(connection: Connection, sending: Sending, provider_id: str) -> int | None:
+    """The provider has it; the account, where reports of it came before."""
+    account_id: int | None = await connection.fetchval(SENT, *_key(sending), provider_id)
+    return account_id
 
 
 async def note_end(

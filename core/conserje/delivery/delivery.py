@@ -11,7 +11,7 @@ from conserje.contract.account import AnyAccount
 from conserje.contract.channel import AccountFault, AnyChannel, CannotTell, Refused, TryLater, Uncertain
 from conserje.contract.fit import linked
 from conserje.contract.message import Content, Media, OutboundMessage, Template, Unknown
-from conserje.conversations import sending
+from conserje.conversations import messages, sending
 from conserje.conversations.sending import LONGEST_PAUSE, Next, Sending
 from conserje.delivery.ailing import Ailing, attend, taken
 from conserje.delivery.outcome import (
@@ -276,7 +276,9 @@ async def _write_down(
         await consent.record(connection, job.tenant_id, job.conversation_id, outcome.sign)
     sent = Sending(job.tenant_id, job.conversation_id, message_id, attempt)
     if outcome.receipt:
-        await sending.note_sent(connection, sent, outcome.receipt.provider_id)
+        provider_id = outcome.receipt.provider_id
+        if account_id := await sending.note_sent(connection, sent, provider_id):
+            await messages.report_before(connection, job.tenant_id, account_id, provider_id)
     elif outcome.state != "sent":
         ending = (outcome.state, outcome.cause, outcome.pause, outcome.outside, outcome.fault)
         await sending.note_end(connection, sent, *ending)

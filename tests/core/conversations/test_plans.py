@@ -26,7 +26,8 @@ WITH contact AS (
 INSERT INTO overflow SELECT tenant_id, id, id FROM added
 """
 NEWEST = (
-    "SELECT tenant_id, account_id, id, provider_id FROM messages ORDER BY tenant_id DESC, id DESC LIMIT 1"
+    "SELECT tenant_id, account_id, conversation_id, id, provider_id FROM messages"
+    " ORDER BY tenant_id DESC, id DESC LIMIT 1"
 )
 
 
@@ -35,14 +36,15 @@ async def of_reports(connection: Connection) -> list[int]:
     return [*await of_a_report(connection, True), *await of_a_report(connection, False)]
 
 
-async def of_a_report(connection: Connection, by_our_id: bool) -> tuple[int, int]:
+async def of_a_report(connection: Connection, by_our_id: bool) -> tuple[int, ...]:
     """What a report of the newest message touches, and what it touches where it is a sign of consent."""
     newest = await connection.fetchrow(NEWEST)
     assert newest is not None
     place, id = (newest["tenant_id"], newest["account_id"], b"key"), newest["id"] if by_our_id else None
     row = ReportRow(*place, id, newest["provider_id"], "delivered", None)
     return (
-        await pages(connection, messages.REPORT, *columns([row], *messages._REPORTED), *PAUSES),
+        await pages(connection, messages.REPORT, *PAUSES, *columns([row], *messages._REPORTED)),
+        await pages(connection, messages.REPORTED_BEFORE, *PAUSES, *row[:2], row.provider_id),
         await pages(connection, consent.REPORTED, *row[:5]),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
 
 import pytest
 from scene import Scene
@@ -21,7 +22,9 @@ from conserje.contract.message import (
 )
 from conserje.conversations.rows import stored
 from conserje.intake.intake import Intake, NotDurable
+from conserje.storage import jobs
 from conserje.storage.database import Pool
+from conserje.storage.jobs import Job
 from conserje.telemetry import metrics
 
 
@@ -184,6 +187,44 @@ async def test_reports_go_forward_only(scene: Scene) -> None:
         report = StatusUpdate(account.address, f"P:{status}", status, f"P{ours}", ours)  # type: ignore[arg-type]
         await scene.intake.take(entry.tenant, [(account, report)])
         assert await scene.pool.fetchval("SELECT state FROM messages WHERE direction = 'out'") == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "cause"),
+    [
+        ({"status": "delivered"}, "delivered", None),
+        ({"status": "failed", "cause": "131026: unknown"}, "failed", "131026: unknown"),
+        ({"status": "failed", "cause": "131000: busy", "try_after": 60.0}, "queued", "131000: busy"),
+        (
+            {"status": "failed", "cause": "131042: unpaid", "account_fault": "passing"},
+            "held",
+            "131042: unpaid",
+        ),
+        (
+            {"status": "failed", "cause": "131047: late", "outside_window": True},
+            "held",
+            "outside the provider's",
+        ),
+    ],
+)
+async def test_a_report_by_the_provider_s_id_alone_is_judged_once_that_is_known(
+    scene: Scene, told: dict[str, Any], state: str, cause: str | None
+) -> None:
+    """It may come before the answer that tells the id."""
+    await scene.write("hola")
+    row = await scene.pool.fetchrow("SELECT tenant_id, id FROM conversations")
+    assert row is not None
+    await scene.conversation.converse(Job(jobs.CONVERSE, *row))
+    ours = await scene.pool.fetchval("SELECT id FROM messages WHERE direction = 'out'")
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    report = StatusUpdate(account.address, "P:1", provider_id=f"P{ours}", **told)
+    await scene.intake.take(entry.tenant, [(account, report)])
+    await scene.delivery.deliver(Job(jobs.DELIVER, *row))
+    found = await scene.pool.fetchrow("SELECT state, cause, provider_id FROM messages WHERE id = $1", ours)
+    assert found is not None
+    assert (found["state"], (found["cause"] or "").startswith(cause or "")) == (state, True)
+    assert len(scene.post.sent) == 1
 
 
 async def test_a_report_cannot_name_another_accounts_message(scene: Scene) -> None:

@@ -55,6 +55,12 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND fault IS NOT NULL AND sequence
      WHERE tenant_id = $1 AND conversation_id = $2 AND fault IS NOT NULL))
 """
 
+HAS_REPLIES = """
+SELECT EXISTS (SELECT FROM messages WHERE tenant_id = $1 AND conversation_id = $2
+               AND state IN ('queued', 'sending', 'uncertain'))
+    OR EXISTS (SELECT FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND fault IS NOT NULL)
+"""
+
 END_TRIAL = """
 UPDATE illnesses SET trial = NULL, due_at = now()
 WHERE tenant_id = $1 AND account_id = $2 AND trial = $3 AND well_at IS NULL
@@ -115,6 +121,12 @@ async def pass_on(connection: Connection, tenant_id: int, account_id: int, conve
     if await connection.execute(END_TRIAL, tenant_id, account_id, conversation_id) == "UPDATE 0":
         return []
     return await try_next(connection, tenant_id, account_id)
+
+
+async def has_replies(connection: Connection, tenant_id: int, conversation_id: int) -> bool:
+    """Whether a conversation has something to try with."""
+    found: bool = await connection.fetchval(HAS_REPLIES, tenant_id, conversation_id)
+    return found
 
 
 async def ask(connection: Connection, tenant_id: int, conversation_id: int, message_id: int) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 
 from conserje.contract.fit import fit
 from conserje.contract.message import Content, Text
-from conserje.conversations import feed, state, transcript
+from conserje.conversations import feed, recovery, state, transcript
 from conserje.conversations.rows import stored
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
@@ -75,7 +75,7 @@ class Conversation:
                 return None
             if not (unanswered := await self._unanswered(scope.connection, entry, job, conversation)):
                 return None
-            if conversation.health == "ill":
+            if await self._is_ill(scope.connection, job, conversation):
                 await state.wait(scope.connection, job.tenant_id, job.conversation_id)
                 return None
             if conversation.health == "recovers":  # what was said before leaves before the answer
@@ -95,6 +95,12 @@ class Conversation:
                         return claim
                     await self._break_loop(scope, entry, job, claim, why)
             return None
+
+    async def _is_ill(self, connection: Connection, job: Job, conversation: Locked) -> bool:
+        """Whether nothing is to be thought for the account; where a reply tries, it alone does."""
+        if conversation.health == "tried":
+            return await recovery.has_replies(connection, job.tenant_id, job.conversation_id)
+        return conversation.health == "ill"
 
     async def _break_loop(self, scope: Scope, entry: Entry, job: Job, claim: Claim, cause: str) -> None:
         """Say nothing, and let a person look after the contact."""

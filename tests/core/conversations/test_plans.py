@@ -45,6 +45,7 @@ async def of_a_report(connection: Connection, by_our_id: bool) -> tuple[int, ...
     return (
         await pages(connection, messages.REPORT, *PAUSES, *columns([row], *messages._REPORTED)),
         await pages(connection, messages.REPORTED_BEFORE, *PAUSES, *row[:2], row.provider_id),
+        await pages(connection, recovery.HAS_REPLIES, row.tenant_id, newest["conversation_id"]),
         await pages(connection, consent.REPORTED, *row[:5]),
     )
 

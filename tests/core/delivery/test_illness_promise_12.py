@@ -228,6 +228,18 @@ async def test_with_nothing_held_the_oldest_question_tries(scene: Scene) -> None
     assert scene.post.texts == ["otra", "tercera"]
 
 
+async def test_while_a_reply_tries_no_turn_is_thought_for_what_its_contact_writes(scene: Scene) -> None:
+    scene.post.does.append(UNPAID)
+    await answer(scene)
+    await make_due(scene)
+    await keep_up(scene.pool)
+    await scene.write("¿están?", "ana")
+    await scene.conversation.converse(await job_of(scene, jobs.CONVERSE, "ana"))
+    assert len(scene.parrot.heard) == 1
+    await work_off(scene)
+    assert scene.post.texts == ["hola", "¿están?"]
+
+
 async def test_a_message_refused_for_its_own_sake_lets_the_next_one_try(scene: Scene) -> None:
     scene.post.does.append(UNPAID)
     for contact in ("ana", "eva"):

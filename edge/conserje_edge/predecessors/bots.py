@@ -15,7 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from conserje.contract.channel import Malformed
 from conserje.errors import first_fault
+from conserje.plugins import given, guard
+from conserje.plugins.guard import PluginFailed
 from conserje.storage.database import Connection
 from conserje.tenants import export, phones, tenants
 from conserje.tenants.entry import AccountUnusable, validated
@@ -121,12 +124,25 @@ class Bots:
         theirs = {name: value for name, value in metadata.items() if name not in OURS}
         record.metadata = theirs | _kept(bot, record.slug) or None
         _instruct(record, bot)
+        self._write_addresses(record)
         if bot.twilio_phone_number:
             _add_number(record, bot.twilio_phone_number)
         if record.phones:
             record.phones = [phones.normalised(phone) for phone in record.phones]
         self._check_settings(record)
         return record
+
+    def _write_addresses(self, record: Record) -> None:
+        """Write each address as its channel has it. Raises Odd."""
+        for account in record.accounts or ():
+            if channel := self.context.plugins.channels.get(account.channel):
+                called = (channel, record.slug, "address", given.text, account.address)
+                try:
+                    account.address = guard.called(*called)
+                except Malformed as error:
+                    raise Odd(f"accounts: {error}") from None
+                except PluginFailed as error:
+                    raise Odd(f"accounts: {channel.name} cannot read an address: {error.place}.") from None
 
     def _check_settings(self, record: Record) -> None:
         """Raises AccountUnusable for settings that an installed plugin does not understand."""

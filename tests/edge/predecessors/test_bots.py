@@ -11,8 +11,10 @@ from typing import Any
 import pytest_asyncio
 from office import Office, open_office
 
+from conserje.net.client import client
 from conserje.storage.database import Pool
 from conserje.tenants import accounts, domains, phones, tenants
+from conserje_twilio import Twilio, TwilioOperator
 
 OLD = {
     "id": 7,
@@ -47,6 +49,16 @@ async def test_an_old_entry_makes_a_tenant_with_its_number_and_its_assistant(
     assert {**made, "metadata": OLD["metadata"]} == {**OLD, "twilio_phone_number": "+56911111111"}
     assert made["metadata"]["industria"] == "mascotas" and made["metadata"]["plan"] == {"precio": 9990}
     assert await office.get("/bots/") == [made]
+
+
+async def test_an_address_is_stored_as_its_channel_has_it(office: Office) -> None:
+    office.context.plugins.channels["twilio"] = Twilio(TwilioOperator(), client())
+    accounts = [{"channel": "twilio", "address": "WhatsApp:+56 9 1111-1111"}]
+    made = await office.post("/bots/", OLD | {"metadata": {"accounts": accounts}}, code=201)
+    assert [account["address"] for account in made["metadata"]["accounts"]] == ["whatsapp:+56911111111"]
+    odd = {"name": "A", "metadata": {"accounts": [{"channel": "twilio", "address": "@anabot"}]}}
+    refused = await office.post("/bots/", odd, code=400)
+    assert refused["detail"].startswith("Entry 1 (A): accounts: '@anabot' is no phone")
 
 
 async def test_what_is_posted_again_changes_nothing(office: Office, pool: Pool) -> None:

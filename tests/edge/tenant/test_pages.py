@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from conserje import House, InboundMessage, SessionKey, Text
+from conserje.conversations.rows import stored
 from conserje.plugins.plugins import Plugins
 from conserje_edge.tenant.pages import Pages
 from conserje_edge.wire.rates import Limits
@@ -70,3 +72,93 @@ async def test_promise_8_a_page_that_exits_is_an_answer(
     assert (await ask(edge, pages, "/ill")).status_code == 500
     assert (await ask(edge, pages, "/well")).text == "well"
     assert f"{type(error).__name__} at {__file__}" in caplog.text and "secret" not in caplog.text
+
+
+class Diary(Paged):
+    """Has sessions, and notes what their visitors have seen."""
+
+    Credentials = SessionKey  # type: ignore[assignment]
+    per_tenant = has_feed = True
+
+    def __init__(self) -> None:
+        super().__init__("diary", list)
+
+    def pages(self, house: House) -> Sequence[BaseRoute]:  # type: ignore[override]
+        async def begin(request: Request) -> Response:
+            session = await house.open_session(request)
+            return Response(session.id, headers={"set-cookie": session.cookie or ""})
+
+        async def seen(request: Request) -> Response:
+            asked = await request.json()
+            if session := await house.session(request):
+                await house.seen(session, asked["id"], read=asked["read"])
+            return Response(status_code=204)
+
+        return [Route("/begin", begin, methods=["POST"]), Route("/seen", seen, methods=["POST"])]
+
+
+class Visitor:
+    """Somebody with a page open."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._cookie = ""
+
+    async def post(self, path: str, said: object = None) -> httpx2.Response:
+        origin = {"origin": "http://acme.localhost", "sec-fetch-site": "same-origin"}
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(self._pages)) as client:
+            headers = {**origin, "cookie": self._cookie}
+            answer = await client.post(f"http://acme.localhost{path}", json=said, headers=headers)
+        if made := answer.headers.get("set-cookie"):
+            self._cookie = made.partition(";")[0]
+        return answer
+
+    async def see(self, id: int, *, read: bool) -> int:
+        return (await self.post("/seen", {"id": id, "read": read})).status_code
+
+
+async def answered(edge: Edge, visitor: Visitor) -> int:
+    """The id of a message that the tenant has said to a visitor, who wrote first."""
+    id = (await visitor.post("/begin")).text
+    await edge.heard()
+    entry = await edge.webhooks.reception.directory.by_slug("acme")
+    account = entry.own("diary")
+    assert account
+    event = InboundMessage("diary", f"{id}:1", id, Text("hola"))
+    await edge.webhooks.intake.take(entry.tenant, [(account, event)])
+    said: int = await edge.pool.fetchval(
+        "INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, sequence, state)"
+        " SELECT tenant_id, id, account_id, 'out', $2, 1, 'sent' FROM conversations WHERE peer = $1"
+        " RETURNING id",
+        id,
+        stored(Text("¿qué necesitas?")),
+    )
+    return said
+
+
+async def state(edge: Edge, id: int) -> str:
+    found: str = await edge.pool.fetchval("SELECT state FROM messages WHERE id = $1", id)
+    return found
+
+
+async def test_what_a_visitor_has_seen_is_noted_in_their_own_conversation_alone(edge: Edge) -> None:
+    pages = pages_of(edge, Diary())
+    ana, eva, stranger = Visitor(pages), Visitor(pages), Visitor(pages)
+    to_ana, to_eva = await answered(edge, ana), await answered(edge, eva)
+    assert await ana.see(to_ana, read=False) == 204
+    assert await state(edge, to_ana) == "delivered"
+    assert await ana.see(to_eva, read=True) == 204
+    assert await stranger.see(to_eva, read=True) == 204
+    assert (await state(edge, to_ana), await state(edge, to_eva)) == ("read", "sent")
+    assert await ana.see(to_ana, read=False) == 204
+    assert await state(edge, to_ana) == "read"  # it does not go back
+
+
+async def test_a_visitor_says_only_so_often_what_was_seen(edge: Edge) -> None:
+    pages = pages_of(edge, Diary())
+    ana, eva = Visitor(pages), Visitor(pages)
+    to_ana, to_eva = await answered(edge, ana), await answered(edge, eva)
+    for _ in range(Limits().seen_by_visitor.most):
+        assert await ana.see(to_ana, read=False) == 204
+    assert await ana.see(to_ana, read=True) == 429
+    assert await eva.see(to_eva, read=True) == 204

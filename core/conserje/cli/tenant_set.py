@@ -72,7 +72,7 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
     "--hours",
     multiple=True,
     metavar="DAY=HOURS",
-    help="The hours of a day, like monday=09:00-13:00,15:00-19:00; none, if empty; repeatable.",
+    help="The page's hours of a day, like monday=09:00-13:00,15:00-19:00; none, if empty; repeatable.",
 )
 @click.option(
     "--late-after", type=Duration(), help="The age at which an unanswered message is late, like 15m."

@@ -407,3 +407,18 @@ async def test_speaks_the_tenant_s_language(locale: str, language: str) -> None:
 def test_what_is_filled_in_is_the_same_in_each_language(language: str) -> None:
     for name, spanish in asdict(SPANISH).items():
         assert PLACE.findall(getattr(LANGUAGES[language], name)) == PLACE.findall(spanish), name
+
+
+async def test_what_there_is_to_see_of_a_product_goes_along() -> None:
+    seen = Product(1, "Polera azul", Decimal(9990), picture="https://cdn.cl/p.jpg", link="https://t.cl/p")
+    plain_one = Product(2, "Polera roja", Decimal(9990))
+    [one] = (await ask("acme", "polera azul", products=[seen])).messages
+    assert isinstance(one, Text) and "Polera azul: $9.990" in one.text
+    assert one.cards == (Row("product-1", "Polera azul", "$9.990", "https://cdn.cl/p.jpg", "https://t.cl/p"),)
+    [both] = (await ask("acme", "poleras", products=[seen, plain_one])).messages
+    assert isinstance(both, List)
+    assert [(row.picture, row.link) for row in both.rows] == [
+        ("https://cdn.cl/p.jpg", "https://t.cl/p"), ("", ""),
+    ]  # fmt: skip
+    [bare] = (await ask("acme", "polera roja", products=[plain_one])).messages
+    assert isinstance(bare, Text) and not bare.cards

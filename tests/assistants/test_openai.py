@@ -23,6 +23,7 @@ from conserje import (
     NoAnswer,
     Product,
     Reply,
+    Row,
     Tenant,
     Text,
     Turn,
@@ -322,3 +323,12 @@ async def test_a_server_that_fails_says_nothing_of_the_key(asker: Asker) -> None
 
 def account(key: str = KEY, model: str = "gpt-6-luna") -> Account[OpenAICredentials, OpenAISettings]:
     return Account("acme", "", OpenAICredentials(api_key=SecretStr(key)), OpenAISettings(model=model))
+
+
+async def test_products_that_the_answer_names_go_along_with_what_there_is_to_see(asker: Asker) -> None:
+    shown = Product(1, "Polera azul", Decimal(9990), picture="https://cdn.cl/p.jpg")
+    others = [Product(2, "Polera", Decimal(1)), Product(3, "Gorro", Decimal(1), link="https://t.cl/g")]
+    reply = await asker.ask("quiero la POLERA AZUL", products=[shown, *others])
+    [text] = reply.messages
+    assert isinstance(text, Text)
+    assert text.cards == (Row("product-1", "Polera azul", "$9.990", "https://cdn.cl/p.jpg"),)

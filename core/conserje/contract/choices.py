@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from conserje.contract.markup import marked
 from conserje.contract.message import Button, Buttons, Content, List, Pressed, Row, Text
@@ -24,10 +25,14 @@ def rows(content: Buttons | List) -> tuple[Row, ...]:
         if isinstance(content, List)
         else [Row(button.id, button.title) for button in content.buttons]
     )
-    tidy = [Row(row.id, _line(row.title), _line(row.description)) for row in given]
-    named = [row if row.title else Row(row.id, row.description or _line(row.id)) for row in tidy]
-    chosen_from = [Row(row.id or row.title, row.title, row.description) for row in named if row.title]
-    return tuple(dict.fromkeys(chosen_from))
+    tidy = [replace(row, title=_line(row.title), description=_line(row.description)) for row in given]
+    named = [row if row.title else _named(row) for row in tidy]
+    return tuple(dict.fromkeys(replace(row, id=row.id or row.title) for row in named if row.title))
+
+
+def _named(row: Row) -> Row:
+    """The row by its description, else by its id."""
+    return replace(row, title=row.description or _line(row.id), description="")
 
 
 def _line(words: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from conserje.contract.choices import can_be_told_apart, rows
 from conserje.contract.cutting import split
@@ -41,8 +42,9 @@ def fit(content: Content, limits: Limits, locale: str = "es") -> list[Content]:
     A file that core keeps stays one, see `linked`.
     """
     match content:
-        case Text(text=text, choices=choices):
-            return _words(_marked(text, limits), limits, choices)
+        case Text(text=text, choices=choices, cards=cards):
+            shown = cards if "cards" in limits.carries else ()
+            return _words(_marked(text, limits), limits, choices, shown)
         case Buttons() | List():
             return _fit_choices(content, limits)
         case Media():
@@ -64,14 +66,18 @@ def _marked(text: str, limits: Limits) -> str:
     return words if words.strip() else text
 
 
-def _words(text: str, limits: Limits, choices: tuple[Button, ...] = ()) -> list[Content]:
+def _words(
+    text: str, limits: Limits, choices: tuple[Button, ...] = (), cards: tuple[Row, ...] = ()
+) -> list[Content]:
     pieces = split(text, limits.text)
-    return [*(Text(piece) for piece in pieces[:-1]), *(Text(piece, choices) for piece in pieces[-1:])]
+    return [*(Text(piece) for piece in pieces[:-1]), *(Text(piece, choices, cards) for piece in pieces[-1:])]
 
 
 def _fit_choices(content: Buttons | List, limits: Limits) -> list[Content]:
     """Buttons, else a list, else the same with numbers; a price is paid for each message, so it is one."""
     text, choices = _marked(content.text, limits), rows(content)
+    if "cards" not in limits.carries:
+        choices = tuple(dict.fromkeys(replace(row, picture="", link="") for row in choices))
     if choices and text.strip() and len(text) <= limits.body and can_be_told_apart(choices):
         if isinstance(content, Buttons) and _are_buttons(choices, limits):
             return [Buttons(text, _buttons(choices))]

@@ -15,7 +15,8 @@ class Limits:
     """What one message of a channel can carry; lengths are in characters.
 
     `carries` names the kinds besides text, buttons and lists that it takes as they are: "media",
-    "location", "contact_card", "reaction", "template". `captions` are the kinds of files below which words
+    "location", "contact_card", "reaction", "template", and "cards", which are shown with what they are cards
+    of. `captions` are the kinds of files below which words
     are shown; with others they are a message of their own. `markup` says which marks of a text it shows as
     what they mean: assistants write Markdown. `file_bytes` and `file_seconds` are for a file that a contact
     sent. `takes` are the media types of files that it takes of ours, each with its largest size in bytes;

@@ -18,6 +18,10 @@ def _is_empty(values: tuple[object, ...]) -> bool:
     return not values
 
 
+def _is_unsaid(value: str) -> bool:
+    return not value
+
+
 def _is_none(value: object) -> bool:
     return value is None
 
@@ -32,19 +36,28 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing of a list: the id that comes back, what is shown, and a line about it."""
+    """One thing of a list: the id that comes back, what is shown, and a line about it.
+
+    `picture` and `link` are https addresses, for channels that have cards.
+    """
 
     id: str
     title: str
     description: str = ""
+    picture: Annotated[str, Field(exclude_if=_is_unsaid)] = ""
+    link: Annotated[str, Field(exclude_if=_is_unsaid)] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words; with `choices`, the numbered ones among them."""
+    """Words; with `choices`, the numbered ones among them.
+
+    `cards` are things that the words name, to be shown below them where the channel has cards.
+    """
 
     text: str
     choices: Annotated[tuple[Button, ...], Field(exclude_if=_is_empty)] = ()  # most have none
+    cards: Annotated[tuple[Row, ...], Field(exclude_if=_is_empty)] = ()
     type: Literal["text"] = "text"
 
 

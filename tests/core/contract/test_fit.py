@@ -205,3 +205,22 @@ def test_a_number_says_nothing_where_none_were_shown() -> None:
 
 def test_of_two_with_the_same_words_none_is_chosen() -> None:
     assert chosen("té", Buttons("¿?", (Button("a", "Té"), Button("b", "Te")))) is None
+
+
+CARD = Row("1", "Aceite", "$4.990", "https://cdn.example.com/a.jpg", "https://tienda.cl/a")
+
+
+def test_cards_stay_where_a_channel_has_them_and_are_words_elsewhere() -> None:
+    said = Text("Aceite: $4.990. " + "x" * 90, cards=(CARD,))
+    shows, tells = Limits(text=100, carries=frozenset({"cards"})), Limits(text=100)
+    *_, last = fit(said, shows)
+    assert isinstance(last, Text) and last.cards == (CARD,)
+    assert all(isinstance(each, Text) and not each.cards for each in fit(said, tells))
+    assert [each.text for each in fit(said, shows)] == [each.text for each in fit(said, tells)]  # type: ignore[union-attr]
+
+
+def test_rows_keep_picture_and_link_where_a_channel_has_cards() -> None:
+    listed = List("Hay:", (CARD,))
+    assert fit(listed, Limits(rows=2, carries=frozenset({"cards"}))) == [listed]
+    assert fit(listed, Limits(rows=2)) == [List("Hay:", (Row("1", "Aceite", "$4.990"),))]
+    assert fit(listed, Limits()) == [Text("Hay:\n1. Aceite: $4.990", (Button("1", "Aceite"),))]

@@ -116,13 +116,18 @@ def _offer(tenant: Tenant, matches: Sequence[Match], asked: Asked, words: Words)
     products = [match.product for match in matches]
     if len(products) == 1:
         [product] = products
-        said: Content = Text(f"{hello}{product.name}: {_terms(tenant, product, words)}. {words.one}")
+        text = f"{hello}{product.name}: {_terms(tenant, product, words)}. {words.one}"
+        shown = bool(product.picture or product.link)
+        said: Content = Text(text, cards=(_row(tenant, product, words),) if shown else ())
     else:
-        rows = tuple(
-            Row(_row_id(product), product.name, _terms(tenant, product, words)) for product in products
-        )
+        rows = tuple(_row(tenant, product, words) for product in products)
         said = List(f"{hello}{words.listed} {words.several}", rows)
     return Reply((said,), asked.topic, matches[0].score)
+
+
+def _row(tenant: Tenant, product: Product, words: Words) -> Row:
+    terms = _terms(tenant, product, words)
+    return Row(_row_id(product), product.name, terms, product.picture, product.link)
 
 
 def _row_id(product: Product) -> str:

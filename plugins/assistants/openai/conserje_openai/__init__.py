@@ -5,18 +5,32 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from conserje import Account, Assistant, Finding, Product, Reply, Turn, plain
+from conserje import (
+    Account,
+    Assistant,
+    Content,
+    Finding,
+    Product,
+    Reply,
+    Row,
+    Text,
+    Turn,
+    format_price,
+    plain,
+)
 from conserje_openai.instructions import instruct
 from conserje_openai.models import OpenAICredentials, OpenAIOperator, OpenAISettings
 
 if TYPE_CHECKING:  # a process that never asks can do without the SDK
     from conserje_openai import api
 
+_CARDS = 6  # of one answer
 _FEW = 30  # so many products are told whole; of more only those that fit what was written
 
 
@@ -40,16 +54,18 @@ class OpenAI(Assistant[OpenAICredentials, OpenAISettings, OpenAIOperator]):
         settings = turn.settings
         api, client = await self._api()
         past = turn.history[-settings.history_limit :] if settings.history_limit else ()
+        products = await _relevant(turn)
         answer: Reply = await api.ask(
             client,
             self.operator,
             turn.credentials,
             settings,
-            instruct(turn.tenant, settings.instructions, await _relevant(turn)),
+            instruct(turn.tenant, settings.instructions, products),
             [*past, *turn.messages],
             _anonymous(turn),
         )
-        return answer
+        said = (_with_cards(content, products, turn) for content in answer.messages)
+        return replace(answer, messages=tuple(said))
 
     async def examine(self, account: Account[OpenAICredentials, OpenAISettings]) -> Sequence[Finding]:
         api, client = await self._api()
@@ -66,6 +82,21 @@ class OpenAI(Assistant[OpenAICredentials, OpenAISettings, OpenAIOperator]):
 def _anonymous(turn: Turn[OpenAICredentials, OpenAISettings]) -> str:
     """The contact's name for the provider, which says nothing about the contact."""
     return hashlib.sha256(f"{turn.tenant.slug}/{turn.contact.id}".encode()).hexdigest()
+
+
+def _with_cards(
+    said: Content, products: Sequence[Product], turn: Turn[OpenAICredentials, OpenAISettings]
+) -> Content:
+    """What the model wrote, with the products that it names and that have something to show."""
+    if not isinstance(said, Text):
+        return said
+    words, currency = said.text.casefold(), turn.tenant.currency
+    named = [each for each in products if (each.picture or each.link) and each.name.casefold() in words]
+    cards = (
+        Row(f"product-{each.id}", each.name, format_price(each.price, currency), each.picture, each.link)
+        for each in named[:_CARDS]
+    )
+    return replace(said, cards=tuple(cards))
 
 
 async def _relevant(turn: Turn[OpenAICredentials, OpenAISettings]) -> Sequence[Product]:

@@ -16,6 +16,8 @@ from waiting import until_heard
 
 from conserje import Account, Answer, Nothing, Webhook
 from conserje.conversations.feed import Feed
+from conserje.files.folder import Folder
+from conserje.files.quota import Quota
 from conserje.intake.intake import Intake
 from conserje.net.client import client
 from conserje.plugins.plugins import Plugins
@@ -31,6 +33,7 @@ from conserje_edge.wire.rates import Limits
 from conserje_edge.wire.requests import Proxies
 
 SECRET = "s3cret-of-acme"
+QUOTA = Quota(100 * 2**20, 2**30)
 FORM = "application/x-www-form-urlencoded"
 FORM_OF_ANA = {"to": "+1", "from": "ana", "id": "1", "text": "hola"}
 
@@ -122,7 +125,7 @@ async def open_edge(
     async with directory, Intake(pool, plugins) as intake:
         reception = Reception(Hosts(["localhost"]), Proxies(["127.0.0.1"]), directory, vault, pool)
         webhooks = Webhooks(reception, plugins, intake, Limits())
-        app = tenant_hosts(webhooks, feed, keyring.parent.parent / "files")
+        app = tenant_hosts(webhooks, feed, Folder(keyring.parent.parent / "files"), QUOTA)
         transport = httpx2.ASGITransport(app, client=peer)
         async with httpx2.AsyncClient(transport=transport) as http:
             edge = Edge(webhooks, feed, channel, http, pool, vault)

@@ -73,7 +73,7 @@ if TYPE_CHECKING:
         Unreadable,
         plain,
     )
-    from conserje.contract.pages import House, Look, Said, Session, Visit
+    from conserje.contract.pages import House, Identity, Look, Said, Session, Shown, UploadRefused, Visit
     from conserje.contract.phones import phone_number
     from conserje.contract.prices import format_price
     from conserje.contract.sessions import SessionKey, new_session, signed, visitor
@@ -103,6 +103,7 @@ __all__ = [
     "Finding",
     "Forged",
     "House",
+    "Identity",
     "Ignored",
     "InboundMessage",
     "Limits",
@@ -135,6 +136,7 @@ __all__ = [
     "Said",
     "Session",
     "SessionKey",
+    "Shown",
     "Status",
     "StatusUpdate",
     "Template",
@@ -146,6 +148,7 @@ __all__ = [
     "Uncertain",
     "Unknown",
     "Unreadable",
+    "UploadRefused",
     "Urls",
     "Utterance",
     "Visit",

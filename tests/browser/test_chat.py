@@ -69,8 +69,11 @@ async def test_who_only_looks_costs_neither_session_nor_stream(site: Site, visit
     async with page.expect_response("**/history"):
         await page.goto(await site.add("idle"))
     await page.wait_for_load_state("networkidle")
-    scripts = {"attention.js", "listening.js", "outbox.js", "page.js", "talk.js"}
-    assert set(asked) == {"", "chat.css", "history", "icon.svg", "theme.css"} | scripts
+    scripts = {
+        f"{name}.js"
+        for name in ("attention", "files", "identity", "listening", "outbox", "page", "shelf", "talk")
+    }
+    assert set(asked) == {"", "chat.css", "files.css", "history", "icon.svg", "theme.css"} | scripts
     assert not await visitor.context.cookies()
 
 
@@ -382,6 +385,57 @@ async def test_the_widget_on_a_client_s_own_site(site: Site, visitor: Visitor) -
         await until_said(frame, "Tú: hola", "Widget: hola")
         [cookie] = await visitor.context.cookies()
         assert cookie["partitionKey"] == "http://localhost"
+
+
+async def test_the_widget_stays_open_across_the_site_s_pages(site: Site, visitor: Visitor) -> None:
+    script = f'<script src="{site.url("across")}/chat.js" data-side="left" data-offset="40 60"></script>'
+    async with serving(foreign(f'<button onclick="Conserje.open()">¿Dudas?</button>{script}')) as shop:
+        shop = shop.replace("127.0.0.1", "localhost")
+        await site.add("across", origins=[shop])
+        page = await visitor.page(shop)
+        button = page.get_by_role("button", name="Abrir el chat de Across")
+        box = await button.bounding_box()
+        assert box and (box["x"], box["y"] + box["height"]) == (40, 720 - 60)
+        await page.get_by_role("button", name="¿Dudas?").click()
+        frame = page.frame_locator("iframe")
+        await write(frame, "hola")
+        await until_said(frame, "Tú: hola", "Across: hola")
+        await page.goto(f"{shop}/?other")
+        await until_said(frame, "Tú: hola", "Across: hola")
+        assert await page.evaluate("document.activeElement === document.body")
+        await page.evaluate("Conserje.close()")
+        await expect(page.locator("iframe")).to_be_hidden()
+        await page.goto(shop)
+        await expect(button).to_have_attribute("aria-expanded", "false")
+        await button.click()
+        await page.set_viewport_size({"width": 390, "height": 720})
+        await page.reload()
+        await expect(button).to_have_attribute("aria-expanded", "false")
+
+
+async def test_who_the_site_says_that_one_is_is_told_once_one_has_written(
+    site: Site, visitor: Visitor
+) -> None:
+    script = f'<script src="{site.url("known")}/chat.js"></script>'
+    said = "<script>Conserje.identify({name: 'Ana', phone: '+56912345678'})</script>"
+    async with serving(foreign(script + said)) as shop:
+        shop = shop.replace("127.0.0.1", "localhost")
+        await site.add("known", origins=[shop])
+        page = await visitor.page(shop)
+        await page.get_by_role("button", name="Abrir el chat de Known").click()
+        frame = page.frame_locator("iframe")
+        async with page.expect_request("**/identify"):
+            await write(frame, "hola")
+        await until_said(frame, "Tú: hola", "Known: hola")
+
+        async def told() -> bool:
+            found = await site.installation.pool.fetch(
+                "SELECT content FROM messages JOIN tenants ON tenants.id = tenant_id"
+                " WHERE slug = 'known' AND kind = 'note'"
+            )
+            return ["Says: Ana, +56912345678" in row["content"] for row in found] == [True]
+
+        await until(told)
 
 
 async def test_a_browser_that_keeps_no_cookie_is_shown_the_way_out(site: Site, visitor: Visitor) -> None:

@@ -4,88 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx2
 import pytest
+from pagehouse import House, ask, policy, said
 from pydantic import ValidationError
-from starlette.requests import Request
-from starlette.routing import Router
 
 from conserje import (
     Button,
     Buttons,
-    Content,
     List,
     Location,
     Look,
-    Nothing,
     Row,
-    Said,
-    Session,
-    Tenant,
     Text,
-    Visit,
 )
-from conserje_web import Web
 from conserje_web.pages import opening
 from conserje_web.settings import WebSettings
 from conserje_web.theme import contrast, letters_on
 from conserje_web.words import LANGUAGES
-
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-
-def said(number: int, content: Content, author: Any = "tenant") -> Said:
-    return Said(number, author, content, NOON)
-
-
-@dataclass
-class House:
-    """A house with one tenant, and a visitor if `looks` are given."""
-
-    name: str = "La Tienda"
-    locale: str = "es-CL"
-    settings: dict[str, Any] = field(default_factory=dict)
-    looks: Sequence[Look] | None = None
-    asked: list[int] = field(default_factory=list)
-    told: list[tuple[int, bool]] = field(default_factory=list)
-
-    async def visit(self, request: Request) -> Visit:
-        tenant = Tenant("tienda", self.name, self.locale, "CLP", "America/Santiago")
-        return Visit(tenant, WebSettings.model_validate(self.settings))
-
-    async def session(self, request: Request) -> Session | None:
-        return None if self.looks is None else Session("ana", 1, 1)
-
-    async def open_session(self, request: Request) -> Session:
-        return Session("ana", 1, 1, None if self.looks else "__Host-conserje-web=v; Path=/; Secure")
-
-    async def seen(self, session: Session, message_id: int, *, read: bool) -> None:
-        self.told.append((message_id, read))
-
-    async def feed(self, session: Session, after: int) -> AsyncGenerator[Look, None]:
-        self.asked.append(after)
-        for look in self.looks or ():
-            yield look
-
-
-async def ask(
-    house: House, path: str = "/", method: str = "GET", posted: Any = None, **headers: str
-) -> httpx2.Response:
-    app = Router(Web(Nothing(), None).pages(house), redirect_slashes=False)  # type: ignore[arg-type]
-    transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(transport=transport, base_url="https://tienda.bots.example") as http:
-        return await http.request(method, path, headers=headers, json=posted)
-
-
-def policy(answer: httpx2.Response) -> dict[str, str]:
-    directives = answer.headers["content-security-policy"].split("; ")
-    return dict(directive.split(" ", 1) for directive in directives)
 
 
 async def test_the_page_of_a_tenant_without_settings() -> None:
@@ -124,7 +63,8 @@ async def test_the_page_allows_nothing_but_its_own_parts() -> None:
         "script-src": "'self'",
         "style-src": "'self'",
         "connect-src": "'self'",
-        "img-src": "'self'",
+        "img-src": "'self' blob:",
+        "media-src": "'self' blob:",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",
@@ -138,7 +78,7 @@ async def test_a_logo_and_the_sites_that_may_embed_are_in_the_policy() -> None:
     origins = ["https://www.tienda.cl", "http://localhost:8000"]
     house = House(settings={"logo": "https://cdn.example.com:8443/a/logo.png", "origins": origins})
     answer = await ask(house)
-    assert policy(answer)["img-src"] == "'self' https://cdn.example.com:8443"
+    assert policy(answer)["img-src"] == "'self' blob: https://cdn.example.com:8443"
     assert policy(answer)["frame-ancestors"] == "https://www.tienda.cl http://localhost:8000"
     assert '<img src="https://cdn.example.com:8443/a/logo.png" alt=""' in answer.text
 
@@ -164,13 +104,17 @@ async def test_parts_are_kept_for_ever_under_the_address_of_their_content() -> N
         "/icon.svg",
         "/theme.css",
         "/chat.css",
+        "/files.css",
         "/page.js",
+        "/identity.js",
+        "/files.js",
+        "/shelf.js",
         "/outbox.js",
         "/listening.js",
         "/talk.js",
         "/attention.js",
     }
-    imported = set(re.findall(r'from "(.+)"', (await ask(house, "/page.js")).text))
+    imported = set(re.findall(r'(?:from|import) "(.+)"', (await ask(house, "/page.js")).text))
     assert imported
     assert imported < set(addresses)
     for address in addresses:

@@ -12,11 +12,12 @@ from pathlib import Path
 from random import Random
 from urllib.parse import unquote_to_bytes
 
-from doorway import Edge, open_edge
+from doorway import QUOTA, Edge, open_edge
 from starlette.types import Message
 
 from conserje import Nothing
 from conserje.contract.channel import AnyChannel
+from conserje.files.folder import Folder
 from conserje.net.client import client
 from conserje.plugins.plugins import Plugins
 from conserje.storage.database import Pool
@@ -157,7 +158,7 @@ async def opened(pool: Pool, url: str, keyring: Path, seed: int) -> AsyncIterato
         json, web = (
             entry.opened(entry.accounts_of(name)[0], channels[name], edge.vault) for name in ("json", "web")
         )
-        app = tenant_hosts(webhooks, edge.feed, keyring.parent.parent / "files")
+        app = tenant_hosts(webhooks, edge.feed, Folder(keyring.parent.parent / "files"), QUOTA)
         signers = Signers(Json(json), Web(web), Twilio(), Meta(), Signed())
         yield Fuzz(edge, app, signers, Random(seed))
         await own.aclose()

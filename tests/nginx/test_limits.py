@@ -88,6 +88,19 @@ async def test_what_a_visitor_writes_is_refused_above_its_rate(changed: Changed)
         assert (await write("127.0.0.3")).status_code == 200
 
 
+async def test_what_a_visitor_uploads_is_refused_above_its_rate(changed: Changed) -> None:
+    async with changed(rate("uploads", "1r/m")) as (caller, _):
+
+        async def upload(source: str) -> httpx2.Response:
+            return await caller.of("acme", "/upload?id=1", method="POST", content=b"x", source=source)
+
+        answers = [await upload("127.0.0.2") for _ in range(14)]
+        see_refused(answers)
+        assert by_status(answers) == {200: 11, 429: 3}
+        assert (await upload("127.0.0.3")).status_code == 200
+        assert (await caller.of("acme", "/session", source="127.0.0.2")).status_code == 200
+
+
 @pytest.mark.parametrize("host", [f"acme.{BASE}", CUSTOM])
 async def test_a_tenant_s_pages_have_a_limit_for_all_visitors_together(changed: Changed, host: str) -> None:
     smaller = rate("pages", "1r/m") | {"burst=1000": "burst=9"}

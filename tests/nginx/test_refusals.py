@@ -132,6 +132,7 @@ async def test_the_base_has_the_shared_webhooks_and_nothing_else(caller: Caller,
         ("/bot/meta/status", 3 * MEGABYTE),
         ("/bot/web/webhook", 64 * 1024),
         ("/session", 64 * 1024),
+        ("/upload?id=1", 16 * MEGABYTE),
     ],
 )
 async def test_a_body_is_taken_up_to_the_limit(caller: Caller, path: str, limit: int, http2: bool) -> None:
@@ -146,6 +147,8 @@ async def test_a_body_is_taken_up_to_the_limit(caller: Caller, path: str, limit:
         ("/bot/twilio/webhook", 64 * 1024 + 1),
         ("/bot/meta/webhook", 3 * MEGABYTE + 1),
         ("/bot/web/webhook", 64 * 1024 + 1),
+        ("/upload?id=1", 16 * MEGABYTE + 1),
+        ("/upload/", 64 * 1024 + 1),
     ],
 )
 async def test_a_larger_body_is_a_problem_document(

@@ -17,6 +17,7 @@ from conserje.cli.failure import Failed
 from conserje.cli.insert import insert_account
 from conserje.cli.table import json_option, refuse_both, show_json, show_rows
 from conserje.cli.times import ago
+from conserje.contract import sessions
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, Channel, Malformed
 from conserje.contract.message import Template
@@ -28,7 +29,7 @@ from conserje.rules.window import PLACE
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
 from conserje.tenants.accounts import AccountRow
-from conserje.tenants.entry import validated
+from conserje.tenants.entry import Entry, validated
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Status, Tenant
 
@@ -330,6 +331,28 @@ async def move(
         await accounts.move(connection, installation.vault, tenant.id, channel, address, to)
     said = f"{channel} {address} of {slug} is {to} now, with all its conversations."
     _say_place(said, installation, plugin, slug, to, as_json)
+
+
+@account.command("identity-key")
+@click.argument("slug")
+@click.argument("channel", default="web")
+@with_installation
+async def identity_key(installation: Installation, slug: str, channel: str) -> None:
+    """Print what the tenant's own site signs its customers' names with, for the chat page to believe them.
+
+    \b
+    Example:
+      conserje account identity-key acme
+    """
+    plugin = installation.plugins.channel(channel)
+    if not issubclass(plugin.Credentials, sessions.SessionKey):
+        raise Failed(f"The channel {channel} has no pages, and so no sessions that could be somebody's.")
+    async with installation.pool.acquire() as connection, connection.transaction():
+        tenant = await tenants.get(connection, slug)
+        await accounts.ensure(connection, installation.vault, tenant.id, plugin)
+        listed = tuple(await accounts.list_all(connection, tenant.id))
+        entry = Entry(await tenants.get(connection, slug), listed)  # with its data key
+    click.echo(sessions.identity_key(entry.opened(entry.own(channel), plugin, installation.vault)))
 
 
 @click.command()

@@ -84,6 +84,8 @@ def _fields(found: ContactSeen, clock: tzinfo) -> dict[str, Any]:
     return {
         "id": found.id,
         "name": found.name,
+        "phone": found.phone,
+        "vouched": clocked(found.vouched_at, clock),
         "identities": found.identities,
         "since": clocked(found.since, clock),
         "last": clocked(found.last_at, clock),

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The tenant whose page is asked for, and the channel's settings for it."""
+    """The tenant whose page is asked for, and the channel's settings for it; `origins` are those of the
+    pictures of its products."""
 
     tenant: Tenant
     settings: Any  # the channel's Settings
+    origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,17 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A file of a message as a page can show it: by an address of its own host, for a day, or by that of
+    another; `size` None: nobody here knows it."""
+
+    address: str
+    content_type: str
+    name: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """One message of a session's conversation."""
 
@@ -41,6 +54,7 @@ class Said:
     content: Content
     at: datetime
     person: str | None = None  # the name of the tenant's person who wrote it, if it is known; None: nobody
+    files: tuple[Shown, ...] = ()  # those of a Media that are there
 
 
 Attending = Literal["assistant", "called", "person"]
@@ -59,6 +73,27 @@ class Look:
     attending: Attending = "assistant"
     person: str = ""
     unread_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who somebody is, as a site says; `proof` is made by the site's server, see `sessions.vouches`."""
+
+    name: str = ""
+    phone: str = ""
+    proof: str = ""
+
+
+Refusal = Literal["unwritten", "kind", "large", "many", "key"]
+
+
+class UploadRefused(Exception):
+    """A file is not taken: the session has written nothing yet, the kind is not allowed, it is too large,
+    there were too many today, or its key is another message's."""
+
+    def __init__(self, reason: Refusal) -> None:
+        super().__init__(reason)
+        self.reason: Refusal = reason
 
 
 class House(Protocol):
@@ -82,6 +117,23 @@ class House(Protocol):
 
     async def seen(self, session: Session, message_id: int, *, read: bool) -> None:
         """Note that the page has what the tenant said until then, or that the visitor has read it."""
+        ...
+
+    async def upload(self, session: Session, request: Request, key: str, name: str) -> int:
+        """Take the request's body as a file that the visitor says; the id of its message.
+
+        `key` is the event's, as of an InboundMessage. Only the path /upload may have a body of up to 16 MiB;
+        the kind is told by the bytes, and what the file says of camera and place is taken off. Raises
+        UploadRefused.
+        """
+        ...
+
+    async def identify(self, session: Session, request: Request, said: Identity) -> bool:
+        """Note who the visitor is, by the page around: said to persons, or believed where its proof is good.
+
+        It is nobody else's conversation for that. False: the visitor has written nothing yet. Refuses a proof
+        that is not good, and a phone that can be none.
+        """
         ...
 
     def feed(self, session: Session, after: int) -> AsyncGenerator[Look, None]:

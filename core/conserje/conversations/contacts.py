@@ -15,7 +15,8 @@ ARRAY(SELECT channel || ' ' || name FROM identities
 
 # Among those who were heard of last.
 LATEST = f"""
-SELECT contacts.id, contacts.name, contacts.created_at AS since, active.active_at AS last_at, {IDENTITIES}
+SELECT contacts.id, contacts.name, contacts.created_at AS since, active.active_at AS last_at, {IDENTITIES},
+       phone, vouched_at
 FROM (
     SELECT contact_id, max(active_at) AS active_at FROM (
         SELECT contact_id, active_at FROM conversations
@@ -31,9 +32,18 @@ ORDER BY active.active_at DESC LIMIT $3
 GET = f"""
 SELECT id, name, created_at AS since,
        (SELECT max(active_at) FROM conversations
-        WHERE tenant_id = $1 AND contact_id = contacts.id) AS last_at, {IDENTITIES}
+        WHERE tenant_id = $1 AND contact_id = contacts.id) AS last_at, {IDENTITIES}, phone, vouched_at
 FROM contacts WHERE tenant_id = $1 AND id = $2
 """  # noqa: S608 - of our own
+
+
+# What the site vouches for stands, whatever a visitor says later.
+VOUCH = """
+UPDATE contacts
+SET name = coalesce(nullif($3, ''), name), phone = coalesce(nullif($4, ''), phone), vouched_at = now()
+WHERE tenant_id = $1
+  AND id = (SELECT contact_id FROM conversations WHERE tenant_id = $1 AND conversations.id = $2)
+"""
 
 
 class ContactError(OperatorError):
@@ -49,12 +59,19 @@ class ContactSeen:
     since: datetime
     last_at: datetime | None
     identities: list[str]  # channel and name at it
+    phone: str  # that the tenant's site vouches for; none: ''
+    vouched_at: datetime | None
 
 
 async def latest(connection: Connection, tenant_id: int, text: str, limit: int) -> list[ContactSeen]:
     """Who was heard of last, and has `text` in the name or an address."""
     rows = await connection.fetch(LATEST, tenant_id, text, limit)
     return [ContactSeen(**row) for row in rows]
+
+
+async def vouch(connection: Connection, tenant_id: int, conversation_id: int, name: str, phone: str) -> None:
+    """Set what is given of a conversation's contact, as the tenant's own site has it."""
+    await connection.execute(VOUCH, tenant_id, conversation_id, name, phone)
 
 
 async def get(connection: Connection, tenant_id: int, contact_id: int) -> ContactSeen:

@@ -10,6 +10,7 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,13 @@ from typing import BinaryIO, TypeVar
 import filetype
 
 from conserje.contract.channel import Refused
+from conserje.files.kinds import judge
 from conserje.files.table import Kept
 
 ABANDONED_AFTER = 6 * 3600.0  # seconds without a write to it, and a half-written file has no writer
 HEAD = 8192  # bytes by which the content type is judged
 RESERVE, RESERVED_SHARE = 2 * 2**30, 0.05  # bytes and part of the disk that no file takes, whichever is more
+_JUDGES = ThreadPoolExecutor(2, "uploads")  # each has a whole file in memory
 _TEXT = re.compile(r"text/[a-z0-9.+-]{1,60}")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -50,6 +53,14 @@ def judged(head: bytes, said: str) -> str:
         return "application/octet-stream"
     said = said.partition(";")[0].strip().lower()
     return said if _TEXT.fullmatch(said) else "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A file that a stranger uploaded: on the disk, and at no place yet."""
+
+    half: Path
+    kept: Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,26 @@ class Folder:
                 half.unlink()
             raise
 
+    @asynccontextmanager
+    async def receive(self, parts: AsyncIterator[bytes], most: int) -> AsyncIterator[Arrived]:
+        """Take in what a stranger uploads as it comes, then judge it by its bytes and take off what it says
+        beside; what is not placed within is removed.
+
+        Raises Refused for one of more than `most` bytes, Odd for a kind that is not taken, NoRoom, and what
+        `parts` raises.
+        """
+        half = self.path / "new" / f"upload-{secrets.token_hex(8)}"
+        try:
+            await _fill(half, parts, most)
+            yield Arrived(half, await _on_disk(_clean, half, threads=_JUDGES))
+        finally:
+            with suppress(OSError):
+                half.unlink()
+
+    async def place(self, arrived: Arrived, tenant_id: int, file_id: int) -> None:
+        """From now on it is there, and on the disk. Raises NoRoom."""
+        await _on_disk(_place, arrived.half, path_of(self.path, tenant_id, file_id))
+
     async def remove(self, gone: Iterable[tuple[int, int]]) -> None:
         """Remove these files, by tenant and id. Raises NoRoom."""
         await _on_disk(self._remove, gone)
@@ -113,10 +144,41 @@ class Folder:
                     half.unlink()
 
 
-async def _on_disk(work: Callable[..., T], *arguments: object) -> T:
+async def _fill(half: Path, parts: AsyncIterator[bytes], most: int) -> None:
+    size, file = 0, await _on_disk(_create, half)
+    with file:
+        async for part in parts:
+            size += len(part)
+            if size > most:
+                raise Refused(f"The file is larger than the {most:,} bytes that are taken.")
+            await _on_disk(_write, file, part)
+
+
+def _clean(half: Path) -> Kept:
+    """Write the file anew, without what is not kept of it. Raises Odd."""
+    kind, pieces = judge(half.read_bytes())
+    digest, size = hashlib.sha256(), 0
+    with _create(clean := half.with_name(f"{half.name}-clean")) as file:
+        try:
+            for piece in pieces:
+                file.write(piece)
+                digest.update(piece)
+                size += len(piece)
+            file.flush()
+            os.fsync(file.fileno())
+            clean.rename(half)
+        except BaseException:
+            clean.unlink(missing_ok=True)
+            raise
+    return Kept(size, digest.digest(), kind)
+
+
+async def _on_disk(
+    work: Callable[..., T], *arguments: object, threads: ThreadPoolExecutor | None = None
+) -> T:
     """Do this outside the event loop. Raises NoRoom."""
     try:
-        return await asyncio.to_thread(work, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
     except OSError as error:
         raise NoRoom(f"The disk takes no file ({error.strerror}).") from None
 
@@ -143,6 +205,10 @@ def _finish(file: BinaryIO, half: Path, whole: Path) -> None:
     file.flush()
     os.fsync(file.fileno())
     file.close()
+    _place(half, whole)
+
+
+def _place(half: Path, whole: Path) -> None:
     whole.parent.mkdir(mode=0o700, exist_ok=True)
     half.rename(whole)
     for folder in (whole.parent, whole.parent.parent):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from asyncpg import Record
 
 from conserje.contract.channel import Refused
 from conserje.contract.message import Content, File, Media, OutboundMessage
+from conserje.contract.pages import Shown
 from conserje.settings import Settings
 from conserje.storage.database import Pool
 from conserje.storage.scope import acting_for
@@ -36,6 +38,12 @@ SELECT files.id, name, content_type FROM files
 JOIN messages ON messages.tenant_id = $1 AND messages.id = $3 AND direction = 'out'
   AND messages.conversation_id = files.conversation_id
 WHERE files.tenant_id = $1 AND files.id = ANY ($2) AND files.state = 'kept'
+"""
+
+# Of a page's own conversation: an id is easily guessed.
+NAMED_OF_PAGE = """
+SELECT id, name, content_type, bytes FROM files
+WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY ($3) AND state = 'kept'
 """
 
 
@@ -121,6 +129,36 @@ class Links:
         base, until = self.settings.tenant_url(tenant.slug), int((since + LINKED_FOR).timestamp())
         links = [Link(tenant.id, row["id"], row["name"], row["content_type"], until) for row in rows]
         return {f"kept:{link.id}": link.address(base, self.vault, data_key) for link in links}
+
+
+async def shown(
+    pool: Pool, vault: Vault, tenant: Tenant, conversation_id: int, contents: Sequence[Content]
+) -> list[tuple[Shown, ...]]:
+    """The files of each of `contents`, messages of that conversation, for a page of the tenant's host.
+
+    Raises VaultError.
+    """
+    ids = [id for content in contents for id in kept_ids(content)]
+    known: dict[str, Shown] = {}
+    if ids and tenant.data_key:
+        async with acting_for(pool, tenant.id) as scope:
+            rows = await scope.connection.fetch(NAMED_OF_PAGE, tenant.id, conversation_id, ids)
+        until = (int(time.time()) // 3600 + 1) * 3600 + int(LINKED_FOR.total_seconds())  # browsers keep it
+        for row in rows:
+            link = Link(tenant.id, row["id"], row["name"], row["content_type"], until)
+            address = link.address("", vault, tenant.data_key)
+            known[f"kept:{link.id}"] = Shown(address, link.content_type, link.name, row["bytes"])
+    return [_shown(content, known) for content in contents]
+
+
+def _shown(content: Content, kept: Mapping[str, Shown]) -> tuple[Shown, ...]:
+    files = content.files if isinstance(content, Media) else ()
+    elsewhere = {
+        file.ref: Shown(file.ref, file.media_type, file.title)
+        for file in files
+        if file.ref.startswith("https://")
+    }
+    return tuple(found for file in files if (found := kept.get(file.ref) or elsewhere.get(file.ref)))
 
 
 def _addressed(file: File, kept: Mapping[str, File]) -> File:

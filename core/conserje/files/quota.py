@@ -32,6 +32,7 @@ SELECT coalesce((SELECT bytes FROM tenant_files WHERE tenant_id = $1), 0) AS of_
 """
 
 PRUNE = "DELETE FROM contact_files WHERE day < current_date - 1"
+PRUNE_UPLOADS = "DELETE FROM uploads WHERE day < current_date - 1"
 
 
 class QuotaExceeded(Exception):
@@ -82,3 +83,4 @@ class Quota:
 async def prune(pool: Pool) -> None:
     """Forget what was counted before yesterday."""
     await pool.execute(PRUNE)
+    await pool.execute(PRUNE_UPLOADS)

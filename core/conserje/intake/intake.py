@@ -6,11 +6,11 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import asyncpg
 
@@ -26,7 +26,7 @@ from conserje.plugins import given, guard
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import Plugins
 from conserje.rules import consent
-from conserje.storage.database import CANNOT_ASK, Pool, describe
+from conserje.storage.database import CANNOT_ASK, Connection, Pool, describe
 from conserje.storage.sqlite import NodeFileError
 from conserje.storage.stillness import explained
 from conserje.storage.text import clean
@@ -51,6 +51,9 @@ POISON = (
     asyncpg.ProgramLimitExceededError,
 )
 RETRIES = 3  # of a batch that lost a deadlock
+
+
+R = TypeVar("R")
 
 
 class NotDurable(Exception):
@@ -110,6 +113,34 @@ class Intake:
             self._flights.add(flight)
             flight.add_done_callback(self._flights.discard)
         await durable
+
+    async def take_with(
+        self,
+        tenant: Tenant,
+        account: AccountRow,
+        message: InboundMessage,
+        beside: Callable[[Connection, Place], Awaitable[R]],
+    ) -> R:
+        """Store a message, and in the same transaction what `beside` writes of its files: no spool has those.
+
+        Raises NotDurable, and what `beside` raises.
+        """
+        if self.spool is not None and self.spool.busy:  # what was said before it is not in Postgres yet
+            raise NotDurable("The spool is not empty.")
+        row = self._row(tenant, account, message)
+        assert isinstance(row, InboundRow)
+        item = Item(row._replace(files=()), account.quiet_period_of(tenant))
+        for tries in range(RETRIES, -1, -1):
+            try:
+                async with self.pool.acquire(timeout=5) as connection, connection.transaction():
+                    await writing.write(connection, [item], self._loads)
+                    return await beside(connection, item.place)
+            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
+                if not tries:
+                    raise NotDurable(describe(error)) from None
+            except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+                raise NotDurable(describe(error)) from None
+        raise AssertionError
 
     def _rows(self, tenant: Tenant, account: AccountRow, event: Kept) -> Iterator[Row]:
         """The row of an event, and that of what of it makes no sense."""

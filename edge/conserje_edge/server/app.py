@@ -11,13 +11,14 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from conserje.conversations.feed import Feed
+from conserje.files.folder import Folder
+from conserje.files.quota import Quota
 from conserje.installation import explained
 from conserje.telemetry.heartbeat import Heartbeat
 from conserje.telemetry.pulse import beating
@@ -25,6 +26,7 @@ from conserje_edge.server.resources import open_resources
 from conserje_edge.tenant.files import Files
 from conserje_edge.tenant.pages import Pages
 from conserje_edge.tenant.shared import SharedWebhooks
+from conserje_edge.tenant.uploads import Uploads
 from conserje_edge.tenant.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
@@ -54,11 +56,12 @@ class TenantHosts:
             await self.pages(scope, receive, send)
 
 
-def tenant_hosts(webhooks: Webhooks, feed: Feed, files: Path) -> TenantHosts:
-    """All that a tenants' listener serves; `files` is the folder of those that contacts sent."""
+def tenant_hosts(webhooks: Webhooks, feed: Feed, folder: Folder, quota: Quota) -> TenantHosts:
+    """All that a tenants' listener serves; the folder is that of the files that contacts sent."""
     reception = webhooks.reception
-    pages = Pages(reception, webhooks.plugins, feed, webhooks.limits)
-    return TenantHosts(webhooks, SharedWebhooks(webhooks), Files(reception, files), pages)
+    uploads = Uploads(reception.pool, reception.vault, webhooks.intake, folder, quota)
+    pages = Pages(reception, webhooks.plugins, feed, webhooks.limits, uploads)
+    return TenantHosts(webhooks, SharedWebhooks(webhooks), Files(reception, folder.path), pages)
 
 
 def create() -> Router:
@@ -73,7 +76,8 @@ def create() -> Router:
                 await stack.enter_async_context(resources.working_for_node())
             except Exception as error:
                 _give_up(error)
-            router.default = tenant_hosts(resources.webhooks, resources.feed, resources.settings.files)
+            folder, quota = Folder(resources.settings.files), Quota.of(resources.settings)
+            router.default = tenant_hosts(resources.webhooks, resources.feed, folder, quota)
             _end_with_server()
             _call_on_signals(resources.feed.stop)
             await stack.enter_async_context(Heartbeat(resources.reception.pool, "edge"))

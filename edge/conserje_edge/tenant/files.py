@@ -20,8 +20,7 @@ from conserje_edge.tenant.reception import Reception
 from conserje_edge.wire.answers import Problem, unavailable
 from conserje_edge.wire.requests import read_headers
 
-# A page made of anything else would be the tenant's own to the browser.
-SHOWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+# Strangers sent them, and this is the tenant's host: pages show what they embed, a browser saves all else.
 HEADERS = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "sandbox; default-src 'none'",
@@ -66,7 +65,7 @@ class Files:
             media_type=link.content_type,
             filename=_file_name(link),
             stat_result=found,
-            content_disposition_type="inline" if link.content_type in SHOWN else "attachment",
+            content_disposition_type="attachment",
         )
 
     def _read(self, entry: Entry, scope: Scope) -> Link | None:

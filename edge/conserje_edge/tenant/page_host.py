@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from time import monotonic
 
 import asyncpg
+from cachetools import TTLCache
 from starlette.requests import Request
 
 from conserje.contract import sessions
 from conserje.contract.account import AnyAccount
-from conserje.contract.channel import AnyChannel
-from conserje.contract.pages import Look, Session, Visit
+from conserje.contract.channel import AnyChannel, Malformed
+from conserje.contract.message import InboundMessage, Note
+from conserje.contract.pages import Identity, Look, Session, Visit
+from conserje.contract.phones import phone_number
+from conserje.conversations import contacts
 from conserje.conversations.feed import Feed
 from conserje.errors import DirectoryUnavailable, UnknownTenant
+from conserje.files import links
+from conserje.intake.intake import NotDurable
+from conserje.shop import origins
 from conserje.storage.database import CANNOT_ASK, describe
+from conserje.storage.scope import acting_for
 from conserje.storage.stillness import explained
+from conserje.storage.text import clean
 from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import AccountUnusable, Entry
+from conserje.tenants.keyring import VaultError
+from conserje.tenants.tenants import Tenant
 from conserje_edge.tenant.reception import Reception
+from conserje_edge.tenant.uploads import Sender, Uploads
 from conserje_edge.wire.answers import Problem, unavailable
 from conserje_edge.wire.rates import Limits, client_network
 from conserje_edge.wire.requests import public_url, read_headers
 
+log = logging.getLogger(__name__)
+
 STREAMS_OF_SESSION = 12
+LONGEST_NAME = 80
+PICTURE_SECONDS = 1  # until a page is shown without them
+PICTURES_KEPT = 60  # seconds that the origins of a tenant's pictures are known
 
 
 @dataclass
@@ -37,11 +57,29 @@ class PageHost:
     reception: Reception
     messages: Feed
     limits: Limits
+    uploads: Uploads
     _streams: Counter[str] = field(default_factory=Counter)
+    _pictures: TTLCache[int, tuple[str, ...]] = field(
+        default_factory=lambda: TTLCache(10_000, PICTURES_KEPT, monotonic)
+    )
 
     async def visit(self, request: Request) -> Visit:
         entry, _ = await self._at(request)
-        return Visit(entry.tenant.seen, self._opened(entry, entry.own(self.channel.name)).settings)
+        settings = self._opened(entry, entry.own(self.channel.name)).settings
+        return Visit(entry.tenant.seen, settings, await self._origins(entry.tenant.id))
+
+    async def _origins(self, tenant_id: int) -> tuple[str, ...]:
+        """Of the tenant's pictures; what cannot be asked for is not shown, and the page is."""
+        if (known := self._pictures.get(tenant_id)) is not None:
+            return known
+        try:
+            async with asyncio.timeout(PICTURE_SECONDS):
+                found = await origins.of(self.reception.pool, tenant_id)
+        except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+            log.warning("A page is shown without pictures: %s", describe(error))
+            found = ()
+        self._pictures[tenant_id] = found
+        return found
 
     async def session(self, request: Request) -> Session | None:
         entry, url = await self._at(request)
@@ -74,14 +112,75 @@ class PageHost:
             if conversation := await self._conversation(session):
                 await self.messages.seen(session.tenant_id, conversation, message_id, read=read)
 
+    async def upload(self, session: Session, request: Request, key: str, name: str) -> int:
+        entry, _ = await self._at(request)
+        if (account := entry.own(self.channel.name)) is None:
+            raise Problem(HTTPStatus.NOT_FOUND)
+        address = client_network(request.scope, self.reception.proxies.trusts(request.scope))
+        self.limits.uploads_of_address.admit(address)
+        self.limits.messages_of_visitor.admit((session.tenant_id, session.id))
+        with _unavailable_without_postgres():
+            conversation = await self._conversation(session)
+        sender = Sender(entry.tenant, account, session.id, address, conversation)
+        return await self.uploads.take(sender, key, name, request.stream())
+
+    async def identify(self, session: Session, request: Request, said: Identity) -> bool:
+        self.limits.identified_by_visitor.admit((session.tenant_id, session.id))
+        entry, _ = await self._at(request)
+        if (account := entry.own(self.channel.name)) is None:
+            raise Problem(HTTPStatus.NOT_FOUND)
+        believed = bool(said.proof)
+        if believed and not sessions.vouches(said.proof, said.name, said.phone, self._opened(entry, account)):
+            raise Problem(HTTPStatus.FORBIDDEN)
+        name, phone = _named(said.name), await _phone(said.phone)
+        with _unavailable_without_postgres():
+            if (conversation := await self._conversation(session)) is None:
+                return False
+            if believed:
+                async with acting_for(self.reception.pool, session.tenant_id) as scope:
+                    await contacts.vouch(scope.connection, session.tenant_id, conversation, name, phone)
+        told = ", ".join(filter(None, (name, phone)))
+        if told:
+            note = Note(f"{'The site vouches' if believed else 'Says'}: {told}")
+            event = InboundMessage(account.address, f"{session.id}:{note.text}", session.id, note)
+            await self._take(entry.tenant, account, event)
+        return True
+
+    async def _take(self, tenant: Tenant, account: AccountRow, event: InboundMessage) -> None:
+        """What is told again is the same event."""
+        try:
+            await self.uploads.intake.take(tenant, [(account, event)])
+        except NotDurable as error:
+            raise unavailable(f"{tenant.slug}: an identity could not be stored: {error}") from None
+
     async def feed(self, session: Session, after: int) -> AsyncGenerator[Look, None]:
         with _unavailable_without_postgres(), self._counted(session):
             if conversation := await self._conversation(session):
                 async with aclosing(self.messages.follow(session.tenant_id, conversation, after)) as looks:
                     async for look in looks:
-                        if not await self._is_open(session.tenant_id):
+                        if (shown := await self._shown(session, conversation, look)) is None:
                             return
-                        yield look
+                        yield shown
+
+    async def _shown(self, session: Session, conversation: int, look: Look) -> Look | None:
+        """The look, with the addresses of its files; None once the tenant is gone or suspended."""
+        try:
+            tenant = (await self.reception.directory.by_id(session.tenant_id)).tenant
+        except UnknownTenant:
+            return None
+        except DirectoryUnavailable:
+            return look
+        return await self._with_files(tenant, conversation, look) if tenant.active else None
+
+    async def _with_files(self, tenant: Tenant, conversation: int, look: Look) -> Look:
+        contents = [said.content for said in look.said]
+        try:
+            reception = self.reception
+            files = await links.shown(reception.pool, reception.vault, tenant, conversation, contents)
+        except VaultError as error:
+            raise unavailable(f"{tenant.slug}: {error}") from None
+        said = (replace(said, files=its) for said, its in zip(look.said, files, strict=True))
+        return replace(look, said=tuple(said))
 
     async def _conversation(self, session: Session) -> int | None:
         place = (session.tenant_id, session.account_id, self.channel.name, session.id)
@@ -100,15 +199,6 @@ class PageHost:
             if not self._streams[session.id]:
                 del self._streams[session.id]
 
-    async def _is_open(self, tenant_id: int) -> bool:
-        try:
-            entry = await self.reception.directory.by_id(tenant_id)
-        except UnknownTenant:
-            return False
-        except DirectoryUnavailable:
-            return True
-        return entry.tenant.active
-
     async def _at(self, request: Request) -> tuple[Entry, str]:
         """The tenant whose page is asked for, and the page's public address. Raises Problem."""
         scope = request.scope
@@ -124,6 +214,21 @@ class PageHost:
             return entry.opened(account, self.channel, self.reception.vault)
         except AccountUnusable as error:
             raise unavailable(f"{entry.tenant.slug}: {error}") from None
+
+
+def _named(written: str) -> str:
+    """A name of one line."""
+    return "".join(each if each.isprintable() else " " for each in clean(written)).strip()[:LONGEST_NAME]
+
+
+async def _phone(written: str) -> str:
+    """Raises Problem for what can be none."""
+    if not written:
+        return ""
+    try:
+        return await asyncio.to_thread(phone_number, written)  # its library is loaded at the first
+    except Malformed:
+        raise Problem(HTTPStatus.BAD_REQUEST) from None
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from conserje.conversations.feed import Feed
+from conserje.files.uploads import LARGEST
 from conserje.plugins import given, guard
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import Plugins
@@ -18,6 +19,7 @@ from conserje.telemetry import pulse
 from conserje.telemetry.log import place
 from conserje_edge.tenant.page_host import PageHost
 from conserje_edge.tenant.reception import Reception
+from conserje_edge.tenant.uploads import Uploads
 from conserje_edge.wire.answers import Problem
 from conserje_edge.wire.rates import Limits
 from conserje_edge.wire.requests import read_headers
@@ -25,14 +27,19 @@ from conserje_edge.wire.requests import read_headers
 log = logging.getLogger(__name__)
 
 BODY_LIMIT = 64 * 1024  # bytes; what visitors write goes to the webhook
+UPLOAD = b"/upload"  # the only page that takes files
 
 
 class Pages:
     """The ASGI application for everything that is neither a webhook nor a status."""
 
-    def __init__(self, reception: Reception, plugins: Plugins, feed: Feed, limits: Limits) -> None:
+    def __init__(
+        self, reception: Reception, plugins: Plugins, feed: Feed, limits: Limits, uploads: Uploads
+    ) -> None:
         self._reception = reception
-        page_hosts = [PageHost(channel, reception, feed, limits) for channel in plugins.channels.values()]
+        page_hosts = [
+            PageHost(channel, reception, feed, limits, uploads) for channel in plugins.channels.values()
+        ]
         self._router = Router(_routes(page_hosts), redirect_slashes=False, default=self._nothing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,8 +75,9 @@ def _failure(error: BaseException) -> Problem:
 
 
 def _refuse_large(scope: Scope) -> None:
+    most = LARGEST if scope["raw_path"] == UPLOAD else BODY_LIMIT
     for name, value in scope["headers"]:
-        if name == b"transfer-encoding" or (name == b"content-length" and int(value) > BODY_LIMIT):
+        if name == b"transfer-encoding" or (name == b"content-length" and int(value) > most):
             raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "", (b"connection", b"close"))
 
 

@@ -47,6 +47,8 @@ class Limits:
         self.sessions_of_tenant = Window(ceil(1000 / processes), 10 * MINUTE)
         self.posts_of_address = Window(ceil(120 / processes), MINUTE)
         self.messages_of_visitor = Window(ceil(30 / processes), MINUTE)
+        self.uploads_of_address = Window(ceil(40 / processes), 10 * MINUTE)
+        self.identified_by_visitor = Window(ceil(30 / processes), HOUR)
         self.seen_by_visitor = Window(ceil(120 / processes), MINUTE)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from conserje import Account, Forged, Nothing, SessionKey, Webhook, new_session, signed, visitor
-from conserje.contract.sessions import LIFE, cookie_name, read
+from conserje.contract.sessions import LIFE, cookie_name, identity_key, read, vouches
 
 HERE = "https://acme.bot.example/bot/web/webhook"
 
@@ -121,3 +123,24 @@ def test_only_pages_of_the_same_host_may_ask(headers: dict[str, str], good: bool
 def test_the_secret_is_in_no_text() -> None:
     key = SessionKey()
     assert key.secret.get_secret_value() not in repr(key)
+
+
+def test_a_site_s_server_can_vouch_for_a_name_and_a_phone() -> None:
+    acme = account()
+    key = identity_key(acme)
+    assert key != acme.credentials.secret.get_secret_value()
+    proof = hmac.new(key.encode(), "Ana Ñuñoa\n+56912345678".encode(), "sha256").hexdigest()
+    assert vouches(proof, "Ana Ñuñoa", "+56912345678", acme)
+    assert vouches(proof.upper(), "Ana Ñuñoa", "+56912345678", acme)
+    for said in (("Ana", "+56912345678"), ("Ana Ñuñoa", ""), ("", "+56912345678"), ("\ud83d", "")):
+        assert not vouches(proof, *said, acme)
+    for wrong in ("", proof[:-1], "ñ" * 64, "\ud83d"):
+        assert not vouches(wrong, "Ana Ñuñoa", "+56912345678", acme)
+    assert not vouches(proof, "Ana Ñuñoa", "+56912345678", account())
+
+
+def test_the_key_of_identities_opens_no_session() -> None:
+    acme = account()
+    other = replace(acme, credentials=SessionKey(secret=SecretStr(identity_key(acme))))
+    with pytest.raises(Forged):
+        visitor(hook(f"{cookie_name(acme)}={signed('ana', other)}"), acme)

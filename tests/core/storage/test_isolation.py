@@ -55,6 +55,7 @@ async def fill(scene: Scene, slug: str) -> int:
         "INSERT INTO removed_files (tenant_id, id) VALUES ($1, 1)",
         "INSERT INTO tenant_files (tenant_id, bytes) VALUES ($1, 1)",
         "INSERT INTO contact_files SELECT tenant_id, id, current_date, 1 FROM contacts WHERE tenant_id = $1",
+        "INSERT INTO uploads VALUES ($1, current_date, 'x', 1, 1)",
         "INSERT INTO mailings (tenant_id, recipient) VALUES ($1, 'team@acme.example')",
         "INSERT INTO consents (tenant_id, conversation_id, change, source, cause)"
         " SELECT tenant_id, id, 'out', 'contact', 'stop' FROM conversations WHERE tenant_id = $1",

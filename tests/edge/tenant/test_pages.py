@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from doorway import Edge, Moody, boom
+from doorway import QUOTA, Edge, Moody, boom
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from conserje import House, InboundMessage, SessionKey, Text
 from conserje.conversations.rows import stored
+from conserje.files.folder import Folder
 from conserje.plugins.plugins import Plugins
 from conserje_edge.tenant.pages import Pages
+from conserje_edge.tenant.uploads import Uploads
 from conserje_edge.wire.rates import Limits
 
 
@@ -42,7 +45,8 @@ async def ask(edge: Edge, pages: Pages, path: str) -> httpx2.Response:
 
 def pages_of(edge: Edge, *channels: Paged) -> Pages:
     plugins = Plugins({each.name: each for each in channels})
-    return Pages(edge.webhooks.reception, plugins, edge.feed, Limits())
+    uploads = Uploads(edge.pool, edge.vault, edge.webhooks.intake, Folder(Path("/nowhere")), QUOTA)
+    return Pages(edge.webhooks.reception, plugins, edge.feed, Limits(), uploads)
 
 
 @pytest.mark.parametrize(

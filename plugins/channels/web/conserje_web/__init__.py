@@ -44,6 +44,7 @@ _LIMITS = Limits(
     rows=10,
     row_title=200,
     row_description=1000,
+    carries=frozenset({"cards"}),
 )
 _COOKIE = "__Host-conserje-web"
 

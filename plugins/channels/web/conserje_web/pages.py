@@ -19,9 +19,27 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from conserje import Buttons, House, List, Look, Pressed, Said, Tenant, Visit, in_language, plain
+from conserje import (
+    Buttons,
+    House,
+    Identity,
+    List,
+    Look,
+    Media,
+    Note,
+    Pressed,
+    Row,
+    Said,
+    Shown,
+    Tenant,
+    Text,
+    UploadRefused,
+    Visit,
+    in_language,
+    plain,
+)
 from conserje_web import theme
-from conserje_web.settings import WebSettings
+from conserje_web.settings import WebSettings, is_origin
 from conserje_web.words import LANGUAGES, Words
 
 _RETRY = 2000  # milliseconds until a browser asks again for a stream that broke
@@ -56,9 +74,21 @@ _SCRIPTED = (
     "called",
     "attended",
     "a_person",
+    "unwritten",
+    "kind",
+    "large",
+    "key",
+    "many",
+    "a_file",
+    "to_shop",
+    "record",
+    "recording",
 )
-_IMPORT = re.compile(rb'from "/([a-z]+\.js)"')
-_SCRIPTS = ("page.js", "outbox.js", "listening.js", "talk.js", "attention.js")
+_IMPORT = re.compile(rb'\b(from|import) "/([a-z]+\.js)"')
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_MODULES = ("page", "identity", "files", "outbox", "shelf", "listening", "talk", "attention")
+_SCRIPTS = tuple(f"{name}.js" for name in _MODULES)
+_UPLOAD_STATUS = {"unwritten": 403, "kind": 415, "large": 413, "many": 429, "key": 409}
 
 _templates = Environment(
     loader=PackageLoader("conserje_web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -70,6 +100,14 @@ class _Seen(BaseModel):
 
     id: int = Field(ge=0, lt=2**63)
     read: bool
+
+
+class _Identity(BaseModel):
+    """What the site says, through the page."""
+
+    name: str = Field(default="", max_length=200)
+    phone: str = Field(default="", max_length=40)
+    hash: str = Field(default="", max_length=64)
 
 
 @dataclass(frozen=True)
@@ -87,7 +125,9 @@ class _Part:
     def script(cls, name: str) -> _Part:
         """A script with those that it imports, so that all are of one release."""
         content = _IMPORT.sub(
-            lambda match: b'from "/%s?v=%s"' % (match[1], cls.script(match[1].decode()).version.encode()),
+            lambda match: (
+                b'%s "/%s?v=%s"' % (match[1], match[2], cls.script(match[2].decode()).version.encode())
+            ),
             cls.stored(name, "text/javascript").content,
         )
         return cls(content, "text/javascript")
@@ -101,7 +141,7 @@ class Pages:
     """The pages of every tenant, from what the house tells of each."""
 
     stored: ClassVar[dict[str, _Part]] = {
-        "/chat.css": _Part.stored("chat.css", "text/css"),
+        **{path: _Part.stored(path[1:], "text/css") for path in ("/chat.css", "/files.css")},
         **{f"/{name}": _Part.script(name) for name in _SCRIPTS},
     }
 
@@ -115,12 +155,14 @@ class Pages:
             Route("/history", self.history, methods=["GET"]),
             Route("/stream", self.stream, methods=["GET"]),
             Route("/seen", self.seen, methods=["POST"]),
+            Route("/upload", self.upload, methods=["POST"]),
+            Route("/identify", self.identify, methods=["POST"]),
         ]
 
     async def page(self, request: Request) -> Response:
         visit = await self._house.visit(request)
         text = _templates.get_template("page.html").render(_described(visit, datetime.now(UTC)))
-        return Response(text, media_type="text/html", headers=_page_headers(visit.settings))
+        return Response(text, media_type="text/html", headers=_page_headers(visit))
 
     async def part(self, request: Request) -> Response:
         path = request.url.path
@@ -174,6 +216,32 @@ class Pages:
             await self._house.seen(session, seen.id, read=seen.read)
         return _nothing_written()
 
+    async def upload(self, request: Request) -> Response:
+        """A file that the visitor says; for what is not taken there is a word, the page has a sentence."""
+        if not _ID.fullmatch(id := request.query_params.get("id", "")):
+            return Response(status_code=400)
+        try:
+            if (session := await self._house.session(request)) is None:
+                raise UploadRefused("unwritten")
+            name = request.query_params.get("name", "")
+            taken = {"id": await self._house.upload(session, request, f"{session.id}:{id}", name)}
+        except UploadRefused as refused:
+            told, status = {"refused": refused.reason}, _UPLOAD_STATUS[refused.reason]
+            return JSONResponse(told, status, headers={**_SAFE, **_NO_STORE})
+        return JSONResponse(taken, headers={**_SAFE, **_NO_STORE})
+
+    async def identify(self, request: Request) -> Response:
+        """Who the visitor is, as the site around the page says; 409 until they have written."""
+        try:
+            said = _Identity.model_validate_json(await request.body())
+        except ValidationError:
+            return Response(status_code=400)
+        session = await self._house.session(request)
+        identity = Identity(said.name, said.phone, said.hash)
+        if session is None or not await self._house.identify(session, request, identity):
+            return Response(status_code=409, headers=_NO_STORE)
+        return _nothing_written()
+
     async def _follow(self, request: Request, after: int) -> tuple[Look, AsyncGenerator[Look, None]] | None:
         """The first look at what the visitor and the tenant have said, and those to come."""
         if not (session := await self._house.session(request)):
@@ -205,7 +273,7 @@ def _event(look: Look) -> str:
 
 def _as_data(look: Look) -> dict[str, Any]:
     return {
-        "said": [_as_shown(said) for said in look.said],
+        "said": [_as_shown(said) for said in look.said if not isinstance(said.content, Note)],
         "thinking": look.thinking,
         "attending": look.attending,
         "person": look.person,
@@ -224,12 +292,34 @@ def _as_shown(said: Said) -> dict[str, Any]:
                 "choices": [{"id": button.id, "title": button.title} for button in buttons],
             }
         case List(text=text, rows=rows):
-            choices = [{"id": row.id, "title": row.title, "description": row.description} for row in rows]
-            return shown | {"text": text, "choices": choices}
+            return shown | {"text": text, "choices": [_as_card(row) for row in rows]}
+        case Text(text=text, cards=cards) if cards:
+            return shown | {"text": text, "cards": [_as_card(row) for row in cards]}
         case Pressed(title=title):
             return shown | {"text": title}
+        case Media(caption=caption) if said.files:
+            return shown | {"text": caption, "files": [_as_file(file) for file in said.files]}
         case content:
             return shown | {"text": plain(content)}
+
+
+def _as_card(row: Row) -> dict[str, str]:
+    """A thing with what there is to see of it."""
+    card = {"id": row.id, "title": row.title, "description": row.description}
+    seen = {"picture": row.picture, "link": row.link}
+    return card | {name: address for name, address in seen.items() if address.startswith("https://")}
+
+
+def _as_file(file: Shown) -> dict[str, Any]:
+    """A file as the page shows it: what is of this host within it, what lies elsewhere as a link."""
+    kind = file.content_type.partition("/")[0]
+    is_ours = file.address.startswith("/")
+    return {
+        "address": file.address,
+        "kind": kind if is_ours and kind in ("image", "audio") else "file",
+        "name": file.name,
+        "size": file.size,
+    }
 
 
 def _file(request: Request, part: _Part, cache: str) -> Response:
@@ -239,13 +329,16 @@ def _file(request: Request, part: _Part, cache: str) -> Response:
     return Response(part.content, media_type=part.media_type, headers=headers)
 
 
-def _page_headers(settings: WebSettings) -> dict[str, str]:
+def _page_headers(visit: Visit) -> dict[str, str]:
+    settings = visit.settings
+    pictures = sorted({settings.logo_origin or "", *filter(is_origin, visit.origins)} - {""})
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
         "connect-src": "'self'",
-        "img-src": " ".join(filter(None, ["'self'", settings.logo_origin])),
+        "img-src": " ".join(["'self'", "blob:", *pictures]),
+        "media-src": "'self' blob:",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": " ".join(settings.origins) or "'none'",

@@ -64,6 +64,11 @@ def _https(written: object) -> str:
     return written
 
 
+def is_origin(written: str) -> bool:
+    """Whether it is one of https, and nothing that would say more in a header."""
+    return _LOGO.fullmatch(f"{written}/") is not None
+
+
 _Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 _Long = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 _Range = Annotated[_Hours, PlainValidator(_Hours.read, json_schema_input_type=str)]

@@ -44,6 +44,16 @@ class Words:
     called: str
     attended: str
     a_person: str
+    attach: str
+    to_shop: str
+    record: str
+    unwritten: str
+    kind: str
+    large: str
+    key: str
+    many: str
+    a_file: str
+    recording: str
     days: tuple[str, ...]  # Monday first
     opens_today: str
     opens_tomorrow: str
@@ -87,6 +97,16 @@ _SPANISH = Words(
     called="Avisamos a una persona, que te responderá aquí",
     attended="Te atiende {person}",
     a_person="una persona",
+    attach="Adjuntar un archivo",
+    to_shop="Ver en la tienda",
+    record="Grabar un mensaje de voz",
+    unwritten="Escribe primero un mensaje; después puedes enviar archivos.",
+    kind="Aquí se pueden enviar fotos, PDF y mensajes de voz; este archivo es de otro tipo.",
+    large="El archivo es demasiado grande: puede tener hasta 16 MB.",
+    key="Este archivo ya no se puede enviar así: elígelo de nuevo.",
+    many="Por hoy no se pueden enviar más archivos desde aquí.",
+    a_file="Archivo",
+    recording="Grabando: toca de nuevo para enviar, Escape para descartar",
     days=("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"),
     opens_today="abre hoy a las {time}",
     opens_tomorrow="abre mañana a las {time}",
@@ -130,6 +150,16 @@ _PORTUGUESE = Words(
     called="Avisamos uma pessoa, que vai responder aqui",
     attended="Você fala com {person}",
     a_person="uma pessoa",
+    attach="Anexar um arquivo",
+    to_shop="Ver na loja",
+    record="Gravar uma mensagem de voz",
+    unwritten="Escreva primeiro uma mensagem; depois você pode enviar arquivos.",
+    kind="Aqui é possível enviar fotos, PDF e mensagens de voz; este arquivo é de outro tipo.",
+    large="O arquivo é grande demais: pode ter até 16 MB.",
+    key="Este arquivo não pode mais ser enviado assim: escolha de novo.",
+    many="Por hoje não é possível enviar mais arquivos por aqui.",
+    a_file="Arquivo",
+    recording="Gravando: toque de novo para enviar, Escape para descartar",
     days=("segunda", "terça", "quarta", "quinta", "sexta", "sábado", "domingo"),
     opens_today="abre hoje às {time}",
     opens_tomorrow="abre amanhã às {time}",
@@ -173,6 +203,16 @@ _ENGLISH = Words(
     called="We have called a person, who will answer you here",
     attended="{person} answers you",
     a_person="A person",
+    attach="Attach a file",
+    to_shop="See it in the shop",
+    record="Record a voice message",
+    unwritten="Write a message first; then you can send files.",
+    kind="Photos, PDFs and voice messages can be sent here; this file is of another kind.",
+    large="The file is too large: it may have up to 16 MB.",
+    key="This file can no longer be sent like this: choose it again.",
+    many="No more files can be sent from here today.",
+    a_file="File",
+    recording="Recording: tap again to send, Escape to discard",
     days=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     opens_today="opens today at {time}",
     opens_tomorrow="opens tomorrow at {time}",

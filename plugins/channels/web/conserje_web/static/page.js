@@ -1,5 +1,7 @@
 // The chat page: the composer, the frame around it, and the beginning.
 
+import "/files.js";
+import { identify, tellIdentity } from "/identity.js";
 import { askToClose, closed, framed, opened } from "/attention.js";
 import { listen, look } from "/listening.js";
 import { empty, knowSession, restore, send } from "/outbox.js";
@@ -37,17 +39,18 @@ if (framed) {
   addEventListener("message", ({ source, origin, data }) => {
     if (source !== window.parent) return;
     if (data?.conserje === "closed") closed();
+    if (data?.conserje === "identity") identify(data);
     if (data?.conserje !== "opened") return;
     opened(origin);
     look();
-    text.focus();
+    if (data.focus) text.focus();
   });
   addEventListener("keydown", (event) => event.key === "Escape" && askToClose());
 } else if (matchMedia("(pointer: fine)").matches) {
   text.focus(); // on a phone the keyboard would cover the page
 }
 
-restore();
+await restore();
 // Some phones lay the keyboard over the page.
 visualViewport?.addEventListener("resize", () => {
   const covered = visualViewport.scale === 1 && visualViewport.height < innerHeight;
@@ -57,6 +60,7 @@ visualViewport?.addEventListener("resize", () => {
 const history = await fetch("/history").catch(() => null);
 if (history?.status === 200) {
   knowSession();
+  tellIdentity();
   show(await history.json(), { counted: false });
   toEnd();
   listen();

@@ -77,7 +77,8 @@ export function toEnd() {
 
 // A message that is written here, at the end of the talk.
 export function append(message) {
-  message.bubble = newBubble({ author: "contact", text: message.text });
+  const { text, file } = message;
+  message.bubble = newBubble({ author: "contact", text, files: file ? [ownFile(file)] : [] });
   log.append(message.bubble);
   if (quick) quick.hidden = true;
   written.push(message);
@@ -88,7 +89,7 @@ function tell(said) {
   told.add(said.id);
   last = Math.max(last, said.id);
   if (quick) quick.hidden = true;
-  const bubble = (said.author === "contact" && ownBubble(said.text)) || newBubble(said);
+  const bubble = (said.author === "contact" && ownBubble(said)) || newBubble(said);
   const note = make("p", "note");
   note.append(moment(said.at));
   if (said.author === "contact") {
@@ -131,38 +132,115 @@ function nameWriter(bubble) {
 }
 
 // The bubble of the message as it was written here; the feed does not know the browser's ids.
-function ownBubble(content) {
-  const place = written.findIndex((message) => message.text === content);
-  return place < 0 ? null : written.splice(place, 1)[0].bubble;
+function ownBubble({ id, text }) {
+  const at = written.findIndex((message) => (message.file ? message.id === id : message.text === text));
+  return at < 0 ? null : written.splice(at, 1)[0].bubble;
 }
 
-function newBubble({ author, text, person = null, choices = [] }) {
+// What is written here is this message of the feed's, which may have told it already.
+export function place(message, id) {
+  message.id = id;
+  if (!told.has(id)) return;
+  message.bubble.remove();
+  written.splice(written.indexOf(message), 1);
+}
+
+function newBubble({ author, text, person = null, choices = [], files = [], cards = [] }) {
   const mine = author === "contact";
   const bubble = make("div", mine ? "said mine" : "said");
   if (!mine) bubble.dataset.who = person === null ? words.an_assistant : person || words.a_person;
   const paragraph = make("p", "text");
   paragraph.dir = "auto";
   paragraph.append(make("span", "aside", `${mine ? words.you : person || words.name}: `), ...linked(text));
-  bubble.append(paragraph);
+  if (files.length && !text) paragraph.classList.add("aside");
+  bubble.append(paragraph, ...files.map(fileShown));
   if (choices.length) bubble.append(choiceButtons(choices));
+  if (cards.length) bubble.append(cardsShown(cards));
   bubble.append(make("p", "note"));
   return bubble;
 }
 
+// One that is on its way is no link: opened by itself it would be a page of this host.
+function ownFile(file) {
+  const kind = ["image", "audio"].find((each) => file.type.startsWith(`${each}/`)) ?? "file";
+  const address = kind === "file" ? "" : URL.createObjectURL(file);
+  return { kind, address, name: file.name, size: file.size, isOwn: true };
+}
+
+function fileShown(file) {
+  if (file.kind === "audio") return player(file);
+  const shown = file.isOwn ? make("span") : newTab(file.address, "");
+  shown.className = "file";
+  if (file.kind === "image") shown.append(picture(file, () => nameFile(shown, file)));
+  else nameFile(shown, file);
+  return shown;
+}
+
+function player({ address, name }) {
+  const audio = make("audio");
+  return Object.assign(audio, { controls: true, preload: "metadata", src: address, ariaLabel: name });
+}
+
+function picture({ address, name }, otherwise) {
+  const image = make("img");
+  image.addEventListener("load", () => atEnd && toEnd());
+  image.addEventListener("error", otherwise); // its address is over, or it is no picture
+  return Object.assign(image, { alt: name || words.a_file, src: address });
+}
+
+function nameFile(shown, { name, size }) {
+  shown.replaceChildren(make("span", "", name || words.a_file));
+  if (size !== null) shown.append(" ", make("small", "", sized(size)));
+}
+
+function sized(bytes) {
+  const [unit, many] = bytes < 1e6 ? ["kilobyte", bytes / 1e3] : ["megabyte", bytes / 1e6];
+  const how = { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: unit === "kilobyte" ? 0 : 1 };
+  return Math.max(many, unit === "kilobyte" ? 1 : 0).toLocaleString(document.documentElement.lang, how);
+}
+
 function choiceButtons(choices) {
-  const cards = choices.some((choice) => choice.description);
+  const cards = choices.some(({ description, picture, link }) => description || picture || link);
   const group = make("div", cards ? "choices cards" : "choices");
-  for (const { id, title, description } of choices) {
+  for (const { id, title, description, picture, link } of choices) {
     const button = make("button");
     button.type = "button";
+    if (picture) button.append(productPicture(picture));
     button.append(make(cards ? "strong" : "span", "", title));
     if (description) button.append(" ", make("span", "", description));
     button.addEventListener("click", () => {
       log.dispatchEvent(new CustomEvent("pressed", { detail: { id, title } }));
     });
-    group.append(button);
+    group.append(link ? withLink(button, link, title) : button);
   }
   return group;
+}
+
+function cardsShown(cards) {
+  const group = make("div", "choices cards");
+  for (const { title, description, picture, link } of cards) {
+    const card = make("div", "card");
+    if (picture) card.append(productPicture(picture));
+    card.append(make("strong", "", title), " ", make("span", "", description));
+    group.append(link ? withLink(card, link, title) : card);
+  }
+  return group;
+}
+
+function withLink(shown, link, title) {
+  const whole = make("div", "linked");
+  const address = newTab(link, words.to_shop);
+  address.ariaLabel = `${words.to_shop}: ${title}`;
+  whole.append(shown, address);
+  return whole;
+}
+
+// Its site need not know who looks; the name stands beside it.
+function productPicture(address) {
+  const image = make("img");
+  image.addEventListener("load", () => atEnd && toEnd());
+  image.addEventListener("error", () => image.remove());
+  return Object.assign(image, { referrerPolicy: "no-referrer", alt: "", src: address });
 }
 
 export function make(name, className = "", content = "") {

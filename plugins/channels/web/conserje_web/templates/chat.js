@@ -1,18 +1,27 @@
 // A button on a tenant's own site that opens the tenant's chat page in a frame.
 (() => {
   const chat = {{ chat|tojson }};
-  const origin = new URL(document.currentScript.src).origin;
+  const { src, dataset } = document.currentScript;
+  const origin = new URL(src).origin;
 
   if (!chat.origins.includes(location.origin)) {
     console.warn(`The chat of ${origin} is not shown: its setting "origins" does not name ${location.origin}.`);
     return;
   }
 
+  const side = dataset.side === "left" ? "left" : "right";
+  const [aside = 20, below = 20] = (dataset.offset ?? "").split(/[\s,]+/).filter(Boolean).map(pixels);
+
+  function pixels(written) {
+    const count = Number.parseInt(written, 10);
+    return Number.isNaN(count) ? 20 : Math.min(Math.max(count, 0), 400);
+  }
+
   const style = new CSSStyleSheet();
   style.replaceSync(`
     :host { all: initial; color-scheme: light dark; }
     button {
-      position: fixed; right: 20px; bottom: 20px; z-index: 2147483001;
+      position: fixed; ${side}: ${aside}px; bottom: ${below}px; z-index: 2147483001;
       width: 60px; height: 60px; padding: 0; border: 0; border-radius: 50%;
       display: grid; place-items: center; cursor: pointer;
       background: ${chat.brand}; color: ${chat.onBrand}; box-shadow: 0 4px 16px #0006;
@@ -24,20 +33,21 @@
     }
     svg { width: 28px; height: 28px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
     iframe {
-      position: fixed; right: 20px; bottom: 96px; z-index: 2147483000;
-      width: 384px; height: min(640px, 100vh - 116px); border: 0; border-radius: 16px;
-      background: Canvas; box-shadow: 0 8px 40px #0006;
+      position: fixed; ${side}: ${aside}px; bottom: ${below + 76}px; z-index: 2147483000;
+      width: min(384px, 100vw - ${2 * aside}px); height: min(640px, 100vh - ${below + 96}px);
+      border: 0; border-radius: 16px; background: Canvas; box-shadow: 0 8px 40px #0006;
     }
     [hidden] { display: none; }
     @media (max-width: 480px) {
       iframe { inset: 0; width: 100%; height: 100%; border-radius: 0; }
-      button[aria-expanded="true"] { top: 12px; right: 12px; bottom: auto; width: 44px; height: 44px; box-shadow: none; }
+      button[aria-expanded="true"] { inset: 12px 12px auto auto; width: 44px; height: 44px; box-shadow: none; }
     }
     @media print { :host { display: none; } }
   `);
 
   const SPEECH = "M4 5h16v11H9l-5 4z";
   const CROSS = "M6 6l12 12M18 6L6 18";
+  const KEPT = `conserje ${origin}`; // on the site's next page it is open again
   const button = document.createElement("button");
   button.type = "button";
   const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -49,6 +59,8 @@
   badge.hidden = true;
   button.append(badge);
   let frame = null;
+  let loaded = false;
+  let identity = null;
 
   function show(open) {
     button.setAttribute("aria-expanded", String(open));
@@ -63,32 +75,61 @@
     button.setAttribute("aria-label", unread ? `${chat.open} (${unread})` : isOpen() ? chat.close : chat.open);
   }
 
-  function greet() {
-    frame.focus();
-    frame.contentWindow.postMessage({ conserje: "opened" }, origin);
+  function tell(message) {
+    if (loaded) frame.contentWindow.postMessage(message, origin);
   }
 
-  function open() {
+  function greet(focus) {
+    if (focus) frame.focus();
+    tell({ conserje: "opened", focus });
+    if (identity) tell({ conserje: "identity", ...identity });
+  }
+
+  function open({ focus = true } = {}) {
+    keep(true);
     if (frame) {
       show(true);
-      greet();
+      greet(focus);
       return;
     }
     frame = document.createElement("iframe");
     frame.title = chat.title;
-    frame.addEventListener("load", greet);
+    frame.allow = "microphone";
+    frame.addEventListener("load", () => {
+      loaded = true;
+      greet(focus);
+      if (!isOpen()) tell({ conserje: "closed" });
+    });
     frame.src = `${origin}/`;
     button.before(frame);
     show(true);
   }
 
   function close() {
+    keep(false);
     show(false);
-    frame.contentWindow.postMessage({ conserje: "closed" }, origin);
+    tell({ conserje: "closed" });
     button.focus();
   }
 
   const isOpen = () => frame && !frame.hidden;
+
+  function keep(open) {
+    try {
+      if (open) sessionStorage.setItem(KEPT, "open");
+      else sessionStorage.removeItem(KEPT);
+    } catch {
+      // a site that may keep nothing
+    }
+  }
+
+  function wasOpen() {
+    try {
+      return sessionStorage.getItem(KEPT) === "open";
+    } catch {
+      return false;
+    }
+  }
 
   button.addEventListener("click", () => (isOpen() ? close() : open()));
   addEventListener("keydown", (event) => {
@@ -100,13 +141,37 @@
     if (ours && event.data?.conserje === "close" && isOpen()) close();
   });
 
+  let isPlaced = false;
+  let wanted = false; // before there was a page to open it in
+
   function place() {
     const host = document.createElement("conserje-chat");
     const root = host.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [style];
     root.append(button);
     document.body.append(host);
+    isPlaced = true;
+    // On a phone it would lie over the page that was just opened.
+    if (wanted) open();
+    else if (wasOpen() && !matchMedia("(max-width: 480px)").matches) open({ focus: false });
   }
+
+  // For the site's own buttons.
+  window.Conserje ??= Object.freeze({
+    open() {
+      if (isPlaced) open();
+      else wanted = true;
+    },
+    close() {
+      wanted = false;
+      if (isOpen()) close();
+    },
+    identify({ name = "", phone = "", hash = "" } = {}) {
+      identity = { name: String(name), phone: String(phone), hash: String(hash) };
+      tell({ conserje: "identity", ...identity });
+    },
+  });
+  dispatchEvent(new Event("conserje"));
 
   show(false);
   if (document.body) place();

@@ -12,6 +12,7 @@ from conserje.cli.insert import insert_phone, insert_tenant
 from conserje.cli.phone import phone
 from conserje.cli.table import json_option, refuse_both, show_fields, show_json, show_rows
 from conserje.cli.tenant_set import set_tenant, warn_of_assistants
+from conserje.cli.times import term
 from conserje.installation import Installation, open_installation, read_settings, with_installation
 from conserje.settings import Settings
 from conserje.storage.database import Connection
@@ -147,6 +148,10 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
         "held_text": tenant.held_text,
         "notice_url": tenant.notice_url,
         "notice_email": tenant.notice_email,
+        "keep_messages": term(tenant.keep_messages, "not said, so all"),
+        "keep_files": term(tenant.keep_files, "as their messages"),
+        "keep_statuses": term(tenant.keep_statuses, "not said, so all"),
+        "context_days": tenant.context_days,
         "aliases": tenant.aliases,
         "former_slugs": [f"{slug} until {until:%Y-%m-%d}" for slug, until in former.items()],
         "domains": domains,

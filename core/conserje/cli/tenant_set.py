@@ -10,7 +10,7 @@ import click
 import uvloop
 from pydantic import RootModel
 
-from conserje.cli.times import Duration
+from conserje.cli.times import EVER, Duration, Term
 from conserje.contract.channel import AnyChannel
 from conserje.installation import Installation, open_installation
 from conserje.storage.database import Connection
@@ -95,6 +95,22 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
     help="The https:// address that is told when a contact waits for a person; none, if empty.",
 )
 @click.option("--notice-email", help="The e-mail address that is told that; none, if empty.")
+@click.option(
+    "--keep-messages", type=Term(), help="The age at which what messages say is emptied, like 365d, or ever."
+)
+@click.option(
+    "--keep-files",
+    type=Term(),
+    help="The age at which a file goes where its message stays, like 90d, or ever.",
+)
+@click.option(
+    "--keep-statuses", type=Term(), help="The age at which what providers report goes, like 35d, or ever."
+)
+@click.option(
+    "--context-days",
+    type=click.IntRange(1, EVER.days),
+    help="How far back an assistant reads; a contact who returns later begins a new talk.",
+)
 def set_tenant(
     slug: str,
     renamed: str | None,
@@ -113,6 +129,7 @@ def set_tenant(
       conserje tenant set acme --late-rule apologise --held-text "Te respondemos en un rato."
       conserje tenant set acme --assistant openai --assistant-setting temperature=0.2
       conserje tenant set acme --hours monday=09:00-13:00,15:00-19:00 --hours sunday=
+      conserje tenant set acme --keep-messages 180d --keep-files 30d
     """
     columns: dict[str, object] = {"slug": renamed} if renamed and renamed != slug else {}
     columns |= {name: value for name, value in options.items() if value is not None}

@@ -69,6 +69,23 @@ class Duration(click.ParamType[timedelta]):
         self.fail(f"{value!r} is no duration like 90s, 15m, 2h or 3d.", param, ctx)
 
 
+EVER = timedelta(days=36500)  # the longest that is told from no term
+
+
+class Term(Duration):
+    """How long something is kept; `ever` is a hundred years."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        return EVER if value == "ever" else super().convert(value, param, ctx)
+
+
+def term(kept: timedelta | None, without: str) -> str:
+    """A term as operators write it; `without` is said of none."""
+    if kept is None:
+        return without
+    return "ever" if kept >= EVER else f"{kept / timedelta(days=1):g}d"
+
+
 class Moment(click.ParamType[datetime]):
     """A point in time: so long ago, or a date by this machine's clock unless it names a zone."""
 

@@ -13,7 +13,7 @@ from asyncpg import Record
 
 from conserje.contract.pages import Look, Said
 from conserje.conversations.listing import LEFT_TO_PERSON
-from conserje.conversations.rows import restored
+from conserje.conversations.rows import EMPTIED, restored
 from conserje.storage.changes import Changes
 from conserje.storage.database import Connection, Pool
 from conserje.storage.scope import acting_for
@@ -40,7 +40,7 @@ WHERE tenant_id = $1 AND account_id = $2 AND contact_id = (
     SELECT contact_id FROM identities WHERE tenant_id = $1 AND channel = $3 AND name = $4)
 """
 
-LATEST = """
+LATEST = f"""
 SELECT latest.id, direction, content, created_at, person FROM (
     SELECT * FROM messages WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY id DESC LIMIT $4) AS latest
 LEFT JOIN LATERAL (  -- row by row: a plan for many rows would read all turns of a conversation
@@ -48,8 +48,9 @@ LEFT JOIN LATERAL (  -- row by row: a plan for many rows would read all turns of
     WHERE turns.tenant_id = $1 AND turns.conversation_id = $2 AND turns.id = latest.turn_id
       AND latest.direction = 'out' AND assistant = 'person' LIMIT 1) AS written ON true
 WHERE (latest.id > $3 OR created_at > now() - $5::interval) AND latest.turn_id IS DISTINCT FROM -1
+  AND content <> '{EMPTIED}'
 ORDER BY latest.id
-"""
+"""  # noqa: S608 - of our own
 
 # What was left to a person is read once they say something.
 STANDING = f"""

@@ -32,6 +32,7 @@ from conserje.storage.text import clean
 from conserje.tenants.accounts import AccountRow
 
 UNREADABLE = "unreadable"  # the kind of what cannot be read back
+EMPTIED = to_json(Unknown("emptied", {}))  # what a message says once its term is over, to every release
 NOBODYS, TO_COME = 0, -1  # turns: of what nobody answers, and of what was edited or taken back before it came
 _JSON_STRINGS = TypeAdapter(list[str])
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from conserje.contract.assistant import Utterance
 from conserje.contract.message import Content
-from conserje.conversations.rows import restored
+from conserje.conversations.rows import EMPTIED, restored
 from conserje.storage.database import Connection
 
 UNANSWERED = """
@@ -27,14 +27,16 @@ SELECT NOT EXISTS (
       AND turn_id IS DISTINCT FROM 0)
 """
 
-HISTORY = """
+# What is older than a tenant wants read begins no talk anew, and what was emptied says nothing.
+HISTORY = f"""
 SELECT * FROM (
     SELECT id, direction, content, created_at, said_by(tenant_id, conversation_id, quotes) AS quoted
     FROM messages
     WHERE tenant_id = $1 AND conversation_id = $2 AND id < $3 AND turn_id IS DISTINCT FROM -1
     ORDER BY id DESC LIMIT $4) AS latest
+WHERE created_at > now() - $5::interval AND content <> '{EMPTIED}'
 ORDER BY id
-"""
+"""  # noqa: S608 - of our own
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,10 @@ async def are_let_be(
 
 
 async def history(
-    connection: Connection, tenant_id: int, conversation_id: int, before: int, most: int
+    connection: Connection, tenant_id: int, conversation_id: int, before: int, most: int, context: timedelta
 ) -> tuple[Utterance, ...]:
-    """The last `most` messages before the one with the id `before`, oldest first."""
+    """The last `most` messages before the one with the id `before`, none older than `context`, the oldest
+    first."""
     return tuple(
         Utterance(
             "contact" if row["direction"] == "in" else "assistant",
@@ -84,9 +87,9 @@ async def history(
             row["created_at"],
             _quoted(row["quoted"]),
         )
-        for row in await connection.fetch(HISTORY, tenant_id, conversation_id, before, most)
+        for row in await connection.fetch(HISTORY, tenant_id, conversation_id, before, most, context)
     )
 
 
 def _quoted(content: str | None) -> Content | None:
-    return restored(content) if content else None
+    return restored(content) if content and content != EMPTIED else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from conserje.conversations.rows import EMPTIED
 from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool, columns
 from conserje.storage.jobs import Job
@@ -106,18 +107,19 @@ SELECT DISTINCT tenant_id, conversation_id FROM swept
 """
 
 # With the contact's last words until the hand-over.
-TOLD = """
+TOLD = f"""
 SELECT conversations.peer AS contact_address, contacts.name, conversations.account_id, ARRAY(
     SELECT content FROM (
         SELECT id, content FROM (
             SELECT id, content, direction, turn_id, created_at FROM messages
             WHERE messages.tenant_id = $1 AND conversation_id = $2 ORDER BY id DESC LIMIT 500) AS latest
         WHERE direction = 'in' AND coalesce(turn_id, 1) > 0 AND latest.created_at <= $3
+          AND content <> '{EMPTIED}'
         ORDER BY id DESC LIMIT $4) AS last ORDER BY id) AS words
 FROM conversations
 JOIN contacts ON contacts.tenant_id = conversations.tenant_id AND contacts.id = conversations.contact_id
 WHERE conversations.tenant_id = $1 AND conversations.id = $2
-"""
+"""  # noqa: S608 - of our own
 
 NAMES = """
 SELECT conversations.id AS conversation_id, conversations.peer AS contact_address, contacts.name

@@ -37,7 +37,10 @@ class RecordedAccount(BaseModel):
 
 
 class Record(BaseModel):
-    """A tenant. What is None is not given: a new tenant has the default there, an old one what it has."""
+    """A tenant. What is None is not given: a new tenant has the default there, an old one what it has.
+
+    But for a term that is said to be none: what has none is kept.
+    """
 
     model_config = ConfigDict(extra="forbid", ser_json_timedelta="float")
 
@@ -60,6 +63,10 @@ class Record(BaseModel):
     held_text: str | None = None
     notice_url: str | None = None
     notice_email: str | None = None
+    keep_messages: timedelta | None = None
+    keep_files: timedelta | None = None
+    keep_statuses: timedelta | None = None
+    context_days: int | None = None
     metadata: dict[str, Any] | None = None  # what the operator's own systems say of it
     phones: list[str] | None = None
     domains: list[str] | None = None
@@ -72,6 +79,7 @@ class RecordDiffers(Exception):
 
 # Of the table tenants; the others are of tables of their own.
 COLUMNS = [name for name in Record.model_fields if name not in ("phones", "domains", "accounts")]
+TERMS = {"keep_messages", "keep_files", "keep_statuses"}
 
 READ = f"""
 SELECT {", ".join(COLUMNS)},
@@ -117,7 +125,8 @@ async def restore(connection: Connection, record: Record) -> bool:
         if differing := [name for name in Record.model_fields if not _same(name, record, there[0])]:
             raise RecordDiffers(f"{record.slug} is there and differs in {', '.join(differing)}.")
         return False
-    given = {name: value for name in COLUMNS if (value := getattr(record, name)) is not None}
+    said = TERMS & record.model_fields_set
+    given = {name: value for name in COLUMNS if (value := getattr(record, name)) is not None or name in said}
     columns = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in given.items()}
     tenant = await tenants.add(connection, **columns)
     for phone in record.phones or ():

@@ -46,6 +46,10 @@ class Tenant:
     notice_email: str | None
     data_key: str | None = field(repr=False)
     first_slug: str | None = None  # where it was called otherwise
+    keep_messages: timedelta | None = None  # none: nobody has said how long, and they stay
+    keep_files: timedelta | None = None  # none: as long as their messages
+    keep_statuses: timedelta | None = None
+    context_days: int = 30  # of what was said before, what an assistant reads
 
     @classmethod
     def from_row(cls, row: asyncpg.Record) -> Tenant:
@@ -57,6 +61,11 @@ class Tenant:
     @property
     def active(self) -> bool:
         return self.status == "active"
+
+    @property
+    def context(self) -> timedelta:
+        """How far back an assistant reads."""
+        return timedelta(days=self.context_days)
 
     @property
     def seen(self) -> TenantSeen:
@@ -75,6 +84,7 @@ WHERE former_slugs.slug = $1 AND until > now()
 """
 FORMER = "SELECT slug, until FROM former_slugs WHERE tenant_id = $1 AND until > now() ORDER BY slug"
 COUNT = "SELECT status, count(*) FROM tenants GROUP BY status ORDER BY status"
+KEEPING_ALL = "SELECT count(*), min(slug) FROM tenants WHERE keep_messages IS NULL"
 
 
 async def add(connection: Connection, slug: str, name: str, **values: object) -> Tenant:
@@ -117,6 +127,13 @@ async def former_slugs(connection: Connection, tenant_id: int) -> dict[str, date
 async def count(connection: Connection) -> list[tuple[str, int]]:
     """How many tenants have each status."""
     return [(status, number) for status, number in await connection.fetch(COUNT)]
+
+
+async def keeping_all(connection: Connection) -> tuple[int, str]:
+    """How many tenants keep their messages for ever, since nobody has said how long; the first one's slug."""
+    row = await connection.fetchrow(KEEPING_ALL)
+    assert row is not None
+    return row[0], row[1] or ""
 
 
 async def with_alias(database: Connection | Pool, alias: str) -> list[tuple[int, str]]:

@@ -83,6 +83,7 @@ def oldest(unanswered: Sequence[Message]) -> datetime:
 
 async def lease_out(
     connection: Connection,
+    entry: Entry,
     job: Job,
     conversation: Locked,
     unanswered: tuple[Message, ...],
@@ -91,7 +92,7 @@ async def lease_out(
 ) -> Claim:
     """The right to think; of the contact's recent turns at most so many are counted."""
     place = (job.tenant_id, job.conversation_id)
-    history = await transcript.history(connection, *place, unanswered[0].id, HISTORY)
+    history = await transcript.history(connection, *place, unanswered[0].id, HISTORY, entry.tenant.context)
     leased = await connection.fetchrow(state.LEASE_OUT, *place, state.LEASE, state.RECENT, most_turns)
     assert leased is not None  # the row is locked
     return Claim(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 
 from conserje.contract.assistant import Utterance
 from conserje.contract.choices import offers
@@ -50,11 +51,15 @@ def _asks(content: Content) -> bool:
 
 
 async def are_mere(
-    connection: Connection, tenant_id: int, conversation_id: int, unanswered: Sequence[Message]
+    connection: Connection,
+    tenant_id: int,
+    conversation_id: int,
+    unanswered: Sequence[Message],
+    context: timedelta,
 ) -> bool:
-    """Whether these are nods and nothing else, and nobody asked for one."""
+    """Whether these are nods and nothing else, and nobody asked for one within `context`."""
     if not all(is_nod(each.content) for each in unanswered):
         return False
     place = (tenant_id, conversation_id, unanswered[0].id)
-    said = await transcript.history(connection, *place, LOOKED_AT)
+    said = await transcript.history(connection, *place, LOOKED_AT, context)
     return not any(was_asked(said, each.quoted) for each in unanswered)

@@ -89,7 +89,7 @@ class Conversation:
                     await self._hold(scope, entry, job, conversation.account_id, cause, text)
                 case Think(late):
                     claim = await lease.lease_out(
-                        scope.connection, job, conversation, unanswered, late, loop.TURNS
+                        scope.connection, entry, job, conversation, unanswered, late, loop.TURNS
                     )
                     if not (why := loop.found(claim)):
                         return claim
@@ -125,7 +125,7 @@ class Conversation:
             metrics.turn("machine", (conversation.now - lease.oldest(unanswered)).total_seconds())
         elif conversation.state == "person":
             await state.leave_to_person(connection, *place)
-        elif await nod.are_mere(connection, *place, unanswered):
+        elif await nod.are_mere(connection, *place, unanswered, entry.tenant.context):
             await state.let_be(connection, *place, [message.id for message in unanswered])
         else:
             return unanswered

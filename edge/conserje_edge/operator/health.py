@@ -21,7 +21,7 @@ from conserje.storage.schema import refuse_other_schema
 from conserje.storage.sqlite import NodeFileError
 from conserje.storage.stillness import explained
 from conserje.telemetry import heartbeat
-from conserje.tenants import assistants
+from conserje.tenants import assistants, tenants
 from conserje.tenants.data_keys import check_keyring
 from conserje.tenants.keyring import VaultError
 from conserje.tenants.vault import Vault
@@ -74,7 +74,7 @@ async def _checked(check: Callable[[Context], Awaitable[None]], context: Context
     except (Unready, DatabaseError, NodeFileError, VaultError, SettingsError) as error:
         return {"ok": False, "detail": str(error)}
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-        if check is _assistants:  # the other checks say so
+        if check in (_assistants, _keeping):  # the other checks say so
             return {"ok": True}
         away = f"Postgres cannot be asked ({describe(error)}): see that it runs at CONSERJE_DATABASE_URL"
         return {"ok": False, "detail": f"{explained(error, away)}."}
@@ -128,6 +128,16 @@ async def _accounts(context: Context) -> None:
         raise Odd(f"Accounts are ill: mend them, then `conserje account check` ({named}{more}).")
 
 
+async def _keeping(context: Context) -> None:
+    async with context.pool.acquire() as connection:
+        keeping_all, first = await tenants.keeping_all(connection)
+    if keeping_all:
+        raise Odd(
+            f"Nobody has said how long messages are kept, so they stay for ever ({keeping_all} tenants,"
+            f" {first} first): `conserje tenant set {first} --keep-messages 365d`, or `ever`."
+        )
+
+
 async def _spool(context: Context) -> None:
     if spool := context.intake.spool:
         await spool.check()
@@ -170,6 +180,7 @@ CHECKS: dict[str, Callable[[Context], Awaitable[None]]] = {
     "plugins": _plugins,
     "accounts": _accounts,
     "assistants": _assistants,
+    "keeping": _keeping,
     "spool": _spool,
     "edge": _edge,
     "worker": _worker,

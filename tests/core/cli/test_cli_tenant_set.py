@@ -60,6 +60,16 @@ async def test_periods_and_aliases_are_changed(acme: Terminal) -> None:
     assert await shown(acme, "aliases") == ["acme-2024"]
 
 
+async def test_a_new_tenant_has_terms_and_others_are_set(acme: Terminal) -> None:
+    terms = ("keep_messages", "keep_files", "keep_statuses", "context_days")
+    assert [await shown(acme, each) for each in terms] == ["365d", "as their messages", "35d", 30]
+    await acme.type(
+        "tenant", "set", "acme", "--keep-messages", "26w", "--keep-files", "36h", "--keep-statuses", "ever",
+        "--context-days", "7",
+    )  # fmt: skip
+    assert [await shown(acme, each) for each in terms] == ["182d", "1.5d", "ever", 7]
+
+
 async def test_the_hours_of_the_page_are_changed_day_by_day(acme: Terminal) -> None:
     await acme.type(
         "tenant", "set", "acme", "--hours", "monday=09:00-13:00,15:00-19:00", "--hours", "sunday=10:00-12:00"
@@ -77,6 +87,10 @@ async def test_the_hours_of_the_page_are_changed_day_by_day(acme: Terminal) -> N
         (["--assistant-settings", "/dev/null"], 1, "assistant's settings"),
         (["--quiet-period", "2m"], 1, "0 to 60 seconds"),
         (["--longest-wait", "1h"], 1, "0 to 10 minutes"),
+        (["--keep-messages", "1h"], 1, "1 day to 36500 days"),
+        (["--keep-files", "1h"], 1, "1 day to 36500 days"),
+        (["--keep-statuses", "6d"], 1, "7 to 36500 days"),
+        (["--context-days", "0"], 2, "context-days"),
         (["--hours", "lunes=09:00-18:00"], 2, "DAY one of monday"),
         (["--hours", "monday=9-18"], 1, "hours.monday"),
         (["--no-alias", "old"], 1, "acme has no alias old"),

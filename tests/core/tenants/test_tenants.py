@@ -249,3 +249,14 @@ COLUMNS_THERE = "SELECT column_name FROM information_schema.columns WHERE table_
 async def test_what_makes_a_tenant_the_same_again_is_exported(connection: Connection) -> None:
     there = {name for [name] in await connection.fetch(COLUMNS_THERE)}
     assert there - {"id", "created_at", "data_key", "first_slug"} == set(export.COLUMNS)
+
+
+async def test_a_tenant_that_keeps_all_does_so_where_it_is_restored(connection: Connection) -> None:
+    await tenants.add(connection, "acme", "Acme", keep_messages=None)
+    [record] = await export.read(connection)
+    said = export.Record.model_validate_json(record.model_dump_json())
+    await tenants.remove(connection, "acme")
+    await export.restore(connection, said)
+    assert (await tenants.get(connection, "acme")).keep_messages is None
+    await export.restore(connection, export.Record(slug="bravo", name="Bravo"))
+    assert (await tenants.get(connection, "bravo")).keep_messages is not None

@@ -184,6 +184,17 @@ async def test_without_a_worker(house: House) -> None:
     assert "`conserje work`" in (await house.failing())["worker"]
 
 
+async def test_who_has_not_said_how_long_is_named_once(house: House) -> None:
+    for slug in ("acme", "bravo"):
+        await house.office.add(slug)
+    assert "warning" not in json.loads(bytes((await health.ready(house.context)).body))["checks"]["keeping"]
+    await house.context.pool.execute("UPDATE tenants SET keep_messages = NULL")
+    assert await house.failing() == {}
+    said = json.loads(bytes((await health.ready(house.context)).body))["checks"]["keeping"]
+    assert "(2 tenants, acme first)" in said["warning"]
+    assert "`conserje tenant set acme --keep-messages 365d`" in said["warning"]
+
+
 async def warned(house: House) -> str:
     """What is said of tenants' assistants."""
     told = json.loads(bytes((await health.ready(house.context)).body))

@@ -57,8 +57,9 @@ RETURNING messages.tenant_id, messages.account_id, messages.event_key
 # A message that has come after its edit has its place now, behind all that was taken before.
 COME = """
 WITH event AS (
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::text[], $5::timestamptz[], $6::text[])
-    WITH ORDINALITY AS t (tenant_id, account_id, event_key, provider_id, at, quotes, n)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::text[], $5::timestamptz[], $6::text[],
+                         $7::bigint[])
+    WITH ORDINALITY AS t (tenant_id, account_id, event_key, provider_id, at, quotes, turn_id, n)
 ), edited AS MATERIALIZED (
     SELECT event.*, messages.conversation_id, messages.id
     FROM event JOIN messages ON messages.tenant_id = event.tenant_id
@@ -66,7 +67,8 @@ WITH event AS (
      AND messages.turn_id = -1 AND kind IS DISTINCT FROM 'revocation'
     ORDER BY tenant_id, conversation_id, id FOR UPDATE OF messages
 )
-UPDATE messages SET id = DEFAULT, turn_id = NULL, provider_id = edited.provider_id, quotes = edited.quotes,
+UPDATE messages SET id = DEFAULT, turn_id = edited.turn_id, provider_id = edited.provider_id,
+    quotes = edited.quotes,
     created_at = least(coalesce(at, now()), now()), late_by = CASE WHEN at < now() THEN now() - at END
 FROM edited
 WHERE messages.tenant_id = edited.tenant_id AND messages.conversation_id = edited.conversation_id
@@ -156,7 +158,7 @@ def to_come(rows: Sequence[InboundRow]) -> list[InboundRow]:
 
 async def come(connection: Connection, rows: Sequence[InboundRow]) -> list[tuple[InboundRow, int, int]]:
     """Those of these rows, which were not new, that came after their edit: with conversation and id."""
-    names = ("tenant_id", "account_id", "event_key", "provider_id", "at", "quotes")
+    names = ("tenant_id", "account_id", "event_key", "provider_id", "at", "quotes", "turn_id")
     found = await connection.fetch(COME, *columns(rows, *names)) if rows else []
     return [(rows[row["n"] - 1], row["conversation_id"], row["id"]) for row in found]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, assert_never
 
 from pydantic import TypeAdapter
@@ -33,6 +33,7 @@ from conserje.tenants.accounts import AccountRow
 
 UNREADABLE = "unreadable"  # the kind of what cannot be read back
 EMPTIED = to_json(Unknown("emptied", {}))  # what a message says once its term is over, to every release
+OLDEST_ANSWERED = timedelta(days=30)  # what was written before that starts no turn, so its key may go
 NOBODYS, TO_COME = 0, -1  # turns: of what nobody answers, and of what was edited or taken back before it came
 _JSON_STRINGS = TypeAdapter(list[str])
 
@@ -192,7 +193,7 @@ def prepare(tenant_id: int, account: AccountRow, event: Kept) -> Row:
                 name=clean(event.name)[:200],
                 quotes=clean(event.quotes) or None,
                 # Where there is a sign of consent, the provider has answered it.
-                wordless=is_wordless(event.content) or bool(event.consent),
+                wordless=is_wordless(event.content) or bool(event.consent) or _is_past(event.at),
                 amends=amends,
                 amended=amended,
                 consent=event.consent,
@@ -232,6 +233,14 @@ def prepare(tenant_id: int, account: AccountRow, event: Kept) -> Row:
             return RejectRow(tenant_id, account.id, key, clean(event.raw), clean(event.cause)[:500])
         case _:
             assert_never(event)
+
+
+def _is_past(at: datetime | None) -> bool:
+    """Whether nobody waits any more for the answer to what was written then."""
+    if at is None:
+        return False
+    written = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return written < datetime.now(UTC) - OLDEST_ANSWERED
 
 
 def _names(identities: Sequence[str]) -> str:

@@ -84,6 +84,7 @@ _HELP = {  # the module of each, and the first sentence of its help
     "migrate:migrate": "Make the database's roles and schema what this release needs.",
     "plugin:plugin": "Look at the channels and assistants installed.",
     "product:product": "List, change, remove, import and export what tenants sell.",
+    "prune:prune": "Empty and remove what tenants keep no longer, now.",
     "say:say": "Write to a tenant as a contact, and print the reply.",
     "tenant:tenant": "Add, list, show, change, suspend, resume and remove tenants.",
     "up:up": "Run everything: Postgres unless one is given, migrations, serve and work.",

@@ -11,9 +11,11 @@ from contextlib import AsyncExitStack
 import click
 import uvloop
 
+from conserje.files.folder import Folder
 from conserje.installation import Installation, explained, open_installation, read_settings, tasks
 from conserje.intake.intake import Intake
 from conserje.intake.reconcile import Gaps
+from conserje.operations.retention import Retention
 from conserje.plugins import fences
 from conserje.settings import Settings
 from conserje.storage import embedded, queue
@@ -88,10 +90,16 @@ async def _work() -> None:
             Heartbeat(pool, "work"),
             Intake(pool, plugins) as intake,
             Gaps(pool, directory, plugins, vault, intake, settings.fetch_every),
+            Retention(installation.url, Folder(settings.files)) as retention,
             beating(),
         ):
             jobs = tasks(pool, directory, plugins, vault, settings)
             worker = Worker(pool, installation.url, jobs, settings.slots)
+
+            def stop() -> None:
+                worker.stop()
+                retention.stop()
+
             for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, worker.stop)
+                asyncio.get_running_loop().add_signal_handler(number, stop)
             await worker.run()

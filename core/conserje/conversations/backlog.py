@@ -10,7 +10,7 @@ HELD = """
 SELECT slug, count(*) AS held FROM (
     SELECT tenant_id FROM conversations WHERE state = 'held'
     UNION ALL SELECT tenant_id FROM messages WHERE state = 'held'
-    UNION ALL SELECT tenant_id FROM rejects) AS held
+    UNION ALL SELECT tenant_id FROM rejects WHERE dropped_at IS NULL) AS held
 JOIN tenants ON tenants.id = tenant_id
 GROUP BY slug ORDER BY held DESC, slug
 """

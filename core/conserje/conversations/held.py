@@ -56,6 +56,7 @@ SELECT * FROM (
     FROM rejects
     JOIN tenants ON tenants.id = rejects.tenant_id
     JOIN accounts ON accounts.tenant_id = rejects.tenant_id AND accounts.id = rejects.account_id
+    WHERE dropped_at IS NULL
 ) AS held
 """
 
@@ -69,7 +70,11 @@ COUNT = f"SELECT count(*) FROM ({HELD}{MATCHING}) AS matching"  # noqa: S608 - o
 GET = HELD + "WHERE id = $1"
 
 
-DROP_REJECT = "DELETE FROM rejects WHERE id = $1 RETURNING tenant_id"
+# Its key stays a while: a provider repeats for some days what it was not told was taken.
+DROP_REJECT = """
+UPDATE rejects SET raw = '', dropped_at = now(), goes_at = now() + interval '7 days'
+WHERE id = $1 AND dropped_at IS NULL RETURNING tenant_id
+"""
 
 
 class HeldError(OperatorError):

@@ -107,7 +107,8 @@ SELECT id FROM {table} WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY id
 
 LATEST_REJECTS = """
 SELECT rejects.id, rejects.created_at AS at, accounts.channel, accounts.address, rejects.raw, rejects.cause
-FROM (SELECT * FROM rejects WHERE tenant_id = $1 ORDER BY id DESC LIMIT 5000) AS rejects
+FROM (SELECT * FROM rejects WHERE tenant_id = $1 AND dropped_at IS NULL ORDER BY id DESC LIMIT 5000)
+    AS rejects
 JOIN accounts ON accounts.tenant_id = $1 AND accounts.id = rejects.account_id
 WHERE strpos(lower(rejects.raw), lower($3)) > 0
 ORDER BY rejects.id DESC LIMIT $2

@@ -22,11 +22,14 @@ from conserje.contract.channel import Refused
 from conserje.files.kinds import judge
 from conserje.files.table import Kept
 
+LAIN_FOR = 24 * 3600.0  # seconds, and a file whose row is on its way has one
+LOOKED_AT = 500  # files of a tenant, at once
 ABANDONED_AFTER = 6 * 3600.0  # seconds without a write to it, and a half-written file has no writer
 HEAD = 8192  # bytes by which the content type is judged
 RESERVE, RESERVED_SHARE = 2 * 2**30, 0.05  # bytes and part of the disk that no file takes, whichever is more
 _JUDGES = ThreadPoolExecutor(2, "uploads")  # each has a whole file in memory
 _TEXT = re.compile(r"text/[a-z0-9.+-]{1,60}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 T = TypeVar("T")
@@ -132,6 +135,16 @@ class Folder:
             with suppress(OSError):  # the tenant has others, or had none
                 path.parent.rmdir()
 
+    async def lying(self) -> AsyncIterator[tuple[int, list[int]]]:
+        """The ids of the files that have lain there for a day, by their tenants, some at once.
+
+        Raises NoRoom.
+        """
+        for tenant_id in await _on_disk(_numbers, self.path, None):
+            ids = await _on_disk(_numbers, self.path / str(tenant_id), time.time() - LAIN_FOR)
+            for first in range(0, len(ids), LOOKED_AT):
+                yield tenant_id, ids[first : first + LOOKED_AT]
+
     async def tidy(self) -> None:
         """Remove what was half written by processes that are dead. Raises NoRoom."""
         await _on_disk(self._tidy)
@@ -142,6 +155,26 @@ class Folder:
             with suppress(FileNotFoundError):  # it has just become a whole one
                 if half.stat().st_mtime < before:
                     half.unlink()
+
+
+def _numbers(folder: Path, before: float | None) -> list[int]:
+    """What is called by a number in a folder, and was not written to since."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(int(each.name) for each in entries if _is_number(each, before))
+    except FileNotFoundError:  # nothing was kept yet, or the tenant's last file has just gone
+        return []
+
+
+def _is_number(entry: os.DirEntry[str], before: float | None) -> bool:
+    if not _NUMBER.fullmatch(entry.name):
+        return False
+    if before is None:
+        return entry.is_dir(follow_symlinks=False)
+    try:
+        return entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < before
+    except FileNotFoundError:  # it has just gone
+        return False
 
 
 async def _fill(half: Path, parts: AsyncIterator[bytes], most: int) -> None:

@@ -50,7 +50,7 @@ POISON = (
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
 )
-RETRIES = 3  # of a batch that lost a deadlock
+RETRIES = 3  # of a batch that lost a deadlock, or of an event whose conversation has just gone
 
 
 R = TypeVar("R")
@@ -254,8 +254,8 @@ class Intake:
             if len(items) > 1:
                 middle = len(items) // 2
                 return await self._store(items[:middle]) + await self._store(items[middle:])
-            if isinstance(error, asyncpg.ForeignKeyViolationError):
-                return items
+            if isinstance(error, asyncpg.ForeignKeyViolationError):  # also where its conversation was pruned
+                return await self._store(items, tries - 1) if tries else items
             await writing.reject(self.pool, items[0], error)
         return []
 

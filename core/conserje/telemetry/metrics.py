@@ -47,6 +47,18 @@ _IGNORED = Counter(
     ["channel", "kind"],
     registry=registry,
 )
+_PRUNED = Counter(
+    "conserje_pruned_rows",
+    "Rows that went, or were emptied, since their term is over.",
+    ["kind"],
+    registry=registry,
+)
+_PRUNED_LATE = Gauge(
+    "conserje_prune_late_seconds",
+    "How long the oldest row was due that was pruned last; 0 where nothing is due any more.",
+    ["kind"],
+    registry=registry,
+)
 if sys.platform == "linux":
     Gauge("conserje_resident_bytes", "Memory that a process holds.", registry=registry).set_function(
         procfs.resident
@@ -104,6 +116,12 @@ def delivery(channel: str, state: str, seconds: float) -> None:
     _DELIVERIES.labels(channel, state).inc()
     if state == "sent":
         _DELIVERY_SECONDS.labels(channel).observe(seconds)
+
+
+def pruned(kind: str, rows: int, late: float) -> None:
+    """So many rows went, the oldest of which was due for so many seconds."""
+    _PRUNED.labels(kind).inc(rows)
+    _PRUNED_LATE.labels(kind).set(late)
 
 
 def clock(name: str, ahead: float) -> None:

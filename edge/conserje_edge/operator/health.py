@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from conserje.conversations import illness
+from conserje.conversations import illness, retention
 from conserje.plugins import fences
 from conserje.settings import SettingsError
 from conserje.storage.database import CANNOT_ASK, DatabaseError, describe
@@ -131,11 +131,17 @@ async def _accounts(context: Context) -> None:
 async def _keeping(context: Context) -> None:
     async with context.pool.acquire() as connection:
         keeping_all, first = await tenants.keeping_all(connection)
+        going = await retention.rejects_going(connection)
+    odd = []
     if keeping_all:
-        raise Odd(
+        odd.append(
             f"Nobody has said how long messages are kept, so they stay for ever ({keeping_all} tenants,"
             f" {first} first): `conserje tenant set {first} --keep-messages 365d`, or `ever`."
         )
+    if going:
+        odd.append(f"What nobody could read goes within 7 days ({going}): see `conserje held list`.")
+    if odd:
+        raise Odd(" ".join(odd))
 
 
 async def _spool(context: Context) -> None:

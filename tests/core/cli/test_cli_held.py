@@ -232,7 +232,8 @@ async def test_a_message_dropped_is_never_sent(scene: Scene, terminal: Terminal)
 async def test_a_reject_dropped_is_gone(scene: Scene, terminal: Terminal) -> None:
     reject = await hold_reject(scene)
     await terminal.type("held", "drop", reject)
-    assert await row_of(scene, "SELECT count(*) FROM rejects") == (0,)
+    assert await row_of(scene, "SELECT raw FROM rejects") == ("",)
+    assert await terminal.read("held", "list", "--json") == []
 
 
 @pytest.mark.parametrize("command", ["show", "retry", "drop"])

@@ -195,6 +195,19 @@ async def test_who_has_not_said_how_long_is_named_once(house: House) -> None:
     assert "`conserje tenant set acme --keep-messages 365d`" in said["warning"]
 
 
+async def test_what_nobody_could_read_is_said_before_it_goes(house: House) -> None:
+    tenant = await house.office.add("acme")
+    await house.context.pool.execute(
+        "WITH account AS ("
+        " INSERT INTO accounts (tenant_id, channel, address) VALUES ($1, 'meta', '1') RETURNING id)"
+        " INSERT INTO rejects (tenant_id, account_id, event_key, raw, cause, goes_at)"
+        " SELECT $1, id, 'x', '', '', now() + interval '6 days' FROM account",
+        tenant,
+    )
+    said = json.loads(bytes((await health.ready(house.context)).body))["checks"]["keeping"]
+    assert "goes within 7 days (1 of acme): see `conserje held list`" in said["warning"]
+
+
 async def warned(house: House) -> str:
     """What is said of tenants' assistants."""
     told = json.loads(bytes((await health.ready(house.context)).body))

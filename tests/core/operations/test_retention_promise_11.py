@@ -1,0 +1,85 @@
+"""Pruning touches as many pages as it prunes rows, however many there are beside them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from pages import counting
+from past import lengthen
+from scene import stage
+
+from conserje.files.folder import Folder
+from conserje.operations import retention
+from conserje.operations.retention import RULES
+from conserje.storage.pool import connect_pool
+from conserje.storage.pruning import LOOKED_AT
+
+pytestmark = [pytest.mark.new_database, pytest.mark.timeout(3600)]
+
+LONG = int(os.environ.get("HISTORY", "100000")) // 3  # what `past` has thrice of
+OF_A_ROW = 40  # pages at most: its own, its indexes' on several levels, its conversation's and its turn's
+
+# What `past` has made is 39 to 40 days old: the messages of one tenant are to be emptied, the other's go.
+OLD = (
+    "UPDATE tenants SET keep_statuses = '38 days',"
+    " keep_messages = CASE slug WHEN 'acme' THEN interval '10 days' ELSE interval '3 days' END",
+    "UPDATE turns SET settled_at = now() - interval '40 days'",
+    "UPDATE notices SET created_at = now() - interval '40 days', sent_at = now() - interval '40 days'",
+    "UPDATE conversations SET created_at = now() - interval '40 days',"
+    " active_at = now() - interval '40 days'",
+    "UPDATE files SET created_at = now() - interval '40 days'",
+    "UPDATE contacts SET created_at = now() - interval '40 days'",
+    "UPDATE messages SET turn_id = 0 WHERE direction = 'in' AND turn_id IS NULL",
+    *(f"VACUUM (ANALYZE) {table}" for table in ("turns", "notices", "conversations", "contacts", "messages")),
+)
+
+
+READS_ALL = re.compile(r"Seq Scan on (?:messages|turns|statuses|files|notices|conversations|contacts)\b")
+
+
+async def plans(connection: asyncpg.Connection[Any]) -> AsyncIterator[tuple[str, str]]:
+    """How each batch would be done, by its kind."""
+    some = f"'{{{','.join(map(str, range(1, LOOKED_AT)))}}}'"
+    for rule in RULES:
+        after = "'1970-01-01'" if rule.first else "0"
+        statements = [(rule.lock, after), (rule.prune, some)] if rule.lock else [(rule.prune, after)]
+        for statement, key in statements:
+            explained = statement.replace("$1", "2").replace("$2", key)
+            rows = await connection.fetch(f"EXPLAIN {explained}")
+            yield rule.kind, "\n".join(row[0] for row in rows)
+
+
+async def test_a_batch_touches_what_it_prunes(
+    database_url: str, keyring: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with counting(monkeypatch) as pages:
+        pool = await connect_pool(database_url)
+        async with stage(pool, database_url, keyring) as scene:
+            for slug, peer in (("acme", "ana"), ("bravo", "c0")):
+                await scene.add(slug)
+                await scene.write("hola", peer, slug=slug)
+            await lengthen(database_url, 0, LONG)
+            owner = await asyncpg.connect(database_url, server_settings={"role": "conserje_owner"})
+            for statement in OLD:
+                await owner.execute(statement)
+            odd = [each async for each in plans(owner) if READS_ALL.search(each[1])]
+            assert not odd, re.sub(r"\{1,2.*?\}", "…", odd[0][1])
+            pages.most()
+            found: Counter[str] = Counter()
+            async with pool.acquire() as connection:
+                async for each in retention.prune(connection, Folder(keyring.parent / "files"), 0):
+                    found[each.kind] += each.rows
+            await owner.close()
+        pool.terminate()
+    assert found["messages"] >= 2 * LONG and found["contents"] >= LONG
+    assert found["conversations"] == found["contacts"] == LONG
+    assert all(found[kind] > LOOKED_AT for kind in ("statuses", "notices", "files", "turns")), found
+    most = {" ".join(statement.split())[:200]: touched for statement, touched in pages.most().items()}
+    assert {name: touched for name, touched in most.items() if touched > LOOKED_AT * OF_A_ROW} == {}

@@ -1,0 +1,427 @@
+"""Promise 14: what is past its term is emptied and goes; what waits for somebody stays, whatever its age."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from album import Album, send
+from scene import Scene
+from terminal import Terminal
+from waiting import until
+
+from conserje.contract.message import StatusUpdate, Unreadable
+from conserje.conversations import feed, held, listing
+from conserje.conversations import retention as conversations
+from conserje.conversations.rows import EMPTIED
+from conserje.files.folder import path_of
+from conserje.operations import retention
+from conserje.operations.retention import Retention
+from conserje.storage import jobs
+from conserje.storage.jobs import Job
+from conserje.storage.scope import acting_for
+
+AGES = {
+    "messages": ("created_at", "sent_at"),
+    "turns": ("settled_at",),
+    "statuses": ("created_at",),
+    "notices": ("created_at", "sent_at"),
+    "rejects": ("created_at", "dropped_at", "goes_at"),
+    "files": ("created_at", "kept_at"),
+    "conversations": ("created_at", "active_at"),
+    "contacts": ("created_at",),
+}
+
+
+async def age(scene: Scene, days: int) -> None:
+    """Let all that is there be so many days older."""
+    for table, columns in AGES.items():
+        older = ", ".join(f"{column} = {column} - interval '{days} days'" for column in columns)
+        await scene.pool.execute(f"UPDATE {table} SET {older}")
+
+
+async def prune(scene: Scene) -> dict[str, int]:
+    """What went, by its kind."""
+    found: Counter[str] = Counter()
+    async with scene.pool.acquire() as connection:
+        async for each in retention.prune(connection, scene.collector.folder, 0):
+            found[each.kind] += each.rows
+    return {kind: rows for kind, rows in found.items() if rows}
+
+
+async def would_go(scene: Scene) -> dict[str, int]:
+    async with scene.pool.acquire() as connection:
+        return {each.kind: each.rows async for each in retention.due(connection)}
+
+
+async def place(scene: Scene) -> tuple[int, int]:
+    row = await scene.pool.fetchrow("SELECT tenant_id, id FROM conversations ORDER BY id LIMIT 1")
+    assert row is not None
+    return row["tenant_id"], row["id"]
+
+
+async def talk(scene: Scene, text: str = "hola") -> None:
+    """A contact writes, and has an answer."""
+    await scene.write(text)
+    await scene.conversation.converse(Job(jobs.CONVERSE, *await place(scene)))
+    await scene.delivery.deliver(Job(jobs.DELIVER, *await place(scene)))
+
+
+async def keep(scene: Scene, **terms: timedelta | int | None) -> None:
+    for name, term in terms.items():
+        await scene.pool.execute(f"UPDATE tenants SET {name} = $1", term)
+    await scene.heard()
+
+
+async def test_what_was_said_is_emptied_first_and_goes_35_days_later(
+    scene: Scene, terminal: Terminal
+) -> None:
+    await talk(scene)
+    await age(scene, 364)
+    assert await prune(scene) == {}
+    await age(scene, 2)
+    assert await would_go(scene) == {"contents": 2}
+    assert await prune(scene) == {"contents": 2}
+    assert await prune(scene) == {}
+    listed = (await terminal.type("message", "list", "acme")).stdout
+    assert listed.count("[emptied]") == 2 and "hola" not in listed
+    await age(scene, 36)
+    gone = {"messages": 2, "turns": 1, "conversations": 1, "contacts": 1}
+    assert await would_go(scene) == gone
+    assert await prune(scene) == gone
+    for table in ("messages", "turns", "conversations", "contacts", "identities"):
+        assert await scene.pool.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+
+
+async def test_an_emptied_message_keeps_its_key(scene: Scene) -> None:
+    await keep(scene, keep_messages=timedelta(days=7))
+    await talk(scene)
+    await age(scene, 8)
+    assert await prune(scene) == {"contents": 2}
+    await scene.write("hola", key="key 0")
+    assert await scene.pool.fetchval("SELECT count(*) FROM messages WHERE direction = 'in'") == 1
+
+
+async def test_what_quotes_nothing_and_says_nothing_is_left(scene: Scene) -> None:
+    await talk(scene)
+    await scene.pool.execute("UPDATE messages SET quotes = 'P1', cause = 'to +56 9 1234 5678'")
+    await age(scene, 366)
+    await prune(scene)
+    rows = await scene.pool.fetch("SELECT content, quotes, cause, kind FROM messages")
+    assert {tuple(row) for row in rows} == {(EMPTIED, None, None, "unknown")}
+
+
+async def test_what_comes_late_is_as_old_as_its_coming(scene: Scene) -> None:
+    await talk(scene)
+    await scene.pool.execute(
+        "UPDATE messages SET late_by = '400 days', created_at = created_at - interval '400 days'"
+    )
+    assert await prune(scene) == {}
+
+
+async def test_nothing_of_a_tenant_goes_that_never_said_how_long(scene: Scene) -> None:
+    await talk(scene)
+    await scene.intake.take(
+        (entry := await scene.entry()).tenant,
+        [(entry.accounts[0], StatusUpdate(entry.accounts[0].address, "s", "read", "P1"))],
+    )
+    await keep(scene, keep_messages=None, keep_statuses=None)
+    await age(scene, 4000)
+    assert await would_go(scene) == await prune(scene) == {}
+
+
+WAITING = {
+    "an unanswered message": "UPDATE messages SET turn_id = NULL WHERE direction = 'in'",
+    "a queued one": "UPDATE messages SET state = 'queued' WHERE direction = 'out'",
+    "an uncertain one": "UPDATE messages SET state = 'uncertain' WHERE direction = 'out'",
+    "a held one": "UPDATE messages SET state = 'held' WHERE direction = 'out'",
+}
+AT_REST_NO_MORE = {
+    "a held conversation": "UPDATE conversations SET state = 'held'",
+    "one with a person": "UPDATE conversations SET state = 'person', hand_back_at = now() + interval '1 h'",
+    "one that waits for its account": "UPDATE conversations SET ill_since = now()",
+}
+
+
+@pytest.mark.parametrize("statement", WAITING.values(), ids=WAITING)
+async def test_what_waits_stays_whatever_its_age(scene: Scene, statement: str) -> None:
+    await talk(scene)
+    await scene.pool.execute(statement)
+    await age(scene, 2000)
+    foreseen = await would_go(scene)
+    assert await prune(scene) == foreseen
+    assert foreseen["messages"] == 1 and "conversations" not in foreseen
+    [said] = await scene.pool.fetch("SELECT content FROM messages")
+    assert said["content"] != EMPTIED
+
+
+@pytest.mark.parametrize("statement", AT_REST_NO_MORE.values(), ids=AT_REST_NO_MORE)
+async def test_all_of_a_conversation_stays_in_which_somebody_waits(scene: Scene, statement: str) -> None:
+    await talk(scene)
+    await age(scene, 2000)
+    await scene.pool.execute(statement)
+    assert await would_go(scene) == await prune(scene) == {}
+
+
+async def test_a_contact_who_wants_no_more_messages_is_not_forgotten(scene: Scene) -> None:
+    await talk(scene, "stop")
+    await age(scene, 2000)
+    foreseen = await would_go(scene)
+    assert await prune(scene) == foreseen
+    assert foreseen.keys() == {"messages", "turns"}
+    assert await scene.pool.fetchval("SELECT opted_out FROM conversations") == "all"
+    await talk(scene)
+    assert scene.post.texts[1:] == []
+
+
+async def test_statuses_go_by_their_own_term(scene: Scene) -> None:
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    for key in ("a", "b"):
+        await scene.intake.take(entry.tenant, [(account, StatusUpdate(account.address, key, "read", "P1"))])
+        await age(scene, 36 if key == "a" else 34)
+    assert await would_go(scene) == await prune(scene) == {"statuses": 1}
+    await keep(scene, keep_statuses=timedelta(days=7))
+    assert await prune(scene) == {"statuses": 1}
+
+
+async def unreadable(scene: Scene) -> str:
+    entry = await scene.entry()
+    event = Unreadable(entry.accounts[0].address, "u", "raw words", "no sense")
+    await scene.intake.take(entry.tenant, [(entry.accounts[0], event)])
+    return f"r{await scene.pool.fetchval('SELECT id FROM rejects')}"
+
+
+async def test_what_nobody_could_read_goes_after_35_days_and_is_told_before(scene: Scene) -> None:
+    await unreadable(scene)
+    async with scene.pool.acquire() as connection:
+        await age(scene, 27)
+        assert await conversations.rejects_going(connection) == ""
+        await age(scene, 2)
+        assert await conversations.rejects_going(connection) == "1 of acme"
+        assert await prune(scene) == {}
+        await age(scene, 7)
+        assert await would_go(scene) == await prune(scene) == {"rejects": 1}
+
+
+async def test_what_was_dropped_says_nothing_and_is_not_taken_again_for_7_days(scene: Scene) -> None:
+    reject = await unreadable(scene)
+    async with scene.pool.acquire() as connection:
+        await held.drop(connection, reject)
+        with pytest.raises(held.HeldError):
+            await held.drop(connection, reject)
+        await unreadable(scene)
+        assert await held.list_all(connection, held.Filter()) == []
+        assert await listing.latest(connection, (await scene.entry()).tenant.id, 10) == []
+        assert [row["raw"] for row in await connection.fetch("SELECT raw FROM rejects")] == [""]
+    await age(scene, 6)
+    assert await prune(scene) == {}
+    await age(scene, 2)
+    assert await prune(scene) == {"rejects": 1}
+
+
+async def test_notices_go_30_days_after_they_ended(scene: Scene) -> None:
+    await talk(scene)
+    await scene.pool.execute(
+        "INSERT INTO notices (tenant_id, conversation_id, turn_id, kind, due_at, sent_at)"
+        " SELECT tenant_id, id, n, 'email', CASE n WHEN 3 THEN now() END, CASE n WHEN 1 THEN now() END"
+        " FROM conversations, generate_series(1, 3) AS n"
+    )
+    await age(scene, 29)
+    assert await prune(scene) == {}
+    await age(scene, 2)
+    assert await would_go(scene) == await prune(scene) == {"notices": 2}
+
+
+@pytest_asyncio.fixture
+async def file(scene: Scene) -> AsyncIterator[Path]:
+    """A file of a contact's, kept, whose message has its answer."""
+    scene.post = Album()
+    scene.collector.plugins.channels["post"] = scene.post
+    await send(scene)
+    tenant_id, conversation_id = await place(scene)
+    message = await scene.pool.fetchval("SELECT message_id FROM files")
+    await scene.collector.collect(Job(jobs.COLLECT, tenant_id, conversation_id, message))
+    await scene.conversation.converse(Job(jobs.CONVERSE, tenant_id, conversation_id))
+    await scene.delivery.deliver(Job(jobs.DELIVER, tenant_id, conversation_id))
+    path = path_of(scene.collector.folder.path, tenant_id, await scene.pool.fetchval("SELECT id FROM files"))
+    assert path.exists()
+    yield path
+
+
+async def test_a_file_goes_with_what_its_message_says(scene: Scene, file: Path) -> None:
+    await age(scene, 366)
+    foreseen = await would_go(scene)
+    assert foreseen["files"] == 1
+    assert await prune(scene) == foreseen
+    await scene.collector.keep_up()
+    assert not file.exists()
+    assert await scene.pool.fetchval("SELECT bytes FROM tenant_files") == 0
+
+
+async def test_a_file_goes_before_its_message_where_the_tenant_wants_that(
+    scene: Scene, file: Path, terminal: Terminal
+) -> None:
+    await keep(scene, keep_files=timedelta(days=30))
+    await age(scene, 29)
+    assert await prune(scene) == {}
+    await age(scene, 2)
+    assert await would_go(scene) == await prune(scene) == {"files before their messages": 1}
+    await scene.collector.keep_up()
+    assert not file.exists()
+    assert await scene.pool.fetchval("SELECT bytes FROM tenant_files") == 0
+    assert "older than the tenant keeps files" in (await terminal.type("message", "list", "acme")).stdout
+    assert await prune(scene) == {}
+
+
+async def test_what_lies_on_the_disk_and_no_row_means_goes_after_a_day(scene: Scene, file: Path) -> None:
+    await scene.pool.execute("DELETE FROM messages")
+    await scene.pool.execute(
+        "DELETE FROM removed_files"
+    )  # as where the worker that had it died, and Postgres too
+    assert await prune(scene) == {}
+    os.utime(file, (time.time() - 25 * 3600,) * 2)
+    assert await prune(scene) == {retention.ON_DISK: 1}
+    assert not file.exists()
+
+
+async def test_what_a_row_means_and_what_another_database_has_filled_stays(
+    scene: Scene, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other, odd = file.with_name(str(10**9)), file.with_name("notes.txt")
+    for path in (other, odd):
+        path.write_bytes(b"x")
+    for path in (file, other, odd):
+        os.utime(path, (time.time() - 25 * 3600,) * 2)
+    assert await prune(scene) == {}
+    assert file.exists() and other.exists() and odd.exists()
+    assert "1 files in" in caplog.text
+
+
+async def test_an_emptied_message_is_neither_read_nor_shown_on_the_page(scene: Scene) -> None:
+    await keep(scene, keep_messages=timedelta(days=2))
+    await talk(scene, "hola")
+    await age(scene, 3)
+    await prune(scene)
+    await talk(scene, "otra")
+    assert [said.content for said in scene.parrot.heard[-1].history] == []
+    tenant_id, conversation_id = await place(scene)
+    async with acting_for(scene.pool, tenant_id) as scope:
+        rows = await scope.connection.fetch(
+            feed.LATEST, tenant_id, conversation_id, 0, feed.LARGEST_LOOK, feed.OVERLAP
+        )
+    assert len(rows) == 2
+
+
+async def test_who_writes_while_their_conversation_goes_begins_a_new_one(
+    scene: Scene, database_url: str
+) -> None:
+    await talk(scene)
+    await scene.pool.execute("DELETE FROM messages")
+    await age(scene, 500)
+    tenant_id, conversation_id = await place(scene)
+    watcher = await asyncpg.connect(database_url)
+    async with scene.pool.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow(conversations.LOCK_CONVERSATIONS, tenant_id, 0)
+        assert row and row["ids"] == [conversation_id]
+        writing = asyncio.create_task(scene.write("hola otra vez"))
+        waits = (
+            "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock'"
+        )
+        await until(lambda: watcher.fetchval(waits))
+        assert await connection.fetchval(conversations.REMOVE_CONVERSATIONS, tenant_id, row["ids"]) == 1
+    await writing
+    await watcher.close()
+    [said] = await scene.pool.fetch("SELECT conversation_id, content FROM messages")
+    assert said["conversation_id"] != conversation_id and "otra vez" in said["content"]
+    assert await scene.pool.fetchval("SELECT count(*) FROM rejects") == 0
+
+
+async def test_what_is_written_before_the_lock_keeps_its_conversation(scene: Scene) -> None:
+    await talk(scene)
+    await scene.pool.execute("DELETE FROM messages")
+    await age(scene, 500)
+    async with scene.pool.acquire() as writer, writer.transaction():
+        await writer.execute(
+            "INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, event_key)"
+            " SELECT tenant_id, id, account_id, 'in', $1, 'k' FROM conversations",
+            EMPTIED,
+        )
+        assert "conversations" not in await prune(scene)
+    assert await scene.pool.fetchval("SELECT count(*) FROM messages") == 1
+
+
+@pytest.fixture
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "FIRST", 0.0)
+
+
+@pytest.mark.usefixtures("_at_once")
+async def test_one_worker_prunes_beside_the_work(scene: Scene, database_url: str) -> None:
+    await talk(scene)
+    await age(scene, 366)
+    other = await asyncpg.connect(database_url)
+    assert await other.fetchval("SELECT pg_try_advisory_lock($1)", retention.LOCK)
+    async with Retention(database_url, scene.collector.folder) as idle:
+        await until(lambda: other.fetchval(SEEN))
+        await until(lambda: _is_none(other))  # it has found that another does it
+        assert await would_go(scene) == {"contents": 2}
+        idle.stop()
+    await other.close()
+    async with Retention(database_url, scene.collector.folder):
+        await until(lambda: _nothing_to_do(scene))
+
+
+SEEN = "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'conserje retention'"
+
+
+async def _is_none(connection: asyncpg.Connection) -> bool:
+    return not await connection.fetchval(SEEN)
+
+
+async def _nothing_to_do(scene: Scene) -> bool:
+    return await would_go(scene) == {}
+
+
+@pytest.mark.usefixtures("_at_once")
+async def test_it_stops_in_the_middle_and_what_was_begun_is_undone(
+    scene: Scene, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await talk(scene)
+    await age(scene, 366)
+    slow = conversations.EMPTY_MESSAGES.replace("(SELECT count(*) FROM done)", "pg_sleep(600)")
+    assert slow != conversations.EMPTY_MESSAGES
+    rules = tuple(
+        rule if rule.kind != "contents" else type(rule)(rule.kind, rule.table, rule.count, slow)
+        for rule in retention.RULES
+    )
+    monkeypatch.setattr(retention, "RULES", rules)
+    watcher = await asyncpg.connect(database_url)
+    async with Retention(database_url, scene.collector.folder) as working:
+        await until(
+            lambda: watcher.fetchval(
+                "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+                " AND datname = current_database()"
+            )
+        )
+        working.stop()
+    await watcher.close()
+    assert await scene.pool.fetchval("SELECT count(*) FROM messages WHERE content = $1", EMPTIED) == 0
+
+
+async def test_the_command_tells_what_would_go_and_lets_it_go(scene: Scene, terminal: Terminal) -> None:
+    await talk(scene)
+    await age(scene, 366)
+    expected = [{"tenant": "acme", "kind": "contents", "rows": 2}]
+    assert await terminal.read("prune", "--dry-run", "--json") == expected
+    assert await terminal.read("prune", "--json") == expected
+    assert "Nothing is older" in (await terminal.type("prune")).stderr

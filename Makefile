@@ -31,7 +31,7 @@ test: install  ## all tests that are not long, in parallel
 soak: install  ## a thousand deaths under load (figures for docs/reliability.md), a million bad posts, a long past, a hostile day
 	cd tests && ../$(BIN)/python -m crash.run --deaths 1000
 	cd tests && ../$(BIN)/python -m fuzz --count 1000000
-	HISTORY=1000000 $(BIN)/pytest -n0 -k promise_11 tests/core/conversations
+	HISTORY=1000000 $(BIN)/pytest -n0 -k promise_11 tests/core/conversations tests/core/operations
 	cd tests && ../$(BIN)/python -m hostile.run --minutes 10
 
 check: install  ## style, types, layers

@@ -21,6 +21,7 @@ from conserje.storage import pruning
 from conserje.storage.database import CANNOT_ASK, Connection, connect_as_core, describe
 from conserje.storage.pruning import Key, Rule
 from conserje.telemetry import metrics
+from conserje.telemetry.log import place
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,8 @@ class Retention:
             except (*CANNOT_ASK, asyncpg.PostgresError) as error:
                 log.warning("Nothing is pruned for now: %s", describe(error))
                 pause = FIRST
+            except Exception as error:  # a fault of ours must not end the keeping
+                log.error("Pruning failed: %s", place(error))
 
     async def _be_the_one(self) -> None:
         """Prune again and again, where no other worker does. The lock goes with the connection."""

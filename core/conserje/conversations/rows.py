@@ -34,6 +34,7 @@ from conserje.tenants.accounts import AccountRow
 UNREADABLE = "unreadable"  # the kind of what cannot be read back
 EMPTIED = to_json(Unknown("emptied", {}))  # what a message says once its term is over, to every release
 OLDEST_ANSWERED = timedelta(days=30)  # what was written before that starts no turn, so its key may go
+OLDEST_MEANT = timedelta(days=3650)  # an earlier time is a clock's that was never set, and says nothing
 NOBODYS, TO_COME = 0, -1  # turns: of what nobody answers, and of what was edited or taken back before it came
 _JSON_STRINGS = TypeAdapter(list[str])
 
@@ -239,8 +240,8 @@ def _is_past(at: datetime | None) -> bool:
     """Whether nobody waits any more for the answer to what was written then."""
     if at is None:
         return False
-    written = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return written < datetime.now(UTC) - OLDEST_ANSWERED
+    age = datetime.now(UTC) - (at if at.tzinfo else at.replace(tzinfo=UTC))
+    return OLDEST_ANSWERED < age < OLDEST_MEANT
 
 
 def _names(identities: Sequence[str]) -> str:

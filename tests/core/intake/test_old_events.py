@@ -29,6 +29,13 @@ async def test_it_is_shown_as_noted_and_has_no_job(scene: Scene, terminal: Termi
     assert {each["content"]: each["state"] for each in shown} == {"old": "noted", "young": "waiting"}
 
 
+async def test_a_time_that_nobody_can_mean_says_nothing(scene: Scene) -> None:
+    """A clock that was never set begins in 1970."""
+    at = datetime.fromtimestamp(0, UTC)
+    await write(scene, "odd", Text("hola"), (datetime.now(UTC) - at) / timedelta(days=1))
+    assert await scene.pool.fetchval("SELECT count(*) FROM pgqueuer.pgqueuer") == 1
+
+
 async def test_what_comes_after_its_edit_starts_no_turn_either(scene: Scene) -> None:
     await write(scene, "edit", Edit("first", Text("b")), 31)
     await write(scene, "first", Text("a"), 31)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from conserje.cli.conversation import STATES, clocked, tenant_of
+from conserje.cli.rights import forget
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
 from conserje.cli.times import zone
 from conserje.conversations import contacts, handling
@@ -18,7 +19,10 @@ from conserje.storage.scope import acting_for
 
 @click.group()
 def contact() -> None:
-    """Look at who has written to a tenant."""
+    """Look at who has written to a tenant; forget them."""
+
+
+contact.add_command(forget)
 
 
 @contact.command("list")

@@ -148,7 +148,7 @@ def to_come(rows: Sequence[InboundRow]) -> list[InboundRow]:
     here = {Key(row.tenant_id, row.account_id, row.event_key) for row in rows}
     return [
         InboundRow(
-            *row[:4], event_key=key.event_key, content=row.amended, provider_id=None, at=None,
+            *row[:4], event_key=key.event_key, content=row.amended, provider_id=None, at=row.at,
             identities=row.identities, name=row.name, to_come=True,
         )
         for key, row in amended(rows).items()

@@ -20,9 +20,11 @@ SELECT (SELECT id FROM conversations
         WHERE tenant_id = event.tenant_id AND account_id = event.account_id AND contact_id = (
             SELECT contact_id FROM identities
             WHERE identities.tenant_id = event.tenant_id AND identities.channel = event.channel
-              AND identities.name = event.contact_address)) AS id
-FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[])
-    WITH ORDINALITY AS event (tenant_id, account_id, channel, contact_address, n)
+              AND identities.name = event.contact_address)
+          AND CASE WHEN at IS NULL THEN true
+                   ELSE NOT is_forgotten(event.tenant_id, event.account_id, contact_address, at) END) AS id
+FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[])
+    WITH ORDINALITY AS event (tenant_id, account_id, channel, contact_address, at, n)
 ORDER BY n
 """
 
@@ -37,7 +39,8 @@ RETURNING tenant_id, account_id, digest
 
 # How the locked conversation stands: whether this is known already, and whether the contact has just written.
 LOOK = """
-SELECT conversations.account_id, state = 'person' AND hand_back_at > now() AS with_person,
+SELECT conversations.account_id, peer = '' AS is_forgotten,
+       state = 'person' AND hand_back_at > now() AS with_person,
        now() AS now, hand_back_after,
        EXISTS (SELECT FROM messages WHERE tenant_id = $1 AND account_id = conversations.account_id
                AND direction = 'out' AND provider_id = $3) AS known,
@@ -61,9 +64,10 @@ class Spoken:
     later: Sequence[int]
 
 
-async def conversations(connection: Connection, rows: Sequence[BusinessRow]) -> list[int]:
-    """The conversations of these, made with their contacts where they are not there yet."""
-    names = ("tenant_id", "account_id", "channel", "contact_address")
+async def conversations(connection: Connection, rows: Sequence[BusinessRow]) -> list[int | None]:
+    """The conversations of these, made with their contacts where they are not there yet; None: the contact
+    was forgotten since."""
+    names = ("tenant_id", "account_id", "channel", "contact_address", "at")
     found = [row["id"] for row in await connection.fetch(FIND, *columns(rows, *names))]
     for n, row in enumerate(rows):
         if found[n] is None:
@@ -86,7 +90,7 @@ async def note(connection: Connection, said: Sequence[Spoken]) -> list[tuple[Spo
         place, row = (each.row.tenant_id, each.conversation_id), each.row
         found = await connection.fetchrow(LOOK, *place, row.provider_id, each.later, row.at, GREETED_WITHIN)
         assert found is not None  # it is locked
-        if found["known"]:
+        if found["known"] or found["is_forgotten"]:
             continue
         is_new = _words(row) in new
         new.discard(_words(row))

@@ -36,6 +36,9 @@ WITH event AS (
                   SELECT FROM identities AS known
                   WHERE known.tenant_id = event.tenant_id AND known.channel = event.channel
                     AND known.name = other)))
+          AND CASE WHEN event.at IS NULL THEN true  -- what comes in time is nobody's past
+                   ELSE NOT is_forgotten(event.tenant_id, event.account_id, event.contact_address,
+                                         event.at) END
         LIMIT 1) AS place ON true
 ), numbered AS MATERIALIZED (
     SELECT *, nextval('messages_id_seq') AS id
@@ -62,15 +65,25 @@ _TAKEN = (
     "identities", "quotes", "turn_id",
 )  # fmt: skip
 
+# Not of what was taken before, or was written before its contact was forgotten: nobody is made again for it.
 PLACE = """
 SELECT conversation_for(tenant_id, account_id, channel, contact_address,
                         array(SELECT jsonb_array_elements_text(identities::jsonb)), name)
-FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
-    AS t (tenant_id, account_id, channel, contact_address, identities, name)
+FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[],
+            $8::timestamptz[])
+    AS event (tenant_id, account_id, channel, contact_address, identities, name, event_key, at)
+WHERE NOT EXISTS (SELECT FROM messages
+                  WHERE messages.tenant_id = event.tenant_id AND messages.account_id = event.account_id
+                    AND messages.event_key = event.event_key)
+  AND NOT is_forgotten(tenant_id, account_id, contact_address, at)
+  AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(identities::jsonb) AS other
+                  WHERE is_forgotten(tenant_id, account_id, other, at))
 ORDER BY tenant_id, channel, contact_address
 """
 
-PLACED = ("tenant_id", "account_id", "channel", "contact_address", "identities", "name")
+PLACED = (
+    "tenant_id", "account_id", "channel", "contact_address", "identities", "name", "event_key", "at"
+)  # fmt: skip
 
 # The messages of which the row `{report}` tells: found by our id, else by the provider's. Each by an index of
 # its own: none fits both conditions joined by OR.
@@ -188,7 +201,10 @@ FROM unnest($1::bigint[]) AS tenant (id)
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Where an inbound message was stored; no id: it was there already."""
+    """Where an inbound message was stored; no id: it was there already.
+
+    No conversation either: its contact was forgotten after it was written.
+    """
 
     conversation_id: int
     message_id: int | None

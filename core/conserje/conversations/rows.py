@@ -37,6 +37,7 @@ OLDEST_ANSWERED = timedelta(days=30)  # what was written before that starts no t
 OLDEST_MEANT = timedelta(days=3650)  # an earlier time is a clock's that was never set, and says nothing
 NOBODYS, TO_COME = 0, -1  # turns: of what nobody answers, and of what was edited or taken back before it came
 _JSON_STRINGS = TypeAdapter(list[str])
+FORGOTTEN = to_json(Revocation(""))  # what stands in the place of what a contact said who was forgotten
 
 
 def digest(key: str) -> bytes:

@@ -10,6 +10,7 @@ from typing import Literal
 from conserje.conversations.illness import HEALTH, Health
 from conserje.conversations.listing import LEFT_TO_PERSON, ConversationState
 from conserje.conversations.outbox import has_said, number, speak
+from conserje.conversations.rows import FORGOTTEN
 from conserje.storage.database import Connection
 
 OptedOut = Literal["all", "marketing"]
@@ -249,6 +250,19 @@ WITH freed AS (
 SELECT tenant_id, id AS conversation_id FROM freed
 """
 
+# The contact is forgotten: nothing more is said, and what is being thought is thrown away.
+FORGET = """
+UPDATE conversations SET peer = '', state = 'open', cause = NULL, hand_back_at = NULL, person = NULL,
+    turn_id = NULL, epoch = epoch + 1, leased_until = NULL, starts = 0, ill_since = NULL
+WHERE tenant_id = $1 AND contact_id = $2
+"""
+
+# What intake was about to store while its contact was forgotten.
+EMPTY = """
+UPDATE messages SET content = $3, provider_id = NULL, quotes = NULL, turn_id = 0
+WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
+"""
+
 # The account is ill: the conversation waits for it, in the order in which they came to wait.
 WAIT = """
 UPDATE conversations SET ill_since = coalesce(ill_since, now()) WHERE tenant_id = $1 AND id = $2
@@ -379,6 +393,11 @@ async def let_be(
 ) -> None:
     """These messages are kept, and nobody answers them."""
     await connection.execute(LET_BE, tenant_id, conversation_id, message_ids)
+
+
+async def empty(connection: Connection, tenant_id: int, conversation_id: int) -> None:
+    """Keep nothing of what waits for an answer: its contact was forgotten meanwhile."""
+    await connection.execute(EMPTY, tenant_id, conversation_id, FORGOTTEN)
 
 
 async def wait(connection: Connection, tenant_id: int, conversation_id: int) -> None:

@@ -127,9 +127,7 @@ class Collector:
         await quota.prune(self.pool)
         try:
             await self.folder.tidy()
-            if gone := await files.removed(self.pool):
-                await self.folder.remove(gone)
-                await files.forget(self.pool, gone)
+            await self.folder.clear(self.pool)
         except NoRoom as error:
             log.error("Files cannot be removed: %s", error)
 

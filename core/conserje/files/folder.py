@@ -19,8 +19,10 @@ from typing import BinaryIO, TypeVar
 import filetype
 
 from conserje.contract.channel import Refused
+from conserje.files import table as files
 from conserje.files.kinds import judge
 from conserje.files.table import Kept
+from conserje.storage.database import Connection, Pool
 
 LAIN_FOR = 24 * 3600.0  # seconds, and a file whose row is on its way has one
 LOOKED_AT = 500  # files of a tenant, at once
@@ -144,6 +146,15 @@ class Folder:
             ids = await _on_disk(_numbers, self.path / str(tenant_id), time.time() - LAIN_FOR)
             for first in range(0, len(ids), LOOKED_AT):
                 yield tenant_id, ids[first : first + LOOKED_AT]
+
+    async def clear(self, database: Connection | Pool) -> int:
+        """Remove what has no row any more; how many files. Raises NoRoom."""
+        done = 0
+        while gone := await files.removed(database):
+            await self.remove(gone)
+            await files.forget(database, gone)
+            done += len(gone)
+        return done
 
     async def tidy(self) -> None:
         """Remove what was half written by processes that are dead. Raises NoRoom."""

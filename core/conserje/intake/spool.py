@@ -8,7 +8,7 @@ import logging
 import mmap
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -35,8 +35,10 @@ KEEP = "INSERT INTO events (event) VALUES (?)"
 OLDEST = "SELECT id, event FROM events WHERE id > ? ORDER BY id LIMIT ?"
 FORGET = "DELETE FROM events WHERE id <= {last};"
 COUNT = "SELECT count(*) FROM events"
+DROP = "DELETE FROM events WHERE id = ?"
 # What contacts wrote stays in neither file: the pages go, and the log, in which they still stand, too.
 EMPTY_OUT = "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);"
+CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
 TRY = "INSERT INTO events (event) VALUES (zeroblob(65536))"
 
 
@@ -94,6 +96,28 @@ class Spool:
         """
         self._elsewhere = last
         await self._try(FORGET.format(last=last))
+
+    async def drop(self, wanted: Callable[[bytes], bool]) -> int:
+        """Take out the events that are `wanted`, and leave nothing of them in the files; how many there were.
+
+        Raises NodeFileError, also where somebody reads the files all the time.
+        """
+
+        def out(connection: sqlite3.Connection) -> int:
+            found = [(id,) for id, event in connection.execute(OLDEST, (0, -1)) if wanted(event)]
+            connection.executemany(DROP, found)
+            return len(found)
+
+        def wipe(connection: sqlite3.Connection) -> None:
+            connection.executescript("PRAGMA incremental_vacuum")
+            if connection.execute(CHECKPOINT).fetchone()[0]:
+                raise sqlite3.OperationalError("somebody else is at it; try again")
+
+        await self._file.read(lambda connection: connection.execute("PRAGMA secure_delete = ON"))
+        dropped = await self._file.run(out)
+        await self._file.read(wipe)
+        await self.settle()
+        return dropped
 
     async def tidy(self) -> None:
         """Leave nothing in the files of what is elsewhere, as far as the disk lets that be written."""

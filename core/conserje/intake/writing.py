@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
@@ -55,7 +55,7 @@ async def write(connection: Connection, items: Sequence[Item], flight: Flight) -
     there already.
     """
     await _look(connection, items, flight)
-    new, known = await _add(connection, items)
+    new, known, dropped = await _add(connection, items)
     reports = [item.row for item in items if isinstance(item.row, ReportRow)]
     signs = [consent.written(each.row, each.conversation_id) for each in new if each.row.consent]
     signs += await consent.reported(connection, reports)
@@ -67,7 +67,7 @@ async def write(connection: Connection, items: Sequence[Item], flight: Flight) -
     due += await files.note(connection, [*map(_sent, new), *map(_spoken, spoken)])
     await files.drop(connection, gone)
     again += await _report(connection, reports)
-    await _reject(connection, items, gone)
+    await _reject(connection, items, gone, dropped)
     await queue.enqueue(connection, due + again + follows)
 
 
@@ -76,12 +76,13 @@ async def _look(connection: Connection, items: Sequence[Item], flight: Flight) -
         await flight.look(connection, tenants)
 
 
-async def _add(connection: Connection, items: Sequence[Item]) -> tuple[list[_New], list[Item]]:
+async def _add(connection: Connection, items: Sequence[Item]) -> tuple[list[_New], list[Item], set[Place]]:
     """Store messages, and the places of those that are edited or taken back and have not come; the messages
-    that were not there before, and the items of those that were."""
+    that were not there before, the items of those that were, and the places of those that a contact wrote
+    who was forgotten since."""
     inbound = [item for item in items if isinstance(item.row, InboundRow)]
     if not inbound:
-        return [], []
+        return [], [], set()
     rows = [item.row for item in inbound if isinstance(item.row, InboundRow)]
     places = await messages.take(connection, rows + amendments.to_come(rows))
     taken = list(zip(inbound, rows, places, strict=False))  # nobody waits for what has not come
@@ -90,7 +91,8 @@ async def _add(connection: Connection, items: Sequence[Item]) -> tuple[list[_New
         for item, row, place in taken
         if place.message_id
     ]
-    return new, [item for item, _, place in taken if not place.message_id]
+    known = [item for item, _, place in taken if not place.message_id]
+    return new, known, {item.place for item, _, place in taken if not place.conversation_id}
 
 
 async def _come(connection: Connection, known: Sequence[Item]) -> list[_New]:
@@ -111,15 +113,16 @@ async def _hear_business(
     rows = [item.row for item in items if isinstance(item.row, BusinessRow)]
     if not rows:
         return []
-    places = await business.conversations(connection, rows)
-    spoken = [(row.tenant_id, place) for row, place in zip(rows, places, strict=True)]
+    found = zip(rows, await business.conversations(connection, rows), strict=True)
+    places = [(row, place) for row, place in found if place is not None]
+    spoken = [(row.tenant_id, place) for row, place in places]
     await business.lock(connection, [*spoken, *((sign.tenant_id, sign.conversation_id) for sign in signs)])
     at = {item.row: n for n, item in enumerate(items)}
     return await business.note(
         connection,
         [
             Spoken(row, place, [each.message_id for each in new if at[each.row] > at[row]])
-            for row, place in zip(rows, places, strict=True)
+            for row, place in places
         ],
     )
 
@@ -133,9 +136,17 @@ async def _turns(connection: Connection, new: Sequence[_New], flight: Flight) ->
     return [_turn(each, priority) for priority, each in turns if priority is not None]
 
 
-async def _reject(connection: Connection, items: Sequence[Item], gone: Sequence[Key]) -> None:
-    """Keep what could not be read, but not beside what was taken back: now, as `gone` has it, or before."""
-    kept = [item.row for item in items if isinstance(item.row, RejectRow)]
+async def _reject(
+    connection: Connection, items: Sequence[Item], gone: Sequence[Key], dropped: Collection[Place]
+) -> None:
+    """Keep what could not be read, but not beside what was taken back: now, as `gone` has it, or before; nor
+    beside what was dropped."""
+    kept = [
+        item.row
+        for item in items
+        if isinstance(item.row, RejectRow)
+        and (item.row.tenant_id, item.row.account_id, item.row.beside) not in dropped
+    ]
     for row in kept:
         await messages.reject(connection, row)
     beside = [Key(row.tenant_id, row.account_id, row.beside) for row in kept if row.beside]

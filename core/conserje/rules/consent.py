@@ -23,6 +23,7 @@ from conserje.tenants import words
 Change = Literal["out", "in", "marketing out", "marketing in"]
 Source = Literal["contact", "provider", "operator"]
 
+IS_FORGOTTEN = "The contact was forgotten."
 WANTS_NO_MARKETING = "The contact wants nothing more that the business begins."
 WANTS_AGAIN = "The contact wants messages again."
 
@@ -153,7 +154,9 @@ def state_after(before: OptedOut | None, change: Change, source: Source) -> Opte
 
 
 def refusal(message: Next, content: Content) -> str | None:
-    """Why the contact does not want the message to leave as `content`; None: it may."""
+    """Why the message must not leave as `content` for the contact's sake; None: it may."""
+    if not message.contact_address:
+        return IS_FORGOTTEN
     if message.opted_out == "all" and not message.confirms:
         return state.WANTS_NONE
     if message.opted_out == "marketing" and isinstance(content, Template):

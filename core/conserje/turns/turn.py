@@ -118,7 +118,9 @@ class Conversation:
         if not unanswered:
             return ()
         channel = channel_of(self.plugins, entry, conversation.account_id)
-        if conversation.opted_out == "all":
+        if not conversation.contact_address:
+            await state.empty(connection, *place)
+        elif conversation.opted_out == "all":
             await state.leave(connection, *place)
         elif channel and is_automatic(channel, entry.tenant.slug, conversation.contact_address):
             await state.leave_to_nobody(connection, *place)

@@ -56,6 +56,9 @@ async def fill(scene: Scene, slug: str) -> int:
         "INSERT INTO tenant_files (tenant_id, bytes) VALUES ($1, 1)",
         "INSERT INTO contact_files SELECT tenant_id, id, current_date, 1 FROM contacts WHERE tenant_id = $1",
         "INSERT INTO uploads VALUES ($1, current_date, 'x', 1, 1)",
+        "INSERT INTO forgotten SELECT tenant_id, id FROM contacts WHERE tenant_id = $1",
+        "INSERT INTO forgotten_addresses (tenant_id, account_id, digest)"
+        " SELECT tenant_id, id, sha256('x') FROM accounts WHERE tenant_id = $1",
         "INSERT INTO mailings (tenant_id, recipient) VALUES ($1, 'team@acme.example')",
         "INSERT INTO consents (tenant_id, conversation_id, change, source, cause)"
         " SELECT tenant_id, id, 'out', 'contact', 'stop' FROM conversations WHERE tenant_id = $1",

@@ -1,0 +1,21 @@
+"""A person's rights: what these tables hold of one contact, and how they forget it."""
+
+from __future__ import annotations
+
+# What is handed out of the tenant $1's contact $2, by its name there.
+EXPORT = {
+    "notices": """
+SELECT notices.conversation_id, notices.kind, notices.created_at, tries, due_at, sent_at, notices.cause
+FROM conversations JOIN notices ON notices.tenant_id = $1 AND conversation_id = conversations.id
+WHERE conversations.tenant_id = $1 AND contact_id = $2 AND illness IS NULL ORDER BY notices.id
+""",
+}
+
+# Nobody is told any more that they wait; that an account is ill is told all the same.
+FORGET = (
+    """
+UPDATE notices SET cause = NULL, due_at = CASE WHEN illness IS NULL THEN NULL ELSE due_at END
+WHERE tenant_id = $1 AND conversation_id IN (
+    SELECT id FROM conversations WHERE tenant_id = $1 AND contact_id = $2)
+""",
+)

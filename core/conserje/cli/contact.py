@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from conserje.cli.conversation import STATES, clocked, tenant_of
-from conserje.cli.rights import forget
+from conserje.cli.rights import export, forget
 from conserje.cli.table import json_option, show_fields, show_json, show_rows
 from conserje.cli.times import zone
 from conserje.conversations import contacts, handling
@@ -19,9 +19,10 @@ from conserje.storage.scope import acting_for
 
 @click.group()
 def contact() -> None:
-    """Look at who has written to a tenant; forget them."""
+    """Look at who has written to a tenant; hand out all that is kept of one, or forget it."""
 
 
+contact.add_command(export)
 contact.add_command(forget)
 
 

@@ -76,7 +76,7 @@ _HELP = {  # the module of each, and the first sentence of its help
     "account:seal": "Seal an account's credentials, read as JSON.",
     "api_key:api_key": "Add, list and revoke the keys to the operator's listener.",
     "completion:completion": "Print what lets a shell complete commands, options and their choices.",
-    "contact:contact": "Look at who has written to a tenant; forget them.",
+    "contact:contact": "Look at who has written to a tenant; hand out all that is kept of one, or forget it.",
     "conversation:conversation": "Look at conversations; take one over, and give it back to the assistant.",
     "held:held": "Look at what was given up on for now; retry or drop it.",
     "keys:keys": "Make, list and rotate the master keys.",

@@ -1,13 +1,15 @@
-"""`conserje contact forget`: what a person may ask for."""
+"""`conserje contact export` and `contact forget`: what a person may ask for."""
 
 from __future__ import annotations
 
 import dataclasses
+import sys
+from pathlib import Path
 
 import click
 
 from conserje.cli.conversation import tenant_of
-from conserje.cli.table import json_option, show_json
+from conserje.cli.table import in_json, json_option, show_json
 from conserje.conversations import contacts
 from conserje.installation import Installation, with_installation
 from conserje.storage.scope import acting_for
@@ -15,6 +17,36 @@ from conserje.storage.scope import acting_for
 contact_id = click.argument("contact", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 
 BACKUPS = "Backups made before now hold it until they are removed."
+
+
+@click.command()
+@click.argument("slug")
+@contact_id
+@click.option(
+    "--to", required=True, metavar="DIR|-", help="A new folder; - prints all but the files themselves."
+)
+@with_installation
+async def export(installation: Installation, slug: str, contact: int, to: str) -> None:
+    """Hand out all that is kept of a contact: JSON, and the files.
+
+    Nobody but you can read the folder.
+
+    \b
+    Example:
+      conserje contact export acme 7 --to ana
+    """
+    from conserje.operations import contact_export
+
+    tenant = await tenant_of(installation, slug)
+    place = (installation.pool, tenant.id, contact)
+    if to == "-":
+        await contact_export.write(*place, sys.stdout, in_json)
+        return
+    folder = Path(to)
+    missing = await contact_export.write_folder(*place, folder, installation.settings.files, in_json)
+    for name in missing:
+        click.echo(f"The file {name!r} is not on this machine's disk.", err=True)
+    click.echo(f"All that is kept of contact {contact} is in {folder}.")
 
 
 @click.command()

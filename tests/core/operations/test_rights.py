@@ -1,0 +1,69 @@
+"""The lists of a person's rights keep up with the tables: what holds something of a contact is handed out and
+forgotten, or it says here why not."""
+
+from __future__ import annotations
+
+import re
+
+from conserje.operations import contact_export, forgetting
+from conserje.storage.database import Pool
+
+# Of these a person is handed nothing, and nothing of a person is forgotten.
+HOLDS_NOBODY = {
+    "accounts": "the business's own numbers and secrets",
+    "api_keys": "the operator's keys",
+    "domains": "the business's hosts",
+    "fetches": "how far an account's provider was asked",
+    "forgotten": "that it was done: an id and a time",
+    "former_slugs": "the business's names",
+    "illnesses": "of what an account is ill, as its provider says",
+    "mailings": "the addresses of the business's own people",
+    "products": "what the business sells",
+    "removed_files": "ids of files that are being removed",
+    "secrets_seen": "with which secrets providers sign",
+    "sender_tenants": "the business's own numbers",
+    "tenant_changes": "when the business's rows changed",
+    "tenant_files": "how much is kept, of all contacts together",
+}
+NOT_HANDED_OUT = {
+    "forgotten_addresses": "hashes; whose address it is, asks under it",
+    "overflow": "which conversations wait for their turn: said by their messages",
+    "own_words": "hashes of what the business said, which its messages say",
+}
+# What is said of them in other tables' statements goes with these, which are theirs.
+NOT_FORGOTTEN: dict[str, str] = {}
+
+TABLES = """
+SELECT DISTINCT table_name FROM information_schema.columns
+WHERE table_schema = 'public' AND column_name = 'tenant_id'
+"""
+
+READS = re.compile(r"\b(?:FROM|JOIN)\s+([a-z_]+)")
+WRITES = re.compile(r"\b(?:DELETE FROM|UPDATE|INSERT INTO)\s+([a-z_]+)")
+
+
+def named(pattern: re.Pattern[str], *statements: str) -> set[str]:
+    return {name for statement in statements for name in pattern.findall(statement)}
+
+
+async def tables(pool: Pool) -> set[str]:
+    return {row["table_name"] for row in await pool.fetch(TABLES)}
+
+
+async def test_each_table_is_handed_out_or_says_why_not(pool: Pool) -> None:
+    read = named(READS, *contact_export.EXPORT.values())
+    assert sorted(await tables(pool) - read) == sorted(HOLDS_NOBODY.keys() - read | NOT_HANDED_OUT.keys())
+
+
+async def test_each_table_is_emptied_or_says_why_not(pool: Pool) -> None:
+    written = named(WRITES, *forgetting.ALL)
+    left = HOLDS_NOBODY.keys() - {"forgotten"} | NOT_FORGOTTEN.keys()
+    assert sorted(await tables(pool) - written) == sorted(left)
+
+
+async def test_a_table_that_nobody_named_is_found(pool: Pool) -> None:
+    """It would fail: a table more is one that neither list has."""
+    there = await tables(pool)
+    assert "messages" in there and "invented" not in there
+    assert named(WRITES, "UPDATE messages SET x = 1") == {"messages"}
+    assert named(READS, "SELECT FROM conversations\nJOIN turns ON true") == {"conversations", "turns"}

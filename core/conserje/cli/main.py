@@ -86,7 +86,7 @@ _HELP = {  # the module of each, and the first sentence of its help
     "product:product": "List, change, remove, import and export what tenants sell.",
     "prune:prune": "Empty and remove what tenants keep no longer, now.",
     "say:say": "Write to a tenant as a contact, and print the reply.",
-    "tenant:tenant": "Add, list, show, change, suspend, resume and remove tenants.",
+    "tenant:tenant": "Add, list, show, change, suspend, resume, export, import and remove tenants.",
     "up:up": "Run everything: Postgres unless one is given, migrations, serve and work.",
     "work:work": "Answer messages: think turns and deliver replies, until stopped.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +12,12 @@ from conserje.cli.domain import domain
 from conserje.cli.insert import insert_phone, insert_tenant
 from conserje.cli.phone import phone
 from conserje.cli.table import json_option, refuse_both, show_fields, show_json, show_rows
+from conserje.cli.tenant_move import (
+    export_before_removal,
+    export_tenant,
+    import_tenant,
+    passphrase_option,
+)
 from conserje.cli.tenant_set import set_tenant, warn_of_assistants
 from conserje.cli.times import term
 from conserje.installation import Installation, open_installation, read_settings, with_installation
@@ -25,12 +32,14 @@ from conserje.tenants.tenants import Tenant
 
 @click.group()
 def tenant() -> None:
-    """Add, list, show, change, suspend, resume and remove tenants."""
+    """Add, list, show, change, suspend, resume, export, import and remove tenants."""
 
 
 tenant.add_command(domain)
 tenant.add_command(phone)
 tenant.add_command(set_tenant)
+tenant.add_command(export_tenant)
+tenant.add_command(import_tenant)
 
 
 @tenant.command()
@@ -206,9 +215,15 @@ async def resume(installation: Installation, slug: str) -> None:
 @tenant.command()
 @click.argument("slug")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--no-export", is_flag=True, help="Do not export it first.")
+@passphrase_option
 @with_installation
-async def remove(installation: Installation, slug: str, yes: bool) -> None:
+async def remove(
+    installation: Installation, slug: str, yes: bool, no_export: bool, passphrase_file: Path | None
+) -> None:
     """Remove a tenant with all that is its: accounts, contacts, conversations, products.
+
+    It is exported first, as `conserje tenant export` does it, and where to is said.
 
     \b
     Example:
@@ -218,5 +233,8 @@ async def remove(installation: Installation, slug: str, yes: bool) -> None:
         found = await tenants.get(connection, slug)
         if not yes:
             click.confirm(f"Remove {found.name} ({slug}) and all its conversations?", abort=True)
+        if not no_export:
+            path = await export_before_removal(installation, slug, passphrase_file)
+            click.echo(f"{slug} is exported to {path}.")
         await tenants.remove(connection, slug)
     click.echo(f"{slug} is removed.")

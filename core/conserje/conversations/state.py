@@ -263,6 +263,15 @@ UPDATE messages SET content = $3, provider_id = NULL, quotes = NULL, turn_id = 0
 WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
 """
 
+# The tenant has come from another installation, which may have answered what is unanswered here.
+SILENCE = """
+UPDATE conversations SET state = 'held', cause = $2
+WHERE tenant_id = $1 AND state = 'open' AND EXISTS (
+    SELECT FROM messages
+    WHERE messages.tenant_id = $1 AND conversation_id = conversations.id AND direction = 'in'
+      AND messages.turn_id IS NULL)
+"""
+
 # The account is ill: the conversation waits for it, in the order in which they came to wait.
 WAIT = """
 UPDATE conversations SET ill_since = coalesce(ill_since, now()) WHERE tenant_id = $1 AND id = $2

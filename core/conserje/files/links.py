@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from conserje.tenants.vault import Vault
 
 LINKED_FOR = timedelta(hours=24)
-_KEPT = re.compile(r"kept:([0-9]{1,18})")
+KEPT = re.compile(r"kept:([0-9]{1,18})")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _SIGNATURE_BYTES = 16
 
@@ -50,7 +50,7 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY ($3) AND state = 'kep
 def kept_ids(content: Content) -> list[int]:
     """The ids of the kept files that `content` names."""
     files = content.files if isinstance(content, Media) else ()
-    return [int(match[1]) for file in files if (match := _KEPT.fullmatch(file.ref))]
+    return [int(match[1]) for file in files if (match := KEPT.fullmatch(file.ref))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +167,6 @@ def _addressed(file: File, kept: Mapping[str, File]) -> File:
         return replace(file, ref=known.ref, content_type=kind, name=name)
     if file.ref.startswith("https://"):
         return file
-    if _KEPT.fullmatch(file.ref):
+    if KEPT.fullmatch(file.ref):
         raise Refused(f"The file {file.ref} is not kept of this conversation, or not any more.")
     raise Refused("A file of the message has no https address and is none that a contact sent (kept:<id>).")

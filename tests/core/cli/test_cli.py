@@ -196,7 +196,7 @@ async def test_suspended_resumed_and_removed(run: Run) -> None:
     assert json.loads((await run("tenant", "list", "--json")).output)[0]["status"] == "active"
     await run("tenant", "remove", "acme", given="n\n", code=1)
     await run("tenant", "remove", "acme", code=1)  # nobody there to be asked
-    await run("tenant", "remove", "acme", "--yes")
+    await run("tenant", "remove", "acme", "--yes", "--no-export")
     assert (await run("tenant", "show", "acme", code=1)).output == (
         "conserje: There is no tenant acme: see `conserje tenant list`.\n"
     )

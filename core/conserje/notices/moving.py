@@ -1,0 +1,15 @@
+"""What of these tables moves with a tenant to another installation, and how it is silent there."""
+
+from __future__ import annotations
+
+from conserje.storage.moving import Moved, Numbered
+
+NUMBERED = (Numbered("notices", "notices_id_seq", "SELECT id FROM notices WHERE tenant_id = $1 ORDER BY id"),)
+MOVED = (
+    Moved(
+        "notices",
+        {"id": "notices", "conversation_id": "conversations", "turn_id": "turns"},
+        "conversation_id, id",
+    ),
+)
+SILENCE = ("UPDATE notices SET due_at = NULL, cause = $2 WHERE tenant_id = $1 AND due_at IS NOT NULL",)

@@ -1,0 +1,15 @@
+"""What of these tables moves with a tenant to another installation; its keys stay."""
+
+from __future__ import annotations
+
+from conserje.storage.moving import Moved, Numbered
+
+NUMBERED = (
+    Numbered("accounts", "accounts_id_seq", "SELECT id FROM accounts WHERE tenant_id = $1 ORDER BY id"),
+)
+MOVED = (
+    Moved("domains", {}, "host"),
+    Moved("sender_tenants", {}, "phone"),
+    Moved("accounts", {"id": "accounts"}, "id"),
+    Moved("secrets_seen", {"account_id": "accounts"}, "account_id, name"),
+)

@@ -64,7 +64,7 @@ END $$;
 CREATE TRIGGER still_opted_out AFTER INSERT ON conversations FOR EACH ROW EXECUTE FUNCTION still_opted_out();
 
 -- Of one who is forgotten it stays that there was a sign, and not the words.
-GRANT UPDATE ON consents TO conserje_core;
+GRANT UPDATE (cause) ON consents TO conserje_core;
 GRANT DELETE ON own_words TO conserje_core;
 GRANT SELECT, INSERT, UPDATE, DELETE ON forgotten, forgotten_addresses TO conserje_core;
 GRANT SELECT ON forgotten, forgotten_addresses TO conserje_tenant;

@@ -81,8 +81,9 @@ SELECT messages.id AS message_id, statuses.status, statuses.cause, statuses.prov
        statuses.created_at
 FROM conversations
 JOIN messages ON messages.tenant_id = $1 AND conversation_id = conversations.id AND direction = 'out'
+CROSS JOIN LATERAL unnest(array_cat(ARRAY[messages.provider_id, outside_as], failed_as)) AS sent_as
 JOIN statuses ON statuses.tenant_id = $1 AND statuses.account_id = messages.account_id
- AND statuses.provider_id = ANY (array_cat(ARRAY[messages.provider_id, outside_as], failed_as))
+ AND statuses.provider_id = sent_as AND sent_as <> ''
 WHERE conversations.tenant_id = $1 AND contact_id = $2
 ORDER BY conversation_id, messages.id, statuses.created_at
 """,
@@ -103,11 +104,11 @@ LOCK = "SELECT id FROM contacts WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDA
 LOCK_CONVERSATIONS = f"{OF_CONTACT} ORDER BY id FOR UPDATE"
 LOCK_CONVERSATION = "SELECT FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"
 
-# Some messages of a conversation, with what was reported of them; without $6 those whose fate is settled.
-# The key of an inbound one stays, so that it is taken once.
+# Some messages of a conversation, with their turns and what was reported of them; without $6 only those whose
+# fate is settled. The key of an inbound one stays, so that it is taken once.
 EMPTY = """
 WITH said AS MATERIALIZED (
-    SELECT account_id, id, direction, content, event_key,
+    SELECT account_id, id, direction, content, event_key, turn_id AS turn,
            array_cat(ARRAY[provider_id, outside_as], failed_as) AS provider_ids
     FROM messages
     WHERE tenant_id = $1 AND conversation_id = $2 AND id > $3 AND (content <> $4 OR provider_id IS NOT NULL)
@@ -123,6 +124,9 @@ WITH said AS MATERIALIZED (
 ), named AS MATERIALIZED (
     SELECT DISTINCT account_id, provider_id FROM said, unnest(provider_ids) AS provider_id
     WHERE provider_id <> ''
+), thought AS (
+    UPDATE turns SET intent = NULL, cause = NULL FROM (SELECT DISTINCT turn FROM said) AS answered
+    WHERE tenant_id = $1 AND conversation_id = $2 AND turns.id = answered.turn AND assistant <> 'person'
 ), told AS (
     UPDATE statuses SET provider_id = '', cause = NULL FROM named
     WHERE tenant_id = $1 AND statuses.account_id = named.account_id
@@ -160,7 +164,7 @@ FORGET = (
     f"DELETE FROM rejects WHERE tenant_id = $1 AND account_id IN ({ACCOUNTS}) AND {NAMES_CONTACT}",  # noqa: S608
     f"DELETE FROM overflow WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",  # noqa: S608
     f"UPDATE turns SET intent = NULL, cause = NULL WHERE tenant_id = $1 AND assistant <> 'person'"  # noqa: S608
-    f" AND conversation_id IN ({OF_CONTACT})",
+    f" AND (intent IS NOT NULL OR cause IS NOT NULL) AND conversation_id IN ({OF_CONTACT})",
     REMEMBER,
     "DELETE FROM identities WHERE tenant_id = $1 AND contact_id = $2",
     "UPDATE contacts SET name = '' WHERE tenant_id = $1 AND id = $2",

@@ -15,7 +15,7 @@ WHERE conversations.tenant_id = $1 AND contact_id = $2 AND illness IS NULL ORDER
 FORGET = (
     """
 UPDATE notices SET cause = NULL, due_at = CASE WHEN illness IS NULL THEN NULL ELSE due_at END
-WHERE tenant_id = $1 AND conversation_id IN (
+WHERE tenant_id = $1 AND (cause IS NOT NULL OR due_at IS NOT NULL) AND conversation_id IN (
     SELECT id FROM conversations WHERE tenant_id = $1 AND contact_id = $2)
 """,
 )

@@ -15,7 +15,7 @@ WHERE conversations.tenant_id = $1 AND contact_id = $2 ORDER BY consents.id
 FORGET = (
     """
 UPDATE consents SET cause = ''
-WHERE tenant_id = $1 AND conversation_id IN (
+WHERE tenant_id = $1 AND cause <> '' AND conversation_id IN (
     SELECT id FROM conversations WHERE tenant_id = $1 AND contact_id = $2)
 """,
 )

@@ -46,7 +46,7 @@ ACCOUNTS = "SELECT account_id FROM conversations WHERE tenant_id = $1 AND contac
 # What is handed out of the tenant $1's contact $2, by its name there.
 EXPORT = {
     "contact": """
-SELECT id, name, created_at, (
+SELECT contacts.*, (
     SELECT forgotten_at FROM forgotten WHERE forgotten.tenant_id = $1 AND contact_id = $2) AS forgotten_at
 FROM contacts WHERE tenant_id = $1 AND id = $2
 """,

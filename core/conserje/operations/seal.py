@@ -62,8 +62,8 @@ def _opened(cipher: AESGCM, number: int, chunk: bytes, associated: bytes, *, las
         return cipher.decrypt(_nonce(number, last), chunk, associated)
     except (InvalidTag, ValueError):
         if last:
-            raise SealBroken("is cut off or changed near its end") from None
-        raise SealBroken(f"is changed, or cut out of, near byte {number * (CHUNK + _TAG):,}") from None
+            raise SealBroken("It is cut off, or changed near its end.") from None
+        raise SealBroken(f"It is changed, or cut, near byte {number * (CHUNK + _TAG):,}.") from None
 
 
 def _nonce(number: int, last: bool) -> bytes:

@@ -98,8 +98,8 @@ def _lines(path: Path, parts: Iterator[bytes]) -> Iterator[Line]:
             yield from map(json.loads, lines)
             waiting = bytearray(rest)
     except SealBroken as error:
-        why = str(error) if begun else "does not open: it is another passphrase's, or was changed"
-        raise TenantFileError(f"{path} {why}.") from None
+        why = str(error) if begun else "The passphrase is another one's, or the file was changed."
+        raise TenantFileError(f"{path} does not open. {why}") from None
 
 
 def content_of(line: Line) -> bytes:

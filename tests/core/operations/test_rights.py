@@ -33,6 +33,31 @@ NOT_HANDED_OUT = {
 # What is said of them in other tables' statements goes with these, which are theirs.
 NOT_FORGOTTEN: dict[str, str] = {}
 
+# What may hold words, or bytes, in the tables that know a contact: it is emptied, or says nothing by itself.
+WORDS = {
+    "contacts": {"name"},
+    "identities": {"channel", "name"},
+    "conversations": {"peer", "state", "cause", "opted_out", "person"},
+    "turns": {"assistant", "intent", "usage", "cause", "person"},
+    "messages": {
+        "direction", "content", "provider_id", "event_key", "state", "cause", "quotes", "kind", "outside_as",
+        "fault", "failed_as",
+    },
+    "statuses": {"event_key", "provider_id", "status", "cause", "category"},
+    "rejects": {"event_key", "raw", "cause"},
+    "consents": {"change", "source", "cause"},
+    "files": {"ref", "name", "content_type", "state", "cause", "sha256"},
+    "notices": {"kind", "cause", "illness"},
+    "forgotten_addresses": {"digest", "opted_out"},
+}  # fmt: skip
+
+COLUMNS = """
+SELECT table_name, array_agg(column_name::text) FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name = ANY ($1)
+  AND data_type IN ('text', 'jsonb', 'json', 'bytea', 'ARRAY', 'inet', 'USER-DEFINED', 'character varying')
+GROUP BY table_name
+"""
+
 TABLES = """
 SELECT DISTINCT table_name FROM information_schema.columns
 WHERE table_schema = 'public' AND column_name = 'tenant_id'
@@ -59,6 +84,12 @@ async def test_each_table_is_emptied_or_says_why_not(pool: Pool) -> None:
     written = named(WRITES, *forgetting.ALL)
     left = HOLDS_NOBODY.keys() - {"forgotten"} | NOT_FORGOTTEN.keys()
     assert sorted(await tables(pool) - written) == sorted(left)
+
+
+async def test_what_may_hold_words_is_known(pool: Pool) -> None:
+    """A column more of these tables may hold something of a person: whoever adds it lets it be forgotten."""
+    found = await pool.fetch(COLUMNS, list(WORDS))
+    assert {table: set(columns) for table, columns in found} == WORDS
 
 
 async def test_a_table_that_nobody_named_is_found(pool: Pool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,7 +19,7 @@ from conserje.errors import NOT_YOURS, OperatorError
 from conserje.plugins import plugins
 from conserje.plugins.plugins import Plugins
 from conserje.settings import PREFIX, Settings
-from conserje.storage import embedded
+from conserje.storage import embedded, silence
 from conserje.storage.database import Pool, describe
 from conserje.storage.pool import connect_pool
 from conserje.telemetry import log
@@ -102,6 +103,8 @@ async def open_installation(
         pool = await connect_pool(url, largest=connections, patient=patient)
         installation = Installation(given, os.environ, url, pool, migrated)
         stack.push_async_callback(installation.close)
+        if not patient and (standing := await silence.standing(pool)):
+            logging.getLogger(__name__).warning("%s", standing)
         yield installation
 
 

@@ -21,6 +21,7 @@ HOST = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})
 
 
 _NAMED = re.compile(rf"\b{PREFIX}[A-Z0-9_]+")
+KEEP = re.compile(r"(?=.*[1-9])(?:([0-9]{1,3})d)?(?:([0-9]{1,3})w)?(?:([0-9]{1,3})m)?")  # days, weeks, months
 _CHOICE = re.compile(r"[\w.-]++=[\w.-]++")
 _PORT = re.compile(r"[^/\s]+:([0-9]{1,5})", re.ASCII)
 _MAILBOX = re.compile(r"[^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+")
@@ -80,6 +81,15 @@ class Settings(BaseModel):
     )
     master_keys_file: Path | None = Field(
         default=None, description="The keyring. None: keys/master.json in the data directory."
+    )
+    backups: Path | None = Field(
+        default=None,
+        description="The folder of backups, best of another machine's disk: `backup` writes there, `work`"
+        " keeps the log there of what a restored one must not undo, and `/readyz` warns of their age. None:"
+        " neither.",
+    )
+    backups_keep: str = Field(
+        default="7d4w6m", description="Of how many days, weeks and months a backup is kept."
     )
     listen: str = Field(
         default="127.0.0.1:8080", description="The address of `serve`: host:port, or the path of a socket."
@@ -178,6 +188,13 @@ class Settings(BaseModel):
             if not HOST.fullmatch(domain.lower().removesuffix(".")):
                 raise ValueError(f"{domain!r} is no domain such as bots.example.com")
         return tuple(domain.lower().removesuffix(".") for domain in value)
+
+    @field_validator("backups_keep")
+    @classmethod
+    def _check_keep(cls, value: str) -> str:
+        if not KEEP.fullmatch(value):
+            raise ValueError("write days, weeks and months, such as 7d4w6m")
+        return value
 
     @field_validator("listen", "operator_listen")
     @classmethod

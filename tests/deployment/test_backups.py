@@ -1,4 +1,4 @@
-"""What docs/deployment.md says of backups, typed as it stands, brings all back on a new machine."""
+"""What docs/operations.md says of backups, typed as it stands, brings all back on a new machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ import asyncpg
 import pytest
 from crash import postgres
 from debian import require_postgres
-from deployment.test_manual import MANUAL
-from deployment.units import PROGRAM, SYSTEMD
+from deployment.test_manual import MANUAL as DEPLOYMENT
+from deployment.units import PROGRAM, ROOT, SYSTEMD
 from installation import Installation, install
 from processes import bare_environment, new_folder, run_to_end
 from waiting import until
@@ -37,7 +36,7 @@ JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(200)
 CONTACTS = "whatsapp:+56944444441", "whatsapp:+56944444442"
 HELD = "SELECT count(*) = 1 FROM conversations WHERE state = 'held'"
 PYTHON = f"{sys.executable} -m conserje"
-AS_ITS_USER = "runuser -u pgserver -- " if os.geteuid() == 0 else ""  # what the manual has root do
+MANUAL = (ROOT / "docs" / "operations.md").read_text()
 
 RUNUSER = """#!/bin/sh
 case "$2" in postgres) export PGUSER=postgres;; esac
@@ -51,9 +50,9 @@ case "$*" in "start conserje-migrate") exec conserje migrate;; esac
 """
 
 
-def blocks(heading: str) -> list[str]:
-    """The commands below a heading of the manual, by paragraph, until the next heading."""
-    section = re.split(rf"^##+ {re.escape(heading)}\n", MANUAL, flags=re.M)[1]
+def blocks(heading: str, manual: str = MANUAL) -> list[str]:
+    """The commands below a heading of a manual, by paragraph, until the next heading."""
+    section = re.split(rf"^##+ {re.escape(heading)}\n", manual, flags=re.M)[1]
     own = re.split(r"^##+ ", section, flags=re.M)[0]
     return [dedent(block) for block in re.findall(r"(?:^    .*\n)+", own, re.M)]
 
@@ -66,7 +65,7 @@ class Host:
     server: postgres.Postgres
 
     def __post_init__(self) -> None:
-        for name in ("etc/conserje", "var/backups", "var/lib/conserje", "var/lib/postgresql", "bin"):
+        for name in ("etc/conserje", "var/lib/conserje", "var/lib/postgresql", "media/safe", "bin"):
             (self.folder / name).mkdir(parents=True)
         shutil.copy(SYSTEMD / "edge.env", self.folder / "etc/conserje")
         (self.folder / "etc/conserje/conserje.env").write_text(f"CONSERJE_DATABASE_URL='{self.server.url}'\n")
@@ -78,6 +77,10 @@ class Host:
     @property
     def data(self) -> Path:
         return self.folder / "var/lib/conserje"
+
+    @property
+    def backups(self) -> Path:
+        return self.folder / "var/lib/conserje-backups"
 
     @property
     def started(self) -> list[str]:
@@ -94,8 +97,9 @@ class Host:
         run(self._here(script), self.folder, more)
 
     def _here(self, script: str) -> str:
-        script = re.sub(r"(?<![\w.])/(?=etc/conserje|var/)", f"{self.folder}/", script)
-        return script.replace("--directory=/ ", f"--directory={self.folder} ")
+        script = re.sub(r"(?<![\w.])/(?=etc/conserje|var/|media/)", f"{self.folder}/", script)
+        script = script.replace(" -o conserje -g conserje", "")  # its users are we
+        return re.sub(r"(restore --resume)\b", r"\1 --yes", script)
 
 
 def run(script: str, folder: Path, more: dict[str, str]) -> None:
@@ -171,7 +175,7 @@ def programs(request: pytest.FixtureRequest) -> Path | None:
 
 
 async def test_a_backup_comes_back_on_a_new_server(programs: Path | None) -> None:
-    [save], [restore, start] = blocks("Backups"), blocks("Restoring")
+    [save], [restore, start, resume] = blocks("Backups"), blocks("The server is gone")
     with new_folder() as old_disk, new_folder() as new_disk, new_folder() as hosts:
         async with postgres.running(old_disk, programs=programs) as server:
             old = Host(hosts / "old", server)
@@ -182,37 +186,33 @@ async def test_a_backup_comes_back_on_a_new_server(programs: Path | None) -> Non
             old.type(save)
         async with postgres.running(new_disk, server.port, programs) as server:
             new = Host(hosts / "new", server)
-            shutil.copytree(old.folder / "var/backups", new.folder / "var/backups", dirs_exist_ok=True)
-            new.type(restore)
-            new.type(start)
-            assert [line.split()[-1] for line in new.started][-2:] == ["conserje-nginx", "conserje-work"]
+            shutil.copytree(old.backups, new.backups)
+            shutil.copy(old.data / "keys" / "master.json", new.folder / "media/safe")
+            new.type(restore + start + resume)
+            assert old.started == ["enable --now conserje-backup.timer"]
+            assert "conserje-work" in new.started[-1]
             async with opened(server.url, new.data) as installation:
                 await is_all_there(installation, left)
 
 
-async def test_what_opens_credentials_lies_apart_from_what_is_sealed(programs: Path | None) -> None:
-    [save] = blocks("Backups")
+async def test_a_lost_keyring_ends_with_what_it_sealed(programs: Path | None) -> None:
     with new_folder() as disk, new_folder() as folder:
         async with postgres.running(disk, programs=programs) as server:
             host = Host(folder / "host", server)
             create_keyring(host.data / "keys" / "master.json")
-            (host.data / "spool").mkdir()
             await migrate(server.url)
-            host.type(save)
-        backups = host.folder / "var/backups/conserje"
-        packed = {file.name: _packed(file) for file in backups.glob("*.tar")}
-    assert not [name for name in packed["data.tar"] if "keys" in name or "spool" in name]
-    assert "var/lib/conserje/keys/master.json" in packed["secrets.tar"]
-
-
-def _packed(file: Path) -> list[str]:
-    with tarfile.open(file) as tar:
-        return tar.getnames()
+            async with opened(server.url, host.data) as installation:
+                await installation.add("acme")
+                (host.data / "keys" / "master.json").unlink()
+                host.type(blocks("The keyring is lost")[0])
+                [key] = await installation.read("keys", "list")
+                assert (key["state"], key["tenants"]) == ("seals", 0)
 
 
 async def test_a_migration_is_backed_out_of_by_its_dump(programs: Path | None) -> None:
-    dump = blocks("Upgrades")[0].splitlines()[0]
-    [back] = [block for block in blocks("Upgrades") if "dropdb" in block]
+    upgrades = blocks("Upgrades", DEPLOYMENT)
+    dump = upgrades[0].splitlines()[0]
+    [back] = [block for block in upgrades if "dropdb" in block]
     with new_folder() as disk, new_folder() as folder:
         async with postgres.running(disk, programs=programs) as server:
             host = Host(folder / "host", server)
@@ -227,21 +227,21 @@ async def test_a_migration_is_backed_out_of_by_its_dump(programs: Path | None) -
 
 
 async def test_the_embedded_postgres_comes_back_on_a_new_machine() -> None:
-    setup, save, restore = blocks("The embedded Postgres")
+    save, restore = blocks("Without systemd")
     with new_folder() as old, new_folder() as new:
         async with embedded.running(data_of(old)) as url:
             await migrate(url)
             create_keyring(data_of(old) / "keys" / "master.json")
             async with opened(url, data_of(old)) as installation:
                 left = await inhabit(installation)
-            run_at_home(old, setup + save)
-        for name in ("database.dump", "data.tar", "master.json"):
-            shutil.copy(old / name, new)
-        async with stopped_in_the_end(new):
-            run_at_home(new, setup + restore)
-            assert not (data_of(new) / "postgres" / "postmaster.pid").exists()
-            async with embedded.running(data_of(new)) as url, opened(url, data_of(new)) as installation:
-                await is_all_there(installation, left)
+            run_at_home(old, save)
+        shutil.copytree(old / "backups", new / "backups")
+        shutil.copy(old / "master.json", new)
+        run_at_home(new, restore)
+        assert not (data_of(new) / "postgres" / "postmaster.pid").exists()
+        run_at_home(new, ".venv/bin/conserje restore --resume --yes")
+        async with embedded.running(data_of(new)) as url, opened(url, data_of(new)) as installation:
+            await is_all_there(installation, left)
 
 
 def data_of(home: Path) -> Path:
@@ -249,17 +249,8 @@ def data_of(home: Path) -> Path:
 
 
 def run_at_home(home: Path, script: str) -> None:
-    ours = {".venv/bin/conserje": PYTHON, ".venv/bin/python": sys.executable}
-    script = re.sub("|".join(map(re.escape, ours)), lambda found: ours[found[0]], script)
-    script = script.replace('"$PG/pg_ctl"', f'{AS_ITS_USER}"$PG/pg_ctl"')
-    run(script, home, {"HOME": str(home), "CONSERJE_DATA_DIR": str(data_of(home))})
-
-
-@asynccontextmanager
-async def stopped_in_the_end(home: Path) -> AsyncIterator[None]:
-    """No server stays behind where a command fails."""
-    try:
-        yield
-    finally:
-        async with embedded.running(data_of(home)):
-            pass
+    run(
+        script.replace(".venv/bin/conserje", PYTHON),
+        home,
+        {"HOME": str(home), "CONSERJE_DATA_DIR": str(data_of(home))},
+    )

@@ -1,4 +1,4 @@
-"""docs/deployment.md names commands, units and files that are there."""
+"""docs/deployment.md and operations.md name commands, units and files that are there."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from deployment.test_containers import unknown
 from deployment.units import ROOT, SYSTEMD
 
 MANUAL = (ROOT / "docs" / "deployment.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+NOUNS = "certificate|api-key|keys|tenant|account|message|held|restore|backup (?=list|check)"
 COMMANDS = re.findall(
-    r"(?:^    |`|certbot |migrate )conserje ((?:certificate|key|keys|tenant|account|message|held) [^`#\n<]*)",
-    MANUAL.replace("\\\n", ""),
+    rf"(?:^    |`|certbot |migrate )conserje ((?:{NOUNS}) ?[^`#\n<|]*)",
+    (MANUAL + OPERATIONS).replace("\\\n", ""),
     re.M,
 )
 
@@ -28,7 +30,7 @@ def test_every_command_of_the_manual_was_looked_at() -> None:
 
 def test_every_unit_and_file_named_is_there() -> None:
     for unit in re.findall(
-        r"(?<![\w/])conserje-(?:[a-z]+)(?:@\d)?(?:\.(?:timer|socket|service))?(?=[\s`])", MANUAL
+        r"(?<![\w/])conserje-(?:[a-z]+)(?:@\d)?(?:\.(?:timer|socket|service))?(?=[\s`])", MANUAL + OPERATIONS
     ):
         name = re.sub(r"@\d", "@", unit)
         assert list(SYSTEMD.glob(f"{name}*")) or name == "conserje-certbot", unit

@@ -55,7 +55,12 @@ def instance(unit: str) -> str:
 def test_systemd_finds_nothing_wrong(folder: Path) -> None:
     for program in ("/usr/sbin/nginx", "/usr/bin/curl"):  # what units start must be there
         require(program, Path(program).name)
-    names = [*map(instance, UNITS), "conserje-certbot.timer", "conserje-nginx.socket"]
+    names = [
+        *map(instance, UNITS),
+        "conserje-backup.timer",
+        "conserje-certbot.timer",
+        "conserje-nginx.socket",
+    ]
     done = analyze(folder, "verify", "--man=no", *names)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from conserje.cli.failure import Failed
 from conserje.cli.table import json_option, show_json, show_rows
 from conserje.installation import Installation, read_settings, with_installation
+from conserje.operations import destruction
 from conserje.tenants import data_keys
-from conserje.tenants.keyring import add_master_key, create_keyring
+from conserje.tenants.keyring import add_master_key, create_keyring, fingerprint, read_keyring
 from conserje.tenants.vault import Vault
 
 
 @click.group()
 def keys() -> None:
-    """Make, list and rotate the master keys."""
+    """Make, list, check, rotate and destroy the master keys."""
 
 
 @keys.command()
@@ -58,6 +62,7 @@ async def list_keys(installation: Installation, as_json: bool) -> None:
     rows = [
         {
             "id": key_id,
+            "fingerprint": fingerprint(vault.keys[key_id]) if key_id in vault.keys else None,
             "created": created.get(key_id),
             "state": state,
             "tenants": in_use[key_id].tenants if key_id in in_use else 0,
@@ -94,3 +99,55 @@ async def rotate(installation: Installation, as_json: bool) -> None:
         show_json({"id": vault.sealing_key.id, "wrapped": done})
     else:
         click.echo(f"Master key {vault.sealing_key.id} wraps every tenant's data key.")
+
+
+@keys.command()
+@click.argument("copy", type=click.Path(path_type=Path))
+def check(copy: Path) -> None:
+    """See whether a copy of the keyring opens whatever the keyring does.
+
+    \b
+    Example:
+      conserje keys check /media/safe/master.json
+    """
+    ours, theirs = (
+        {key.id: fingerprint(key) for key in read_keyring(path)} for path in (read_settings().keyring, copy)
+    )
+    if lacking := [key_id for key_id, mark in ours.items() if theirs.get(key_id) != mark]:
+        raise Failed(f"{copy} lacks {', '.join(lacking)}: copy the keyring there again.")
+    click.echo(f"{copy} has every master key: {', '.join(f'{key} {mark}' for key, mark in ours.items())}.")
+
+
+@keys.command()
+@click.argument("id")
+@click.option(
+    "--backups",
+    "folders",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    metavar="DIR",
+    help="A folder in which backups are kept, beside CONSERJE_BACKUPS.",
+)
+@click.option("--no-backups", is_flag=True, help="There are no backups anywhere.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_installation
+async def destroy(
+    installation: Installation, id: str, folders: tuple[Path, ...], no_backups: bool, yes: bool
+) -> None:
+    """Destroy a master key that neither a tenant nor a kept backup needs.
+
+    Whatever it has sealed never opens again, wherever it lies. Copies of the keyring are yours to replace.
+
+    \b
+    Example:
+      conserje keys destroy 4f0c9a1b --backups /mnt/older-backups
+    """
+    kept = [*folders, *([installation.settings.backups] if installation.settings.backups else [])]
+    if bool(kept) == no_backups:
+        raise click.UsageError("Name each folder of backups by --backups, or say --no-backups.")
+    async with installation.pool.acquire() as connection:
+        await destruction.require_needless(connection, installation.vault, id, kept)
+    if not yes:
+        click.confirm(f"Destroy {id}? Backups in other places that it sealed are lost.", abort=True)
+    destruction.destroy(installation.vault, id)
+    click.echo(f"Master key {id} is destroyed: replace your copies of {installation.settings.keyring}.")

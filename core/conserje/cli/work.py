@@ -15,6 +15,7 @@ from conserje.files.folder import Folder
 from conserje.installation import Installation, explained, open_installation, read_settings, tasks
 from conserje.intake.intake import Intake
 from conserje.intake.reconcile import Gaps
+from conserje.operations.journal import Journal
 from conserje.operations.retention import Retention
 from conserje.plugins import fences
 from conserje.settings import Settings
@@ -89,6 +90,7 @@ async def _work() -> None:
             Directory(pool, installation.url) as directory,
             Heartbeat(pool, "work"),
             Intake(pool, plugins) as intake,
+            Journal(pool, vault, settings.backups),
             Gaps(pool, directory, plugins, vault, intake, settings.fetch_every),
             Retention(installation.url, Folder(settings.files)) as retention,
             beating(),

@@ -28,7 +28,7 @@ LOCK = f"""
 SELECT account_id, contact_id, peer AS contact_address, state, opted_out, epoch, turn_id, starts, cause,
        unparked_at, now() AS now, leased_until - now() AS lease_left,
        (SELECT name FROM contacts WHERE tenant_id = $1 AND id = contact_id) AS contact_name,
-       {HEALTH} AS health
+       {HEALTH} AS health, (SELECT max(resumed_at) FROM restorations) AS resumed_at
 FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
 """  # noqa: S608 - of our own
 
@@ -354,6 +354,26 @@ SELECT entrypoint, tenant_id, id FROM due JOIN free USING (tenant_id, id)
 """
 
 
+UNSWEPT = "UPDATE conversations SET swept_at = NULL WHERE swept_at IS NOT NULL"
+
+# Of all tenants. What was left to persons whose time is over stays theirs; what they had not seen is the
+# assistant's, and no turn has it under its name.
+LEAVE_TO_PERSONS = """
+UPDATE messages SET turn_id = conversations.turn_id FROM conversations
+WHERE messages.tenant_id = conversations.tenant_id AND conversation_id = conversations.id
+  AND conversations.state = 'person' AND direction = 'in' AND messages.turn_id IS NULL
+  AND messages.created_at + coalesce(late_by, '0') < hand_back_at
+"""
+HOLD_UNANSWERED = """
+UPDATE conversations SET state = 'held', cause = $1, epoch = epoch + 1, leased_until = NULL, starts = 0,
+    turn_id = CASE WHEN state = 'person' THEN NULL ELSE turn_id END, hand_back_at = NULL, person = NULL
+WHERE state <> 'held' AND EXISTS (
+    SELECT FROM messages
+    WHERE messages.tenant_id = conversations.tenant_id AND conversation_id = conversations.id
+      AND direction = 'in' AND messages.turn_id IS NULL)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Locked:
     """A conversation whose row is locked."""
@@ -372,6 +392,7 @@ class Locked:
     now: datetime  # by the database's clock
     lease_left: timedelta | None
     health: Health | None  # its account's
+    resumed_at: datetime | None  # of a restored installation: what was late before may be answered elsewhere
 
 
 async def lock(connection: Connection, tenant_id: int, conversation_id: int) -> Locked | None:
@@ -424,6 +445,17 @@ async def hold_for_account(
 async def let_go(connection: Connection, tenant_id: int, conversations: Sequence[int]) -> None:
     """What waited for the account leaves, but for what is late."""
     await connection.execute(LET_GO, tenant_id, conversations)
+
+
+async def hold_unanswered(connection: Connection, cause: str) -> int:
+    """Hold every conversation of all tenants that has something unanswered; how many."""
+    await connection.execute(LEAVE_TO_PERSONS)
+    return int((await connection.execute(HOLD_UNANSWERED, cause)).split()[1])
+
+
+async def look_again(connection: Connection) -> None:
+    """Let the sweep find at once what waits, of all tenants."""
+    await connection.execute(UNSWEPT)
 
 
 async def leave_to_nobody(connection: Connection, tenant_id: int, conversation_id: int) -> None:

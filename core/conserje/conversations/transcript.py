@@ -12,7 +12,8 @@ from conserje.conversations.rows import EMPTIED, restored
 from conserje.storage.database import Connection
 
 UNANSWERED = """
-SELECT id, content, created_at, provider_id, said_by(tenant_id, conversation_id, quotes) AS quoted
+SELECT id, content, created_at, provider_id, late_by IS NOT NULL AS late,
+       said_by(tenant_id, conversation_id, quotes) AS quoted
 FROM messages
 WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
 ORDER BY id LIMIT 200
@@ -48,6 +49,7 @@ class Message:
     created_at: datetime
     quoted: Content | None = None  # the message that it answers
     provider_id: str | None = None
+    late: bool = False  # it was fetched or spooled
 
 
 async def unanswered(
@@ -62,6 +64,7 @@ async def unanswered(
             created_at=row["created_at"],
             quoted=_quoted(row["quoted"]),
             provider_id=row["provider_id"],
+            late=row["late"],
         )
         for row in await connection.fetch(statement, tenant_id, conversation_id)
     )

@@ -46,6 +46,7 @@ JOIN tenants ON tenants.id = accounts.tenant_id AND tenants.status = 'active'
 LEFT JOIN fetches ON fetches.tenant_id = accounts.tenant_id AND fetches.account_id = accounts.id
 WHERE channel = $1 AND accounts.status = 'active' AND accounts.tenant_id > $2
   AND coalesce(fetched_at < $3, true) AND (fetches.cause IS NOT NULL) = $4
+  AND NOT EXISTS (SELECT FROM restorations WHERE resumed_at IS NULL)  -- then the installation is silent
 ORDER BY accounts.tenant_id LIMIT $5
 """
 

@@ -90,6 +90,9 @@ WHERE tenant_id = $1 AND notices.conversation_id = told.conversation_id AND noti
   AND due_at = told.until
 """
 
+# Of all tenants: another installation may have sent them.
+END_ALL = "UPDATE notices SET due_at = NULL, cause = $1 WHERE due_at IS NOT NULL"
+
 # Jobs that were lost. The notices are due anew, so that each sweep finds others.
 LOST = """
 WITH lost AS (
@@ -280,6 +283,11 @@ async def come_back(pool: Pool, job: Job) -> None:
         pause = await connection.fetchval(NEXT_DUE, job.tenant_id, job.conversation_id)
         if pause is not None:
             await queue.enqueue(connection, [replace(job, delay=pause)])
+
+
+async def end_all(connection: Connection, cause: str) -> int:
+    """Send none of those that are due, of all tenants; how many."""
+    return int((await connection.execute(END_ALL, cause)).split()[1])
 
 
 async def recover(pool: Pool) -> None:

@@ -34,6 +34,14 @@ _TROUBLE = re.compile(r"\b(FATAL|PANIC|ERROR)\b")
 _SOCKET_PATH = 103  # bytes: the longest that every kernel takes
 
 
+# A server that is thrown away: durable in nothing, and small.
+_THROWN_AWAY = (
+    "fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal", "max_wal_senders=0",
+    "autovacuum=off", "shared_buffers=16MB", "maintenance_work_mem=32MB", "max_connections=20",
+    "max_parallel_maintenance_workers=0",
+)  # fmt: skip
+
+
 @asynccontextmanager
 async def running(data_dir: Path) -> AsyncIterator[str]:
     """Start the server below `data_dir`, or join it where it runs; its URL for the user conserje.
@@ -50,6 +58,37 @@ async def running(data_dir: Path) -> AsyncIterator[str]:
         finally:
             if _last(lock):
                 await asyncio.to_thread(server.stop)
+
+
+@asynccontextmanager
+async def thrown_away(folder: Path, data_dir: Path) -> AsyncIterator[str]:
+    """A server of its own in `folder`, with the programs of `data_dir`; its URL for the user conserje.
+
+    It goes with its folder, also one that a process left which was killed. Raises DatabaseError.
+    """
+    server = Server(folder.resolve() / "postgres", programs.place(data_dir), _THROWN_AWAY)
+    await asyncio.to_thread(_remove, server)
+    make_folder(folder)
+    try:
+        await asyncio.to_thread(_start_new, server)
+        yield await _prepare(server)
+    finally:
+        await asyncio.to_thread(_remove, server)
+
+
+def _remove(server: Server) -> None:
+    server.stop()
+    if server.pgdata.parent.exists():
+        shutil.rmtree(server.pgdata.parent)
+
+
+def _start_new(server: Server) -> None:
+    """Raises DatabaseError."""
+    try:
+        _require_passable(server.pgdata.parent)
+        server.start()
+    except (OSError, subprocess.SubprocessError) as error:
+        raise _failure(server.pgdata, "start", error) from None
 
 
 def require_made(data_dir: Path) -> None:
@@ -122,6 +161,15 @@ def _join(pgdata: Path) -> Server:
 
 def _start_anew(pgdata: Path) -> Server:
     data_dir = pgdata.parent
+    _require_passable(data_dir)
+    server = Server(pgdata, programs.place(data_dir))
+    programs.forget_others(data_dir)
+    server.start()
+    return server
+
+
+def _require_passable(data_dir: Path) -> None:
+    """Raises DatabaseError."""
     programs.ensure_user()
     if closed := programs.closed(data_dir):
         raise DatabaseError(
@@ -129,10 +177,6 @@ def _start_anew(pgdata: Path) -> Server:
             f"set CONSERJE_DATA_DIR to a folder that {SYSTEM_USER} can reach, "
             "run Conserje as an ordinary user, or set CONSERJE_DATABASE_URL."
         )
-    server = Server(pgdata, programs.place(data_dir))
-    programs.forget_others(data_dir)
-    server.start()
-    return server
 
 
 def _runs(pgdata: Path) -> bool:
@@ -180,6 +224,7 @@ class Server:
 
     pgdata: Path
     programs: Path
+    settings: tuple[str, ...] = ()
 
     def start(self) -> None:
         self.pgdata.mkdir(mode=0o700, exist_ok=True)
@@ -189,7 +234,8 @@ class Server:
             self._run("initdb", "--auth=peer", "--encoding=utf8", "-U", SUPERUSER, "-D", self.pgdata)
         self._let_in()
         sockets = shlex.quote(str(_new_socket_folder(self.pgdata)))
-        options = f"-h '' -k {sockets} -c unix_socket_permissions=0700"
+        given = "".join(f" -c {setting}" for setting in self.settings)
+        options = f"-h '' -k {sockets} -c unix_socket_permissions=0700{given}"
         self._run("pg_ctl", "-w", "-o", options, "-l", self.pgdata / "log", "-D", self.pgdata, "start")
 
     def _let_in(self) -> None:

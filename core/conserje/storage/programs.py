@@ -29,6 +29,14 @@ def installed() -> Path:
     return Path(wheel.POSTGRES_VERSIONS[wheel.TARGET_POSTGRES_VERSION])
 
 
+def by_version() -> dict[int, Path]:
+    """The folders of all programs that came with the wheel, by Postgres' major version; none without it."""
+    try:
+        return dict(_wheel().POSTGRES_VERSIONS)
+    except DatabaseError:
+        return {}
+
+
 def ensure_user() -> None:
     """Make the user where one is needed and missing. Raises DatabaseError without the wheel."""
     if SYSTEM_USER:

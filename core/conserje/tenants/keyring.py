@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import secrets
 import stat
@@ -63,6 +64,15 @@ def add_master_key(path: Path) -> MasterKey:
         raise VaultError(_unusable(path, "cannot be written", error) + ".") from None
 
 
+def remove_master_key(path: Path, key_id: str) -> None:
+    """Take a key out of the keyring, for good. Raises VaultError."""
+    try:
+        with _locked(path):
+            _write(path, tuple(key for key in read_keyring(path) if key.id != key_id))
+    except OSError as error:
+        raise VaultError(_unusable(path, "cannot be written", error) + ".") from None
+
+
 def read_keyring(path: Path) -> tuple[MasterKey, ...]:
     """The master keys, newest last. Raises VaultError for a file missing, too open or malformed."""
     try:
@@ -100,7 +110,13 @@ def _locked(path: Path) -> Iterator[None]:
 def _add_key(path: Path, keys: tuple[MasterKey, ...]) -> MasterKey:
     created = datetime.now(UTC).replace(microsecond=0)
     new = MasterKey(id=secrets.token_hex(4), key=secrets.token_bytes(KEY_BYTES), created=created)
-    content = _Keyring(keys=(*keys, new)).model_dump_json(indent=1)
+    _write(path, (*keys, new))
+    return new
+
+
+def _write(path: Path, keys: tuple[MasterKey, ...]) -> None:
+    """Whole or not at all."""
+    content = _Keyring(keys=keys).model_dump_json(indent=1)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
@@ -113,7 +129,11 @@ def _add_key(path: Path, keys: tuple[MasterKey, ...]) -> MasterKey:
     except BaseException:
         os.unlink(temporary)
         raise
-    return new
+
+
+def fingerprint(key: MasterKey) -> str:
+    """By which two copies of a key are compared, and which tells nothing of it."""
+    return hashlib.sha256(b"conserje master key " + key.key).hexdigest()[:16]
 
 
 def master_keys(path: Path) -> dict[str, MasterKey]:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from conserje.tenants.keyring import KEY_BYTES, MasterKey, VaultError, master_keys
+from conserje.tenants.keyring import KEY_BYTES, MasterKey, VaultError, fingerprint, master_keys
 
 VERSION = "v1"
 BOUND = "tenant"
@@ -70,6 +70,31 @@ class Vault:
         """The signature of `context` that only this data key makes, for one purpose. Raises VaultError."""
         derived = HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=f"conserje {purpose}".encode())
         return hmac.digest(derived.derive(self._unwrap(data_key, context[0])), _framed(context), "sha256")
+
+    def wrap(self, purpose: str, key: bytes) -> str:
+        """`key`, wrapped by the newest master key for one purpose."""
+        head = f"{VERSION}.{self.sealing_key.id}.{purpose}"
+        return f"{head}.{_encrypt(self.sealing_key.key, head.encode(), key)}"
+
+    def unwrap(self, purpose: str, wrapped: str) -> bytes:
+        """What `wrap` was given. Raises VaultError."""
+        head, _, text = wrapped.rpartition(".")
+        version, _, named = head.partition(".")
+        key_id, _, found = named.partition(".")
+        if (version, found) != (VERSION, purpose):
+            raise VaultError("The wrapped key is of no form that this release knows.")
+        key = _decrypt(self._master(key_id).key, head.encode(), text)
+        if key is None:
+            raise VaultError(f"The wrapped key does not open by the master key {key_id} in {self.path}.")
+        return key
+
+    def refuse_other(self, key_id: str, mark: str) -> None:
+        """Raises VaultError unless the keyring has this master key, whose fingerprint is `mark`."""
+        if fingerprint(self._master(key_id)) != mark:
+            raise VaultError(
+                f"The master key {key_id} in {self.path} is another of that name, whose fingerprint is not"
+                f" {mark}: CONSERJE_MASTER_KEYS_FILE must name the keyring that sealed this."
+            )
 
     def _unwrap(self, data_key: str, owner: str) -> bytes:
         head, _, text = data_key.rpartition(".")

@@ -15,6 +15,10 @@ from conserje.tenants.entry import Entry
 from conserje.turns import late, lease
 
 STARTS = 3
+DOUBTFUL = (
+    "Nobody knows whether it was answered: it was written before this restored installation resumed, and"
+    " another one may have done so."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,27 @@ def decide(
     if conversation.starts >= STARTS:
         cause = conversation.cause or f"The turn was started {STARTS} times without an end."
         return Hold(cause, tenant.held_text)
+    if _is_doubtful(conversation, unanswered):
+        return Hold(DOUBTFUL)
     written = [message.created_at for message in unanswered]
     age = late.late(tenant, written, conversation.unparked_at, conversation.now)
     if age and tenant.late_rule == "park":
         return Hold(late.cause(tenant, age))
     return Think(age)
+
+
+def _is_doubtful(conversation: Locked, unanswered: Sequence[Message]) -> bool:
+    """Whether some of it may have been taken by the installation from whose backup this one was restored.
+
+    What was posted here was not; what was fetched, or came out of a spool, may have been.
+    """
+    resumed, looked_at = conversation.resumed_at, conversation.unparked_at
+    return resumed is not None and any(
+        message.late
+        and message.created_at < resumed
+        and (looked_at is None or message.created_at > looked_at)
+        for message in unanswered
+    )
 
 
 def turn_of(job: Job) -> str:

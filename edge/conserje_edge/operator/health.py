@@ -12,8 +12,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from conserje.conversations import illness, retention
+from conserje.operations import journal, shelf
 from conserje.plugins import fences
 from conserje.settings import SettingsError
+from conserje.storage import silence
 from conserje.storage.database import CANNOT_ASK, DatabaseError, describe
 from conserje.storage.deadline import within
 from conserje.storage.pool import ping
@@ -74,7 +76,7 @@ async def _checked(check: Callable[[Context], Awaitable[None]], context: Context
     except (Unready, DatabaseError, NodeFileError, VaultError, SettingsError) as error:
         return {"ok": False, "detail": str(error)}
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-        if check in (_assistants, _keeping):  # the other checks say so
+        if check in (_assistants, _keeping, _silence):  # the other checks say so
             return {"ok": True}
         away = f"Postgres cannot be asked ({describe(error)}): see that it runs at CONSERJE_DATABASE_URL"
         return {"ok": False, "detail": f"{explained(error, away)}."}
@@ -144,6 +146,18 @@ async def _keeping(context: Context) -> None:
         raise Odd(" ".join(odd))
 
 
+async def _backups(context: Context) -> None:
+    if folder := context.settings.backups:
+        said = [await asyncio.to_thread(each, folder) for each in (shelf.warning, journal.warning)]
+        if odd := list(filter(None, said)):
+            raise Odd(" ".join(odd))
+
+
+async def _silence(context: Context) -> None:
+    if standing := await silence.standing(context.pool):
+        raise Odd(str(standing))
+
+
 async def _spool(context: Context) -> None:
     if spool := context.intake.spool:
         await spool.check()
@@ -187,6 +201,8 @@ CHECKS: dict[str, Callable[[Context], Awaitable[None]]] = {
     "accounts": _accounts,
     "assistants": _assistants,
     "keeping": _keeping,
+    "backups": _backups,
+    "silence": _silence,
     "spool": _spool,
     "edge": _edge,
     "worker": _worker,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -16,6 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from conserje.conversations import backlog, illness
+from conserje.operations import shelf
+from conserje.operations.archive import BackupError
 from conserje.storage import queue
 from conserje.storage.database import CANNOT_ASK, Connection, describe
 from conserje.storage.deadline import within
@@ -53,13 +57,31 @@ class Collected(Collector):
 async def _collect(context: Context) -> Collected:
     written = {heartbeat.this_process(): metrics.write()}  # webhooks that came in by this listener
     stored: list[Metric] = []
+    answers = False
     try:
         living, stored = await within(LIMIT, _ask(context))
+        answers = True
         written |= {process.process: process.counted for process in living}
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
         log.warning("Postgres is not in the metrics: %s", explained(error, describe(error)))
-    up = GaugeMetricFamily("conserje_postgres_up", "Whether Postgres answers this listener.", bool(stored))
+    if context.settings.backups:
+        stored += await asyncio.to_thread(_backups, context.settings.backups)
+    up = GaugeMetricFamily("conserje_postgres_up", "Whether Postgres answers this listener.", answers)
     return Collected([up, *stored, *metrics.join(written)])
+
+
+def _backups(folder: Path) -> list[Metric]:
+    try:
+        newest = shelf.newest(folder)
+    except BackupError as error:
+        log.warning("The backups are not in the metrics: %s", error)
+        return []
+    if newest is None:
+        return []
+    age = newest.age.total_seconds()
+    return [
+        GaugeMetricFamily("conserje_backup_age_seconds", "Age of the newest backup that was proven.", age)
+    ]
 
 
 async def _ask(context: Context) -> tuple[list[Living], list[Metric]]:

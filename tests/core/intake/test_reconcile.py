@@ -31,6 +31,7 @@ from conserje.intake.intake import Intake, NotDurable
 from conserje.intake.reconcile import Gaps, Lane
 from conserje.net.client import client
 from conserje.plugins.plugins import Plugins
+from conserje.storage import silence
 from conserje.storage.database import CANNOT_ASK, Pool
 
 NOW = datetime.now(UTC)
@@ -375,3 +376,20 @@ async def test_after_an_outage_all_are_asked_for_at_once(
             mailbox.write("a", "hola")
         await until(stored)
     assert len(mailbox.asked) == 2
+
+
+@pytest.mark.new_database
+@pytest.mark.usefixtures("brisk")
+async def test_promise_14_a_silent_installation_asks_nobody(
+    scene: Scene, mailbox: Mailbox, database_url: str
+) -> None:
+    await add(scene, "bravo", "a")
+    owner = await asyncpg.connect(database_url, server_settings={"role": "conserje_owner"})
+    await owner.execute(silence.NOTE, "x.backup", None, None)
+    gaps = Gaps(scene.pool, scene.directory, Plugins({"mailbox": mailbox}, {}), scene.vault, scene.intake, 60)
+    await gaps.ask_all(Lane(mailbox, failed=False), 0)
+    assert not mailbox.asked
+    await silence.end(owner)
+    await owner.close()
+    await gaps.ask_all(Lane(mailbox, failed=False), 0)
+    assert mailbox.asked

@@ -18,7 +18,7 @@ SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS forced,
        has_table_privilege('conserje_tenant', c.oid, 'SELECT') AS readable,
        has_table_privilege('conserje_tenant', c.oid, 'UPDATE') AS writable
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
-  AND c.relname NOT IN ('migrations', 'heartbeats')
+  AND c.relname NOT IN ('migrations', 'heartbeats', 'restorations')
 """
 
 
@@ -135,7 +135,8 @@ async def test_every_key_and_foreign_key_starts_with_the_tenant(pool: Pool) -> N
         "  SELECT attname FROM pg_attribute WHERE attrelid = conrelid AND attnum = conkey[1]) AS first"
         " FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'f')"
         # A key may be the operator's, a process is nobody's.
-        " AND conrelid::regclass::text NOT IN ('tenants', 'migrations', 'api_keys', 'heartbeats')"
+        " AND conrelid::regclass::text"
+        " NOT IN ('tenants', 'migrations', 'api_keys', 'heartbeats', 'restorations')"
     )
     assert rows
     assert {(row["name"], row["first"]) for row in rows if row["first"] != "tenant_id"} == set()

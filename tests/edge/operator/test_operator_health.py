@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from waiting import LIMIT, until
 
 from conserje.plugins import fences
+from conserje.storage import silence
 from conserje.storage.database import Pool
 from conserje.telemetry.heartbeat import Heartbeat
 from conserje.telemetry.pulse import Call, beating
@@ -118,6 +119,34 @@ async def test_an_account_that_is_ill_is_a_warning(house: House) -> None:
     assert answer.status_code == 200
     assert told["ok"]
     assert "acme meta 1100: 190: the token has expired" in told["warning"]
+
+
+async def warning_of(context: Context, check: str) -> str:
+    """What a check says although all is well; empty: nothing."""
+    answer = await health.ready(context)
+    told = json.loads(bytes(answer.body))["checks"][check]
+    assert told["ok"]
+    return str(told.get("warning", ""))
+
+
+async def test_backups_that_stay_out_are_a_warning(house: House, tmp_path: Path) -> None:
+    assert await warning_of(house.context, "backups") == ""
+    given = house.context.settings.model_copy(update={"backups": tmp_path / "backups"})
+    saved = dataclasses.replace(house.context, settings=given)
+    said = await warning_of(saved, "backups")
+    assert "run `conserje backup`" in said and "log of consents" in said
+
+
+@pytest.mark.new_database
+async def test_a_silent_installation_is_a_warning(house: House, database_url: str) -> None:
+    assert await warning_of(house.context, "silence") == ""
+    owner = await asyncpg.connect(database_url, server_settings={"role": "conserje_owner"})
+    await owner.execute(silence.NOTE, "x.backup", None, None)
+    said = await warning_of(house.context, "silence")
+    assert "restored from x.backup" in said and "`conserje restore --resume`" in said
+    await silence.end(owner)
+    await owner.close()
+    assert await warning_of(house.context, "silence") == ""
 
 
 @pytest.mark.new_database

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
@@ -11,6 +12,7 @@ import pytest_asyncio
 from office import Office, open_office
 from prometheus_client.parser import text_string_to_metric_families
 
+from conserje.operations import archive
 from conserje.storage import queue
 from conserje.storage.database import Pool
 from conserje.storage.jobs import Job
@@ -149,6 +151,26 @@ async def test_what_each_process_has_counted(office: Office) -> None:
         assert found[at("conserje_deliveries_total", **sent, state="refused")] == 1
         assert found[at("conserje_delivery_seconds_count", **sent)] == 1
     assert not [labels for _, labels in found if ("process", "d:1") in labels]
+
+
+async def test_the_newest_proven_backup_has_an_age(office: Office, tmp_path: Path) -> None:
+    given = office.context.settings.model_copy(update={"backups": tmp_path})
+    office.context.settings = given
+    assert at("conserje_backup_age_seconds") not in await scraped(office)
+    key, named = archive.new_key(office.context.vault)
+    head = archive.Head(
+        made_at=datetime.now(UTC) - timedelta(hours=1),
+        release="1",
+        schema_version=1,
+        server=18,
+        database_bytes=1,
+        files_bytes=1,
+        unproven=None,
+        **named,
+    )
+    with (tmp_path / "conserje-1.backup").open("wb") as file:
+        archive.Writer.begin(file, key, head)
+    assert (await scraped(office))[at("conserje_backup_age_seconds")] == pytest.approx(3600, abs=60)
 
 
 async def test_without_postgres_what_is_here_is_shown(office: Office) -> None:

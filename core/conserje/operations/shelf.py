@@ -1,0 +1,158 @@
+"""The folder of backups: which there are, which are kept, and what a run that was broken off left."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+from conserje.operations import archive
+from conserje.operations.archive import BackupError, Head
+from conserje.settings import KEEP
+
+SUFFIX, HALF = ".backup", ".part"
+OLD_AFTER = timedelta(hours=36)  # a daily one was left out, or does not end well
+_PERIODS: tuple[Callable[[datetime], object], ...] = (
+    lambda at: at.date(),
+    lambda at: at.isocalendar()[:2],
+    lambda at: (at.year, at.month),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup that is finished; `fault`: why nothing is known of it."""
+
+    path: Path
+    bytes: int
+    head: Head | None
+    fault: str | None = None
+
+    @property
+    def made_at(self) -> datetime:
+        return self.head.made_at if self.head else datetime.min.replace(tzinfo=UTC)
+
+    @property
+    def age(self) -> timedelta:
+        return datetime.now(UTC) - self.made_at
+
+    @property
+    def proven(self) -> bool:
+        return self.head is not None and self.head.unproven is None
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Of how many days, weeks and months a backup is kept."""
+
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Raises ValueError."""
+        if not (found := KEEP.fullmatch(text)):
+            raise ValueError("write days, weeks and months, such as 7d4w6m")
+        return cls(tuple(int(number or 0) for number in found.groups()))
+
+    def chosen(self, backups: Sequence[Backup]) -> set[Path]:
+        """The newest of each period, one that was proven before others; and the newest proven in any case."""
+        best = sorted(backups, key=lambda each: (each.proven, each.made_at), reverse=True)
+        kept = {each.path for each in best[:1]}
+        for count, period_of in zip(self.counts, _PERIODS, strict=True):
+            periods: dict[object, Path] = {}
+            for each in best:
+                periods.setdefault(period_of(each.made_at.astimezone(UTC)), each.path)
+            latest = sorted(periods, key=str, reverse=True)[:count]
+            kept |= {periods[period] for period in latest}
+        return kept
+
+
+def list_all(folder: Path) -> list[Backup]:
+    """The newest first; none where there is no folder. Raises BackupError where it may not be read."""
+    try:
+        found = [_backup(path) for path in folder.iterdir() if path.name.endswith(SUFFIX)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BackupError(f"The folder of backups {folder} cannot be read ({error.strerror}).") from None
+    return sorted(found, key=lambda each: (each.made_at, each.path.name), reverse=True)
+
+
+def _backup(path: Path) -> Backup:
+    size = path.stat().st_size
+    try:
+        return Backup(path, size, archive.read_head(path))
+    except BackupError as error:
+        return Backup(path, size, None, str(error))
+
+
+def newest(folder: Path) -> Backup | None:
+    """The newest that was proven; None: there is none. Raises BackupError."""
+    return next((each for each in list_all(folder) if each.proven), None)
+
+
+def warning(folder: Path) -> str | None:
+    """What an operator has to do about the backups; None: nothing."""
+    try:
+        there = list_all(folder)
+    except BackupError as error:
+        return str(error)
+    proven = next((each for each in there if each.proven), None)
+    if proven is None:
+        latest = there[0].head if there else None
+        why = f"none that was proven ({latest.unproven})" if latest else "none"
+        return f"Of the backups in {folder} there is {why}: run `conserje backup`."
+    if (age := proven.age) > OLD_AFTER:
+        hours = age.total_seconds() / 3600
+        return (
+            f"The newest proven backup in {folder} is {hours:.0f} hours old: see why `conserje backup` ends."
+        )
+    return None
+
+
+def drop(folder: Path, keep: Keep) -> list[Path]:
+    """Remove what is not kept; what was. A file of which nothing can be read is left to the operator."""
+    known = [each for each in list_all(folder) if each.head]
+    gone = [each.path for each in known if each.path not in keep.chosen(known)]
+    for path in gone:
+        path.unlink()
+    return gone
+
+
+@contextmanager
+def working(folder: Path) -> Iterator[None]:
+    """Make the folder, keep others from making a backup in it, and remove what a dead one left.
+
+    Raises BackupError.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise BackupError(f"The folder of backups {folder} cannot be used ({error.strerror}).") from None
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for half in folder.glob(f"*{SUFFIX}{HALF}"):
+            half.unlink()
+        yield
+    except BlockingIOError:
+        raise BackupError(f"Somebody else makes a backup in {folder} just now: wait for its end.") from None
+    finally:
+        os.close(place)
+
+
+def finish(half: Path) -> Path:
+    """Give a whole backup its name, once it is on the disk."""
+    whole = half.with_suffix("")
+    half.rename(whole)
+    folder = os.open(whole.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return whole

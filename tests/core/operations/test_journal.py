@@ -1,0 +1,103 @@
+"""The log of consents: sealed, complete whoever wrote it, and honest about how far it reaches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from scene import Scene
+from waiting import until
+
+from conserje.operations import journal
+from conserje.operations.archive import BackupError
+from conserje.operations.journal import Journal, Told
+from conserje.rules import consent
+from conserje.rules.consent import Sign
+from conserje.tenants.keyring import VaultError, create_keyring
+from conserje.tenants.vault import Vault
+
+
+@pytest.fixture(autouse=True)
+def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "LOOK_EVERY", 0.01)
+
+
+async def sign(scene: Scene, sender: str) -> None:
+    await scene.write("hola", sender=sender)
+    async with scene.pool.acquire() as connection, connection.transaction():
+        [place] = await connection.fetch("SELECT tenant_id, id FROM conversations WHERE peer = $1", sender)
+        await consent.record(connection, place["tenant_id"], place["id"], Sign("out", "contact", "BAJA"))
+
+
+def who(told: Told) -> list[str]:
+    return [each.contact_address for each in told.consents]
+
+
+async def test_each_change_is_there_once_whoever_wrote_it(scene: Scene, tmp_path: Path) -> None:
+    await sign(scene, "ana")
+    for sender in ("beto", "carla"):
+        async with (
+            Journal(scene.pool, scene.vault, tmp_path),
+            Journal(scene.pool, scene.vault, tmp_path),
+        ):
+            await sign(scene, sender)
+            await until(lambda: sender in who(journal.read(tmp_path, scene.vault)))  # noqa: B023
+    told = journal.read(tmp_path, scene.vault)
+    assert who(told) == ["ana", "beto", "carla"]
+    assert told.until and told.until >= told.consents[-1].at
+    assert len(journal.files(tmp_path)) == 4
+
+
+async def test_promise_7_it_names_nobody_in_the_clear(scene: Scene, tmp_path: Path) -> None:
+    await sign(scene, "somebody")
+    async with Journal(scene.pool, scene.vault, tmp_path):
+        await until(lambda: who(journal.read(tmp_path, scene.vault)) == ["somebody"])
+    [file] = journal.files(tmp_path)
+    assert b"somebody" not in file.read_bytes()
+    assert file.stat().st_mode & 0o077 == 0
+
+
+async def test_a_line_that_was_half_written_is_left_out_and_a_changed_one_is_told(
+    scene: Scene, tmp_path: Path
+) -> None:
+    await sign(scene, "ana")
+    async with Journal(scene.pool, scene.vault, tmp_path):
+        await until(lambda: who(journal.read(tmp_path, scene.vault)) == ["ana"])
+    [file] = journal.files(tmp_path)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+    assert who(journal.read(tmp_path, scene.vault)) == ["ana"]
+    magic, head, *lines = whole.splitlines(keepends=True)
+    broken = head[:-5] + b"\n"
+    for changed in (
+        [magic, head, lines[1], lines[0]],
+        [magic, head, b"x" + lines[0]],
+        [magic, broken, *lines],
+    ):
+        file.write_bytes(b"".join(changed))
+        with pytest.raises(BackupError, match="was changed"):
+            journal.read(tmp_path, scene.vault)
+
+
+async def test_another_keyring_does_not_open_it(scene: Scene, tmp_path: Path) -> None:
+    async with Journal(scene.pool, scene.vault, tmp_path / "log"):
+        await until(lambda: journal.files(tmp_path / "log"))
+    create_keyring(tmp_path / "other" / "master.json")
+    with pytest.raises(VaultError, match="lacks master key"):
+        journal.read(tmp_path / "log", Vault.read(tmp_path / "other" / "master.json"))
+
+
+async def test_what_others_left_unreadable_is_written_anew(scene: Scene, tmp_path: Path) -> None:
+    await sign(scene, "ana")
+    strange = tmp_path / "consents-0-strange.log"
+    strange.write_text("what is this\n")
+    async with Journal(scene.pool, scene.vault, tmp_path):
+        await until(lambda: len(journal.files(tmp_path)) == 2)
+        strange.unlink()
+        await until(lambda: who(journal.read(tmp_path, scene.vault)) == ["ana"])
+
+
+async def test_an_operator_is_told_that_nobody_writes_it(scene: Scene, tmp_path: Path) -> None:
+    assert "Nobody writes" in (journal.warning(tmp_path) or "")
+    async with Journal(scene.pool, scene.vault, tmp_path):
+        await until(lambda: journal.warning(tmp_path) is None)

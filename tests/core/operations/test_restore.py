@@ -1,0 +1,319 @@
+"""Restoring: all of it or nothing, in silence, and what contacts wanted since is known."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+from processes import new_folder
+from restored import FIXTURES, rows
+from scene import Scene, stage
+from terminal import Terminal
+from waiting import until
+
+from conserje import InboundMessage, Text
+from conserje.conversations import held, overdue
+from conserje.conversations.held import Filter
+from conserje.operations import backup, journal, restore
+from conserje.operations.archive import BackupError
+from conserje.operations.journal import Journal
+from conserje.operations.progress import Progress
+from conserje.operations.restore import Order, Restored
+from conserje.operations.shelf import Keep
+from conserje.rules import consent
+from conserje.rules.consent import Sign
+from conserje.settings import Settings
+from conserje.storage import jobs
+from conserje.storage.database import DatabaseError
+from conserje.storage.jobs import Job
+from conserje.storage.pool import connect_pool
+from conserje.tenants.vault import Vault
+from conserje.turns.claim import DOUBTFUL
+
+NO_JOBS = "SELECT count(*) = 0 FROM pgqueuer.pgqueuer"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with new_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def old(folder: Path, keyring: Path) -> Settings:
+    (folder / "old").mkdir()
+    return Settings(data_dir=folder / "old", master_keys_file=keyring, backups=folder / "backups")
+
+
+@pytest.fixture
+def new(folder: Path, keyring: Path) -> Settings:
+    (folder / "new").mkdir()
+    return Settings(data_dir=folder / "new", master_keys_file=keyring, backups=folder / "backups")
+
+
+async def save(scene: Scene, settings: Settings) -> Path:
+    assert settings.backups
+    order = backup.Order(
+        scene.url, settings, scene.vault, settings.backups, Keep.of("7d"), prove=False, progress=Progress()
+    )
+    return (await backup.make(order)).path
+
+
+@pytest.fixture
+def order(empty_database_url: str, new: Settings, keyring: Path) -> Order:
+    assert new.backups
+    return Order(Path("nowhere"), empty_database_url, new, Vault.read(keyring), (new.backups,), Progress())
+
+
+@asynccontextmanager
+async def reborn(order: Order) -> AsyncIterator[Scene]:
+    """The restored installation."""
+    pool = await connect_pool(order.url)
+    try:
+        keyring = order.settings.keyring
+        async with stage(pool, order.url, keyring) as scene:
+            scene._keys = itertools.count(1000)  # what was taken before is not taken again
+            yield scene
+    finally:
+        pool.terminate()
+
+
+async def resume(scene: Scene) -> None:
+    async with scene.pool.acquire() as connection, connection.transaction():
+        await restore.resume(connection)
+
+
+async def conversation(scene: Scene, sender: str) -> tuple[int, int]:
+    row = await scene.pool.fetchrow("SELECT tenant_id, id FROM conversations WHERE peer = $1", sender)
+    assert row
+    return row["tenant_id"], row["id"]
+
+
+async def leave_undone(scene: Scene) -> None:
+    """Ana was answered, Beto was not, and what Carla is answered has not left."""
+    async with scene.working():
+        await scene.write("hola", sender="ana")
+        await until(lambda: scene.post.texts == ["hola"])
+        await scene.settled()
+    await scene.write("sigo esperando", sender="beto")
+    await scene.write("y yo", sender="carla")
+    await scene.conversation.converse(Job(jobs.CONVERSE, *await conversation(scene, "carla")))
+    assert scene.post.texts == ["hola"]
+
+
+async def held_texts(scene: Scene) -> dict[str, str]:
+    """What is held, by its text, with the cause."""
+    async with scene.pool.acquire() as connection:
+        return {each.texts[0]: each.cause for each in await held.list_all(connection, Filter())}
+
+
+async def test_promise_14_a_restored_installation_is_silent_beside_a_live_one(
+    scene: Scene, old: Settings, order: Order
+) -> None:
+    await leave_undone(scene)
+    made = await save(scene, old)
+    done = await restore.restore(replace(order, source=made))
+    assert (done.held_turns, done.held_messages, done.messages) == (1, 1, 5)
+    async with reborn(order) as other, scene.working(), other.working() as worker:
+        await until(lambda: sorted(scene.post.texts) == ["hola", "sigo esperando", "y yo"])
+        await other.write("ahora aquí", sender="dora")
+        await other.write("hola de nuevo", sender="ana")
+        for task in worker.tasks:
+            if task.upkeep:
+                await task.upkeep()
+        assert await other.pool.fetchval(NO_JOBS)
+        assert (other.post.sent, other.parrot.heard) == ([], [])
+        said = await held_texts(other)
+        assert said.keys() == {"sigo esperando", "y yo"}
+        assert all(f"restored from {made.name}" in cause for cause in said.values())
+
+        await resume(other)
+        await until(lambda: sorted(other.post.texts) == ["ahora aquí", "hola de nuevo"])
+        assert (await held_texts(other)).keys() == {"sigo esperando", "y yo"}
+
+
+async def test_what_is_held_leaves_by_an_operator_s_word(scene: Scene, old: Settings, order: Order) -> None:
+    await leave_undone(scene)
+    await restore.restore(replace(order, source=await save(scene, old)))
+    async with reborn(order) as other:
+        await resume(other)
+        async with other.working(), other.pool.acquire() as connection:
+            await held.retry_all(connection, await held.list_all(connection, Filter(cause="restored from")))
+            await until(lambda: sorted(other.post.texts) == ["sigo esperando", "y yo"])
+
+
+async def test_what_was_fetched_of_before_the_resuming_waits_for_an_operator(
+    scene: Scene, old: Settings, order: Order
+) -> None:
+    await restore.restore(replace(order, source=await save(scene, old)))
+    async with reborn(order) as other, other.working():
+        await resume(other)
+        entry = await other.entry()
+        account, before = entry.accounts[0], datetime.now(UTC) - timedelta(minutes=1)
+        fetched = InboundMessage(account.address, "k", "ana", Text("de antes"), at=before)
+        await other.intake.take(entry.tenant, [(account, fetched)])
+        await until(
+            lambda: other.pool.fetchval("SELECT count(*) = 1 FROM conversations WHERE state = 'held'")
+        )
+        assert await held_texts(other) == {"de antes": DOUBTFUL}
+        async with other.pool.acquire() as connection:
+            await held.retry_all(connection, await held.list_all(connection, Filter()))
+        await until(lambda: other.post.texts == ["de antes"])
+
+
+async def test_numbers_of_the_old_one_are_given_to_nobody_else(
+    scene: Scene, old: Settings, order: Order
+) -> None:
+    await leave_undone(scene)
+    newest = await scene.pool.fetchval("SELECT max(id) FROM messages")
+    await restore.restore(replace(order, source=await save(scene, old)))
+    async with reborn(order) as other:
+        await other.write("hola", sender="dora")
+        assert await other.pool.fetchval("SELECT max(id) FROM messages") > newest + restore.GAP
+        assert (await other.add("bravo")).tenant.id > restore.GAP
+
+
+async def test_files_come_back_and_none_is_in_the_way(scene: Scene, old: Settings, order: Order) -> None:
+    (old.files / "7").mkdir(parents=True)
+    (old.files / "7" / "1").write_bytes(b"x" * 2_000_000)
+    made = await save(scene, old)
+    (order.settings.files / "9").mkdir(parents=True)
+    with pytest.raises(BackupError, match="move it away"):
+        await restore.restore(replace(order, source=made))
+    (order.settings.files / "9").rmdir()
+    done = await restore.restore(replace(order, source=made))
+    assert done.files == 1
+    assert (order.settings.files / "7" / "1").read_bytes() == b"x" * 2_000_000
+
+
+async def test_nothing_is_half_done(scene: Scene, old: Settings, order: Order) -> None:
+    (old.files / "7").mkdir(parents=True)
+    (old.files / "7" / "1").write_bytes(os.urandom(3_000_000))
+    await leave_undone(scene)
+    made = await save(scene, old)
+    whole, damaged = made.read_bytes(), made.with_name("damaged.backup")
+    for content in (whole[:-1], whole[: len(whole) // 2], whole[:-5] + b"x" + whole[-4:], whole[:4000]):
+        damaged.write_bytes(content)
+        with pytest.raises(BackupError):
+            await restore.restore(replace(order, source=damaged))
+        assert not [path.name for path in order.settings.data_dir.iterdir() if "files" in path.name]
+        assert await rows(order.url) == {}
+    assert (await restore.restore(replace(order, source=made))).messages == 5
+
+
+async def test_one_that_was_cut_off_behind_its_data_is_done_again(
+    scene: Scene, old: Settings, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await leave_undone(scene)
+    made = await save(scene, old)
+
+    async def dead(*_: object) -> Restored:
+        raise ConnectionResetError
+
+    with monkeypatch.context() as patched, pytest.raises(ConnectionResetError):
+        patched.setattr(restore, "_hold", dead)
+        await restore.restore(replace(order, source=made))
+    async with reborn(order) as other, other.working():
+        assert await other.pool.fetchval("SELECT count(*) FROM messages WHERE state = 'queued'") == 1
+        await overdue.sweep(other.pool)
+        assert await other.pool.fetchval(NO_JOBS)
+        assert not other.post.sent
+    done = await restore.restore(replace(order, source=made))
+    assert (done.held_turns, done.held_messages) == (1, 1)
+
+
+async def test_an_installation_is_not_written_over(scene: Scene, old: Settings, order: Order) -> None:
+    made = await save(scene, old)
+    with pytest.raises(BackupError, match="holds an installation already"):
+        await restore.restore(replace(order, source=made, url=scene.url))
+    done = replace(order, source=made)
+    await restore.restore(done)
+    with pytest.raises(BackupError, match="holds an installation already"):
+        await restore.restore(done)
+
+
+async def test_a_user_who_may_make_no_roles_is_told_what_its_server_s_owner_runs(
+    scene: Scene, old: Settings, order: Order
+) -> None:
+    made = await save(scene, old)
+    admin = await asyncpg.connect(order.url)
+    name = f"other_{os.getpid()}"
+    await admin.execute(f"CREATE ROLE {name} LOGIN")
+    try:
+        given = replace(order, source=made, url=order.url.replace("//conserje@", f"//{name}@"))
+        with pytest.raises(DatabaseError, match="have a superuser run") as told:
+            await restore.restore(given)
+        await admin.execute(str(told.value).split("`")[1])
+        assert (await restore.restore(given)).held_turns == 0
+    finally:
+        await admin.execute(f"DROP ROLE {name}")
+        await admin.close()
+
+
+async def opted_out(scene: Scene) -> dict[str, str | None]:
+    return dict(await scene.pool.fetch("SELECT peer, opted_out FROM conversations ORDER BY peer"))
+
+
+async def test_promise_9_who_wanted_no_more_since_the_backup_gets_none(
+    scene: Scene, old: Settings, order: Order
+) -> None:
+    for sender in ("ana", "beto"):
+        await scene.write("hola", sender=sender)
+    await sign(scene, "beto", "out")
+    made = await save(scene, old)
+    await scene.write("hola", sender="carla")
+    await sign(scene, "ana", "out")
+    await sign(scene, "beto", "in")
+    await sign(scene, "carla", "out")
+    async with Journal(scene.pool, scene.vault, old.backups):
+        await until(lambda: len(told(scene, old)) == 4)
+    done = await restore.restore(replace(order, source=made))
+    assert done.log_until and done.log_until > datetime.now(UTC) - timedelta(minutes=1)
+    assert (done.changes, done.strangers) == (4, 0)  # one from just before the backup, too
+    async with reborn(order) as other:
+        assert await opted_out(other) == {"ana": "all", "beto": None, "carla": "all"}
+
+
+def told(scene: Scene, settings: Settings) -> list[journal.Consent]:
+    assert settings.backups
+    return journal.read(settings.backups, scene.vault).consents
+
+
+async def sign(scene: Scene, sender: str, change: consent.Change) -> None:
+    async with scene.pool.acquire() as connection, connection.transaction():
+        assert await consent.record(
+            connection, *await conversation(scene, sender), Sign(change, "operator", "by hand")
+        )
+
+
+@pytest.mark.parametrize(
+    "release", sorted(FIXTURES.glob("*/database.dump")), ids=lambda path: path.parent.name
+)
+async def test_what_an_earlier_release_s_manual_saved_comes_back(
+    release: Path, order: Order, new: Settings, keyring: Path
+) -> None:
+    terminal = Terminal(
+        {
+            "CONSERJE_DATABASE_URL": order.url,
+            "CONSERJE_DATA_DIR": str(new.data_dir),
+            "CONSERJE_MASTER_KEYS_FILE": str(keyring),
+        }
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("conserje.telemetry.log.set_up", lambda level: None)
+        done = await terminal.read("restore", str(release), "--json")
+        assert (done["made_at"], done["log_until"]) == (None, None)
+        assert done["held_turns"] and done["held_messages"] and done["ended_notices"]
+        listed = await terminal.read("held", "list", "--json")
+        assert sum("restored from" in each["cause"] for each in listed) >= done["held_turns"]
+        asked = await terminal.type("restore", "--resume", code=1)
+        assert "which stay held" in asked.stdout
+        await terminal.type("restore", "--resume", "--yes")
+        assert "not silent" in (await terminal.type("restore", "--resume", "--yes", code=1)).stderr

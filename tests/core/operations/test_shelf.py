@@ -1,0 +1,104 @@
+"""The folder of backups: what is kept, and what an operator is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from conserje.operations import shelf
+from conserje.operations.archive import BackupError, Head, Writer, new_key
+from conserje.operations.shelf import Backup, Keep
+from conserje.tenants.vault import Vault
+
+NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
+
+
+def head(vault: Vault, made_at: datetime, unproven: str | None = None) -> tuple[bytes, Head]:
+    key, named = new_key(vault)
+    return key, Head(
+        made_at=made_at,
+        release="1",
+        schema_version=1,
+        server=18,
+        database_bytes=1,
+        files_bytes=1,
+        unproven=unproven,
+        **named,
+    )
+
+
+@pytest.fixture
+def vault(keyring: Path) -> Vault:
+    return Vault.read(keyring)
+
+
+def put(folder: Path, vault: Vault, made_at: datetime, unproven: str | None = None) -> Path:
+    """A backup of which nobody reads more than the head."""
+    key, given = head(vault, made_at, unproven)
+    path = folder / f"conserje-{made_at:%Y%m%dT%H%M%SZ}.backup"
+    with path.open("wb") as file:
+        Writer.begin(file, key, given)
+    return path
+
+
+def backups(vault: Vault, *hours: int, unproven: tuple[int, ...] = ()) -> list[Backup]:
+    return [
+        Backup(Path(str(n)), 1, head(vault, NOON - timedelta(hours=n), "x" if n in unproven else None)[1])
+        for n in hours
+    ]
+
+
+def test_the_newest_of_each_period_is_kept(vault: Vault) -> None:
+    there = backups(vault, *range(0, 24 * 100, 12))
+    kept = sorted(int(path.name) for path in Keep.of("3d").chosen(there))
+    assert kept == [0, 24 - 12 + 12, 48] or kept == [0, 24, 48]
+    weeks = Keep.of("2w").chosen(there)
+    months = Keep.of("3m").chosen(there)
+    assert (len(weeks), len(months)) == (2, 3)
+    assert Keep.of("3d2w3m").chosen(there) == Keep.of("3d").chosen(there) | weeks | months
+
+
+def test_one_that_was_proven_is_kept_before_newer_ones_that_were_not(vault: Vault) -> None:
+    there = backups(vault, 1, 2, 30, 60, unproven=(1,))
+    assert {path.name for path in Keep.of("1d").chosen(there)} == {"2"}
+    old = backups(vault, 1, 24 * 400, unproven=(1,))
+    assert {path.name for path in Keep.of("1d").chosen(old)} == {"1", str(24 * 400)}
+
+
+@pytest.mark.parametrize("text", ["", "7", "0d", "7x", "6m7d", "d"])
+def test_what_says_nothing_is_no_rule(text: str) -> None:
+    with pytest.raises(ValueError, match="7d4w6m"):
+        Keep.of(text)
+
+
+def test_what_is_not_kept_goes_and_what_cannot_be_read_stays(tmp_path: Path, vault: Vault) -> None:
+    newest = put(tmp_path, vault, NOON)
+    old = put(tmp_path, vault, NOON - timedelta(days=3))
+    (tmp_path / "strange.backup").write_text("no backup")
+    assert shelf.drop(tmp_path, Keep.of("1d")) == [old]
+    assert {path.name for path in tmp_path.glob("*.backup")} == {newest.name, "strange.backup"}
+    [_, strange] = shelf.list_all(tmp_path)
+    assert strange.fault and "no backup" in strange.fault
+
+
+def test_an_operator_is_told_of_none_of_an_old_one_and_of_one_that_was_not_proven(
+    tmp_path: Path, vault: Vault
+) -> None:
+    assert "there is none" in (shelf.warning(tmp_path / "nowhere") or "")
+    put(tmp_path, vault, datetime.now(UTC), "it was made with --unproven")
+    assert "--unproven" in (shelf.warning(tmp_path) or "")
+    put(tmp_path, vault, datetime.now(UTC) - timedelta(hours=40))
+    assert "40 hours old" in (shelf.warning(tmp_path) or "")
+    put(tmp_path, vault, datetime.now(UTC) - timedelta(seconds=5))
+    assert shelf.warning(tmp_path) is None
+
+
+def test_two_do_not_work_in_one_folder_and_what_a_dead_one_left_goes(tmp_path: Path) -> None:
+    half = tmp_path / "conserje-1.backup.part"
+    half.write_text("half")
+    with shelf.working(tmp_path):
+        assert not half.exists()
+        with pytest.raises(BackupError, match="Somebody else"), shelf.working(tmp_path):
+            pass

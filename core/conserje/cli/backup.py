@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def list_backups(folder: Path | None, as_json: bool) -> None:
       conserje backup list --to /mnt/backups
     """
     found = shelf.list_all(_folder(read_settings(), folder))
-    show_rows([_fields(each) for each in found], as_json, "There are no backups.", "note")
+    show_rows([_fields(each) for each in found], as_json, "There are no backups.", itemgetter("note"))
 
 
 @backup.command()

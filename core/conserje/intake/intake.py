@@ -132,9 +132,10 @@ class Intake:
         item = Item(row._replace(files=()), account.quiet_period_of(tenant))
         for tries in range(RETRIES, -1, -1):
             try:
-                async with self.pool.acquire(timeout=5) as connection, connection.transaction():
-                    await writing.write(connection, [item], self._loads)
-                    return await beside(connection, item.place)
+                with Flight(self._loads) as flight:
+                    async with self.pool.acquire(timeout=5) as connection, connection.transaction():
+                        await writing.write(connection, [item], flight)
+                        return await beside(connection, item.place)
             except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
                 if not tries:
                     raise NotDurable(describe(error)) from None

@@ -75,9 +75,11 @@ FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::
 WHERE NOT EXISTS (SELECT FROM messages
                   WHERE messages.tenant_id = event.tenant_id AND messages.account_id = event.account_id
                     AND messages.event_key = event.event_key)
-  AND NOT is_forgotten(tenant_id, account_id, contact_address, at)
-  AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(identities::jsonb) AS other
-                  WHERE is_forgotten(tenant_id, account_id, other, at))
+  AND CASE WHEN at IS NULL THEN true
+           ELSE NOT EXISTS (
+               SELECT FROM unnest(array_prepend(
+                   contact_address, ARRAY(SELECT jsonb_array_elements_text(identities::jsonb)))) AS known_as
+               WHERE is_forgotten(tenant_id, account_id, known_as, at)) END
 ORDER BY tenant_id, channel, contact_address
 """
 

@@ -167,7 +167,7 @@ FORGET = (
     f" AND (intent IS NOT NULL OR cause IS NOT NULL) AND conversation_id IN ({OF_CONTACT})",
     REMEMBER,
     "DELETE FROM identities WHERE tenant_id = $1 AND contact_id = $2",
-    "UPDATE contacts SET name = '' WHERE tenant_id = $1 AND id = $2",
+    "UPDATE contacts SET name = '', phone = '', vouched_at = NULL WHERE tenant_id = $1 AND id = $2",
     state.FORGET,
     NOTE,
 )

@@ -103,7 +103,7 @@ def found_in_files(folder: Path, *words: str) -> Iterator[str]:
 
 WORDS = (
     "Zoe", "Quiroz", NUMBER, "tortuga", "marmota", "cigarra", "escaneo", "luciernaga", "avestruz", "gacela",
-    "pelicano", "hormiga", "murcielago", "JFIF", "wamid.zoe", "comadreja", "US.777",
+    "pelicano", "hormiga", "56922223333", "murcielago", "JFIF", "wamid.zoe", "comadreja", "US.777",
 )  # fmt: skip
 
 
@@ -133,6 +133,7 @@ async def _lived(town: Town) -> None:
     await town.hear(Order((OrderItem("avestruz", 1),)), "wamid.zoe4")
     await town.hear(Text("el murcielago"), "wamid.zoe5", quotes="wamid.zoe1")
     await town.hear(Text("STOP gacela"), "wamid.zoe6", consent="out")
+    await scene.pool.execute("UPDATE contacts SET phone = '+56922223333', vouched_at = now()")
     odd = Unreadable(address, "odd", f'{{"from": "{NUMBER}", "text": "luciernaga"}}', "no sense")
     await town.take(odd, BusinessMessage(address, "wamid.zoe7", ZOE, Text("Hola Zoe, soy la hormiga")))
     async with acting_for(scene.pool, tenant) as scope:

@@ -24,6 +24,7 @@ HOLDS_NOBODY = {
     "sender_tenants": "the business's own numbers",
     "tenant_changes": "when the business's rows changed",
     "tenant_files": "how much is kept, of all contacts together",
+    "uploads": "how much was uploaded today and yesterday, by keyed hashes",
 }
 NOT_HANDED_OUT = {
     "forgotten_addresses": "hashes; whose address it is, asks under it",
@@ -35,7 +36,7 @@ NOT_FORGOTTEN: dict[str, str] = {}
 
 # What may hold words, or bytes, in the tables that know a contact: it is emptied, or says nothing by itself.
 WORDS = {
-    "contacts": {"name"},
+    "contacts": {"name", "phone"},
     "identities": {"channel", "name"},
     "conversations": {"peer", "state", "cause", "opted_out", "person"},
     "turns": {"assistant", "intent", "usage", "cause", "person"},
@@ -43,7 +44,7 @@ WORDS = {
         "direction", "content", "provider_id", "event_key", "state", "cause", "quotes", "kind", "outside_as",
         "fault", "failed_as",
     },
-    "statuses": {"event_key", "provider_id", "status", "cause", "category"},
+    "statuses": {"event_key", "provider_id", "status", "cause", "category", "account_fault"},
     "rejects": {"event_key", "raw", "cause"},
     "consents": {"change", "source", "cause"},
     "files": {"ref", "name", "content_type", "state", "cause", "sha256"},

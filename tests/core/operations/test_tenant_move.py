@@ -45,6 +45,7 @@ STAYS = {
     "removed_files": "of this disk",
     "tenant_changes": "of this directory",
     "tenant_files": "counted anew",
+    "uploads": "how much visitors uploaded today and yesterday",
 }
 
 TABLES = """

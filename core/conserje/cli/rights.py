@@ -16,8 +16,6 @@ from conserje.storage.scope import acting_for
 
 contact_id = click.argument("contact", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 
-BACKUPS = "Backups made before now hold it until they are removed."
-
 
 @click.command()
 @click.argument("slug")
@@ -74,11 +72,12 @@ async def forget(installation: Installation, slug: str, contact: int, yes: bool,
         click.confirm(f"Forget contact {contact} ({known}) and all that was said?", abort=True, err=True)
     async with installation.pool.acquire() as connection:
         done = await forgetting.forget_everywhere(connection, installation.settings, tenant.id, contact)
+    backups = forgetting.held_until(installation.settings)
     if as_json:
-        show_json({"contact": contact, **dataclasses.asdict(done), "backups": BACKUPS})
+        show_json({"contact": contact, **dataclasses.asdict(done), "backups": backups})
         return
     click.echo(
         f"Contact {contact} is forgotten: {done.messages} messages, {done.files} files,"
         f" {done.spooled} events that waited in this machine's spool."
     )
-    click.echo(BACKUPS)
+    click.echo(backups)

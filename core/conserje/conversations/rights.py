@@ -20,6 +20,7 @@ from conserje.conversations.rows import (
     digest,
 )
 from conserje.storage.database import Connection
+from conserje.storage.pruning import EARLIEST, LOOKED_AT, Rule
 
 BATCH = 1000  # messages that are emptied at once
 WRITERS_LIMIT, WRITERS_PAUSE = 10.0, 0.02  # seconds
@@ -181,9 +182,22 @@ WHERE locktype = 'relation' AND relation = 'messages'::regclass AND mode = 'RowE
 """
 
 # Longer than any spool waits: what was written before the forgetting has come by then. An opt-out stays.
-PRUNE = """
-DELETE FROM forgotten_addresses WHERE opted_out IS NULL AND forgotten_at < now() - interval '35 days'
-"""
+_HASH_IS_DUE = "opted_out IS NULL AND forgotten_at < now() - interval '35 days'"
+COUNT_HASHES = f"SELECT count(*) FROM forgotten_addresses WHERE tenant_id = $1 AND {_HASH_IS_DUE}"  # noqa: S608
+REMOVE_HASHES = f"""
+WITH due AS MATERIALIZED (
+    SELECT account_id, digest, forgotten_at FROM forgotten_addresses
+    WHERE tenant_id = $1 AND forgotten_at >= $2 AND {_HASH_IS_DUE}
+    ORDER BY forgotten_at LIMIT {LOOKED_AT} FOR UPDATE SKIP LOCKED
+), done AS (
+    DELETE FROM forgotten_addresses AS gone USING due
+    WHERE gone.tenant_id = $1 AND gone.account_id = due.account_id AND gone.digest = due.digest RETURNING 1
+)
+SELECT (SELECT count(*) FROM done) AS rows,
+       (SELECT CASE WHEN count(*) = {LOOKED_AT} THEN max(forgotten_at) END FROM due) AS next_key,
+       (SELECT now() - interval '35 days' - min(forgotten_at) FROM due) AS late
+"""  # noqa: S608 - of our own
+RULES = (Rule("hashes of the forgotten", "forgotten_addresses", COUNT_HASHES, REMOVE_HASHES, EARLIEST),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +271,3 @@ async def wait_for_writers(connection: Connection) -> None:
             while writers:
                 await asyncio.sleep(WRITERS_PAUSE)
                 writers = await connection.fetchval(WRITERS, writers)
-
-
-async def prune(connection: Connection) -> None:
-    """Drop the hashes of those who were forgotten long ago and wanted messages."""
-    await connection.execute(PRUNE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from conserje.conversations import rights as conversations
 from conserje.conversations.rights import Names
@@ -13,6 +14,8 @@ from conserje.intake.node import FOLDER, MEGABYTE
 from conserje.intake.packing import unpack
 from conserje.intake.spool import Spool
 from conserje.notices import rights as notices
+from conserje.operations import shelf
+from conserje.operations.shelf import Keep
 from conserje.rules import rights as rules
 from conserje.settings import Settings
 from conserje.storage.database import Connection
@@ -47,9 +50,7 @@ async def forget(connection: Connection, tenant_id: int, contact_id: int) -> int
         done += await _empty(connection, tenant_id, conversation, everything=False)
     done += await _forget_the_rest(connection, *place)
     await conversations.wait_for_writers(connection)  # who found the conversation before, and stored since
-    done += await _forget_the_rest(connection, *place)
-    await conversations.prune(connection)
-    return done
+    return done + await _forget_the_rest(connection, *place)
 
 
 async def _forget_the_rest(connection: Connection, tenant_id: int, contact_id: int) -> int:
@@ -97,6 +98,17 @@ async def forget_everywhere(
             f"All is forgotten but the files, which a worker removes as soon as it can: {error}"
         ) from None
     return Forgotten(messages, removed, spooled)
+
+
+def held_until(settings: Settings) -> str:
+    """Until when backups hold what is forgotten now. Raises BackupError for a folder that may not be read."""
+    if settings.backups is None or not (there := shelf.list_all(settings.backups)):
+        return "Backups made before now, if there are any, hold it until they are removed."
+    last = datetime.now(UTC) + Keep.of(settings.backups_keep).longest
+    return (
+        f"{len(there)} backups in {settings.backups} hold it until they are removed, the last about"
+        f" {last:%Y-%m-%d} ({settings.backups_keep}); what is restored forgets it again."
+    )
 
 
 async def _drop_spooled(settings: Settings, names: Names) -> int:

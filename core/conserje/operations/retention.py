@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 import asyncpg
 
 from conserje.conversations import retention as conversations
+from conserje.conversations import rights
 from conserje.files import retention as files
 from conserje.files.folder import Folder, NoRoom
 from conserje.notices import retention as notices
@@ -31,7 +32,7 @@ REST, QUICK = 4.0, 0.25  # times what a batch took, until the next: beside the w
 CALL_LIMIT = 30.0  # seconds for one batch
 ON_DISK = "files without a message"
 
-RULES = (*notices.RULES, *conversations.RULES, *files.RULES)
+RULES = (*notices.RULES, *conversations.RULES, *files.RULES, *rights.RULES)
 """Each room's own, in the order in which they go."""
 
 TENANTS = "SELECT id, slug FROM tenants WHERE id > $1 ORDER BY id LIMIT 1000"

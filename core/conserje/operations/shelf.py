@@ -23,6 +23,8 @@ _PERIODS: tuple[Callable[[datetime], object], ...] = (
     lambda at: (at.year, at.month),
 )
 
+_DAYS = (timedelta(days=1), timedelta(days=7), timedelta(days=31))
+
 
 @dataclass(frozen=True, slots=True)
 class Backup:
@@ -58,6 +60,11 @@ class Keep:
         if not (found := KEEP.fullmatch(text)):
             raise ValueError("write days, weeks and months, such as 7d4w6m")
         return cls(tuple(int(number or 0) for number in found.groups()))
+
+    @property
+    def longest(self) -> timedelta:
+        """How old a backup becomes, as long as new ones come."""
+        return max(count * days for count, days in zip(self.counts, _DAYS, strict=True))
 
     def chosen(self, backups: Sequence[Backup]) -> set[Path]:
         """The newest of each period, one that was proven before others; and the newest proven in any case."""

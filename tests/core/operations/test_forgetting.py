@@ -20,10 +20,13 @@ from conserje.contract.message import Event, StatusUpdate, Unreadable
 from conserje.conversations import handling, rights, state
 from conserje.conversations.contacts import ContactError
 from conserje.conversations.rows import prepare, stored
+from conserje.files.folder import Folder
 from conserje.intake.intake import Intake
 from conserje.intake.packing import pack
 from conserje.intake.spool import Spool
-from conserje.operations.forgetting import forget
+from conserje.operations import retention
+from conserje.operations.forgetting import forget, held_until
+from conserje.settings import Settings
 from conserje.storage import jobs
 from conserje.storage.database import Pool
 from conserje.storage.jobs import Job
@@ -170,7 +173,7 @@ async def test_nothing_of_who_was_forgotten_is_found(
         assert await spool.count() == 1  # Ana's
     for line in caplog.messages:
         assert not any(word in line for word in WORDS if word not in ("Zoe",)), line
-    assert "Backups made before now hold it" in done["backups"]
+    assert "Backups made before now" in done["backups"]
 
 
 async def test_another_s_are_as_they_were(town: Town) -> None:
@@ -352,12 +355,28 @@ async def test_a_long_history_is_emptied_in_parts_and_again(
 
 async def test_hashes_of_those_who_wanted_messages_go_after_a_while(town: Town) -> None:
     await town.hear(Text("STOP"), "k1", consent="out")
-    await town.forget()
     await town.scene.write("hola", sender="ana")
-    await town.scene.pool.execute("UPDATE forgotten_addresses SET forgotten_at = now() - interval '36 days'")
+    await town.forget()
     await town.forget("ana")
-    kept = await town.scene.pool.fetch("SELECT opted_out FROM forgotten_addresses ORDER BY forgotten_at")
-    assert [row["opted_out"] for row in kept] == ["all", None]
+    async with town.scene.pool.acquire() as connection:
+        assert [each async for each in retention.due(connection)] == []
+        await connection.execute("UPDATE forgotten_addresses SET forgotten_at = now() - interval '36 days'")
+        kind = "hashes of the forgotten"
+        assert [each async for each in retention.due(connection)] == [("acme", kind, 1)]
+        assert [each async for each in retention.prune(connection, Folder(town.folder), 0)] == [
+            ("acme", kind, 1)
+        ]
+    kept = await town.scene.pool.fetch("SELECT opted_out FROM forgotten_addresses")
+    assert [row["opted_out"] for row in kept] == ["all"]
+
+
+def test_it_says_until_when_backups_hold_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = Settings(backups=tmp_path, backups_keep="7d4w6m")
+    assert "if there are any" in held_until(Settings())
+    assert "if there are any" in held_until(there)
+    monkeypatch.setattr("conserje.operations.shelf.list_all", lambda folder: ["one", "two"])
+    last = datetime.now(UTC) + timedelta(days=186)
+    assert f"2 backups in {tmp_path}" in held_until(there) and f"{last:%Y-%m}" in held_until(there)
 
 
 async def test_it_asks_first(town: Town, terminal: Terminal) -> None:

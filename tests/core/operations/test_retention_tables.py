@@ -10,7 +10,7 @@ NOTHING_OF_A_PERSON = {
     "api_keys": "the operator's and tenants' own, until they are revoked",
     "domains": "the tenant's own",
     "fetches": "how far an account's provider was asked",
-    "forgotten": "hashes of who is not to come back out of a backup",
+    "forgotten": "numbers and times of who is not to come back out of a backup",
     "former_slugs": "what the tenant was called",
     "illnesses": "what an account's provider refuses, until it is well",
     "mailings": "when the shop's own people were mailed to",
@@ -21,6 +21,7 @@ NOTHING_OF_A_PERSON = {
     "sender_tenants": "the tenant's own phones",
     "tenant_changes": "numbers, for an hour",
     "tenant_files": "a sum",
+    "uploads": "keyed hashes, for a day",
 }
 
 # With the tables whose rows go with those of others.

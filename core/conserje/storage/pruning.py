@@ -10,7 +10,7 @@ from conserje.storage.database import Connection
 
 Key = int | datetime
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)  # before any row that is kept by its time
-LOOKED_AT = 500  # rows, by one statement
+LOOKED_AT = 200  # rows, by one statement: who takes messages meanwhile waits for no more
 COUNTED_IN = 3600.0  # seconds at most: all rows of a tenant are looked at
 
 

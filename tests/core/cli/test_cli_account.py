@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from terminal import Terminal
 
 from conserje.cli.main import main
+from conserje.contract.sessions import identity_key
 from conserje.net.client import client
 from conserje.plugins.plugins import load
 from conserje.storage.database import Pool
@@ -240,3 +241,18 @@ async def test_an_account_moves_with_its_credentials(acme: Terminal, pool: Pool,
         (("web", "web", "other"), "must be web"),
     ):
         assert said in (await acme.type("account", "move", "acme", *words, code=1)).stderr
+
+
+async def test_the_key_of_identities_is_the_account_s_and_no_session_s(acme: Terminal, pool: Pool) -> None:
+    key = (await acme.type("account", "identity-key", "acme")).stdout.strip()
+    assert (
+        len(key) == 64 and key == (await acme.type("account", "identity-key", "acme", "web")).stdout.strip()
+    )
+    found = await accounts.find(pool, "slug", "acme")
+    assert found
+    vault = Vault.read(Path(acme.environment["CONSERJE_DATA_DIR"], "keys", "master.json"))
+    web = next(account for account in found[1] if account.channel == "web")
+    opened = Entry(*found).opened(web, load({}, client()).channel("web"), vault)
+    assert identity_key(opened) == key != opened.credentials.secret.get_secret_value()
+    refused = await acme.type("account", "identity-key", "acme", "twilio", code=1, **SHARED)
+    assert "has no pages" in refused.stderr and refused.stderr.count("\n") == 1

@@ -32,15 +32,31 @@ from conserje import (
 )
 from conserje.contract.channel import Page, Uncertain
 from conserje.contract.message import Consent, Content, Event, Status, StatusUpdate, Unreadable
-from conserje.conversations import backlog, feed, handling, held, illness, listing, overdue, recovery
+from conserje.conversations import (
+    backlog,
+    contacts,
+    feed,
+    handling,
+    held,
+    illness,
+    listing,
+    overdue,
+    recovery,
+)
 from conserje.conversations.feed import Feed
 from conserje.conversations.held import Filter
 from conserje.conversations.rows import digest
+from conserje.files import links, uploads
+from conserje.files.quota import Quota
+from conserje.files.table import Kept
+from conserje.files.uploads import Stored, Upload
 from conserje.intake.reconcile import Gaps, Lane
+from conserje.intake.writing import Place
 from conserje.notices import table as notices
 from conserje.rules import consent as consents
 from conserje.rules.consent import Sign
 from conserje.storage import jobs
+from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
 from conserje.storage.pool import connect_pool
 from conserje.storage.scope import acting_for
@@ -88,6 +104,7 @@ class Day:
         place = await self.place(entry, peer)
         await self.talk(entry, peer, place)
         await self.send_files(entry, peer, place)
+        await self.upload(entry, peer, place)
         await self.doubt(entry, peer, place)
         await self.amend(entry, peer, place)
         await self.pass_on(entry, peer, place)
@@ -169,6 +186,30 @@ class Day:
         await self.write(entry, peer, Revocation(key))
         await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
         await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+
+    async def upload(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
+        """A visitor of a page hands a file in, twice since the answer was lost, and sees it; the site says
+        who they are."""
+        pool, who, key = self.scene.pool, [peer.encode()], self.key()
+        async with acting_for(pool, entry.tenant.id) as scope:
+            await uploads.look(scope.connection, entry.tenant.id, who)
+        for _ in range(2):
+            async with pool.acquire() as connection:
+                id = await uploads.next_id(connection)
+            upload = Upload(id, "a.png", Kept(1, b"x", "image/png"), who)
+            said = InboundMessage(entry.accounts[0].address, key, peer, Media((File(f"kept:{id}"),)))
+
+            async def keep(connection: Connection, at: Place, upload: Upload = upload) -> Stored:
+                return await uploads.store(connection, at, upload, Quota(2**40, 2**40))
+
+            stored = await self.scene.intake.take_with(entry.tenant, entry.accounts[0], said, keep)
+        async with acting_for(pool, entry.tenant.id) as scope:
+            found = await scope.connection.fetch(links.NAMED_OF_PAGE, *place, [stored.file_id])
+            assert found
+            await contacts.vouch(scope.connection, *place, "Ana", "+56912345678")
+        await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
+        await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+        await pool.execute("DELETE FROM uploads")  # each day is a new one
 
     async def amend(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
         """What is edited comes after that, what is answered is taken back before its answer leaves, and the

@@ -6,17 +6,16 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeGuard
+from typing import Any, BinaryIO, Literal, TypeGuard
 
 import click
 from pydantic import RootModel
 
 from conserje.cli import checkup
+from conserje.cli.account_list import list_accounts
 from conserje.cli.failure import Failed
 from conserje.cli.insert import insert_account
 from conserje.cli.table import json_option, refuse_both, show_json, show_rows
-from conserje.cli.times import ago
 from conserje.contract import sessions
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, Channel, Malformed
@@ -28,14 +27,9 @@ from conserje.plugins.guard import PluginFailed
 from conserje.rules.window import PLACE
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
-from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import Entry, validated
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Status, Tenant
-
-if TYPE_CHECKING:
-    from conserje.conversations.illness import Illness
-    from conserje.intake.reconcile import Fetch
 
 _NAMED = re.compile(r"\{\{([A-Za-z0-9_]{1,64})\}\}=(.*)", re.DOTALL)  # the place {{name}} of a template
 
@@ -44,6 +38,8 @@ _NAMED = re.compile(r"\{\{([A-Za-z0-9_]{1,64})\}\}=(.*)", re.DOTALL)  # the plac
 def account() -> None:
     """Add, change, move, check, list and remove tenants' accounts."""
 
+
+account.add_command(list_accounts)
 
 no_check_option = click.option(
     "--no-check", is_flag=True, help="Do not try the credentials at the provider: there is no network."
@@ -200,53 +196,6 @@ def _template(
         raise click.UsageError("Some places of the template have names: give each --template-value its own.")
     texts = tuple(match[2] for match in named) or values or (PLACE,)
     return Template(name, language or "", texts, names=tuple(match[1] for match in named))
-
-
-@account.command("list")
-@click.argument("slug")
-@json_option
-@with_installation
-async def list_accounts(installation: Installation, slug: str, as_json: bool) -> None:
-    """List a tenant's accounts, without their credentials; in red those that are ill.
-
-    \b
-    Example:
-      conserje account list acme
-    """
-    async with installation.pool.acquire() as connection:
-        tenant = await tenants.get(connection, slug)
-        found = await described_all(connection, tenant.id)
-    if not as_json:
-        for row in found:
-            row["ill_since"] = row["ill_since"] and ago(datetime.fromisoformat(row["ill_since"]))
-    show_rows(found, as_json, f"{slug} has no accounts.", alarming=lambda row: row["ill_of"])
-
-
-async def described_all(connection: Connection, tenant_id: int) -> list[dict[str, Any]]:
-    """A tenant's accounts as they may be shown."""
-    from conserje.intake import reconcile
-
-    fetches = await reconcile.list_all(connection, tenant_id)
-    illnesses = await illness.list_all(connection, tenant_id)
-    return [
-        _described(account, fetches.get(account.id), illnesses.get(account.id))
-        for account in await accounts.list_all(connection, tenant_id)
-    ]
-
-
-def _described(account: AccountRow, fetch: Fetch | None, ill: Illness | None) -> dict[str, Any]:
-    return {
-        "channel": account.channel,
-        "address": account.address,
-        "status": account.status,
-        "credentials": "sealed" if account.credentials else "the operator's",
-        "settings": account.settings,
-        "window_template": asdict(account.window_template) if account.window_template else None,
-        "fetched_at": fetch.fetched_at.isoformat(timespec="seconds") if fetch else None,
-        "fetch_failed": fetch.cause if fetch else None,
-        "ill_since": ill.since.isoformat(timespec="seconds") if ill else None,
-        "ill_of": ill.cause if ill else None,
-    }
 
 
 @account.command()

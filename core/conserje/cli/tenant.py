@@ -133,7 +133,7 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
     Example:
       conserje tenant show acme
     """
-    from conserje.cli.account import described_all
+    from conserje.cli.account_list import described_all
 
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from conserje.tenants.tenants import Tenant
 
 _DURATION = re.compile(r"(?: ?[0-9]{1,5} ?(?:ms|s|min|m|h|days?|d|weeks?|w)(?![a-z])){1,5}", re.ASCII)
-_PART = re.compile(r"([0-9]+) ?([a-z]+)", re.ASCII)
+_PART = re.compile(r"([0-9]{1,5}) ?([a-z]{1,5})", re.ASCII)
 _UNITS = {
     "ms": timedelta(milliseconds=1),
     "s": timedelta(seconds=1),

@@ -111,7 +111,7 @@ class Spool:
         def wipe(connection: sqlite3.Connection) -> None:
             connection.executescript("PRAGMA incremental_vacuum")
             if connection.execute(CHECKPOINT).fetchone()[0]:
-                raise sqlite3.OperationalError("somebody else is at it; try again")
+                raise sqlite3.OperationalError("Somebody else reads the spool: try again.")
 
         await self._file.read(lambda connection: connection.execute("PRAGMA secure_delete = ON"))
         dropped = await self._file.run(out)

@@ -20,6 +20,7 @@ from conserje.storage.environment import bare
 
 PART = 2**18
 _HEAD = 2**13  # bytes in which a script says for which settings it was written
+_VERSION = re.compile(r" ([0-9]{1,4})")
 _TROUBLE = re.compile(r"\b(?:error|ERROR|FATAL)\b: +(.+)")
 # Jobs are hints and heartbeats are moments: both are those of the old installation.
 _EXCLUDED = ("--exclude-table-data=pgqueuer.*", "--exclude-table-data=public.heartbeats")
@@ -192,5 +193,5 @@ def _program(name: str) -> Path:
 
 def _version(program: Path) -> int:
     said = subprocess.run([program, "--version"], stdout=PIPE, text=True, env=bare()).stdout
-    number = re.search(r" (\d+)", said)
+    number = _VERSION.search(said)
     return int(number[1]) if number else 0

@@ -53,7 +53,6 @@ JOIN accounts ON accounts.tenant_id = consents.tenant_id AND accounts.id = accou
 WHERE consents.created_at >= $1 ORDER BY consents.created_at, consents.id
 """
 
-FORGETS = "SELECT to_regclass('public.forgotten') IS NOT NULL"
 GONE = "SELECT tenant_id, contact_id, forgotten_at AS at FROM forgotten WHERE forgotten_at >= $1"
 
 
@@ -212,9 +211,8 @@ class _File:
 async def _changes(connection: Connection, since: datetime) -> AsyncIterator[_Line]:
     async for row in connection.cursor(CHANGES, since, prefetch=A_BATCH):
         yield _Line(until=row["at"], consent=Consent(**row))
-    if await connection.fetchval(FORGETS):
-        async for row in connection.cursor(GONE, since, prefetch=A_BATCH):
-            yield _Line(until=row["at"], gone=Gone(**row))
+    async for row in connection.cursor(GONE, since, prefetch=A_BATCH):
+        yield _Line(until=row["at"], gone=Gone(**row))
 
 
 def _reach(folder: Path, vault: Vault) -> datetime:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from pkgutil import resolve_name
 
 import asyncpg
 
 from conserje.conversations import restoring
 from conserje.notices import table as notices
-from conserje.operations import archive, contents, dump, journal
+from conserje.operations import archive, contents, dump, forgetting, journal
 from conserje.operations.archive import BackupError, Head
 from conserje.operations.journal import Consent, Gone, Told
 from conserje.operations.progress import Progress
@@ -334,7 +333,7 @@ async def _forget(connection: Connection, each: Gone) -> bool:
     """Forget the contact anew; False: the backup does not know them."""
     if not await connection.fetchval(CONTACT, each.tenant_id, each.contact_id):
         return False
-    await resolve_name("conserje.operations.forgetting:forget")(connection, each.tenant_id, each.contact_id)
+    await forgetting.forget(connection, each.tenant_id, each.contact_id)
     return True
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import asyncpg
+import psutil
 import pytest
-from processes import new_folder
+from disk import full_disk
+from processes import bare_environment, new_folder, running
 from restored import FIXTURES, rows
 from scene import Scene, stage
 from terminal import Terminal
@@ -21,9 +25,9 @@ from waiting import until
 from conserje import InboundMessage, Text
 from conserje.conversations import held, overdue
 from conserje.conversations.held import Filter
-from conserje.operations import backup, journal, restore
+from conserje.operations import backup, forgetting, journal, restore
 from conserje.operations.archive import BackupError
-from conserje.operations.journal import Journal
+from conserje.operations.journal import Journal, Told
 from conserje.operations.progress import Progress
 from conserje.operations.restore import Order, Restored
 from conserje.operations.shelf import Keep
@@ -291,6 +295,98 @@ async def sign(scene: Scene, sender: str, change: consent.Change) -> None:
         assert await consent.record(
             connection, *await conversation(scene, sender), Sign(change, "operator", "by hand")
         )
+
+
+async def test_promise_14_who_was_forgotten_since_the_backup_is_forgotten_again(
+    scene: Scene, old: Settings, order: Order
+) -> None:
+    await scene.write("me llamo Ana", sender="ana")
+    made = await save(scene, old)
+    tenant_id, contact_id = await scene.pool.fetchrow("SELECT tenant_id, id FROM contacts") or (0, 0)
+    async with scene.pool.acquire() as connection:
+        await forgetting.forget(connection, tenant_id, contact_id)
+    async with Journal(scene.pool, scene.vault, old.backups):
+        await until(lambda: journal.read(made.parent, scene.vault).gone)
+    done = await restore.restore(replace(order, source=made))
+    assert done.forgotten == 1
+    async with reborn(order) as other:
+        said = await other.pool.fetch("SELECT messages::text FROM messages")
+        assert said and "Ana" not in str(said)
+
+
+def programs_at_work(name: str, below: int) -> list[psutil.Process]:
+    try:
+        return [each for each in psutil.Process(below).children(recursive=True) if each.name() == name]
+    except psutil.NoSuchProcess:
+        return []
+
+
+@pytest.mark.parametrize("name", ["psql", "pg_restore"])
+async def test_where_a_program_is_killed_nothing_is_restored(
+    scene: Scene, old: Settings, order: Order, name: str
+) -> None:
+    await leave_undone(scene)
+    made = await save(scene, old)
+
+    def say(line: str) -> None:
+        for each in programs_at_work(name, os.getpid()):
+            each.kill()
+
+    with pytest.raises(BackupError, match="ended with -9"):
+        await restore.restore(replace(order, source=made, progress=Progress(say)))
+    assert await rows(order.url) == {}
+
+
+async def test_killed_in_the_middle_it_has_restored_nothing(
+    scene: Scene, old: Settings, order: Order, keyring: Path
+) -> None:
+    (old.files / "7").mkdir(parents=True)
+    (old.files / "7" / "1").write_bytes(os.urandom(60_000_000))  # for which its session waits
+    await leave_undone(scene)
+    made = await save(scene, old)
+    environment = bare_environment() | {
+        "CONSERJE_DATABASE_URL": order.url,
+        "CONSERJE_DATA_DIR": str(order.settings.data_dir),
+        "CONSERJE_MASTER_KEYS_FILE": str(keyring),
+    }
+    async with running(environment, "restore", str(made), log=made.parent / "log") as process:
+        await until(lambda: programs_at_work("psql", process.pid) or process.process.returncode is not None)
+        [session] = programs_at_work("psql", process.pid)
+        process.process.kill()
+        await process.process.wait()
+    await until(lambda: not session.is_running())
+    assert await rows(order.url) == {}
+    assert (await restore.restore(replace(order, source=made))).files == 1
+
+
+async def test_a_full_disk_is_said_and_nothing_is_restored(scene: Scene, old: Settings, order: Order) -> None:
+    (old.files / "7").mkdir(parents=True)
+    (old.files / "7" / "1").write_bytes(b"x" * 2_000_000)
+    made = await save(scene, old)
+    with full_disk(500_000), pytest.raises(BackupError, match="make room"):
+        await restore.restore(replace(order, source=made))
+    assert await rows(order.url) == {}
+    assert not order.settings.files.exists()
+
+
+async def test_no_room_is_said_with_both_figures(
+    scene: Scene, old: Settings, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await save(scene, old)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=2**20))
+    with pytest.raises(BackupError, match=r"needs about 0\.\d\d GB, and .* has 0\.00 GB free"):
+        await restore.restore(replace(order, source=made, embedded=True))
+
+
+@pytest.mark.new_database
+async def test_a_database_that_postgres_brought_back_is_silenced(scene: Scene, old: Settings) -> None:
+    await leave_undone(scene)
+    done = await restore.silence_recovered(scene.url, datetime.now(UTC), Told(None, [], []))
+    assert (done.held_turns, done.held_messages) == (1, 1)
+    await scene.write("hola de nuevo", sender="ana")
+    assert await scene.pool.fetchval(NO_JOBS)
+    await resume(scene)
+    assert not await scene.pool.fetchval(NO_JOBS)
 
 
 @pytest.mark.parametrize(

@@ -285,8 +285,9 @@ async def move(
 @account.command("identity-key")
 @click.argument("slug")
 @click.argument("channel", default="web")
+@json_option
 @with_installation
-async def identity_key(installation: Installation, slug: str, channel: str) -> None:
+async def identity_key(installation: Installation, slug: str, channel: str, as_json: bool) -> None:
     """Print what the tenant's own site signs its customers' names with, for the chat page to believe them.
 
     \b
@@ -301,7 +302,11 @@ async def identity_key(installation: Installation, slug: str, channel: str) -> N
         await accounts.ensure(connection, installation.vault, tenant.id, plugin)
         listed = tuple(await accounts.list_all(connection, tenant.id))
         entry = Entry(await tenants.get(connection, slug), listed)  # with its data key
-    click.echo(sessions.identity_key(entry.opened(entry.own(channel), plugin, installation.vault)))
+    key = sessions.identity_key(entry.opened(entry.own(channel), plugin, installation.vault))
+    if as_json:
+        show_json({"tenant": slug, "channel": channel, "key": key})
+    else:
+        click.echo(key)
 
 
 @click.command()

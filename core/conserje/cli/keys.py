@@ -103,7 +103,8 @@ async def rotate(installation: Installation, as_json: bool) -> None:
 
 @keys.command()
 @click.argument("copy", type=click.Path(path_type=Path))
-def check(copy: Path) -> None:
+@json_option
+def check(copy: Path, as_json: bool) -> None:
     """See whether a copy of the keyring opens whatever the keyring does.
 
     \b
@@ -115,7 +116,11 @@ def check(copy: Path) -> None:
     )
     if lacking := [key_id for key_id, mark in ours.items() if theirs.get(key_id) != mark]:
         raise Failed(f"{copy} lacks {', '.join(lacking)}: copy the keyring there again.")
-    click.echo(f"{copy} has every master key: {', '.join(f'{key} {mark}' for key, mark in ours.items())}.")
+    if as_json:
+        show_json({"copy": str(copy), "fingerprints": ours})
+    else:
+        listed = ", ".join(f"{key} {mark}" for key, mark in ours.items())
+        click.echo(f"{copy} has every master key: {listed}.")
 
 
 @keys.command()

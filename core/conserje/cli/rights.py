@@ -23,8 +23,9 @@ contact_id = click.argument("contact", metavar="ID", type=click.IntRange(1, 2**6
 @click.option(
     "--to", required=True, metavar="DIR|-", help="A new folder; - prints all but the files themselves."
 )
+@json_option
 @with_installation
-async def export(installation: Installation, slug: str, contact: int, to: str) -> None:
+async def export(installation: Installation, slug: str, contact: int, to: str, as_json: bool) -> None:
     """Hand out all that is kept of a contact: JSON, and the files.
 
     Nobody but you can read the folder.
@@ -42,6 +43,9 @@ async def export(installation: Installation, slug: str, contact: int, to: str) -
         return
     folder = Path(to)
     missing = await contact_export.write_folder(*place, folder, installation.settings.files, in_json)
+    if as_json:
+        show_json({"contact": contact, "folder": str(folder), "missing": list(missing)})
+        return
     for name in missing:
         click.echo(f"The file {name!r} is not on this machine's disk.", err=True)
     click.echo(f"All that is kept of contact {contact} is in {folder}.")

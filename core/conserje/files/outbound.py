@@ -102,7 +102,9 @@ def opener(folder: Path, tenant_id: int, stored: Media, leaving: Media) -> Calla
         if (path := kept.get(file.ref)) is None:
             return None
         if not os.access(path, os.R_OK):
-            raise TryLater("The file is not on this machine's disk, or not to be read.", AGAIN_AFTER)
+            raise TryLater(
+                "The message's file is not on this machine's disk, or not to be read.", AGAIN_AFTER
+            )
         return Opened(path.stat().st_size, _parts(path))
 
     return opened

@@ -13,15 +13,15 @@ from terminal import Terminal
 from conserje.cli.main import main
 
 SAY_SENTENCES = {  # which hold nothing but what was given
-    "account remove", "account set", "api-key revoke", "certificate remove", "edge render", "keys check",
-    "keys destroy", "message fetch", "plugin resume", "product remove", "product set",
-    "tenant domain add", "tenant domain remove",
+    "account remove", "account set", "api-key revoke", "certificate remove", "edge render", "keys destroy",
+    "message fetch",
+    "plugin resume", "product remove", "product set", "tenant domain add", "tenant domain remove",
     "tenant phone add", "tenant phone remove", "tenant remove", "tenant resume", "tenant set",
     "tenant suspend",
 }  # fmt: skip
 RUN = {"serve", "up", "work"}
 HAVE_A_FORM_OF_THEIR_OWN = {  # a program reads it
-    "account identity-key", "completion", "contact export", "demo prepare", "edge prepare",
+    "completion", "demo prepare", "edge prepare",
 }  # fmt: skip
 
 

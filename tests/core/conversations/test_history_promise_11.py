@@ -346,7 +346,7 @@ class Day:
         await self.terminal.type("conversation", "show", slug, str(place[1]))
         await self.terminal.type("message", "list", slug)
         await self.terminal.type("message", "list", slug, "--contact", "ana", "--links")
-        await self.terminal.type("message", "list", slug, "--contact", "nobody")
+        await self.terminal.type("message", "list", slug, "--contact", "nobody", code=1)
         await self.terminal.type("message", "export", slug, "--since", "2100-01-01")
         [contact, *_] = await self.terminal.read("contact", "list", slug, "--search", peer, "--json")
         await self.terminal.type("contact", "show", slug, str(contact["id"]))

@@ -214,8 +214,11 @@ class Play:
         """Jobs that have ended leave the queue."""
         for hand in [hand for hand in self.hands if hand.task and hand.task.done()]:
             assert hand.task
-            await hand.task
             self.hands.remove(hand)
+            try:
+                await hand.task
+            except asyncpg.LockNotAvailableError:  # its job goes back
+                continue
             await self.scene.pool.execute("DELETE FROM pgqueuer.pgqueuer WHERE id = $1", hand.job_id)
 
     async def pick(self, number: int) -> bool:

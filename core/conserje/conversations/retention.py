@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from conserje.conversations.rows import EMPTIED
+from conserje.conversations.rows import EMPTIED, FORGOTTEN
 from conserje.storage.database import Connection
 from conserje.storage.pruning import EARLIEST, LOOKED_AT, Rule
 
@@ -58,8 +58,12 @@ SELECT (SELECT count(*) FROM done) AS rows,
 
 REMOVE_MESSAGES = _MESSAGES.format(stay=_ROWS_STAY, lock="UPDATE", but="true", act="DELETE FROM messages")
 
-_EMPTY = f"UPDATE messages SET content = '{EMPTIED}', quotes = NULL, cause = NULL"  # noqa: S608 - of our own
-_IS_FULL = f"content <> '{EMPTIED}'"
+# What was taken back stays so: an edit that comes later does not stand in its place.
+_EMPTY = f"""
+UPDATE messages SET quotes = NULL, cause = NULL,
+    content = CASE kind WHEN 'revocation' THEN '{FORGOTTEN}' ELSE '{EMPTIED}' END
+"""  # noqa: S608 - of our own
+_IS_FULL = f"content NOT IN ('{EMPTIED}', '{FORGOTTEN}')"
 EMPTY_MESSAGES = _MESSAGES.format(stay="interval '0'", lock="NO KEY UPDATE", but=_IS_FULL, act=_EMPTY)
 
 COUNT_MESSAGES = f"""
@@ -73,7 +77,7 @@ COUNT_CONTENTS = f"""
 SELECT count(*) FROM messages
 JOIN conversations ON conversations.tenant_id = $1 AND conversations.id = conversation_id AND {RESTING}
 JOIN tenants ON tenants.id = $1
-WHERE messages.tenant_id = $1 AND {ENDED} AND content <> '{EMPTIED}'
+WHERE messages.tenant_id = $1 AND {ENDED} AND {_IS_FULL}
   AND {TAKEN_AT} < now() - keep_messages AND {TAKEN_AT} >= now() - keep_messages - {_ROWS_STAY}
 """  # noqa: S608 - of our own
 

@@ -18,7 +18,8 @@ from scene import Scene
 from terminal import Terminal
 from waiting import until
 
-from conserje.contract.message import StatusUpdate, Unreadable
+from conserje import Edit, InboundMessage, Revocation, Text
+from conserje.contract.message import Content, StatusUpdate, Unreadable
 from conserje.conversations import feed, held, listing
 from conserje.conversations import retention as conversations
 from conserje.conversations.rows import EMPTIED
@@ -133,6 +134,25 @@ async def test_what_quotes_nothing_and_says_nothing_is_left(scene: Scene) -> Non
     await prune(scene)
     rows = await scene.pool.fetch("SELECT content, quotes, cause, kind FROM messages")
     assert {tuple(row) for row in rows} == {(EMPTIED, None, None, "unknown")}
+
+
+async def test_what_was_taken_back_stays_so_once_it_is_emptied(scene: Scene) -> None:
+    """Promise 13: an edit that comes later, of an emptied message, brings nothing back."""
+    await keep(scene, keep_messages=timedelta(days=1))
+    await talk(scene)
+    entry = await scene.entry()
+    account = entry.accounts[0]
+
+    async def say(key: str, said: Content) -> None:
+        await scene.intake.take(entry.tenant, [(account, InboundMessage(account.address, key, "ana", said))])
+
+    await say("back", Revocation("key 0"))
+    await age(scene, 2)
+    assert (await prune(scene))["contents"] == 3
+    assert await prune(scene) == {}
+    await say("edit", Edit("key 0", Text("words")))
+    rows = await scene.pool.fetch("SELECT content FROM messages WHERE content LIKE '%words%'")
+    assert [row["content"][:20] for row in rows] == ['{"of":"key 0","conte'], "the edit alone"
 
 
 async def test_what_comes_late_is_as_old_as_its_coming(scene: Scene) -> None:

@@ -23,9 +23,10 @@ FROM (
         WHERE tenant_id = $1 ORDER BY active_at DESC LIMIT 5000) AS latest
     GROUP BY contact_id) AS active
 JOIN contacts ON contacts.tenant_id = $1 AND contacts.id = active.contact_id
-WHERE $2 = '' OR strpos(lower(contacts.name), lower($2)) > 0 OR EXISTS (
+WHERE NOT EXISTS (SELECT FROM forgotten WHERE tenant_id = $1 AND contact_id = contacts.id)
+  AND ($2 = '' OR strpos(lower(contacts.name), lower($2)) > 0 OR EXISTS (
     SELECT FROM identities
-    WHERE tenant_id = $1 AND contact_id = contacts.id AND strpos(lower(identities.name), lower($2)) > 0)
+    WHERE tenant_id = $1 AND contact_id = contacts.id AND strpos(lower(identities.name), lower($2)) > 0))
 ORDER BY active.active_at DESC LIMIT $3
 """  # noqa: S608 - of our own
 
@@ -37,12 +38,13 @@ FROM contacts WHERE tenant_id = $1 AND id = $2
 """  # noqa: S608 - of our own
 
 
-# What the site vouches for stands, whatever a visitor says later.
+# What the site vouches for stands, whatever a visitor says later; nothing of who was forgotten meanwhile.
 VOUCH = """
 UPDATE contacts
 SET name = coalesce(nullif($3, ''), name), phone = coalesce(nullif($4, ''), phone), vouched_at = now()
 WHERE tenant_id = $1
-  AND id = (SELECT contact_id FROM conversations WHERE tenant_id = $1 AND conversations.id = $2)
+  AND id = (SELECT contact_id FROM conversations
+            WHERE tenant_id = $1 AND conversations.id = $2 AND peer <> '')
 """
 
 

@@ -17,7 +17,7 @@ from waiting import until
 
 from conserje import BusinessMessage, Edit, File, InboundMessage, Media, Order, OrderItem, Revocation, Text
 from conserje.contract.message import Event, StatusUpdate, Unreadable
-from conserje.conversations import handling, rights, state
+from conserje.conversations import contacts, handling, rights, state
 from conserje.conversations.contacts import ContactError
 from conserje.conversations.rows import prepare, stored
 from conserje.files.folder import Folder
@@ -351,6 +351,20 @@ async def test_a_long_history_is_emptied_in_parts_and_again(
     assert await found_in_tables(town.scene.pool, "tortuga") == []
     noted = await town.scene.pool.fetch("SELECT contact_id FROM forgotten")
     assert [row["contact_id"] for row in noted] == [contact]
+
+
+async def test_who_was_forgotten_is_listed_no_more(town: Town, terminal: Terminal) -> None:
+    await town.hear(Text("hola"), "k1")
+    await town.scene.write("hola", sender="ana")
+    tenant, conversation = await town.place()
+    contact = await town.contact()
+    await town.forget()
+    async with acting_for(town.scene.pool, tenant) as scope:
+        await contacts.vouch(scope.connection, tenant, conversation, "Zoe", f"+{NUMBER}")
+    assert [each["name"] for each in await terminal.read("contact", "list", "acme", "--json")] == ["Ana"]
+    shown = await terminal.read("contact", "show", "acme", str(contact), "--json")
+    assert shown["name"] == "" and shown["identities"] == []
+    assert await found_in_tables(town.scene.pool, NUMBER) == []
 
 
 async def test_hashes_of_those_who_wanted_messages_go_after_a_while(town: Town) -> None:

@@ -28,6 +28,7 @@ from conserje.files import links
 from conserje.intake.intake import NotDurable
 from conserje.shop import origins
 from conserje.storage.database import CANNOT_ASK, describe
+from conserje.storage.deadline import within
 from conserje.storage.scope import acting_for
 from conserje.storage.stillness import explained
 from conserje.storage.text import clean
@@ -73,8 +74,7 @@ class PageHost:
         if (known := self._pictures.get(tenant_id)) is not None:
             return known
         try:
-            async with asyncio.timeout(PICTURE_SECONDS):
-                found = await origins.of(self.reception.pool, tenant_id)
+            found = await within(PICTURE_SECONDS, origins.of(self.reception.pool, tenant_id))
         except (*CANNOT_ASK, asyncpg.PostgresError) as error:
             log.warning("A page is shown without pictures: %s", describe(error))
             found = ()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -31,6 +34,10 @@ SHOP = {
     "privacy_url": "https://example.com/privacidad",
 }
 BALLS = [("Pelota chica", 1990, 3), ("Pelota grande", 4990, 0)]
+WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+ALWAYS_OPEN = """
+UPDATE accounts SET settings = $1 FROM tenants WHERE tenants.id = tenant_id AND slug = 'hours'
+"""
 TAKEN = "SELECT count(*) FROM messages JOIN tenants ON tenants.id = tenant_id WHERE slug = $1"
 
 
@@ -71,7 +78,17 @@ async def test_who_only_looks_costs_neither_session_nor_stream(site: Site, visit
     await page.wait_for_load_state("networkidle")
     scripts = {
         f"{name}.js"
-        for name in ("attention", "files", "identity", "listening", "outbox", "page", "shelf", "talk")
+        for name in (
+            "attention",
+            "files",
+            "hours",
+            "identity",
+            "listening",
+            "outbox",
+            "page",
+            "shelf",
+            "talk",
+        )
     }
     assert set(asked) == {"", "chat.css", "files.css", "history", "icon.svg", "theme.css"} | scripts
     assert not await visitor.context.cookies()
@@ -178,6 +195,28 @@ async def test_after_an_outage_the_page_sends_by_itself_also_after_a_reload(
     await page.reload()
     await expect(page.locator(".said.mine[data-id] .text")).to_have_text(["Tú: uno", "Tú: dos"])
     assert await site.installation.pool.fetchval(f"{TAKEN} AND direction = 'in'", "outage") == 2
+
+
+async def test_what_it_says_of_the_hours_changes_while_it_stays_open(site: Site, visitor: Visitor) -> None:
+    today = datetime.now(ZoneInfo("America/Santiago")).weekday()
+    url = await site.add("hours", hours={WEEK[(today + 3) % 7]: ["10:00-11:00"]})
+    page = await visitor.page()
+    await page.clock.install()
+    await page.goto(url)
+    hours, notice = page.locator("#hours"), page.locator("#closed")
+    await expect(hours).to_contain_text("Cerrado ahora")
+    await expect(notice).to_be_visible()
+    always = json.dumps({"hours": {day: ["00:00-12:00", "12:00-24:00"] for day in WEEK}})
+    await site.installation.pool.execute(ALWAYS_OPEN, always)
+
+    async def is_open() -> bool:
+        return "Abierto ahora" in await page.evaluate("fetch('/').then(answer => answer.text())")
+
+    await until(is_open)
+    await expect(hours).to_contain_text("Cerrado ahora")
+    await page.clock.fast_forward(96 * 3600 * 1000)
+    await expect(hours).to_have_text("Abierto ahora")
+    await expect(notice).to_be_hidden()
 
 
 async def test_it_shows_who_answers_and_what_was_read(site: Site, visitor: Visitor) -> None:

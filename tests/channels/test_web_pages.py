@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -113,6 +113,7 @@ async def test_parts_are_kept_for_ever_under_the_address_of_their_content() -> N
         "/listening.js",
         "/talk.js",
         "/attention.js",
+        "/hours.js",
     }
     imported = set(re.findall(r'(?:from|import) "(.+)"', (await ask(house, "/page.js")).text))
     assert imported
@@ -242,6 +243,7 @@ async def test_a_stream_goes_on_after_the_last_message_seen(query: str, header: 
     assert house.asked == [after]
 
 
+WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SANTIAGO, MADRID = ZoneInfo("America/Santiago"), ZoneInfo("Europe/Madrid")
 
 
@@ -274,6 +276,32 @@ def test_opening_hours(
     assert settings.open_at(datetime.fromisoformat(moment), zone) is is_open
 
 
+@pytest.mark.parametrize(
+    ("hours", "moment", "rest"),
+    [
+        ({"friday": ["09:00-18:30"]}, "2026-11-20T12:00Z", timedelta(hours=9, minutes=30)),
+        ({"friday": ["09:00-18:30"]}, "2026-11-20T11:59:15Z", timedelta(seconds=45)),
+        ({"friday": ["09:00-18:30"]}, "2026-11-20T21:30Z", timedelta(days=6, hours=14, minutes=30)),
+        ({"friday": ["09:00-13:00", "13:00-15:00"]}, "2026-11-20T12:00Z", timedelta(hours=6)),
+        ({"saturday": ["22:00-02:00"]}, "2026-11-22T04:00Z", timedelta(hours=1)),
+        ({day: ["00:00-24:00"] for day in WEEK}, "2026-11-20T12:00Z", None),
+        ({"friday": []}, "2026-11-20T12:00Z", None),
+        ({}, "2026-11-20T12:00Z", None),
+    ],
+)
+def test_when_that_changes(hours: dict[str, list[str]], moment: str, rest: timedelta | None) -> None:
+    settings = WebSettings.model_validate({"hours": hours})
+    assert settings.changes_after(datetime.fromisoformat(moment), SANTIAGO) == rest
+
+
+async def test_the_page_knows_when_to_look_at_the_hours_again() -> None:
+    page = (await ask(House(settings={"hours": {day: ["00:00-12:00", "13:00-24:00"] for day in WEEK}}))).text
+    [seconds] = re.findall(r'<p id="hours" class="hours(?: open)?" data-changes="([0-9]+)">', page)
+    assert 0 < int(seconds) <= 24 * 3600
+    page = (await ask(House(settings={"hours": {"monday": []}}))).text
+    assert "data-changes" not in page
+
+
 async def test_a_closed_tenant_says_so() -> None:
     closed: dict[str, Any] = {"hours": {"monday": []}}
     page = (await ask(House(settings=closed))).text
@@ -283,9 +311,6 @@ async def test_a_closed_tenant_says_so() -> None:
     always = {"hours": {day: ["00:00-24:00"] for day in WEEK}, "closed_text": "Volvemos el lunes."}
     page = (await ask(House(settings=always))).text
     assert "Abierto ahora" in page and "Volvemos" not in page
-
-
-WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @pytest.mark.parametrize(

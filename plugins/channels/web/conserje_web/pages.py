@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from importlib.resources import files
+from math import ceil
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -86,7 +87,7 @@ _SCRIPTED = (
 )
 _IMPORT = re.compile(rb'\b(from|import) "/([a-z]+\.js)"')
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-_MODULES = ("page", "identity", "files", "outbox", "shelf", "listening", "talk", "attention")
+_MODULES = ("page", "identity", "files", "outbox", "shelf", "listening", "talk", "attention", "hours")
 _SCRIPTS = tuple(f"{name}.js" for name in _MODULES)
 _UPLOAD_STATUS = {"unwritten": 403, "kind": 415, "large": 413, "many": 429, "key": 409}
 
@@ -367,6 +368,7 @@ def _described(visit: Visit, now: datetime) -> dict[str, Any]:
     words = in_language(LANGUAGES, tenant.locale)
     parts = Pages.stored | _parts_of(visit)
     is_open = settings.open_at(now, _zone(tenant))
+    changes = settings.changes_after(now, _zone(tenant))
     return {
         "lang": tenant.locale if tenant.locale.startswith(words.lang) else words.lang,
         "title": title,
@@ -374,6 +376,7 @@ def _described(visit: Visit, now: datetime) -> dict[str, Any]:
         "said_by_script": _said_by_script(words, title),
         "settings": settings,
         "is_open": is_open,
+        "changes": ceil(changes.total_seconds()) if changes else None,
         "opens": opening(settings, words, now, _zone(tenant)) if is_open is False else "",
         "week": zip(words.days, (", ".join(map(str, hours)) for hours in settings.week), strict=True),
         "address": {path: f"{path}?v={part.version}" for path, part in parts.items()},

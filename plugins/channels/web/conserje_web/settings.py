@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, tzinfo
+from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
 from typing import Annotated, Literal, NamedTuple, Self, get_args
 from urllib.parse import urlsplit
 
@@ -112,6 +113,23 @@ class WebSettings(BaseModel):
                 if days or hours.begin > now.hour * 60 + now.minute:
                     return days, hours
         return None
+
+    def changes_after(self, moment: datetime, zone: tzinfo) -> timedelta | None:
+        """How long it stays open, or closed, from that moment on; None: for ever."""
+        now = moment.astimezone(zone)
+        minute = now.weekday() * _DAY + now.hour * 60 + now.minute
+        edges = {(edge - minute) % _WEEK or _WEEK for edge in self._edges()}
+        begun = timedelta(seconds=now.second, microseconds=now.microsecond)
+        rests = (timedelta(minutes=ahead) - begun for ahead in sorted(edges))
+        before = self.open_at(moment, zone)
+        return next((rest for rest in rests if self.open_at(moment + rest, zone) is not before), None)
+
+    def _edges(self) -> Iterator[int]:
+        """The minutes of the week at which hours begin or end."""
+        for day, listed in self.hours.items():
+            for begin, end in listed:
+                begins = _WEEKDAYS.index(day) * _DAY + begin
+                yield from (begins, begins + ((end - begin) % _DAY or _DAY))
 
     def open_at(self, moment: datetime, zone: tzinfo) -> bool | None:
         """Whether it is open at that moment; None where no hours are set."""

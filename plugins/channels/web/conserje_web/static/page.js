@@ -1,6 +1,7 @@
 // The chat page: the composer, the frame around it, and the beginning.
 
 import "/files.js";
+import "/hours.js";
 import { identify, tellIdentity } from "/identity.js";
 import { askToClose, closed, framed, opened } from "/attention.js";
 import { listen, look } from "/listening.js";

@@ -24,6 +24,8 @@ from conserje.storage.scope import acting_for
 EXPORT = {**conversations.EXPORT, **files.EXPORT, **notices.EXPORT, **rules.EXPORT}
 ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 NAME = "contact.json"
+BATCH = 200  # rows
+LONGEST = 600.0  # seconds that a statement may take, which reads all of a contact's
 
 
 InJson = Callable[[object], str]
@@ -77,7 +79,7 @@ async def _write(
     for n, (name, statement) in enumerate(EXPORT.items()):
         out.write(f"{',' if n else '{'}\n{json.dumps(name)}: [")
         parted = "\n"
-        async for row in connection.cursor(statement, tenant_id, contact_id, prefetch=200):
+        async for row in connection.cursor(statement, tenant_id, contact_id, prefetch=BATCH, timeout=LONGEST):
             fields = {key: _plain(key, value) for key, value in row.items()}
             if name == "files":
                 fields["file"] = copied.get(row["id"])
@@ -105,7 +107,9 @@ async def _copy_files(
     A copy is called by its id and its type: what a stranger called it is no name for a path.
     """
     copied, missing = {}, []
-    async for row in connection.cursor(files.EXPORT["files"], tenant_id, contact_id, prefetch=200):
+    async for row in connection.cursor(
+        files.EXPORT["files"], tenant_id, contact_id, prefetch=BATCH, timeout=LONGEST
+    ):
         if row["state"] == "kept":
             name = f"files/{row['id']}{mimetypes.guess_extension(row['content_type']) or ''}"
             try:

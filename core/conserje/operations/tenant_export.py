@@ -33,6 +33,7 @@ MOVED = (*(each for room in _ROOMS for each in room.MOVED), *conversations.MOVED
 BATCH = 200  # rows, and
 BATCH_BYTES = 2**20  # what they may have together before the next ones wait
 NUMBERS = 10_000  # in a line
+LONGEST = 600.0  # seconds that a statement may take, which reads all of a tenant's
 PART = 2**19  # bytes of a file in a line
 NOT_THERE = "It was not on the disk when its tenant moved."
 
@@ -102,7 +103,7 @@ class _Export:
 
     async def write_numbers(self, name: str, statement: str) -> None:
         found: list[int] = []
-        async for row in self.connection.cursor(statement, self.tenant.id, prefetch=NUMBERS):
+        async for row in self.connection.cursor(statement, self.tenant.id, prefetch=NUMBERS, timeout=LONGEST):
             found.append(row[0])
             if len(found) == NUMBERS:
                 self.writer.line(numbers=name, of=found)
@@ -115,7 +116,7 @@ class _Export:
             f" WHERE tenant_id = $1 ORDER BY {moved.order}"
         )
         count, size, rows = 0, 0, list[str]()
-        async for found in self.connection.cursor(statement, self.tenant.id, prefetch=BATCH):
+        async for found in self.connection.cursor(statement, self.tenant.id, prefetch=BATCH, timeout=LONGEST):
             row = await self._prepared(moved.table, found[0])
             count, size = count + 1, size + len(row)
             rows.append(row)

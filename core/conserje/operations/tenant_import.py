@@ -16,7 +16,7 @@ from conserje.conversations import moving as conversations
 from conserje.files import moving as files
 from conserje.files.folder import Folder, NoRoom
 from conserje.notices import moving as notices
-from conserje.operations.tenant_export import MOVED, NUMBERED
+from conserje.operations.tenant_export import LONGEST, MOVED, NUMBERED
 from conserje.operations.tenant_file import Line, TenantFileError, content_of, opened
 from conserje.settings import Settings
 from conserje.storage.database import Connection, Pool
@@ -77,9 +77,9 @@ async def _import(connection: Connection, vault: Vault, settings: Settings, line
                 raise TenantFileError("The file ends before the tenant does: export it again.")
             cause = f"imported from {head['source']}, which may have answered it."
             for statement in SILENCE:
-                await connection.execute(statement, arrival.tenant_id, cause)
-            await connection.execute(files.COUNT, arrival.tenant_id)
-            held = await connection.fetchrow(HELD, arrival.tenant_id)
+                await connection.execute(statement, arrival.tenant_id, cause, timeout=LONGEST)
+            await connection.execute(files.COUNT, arrival.tenant_id, timeout=LONGEST)
+            held = await connection.fetchrow(HELD, arrival.tenant_id, timeout=LONGEST)
             assert held is not None
             return Arrived(head["slug"], head["source"], arrival.rows, *held)
     except BaseException:

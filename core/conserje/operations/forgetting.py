@@ -22,6 +22,7 @@ from conserje.storage.database import Connection
 from conserje.storage.sqlite import NodeFileError
 
 STATEMENTS = (*conversations.FORGET, *files.FORGET, *notices.FORGET, *rules.FORGET)
+LONGEST = 600.0  # seconds that a statement may take: all that nobody could read is looked through
 ALL = (*conversations.EMPTYING, *STATEMENTS)
 
 
@@ -60,7 +61,7 @@ async def _forget_the_rest(connection: Connection, tenant_id: int, contact_id: i
             done += await _empty(connection, tenant_id, conversation, everything=True)
             await conversations.wake(connection, tenant_id, conversation)
         for statement in STATEMENTS:
-            await connection.execute(statement, tenant_id, contact_id)
+            await connection.execute(statement, tenant_id, contact_id, timeout=LONGEST)
         return done
 
 

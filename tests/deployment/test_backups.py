@@ -149,7 +149,11 @@ async def inhabit(installation: Installation) -> Left:
 
 async def listed(installation: Installation) -> list[Any]:
     found = await installation.read("message", "list", "acme", "--links")
-    return [item | {"links": len(item.get("links", ()))} for item in found]
+    told = ("state", "cause")  # what was unanswered is held
+    return [
+        {key: value for key, value in item.items() if key not in told} | {"links": len(item.get("links", ()))}
+        for item in found
+    ]
 
 
 async def is_all_there(installation: Installation, left: Left) -> None:

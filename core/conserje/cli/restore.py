@@ -14,8 +14,8 @@ from conserje.cli.table import json_option, show_fields, show_json
 from conserje.cli.times import Moment
 from conserje.conversations import restoring
 from conserje.installation import Installation, read_settings, with_installation
+from conserje.operations import replay, shelf
 from conserje.operations import restore as operation
-from conserje.operations import shelf
 from conserje.operations.archive import BackupError
 from conserje.operations.restore import Order, Restored
 from conserje.settings import Settings
@@ -93,7 +93,7 @@ async def _restore(source: Path, logs: Path | None) -> Restored:
 
 @with_installation
 async def _recovered(installation: Installation, at: datetime, logs: Path | None) -> Restored:
-    told = operation.read_logs(_folders(installation.settings, logs), installation.vault)
+    told = replay.read(_folders(installation.settings, logs), installation.vault)
     return await operation.silence_recovered(installation.url, at, told)
 
 

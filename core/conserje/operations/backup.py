@@ -127,12 +127,8 @@ def _obstacle(order: Order, server: int, needed: int, beside: int) -> str | None
 
 @contextmanager
 def _removed_unless_whole(half: Path) -> Iterator[None]:
-    """Raises BackupError where the disk takes no more."""
     try:
         yield
-    except OSError as error:
-        half.unlink(missing_ok=True)
-        raise BackupError(f"{half.parent} takes no backup ({error.strerror}): make room there.") from None
     except BaseException:
         half.unlink(missing_ok=True)
         raise
@@ -142,7 +138,7 @@ async def _write(
     order: Order, connection: Connection, seen: Seen, half: Path, head: Head, key: bytes
 ) -> Listed:
     counted = await contents.count(connection)
-    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with _created(half) as file:
         writer = Writer.begin(file, key, head)
         with writer.entry(archive.DATABASE):
             async with dump.dumping(order.url, head.server, seen.snapshot) as parts:
@@ -153,6 +149,16 @@ async def _write(
         file.flush()
         os.fsync(file.fileno())
     return listed
+
+
+@contextmanager
+def _created(half: Path) -> Iterator[BinaryIO]:
+    """Raises BackupError where the disk takes no more."""
+    try:
+        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            yield file
+    except OSError as error:
+        raise BackupError(f"{half.parent} takes no backup ({error.strerror}): make room there.") from None
 
 
 def _write_files(order: Order, writer: Writer) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +15,10 @@ import asyncpg
 
 from conserje.conversations import restoring
 from conserje.notices import table as notices
-from conserje.operations import archive, contents, dump, forgetting, journal
+from conserje.operations import archive, contents, dump, replay
 from conserje.operations.archive import BackupError, Head
-from conserje.operations.journal import Consent, Gone, Told
+from conserje.operations.journal import Told
 from conserje.operations.progress import Progress
-from conserje.rules import consent
-from conserje.rules.consent import Sign
 from conserje.settings import Settings
 from conserje.storage import migrate, schema, silence
 from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, act_as, connect, describe
@@ -28,7 +26,6 @@ from conserje.tenants.vault import Vault
 
 PLAIN = b"PGDMP"  # how pg_dump's own format begins, as backups were made by hand before
 GAP = 1_000_000  # numbers that the old installation may have given since the backup was made
-SLACK = timedelta(minutes=1)  # between the clocks of the backup and of the log
 
 LIVING = "SELECT EXISTS (SELECT FROM public.heartbeats WHERE seen_at > now() - interval '15 seconds')"
 
@@ -58,11 +55,6 @@ LEAVE_A_GAP = """
 SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, coalesce(last_value, 0) + $1)
 FROM pg_sequences WHERE schemaname = 'public'
 """
-
-CONVERSATION = "SELECT id FROM conversations WHERE tenant_id = $1 AND id = $2 AND account_id = $3"
-ACCOUNT = "SELECT EXISTS (SELECT FROM accounts WHERE tenant_id = $1 AND id = $2)"
-CONTACT = "SELECT EXISTS (SELECT FROM contacts WHERE tenant_id = $1 AND id = $2)"
-PLACE = "SELECT conversation_for($1, $2, $3, $4, '{}', '')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +88,7 @@ class Restored:
 
 async def restore(order: Order) -> Restored:
     """Raises BackupError, VaultError or DatabaseError; then nothing was restored, or it can be done again."""
-    told = read_logs(order.logs, order.vault)  # before anything is written
+    told = replay.read(order.logs, order.vault)  # before anything is written
     server = await _prepare(order)
     if _is_plain(order.source):
         made_at, files = None, 0
@@ -126,17 +118,6 @@ async def silence_recovered(url: str, at: datetime, told: Told) -> Restored:
     await migrate.migrate(url)
     moment = at.astimezone(UTC).isoformat(timespec="seconds")
     return await _hold(url, f"Postgres' own backup of {moment}", at, 0, told)
-
-
-def read_logs(folders: Sequence[Path], vault: Vault) -> Told:
-    """What the logs in several folders say. Raises BackupError or VaultError."""
-    each = [journal.read(folder, vault) for folder in folders]
-    consents = {one for told in each for one in told.consents}
-    return Told(
-        max((told.until for told in each if told.until), default=None),
-        sorted(consents, key=lambda one: (one.at, one.id)),
-        [one for told in each for one in told.gone],
-    )
 
 
 async def _prepare(order: Order) -> int:
@@ -292,9 +273,7 @@ async def _hold(url: str, source: str, made_at: datetime | None, files: int, tol
                 connection, f"Restored from {source}: another installation sent it, or not."
             )
             await connection.execute(LEAVE_A_GAP, GAP)
-            newer = [each for each in told.consents if made_at is None or each.at > made_at - SLACK]
-            known = [each for each in newer if await _apply(connection, each)]
-            gone = [each for each in told.gone if await _forget(connection, each)]
+            replayed = await replay.replay(connection, told, made_at)
             await silence.note(connection, source, made_at, told.until)
             count = await connection.fetchval("SELECT count(*) FROM messages")
     finally:
@@ -307,34 +286,10 @@ async def _hold(url: str, source: str, made_at: datetime | None, files: int, tol
         held_messages=messages,
         ended_notices=ended,
         log_until=told.until,
-        changes=len(known),
-        strangers=len(newer) - len(known),
-        forgotten=len(gone),
+        changes=replayed.changes,
+        strangers=replayed.strangers,
+        forgotten=replayed.forgotten,
     )
-
-
-async def _apply(connection: Connection, each: Consent) -> bool:
-    """Let the contact have what they want, whom the backup may not know yet; False: nor the account."""
-    place = (each.tenant_id, each.account_id)
-    if not await connection.fetchval(ACCOUNT, *place):
-        return False
-    conversation = await connection.fetchval(
-        CONVERSATION, each.tenant_id, each.conversation_id, each.account_id
-    )
-    if conversation is None:
-        conversation = await connection.fetchval(PLACE, *place, each.channel, each.contact_address)
-    at = each.at.astimezone(UTC).isoformat(timespec="seconds")
-    sign = Sign(each.change, each.source, f"The log of consents has it, of {at}.")
-    await consent.record(connection, each.tenant_id, conversation, sign)
-    return True
-
-
-async def _forget(connection: Connection, each: Gone) -> bool:
-    """Forget the contact anew; False: the backup does not know them."""
-    if not await connection.fetchval(CONTACT, each.tenant_id, each.contact_id):
-        return False
-    await forgetting.forget(connection, each.tenant_id, each.contact_id)
-    return True
 
 
 async def resume(connection: Connection) -> None:

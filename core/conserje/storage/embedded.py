@@ -264,7 +264,8 @@ class Server:
             raise _failure(self.pgdata, "stop", error) from None
 
     def url(self, user: str, database: str) -> str:
-        return f"postgresql://{user}@/{database}?host={quote(str(self._socket_folder()))}"
+        # With its port, which a PGPORT in the environment would be else.
+        return f"postgresql://{user}@/{database}?host={quote(str(self._socket_folder()))}&port=5432"
 
     def _socket_folder(self) -> Path:
         return Path((self.pgdata / _PID_FILE).read_text().splitlines()[4])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,10 +14,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import asyncpg
-import psutil
 import pytest
 from disk import full_disk
-from processes import bare_environment, new_folder, running
+from processes import alive, bare_environment, family, new_folder, running
 from restored import FIXTURES, rows
 from scene import Scene, stage
 from terminal import Terminal
@@ -314,11 +314,16 @@ async def test_promise_14_who_was_forgotten_since_the_backup_is_forgotten_again(
         assert said and "Ana" not in str(said)
 
 
-def programs_at_work(name: str, below: int) -> list[psutil.Process]:
+def programs_at_work(name: str, below: int) -> list[int]:
+    """The numbers of those of this name that the process, or one of its own, has started."""
+    return [pid for pid in family(below) if alive(pid) and name_of(pid) == name]
+
+
+def name_of(pid: int) -> str:
     try:
-        return [each for each in psutil.Process(below).children(recursive=True) if each.name() == name]
-    except psutil.NoSuchProcess:
-        return []
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @pytest.mark.parametrize("name", ["psql", "pg_restore"])
@@ -329,8 +334,8 @@ async def test_where_a_program_is_killed_nothing_is_restored(
     made = await save(scene, old)
 
     def say(line: str) -> None:
-        for each in programs_at_work(name, os.getpid()):
-            each.kill()
+        for pid in programs_at_work(name, os.getpid()):
+            os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(BackupError, match="ended with -9"):
         await restore.restore(replace(order, source=made, progress=Progress(say)))
@@ -354,7 +359,7 @@ async def test_killed_in_the_middle_it_has_restored_nothing(
         [session] = programs_at_work("psql", process.pid)
         process.process.kill()
         await process.process.wait()
-    await until(lambda: not session.is_running())
+    await until(lambda: not alive(session))
     assert await rows(order.url) == {}
     assert (await restore.restore(replace(order, source=made))).files == 1
 

@@ -3,53 +3,27 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from browser.visitors import Site, Visitor
-from playwright.async_api import FrameLocator, Page, Route, expect
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import HTMLResponse
-from starlette.routing import Route as WebRoute
+from browser.visitors import BALLS, SHOP, Site, Visitor, until_said, violations, write
+from playwright.async_api import Page, Route, expect
 from waiting import LIMIT, until
 
 from conserje import Text
 from conserje.conversations import handling
 from conserje.tenants import tenants
-from conserje_fakes.server import serving
 
 pytestmark = pytest.mark.long
 
-SHOP = {
-    "colour": "#ffc400",
-    "greeting": "¡Wena! ¿Qué buscas?",
-    "quick_answers": ["¿Qué tienen?", "Pelotas"],
-    "hours": {"monday": []},
-    "privacy_url": "https://example.com/privacidad",
-}
-BALLS = [("Pelota chica", 1990, 3), ("Pelota grande", 4990, 0)]
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ALWAYS_OPEN = """
 UPDATE accounts SET settings = $1 FROM tenants WHERE tenants.id = tenant_id AND slug = 'hours'
 """
 TAKEN = "SELECT count(*) FROM messages JOIN tenants ON tenants.id = tenant_id WHERE slug = $1"
-
-
-async def write(page: Page | FrameLocator, text: str) -> None:
-    field = page.get_by_label("Escribe un mensaje")
-    await field.fill(text)
-    await field.press("Enter")
-
-
-async def until_said(page: Page | FrameLocator, *texts: str) -> None:
-    """Until the feed's messages are exactly these, in this order."""
-    await expect(page.locator(".said[data-id] .text")).to_have_text(list(texts))
 
 
 async def test_a_visitor_talks_and_finds_everything_again_after_a_reload(
@@ -381,126 +355,3 @@ async def test_it_fits_and_axe_finds_nothing(site: Site, visitor: Visitor, schem
     await expect(page.get_by_role("button", name="Pelota chica")).to_be_visible()
     assert not await violations(page)
     assert await page.evaluate("document.documentElement.scrollWidth") == width
-
-
-async def violations(page: Page) -> list[str]:
-    found = await Axe().run(page)
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found.response["violations"]]
-
-
-def foreign(body: str) -> Starlette:
-    """A site of a client's own."""
-
-    async def home(request: Request) -> HTMLResponse:
-        head = "<!doctype html><html lang=es><title>Tienda</title><link rel=icon href=data:,>"
-        page = f"{head}<main><h1>Tienda</h1>{body}"
-        return HTMLResponse(page, headers={"content-security-policy": "style-src 'none'"})
-
-    return Starlette(routes=[WebRoute("/", home)])
-
-
-async def test_the_widget_on_a_client_s_own_site(site: Site, visitor: Visitor) -> None:
-    async with serving(foreign(f'<script src="{site.url("widget")}/chat.js"></script>')) as shop:
-        shop = shop.replace("127.0.0.1", "localhost")
-        await site.add("widget", origins=[shop])
-        page = await visitor.page(shop)
-        button = page.get_by_role("button", name="Abrir el chat de Widget")
-        await expect(button).to_have_attribute("aria-expanded", "false")
-        assert not await violations(page)
-        await button.click()
-        frame = page.frame_locator("iframe")
-        await expect(frame.get_by_label("Escribe un mensaje")).to_be_focused()
-        await write(frame, "hola")
-        await until_said(frame, "Tú: hola", "Widget: hola")
-        await page.keyboard.press("Escape")
-        await expect(page.locator("iframe")).to_be_hidden()
-        await expect(button).to_be_focused()
-        await page.keyboard.press("Enter")
-        await expect(frame.get_by_label("Escribe un mensaje")).to_be_focused()
-        await page.get_by_role("button", name="Cerrar el chat").click()
-        await expect(page.locator("iframe")).to_be_hidden()
-        await page.reload()
-        await button.click()
-        await until_said(frame, "Tú: hola", "Widget: hola")
-        [cookie] = await visitor.context.cookies()
-        assert cookie["partitionKey"] == "http://localhost"
-
-
-async def test_the_widget_stays_open_across_the_site_s_pages(site: Site, visitor: Visitor) -> None:
-    script = f'<script src="{site.url("across")}/chat.js" data-side="left" data-offset="40 60"></script>'
-    async with serving(foreign(f'<button onclick="Conserje.open()">¿Dudas?</button>{script}')) as shop:
-        shop = shop.replace("127.0.0.1", "localhost")
-        await site.add("across", origins=[shop])
-        page = await visitor.page(shop)
-        button = page.get_by_role("button", name="Abrir el chat de Across")
-        box = await button.bounding_box()
-        assert box and (box["x"], box["y"] + box["height"]) == (40, 720 - 60)
-        await page.get_by_role("button", name="¿Dudas?").click()
-        frame = page.frame_locator("iframe")
-        await write(frame, "hola")
-        await until_said(frame, "Tú: hola", "Across: hola")
-        await page.goto(f"{shop}/?other")
-        await until_said(frame, "Tú: hola", "Across: hola")
-        assert await page.evaluate("document.activeElement === document.body")
-        await page.evaluate("Conserje.close()")
-        await expect(page.locator("iframe")).to_be_hidden()
-        await page.goto(shop)
-        await expect(button).to_have_attribute("aria-expanded", "false")
-        await button.click()
-        await page.set_viewport_size({"width": 390, "height": 720})
-        await page.reload()
-        await expect(button).to_have_attribute("aria-expanded", "false")
-
-
-async def test_who_the_site_says_that_one_is_is_told_once_one_has_written(
-    site: Site, visitor: Visitor
-) -> None:
-    script = f'<script src="{site.url("known")}/chat.js"></script>'
-    said = "<script>Conserje.identify({name: 'Ana', phone: '+56912345678'})</script>"
-    async with serving(foreign(script + said)) as shop:
-        shop = shop.replace("127.0.0.1", "localhost")
-        await site.add("known", origins=[shop])
-        page = await visitor.page(shop)
-        await page.get_by_role("button", name="Abrir el chat de Known").click()
-        frame = page.frame_locator("iframe")
-        async with page.expect_request("**/identify"):
-            await write(frame, "hola")
-        await until_said(frame, "Tú: hola", "Known: hola")
-
-        async def told() -> bool:
-            found = await site.installation.pool.fetch(
-                "SELECT content FROM messages JOIN tenants ON tenants.id = tenant_id"
-                " WHERE slug = 'known' AND kind = 'note'"
-            )
-            return ["Says: Ana, +56912345678" in row["content"] for row in found] == [True]
-
-        await until(told)
-
-
-async def test_a_browser_that_keeps_no_cookie_is_shown_the_way_out(site: Site, visitor: Visitor) -> None:
-    visitor.expected = "status of 403"
-    async with serving(foreign(f'<script src="{site.url("blocked")}/chat.js"></script>')) as shop:
-        shop = shop.replace("127.0.0.1", "localhost")
-        await site.add("blocked", origins=[shop])
-        page = await visitor.page(shop)
-        await page.route("**/session", lambda route: route.fulfill(status=204))
-        await page.get_by_role("button", name="Abrir el chat").click()
-        frame = page.frame_locator("iframe")
-        await write(frame, "hola")
-        link = frame.get_by_role("link", name="Abrir el chat en su propia pestaña")
-        await expect(link).to_have_attribute("href", f"{site.url('blocked')}/")
-
-
-async def test_a_site_that_is_not_on_the_list_gets_no_chat(site: Site, visitor: Visitor) -> None:
-    visitor.expected = r"frame-ancestors|is not shown: its setting \"origins\""
-    url = await site.add("refused", origins=["https://www.tienda.cl"])
-    body = f'<script src="{url}/chat.js"></script><iframe src="{url}/"></iframe>'
-    async with serving(foreign(body)) as shop:
-        page = await visitor.page(shop)
-
-        async def refused() -> bool:
-            return len(page.frames) == 2 and page.frames[1].url.startswith("chrome-error:")
-
-        await until(refused)
-        assert await page.locator("conserje-chat").count() == 0
-    assert re.search("frame-ancestors", " ".join(visitor.heard))

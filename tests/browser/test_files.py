@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from browser.test_chat import BALLS, SHOP, until_said, violations, write
-from browser.visitors import Site, Visitor
+from browser.visitors import BALLS, SHOP, Site, Visitor, until_said, violations, write
 from playwright.async_api import FilePayload, Page, Request, Route, expect
 from samples import chunk, pdf, png
 from waiting import LIMIT, until

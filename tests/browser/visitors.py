@@ -8,11 +8,20 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from axe_playwright_python.async_playwright import Axe
 from installation import Installation
-from playwright.async_api import BrowserContext, ConsoleMessage, Page
+from playwright.async_api import BrowserContext, ConsoleMessage, FrameLocator, Page, expect
 
 from conserje.tenants import accounts, tenants
 
+SHOP = {
+    "colour": "#ffc400",
+    "greeting": "¡Wena! ¿Qué buscas?",
+    "quick_answers": ["¿Qué tienen?", "Pelotas"],
+    "hours": {"monday": []},
+    "privacy_url": "https://example.com/privacidad",
+}
+BALLS = [("Pelota chica", 1990, 3), ("Pelota grande", 4990, 0)]
 ADD_PRODUCT = "INSERT INTO products (tenant_id, name, price, stock) VALUES ($1, $2, $3, $4)"
 
 
@@ -68,3 +77,19 @@ class Visitor:
     @property
     def complaints(self) -> list[str]:
         return [each for each in self.heard if not re.search(self.expected, each)]
+
+
+async def write(page: Page | FrameLocator, text: str) -> None:
+    field = page.get_by_label("Escribe un mensaje")
+    await field.fill(text)
+    await field.press("Enter")
+
+
+async def until_said(page: Page | FrameLocator, *texts: str) -> None:
+    """Until the feed's messages are exactly these, in this order."""
+    await expect(page.locator(".said[data-id] .text")).to_have_text(list(texts))
+
+
+async def violations(page: Page) -> list[str]:
+    found = await Axe().run(page)
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found.response["violations"]]

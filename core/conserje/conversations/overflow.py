@@ -15,12 +15,16 @@ ORDER BY tenant_id, conversation_id
 ON CONFLICT DO NOTHING
 """
 
-# The $2 that have waited longest; others' hands take others.
+# The $2 that have waited longest; others' hands take others. MATERIALIZED: a plan may ask a subquery again
+# for each row, and would skip what it has taken.
 BRING = """
-DELETE FROM overflow WHERE tenant_id = $1 AND conversation_id IN (
+WITH longest AS MATERIALIZED (
     SELECT conversation_id FROM overflow WHERE tenant_id = $1
-    ORDER BY message_id LIMIT $2 FOR UPDATE SKIP LOCKED)
-RETURNING conversation_id
+    ORDER BY message_id LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+DELETE FROM overflow USING longest
+WHERE overflow.tenant_id = $1 AND overflow.conversation_id = longest.conversation_id
+RETURNING overflow.conversation_id
 """
 
 # The tenants that have any, found by skipping from one to the next: they may have thousands.

@@ -22,8 +22,13 @@ from conserje.storage.jobs import FLOODED
 MANY = FLOOD + 60
 
 
-async def flood(scene: Scene, contacts: int, slug: str = "acme") -> None:
-    await asyncio.gather(*(scene.write("x", sender=f"s{n}", slug=slug) for n in range(contacts)))
+async def flood(scene: Scene, contacts: int) -> None:
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    events = [
+        (account, InboundMessage(account.address, f"f{n}", f"s{n}", Text("x"))) for n in range(contacts)
+    ]
+    await scene.intake.take(entry.tenant, events)
 
 
 async def queued(scene: Scene) -> list[int]:

@@ -11,9 +11,8 @@ import asyncpg
 
 from conserje.contract.message import Content
 from conserje.conversations import feed, sending, state
-from conserje.conversations.listing import ConversationState, Item, of_conversation
+from conserje.conversations.listing import ConversationState, Item, OptedOut, of_conversation
 from conserje.conversations.rows import restored, stored
-from conserje.conversations.state import OptedOut
 from conserje.errors import OperatorError
 from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool

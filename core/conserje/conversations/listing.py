@@ -115,6 +115,7 @@ ORDER BY rejects.id DESC LIMIT $2
 """
 
 
+OptedOut = Literal["all", "marketing"]
 ConversationState = Literal["open", "person", "held"]
 Answered = Literal["held", "thinking", "waiting", "noted", "dropped", "with a person", "answered"]
 

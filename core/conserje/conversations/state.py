@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
 
 from conserje.conversations.illness import HEALTH, Health
-from conserje.conversations.listing import LEFT_TO_PERSON, ConversationState
+from conserje.conversations.listing import LEFT_TO_PERSON, ConversationState, OptedOut
 from conserje.conversations.outbox import has_said, number, speak
 from conserje.conversations.rows import FORGOTTEN
 from conserje.storage.database import Connection
-
-OptedOut = Literal["all", "marketing"]
 
 # That long a turn waits whose worker died, or whose claim was lost on the way; and longer than it takes until
 # others know that a worker stands still over it: they would stand still in the same place.

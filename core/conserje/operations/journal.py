@@ -23,6 +23,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from conserje.conversations.listing import OptedOut
 from conserje.operations.archive import BackupError
 from conserje.operations.seal import KEY_BYTES
 from conserje.rules.consent import Change, Source
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 SUFFIX = ".log"
 LOOK_EVERY = 15.0  # seconds
 REACH_EVERY = timedelta(seconds=45)  # between two lines that say only how far the log reaches
-OVERLAP = timedelta(minutes=2)  # longer than any transaction in which somebody's will is noted
+OVERLAP = timedelta(minutes=15)  # longer than any transaction that notes a will, or forgets a contact
 A_BATCH = 1000  # lines
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 A_FILE = timedelta(days=1)
@@ -44,9 +45,18 @@ OLD_AFTER = timedelta(minutes=5)
 _MAGIC = b"conserje log 1\n"
 _PURPOSE = "log"
 
+# By whom it was wanted is told by hashes alone: those of all addresses of the contact on that channel, as
+# forgotten_addresses has them. Of one who was forgotten meanwhile there are none.
 CHANGES = """
-SELECT consents.id, consents.created_at AS at, consents.tenant_id, consents.conversation_id,
-       conversations.account_id, accounts.channel, peer AS contact_address, change, source
+SELECT consents.id, consents.created_at AS at, consents.tenant_id, conversation_id, account_id, change,
+       source,
+       ARRAY(SELECT encode(address_digest(consents.tenant_id, account_id, known.name), 'hex')
+             FROM (SELECT peer AS name
+                   UNION SELECT name FROM identities
+                   WHERE identities.tenant_id = consents.tenant_id
+                     AND identities.contact_id = conversations.contact_id
+                     AND identities.channel = accounts.channel) AS known
+             WHERE known.name <> '' ORDER BY 1) AS digests
 FROM consents
 JOIN conversations ON conversations.tenant_id = consents.tenant_id AND conversations.id = conversation_id
 JOIN accounts ON accounts.tenant_id = consents.tenant_id AND accounts.id = account_id
@@ -54,6 +64,11 @@ WHERE consents.created_at >= $1 ORDER BY consents.created_at, consents.id
 """
 
 GONE = "SELECT tenant_id, contact_id, forgotten_at AS at FROM forgotten WHERE forgotten_at >= $1"
+
+HASHES = """
+SELECT tenant_id, account_id, encode(digest, 'hex') AS digest, forgotten_at AS at, opted_out
+FROM forgotten_addresses WHERE forgotten_at >= $1
+"""
 
 
 class Consent(BaseModel):
@@ -66,8 +81,7 @@ class Consent(BaseModel):
     tenant_id: int
     conversation_id: int
     account_id: int
-    channel: str
-    contact_address: str
+    digests: tuple[str, ...]  # of the contact's addresses
     change: Change
     source: Source
 
@@ -82,6 +96,18 @@ class Gone(BaseModel):
     contact_id: int
 
 
+class Hash(BaseModel):
+    """The hash of a forgotten contact's address, and what they wanted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: datetime
+    tenant_id: int
+    account_id: int
+    digest: str
+    opted_out: OptedOut | None
+
+
 class _Line(BaseModel):
     """What a line of the log says: how far it reaches, what somebody wants, or who was forgotten."""
 
@@ -90,6 +116,7 @@ class _Line(BaseModel):
     until: datetime
     consent: Consent | None = None
     gone: Gone | None = None
+    hash: Hash | None = None
 
 
 class _Head(BaseModel):
@@ -107,6 +134,7 @@ class Told:
     until: datetime | None
     consents: list[Consent]
     gone: list[Gone]
+    hashes: list[Hash]
 
 
 @dataclass
@@ -213,6 +241,8 @@ async def _changes(connection: Connection, since: datetime) -> AsyncIterator[_Li
         yield _Line(until=row["at"], consent=Consent(**row))
     async for row in connection.cursor(GONE, since, prefetch=A_BATCH):
         yield _Line(until=row["at"], gone=Gone(**row))
+    async for row in connection.cursor(HASHES, since, prefetch=A_BATCH):
+        yield _Line(until=row["at"], hash=Hash(**row))
 
 
 def _reach(folder: Path, vault: Vault) -> datetime:
@@ -253,6 +283,7 @@ def read(folder: Path, vault: Vault) -> Told:
         max((line.until for line in lines), default=None),
         sorted(consents, key=lambda each: (each.at, each.id)),
         [line.gone for line in lines if line.gone],
+        [line.hash for line in lines if line.hash],
     )
 
 

@@ -11,10 +11,10 @@ from conserje.contract.language import in_language
 from conserje.contract.message import Content, InboundMessage, Template, Text, from_json, plain
 from conserje.contract.opt_out import folded, wish
 from conserje.conversations import state
+from conserje.conversations.listing import OptedOut
 from conserje.conversations.messages import OF_REPORT
 from conserje.conversations.rows import InboundRow, ReportRow, stored
 from conserje.conversations.sending import Next
-from conserje.conversations.state import OptedOut
 from conserje.storage import jobs
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,14 @@ from waiting import until
 
 from conserje.operations import journal
 from conserje.operations.archive import BackupError
+from conserje.operations.forgetting import forget
 from conserje.operations.journal import Journal, Told
 from conserje.rules import consent
 from conserje.rules.consent import Sign
 from conserje.tenants.keyring import VaultError, create_keyring
 from conserje.tenants.vault import Vault
+
+CONTACT = "SELECT contact_id FROM identities WHERE name = 'ana'"
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +34,12 @@ async def sign(scene: Scene, sender: str) -> None:
 
 
 def who(told: Told) -> list[str]:
-    return [each.contact_address for each in told.consents]
+    names = {digest(name): name for name in ("ana", "beto", "carla", "somebody")}
+    return [names[each] for consent in told.consents for each in consent.digests]
+
+
+def digest(name: str) -> str:
+    return sha256(f"acme post {name}".encode()).hexdigest()
 
 
 async def test_each_change_is_there_once_whoever_wrote_it(scene: Scene, tmp_path: Path) -> None:
@@ -48,13 +57,25 @@ async def test_each_change_is_there_once_whoever_wrote_it(scene: Scene, tmp_path
     assert len(journal.files(tmp_path)) == 4
 
 
-async def test_promise_7_it_names_nobody_in_the_clear(scene: Scene, tmp_path: Path) -> None:
+async def test_promise_7_it_names_nobody_even_to_who_opens_it(scene: Scene, tmp_path: Path) -> None:
     await sign(scene, "somebody")
     async with Journal(scene.pool, scene.vault, tmp_path):
         await until(lambda: who(journal.read(tmp_path, scene.vault)) == ["somebody"])
     [file] = journal.files(tmp_path)
-    assert b"somebody" not in file.read_bytes()
+    assert digest("somebody").encode() not in file.read_bytes()
     assert file.stat().st_mode & 0o077 == 0
+    assert "somebody" not in str(journal.read(tmp_path, scene.vault))
+
+
+async def test_who_is_forgotten_is_told_by_the_hash_alone(scene: Scene, tmp_path: Path) -> None:
+    await sign(scene, "ana")
+    async with scene.pool.acquire() as connection:
+        await forget(connection, (await scene.entry()).tenant.id, await scene.pool.fetchval(CONTACT))
+    async with Journal(scene.pool, scene.vault, tmp_path):
+        await until(lambda: journal.read(tmp_path, scene.vault).gone)
+    told = journal.read(tmp_path, scene.vault)
+    assert [each.digests for each in told.consents] == [()]
+    assert [(each.digest, each.opted_out) for each in told.hashes] == [(digest("ana"), "all")]
 
 
 async def test_a_line_that_was_half_written_is_left_out_and_a_changed_one_is_told(

@@ -282,7 +282,10 @@ async def test_promise_9_who_wanted_no_more_since_the_backup_gets_none(
     assert done.log_until and done.log_until > datetime.now(UTC) - timedelta(minutes=1)
     assert (done.changes, done.strangers) == (4, 0)  # one from just before the backup, too
     async with reborn(order) as other:
-        assert await opted_out(other) == {"ana": "all", "beto": None, "carla": "all"}
+        assert await opted_out(other) == {"ana": "all", "beto": None}
+        await other.write("sigo aquí", sender="carla")  # whom the backup does not know
+        await other.write("sigo aquí", sender="dora")
+        assert await opted_out(other) == {"ana": "all", "beto": None, "carla": "all", "dora": None}
 
 
 def told(scene: Scene, settings: Settings) -> list[journal.Consent]:
@@ -297,14 +300,18 @@ async def sign(scene: Scene, sender: str, change: consent.Change) -> None:
         )
 
 
+async def forget(scene: Scene, sender: str) -> None:
+    async with scene.pool.acquire() as connection:
+        contact = await connection.fetchval("SELECT contact_id FROM identities WHERE name = $1", sender)
+        await forgetting.forget(connection, (await scene.entry()).tenant.id, contact)
+
+
 async def test_promise_14_who_was_forgotten_since_the_backup_is_forgotten_again(
     scene: Scene, old: Settings, order: Order
 ) -> None:
     await scene.write("me llamo Ana", sender="ana")
     made = await save(scene, old)
-    tenant_id, contact_id = await scene.pool.fetchrow("SELECT tenant_id, id FROM contacts") or (0, 0)
-    async with scene.pool.acquire() as connection:
-        await forgetting.forget(connection, tenant_id, contact_id)
+    await forget(scene, "ana")
     async with Journal(scene.pool, scene.vault, old.backups):
         await until(lambda: journal.read(made.parent, scene.vault).gone)
     done = await restore.restore(replace(order, source=made))
@@ -312,6 +319,52 @@ async def test_promise_14_who_was_forgotten_since_the_backup_is_forgotten_again(
     async with reborn(order) as other:
         said = await other.pool.fetch("SELECT messages::text FROM messages")
         assert said and "Ana" not in str(said)
+
+
+@pytest.mark.parametrize("told_before", [True, False], ids=["told before the forgetting", "told after it"])
+@pytest.mark.parametrize("known", [True, False], ids=["in the backup", "not in it"])
+async def test_promise_14_who_said_stop_and_was_forgotten_is_nobody_and_gets_nothing(
+    scene: Scene, old: Settings, order: Order, *, known: bool, told_before: bool
+) -> None:
+    assert old.backups
+    if known:
+        await scene.write("hola", sender="ana")
+    made = await save(scene, old)
+    await scene.write("hola otra vez", sender="ana")
+    await sign(scene, "ana", "out")
+    if told_before:
+        async with Journal(scene.pool, scene.vault, old.backups):
+            await until(lambda: told(scene, old))
+    await forget(scene, "ana")
+    async with Journal(scene.pool, scene.vault, old.backups):
+        await until(lambda: journal.read(made.parent, scene.vault).hashes)
+    await restore.restore(replace(order, source=made))
+    async with reborn(order) as other:
+        assert await other.pool.fetch("SELECT FROM identities") == []
+        assert set(await opted_out(other)) == ({""} if known else set())
+        await other.write("hola de nuevo", sender="ana")
+        assert (await opted_out(other))["ana"] == "all"
+
+
+async def test_promise_9_who_came_back_after_they_were_forgotten_is_as_they_said_last(
+    scene: Scene, old: Settings, order: Order
+) -> None:
+    assert old.backups
+    await scene.write("hola", sender="ana")
+    made = await save(scene, old)
+    await sign(scene, "ana", "out")
+    await forget(scene, "ana")
+    came_back = datetime.now(UTC)
+    async with Journal(scene.pool, scene.vault, old.backups):
+        await until(lambda: journal.read(made.parent, scene.vault).hashes)
+        await scene.write("volví", sender="ana")
+        await sign(scene, "ana", "in")
+        await until(lambda: len(told(scene, old)) == 3)
+    await restore.restore(replace(order, source=made))
+    async with reborn(order) as other:
+        assert await other.pool.fetchval("SELECT max(forgotten_at) FROM forgotten_addresses") < came_back
+        await other.write("hola de nuevo", sender="ana")
+        assert (await opted_out(other))["ana"] is None
 
 
 def programs_at_work(name: str, below: int) -> list[int]:
@@ -386,7 +439,7 @@ async def test_no_room_is_said_with_both_figures(
 @pytest.mark.new_database
 async def test_a_database_that_postgres_brought_back_is_silenced(scene: Scene, old: Settings) -> None:
     await leave_undone(scene)
-    done = await restore.silence_recovered(scene.url, datetime.now(UTC), Told(None, [], []))
+    done = await restore.silence_recovered(scene.url, datetime.now(UTC), Told(None, [], [], []))
     assert (done.held_turns, done.held_messages) == (1, 1)
     await scene.write("hola de nuevo", sender="ana")
     assert await scene.pool.fetchval(NO_JOBS)

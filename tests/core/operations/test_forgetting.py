@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -24,13 +25,16 @@ from conserje.files.folder import Folder
 from conserje.intake.intake import Intake
 from conserje.intake.packing import pack
 from conserje.intake.spool import Spool
-from conserje.operations import retention
-from conserje.operations.forgetting import forget, held_until
+from conserje.operations import archive, backup, dump, retention
+from conserje.operations.forgetting import forget, forget_everywhere, held_until
+from conserje.operations.progress import Progress
+from conserje.operations.shelf import Keep
 from conserje.settings import Settings
 from conserje.storage import jobs
 from conserje.storage.database import Pool
 from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
+from conserje.tenants.vault import Vault
 
 NUMBER = "56987654321"
 ZOE = f"whatsapp:+{NUMBER}"
@@ -174,6 +178,39 @@ async def test_nothing_of_who_was_forgotten_is_found(
     for line in caplog.messages:
         assert not any(word in line for word in WORDS if word not in ("Zoe",)), line
     assert "Backups made before now" in done["backups"]
+
+
+def found_in_backup(path: Path, vault: Vault, *words: str) -> set[str]:
+    """Which of these words stand in it, in whatever form: its files are read, its dump is made text."""
+    held = []
+    with archive.reading(path, vault) as (_, entries):
+        for name, parts in entries:
+            content = b"".join(parts)
+            if name == archive.DATABASE:
+                restore = [str(dump._program("pg_restore")), "--file=-"]
+                content = subprocess.run(restore, input=content, stdout=subprocess.PIPE, check=True).stdout
+            held.append(content)
+    return {
+        word
+        for word in words
+        if any(word.encode() in each or word.encode().hex().encode() in each for each in held)
+    }
+
+
+async def test_promise_14_no_backup_made_afterwards_holds_who_was_forgotten(town: Town) -> None:
+    await _lived(town)
+    settings, vault = Settings(data_dir=town.folder), town.scene.vault
+    place = (town.folder / "backups", Keep.of("7d"))
+    order = backup.Order(town.scene.url, settings, vault, *place, prove=False, progress=Progress())
+    words = {*WORDS} - {"Zoe"}  # which sealed text may say by chance, and Quiroz not
+    before = await backup.make(order)
+    assert found_in_backup(before.path, vault, *words) == words
+    async with town.scene.pool.acquire() as connection:
+        tenant = (await town.scene.entry()).tenant
+        await forget_everywhere(connection, settings, tenant.id, await town.contact())
+    after = await backup.make(replace(order, folder=town.folder / "later"))
+    assert after.listed.rows["messages"] == before.listed.rows["messages"]
+    assert found_in_backup(after.path, vault, *words) == set()
 
 
 async def test_another_s_are_as_they_were(town: Town) -> None:

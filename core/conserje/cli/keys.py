@@ -10,9 +10,13 @@ from conserje.cli.failure import Failed
 from conserje.cli.table import json_option, show_json, show_rows
 from conserje.installation import Installation, read_settings, with_installation
 from conserje.operations import destruction
-from conserje.tenants import data_keys
+from conserje.storage.database import Connection
+from conserje.tenants import data_keys, tenants
 from conserje.tenants.keyring import add_master_key, create_keyring, fingerprint, read_keyring
+from conserje.tenants.renewal import renew
 from conserje.tenants.vault import Vault
+
+TOLD_EVERY = 100  # tenants
 
 
 @click.group()
@@ -73,32 +77,65 @@ async def list_keys(installation: Installation, as_json: bool) -> None:
 
 
 @keys.command()
+@click.option("--data-keys", "renewed", is_flag=True, help="Renew the data keys, too.")
+@click.option("--signing", is_flag=True, help="With --data-keys: let the new ones sign, too.")
+@click.option("--tenant", "slug", metavar="SLUG", help="With --data-keys: this tenant's alone, at once.")
 @json_option
 @with_installation
-async def rotate(installation: Installation, as_json: bool) -> None:
+async def rotate(
+    installation: Installation, renewed: bool, signing: bool, slug: str | None, as_json: bool
+) -> None:
     """Wrap every tenant's data key by a new master key.
 
     The newest key is taken if it does not wrap all of them yet, else one is made; running processes read the
     keyring again by themselves. Of several machines, one runs `conserje keys new`, all get its keyring, and
     one rotates then.
 
+    With --data-keys each tenant gets another data key, and what the old one sealed is sealed anew, while
+    everybody works on. What was broken off goes on where it was, given again. Links to files, the secrets of
+    notices and the like stay as they are, unless --signing: then links end, and tenants' servers need the new
+    secret.
+
     \b
-    Example:
+    Examples:
       conserje keys rotate
+      conserje keys rotate --data-keys --tenant acme
     """
+    if (slug or signing) and not renewed:
+        raise click.UsageError("--tenant and --signing are for --data-keys.")
     async with installation.pool.acquire() as connection:
         vault = installation.vault
-        if set(await data_keys.data_keys(connection)) <= {vault.sealing_key.id}:
-            add_master_key(vault.path)
-            vault = Vault.read(vault.path)
-        done = 0
-        while count := await data_keys.rewrap_data_keys(connection, vault):
-            done += count
-            click.echo(f"{done} data keys wrapped by {vault.sealing_key.id}", err=True)
+        if slug:
+            tenant = await tenants.get(connection, slug)
+            done = int(await renew(connection, vault, tenant.id, signing=signing))
+        else:
+            if set(await data_keys.data_keys(connection)) <= {vault.sealing_key.id}:
+                add_master_key(vault.path)
+                vault = Vault.read(vault.path)
+            done = await (_renew(connection, vault, signing) if renewed else _rewrap(connection, vault))
     if as_json:
-        show_json({"id": vault.sealing_key.id, "wrapped": done})
+        show_json({"id": vault.sealing_key.id, "renewed" if renewed else "wrapped": done})
+    elif slug:
+        click.echo(f"{slug} has a new data key." if done else f"{slug} has no data key yet, and needs none.")
     else:
         click.echo(f"Master key {vault.sealing_key.id} wraps every tenant's data key.")
+
+
+async def _rewrap(connection: Connection, vault: Vault) -> int:
+    done = 0
+    while count := await data_keys.rewrap_data_keys(connection, vault):
+        done += count
+        click.echo(f"{done} data keys wrapped by {vault.sealing_key.id}", err=True)
+    return done
+
+
+async def _renew(connection: Connection, vault: Vault, signing: bool) -> int:
+    done = 0
+    while ids := await data_keys.otherwise_wrapped(connection, vault, TOLD_EVERY):
+        for tenant_id in ids:
+            done += await renew(connection, vault, tenant_id, signing=signing)
+        click.echo(f"{done} data keys renewed, wrapped by {vault.sealing_key.id}", err=True)
+    return done
 
 
 @keys.command()

@@ -63,14 +63,14 @@ class Link:
     content_type: str
     until: int  # seconds since 1970
 
-    def address(self, base_url: str, vault: Vault, data_key: str) -> str:
+    def address(self, base_url: str, vault: Vault, key: str) -> str:
         """Raises VaultError."""
         said = {"name": self.name, "type": self.content_type, "until": str(self.until)}
         query = urlencode({name: value for name, value in said.items() if value})
-        return f"{base_url}/files/{self.id}?{query}&sig={self._signature(vault, data_key)}"
+        return f"{base_url}/files/{self.id}?{query}&sig={self._signature(vault, key)}"
 
     @classmethod
-    def read(cls, tenant_id: int, path: str, query: str, vault: Vault, data_key: str) -> Link | None:
+    def read(cls, tenant_id: int, path: str, query: str, vault: Vault, key: str) -> Link | None:
         """The link in an address' path (below /files/) and query; None unless it is signed.
 
         Raises VaultError.
@@ -83,12 +83,12 @@ class Link:
         if not _NUMBER.fullmatch(path) or not _NUMBER.fullmatch(until):
             return None
         link = cls(tenant_id, int(path), said.get("name", ""), said.get("type", ""), int(until))
-        ours = link._signature(vault, data_key)
+        ours = link._signature(vault, key)
         return link if hmac.compare_digest(ours.encode(), signature.encode()) else None
 
-    def _signature(self, vault: Vault, data_key: str) -> str:
+    def _signature(self, vault: Vault, key: str) -> str:
         said = (str(self.tenant_id), str(self.id), self.name, self.content_type, str(self.until))
-        signature = vault.sign(data_key, "files", said)[:_SIGNATURE_BYTES]
+        signature = vault.sign(key, "files", said)[:_SIGNATURE_BYTES]
         return base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
 
 
@@ -122,13 +122,13 @@ class Links:
         return await self._of(tenant, rows, datetime.now(UTC))
 
     async def _of(self, tenant: Tenant, rows: Sequence[Record], since: datetime) -> dict[str, str]:
-        data_key = tenant.data_key
-        if data_key is None:
+        key = tenant.signs_with
+        if key is None:
             async with self.pool.acquire() as connection:
-                data_key = await data_keys.data_key(connection, self.vault, tenant.id)
+                key = await data_keys.signing_key(connection, self.vault, tenant.id)
         base, until = self.settings.tenant_url(tenant.slug), int((since + LINKED_FOR).timestamp())
         links = [Link(tenant.id, row["id"], row["name"], row["content_type"], until) for row in rows]
-        return {f"kept:{link.id}": link.address(base, self.vault, data_key) for link in links}
+        return {f"kept:{link.id}": link.address(base, self.vault, key) for link in links}
 
 
 async def shown(
@@ -140,13 +140,13 @@ async def shown(
     """
     ids = [id for content in contents for id in kept_ids(content)]
     known: dict[str, Shown] = {}
-    if ids and tenant.data_key:
+    if ids and tenant.signs_with:
         async with acting_for(pool, tenant.id) as scope:
             rows = await scope.connection.fetch(NAMED_OF_PAGE, tenant.id, conversation_id, ids)
         until = (int(time.time()) // 3600 + 1) * 3600 + int(LINKED_FOR.total_seconds())  # browsers keep it
         for row in rows:
             link = Link(tenant.id, row["id"], row["name"], row["content_type"], until)
-            address = link.address("", vault, tenant.data_key)
+            address = link.address("", vault, tenant.signs_with)
             known[f"kept:{link.id}"] = Shown(address, link.content_type, link.name, row["bytes"])
     return [_shown(content, known) for content in contents]
 

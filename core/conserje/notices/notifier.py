@@ -119,8 +119,8 @@ async def secret(connection: Connection, vault: Vault, tenant_id: int) -> str:
 
     Raises TenantError or VaultError.
     """
-    data_key = await data_keys.data_key(connection, vault, tenant_id)
-    return "whsec_" + base64.b64encode(vault.sign(data_key, "notices", (str(tenant_id),))).decode()
+    key = await data_keys.signing_key(connection, vault, tenant_id)
+    return "whsec_" + base64.b64encode(vault.sign(key, "notices", (str(tenant_id),))).decode()
 
 
 def signature(secret: str, notice_id: str, at: int, body: bytes) -> str:

@@ -18,7 +18,7 @@ SERVER_BYTES = 300 * 2**20  # of a new server with nothing in it, and of its log
 
 # Of each tenant with a data key, and with one of what that seals, where there is something.
 SECRETS = """
-SELECT DISTINCT ON (tenants.id) tenants.id, slug, data_key, channel, address, credentials
+SELECT DISTINCT ON (tenants.id) tenants.id, slug, data_key, signing_key, channel, address, credentials
 FROM tenants LEFT JOIN accounts ON tenant_id = tenants.id AND credentials IS NOT NULL
 WHERE data_key IS NOT NULL ORDER BY tenants.id, accounts.id
 """
@@ -99,7 +99,7 @@ async def _open_each(connection: Connection, vault: Vault) -> None:
                 if row["credentials"]:
                     context = credentials_context(row["id"], row["channel"], row["address"])
                     vault.unseal(row["data_key"], context, row["credentials"])
-                else:
-                    vault.sign(row["data_key"], "proof", (str(row["id"]),))
+                for key in filter(None, (row["data_key"], row["signing_key"])):
+                    vault.sign(key, "proof", (str(row["id"]),))
             except VaultError as error:
                 raise VaultError(f"What is sealed of {row['slug']} does not open: {error}") from None

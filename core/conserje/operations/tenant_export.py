@@ -30,6 +30,8 @@ _ROOMS = (of_tenants, shop, conversations, rules, files, notices)
 NUMBERED = tuple(each for room in _ROOMS for each in room.NUMBERED)
 MOVED = (*(each for room in _ROOMS for each in room.MOVED), *conversations.MOVED_LAST)
 
+TENANT = "SELECT to_jsonb(tenants) - '{id,data_key,signing_key}'::text[] FROM tenants WHERE id = $1"
+
 BATCH = 200  # rows, and
 BATCH_BYTES = 2**20  # what they may have together before the next ones wait
 NUMBERS = 10_000  # in a line
@@ -98,7 +100,9 @@ class _Export:
         self.tenant, self.writer = tenant, writer
 
     async def write_tenant(self) -> None:
-        statement = "SELECT to_jsonb(tenants) - '{id,data_key}'::text[] FROM tenants WHERE id = $1"
+        statement = (
+            "SELECT to_jsonb(tenants) - '{id,data_key,signing_key}'::text[] FROM tenants WHERE id = $1"
+        )
         self.writer.rows("tenants", [await self.connection.fetchval(statement, self.tenant.id)])
 
     async def write_numbers(self, name: str, statement: str) -> None:

@@ -26,6 +26,7 @@ from conserje.tenants.refusals import refusals
 from conserje.tenants.vault import Vault
 
 SILENCE = (*conversations.SILENCE, *notices.SILENCE)
+OWN = ("id", "data_key", "signing_key")  # which a tenant has of the installation that it is in
 LARGEST_FILE = 2**31  # bytes
 
 COLUMNS = """
@@ -155,7 +156,9 @@ class _Arrival:
                 raise TenantFileError(
                     f"The alias {alias} is {others[0][1]}'s here: take it away there first."
                 )
-        names = [name for name in await self._columns("tenants") if name not in ("id", "data_key")]
+        names = [
+            name for name in await self._columns("tenants") if name not in ("id", "data_key", "signing_key")
+        ]
         listed = ", ".join(names)
         with refusals():
             self.tenant_id = await self.connection.fetchval(

@@ -193,8 +193,9 @@ async def ensure(connection: Connection, vault: Vault, tenant_id: int, channel: 
         plain = guard.called(channel, "", "Credentials", _made_up)
     except PluginFailed as error:
         raise TenantError(f"The account {channel.name} cannot be made: its model {error.told}.") from None
-    sealed = await seal_credentials(connection, vault, tenant_id, channel.name, channel.name, plain)
-    await connection.execute(ENSURE, tenant_id, channel.name, sealed, channel.quiet_period)
+    async with connection.transaction():
+        sealed = await seal_credentials(connection, vault, tenant_id, channel.name, channel.name, plain)
+        await connection.execute(ENSURE, tenant_id, channel.name, sealed, channel.quiet_period)
 
 
 def _made_up(credentials: Any) -> bytes:
@@ -252,16 +253,17 @@ async def change(
 async def move(
     connection: Connection, vault: Vault, tenant_id: int, channel: str, address: str, to: str
 ) -> None:
-    """Let the account have another address; its conversations stay, its credentials are sealed anew.
+    """Let the account have another address, in the caller's transaction; its conversations stay, its
+    credentials are sealed anew.
 
     Raises TenantError or VaultError.
     """
+    key = await data_keys.sealing_key(connection, vault, tenant_id)
     row = await connection.fetchrow(SEALED, tenant_id, channel, address)
     if row is None:
         raise no_account(channel, address)
     sealed = row["credentials"]
     if sealed is not None:
-        key = await data_keys.data_key(connection, vault, tenant_id)
         plain = vault.unseal(key, credentials_context(tenant_id, channel, address), sealed)
         sealed = vault.seal(key, credentials_context(tenant_id, channel, to), plain)
     with refusals():
@@ -322,8 +324,11 @@ def credentials_context(tenant_id: int, channel: str, address: str) -> tuple[str
 async def seal_credentials(
     connection: Connection, vault: Vault, tenant_id: int, channel: str, address: str, plain: bytes
 ) -> str:
-    """The credentials (JSON) as the account's row holds them. Raises TenantError or VaultError."""
-    key = await data_keys.data_key(connection, vault, tenant_id)
+    """The credentials (JSON) as the account's row holds them, to be stored in the same transaction.
+
+    Raises TenantError or VaultError.
+    """
+    key = await data_keys.sealing_key(connection, vault, tenant_id)
     return vault.seal(key, credentials_context(tenant_id, channel, address), plain)
 
 

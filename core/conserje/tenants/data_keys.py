@@ -1,4 +1,4 @@
-"""Tenants' data keys, each wrapped by a master key, in the tenants' rows."""
+"""Tenants' data keys, and those that sign once they were renewed, each wrapped by a master key."""
 
 from __future__ import annotations
 
@@ -28,8 +28,25 @@ async def data_key(connection: Connection, vault: Vault, tenant_id: int) -> str:
     return key
 
 
+async def sealing_key(connection: Connection, vault: Vault, tenant_id: int) -> str:
+    """The data key, which is not renewed before the caller's transaction, in which it seals, has ended.
+
+    Raises TenantError or VaultError.
+    """
+    await data_key(connection, vault, tenant_id)
+    key: str = await connection.fetchval("SELECT data_key FROM tenants WHERE id = $1 FOR SHARE", tenant_id)
+    return key
+
+
+async def signing_key(connection: Connection, vault: Vault, tenant_id: int) -> str:
+    """The wrapped key that signs what is the tenant's. Raises TenantError or VaultError."""
+    key = await data_key(connection, vault, tenant_id)
+    kept: str | None = await connection.fetchval("SELECT signing_key FROM tenants WHERE id = $1", tenant_id)
+    return kept or key
+
+
 class Wrapped(NamedTuple):
-    """What a master key wraps: how many tenants' data keys, and one of these with its tenant's id."""
+    """What a master key wraps: keys of how many tenants, and one of these with its tenant's id."""
 
     tenants: int
     example: str
@@ -37,9 +54,10 @@ class Wrapped(NamedTuple):
 
 
 DATA_KEYS = """
-SELECT split_part(data_key, '.', 2) AS master, count(*) AS tenants,
-       (array_agg(data_key ORDER BY id))[1] AS example, min(id) AS example_of
-FROM tenants WHERE data_key IS NOT NULL GROUP BY 1 ORDER BY 1
+SELECT split_part(key, '.', 2) AS master, count(DISTINCT id) AS tenants,
+       (array_agg(key ORDER BY id))[1] AS example, min(id) AS example_of
+FROM tenants CROSS JOIN LATERAL (VALUES (data_key), (signing_key)) AS each (key)
+WHERE key IS NOT NULL GROUP BY 1 ORDER BY 1
 """
 
 
@@ -49,18 +67,20 @@ async def data_keys(connection: Connection) -> dict[str, Wrapped]:
 
 
 OTHERWISE_WRAPPED = """
-SELECT id, data_key FROM tenants WHERE data_key IS NOT NULL AND split_part(data_key, '.', 2) <> $1 LIMIT $2
+SELECT id, data_key, signing_key FROM tenants
+WHERE data_key IS NOT NULL AND (split_part(data_key, '.', 2) <> $1 OR split_part(signing_key, '.', 2) <> $1)
+ORDER BY id LIMIT $2
 """
 
 REWRAP = """
-UPDATE tenants SET data_key = new.after
-FROM unnest($1::bigint[], $2::text[], $3::text[]) AS new (id, before, after)
+UPDATE tenants SET data_key = new.data_key, signing_key = new.signing_key
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS new (id, before, data_key, signing_key)
 WHERE tenants.id = new.id AND tenants.data_key = new.before
 """
 
 
 async def rewrap_data_keys(connection: Connection, vault: Vault, largest: int = 300) -> int:
-    """Wrap up to `largest` data keys by the newest master key; how many were found, 0: none is left.
+    """Wrap up to `largest` tenants' keys by the newest master key; how many were found, 0: none is left.
 
     Raises VaultError.
     """
@@ -68,8 +88,15 @@ async def rewrap_data_keys(connection: Connection, vault: Vault, largest: int = 
     if rows:
         ids, before = [row["id"] for row in rows], [row["data_key"] for row in rows]
         after = [vault.rewrap(row["data_key"], row["id"]) for row in rows]
-        await connection.execute(REWRAP, ids, before, after)
+        signing = [key and vault.rewrap(key, row["id"]) for row in rows for key in [row["signing_key"]]]
+        await connection.execute(REWRAP, ids, before, after, signing)
     return len(rows)
+
+
+async def otherwise_wrapped(connection: Connection, vault: Vault, most: int) -> list[int]:
+    """The ids of some tenants whose keys are not wrapped by the newest master key."""
+    rows = await connection.fetch(OTHERWISE_WRAPPED, vault.sealing_key.id, most)
+    return [row["id"] for row in rows]
 
 
 async def check_keyring(connection: Connection, vault: Vault) -> None:

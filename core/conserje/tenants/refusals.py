@@ -42,6 +42,7 @@ SENTENCES = {
     "tenants_keep_statuses_check": "Statuses are kept for 7 to 36500 days: providers repeat them for 7.",
     "tenants_context_days_check": "An assistant reads what was said in the last 1 to 36500 days.",
     "tenants_data_key_check": "A data key is wrapped by the vault and begins with v1.",
+    "tenants_signing_key_check": "A key that signs is wrapped by the vault and begins with v1.",
     "domains_host_key": "The domain belongs to a tenant already.",
     "domains_host_check": "A domain is a host name like chat.example.com, in lower case and without a port.",
     "accounts_channel_check": "A channel's name is a-z, 0-9 and _, at most 40.",

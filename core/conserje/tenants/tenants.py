@@ -50,6 +50,7 @@ class Tenant:
     keep_files: timedelta | None = None  # none: as long as their messages
     keep_statuses: timedelta | None = None
     context_days: int = 30  # of what was said before, what an assistant reads
+    signing_key: str | None = field(default=None, repr=False)  # where the data key was renewed
 
     @classmethod
     def from_row(cls, row: asyncpg.Record) -> Tenant:
@@ -61,6 +62,11 @@ class Tenant:
     @property
     def active(self) -> bool:
         return self.status == "active"
+
+    @property
+    def signs_with(self) -> str | None:
+        """The wrapped key that signs what is the tenant's."""
+        return self.signing_key or self.data_key
 
     @property
     def context(self) -> timedelta:

@@ -71,12 +71,12 @@ class Files:
     def _read(self, entry: Entry, scope: Scope) -> Link | None:
         """The link, if this tenant signed it. Raises Problem."""
         tenant = entry.tenant
-        if tenant.data_key is None:
+        if tenant.signs_with is None:
             return None
         path = scope["raw_path"].removeprefix(b"/files/").decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         try:
-            return Link.read(tenant.id, path, query, self.reception.vault, tenant.data_key)
+            return Link.read(tenant.id, path, query, self.reception.vault, tenant.signs_with)
         except VaultError as error:
             raise unavailable(f"{tenant.slug}: {error}") from None
 

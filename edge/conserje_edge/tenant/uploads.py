@@ -90,13 +90,13 @@ class Uploads:
     def _who(self, sender: Sender) -> tuple[bytes, bytes]:
         """Whose uploads are counted; what stands in the table tells nobody an address."""
         tenant, today = sender.tenant, datetime.now(UTC).date().isoformat()
-        if tenant.data_key is None:
+        if tenant.signs_with is None:
             raise unavailable(f"{tenant.slug}: it has no data key yet")
         try:
             return (
-                self.vault.sign(tenant.data_key, "uploads", (str(tenant.id), "session", sender.visitor)),
+                self.vault.sign(tenant.signs_with, "uploads", (str(tenant.id), "session", sender.visitor)),
                 self.vault.sign(
-                    tenant.data_key, "uploads", (str(tenant.id), "address", sender.address, today)
+                    tenant.signs_with, "uploads", (str(tenant.id), "address", sender.address, today)
                 ),
             )
         except VaultError as error:

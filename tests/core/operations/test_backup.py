@@ -26,6 +26,7 @@ from conserje.settings import Settings
 from conserje.storage.database import Pool
 from conserje.tenants.accounts import seal_credentials
 from conserje.tenants.keyring import VaultError, create_keyring
+from conserje.tenants.renewal import renew
 from conserje.tenants.vault import Vault
 
 WORDS = "tres kilos de marraquetas"
@@ -104,6 +105,17 @@ async def test_promise_14_what_is_reported_good_was_restored_and_opened(scene: S
     assert place.left() == [made.path.name]
     assert not (place.data_dir / "proof").exists()
     assert made.path.stat().st_mode & 0o077 == 0
+
+
+async def test_promise_14_one_from_before_the_data_keys_were_renewed_opens(
+    scene: Scene, place: Place
+) -> None:
+    tenant_id = await inhabit(scene)
+    made = await place.made()
+    async with scene.pool.acquire() as connection:
+        assert await renew(connection, scene.vault, tenant_id)
+    listed = await proof.prove(made, place.order.vault, place.data_dir, Progress())
+    assert listed.rows["tenants"] == 1
 
 
 async def test_promise_7_it_holds_no_word_and_no_key_in_the_clear(scene: Scene, place: Place) -> None:

@@ -248,7 +248,7 @@ COLUMNS_THERE = "SELECT column_name FROM information_schema.columns WHERE table_
 
 async def test_what_makes_a_tenant_the_same_again_is_exported(connection: Connection) -> None:
     there = {name for [name] in await connection.fetch(COLUMNS_THERE)}
-    assert there - {"id", "created_at", "data_key", "first_slug"} == set(export.COLUMNS)
+    assert there - {"id", "created_at", "data_key", "signing_key", "first_slug"} == set(export.COLUMNS)
 
 
 async def test_a_tenant_that_keeps_all_does_so_where_it_is_restored(connection: Connection) -> None:

@@ -15,6 +15,7 @@ from doorway import Edge, open_edge
 from conserje.files.folder import path_of
 from conserje.files.links import Link
 from conserje.storage.database import Pool
+from conserje.tenants.renewal import renew
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(range(256)) * 400
 
@@ -161,6 +162,16 @@ async def test_a_tenant_without_a_key_has_signed_nothing(house: House) -> None:
     address = await house.address()
     await house.edge.run("UPDATE tenants SET data_key = NULL WHERE slug = 'acme'")
     assert (await house.get(address)).status_code == 404
+
+
+async def test_a_link_opens_after_the_data_key_was_renewed_unless_the_new_one_signs(house: House) -> None:
+    address = await house.address()
+    for signing, status in ((False, 200), (True, 404)):
+        async with house.edge.pool.acquire() as connection:
+            assert await renew(connection, house.edge.vault, house.link.tenant_id, signing=signing)
+        await house.edge.heard()
+        assert (await house.get(address)).status_code == status
+    assert (await house.edge.post()).status_code == 200
 
 
 async def test_no_postgres_is_needed_for_a_tenant_that_is_known(house: House) -> None:

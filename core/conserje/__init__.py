@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from conserje.contract.assistant import (
         Assistant,
         Contact,
+        Knowledge,
+        Known,
         Match,
         NoAnswer,
         Product,
@@ -106,6 +108,8 @@ __all__ = [
     "Identity",
     "Ignored",
     "InboundMessage",
+    "Knowledge",
+    "Known",
     "Limits",
     "List",
     "Location",

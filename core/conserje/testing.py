@@ -19,6 +19,7 @@ from conserje.contract.account import Account, AnyAccount
 from conserje.contract.assistant import (
     AnyAssistant,
     Contact,
+    Known,
     Match,
     Product,
     Reply,
@@ -262,6 +263,16 @@ class GivenProducts:
         return Catalogue(self._products).search(text, limit)
 
 
+class GivenKnowledge:
+    """A tenant's knowledge without a database: what each text finds."""
+
+    def __init__(self, found: Mapping[str, Sequence[Known]] | None = None) -> None:
+        self._found = found or {}
+
+    async def search(self, text: str) -> Sequence[Known]:
+        return self._found.get(text, ())
+
+
 def said(text: str, author: Literal["contact", "assistant"] = "contact") -> Utterance:
     return Utterance(author, Text(text), datetime.now(UTC))
 
@@ -321,6 +332,7 @@ class AssistantContract:
             messages=[said(text)],
             history=[],
             products=GivenProducts(products),
+            knowledge=GivenKnowledge(),
             credentials=self.assistant.Credentials.model_validate(dict(self.credentials)),
             settings=self.assistant.Settings.model_validate(dict(self.settings)),
         )

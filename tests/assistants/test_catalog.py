@@ -32,7 +32,7 @@ from conserje import (
     plain,
 )
 from conserje.shop.products import from_row
-from conserje.testing import AssistantContract, GivenProducts, said
+from conserje.testing import AssistantContract, GivenKnowledge, GivenProducts, said
 from conserje_catalog import Catalog, CatalogSettings
 from conserje_catalog.words import LANGUAGES
 
@@ -70,6 +70,7 @@ async def ask(
         messages=[Utterance("contact", content, datetime.now(UTC)) for content in contents],
         history=history,
         products=GivenProducts(demo if products is None else products),
+        knowledge=GivenKnowledge(),
         credentials=Nothing(),
         settings=CatalogSettings(greeting=greeting),
     )

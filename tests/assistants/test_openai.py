@@ -29,7 +29,7 @@ from conserje import (
     Turn,
     Utterance,
 )
-from conserje.testing import GivenProducts, ProviderAssistantContract, said
+from conserje.testing import GivenKnowledge, GivenProducts, ProviderAssistantContract, said
 from conserje_fakes import server
 from conserje_fakes.openai import Fault, StandIn
 from conserje_openai import OpenAI
@@ -114,6 +114,7 @@ def turn(
         messages=[said(text) for text in texts],
         history=history,
         products=GivenProducts(products),
+        knowledge=GivenKnowledge(),
         credentials=OpenAICredentials(api_key=SecretStr(key)),
         settings=settings or OpenAISettings(),
     )

@@ -60,6 +60,35 @@ class Products(Protocol):
         ...
 
 
+Topic = Literal["hours", "address", "delivery", "payment", "returns", "wholesale", "invoices", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a tenant has said about itself, and how surely it was asked for: 0 to 1.
+
+    `answer` can be said as it stands, in the tenant's language; of hours it speaks of the day that is
+    asked for. The tenant's own questions have no topic.
+    """
+
+    question: str
+    answer: str
+    kind: Literal["fact", "question"]
+    topic: Topic
+    score: float
+
+
+class Knowledge(Protocol):
+    """What the tenant has said about itself, and nobody else's."""
+
+    async def search(self, text: str) -> Sequence[Known]:
+        """What answers `text`, surest first; a further one answers something else that is asked in it.
+
+        Empty where nothing fits well.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """The client business, as an assistant sees it."""
@@ -102,6 +131,7 @@ class Turn(Generic[C, S]):
     messages: Sequence[Utterance]
     history: Sequence[Utterance]
     products: Products
+    knowledge: Knowledge
     credentials: C
     settings: S
 

@@ -18,6 +18,7 @@ from conserje.plugins import fences, given, guard
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.shop.catalogues import Catalogues, TenantProducts
+from conserje.shop.knowledge import TenantKnowledge
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 from conserje.turns import late, lease, sale, wish
@@ -129,6 +130,7 @@ class Thinking:
             messages=said,
             history=past,
             products=TenantProducts(self.catalogues, tenant.id),
+            knowledge=TenantKnowledge(),
             credentials=account.credentials,
             settings=account.settings,
         )

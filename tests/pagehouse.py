@@ -13,6 +13,7 @@ from starlette.routing import Router
 
 from conserje import (
     Content,
+    Hours,
     Identity,
     Look,
     Nothing,
@@ -44,11 +45,13 @@ class House:
     told: list[tuple[int, bool]] = field(default_factory=list)
     refusal: Any = None
     origins: tuple[str, ...] = ()
+    hours: dict[str, Any] | None = None
     identified: list[Identity] = field(default_factory=list)
     uploaded: list[tuple[str, str, bytes]] = field(default_factory=list)
 
     async def visit(self, request: Request) -> Visit:
-        tenant = Tenant("tienda", self.name, self.locale, "CLP", "America/Santiago")
+        hours = Hours.read({"week": self.hours}) if self.hours else None
+        tenant = Tenant("tienda", self.name, self.locale, "CLP", "America/Santiago", hours)
         return Visit(tenant, WebSettings.model_validate(self.settings), self.origins)
 
     async def session(self, request: Request) -> Session | None:

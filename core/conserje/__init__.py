@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         Webhook,
         judged,
     )
+    from conserje.contract.hours import Hours, Opening
     from conserje.contract.language import in_language
     from conserje.contract.limits import Limits
     from conserje.contract.message import (
@@ -104,6 +105,7 @@ __all__ = [
     "File",
     "Finding",
     "Forged",
+    "Hours",
     "House",
     "Identity",
     "Ignored",
@@ -122,6 +124,7 @@ __all__ = [
     "Note",
     "Nothing",
     "Opened",
+    "Opening",
     "OptedOut",
     "Order",
     "OrderItem",
@@ -178,6 +181,7 @@ if not TYPE_CHECKING:
             account,
             assistant,
             channel,
+            hours,
             language,
             limits,
             message,
@@ -193,6 +197,7 @@ if not TYPE_CHECKING:
             assistant,
             channel,
             fetcher,
+            hours,
             language,
             pages,
             limits,

@@ -37,6 +37,7 @@ from conserje.contract.channel import (
     TryLater,
     Webhook,
 )
+from conserje.contract.hours import Hours
 from conserje.contract.message import (
     BusinessMessage,
     Ignored,
@@ -48,6 +49,8 @@ from conserje.contract.message import (
     from_json,
     to_json,
 )
+from conserje.shop import written
+from conserje.shop.answers import Answers
 from conserje.shop.search import Catalogue
 
 _TEXT = "¿Tienen café? ☕ 100% ñandú & té + más"
@@ -271,6 +274,22 @@ class GivenKnowledge:
 
     async def search(self, text: str) -> Sequence[Known]:
         return self._found.get(text, ())
+
+
+class SearchedKnowledge:
+    """What a tenant has written, as `conserje knowledge import` takes it, searched without a database.
+
+    `now` is in the tenant's time zone.
+    """
+
+    def __init__(self, knowledge: Mapping[str, Any], tenant: Tenant, now: datetime) -> None:
+        given = written.from_json(dict(knowledge))
+        self._answers = Answers(given.told)
+        self._tenant = replace(tenant, hours=Hours.read(given.hours)) if given.hours else tenant
+        self._now = now
+
+    async def search(self, text: str) -> Sequence[Known]:
+        return self._answers.search(text, self._tenant, self._now)
 
 
 def said(text: str, author: Literal["contact", "assistant"] = "contact") -> Utterance:

@@ -84,6 +84,7 @@ _HELP = {  # the module of each, and the first sentence of its help
     "message:message": "Read what tenants and their contacts say, and write as a person.",
     "migrate:migrate": "Make the database's roles and schema what this release needs.",
     "plugin:plugin": "Look at the channels and assistants installed.",
+    "knowledge:knowledge": "List, change, remove, import and export what tenants say about themselves.",
     "product:product": "List, change, remove, import and export what tenants sell.",
     "prune:prune": "Empty and remove what tenants keep no longer, now.",
     "restore:restore": "Restore a backup into an empty database, by the keyring that sealed it.",

@@ -161,6 +161,7 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
         "keep_files": term(tenant.keep_files, "as their messages"),
         "keep_statuses": term(tenant.keep_statuses, "not said, so all"),
         "context_days": tenant.context_days,
+        "hours": tenant.hours.written() if tenant.hours else {},
         "aliases": tenant.aliases,
         "former_slugs": [f"{slug} until {until:%Y-%m-%d}" for slug, until in former.items()],
         "domains": domains,

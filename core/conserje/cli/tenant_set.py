@@ -11,15 +11,15 @@ import uvloop
 from pydantic import RootModel
 
 from conserje.cli.times import EVER, Duration, Term
-from conserje.contract.channel import AnyChannel
+from conserje.contract.hours import DAYS, Hours
 from conserje.installation import Installation, open_installation
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
+from conserje.tenants.patches import patched
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import LateRule
 
 EMPTIED = ("late_text", "held_text", "notice_url", "notice_email")  # an empty text takes them away
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @click.command("set")
@@ -72,7 +72,7 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
     "--hours",
     multiple=True,
     metavar="DAY=HOURS",
-    help="The page's hours of a day, like monday=09:00-13:00,15:00-19:00; none, if empty; repeatable.",
+    help="The hours of a day, like monday=09:00-13:00,15:00-19:00; none, if empty; repeatable.",
 )
 @click.option(
     "--late-after", type=Duration(), help="The age at which an unanswered message is late, like 15m."
@@ -198,7 +198,7 @@ async def _set(
             if settings:
                 await _set_settings(installation, connection, slug, settings_of, settings)
             if opening:
-                await _set_hours(installation, connection, slug, opening)
+                await _set_hours(connection, slug, opening)
             if settings or {"assistant", "fallback_assistant"} & columns.keys():
                 await warn_of_assistants(installation, connection, slug)
 
@@ -237,26 +237,11 @@ async def _set_settings(
     await tenants.change(connection, slug, assistant_settings=json.dumps(merged))
 
 
-async def _set_hours(
-    installation: Installation, connection: Connection, slug: str, opening: Mapping[str, object]
-) -> None:
-    """Merge the hours into those of each page that has some. Raises TenantError or AccountUnusable."""
-    from conserje.tenants.entry import validated
-
-    tenant = await tenants.get(connection, slug)
-    pages = [each for each in installation.plugins.channels.values() if _has_hours(each)]
-    if not pages:
-        raise TenantError("No channel that is installed has hours: install conserje-web.")
-    for page in pages:
-        place = (connection, tenant.id, page.name, page.name)
-        await accounts.ensure(connection, installation.vault, tenant.id, page)
-        merged = await accounts.merged_settings(*place, {"hours": opening})
-        validated(page.Settings, json.dumps(merged), f"settings of {page.name} of {slug}")
-        await accounts.change(*place, settings=merged)
-
-
-def _has_hours(channel: AnyChannel) -> bool:
-    return channel.per_tenant and "hours" in channel.Settings.model_fields
+async def _set_hours(connection: Connection, slug: str, opening: Mapping[str, object]) -> None:
+    """Merge the days into the tenant's week. Raises TenantError."""
+    there = (await tenants.get(connection, slug)).hours or Hours()
+    merged = patched(there.written(), {"week": opening})
+    await tenants.set_hours(connection, slug, merged)
 
 
 async def warn_of_assistants(installation: Installation, connection: Connection, slug: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Typ
 from pydantic import BaseModel
 
 from conserje.contract.account import Account, Finding, NotOffered
+from conserje.contract.hours import Hours
 from conserje.contract.message import Content
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Tenant:
     locale: str
     currency: str
     time_zone: str
+    hours: Hours | None = None  # None: not said
 
 
 @dataclass(frozen=True, slots=True)

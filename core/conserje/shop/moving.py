@@ -7,4 +7,8 @@ from conserje.storage.moving import Moved, Numbered
 NUMBERED = (
     Numbered("products", "products_id_seq", "SELECT id FROM products WHERE tenant_id = $1 ORDER BY id"),
 )
-MOVED = (Moved("products", {"id": "products"}, "id"),)
+MOVED = (
+    Moved("products", {"id": "products"}, "id"),
+    Moved("facts", {}, "name"),
+    Moved("questions", {}, "question"),
+)

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 CHANNEL = "conserje_tenants"
 PRODUCTS = "conserje_products"  # apart: those who take messages need not look at a tenant anew
+KNOWLEDGE = "conserje_knowledge"
 
 ROUND = 2.0  # seconds between two looks at the table of changes; a look may take as long again
 PRUNE = 600.0  # seconds between two prunings of that table
@@ -58,7 +59,9 @@ class Changes:
         self._tried = asyncio.Event()
         self._wanted = asyncio.Event()  # a look at the table, at once
         self._subscribers: dict[str, Callable[[str | None], None]] = {}
-        self._told: dict[str, list[Callable[[list[int] | None], None]]] = {CHANNEL: [], PRODUCTS: []}
+        self._told: dict[str, list[Callable[[list[int] | None], None]]] = {
+            each: [] for each in (CHANNEL, PRODUCTS, KNOWLEDGE)
+        }
 
     def subscribe(self, channel: str, hear: Callable[[str | None], None]) -> None:
         """Call `hear` with what is told on another channel; with None where some of it may be lost.
@@ -113,12 +116,14 @@ class Changes:
             self.behind = False
             connection.add_termination_listener(lambda _: self._wanted.set())
             await connection.add_listener(CHANNEL, self._hear)
-            await connection.add_listener(PRODUCTS, self._hear_of_products)
+            for apart in (PRODUCTS, KNOWLEDGE):
+                await connection.add_listener(apart, self._hear_apart)
             for channel, hear in self._subscribers.items():
                 await connection.add_listener(channel, partial(_tell, hear))
             snapshot = await connection.fetchval(SNAPSHOT)
             self._note_all()  # what changed before was not heard
-            self._pass_on(PRODUCTS, None)
+            for apart in (PRODUCTS, KNOWLEDGE):
+                self._pass_on(apart, None)
             self.listening = True
             self._tried.set()
             for hear in self._subscribers.values():
@@ -148,8 +153,8 @@ class Changes:
         ids = _ids(payload)
         self._note_all() if ids is None else self.note(ids)
 
-    def _hear_of_products(self, connection: object, pid: int, channel: str, payload: object) -> None:
-        self._pass_on(PRODUCTS, _ids(payload))
+    def _hear_apart(self, connection: object, pid: int, channel: str, payload: object) -> None:
+        self._pass_on(channel, _ids(payload))
 
     def _pass_on(self, channel: str, ids: list[int] | None) -> None:
         for hear in self._told[channel]:

@@ -67,6 +67,7 @@ class Record(BaseModel):
     keep_files: timedelta | None = None
     keep_statuses: timedelta | None = None
     context_days: int | None = None
+    hours: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None  # what the operator's own systems say of it
     phones: list[str] | None = None
     domains: list[str] | None = None
@@ -79,6 +80,7 @@ class RecordDiffers(Exception):
 
 # Of the table tenants; the others are of tables of their own.
 COLUMNS = [name for name in Record.model_fields if name not in ("phones", "domains", "accounts")]
+_JSON = ("assistant_settings", "metadata", "hours", "accounts")
 TERMS = {"keep_messages", "keep_files", "keep_statuses"}
 
 READ = f"""
@@ -108,7 +110,7 @@ async def read(connection: Connection, slug: str | None = None) -> list[Record]:
         Record.model_validate(
             {
                 **row,
-                **{name: json.loads(row[name]) for name in ("assistant_settings", "metadata", "accounts")},
+                **{name: json.loads(row[name]) for name in _JSON if row[name] is not None},
             }
         )
         for row in await connection.fetch(READ, slug)

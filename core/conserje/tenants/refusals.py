@@ -41,6 +41,7 @@ SENTENCES = {
     "tenants_keep_files_check": "Files are kept for 1 day to 36500 days.",
     "tenants_keep_statuses_check": "Statuses are kept for 7 to 36500 days: providers repeat them for 7.",
     "tenants_context_days_check": "An assistant reads what was said in the last 1 to 36500 days.",
+    "tenants_hours_check": 'Hours are {"week": {"monday": ["09:00-18:00"]}, "exceptions": {}}.',
     "tenants_data_key_check": "A data key is wrapped by the vault and begins with v1.",
     "tenants_signing_key_check": "A key that signs is wrapped by the vault and begins with v1.",
     "domains_host_key": "The domain belongs to a tenant already.",

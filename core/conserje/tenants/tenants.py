@@ -12,6 +12,7 @@ from typing import Any, Literal
 import asyncpg
 
 from conserje.contract.assistant import Tenant as TenantSeen
+from conserje.contract.hours import Hours
 from conserje.storage.database import Connection, Pool
 from conserje.tenants.patches import patched
 from conserje.tenants.refusals import SENTENCES, TenantError, refusals
@@ -51,12 +52,14 @@ class Tenant:
     keep_statuses: timedelta | None = None
     context_days: int = 30  # of what was said before, what an assistant reads
     signing_key: str | None = field(default=None, repr=False)  # where the data key was renewed
+    hours: Hours | None = None  # none: it has not said when it is open
 
     @classmethod
     def from_row(cls, row: asyncpg.Record) -> Tenant:
         values = {name: row[name] for name in cls.__slots__}
         values["aliases"] = tuple(row["aliases"])
         values["assistant_settings"] = json.loads(row["assistant_settings"])
+        values["hours"] = _hours(row["hours"])
         return cls(**values)
 
     @property
@@ -76,7 +79,16 @@ class Tenant:
     @property
     def seen(self) -> TenantSeen:
         """What a plugin sees of it."""
-        return TenantSeen(self.slug, self.name, self.locale, self.currency, self.time_zone)
+        return TenantSeen(self.slug, self.name, self.locale, self.currency, self.time_zone, self.hours)
+
+
+def _hours(written: str | None) -> Hours | None:
+    """None for an empty week, too."""
+    try:
+        hours = Hours.read(json.loads(written or "{}"))
+    except ValueError:  # as a date that there is not, which the database lets pass
+        return None
+    return hours if hours.week or hours.exceptions else None
 
 
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
@@ -166,6 +178,15 @@ async def change(connection: Connection, slug: str, /, **values: object) -> Tena
             *values.values(),
         )
     return await get(connection, str(values.get("slug", slug)))
+
+
+async def set_hours(connection: Connection, slug: str, written: Mapping[str, Any]) -> None:
+    """Raises TenantError for what are no hours."""
+    try:
+        hours = Hours.read(written)
+    except ValueError as error:
+        raise TenantError(f"hours.{error}.", "hours") from None
+    await change(connection, slug, hours=json.dumps(hours.written()))
 
 
 async def merged_settings(connection: Connection, slug: str, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from conserje.plugins import fences, given, guard
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.shop.catalogues import Catalogues, TenantProducts
-from conserje.shop.knowledge import TenantKnowledge
+from conserje.shop.lore import Lore, TenantKnowledge
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 from conserje.turns import late, lease, sale, wish
@@ -39,6 +39,7 @@ class Thinking:
     """Thinks turns with this process's plugins."""
 
     catalogues: Catalogues
+    lore: Lore
     plugins: Plugins
     vault: Vault
     turn_limit: float  # seconds
@@ -130,7 +131,7 @@ class Thinking:
             messages=said,
             history=past,
             products=TenantProducts(self.catalogues, tenant.id),
-            knowledge=TenantKnowledge(),
+            knowledge=TenantKnowledge(self.lore, tenant.id, tenant.seen),
             credentials=account.credentials,
             settings=account.settings,
         )

@@ -19,6 +19,7 @@ from conserje.conversations.transcript import Message
 from conserje.notices import table as notices
 from conserje.plugins.plugins import Plugins
 from conserje.shop.catalogues import Catalogues
+from conserje.shop.lore import Lore
 from conserje.storage import jobs
 from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
@@ -49,7 +50,8 @@ class Conversation:
 
     def __post_init__(self) -> None:
         catalogues = Catalogues(self.pool, self.directory.changes)
-        self.thinking = Thinking(catalogues, self.plugins, self.vault, self.turn_limit)
+        lore = Lore(self.pool, self.directory.changes)
+        self.thinking = Thinking(catalogues, lore, self.plugins, self.vault, self.turn_limit)
 
     async def converse(self, job: Job) -> None:
         """Answer what is unanswered, or find that it is not this job's to answer."""

@@ -70,13 +70,15 @@ async def test_a_new_tenant_has_terms_and_others_are_set(acme: Terminal) -> None
     assert [await shown(acme, each) for each in terms] == ["182d", "1.5d", "ever", 7]
 
 
-async def test_the_hours_of_the_page_are_changed_day_by_day(acme: Terminal) -> None:
+async def test_the_hours_are_changed_day_by_day(acme: Terminal) -> None:
     await acme.type(
         "tenant", "set", "acme", "--hours", "monday=09:00-13:00,15:00-19:00", "--hours", "sunday=10:00-12:00"
     )
     await acme.type("tenant", "set", "acme", "--hours", "sunday=")
-    [page] = await shown(acme, "accounts")
-    assert page["settings"] == {"hours": {"monday": ["09:00-13:00", "15:00-19:00"]}}
+    assert await shown(acme, "hours") == {
+        "week": {"monday": ["09:00-13:00", "15:00-19:00"]},
+        "exceptions": {},
+    }
 
 
 @pytest.mark.parametrize(

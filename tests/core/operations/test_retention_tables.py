@@ -16,6 +16,8 @@ NOTHING_OF_A_PERSON = {
     "mailings": "when the shop's own people were mailed to",
     "own_words": "hashes of what the business itself says",
     "products": "the tenant's own",
+    "facts": "the tenant's own",
+    "questions": "the tenant's own",
     "removed_files": "numbers, until the files are gone from the disk",
     "secrets_seen": "which of an account's secrets is used",
     "sender_tenants": "the tenant's own phones",

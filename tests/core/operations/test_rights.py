@@ -19,6 +19,8 @@ HOLDS_NOBODY = {
     "illnesses": "of what an account is ill, as its provider says",
     "mailings": "the addresses of the business's own people",
     "products": "what the business sells",
+    "facts": "what the business says",
+    "questions": "what the business says",
     "removed_files": "ids of files that are being removed",
     "secrets_seen": "with which secrets providers sign",
     "sender_tenants": "the business's own numbers",

@@ -16,7 +16,7 @@ import click
 
 from conserje.cli.table import show_json
 from conserje.installation import Installation, with_installation
-from conserje.shop import products
+from conserje.shop import knowledge, products, written
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, data_keys, tenants
 from conserje.tenants.accounts import credentials_context
@@ -124,6 +124,10 @@ async def _stage(installation: Installation, connection: Connection, slug: str) 
         rows = [products.from_row(row, made.currency) for row in catalogue["products"]]
         await products.upsert_many(connection, made.id, rows)
         await accounts.add(connection, made.id, PAGE, PAGE, settings=catalogue["page"])
+        said = written.from_json(catalogue["knowledge"])
+        await knowledge.take(connection, made.id, said.told)
+        if said.hours:
+            await tenants.set_hours(connection, slug, said.hours)
     tenant = await tenants.get(connection, slug)
     if slug not in ADDRESSES:
         return DemoTenant(slug, None)

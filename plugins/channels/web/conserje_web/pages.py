@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from conserje import (
     Buttons,
+    Hours,
     House,
     Identity,
     List,
@@ -40,11 +41,12 @@ from conserje import (
     plain,
 )
 from conserje_web import theme
-from conserje_web.settings import WebSettings, is_origin
+from conserje_web.settings import is_origin
 from conserje_web.words import LANGUAGES, Words
 
 _RETRY = 2000  # milliseconds until a browser asks again for a stream that broke
 _YEAR = 365 * 24 * 3600  # seconds
+_EXCEPTIONS_SHOWN = 14  # days ahead
 _LOADER_SECONDS = 300  # its address never changes, so a new one is seen that much later
 
 _NO_STORE = {"cache-control": "no-store"}
@@ -367,8 +369,9 @@ def _described(visit: Visit, now: datetime) -> dict[str, Any]:
     tenant, settings, title = visit.tenant, visit.settings, _title(visit)
     words = in_language(LANGUAGES, tenant.locale)
     parts = Pages.stored | _parts_of(visit)
-    is_open = settings.open_at(now, _zone(tenant))
-    changes = settings.changes_after(now, _zone(tenant))
+    hours, here = tenant.hours or Hours(), now.astimezone(_zone(tenant))
+    is_open = hours.now(here) is not None if tenant.hours else None
+    changes = hours.changes(here)
     return {
         "lang": tenant.locale if tenant.locale.startswith(words.lang) else words.lang,
         "title": title,
@@ -377,21 +380,31 @@ def _described(visit: Visit, now: datetime) -> dict[str, Any]:
         "settings": settings,
         "is_open": is_open,
         "changes": ceil(changes.total_seconds()) if changes else None,
-        "opens": opening(settings, words, now, _zone(tenant)) if is_open is False else "",
-        "week": zip(words.days, (", ".join(map(str, hours)) for hours in settings.week), strict=True),
+        "opens": opening(hours, words, here) if is_open is False else "",
+        "week": list(_week(hours, words, here)),
         "address": {path: f"{path}?v={part.version}" for path, part in parts.items()},
         "scripts": [f"/{name}" for name in _SCRIPTS],
     }
 
 
-def opening(settings: WebSettings, words: Words, now: datetime, zone: tzinfo) -> str:
+def _week(hours: Hours, words: Words, here: datetime) -> Iterator[tuple[str, str]]:
+    """The hours of each day, Monday first; the exceptions of the next days by their date."""
+    if not hours.week and not hours.exceptions:
+        return
+    for name, openings in zip(words.days, hours.days(), strict=True):
+        yield name, ", ".join(map(str, openings))
+    for day in sorted(hours.exceptions):
+        if 0 <= (day - here.date()).days < _EXCEPTIONS_SHOWN:
+            yield f"{words.days[day.weekday()]} {day.day}/{day.month}", ", ".join(map(str, hours.on(day)))
+
+
+def opening(hours: Hours, words: Words, here: datetime) -> str:
     """When it opens; nothing where it never does."""
-    if not (found := settings.opens_after(now, zone)):
+    if not (found := hours.after(here)):
         return ""
-    days, hours = found
-    named = (words.opens_today, words.opens_tomorrow)[days] if days < 2 else words.opens_on
-    day = words.days[(now.astimezone(zone).weekday() + days) % 7]
-    return named.format(day=day, time=str(hours).partition("–")[0])
+    named = (words.opens_today, words.opens_tomorrow)[found.days] if found.days < 2 else words.opens_on
+    day = words.days[(here.weekday() + found.days) % 7]
+    return named.format(day=day, time=found.opening.opens)
 
 
 def _said_by_script(words: Words, title: str) -> dict[str, str]:

@@ -1,0 +1,196 @@
+"""`conserje knowledge`: what tenants say about themselves, from lists and into lists."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from conserje.cli.table import json_option, show_json, show_rows
+from conserje.installation import Installation, with_installation
+from conserje.shop import knowledge as known
+from conserje.shop import week_text, written
+from conserje.shop.knowledge import FACTS, KnowledgeError, Told
+from conserje.storage.database import Connection
+from conserje.tenants import tenants
+from conserje.tenants.tenants import Tenant
+
+
+@click.group()
+def knowledge() -> None:
+    """List, change, remove, import and export what tenants say about themselves."""
+
+
+@knowledge.command("import")
+@click.argument("slug")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--replace", is_flag=True, help="Remove what is not listed.")
+@json_option
+@with_installation
+async def import_knowledge(
+    installation: Installation, slug: str, file: Path, replace: bool, as_json: bool
+) -> None:
+    """Take what a tenant says about itself from FILE.json, FILE.csv or FILE.md: all of it, or nothing.
+
+    What is there is replaced, what is not listed stays. Columns of a table: topic, question, answer, wordings
+    (with | between them); their heads may be Spanish: tema, pregunta, respuesta, otras formas. In Markdown a
+    heading is a topic or a question, a heading right below it another wording.
+
+    \b
+    Example:
+      conserje knowledge import acme preguntas.csv --replace
+    """
+    listed = written.read(file.name, _content(file))
+    async with installation.pool.acquire() as connection, connection.transaction():
+        tenant = await tenants.get(connection, slug)
+        gone = await known.remove_others(connection, tenant.id, listed.told) if replace else 0
+        await known.take(connection, tenant.id, listed.told)
+        if listed.hours is not None:
+            await tenants.set_hours(connection, slug, listed.hours)
+        elif replace and tenant.hours:
+            gone += 1
+            await tenants.change(connection, slug, hours=None)
+    facts, questions = len(listed.told.facts) + (listed.hours is not None), len(listed.told.questions)
+    if as_json:
+        show_json({"facts": facts, "questions": questions, "removed": gone})
+        return
+    removed = f", removed {gone}" if replace else ""
+    click.echo(f"Took {facts} facts and {questions} questions of {slug}{removed}.")
+
+
+def _content(file: Path) -> bytes:
+    """Raises KnowledgeError for more than a list may have."""
+    with file.open("rb") as opened:
+        content = opened.read(written.LONGEST + 1)
+    return content
+
+
+@knowledge.command("export")
+@click.argument("slug")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "csv", "md"]),
+    default="json",
+    show_default=True,
+    help="The format of the list.",
+)
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
+@with_installation
+async def export_knowledge(installation: Installation, slug: str, form: str) -> None:
+    """Print what a tenant says about itself, as `conserje knowledge import` takes it.
+
+    \b
+    Example:
+      conserje knowledge export acme --format md > acme.md
+    """
+    tenant, told = await _read(installation, slug)
+    if form == "json":
+        show_json(written.as_json(told, tenant.hours))
+    elif form == "md":
+        click.echo(written.as_markdown(told, tenant.hours))
+    else:
+        writer = csv.DictWriter(sys.stdout, written.HEADS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(written.as_rows(told, tenant.hours))
+
+
+@knowledge.command("list")
+@click.argument("slug")
+@json_option
+@with_installation
+async def list_knowledge(installation: Installation, slug: str, as_json: bool) -> None:
+    """List a tenant's facts and questions.
+
+    \b
+    Example:
+      conserje knowledge list acme
+    """
+    tenant, told = await _read(installation, slug)
+    rows: list[dict[str, Any]] = [
+        {"about": row["topic"] or row["question"], "answer": row["answer"], "wordings": row["wordings"]}
+        for row in written.as_rows(told, tenant.hours)
+    ]
+    show_rows(
+        rows, as_json, f"{slug} has said nothing: `conserje knowledge import {slug} FILE` takes a list."
+    )
+
+
+@knowledge.command("set")
+@click.argument("slug")
+@click.argument("about")
+@click.argument("answer")
+@click.option("--wording", "wordings", multiple=True, help="Another wording of the question; repeatable.")
+@with_installation
+async def set_knowledge(
+    installation: Installation, slug: str, about: str, answer: str, wordings: tuple[str, ...]
+) -> None:
+    """Say something about a tenant: ABOUT is a topic or a question. What it said of it before is replaced.
+
+    Topics: hours, address, address.place, delivery.where, delivery.cost, delivery.time, payment, returns,
+    wholesale, invoices. Of hours, the days stay that are not named.
+
+    \b
+    Example:
+      conserje knowledge set acme hours "lunes a viernes 10:00-20:00; 2026-12-25 cerrado"
+      conserje knowledge set acme "¿Tienen estacionamiento?" "Sí, gratis." --wording "¿Dónde me estaciono?"
+    """
+    topic = written.topic_of(about)
+    if topic and wordings:
+        raise click.UsageError(f"--wording is for questions: {about} is a topic.")
+    async with installation.pool.acquire() as connection, connection.transaction():
+        tenant = await tenants.get(connection, slug)
+        if topic == "hours":
+            await _set_hours(connection, tenant, answer)
+        elif topic:
+            await known.take(connection, tenant.id, Told({topic: written.fact(topic, answer)}))
+        else:
+            question = written.one_question(about, answer, wordings)
+            await known.take(connection, tenant.id, Told({}, [question]))
+    click.echo(f"{slug} says {topic or about!r} so now.")
+
+
+async def _set_hours(connection: Connection, tenant: Tenant, said: str) -> None:
+    """Merge the days that are named. Raises KnowledgeError or TenantError."""
+    try:
+        given = week_text.read(said)
+    except ValueError as error:
+        raise KnowledgeError(f"hours: {error}.") from None
+    there = tenant.hours.written() if tenant.hours else {"week": {}, "exceptions": {}}
+    merged = {part: {**there[part], **given[part]} for part in there}
+    await tenants.set_hours(connection, tenant.slug, merged)
+
+
+@knowledge.command()
+@click.argument("slug")
+@click.argument("about")
+@with_installation
+async def remove(installation: Installation, slug: str, about: str) -> None:
+    """Remove a topic or a question; `delivery` removes all that is said of it.
+
+    \b
+    Example:
+      conserje knowledge remove acme delivery.cost
+    """
+    async with installation.pool.acquire() as connection, connection.transaction():
+        tenant = await tenants.get(connection, slug)
+        if about == "hours" and tenant.hours:
+            await tenants.change(connection, slug, hours=None)
+        elif not await known.remove(connection, tenant.id, _named(about)):
+            raise KnowledgeError(
+                f"{slug} says nothing of {about!r}: `conserje knowledge list {slug}`.", "about"
+            )
+    click.echo(f"{about} of {slug} is removed.")
+
+
+def _named(about: str) -> str:
+    return about if about in FACTS or about == "delivery" else written.topic_of(about) or about
+
+
+async def _read(installation: Installation, slug: str) -> tuple[Tenant, Told]:
+    async with installation.pool.acquire() as connection:
+        tenant = await tenants.get(connection, slug)
+        return tenant, await known.read(connection, tenant.id)

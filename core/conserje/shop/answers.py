@@ -1,0 +1,258 @@
+"""Finds what answers a text in what a tenant has said about itself, in time linear in the text."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from conserje.contract.assistant import Known, Tenant, Topic
+from conserje.contract.opt_out import bare
+from conserje.shop import cues, saying
+from conserje.shop.asking import Cues, Word, words_of
+from conserje.shop.knowledge import Question, Told
+from conserje.shop.words import WORD, meanings
+
+_READ = 2000  # characters of a text: whoever writes more tells a story
+_MOST = 3  # answers to one text
+_FITS = 0.6
+_LONG_ENOUGH = 6  # letters; shorter words have too many honest neighbours to be slips of the pen
+_TOLERATED = 30  # unknown words of a text that are looked for as slips of the pen
+_SCORED = 2_500  # wordings, for all clauses of a text
+_LIGHT, _UNKNOWN = 0.15, 0.9  # what a word is worth that is in every question, and one that is in none
+
+_CLAUSE = re.compile(r"[\n.,;:!?¡¿…]+(?!\d)")
+_HOURS, _ADDRESS, _DELIVERY, _REACH, _COST, _TIME, _ARRIVAL = map(
+    Cues, (cues.HOURS, cues.ADDRESS, cues.DELIVERY, cues.REACH, cues.COST, cues.TIME, cues.ARRIVAL)
+)
+_PAYMENT = Cues(cues.PAYMENT)
+_PLAIN: tuple[tuple[Topic, Cues], ...] = (
+    ("payment", _PAYMENT),
+    ("returns", Cues(cues.RETURNS)),
+    ("wholesale", Cues(cues.WHOLESALE)),
+    ("invoices", Cues(cues.INVOICES)),
+)
+_OF_FACTS = frozenset[str]().union(
+    *(each.known for each in (_HOURS, _ADDRESS, _DELIVERY, _REACH, _COST, _TIME, *(cue for _, cue in _PLAIN)))
+)
+_OWN = frozenset(cues.OWN.split())
+_UNDER_WAY = frozenset(key for word in cues.UNDER_WAY.split() for key in meanings(word))
+_DONE = frozenset(cues.DONE.split())  # word by word: what is done has the stem of what may be done
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What may be said, and by which words of the text it is asked for."""
+
+    known: Known
+    places: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    question: int
+    weights: Mapping[frozenset[str], float]
+    total: float
+
+
+class Answers:
+    """A tenant's facts and questions, and the index that finds them; any thread may search."""
+
+    def __init__(self, told: Told) -> None:
+        self.told = told
+        self._wordings: list[_Wording] = []
+        for number, question in enumerate(told.questions):
+            for written in (question.question, *question.wordings):
+                if weights := _weights(words_of(written)):
+                    self._wordings.append(_Wording(number, weights, sum(weights.values())))
+        self._having = defaultdict[str, list[int]](list)
+        for place, wording in enumerate(self._wordings):
+            for key in {key for keys in wording.weights for key in keys}:
+                self._having[key].append(place)
+        self._alike = defaultdict[tuple[str, int], list[str]](list)
+        for key in self._having.keys() | _OF_FACTS:
+            if len(key) >= _LONG_ENOUGH - 1 and not key.startswith("="):
+                self._alike[key[0], len(key)].append(key)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        texts = sum(len(each.question) + len(each.answer) for each in self.told.questions)
+        return 1000 + texts + sum(300 + 250 * len(each.weights) for each in self._wordings)
+
+    def search(self, text: str, tenant: Tenant, now: datetime) -> list[Known]:
+        """The best first; a further one answers other words of the text."""
+        clauses = self._clauses(text[:_READ])
+        found = [*self._facts(clauses, tenant, now), *self._questions(clauses)]
+        found.sort(key=lambda each: (-each.known.score, each.known.kind == "fact"))
+        taken: set[int] = set()
+        best: list[Known] = []
+        for each in found:
+            said = each.known.answer in {known.answer for known in best}
+            if len(best) < _MOST and not said and not taken & each.places:
+                taken |= each.places
+                best.append(each.known)
+        return best
+
+    def _clauses(self, text: str) -> list[list[Word]]:
+        """The words of each clause, slips of the pen mended."""
+        place, tolerated = 0, 0
+        clauses = []
+        for clause in _CLAUSE.split(text.lower()):
+            words = []
+            for written in WORD.findall(clause):
+                keys = meanings(written)
+                unknown = not keys & _OF_FACTS and not any(key in self._having for key in keys)
+                if unknown and len(written) >= _LONG_ENOUGH and written.isalpha() and tolerated < _TOLERATED:
+                    tolerated += 1
+                    keys |= frozenset(self._misspelt(keys))
+                words.append(Word(place, written, keys))
+                place += 1
+            clauses.append(words)
+        return clauses
+
+    def _misspelt(self, keys: Iterable[str]) -> Iterator[str]:
+        """The known ones of which these may be slips of the pen."""
+        for key in keys:
+            for length in range(len(key) - 1, len(key) + 2):
+                alike = self._alike.get((key[:1], length), ()) if len(key) >= _LONG_ENOUGH - 1 else ()
+                for known, _, _ in process.extract_iter(key, alike, scorer=OSA.distance, score_cutoff=1):
+                    yield known
+
+    def _facts(self, clauses: Sequence[Sequence[Word]], tenant: Tenant, now: datetime) -> Iterator[_Found]:
+        if _is_under_way(clauses):
+            return
+        yield from self._delivery(clauses, tenant.locale)
+        for words in clauses:
+            asked = _HOURS.found(words)
+            if asked and not _DELIVERY.found(words) and tenant.hours:
+                written = [word.written for word in words]
+                if answer := saying.hours(tenant.hours, written, tenant.locale, now):
+                    yield _found("hours", tenant.locale, answer, asked, words)
+            if (asked := _ADDRESS.found(words)) and (
+                answer := saying.address(self.told.facts, tenant.locale)
+            ):
+                yield _found("address", tenant.locale, answer, asked, words)
+            for topic, ways in _PLAIN:
+                if (answer := self.told.facts.get(topic, "")) and (asked := ways.found(words)):
+                    yield _found(topic, tenant.locale, answer, asked, words)
+
+    def _delivery(self, clauses: Sequence[Sequence[Word]], locale: str) -> Iterator[_Found]:
+        """Where, what it costs and how long it takes: what of it is asked for, as one answer."""
+        asked: dict[str, set[int]] = {}
+        about: list[Word] = []
+        is_asked = False
+        for words in clauses:
+            named = _DELIVERY.found(words)
+            if not named and not _ADDRESS.found(words):
+                named = _REACH.found(words)
+            if arrival := _ARRIVAL.found(words):
+                asked.setdefault("delivery.time", set()).update(arrival)
+                named = named or arrival
+            goes_on = is_asked and sum(word.is_content for word in words) <= 2
+            if not named and not goes_on:
+                continue
+            is_asked = True
+            about.extend(words)
+            cost, time = _COST.found(words), _TIME.found(words)
+            if cost:
+                asked.setdefault("delivery.cost", set()).update(cost | named)
+            if time and not cost:
+                asked.setdefault("delivery.time", set()).update(time | named)
+            if named and not cost and not time and not arrival and not _PAYMENT.found(words):
+                asked.setdefault("delivery.where", set()).update(named)
+        names = [name for name in ("delivery.where", "delivery.cost", "delivery.time") if name in asked]
+        said = [self.told.facts[name] for name in names if name in self.told.facts]
+        if said:
+            places = set[int]().union(*asked.values())
+            yield _found("delivery", locale, " ".join(said), places, about)
+
+    def _questions(self, clauses: Sequence[Sequence[Word]]) -> Iterator[_Found]:
+        """The tenant's own questions that the text, or a clause of it, asks."""
+        whole = [word for words in clauses for word in words]
+        parts = [words for words in clauses if words]
+        best: dict[int, _Found] = {}
+        left = _SCORED
+        for words in (whole, *parts) if len(parts) > 1 else (whole,):
+            weights = [(word, self._weight(word)) for word in words]
+            total = sum(weight for _, weight in weights)
+            for place in self._candidates(words, left):
+                left -= 1
+                wording = self._wordings[place]
+                score, places = _score(wording, weights, total)
+                known = best.get(wording.question)
+                if score >= _FITS and (known is None or score > known.known.score):
+                    best[wording.question] = _asked(self.told.questions[wording.question], score, places)
+        yield from best.values()
+
+    def _weight(self, word: Word) -> float:
+        if not word.is_content:
+            return _LIGHT
+        return 1.0 if any(key in self._having for key in word.keys) else _UNKNOWN
+
+    def _candidates(self, words: Iterable[Word], most: int) -> list[int]:
+        """The wordings that have a word of these, those of rare words first."""
+        keys = {key for word in words if word.is_content for key in word.keys if key in self._having}
+        found: dict[int, None] = {}
+        for key in sorted(keys, key=lambda key: len(self._having[key])):
+            if len(found) >= most:
+                break
+            found.update(dict.fromkeys(self._having[key][: most - len(found)]))
+        return list(found)
+
+
+def _weights(words: Iterable[Word]) -> dict[frozenset[str], float]:
+    """What each word of a wording is worth; one of stop words alone is found by nothing."""
+    weights = {word.keys: 1.0 if word.is_content else _LIGHT for word in words}
+    return weights if any(weight == 1.0 for weight in weights.values()) else {}
+
+
+def _score(
+    wording: _Wording, asked: Sequence[tuple[Word, float]], total: float
+) -> tuple[float, frozenset[int]]:
+    """How surely the words ask this, and by which of them: what both have, in all that both have."""
+    places, met = set[int](), 0.0
+    used = set[int]()
+    for keys, weight in wording.weights.items():
+        for number, (word, _) in enumerate(asked):
+            if number not in used and word.keys & keys:
+                used.add(number)
+                met += weight
+                if weight == 1.0:
+                    places.add(word.place)
+                break
+    score = 2 * met / (wording.total + total) if total else 0.0
+    if len(places) >= 2 and met > wording.total - 0.5:  # all of it, among other words
+        score = max(score, 0.65)
+    return (score if places else 0.0), frozenset(places)
+
+
+def _asked(question: Question, score: float, places: frozenset[int]) -> _Found:
+    return _Found(
+        Known(question.question, question.answer, "question", "", min(round(score, 3), 1.0)), places
+    )
+
+
+def _found(topic: Topic, locale: str, answer: str, asked: Iterable[int], words: Sequence[Word]) -> _Found:
+    places = frozenset(asked)
+    content = {word.place for word in words if word.is_content}
+    share = len(content & places) / len(content) if content else 1.0
+    question = saying.question(topic, locale)
+    return _Found(Known(question, answer, "fact", topic, round(_FITS + 0.35 * share, 3)), places)
+
+
+def _is_under_way(clauses: Iterable[Sequence[Word]]) -> bool:
+    """Whether somebody speaks of what they bought or paid already: a person has to look."""
+    for words in clauses:
+        for before, word in pairwise(words):
+            if before.written in _OWN and word.keys & _UNDER_WAY:
+                return True
+        if any(bare(word.written) in _DONE for word in words):
+            return True
+    return False

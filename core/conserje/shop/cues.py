@@ -1,0 +1,130 @@
+"""By which words people ask for a fact, in Spanish, Portuguese and English."""
+
+from __future__ import annotations
+
+ASKING = " dónde cuándo cuánto cómo qué donde cuando cuanto cuanta cuantos cuantas como cual cuales quien"
+STOP_WORDS = """
+hacen hace hacer uds pregunta consulta duda quería queria quisiera saber podrian podrias favor uma hay existe
+existen manejan cuentan cuenta acaso the do you is are what can your have for where when how vocês voce você
+tem têm fazem com porque
+"""
+
+# Each line is one way of asking: words in their order, at most three others between them; `|` parts those
+# that stand for each other. What `words` says means the same needs one of them only.
+
+_DAY = (
+    "lunes|martes|miercoles|jueves|viernes|sabado|domingo|hoy|mañana|manana|finde|feriado|feriados|festivos"
+    "|semana|segunda|terça|quarta|quinta|sexta|hoje|amanhã|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
+    "|today|tomorrow|weekend|weekends|holidays|tarde|noche|navidad"
+    "|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|almuerzo|mediodia"
+)
+_OPEN = "abre|cierra|atienden"
+_SHOP = "local|showroom|tienda"
+_TAKE = "aceptan|acepta|reciben|recibe|puedo|puede|pueden|podria|con|accept|take|aceitam|aceita|tienen"
+
+HOURS = f"""
+horario|horarios|horas_atencion
+hora|horas|dia|dias|hrs {_OPEN}
+{_OPEN} hora|horas|dias
+hasta hora|horas|hrs|cuando {_OPEN}|estan
+desde hora|horas|hrs|cuando {_OPEN}|estan
+{_OPEN} {_DAY}
+{_DAY} {_OPEN}
+{_OPEN} ahora|now|agora|aun|todavia|publico
+estan|esta|siguen|sigue|are|is|tan|estarán|estao abierto|cerrado|atendiendo
+opening|business|open|working hours
+what hours|time open|close
+que horas fecha|fecham|abre|abrem
+{_OPEN} los|on|at|aos
+tienen|tenis|hay turno
+"""
+
+ADDRESS = f"""
+donde|adonde|dnd|onde estan|esta|quedan|queda|ubican|ubicados|encuentran|encuentro|{_SHOP}|son|fica|ficam
+donde|adonde retiro|retirar|puedo|comprar|verlos|verlo
+direccion|ubicacion|address|location|endereço|ubicados|ubicado
+tienen|tiene|hay|cuentan|tenis|teni|have|têm|tem {_SHOP}
+{_SHOP} fisico|fisica|físico|presencial|santiago
+solo|son|es|solamente|only online|internet
+como llego|llegar|chego
+where are|is|located|find you|your|located
+comuna|ciudad|calle|sector|parte|lado|metro estan|quedan|queda|esta|son|tienen
+puedo|puede|podria|pasar|ir retirar|retiro|visitar|visitarlos|buscar|buscarlo {_SHOP}
+retiro|retirar|retira|pickup en|tienda|local|presencial
+"""
+
+DELIVERY = """
+despacho
+a domicilio
+"""
+
+# Of these "¿cómo llego a la tienda?" has one, too.
+REACH = """
+mandan|llegan|manda a|para|hasta regiones|region|todo|chile|provincia|casa|sur|norte
+llegan|mandan|llega a|hasta
+"""
+
+COST = """
+cuanto|cuánto|kuanto|quanto sale|cuesta|vale|cobran|es|seria|custa|cobra|costaria|saldria|fica|valor|sale
+precio|costo|valor|tarifa|price|cost|much|gratis|gratuito|free|grátis|incluido|cobran|cobra|recargo
+"""
+
+TIME = """
+cuanto|quanto demora|tiempo|llega|tempo
+cuando|cuándo llega|llegaria|entregan|despachan|lo|me|chega
+cuantos|quantos dias
+demora
+plazo|plazos|rapido|express|prazo
+long|when take|arrive|ship|deliver|delivery|get
+mismo|same dia|day
+hora|horas|dia|dias|que llega|entregan|despachan|reparten
+para hoy|mañana
+"""
+
+# Of these no word of delivery is needed.
+ARRIVAL = """
+cuanto demora llegar|llega|entregar|entrega
+en cuantos dias llega|llegaria|entregan
+cuantos dias|tiempo demora
+cuando llegaria|entregan
+how long take|arrive
+"""
+
+PAYMENT = f"""
+formas|forma|medios|medio|metodos|metodo|opciones|methods pago
+como|puedo|puede|podria|donde|cuando|con|tienen|how|se pago
+pago con|en|online|contra|link|linea|entrega|meses|cuotas|tarjeta|efectivo|transferencia|with|by|com
+aceptan|acepta|reciben|recibe|accept|take|aceitam|aceita tarjeta
+{_TAKE} transferencia|efectivo|cash|webpay|redcompra|mercadopago|mercado|cheque|paypal|pix|junaeb|bitcoin|amex
+webpay|redcompra|mercadopago|pix
+cuotas|parcelas|installments
+en|con|por efectivo|transferencia
+transferencia|efectivo tambien|o|también
+datos transferencia|transferir|pago
+"""
+
+RETURNS = """
+devolver
+puedo|pueden|se|si|hacen|politica|plazo|para|como cambiar|cambio|cambiarlo|cambiarla|devolverlo|devolverla
+si no me|le gusta|queda|sirve|funciona
+"""
+
+WHOLESALE = """
+mayorista|mayoristas|wholesale|atacado|reventa|revendedor|revendedores|revender|distribuidor|distribuidores|bulk
+por mayor
+comprar volumen|cantidad|cantidades
+precio|precios|descuento volumen|cantidad|cantidades
+"""
+
+INVOICES = """
+boleta
+nota fiscal
+"""
+
+# Before these, "mi" says that something is under way, which no fact answers.
+OWN = "mi mis my meu minha"
+UNDER_WAY = (
+    "pedido pedidos compra orden envio despacho paquete encomienda encargo order package direccion boleta"
+    " factura pago transferencia entrega reembolso"
+)
+DONE = "hice realice pague transferi deposite compre pedi encargue paid ordered bought comprei"

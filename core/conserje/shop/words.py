@@ -1,0 +1,95 @@
+"""Words by what they mean: their stem and their sound, without accents and without what makes them small."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from functools import lru_cache
+
+import snowballstemmer
+
+from conserje.contract.opt_out import bare
+
+WORD = re.compile(r"[^\W_]+")
+
+_STEMMER = snowballstemmer.stemmer("spanish")
+_STEMMING = threading.Lock()  # it keeps the word that it is at
+_SMALL = (
+    re.compile(r"(?<=...)ecit[oa]s?$"),
+    re.compile(r"(?<=...)cit[oa]s?$"),
+    re.compile(r"(?<=...)it(?=[oa]s?$)"),
+)
+_SOUNDS = (
+    (re.compile(r"gu$|gu(?=[ei])"), "g"),
+    (re.compile(r"qu"), "k"),
+    (re.compile(r"(?<!c)h"), ""),
+    (re.compile(r"c(?=[ei])|z"), "s"),
+    (re.compile(r"c(?!h)"), "k"),
+    (re.compile(r"ll"), "y"),
+    (re.compile(r"v"), "b"),
+    (re.compile(r"m(?=[bp])"), "n"),
+)
+
+# What shops are asked in several words: the words of a line mean the same.
+_SAME = """
+despacho despachan despachar envio envian enviar reparto reparten delivery domicilio entrega entregan entregar
+  shipping ship deliver frete entregam entregas
+pago pagar pagan pagos pagamento payment pay paying pague
+abre abren abierto abiertos abrir abrira abriran aberto open opens opening abrem apertura
+cierra cierran cerrado cerrados cierre cerrar fecham fechado close closed closing
+atienden atiende atencion atender atendiendo atendimento trabajan funcionan funcionamento funciona
+local tienda sucursal negocio shop store loja showroom locales
+tarjeta debito credito cartao card cards tarjetas
+devolver devolucion devoluciones cambio cambiar cambios return returns refund reembolso troca trocar devolucao
+boleta factura boletas facturas invoice receipt facturan
+estacionamiento estacionar parking estacionamento
+descuento descuentos promocion promociones promo oferta ofertas rebaja discount desconto
+mascota mascotas pet pets
+demora demoran demoraria tarda tardan tardaria tardanza
+"""
+
+
+def sound(word: str) -> str:
+    """How a word without accents sounds."""
+    for pattern, replacement in _SOUNDS:
+        word = pattern.sub(replacement, word)
+    return word
+
+
+@lru_cache(maxsize=50_000)
+def meanings(word: str) -> frozenset[str]:
+    """What a word in lower case may mean; two words mean the same where these meet."""
+    return frozenset(_GROUPS.get(key, key) for key in _keys(word))
+
+
+def _keys(word: str) -> Iterator[str]:
+    plain = bare(word)
+    for form in {word, plain, *_larger(plain)}:
+        if form.isdigit():
+            yield form
+            continue
+        with _STEMMING:
+            stem = _STEMMER.stemWord(form)
+        yield sound(bare(stem))
+
+
+def _larger(word: str) -> Iterator[str]:
+    """What a diminutive may come from: of "cafecito" also "cafe"."""
+    for small in _SMALL:
+        larger = small.sub("", word)
+        if larger != word:
+            yield larger
+
+
+def _grouped() -> dict[str, str]:
+    groups: dict[str, str] = {}
+    for line in _SAME.replace("\n  ", " ").split("\n"):
+        words = line.split()
+        for word in words:
+            for key in _keys(word):
+                groups[key] = f"={words[0]}"
+    return groups
+
+
+_GROUPS = _grouped()

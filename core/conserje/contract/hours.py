@@ -63,8 +63,8 @@ class Next(NamedTuple):
 class Hours:
     """When a tenant is open; moments are given in its time zone. A day that is not named is closed."""
 
-    week: Mapping[str, Openings] = field(default_factory=dict)
-    exceptions: Mapping[date, Openings] = field(default_factory=dict)
+    week: Mapping[str, Openings] = field(default_factory=dict, hash=False)
+    exceptions: Mapping[date, Openings] = field(default_factory=dict, hash=False)
 
     @classmethod
     def read(cls, written: Mapping[str, Any]) -> Self:

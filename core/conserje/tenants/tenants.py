@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import asyncpg
+from pydantic import PlainValidator
 
 from conserje.contract.assistant import Tenant as TenantSeen
 from conserje.contract.hours import Hours
@@ -19,6 +20,15 @@ from conserje.tenants.refusals import SENTENCES, TenantError, refusals
 
 Status = Literal["active", "suspended"]
 LateRule = Literal["answer", "apologise", "hand_over", "park"]
+
+
+def _hours(written: dict[str, Any] | None) -> Hours | None:
+    """As the column has them, and the replica; None for an empty week, too."""
+    try:
+        hours = Hours.read(written or {})
+    except ValueError:  # as a date that there is not, which the database lets pass
+        return None
+    return hours if hours.week or hours.exceptions else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +62,14 @@ class Tenant:
     keep_statuses: timedelta | None = None
     context_days: int = 30  # of what was said before, what an assistant reads
     signing_key: str | None = field(default=None, repr=False)  # where the data key was renewed
-    hours: Hours | None = None  # none: it has not said when it is open
+    hours: Annotated[Hours | None, PlainValidator(_hours)] = None  # none: it has not said when it is open
 
     @classmethod
     def from_row(cls, row: asyncpg.Record) -> Tenant:
         values = {name: row[name] for name in cls.__slots__}
         values["aliases"] = tuple(row["aliases"])
         values["assistant_settings"] = json.loads(row["assistant_settings"])
-        values["hours"] = _hours(row["hours"])
+        values["hours"] = _hours(json.loads(row["hours"] or "null"))
         return cls(**values)
 
     @property
@@ -80,15 +90,6 @@ class Tenant:
     def seen(self) -> TenantSeen:
         """What a plugin sees of it."""
         return TenantSeen(self.slug, self.name, self.locale, self.currency, self.time_zone, self.hours)
-
-
-def _hours(written: str | None) -> Hours | None:
-    """None for an empty week, too."""
-    try:
-        hours = Hours.read(json.loads(written or "{}"))
-    except ValueError:  # as a date that there is not, which the database lets pass
-        return None
-    return hours if hours.week or hours.exceptions else None
 
 
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing

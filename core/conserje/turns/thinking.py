@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from conserje.contract.assistant import AnyAssistant, NoAnswer, Reply, Turn
@@ -96,7 +96,7 @@ class Thinking:
         tenant = entry.tenant
         contents = [said.content for said in lease.read(claim, tenant.locale)[0]]
         if wish.wished(contents):
-            return Thought(wish.reply(tenant.locale), wish.ASSISTANT, timedelta(0))
+            return Thought(wish.reply(tenant.seen, datetime.now(UTC)), wish.ASSISTANT, timedelta(0))
         if sale.ordered(contents):
             return Thought(sale.reply(tenant.locale), sale.ASSISTANT, timedelta(0))
         cause = None

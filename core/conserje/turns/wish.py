@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 
-from conserje.contract.assistant import Reply
+from conserje.contract.assistant import Reply, Tenant
+from conserje.contract.hours import here
 from conserje.contract.language import in_language
 from conserje.contract.message import Content, Media, Pressed, Text
 from conserje.contract.opt_out import folded
+from conserje.shop import saying
 from conserje.tenants import words
 
 ASSISTANT = "hand-over"  # in whose name the turn is kept
@@ -214,7 +217,11 @@ def _words(content: Content) -> str:
             return ""
 
 
-def reply(locale: str) -> Reply:
-    """What a contact is told who asked for a person, in the tenant's language."""
-    said = in_language(words.PASSED_ON, locale)
+def reply(tenant: Tenant, now: datetime) -> Reply:
+    """What a contact is told who asked for a person, in the tenant's language; while it is closed, also when
+    it opens."""
+    said = in_language(words.PASSED_ON, tenant.locale)
+    moment = here(now, tenant.time_zone)
+    if tenant.hours and tenant.hours.now(moment) is None:
+        said += " " + saying.state(tenant.hours, tenant.locale, moment)
     return Reply([Text(said)], intent="person", confidence=1.0, hand_over=True)

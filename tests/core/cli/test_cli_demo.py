@@ -22,6 +22,8 @@ async def test_it_says_what_to_set_what_to_start_and_what_there_is(terminal: Ter
     assert command[1:5] == ["-m", "conserje_fakes.twilio", "--port", "18123"]
     for tenant in made["tenants"]:
         assert len(await terminal.read("product", "export", tenant["slug"])) >= 12
+        said = await terminal.read("knowledge", "export", tenant["slug"])
+        assert said["hours"] and said["delivery.cost"] and len(said["questions"]) == 4
 
 
 async def test_a_second_run_keeps_all(terminal: Terminal, pool: Pool) -> None:

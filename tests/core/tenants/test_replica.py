@@ -71,7 +71,8 @@ async def test_it_says_what_postgres_says_and_follows_it(
         assert await made.find("slug", "nobody") is None
         assert await made.tenants_at("twilio", ["+1", "+2"]) == {"+1": (acme.id,)}
         await pool.execute(
-            "UPDATE tenants SET slug = 'nueva', quiet_period = '2.5 seconds', aliases = '{a,b}'"
+            "UPDATE tenants SET slug = 'nueva', quiet_period = '2.5 seconds', aliases = '{a,b}',"
+            """ hours = '{"week": {"monday": ["09:00-13:00"]}, "exceptions": {"2026-12-25": []}}'"""
         )
         await pool.execute("UPDATE accounts SET status = 'suspended', quiet_period = '0'")
         await pool.execute("UPDATE domains SET host = 'otra.acme.cl'")

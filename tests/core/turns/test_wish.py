@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from cpu import at_most
 from scene import Scene
 from waiting import until
 
-from conserje import File, Location, Media, Pressed, Text
+from conserje import File, Hours, Location, Media, Pressed, Tenant, Text
 from conserje.tenants.words import PASSED_ON
+from conserje.turns import wish
 from conserje.turns.wish import asks_for_person, wished
 
 WISHES = """
@@ -203,6 +206,20 @@ async def test_the_wish_leads_to_a_person_and_no_assistant_is_asked(
     assert tuple(turn) == ("hand-over", "person")
     assert await scene.pool.fetchval("SELECT state FROM conversations") == "person"
     assert await scene.pool.fetchval("SELECT count(*) FROM notices") == 0  # the tenant wants none
+
+
+@pytest.mark.parametrize(
+    ("day", "more"),
+    [
+        (30, ""),
+        (29, " Ahora estamos cerrados. Abrimos mañana lunes a las 10:00."),
+    ],
+)
+def test_who_asks_while_it_is_closed_is_told_when_it_opens(day: int, more: str) -> None:
+    hours = Hours.read({"week": {"monday": ["10:00-20:00"]}})
+    tenant = Tenant("acme", "Acme", "es-CL", "CLP", "America/Santiago", hours)
+    said = wish.reply(tenant, datetime(2026, 11, day, 15, tzinfo=UTC))
+    assert said.messages == [Text(PASSED_ON["es"] + more)]
 
 
 async def test_a_broken_assistant_does_not_keep_anybody_from_a_person(scene: Scene) -> None:

@@ -27,6 +27,7 @@ horario|horarios|horas_atencion
 hora|horas|dia|dias|hrs {_OPEN}
 {_OPEN} hora|horas|dias
 hasta hora|horas|hrs|cuando {_OPEN}|estan
+{_DAY} hasta hora|horas|hrs
 desde hora|horas|hrs|cuando {_OPEN}|estan
 {_OPEN} {_DAY}
 {_DAY} {_OPEN}
@@ -50,6 +51,7 @@ como llego|llegar|chego
 where are|is|located|find you|your|located
 comuna|ciudad|calle|sector|parte|lado|metro estan|quedan|queda|esta|son|tienen
 puedo|puede|podria|pasar|ir retirar|retiro|visitar|visitarlos|buscar|buscarlo {_SHOP}
+pasar|ir buscar|buscarlo|buscarla|retirar|retirarlo|retirarla
 retiro|retirar|retira|pickup en|tienda|local|presencial
 """
 
@@ -66,6 +68,7 @@ llegan|mandan|llega a|hasta
 
 COST = """
 cuanto|cuánto|kuanto|quanto sale|cuesta|vale|cobran|es|seria|custa|cobra|costaria|saldria|fica|valor|sale
+a cuanto
 precio|costo|valor|tarifa|price|cost|much|gratis|gratuito|free|grátis|incluido|cobran|cobra|recargo
 """
 

@@ -29,7 +29,7 @@ async def test_the_page_s_setting_is_the_tenant_s_week_both_ways(connection: Con
     acme = await tenants.add(connection, "acme", "Acme")
     await accounts.add(connection, acme.id, "web", "web", settings={"colour": "#112233", "hours": WEEK})
     assert await hours(connection) == {"week": WEEK, "exceptions": {}}
-    exceptions = {"2026-12-25": []}
+    exceptions: dict[str, list[str]] = {"2026-12-25": []}
     await tenants.set_hours(
         connection, "acme", {"week": {"friday": ["10:00-12:00"]}, "exceptions": exceptions}
     )
@@ -69,10 +69,11 @@ async def test_the_database_refuses_what_are_no_hours(connection: Connection, wr
 
 async def test_it_takes_what_are_some(connection: Connection) -> None:
     await tenants.add(connection, "acme", "Acme")
-    for good in (
+    some: list[dict[str, Any]] = [
         {},
         {"week": {}},
         {"week": WEEK, "exceptions": {"2026-12-25": []}},
         {"week": {"monday": ["22:00-24:00"]}},
-    ):
+    ]
+    for good in some:
         await connection.execute("UPDATE tenants SET hours = $1", json.dumps(good))

@@ -33,7 +33,7 @@ from conserje.shop.search import STOP_WORDS, Catalogue
 from conserje.storage.database import describe
 from conserje.turns import wish as handover
 from conserje.turns.wish import READ, asks_for_person
-from conserje_catalog.vocabulary import Asked
+from conserje_catalog.asked import Asked
 
 ROOT = Path(__file__).parents[1]
 # Not nginx's and certbot's, which read the operator's words alone.

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
-from importlib.resources import files
 
 import pytest
+from asking import DEMO, ask, words
 
 from conserje import (
-    Contact,
     Content,
     File,
     List,
     Location,
     Media,
-    Nothing,
     Pressed,
     Product,
     Reply,
     Row,
-    Tenant,
     Text,
-    Turn,
     Unknown,
     Utterance,
-    plain,
 )
-from conserje.shop.products import from_row
-from conserje.testing import AssistantContract, GivenKnowledge, GivenProducts, said
-from conserje_catalog import Catalog, CatalogSettings
+from conserje.testing import AssistantContract, said
+from conserje_catalog import Catalog
 from conserje_catalog.words import LANGUAGES
 
 SPANISH = LANGUAGES["es"]
@@ -43,44 +35,6 @@ PLACE = re.compile(r"{\w+}")
 
 class TestCatalog(AssistantContract):
     assistant = Catalog
-
-
-def catalogue(slug: str) -> tuple[str, list[Product]]:
-    listed = json.loads(files("conserje_fakes").joinpath(f"demo_data/{slug}.json").read_text("utf-8"))
-    return listed["name"], [from_row(row, "CLP") for row in listed["products"]]
-
-
-DEMO = {slug: catalogue(slug) for slug in ("acme", "bravo", "mundo-canino")}
-
-
-async def ask(
-    slug: str,
-    *texts: str | Content,
-    history: Sequence[Utterance] = (),
-    greeting: str | None = None,
-    products: Sequence[Product] | None = None,
-    locale: str = "es-CL",
-) -> Reply:
-    name, demo = DEMO[slug]
-    contents = [Text(text) if isinstance(text, str) else text for text in texts]
-    turn = Turn(
-        id=1,
-        tenant=Tenant(slug, name, locale, "CLP", "America/Santiago"),
-        contact=Contact(1, "Ana"),
-        messages=[Utterance("contact", content, datetime.now(UTC)) for content in contents],
-        history=history,
-        products=GivenProducts(demo if products is None else products),
-        knowledge=GivenKnowledge(),
-        credentials=Nothing(),
-        settings=CatalogSettings(greeting=greeting),
-    )
-    return await Catalog(Nothing(), None).reply(turn)  # type: ignore[arg-type]  # it asks no provider
-
-
-def words(reply: Reply) -> str:
-    """What a channel without lists or buttons says."""
-    (message,) = reply.messages
-    return plain(message)
 
 
 def names_a_product(reply: Reply) -> bool:

@@ -60,6 +60,7 @@ _SOUNDS = (
     (re.compile(r"c(?!h)"), "k"),
     (re.compile(r"ll"), "y"),
     (re.compile(r"v"), "b"),
+    (re.compile(r"ñ"), "n"),  # many keyboards have none
 )
 
 

@@ -1,4 +1,4 @@
-"""Answers from the tenant's products: no model, no key, and one message per turn."""
+"""Answers from the tenant's products and knowledge: no model, no key, and one message per turn."""
 
 from __future__ import annotations
 
@@ -9,26 +9,22 @@ from pydantic import BaseModel, ConfigDict, Field
 from conserje import (
     Assistant,
     Content,
-    List,
-    Match,
     Media,
     Nothing,
     Pressed,
     Product,
     Reply,
-    Row,
-    Tenant,
     Text,
     Turn,
-    format_price,
     in_language,
     plain,
 )
-from conserje_catalog.vocabulary import Asked
+from conserje_catalog import choices, meaning, wishes
+from conserje_catalog.asked import Asked
+from conserje_catalog.meaning import Meant
+from conserje_catalog.offers import Offers, has, near, row_id
 from conserje_catalog.words import LANGUAGES, Words
 
-_SURE = 0.7  # below this a product shares a word with what was asked, no more
-_SHOWN = 6
 _READ = 2000  # characters: whoever writes more does not ask for a product
 
 
@@ -46,7 +42,7 @@ _Turn = Turn[Nothing, CatalogSettings]
 
 
 class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
-    """Finds products, says price and stock, and says so when there is no such thing."""
+    """Finds products, says price and stock and what the shop has said, and admits what it does not know."""
 
     name = "catalog"
     Credentials = Nothing
@@ -57,18 +53,19 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
         words = in_language(LANGUAGES, turn.tenant.locale)
         text = "\n".join(filter(None, (_written(message.content) for message in turn.messages)))[:_READ]
         asked = Asked(text)
+        hello = f"{words.hello} " if asked.begins_with_hello and not _spoke(turn) else ""
+        offers = Offers(turn.tenant, words, hello)
         if asked.wants_person:
             return _say(words.hand_over, "persona", 0.95, hand_over=True)
         if chosen := await _chosen(turn):
-            return _offer(turn.tenant, chosen, asked, words)
-        matches = await turn.products.search(text, _SHOWN)
-        meant = _sure(matches) or (await _meant_before(turn) if asked.follows_up else [])
-        if meant:
-            return _offer(turn.tenant, meant, asked, words)
-        if asked.agrees and _offered(turn, words):
-            return _say(words.sold, "compra", 0.8, hand_over=True)
-        shelf = _shelf(await turn.products.all(), words)
-        return _small_talk(turn, asked, shelf, words) or _not_found(asked, shelf, words, near=bool(matches))
+            return await _offer(turn, Meant([chosen]), asked, offers)
+        if reason := wishes.reason(asked):
+            return _say(wishes.sentence(reason, words), wishes.REASONS[reason], 0.9, hand_over=True)
+        return (
+            await _about_the_shop(turn, text, asked, offers)
+            or await _about_products(turn, asked, offers)
+            or await _otherwise(turn, text, asked, offers)
+        )
 
 
 def _written(content: Content) -> str:
@@ -84,109 +81,147 @@ def _say(text: str, intent: str, confidence: float, *, hand_over: bool = False) 
     return Reply((Text(text),), intent, confidence, hand_over)
 
 
-def _sure(matches: Sequence[Match]) -> list[Match]:
-    """The matches that are surely meant, and those that are hardly less so."""
-    return [match for match in matches if match.score >= max(_SURE, matches[0].score - 0.15)]
+def _spoke(turn: _Turn) -> bool:
+    return any(said.author == "assistant" for said in turn.history)
 
 
-async def _chosen(turn: _Turn) -> list[Match]:
+async def _chosen(turn: _Turn) -> Product | None:
     """The product whose row of a list the contact chose last."""
     last = turn.messages[-1].content
     if not isinstance(last, Pressed):
-        return []
-    return [Match(product, 1.0) for product in await turn.products.all() if _row_id(product) == last.id]
+        return None
+    return next((product for product in await turn.products.all() if row_id(product) == last.id), None)
 
 
-async def _meant_before(turn: _Turn) -> list[Match]:
-    """The products that the contact asked for a moment ago."""
-    for said in reversed([said for said in turn.history if said.author == "contact"][-5:]):
-        if matches := _sure(await turn.products.search(_written(said.content), _SHOWN)):
-            return matches
-    return []
+async def _about_the_shop(turn: _Turn, text: str, asked: Asked, offers: Offers) -> Reply | None:
+    """What the shop has said of itself, else that a person will say; None where nothing of it is asked."""
+    meant: list[Product] = []
+    topics: list[str] = []
+    for topic, found, clause in wishes.topics(asked):
+        matches = await meaning.named(turn, [clause])
+        if matches and wishes.names_product(found, matches[0]):
+            return None
+        topics.append(topic)
+        matches = matches or await meaning.named(turn, [clause.replace(found, " ")])
+        meant += [match.product for match in matches[:1]]
+    if not topics:
+        return None
+    topic = topics[0]
+    if known := await turn.knowledge.search(text):
+        answers = list(dict.fromkeys(each.answer for each in known))
+        return _say(offers.hello + "\n\n".join(answers), wishes.TOPICS[topic], known[0].score)
+    said = wishes.sentence(topic, offers.words)
+    if topic in ("haggling", "restock") and not meant and turn.history:
+        meant = choices.shown(turn.history, await turn.products.all())[:1]
+    if topic in ("haggling", "restock") and meant:
+        said = f"{offers.line(meant[0])} {said}"
+    return _say(offers.hello + said, wishes.TOPICS[topic], 0.8, hand_over=True)
+
+
+async def _about_products(turn: _Turn, asked: Asked, offers: Offers) -> Reply | None:
+    if asked.agrees and not asked.follows_up and _offered(turn, offers.words):
+        return _say(offers.words.sold, "compra", 0.8, hand_over=True)
+    meant = await meaning.find(turn, asked)
+    if meant is None and asked.agrees and turn.history:
+        # A yes to something sold out: what is near is offered, and nothing is sold.
+        offered = choices.shown(turn.history, await turn.products.all())
+        left = [product for product in offered if has(product)]
+        meant = Meant(left, sure=0.7) if left else None
+    return await _offer(turn, meant, asked, offers) if meant else None
 
 
 def _offered(turn: _Turn, words: Words) -> bool:
     """Whether the last thing said to the contact was an offer."""
     last = next((plain(said.content) for said in reversed(turn.history) if said.author == "assistant"), "")
-    return last.endswith(words.one) or last.partition("\n")[0].endswith(words.several)
+    questions = (words.one, words.several, words.all_of_it)
+    return last.endswith(questions) or last.partition("\n")[0].endswith(questions)
 
 
-def _offer(tenant: Tenant, matches: Sequence[Match], asked: Asked, words: Words) -> Reply:
-    hello = f"{words.hello} " if asked.begins_with_hello else ""
-    products = [match.product for match in matches]
-    if len(products) == 1:
-        [product] = products
-        text = f"{hello}{product.name}: {_terms(tenant, product, words)}. {words.one}"
-        shown = bool(product.picture or product.link)
-        said: Content = Text(text, cards=(_row(tenant, product, words),) if shown else ())
+async def _offer(turn: _Turn, meant: Meant, asked: Asked, offers: Offers) -> Reply:
+    products = list(meant.products)
+    if meant.way == "total":
+        said = offers.total(list(zip(meant.counts, products, strict=True)))
+    elif meant.way == "compare":
+        said = offers.compared(products)
+    elif len(products) == 1 and not has(products[0]):
+        said = offers.sold_out(products[0], near(products[0], await turn.products.all()))
+    elif len(products) == 1:
+        said = offers.one(products[0], meant.count, _heading(meant, offers), described=meant.described)
+    elif meant.described:
+        said = offers.compared(products)
     else:
-        rows = tuple(_row(tenant, product, words) for product in products)
-        said = List(f"{hello}{words.listed} {words.several}", rows)
-    return Reply((said,), asked.topic, matches[0].score)
+        said = offers.several(products, _heading(meant, offers), meant.count)
+    return Reply((said,), asked.topic, meant.sure)
 
 
-def _row(tenant: Tenant, product: Product, words: Words) -> Row:
-    terms = _terms(tenant, product, words)
-    return Row(_row_id(product), product.name, terms, product.picture, product.link)
-
-
-def _row_id(product: Product) -> str:
-    return f"product-{product.id}"
-
-
-def _terms(tenant: Tenant, product: Product, words: Words) -> str:
-    """Price and stock."""
-    price, stock = format_price(product.price, tenant.currency), _stock(product, words)
-    return f"{price}, {stock}" if stock else price
-
-
-def _stock(product: Product, words: Words) -> str:
-    match product.stock:
-        case None:
+def _heading(meant: Meant, offers: Offers) -> str:
+    """What is said above products that were chosen by their price."""
+    words = offers.words
+    match meant.way:
+        case "cheapest":
+            return words.cheapest
+        case "dearest":
+            return words.dearest
+        case "too_dear":
+            return words.nothing_so_cheap
+        case "budget" if meant.budget:
+            bounds = (meant.budget.low, meant.budget.high)
+            low, high = ("" if bound is None else offers.price(bound) for bound in bounds)
+            heading = words.between if low and high else words.up_to if high else words.from_on
+            return heading.format(low=low, high=high)
+        case _:
             return ""
-        case 0:
-            return words.sold_out
-        case 1:
-            return words.one_left
-        case count:
-            return words.left.format(count=count)
 
 
-def _shelf(products: Sequence[Product], words: Words) -> str:
-    """What there is, in a sentence."""
-    named = list(dict.fromkeys(product.category or product.name for product in products))[:_SHOWN]
-    if not named:
-        return words.empty_shelf
-    *most, last = (name[0].lower() + name[1:] if name[1:].islower() else name for name in named)
-    listed = f"{', '.join(most)} {words.last_of_many} {last}" if most else last
-    return words.shelf.format(named=listed)
+async def _otherwise(turn: _Turn, text: str, asked: Asked, offers: Offers) -> Reply:
+    """Small talk, what the shop has been asked before, or an honest no."""
+    shelf = offers.shelf(await turn.products.all())
+    if asked.has_words and not asked.says_little and (known := await turn.knowledge.search(text)):
+        answers = list(dict.fromkeys(each.answer for each in known))
+        return _say(offers.hello + "\n\n".join(answers), "pregunta", known[0].score)
+    return _small_talk(turn, asked, shelf, offers.words) or await _not_found(turn, text, asked, shelf, offers)
 
 
 def _small_talk(turn: _Turn, asked: Asked, shelf: str, words: Words) -> Reply | None:
     """The answer to what asks for no product; None where it does, or is not understood."""
     name = turn.tenant.name
-    if asked.wants_catalogue:
+    if asked.says("catalogue"):
         return _say(shelf, "catalogo", 0.9)
     if asked.takes_leave:
         return _say(words.farewell.format(name=name), "despedida", 0.9)
     if asked.thanks or (asked.is_emoji and turn.history):
         return _say(words.thanked, "despedida", 0.9)
-    if asked.wants_to_know_who or asked.greets or asked.is_emoji:
+    if asked.says("who") or asked.greets or asked.is_emoji:
+        if _spoke(turn) and not asked.says("who"):
+            return _say(words.here, "saludo", 0.9)
         introduction = f"{words.hello} {words.introduction.format(name=name)} {shelf}"
         return _say(turn.settings.greeting or introduction, "saludo", 0.95)
     if asked.closes:
-        return _say(words.thanked, "despedida", 0.7)
+        said = words.no_hurry if asked.says("leaves") else words.thanked
+        return _say(said, "despedida", 0.7)
     return None
 
 
-def _not_found(asked: Asked, shelf: str, words: Words, *, near: bool) -> Reply:
-    """An honest no, or a question, with what there is; `near`: something shares a word with it."""
+async def _not_found(turn: _Turn, text: str, asked: Asked, shelf: str, offers: Offers) -> Reply:
+    """An honest no, or a question, with what there is; what nobody knows goes to a person."""
+    words = offers.words
     if not asked.has_words:
         return _say(f"{words.only_text} {shelf}", "no_entendido", 0.1)
+    if any(True for _ in asked.unwanted()):
+        return _say(f"{words.without} {shelf}", "producto", 0.6)
     if asked.asks and asked.names_nothing:
         return _say(f"{words.which} {shelf}", asked.topic, 0.4)
-    if near:
+    if asked.is_question and not asked.asks:
+        return _say(words.no_data, "pregunta", 0.5, hand_over=True)
+    if await turn.products.search(text, 1):
         return _say(f"{words.near} {shelf}", asked.topic, 0.4)
     if asked.asks or asked.is_short:
         return _say(f"{words.none} {shelf}", asked.topic, 0.6)
+    if _was_unclear(turn, words):
+        return _say(words.still_unclear, "no_entendido", 0.2, hand_over=True)
     return _say(f"{words.unclear} {shelf}", "no_entendido", 0.2)
+
+
+def _was_unclear(turn: _Turn, words: Words) -> bool:
+    said: Sequence[str] = [plain(each.content) for each in turn.history if each.author == "assistant"]
+    return bool(said) and said[-1].startswith(words.unclear)

@@ -1,143 +1,341 @@
-"""What contacts in Chile write when they ask a shop for something."""
+"""What contacts write to a shop, by language; all languages are understood wherever the shop is."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from functools import lru_cache
+from collections.abc import Mapping
+
+# Single words, folded. What is said around a wish is `chat`; what names nothing is `filler`.
+_SPANISH_WORDS = {
+    "greetings": """
+        hola holi holis holas ola wena wenas wenos buen buena buenas buenos alo saludos oye oiga
+    """,
+    "thanks": "gracias grax grx grasias agradecido agradecida agradezco agradecemos amable pasaste",
+    "closings": """
+        ok oka okey oki ya dale listo listoco super perfecto bacan genial no nada vale bien bueno joya
+    """,
+    "farewells": "chao chau chaito adios bye nos hasta cuidate",
+    "chat": """
+        loco loca compa compadre amigo amiga amigos hermano hermana perro po poh pues que tal como estas
+        estai esta va vamos anda andai onda mas dia dias tarde tardes noche noches wn weon todo todos bien
+        muy y ya a la lo los por aca ahi te tu ti su usted ustedes igual muchas mucha mil super listo
+        vemos luego pronto manana me voy eso es era no nada de el esa ese este vale se o un una pa para
+        cual
+    """,
+    "price": """
+        precio precios cuanto kuanto cuanta cuesta cuestan vale valen valor valores sale salen total
+        serian
+    """,
+    "stock": "stock queda quedan cuantos cuantas disponible disponibles disponibilidad unidades",
+    "asking": """
+        tienes tiene tienen teni tenis tenes tendras tendran tendra hay venden vendes vende vendi vendis
+        quiero kiero queria quisiera busco buscando buscaba necesito nesesito dame deme comprar llevar
+        ofrecen manejan trabajan muestrame muestra
+    """,
+    "yes": """
+        si sip sipo claro obvio interesa llevo compro comprar comprarlo comprarla quiero kiero dale ya
+        bueno
+    """,
+    "filler": """
+        algo alguna alguno algunas algunos bonito bonita lindo linda rico rica bueno buena buenos original
+        nuevo nueva nuevos urgente ahora hoy porfa porfis xfa favor porfavor necesito regalo regalar
+        recomiendas recomienda recomendar recomendacion recomendarias aconsejas sugieres mejor mejores
+        barato barata baratos baratas economico economica economicos caro cara sirve sirven serviria
+        aguanta aguantan soporta soportan resiste trae traen incluye incluyen mide miden pesa pesan dura
+        duran viene vienen funciona compatible compatibles tengas tengan tenga ustedes les quede queden
+        todavia aun tipo clase estilo marca extra ademas solo sola solamente igual tambien podria podrias
+        puede consulta pregunta saber informacion info cotizar duda total serian seria serviran casa ver
+        mirar llevo encargo encargar pedir pido comprar komprar gustaria encantaria interesado interesada
+        interesan interesa tal vez caleta harto poco mucho onda cachai bkn bacan filete quisiera ando
+        buscando estaba vi foto instagram publicacion anuncio pagina anos cumpleanos cumple cosa cosas
+        modelo modelos vieja viejo hijo hija nino nina senora pololo polola mama papa menos hasta entre
+        maximo presupuesto lucas luca luquitas mil pesos plata tope alcanza rondando
+    """,
+}
+_PORTUGUESE_WORDS = {
+    "greetings": "oi ola opa bom boa boas eai",
+    "thanks": "obrigado obrigada obg valeu brigado brigada agradeco",
+    "closings": "ta beleza blz certo otimo perfeito nao",
+    "farewells": "tchau ate falou abraco",
+    "chat": """
+        tudo bem voce voces dia tarde noite muito obrigado obrigada pela atencao ajuda e ate logo mais so
+        por enquanto isso mesmo
+    """,
+    "price": "preco precos quanto custa custam valor sai saem",
+    "stock": "estoque resta restam quantos quantas disponivel",
+    "asking": "tem voces vendem vende quero queria gostaria procuro preciso comprar",
+    "yes": "sim claro quero compro levo pode",
+    "filler": """
+        um uma uns umas algum alguma algo favor bonito barato melhor serve aguenta suporta para pra pro do
+        da dos das com o os meu minha voces vocês tem teria ai esse essa qual e de em no na ser mais menos
+        ate reais quero queria gostaria procuro preciso comprar quanto custa
+    """,
+}
+_ENGLISH_WORDS = {
+    "greetings": "hey hello hi morning afternoon evening",
+    "thanks": "thanks thank thx ty cheers appreciated",
+    "closings": "okay great cool perfect fine sure no nothing",
+    "farewells": "goodbye bye later",
+    "chat": """
+        good you very much so are how there is it all that day just for the your help see have a nice well
+        doing going looking browsing
+    """,
+    "price": "price prices cost costs much",
+    "stock": "stock left available",
+    "asking": "have sell want need buy looking got",
+    "yes": "yes yeah yep sure want take buy it",
+    "filler": """
+        do you i a an the any some is are there have sell want need buy looking for got of to with my me
+        please what which how much many does it this that cheap cheapest best would like can could get one
+        ones or and under less than up
+    """,
+}
+
+# Expressions, matched in a clause of folded words with single spaces between them; a `_` is a space.
+_SPANISH = {
+    "leaves": r"""
+        (?:solo|solamente)_(?:estaba_|estoy_|andaba_)?(?:mira\w*|vitrine\w*|cotiz\w*|pregunt\w*|ve[ri]\w*)
+        por_ahora_no no_por_ahora lo_voy_a_pensar lo_pienso despues_(?:te_|les_)?(?:hablo|escribo|aviso)
+        (?:eso|nada)_(?:seria|mas|era)(?:_todo)? te_aviso les_aviso mas_rato
+    """,
+    "greeting": r"""
+        como_(?:va|vamos|estas?|estai|estan|andas?|andai|te_va|les_va|amaneci\w*) que_(?:tal|onda|hubo)
+        estas?_ahi hay_alguien me_(?:puedes?|pueden|podrias?)_ayudar una_(?:consulta|preguntita|pregunta)
+    """,
+    "catalogue": r"""
+        catalogo menu lista_de_(?:productos|precios) (?:que|sus|los|tus)_(?:productos|categorias)
+        ^todo(?:_lo_que_(?:tengas?|tienen|haya))?$
+        que_(?:cosas_|mas_|otras_cosas_)?(?:tienes|tienen?|teni|tenis|hay|venden?|vendes|vendi|vendis|ofrecen)(?:_(?:para_vender|a_la_venta|ahi|aca|hoy|disponible|po))*$
+    """,
+    "who": r"""
+        quien(?:es)?_(?:eres|son) con_quien_hablo eres_(?:un_|una_)?(?:bot|robot|maquina|ia|persona)
+        como_te_llamas habla\w*_con_(?:un|una)_(?:bot|robot|maquina)
+    """,
+    "insult": r"""
+        ladron(?:es|a|as)? estafador\w* sin_?verguenzas? conche_?(?:tu|su)\w* ctm csm
+        (?:q|cu)li(?:a[os]?|ado)s? mierdas? imbecil\w* inutil\w* idiotas? hijo_de_puta hdp aweona\w*
+        mamones
+    """,
+    "complaint": r"""
+        reclam\w+ queja\w* estaf\w+ sernac denunci\w+ nadie_(?:me_)?(?:responde|contesta|atiende)
+        lleg\w+_(?:\w+_){0,4}(?:rot|mal|danad|equivocad|vencid|abiert|incomplet|quebrad|fallad|trizad|manchad)[oa]?s?
+        (?:vino|vinieron|venia|salio|esta|estaba)_(?:\w+_)?(?:rot|danad|equivocad|vencid|fallad|quebrad|mal[oa])[oa]?s?
+        no_(?:me_)?(?:funciona|prende|enciende|sirvio|anda|carga)(?:_\w+)?$ dejo_de_(?:funcionar|prender)
+        se_(?:me_)?(?:rompio|quebro|echo_a_perder|murio|descosio)
+        devuelv\w+_(?:la|mi)_(?:plata|platita|dinero) (?:quiero|necesito)_(?:mi|la)_(?:plata|dinero)
+        me_(?:cobraron|enganaron|mandaron|enviaron)_(?:\w+_){0,4}(?:mal|otr[oa]|de_mas|doble|dos_veces|equivocad[oa])
+        (?:mala|pesima|pesimo)_(?:atencion|servicio|calidad) me_hizo_mal me_falt[oa]\w* llego_otr[oa]
+        no_era_lo_que
+    """,
+    "order": r"""
+        mi_(?:pedido|compra|orden|paquete|encargo|envio|despacho) en_que_va seguimiento tracking ya_pague
+        (?:el|mi)_numero_de_(?:pedido|orden) (?:no|aun|todavia)_(?:no_)?(?:me_)?(?:ha_)?lleg(?:a|o|ado)\b
+        hice_(?:una|un|la|el)_(?:compra|transferencia|pedido|pago)
+        (?:compre|pague|pedi|encargue)_(?:\w+_){0,3}(?:ayer|semana|lunes|martes|miercoles|jueves|viernes|sabado|domingo|hace|dias)
+        ya_(?:compre|transferi|hice) (?:anular|cancelar)_(?:mi|el|la|un)_(?:pedido|compra)
+        lo_que_(?:compre|pedi) pedido_(?:numero|n|nro|\d)
+    """,
+    "haggling": r"""
+        descuent\w+ rebaj\w+ me_l[oa]s?_dej\w+ (?:ultimo|mejor)_precio precio_(?:amigo|de_amigo|especial)
+        (?:bajar|bajarle|bajas|bajame)(?:_\w+){0,2}_(?:precio|algo|poco) por_menos cupon\w* yapa
+        (?:esta|muy)_caro me_hac(?:es|e|en|i|is)_(?:\w+_)?(?:precio|atencion) atencioncita
+        precio_por_(?:llevar|varios|dos|tres)
+    """,
+    "wholesale": r"""
+        (?:al_|por_)?mayor(?:ista\w*)?$ (?:al|por)_por_mayor por_mayor mayoristas? revend\w+ reventa
+        distribuidor\w* para_(?:mi_)?(?:negocio|almacen|minimarket|empresa)
+    """,
+    "restock": r"""
+        avis(?:ame|enme|eme|arme|an|as)(?:_cuando)? me_avis\w+
+        cuando_(?:les_|te_)?(?:llega|llegan|vuelve|vuelven|va_a_haber|tendr\w+)
+        (?:va|van)_a_(?:llegar|volver|traer|reponer) repon\w+ reserv[ae]\w*
+    """,
+    "work": r"""
+        curriculum cv trabaj\w+_(?:con|para|en)_(?:ustedes|la_tienda)
+        (?:buscan|necesitan|contratan)_(?:personal|gente|vendedor\w*) proveedor\w* colaboracion\w* canje
+        influencer ofrecerles
+    """,
+    "invoices": r"factur\w+ boletas? rut_(?:de_)?empresa",
+    "returns": r"""
+        devol\w+ devuelv\w+ cambi(?:o|os|ar|arlo|arla|an)\b garanti\w+ reembols\w+ retracto arrepient\w+
+    """,
+    "payment": r"""
+        pag[aou]\w* transferencias? transferir tarjetas? debito credito efectivo cuotas webpay
+        mercado_?pago redcompra khipu contra_entrega bitcoins? criptos? cheques? cuenta_rut
+        datos_(?:de|para)_(?:transferencia|transferir|pago)
+    """,
+    "hours": r"""
+        horarios? a_que_hora hasta_que_hora abren? abiertos? abierta cierran? cerrad[oa]s? atienden
+        atendiendo que_dias feriados?
+        (?:los|el|este)_(?:domingo|sabado|lunes|martes|miercoles|jueves|viernes)s? abriran abriendo
+    """,
+    "address": r"""
+        direccion
+        donde_(?:estan|quedan?|se_ubican|se_encuentran|es|son|esta|tienen|puedo_ir|los_encuentro|los_pillo)
+        ubicad\w* ubicacion local locales tienda_(?:fisica|en) tienda$ sucursal\w* como_(?:llego|llegar)
+        que_comuna metro mapa estacionamiento\w* showroom presencial\w* online son_de
+        ir_a_(?:ver|buscar|comprar|la_tienda) pasar_a_(?:ver|buscar)
+    """,
+    "delivery": r"""
+        despach\w* envi(?:o|os|an|as|a|ar|arian|ando|enme) delivery repart\w+
+        (?:mandan|llevan|llegan)_(?:a|pa|para|hasta) starken chilexpress blue_?express bluexpress retir\w+
+        demora\w* a_regiones region(?:es)? domicilio flete entreg\w+ cuanto_(?:tarda|se_tarda)\w*
+        cuando_(?:me_)?(?:llegaria|llega)
+    """,
+    "compare": r"""
+        cual_(?:\w+_){0,3}(?:mejor|recom\w+|convien\w*|sirve) que_(?:\w+_)?diferencia\w* compar\w+ versus
+        vs cual_me_(?:recomiend\w+|conviene|llevo|compro) (?:el|la)_\w+_o_(?:el|la)_
+    """,
+    "attribute": r"""
+        aguant\w+ soport\w+ resist\w+ sirven?_(?:pa|para|en|con|de|a) trae traen incluyen? mide[ns]?
+        pesan? dura[ns]? compatibles? viene[ns]?_con de_que_(?:es|esta|son|material|tamano|color|talla)
+        funciona[ns]?_(?:con|en|pa|para) que_(?:medidas|tamano|talla|tallas|color|colores|capacidad)
+        como_es mas_info\w* detalles caracteristicas describ\w+ cuentame
+        es_(?:pa|para|inalambric[oa]|de|muy|fuerte|recargable|original)
+        tiene_(?:garra|microfono|lector|luz|luces|cable)
+    """,
+    "cheapest": r"""
+        mas_(?:barat\w+|economic\w+|baj[oa]|conveniente) menor_precio (?:barat|economic)[oa]s?
+        baratit[oa]s?
+    """,
+    "dearest": r"mas_car[oa]s? mejor_de_todos tope_de_linea mas_top",
+    "no": r"""
+        (?:no|ya_no)_(?:(?:me_)?(?:quiero|kiero|busco|necesito|gustan?|interesan?|tomo|como)|mas) sin
+        nada_de menos(?=_(?:el|la|los|las)_) que_no_(?:sea|sean|tenga) en_vez_de en_lugar_de
+    """,
+    "but": r"_(?:pero|sino|mejor|quiero|prefiero|busco|dame|necesito)_",
+    "and": r"""
+        _(?:y|e|con|mas|tambien|junto_a|ademas_de)_(?:(?:un|una|unos|unas|el|la|los|las|otr[oa])_)? ,_?
+    """,
+    "or": r"_(?:o|u|versus|vs|entre)_(?:el_|la_|los_|las_)?",
+}
+_PORTUGUESE = {
+    "leaves": r"""
+        so_(?:estava_|estou_)?olhando vou_pensar por_enquanto_(?:e_)?so depois_eu_(?:falo|volto)
+    """,
+    "greeting": r"tudo_(?:bem|bom|certo) como_vai bo[am]_(?:dia|tarde|noite) pode_me_ajudar",
+    "catalogue": r"""
+        catalogo cardapio lista_de_precos (?:o_)?que_(?:voces_|vcs_)?(?:tem|vendem|oferecem)$
+        quais_produtos
+    """,
+    "who": r"quem_e_voce com_quem_(?:eu_)?falo voce_e_(?:um_)?(?:robo|bot)",
+    "insult": r"ladroes golpistas? merda idiotas? lixo caloteir\w+",
+    "complaint": r"""
+        reclam\w+ chegou_(?:\w+_){0,3}(?:quebrad|errad|danificad|aberto|estragad)\w* nao_funciona$
+        veio_(?:\w+_)?(?:quebrad|errad|estragad)\w* meu_dinheiro reembolso procon pessimo
+        parou_de_funcionar
+    """,
+    "order": r"""
+        meu_(?:pedido|pacote) minha_(?:compra|encomenda) rastre\w+ ainda_nao_chegou nao_chegou ja_paguei
+    """,
+    "haggling": r"descont\w+ faz_por abatimento mais_em_conta esta_caro ta_caro",
+    "wholesale": r"atacado revend\w+ no_atacado",
+    "restock": r"quando_(?:chega|volta|vai_ter|tera) me_avis\w+",
+    "work": r"vaga_de_emprego trabalhar_com_voces fornecedor\w*",
+    "invoices": r"nota_fiscal notas?_fiscais cnpj",
+    "returns": r"troc(?:a|as|ar) devol\w+ garantia",
+    "payment": r"pag(?:o|amento|amentos|ar) pix cartao cartoes boleto dinheiro parcel\w+",
+    "hours": r"""
+        que_horas horarios? abrem? aberto fecham? fechado atendem domingos? sabados? feriados?
+    """,
+    "address": r"""
+        endereco onde_(?:fica|ficam|voces_ficam|e_a_loja) loja_fisica localizacao como_chego
+    """,
+    "delivery": r"entreg\w+ fretes? enviam envio mandam_(?:para|pra) retirada retirar",
+    "compare": r"qual_(?:e_)?(?:o_|a_)?melhor qual_(?:voce_)?recomend\w+ diferenca",
+    "attribute": r"""
+        aguenta\w* suporta\w* serve_(?:para|pra) vem_com compativ\w+ de_que_(?:e|material) mais_detalhes
+    """,
+    "cheapest": r"mais_barat[oa]s? mais_em_conta menor_preco",
+    "dearest": r"mais_car[oa]s?",
+    "no": r"nao_(?:quero|preciso|gosto)(?:_de)? sem",
+    "but": r"_(?:mas|quero|prefiro)_",
+    "and": r"_(?:e|com|mais)_(?:(?:um|uma|o|a)_)?",
+    "or": r"_ou_(?:o_|a_)?",
+}
+_ENGLISH = {
+    "leaves": r"just_(?:looking|browsing) i_ll_think that_s_all not_now maybe_later",
+    "greeting": r"""
+        how_are_you how_is_it_going what_s_up good_(?:morning|afternoon|evening) are_you_there
+        can_you_help_me
+    """,
+    "catalogue": r"""
+        catalog(?:ue)? what_do_you_(?:have|sell|offer)$ (?:price|product)_list
+        what_(?:products|else)_do_you_(?:have|sell)
+    """,
+    "who": r"""
+        who_are_you are_you_(?:a_)?(?:bot|robot|human|real) who_am_i_(?:talking|speaking)_(?:to|with)
+    """,
+    "insult": r"thieves scammers? idiots? shit bastards? assholes? useless",
+    "complaint": r"""
+        complain\w* (?:arrived|came|is|was)_(?:\w+_)?(?:broken|damaged|wrong|expired|torn) does_?n_t_work
+        not_working stopped_working money_back refund_me terrible awful
+    """,
+    "order": r"""
+        my_(?:order|package|parcel|purchase) track\w* has_?n_t_arrived not_arrived already_paid
+    """,
+    "haggling": r"discounts? cheaper_price best_price lower_(?:the_)?price coupons? too_expensive",
+    "wholesale": r"wholesale resell\w* in_bulk",
+    "restock": r"back_in_stock when_will_you_have let_me_know_when notify_me",
+    "work": r"job_openings? work_for_you are_you_hiring supplier",
+    "invoices": r"invoices? receipts?",
+    "returns": r"return(?:s|ing)? exchange warranty guarantee refunds?",
+    "payment": r"""
+        pay(?:ment|ments|ing)? credit_cards? debit cash bank_transfer paypal instal?lments?
+    """,
+    "hours": r"""
+        opening_hours hours what_time open opens? clos(?:e|ed|es) sundays? saturdays? holidays?
+    """,
+    "address": r"""
+        address where_are_you where_is_(?:your|the)_(?:shop|store) physical_store location located
+        directions
+    """,
+    "delivery": r"deliver\w* shipping ship_(?:to|it) ships? pick_?up",
+    "compare": r"which_(?:one_)?(?:is_better|do_you_recommend|should_i) difference compare",
+    "attribute": r"""
+        does_it_(?:come|work|hold|fit|include|have) compatible what_size made_of more_(?:info|details)
+        hold holds tell_me_(?:more_)?about
+    """,
+    "cheapest": r"cheapest cheap lowest_price",
+    "dearest": r"most_expensive",
+    "no": r"(?:i_)?(?:don_t|do_not|dont)_(?:want|need|like) without no_more",
+    "but": r"_(?:but|want|prefer)_",
+    "and": r"_(?:and|with|plus)_(?:(?:a|an|the)_)?",
+    "or": r"_or_(?:the_|a_)?",
+}
 
 
-def _listed(words: str) -> frozenset[str]:
-    return frozenset(words.split())
+def words_of(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
 
 
-_GREETINGS = _listed("hola holi holas ola wena wenas buen buena buenas buenos alo hey hello hi saludos oye")
-_THANKS = _listed("gracias grax agradecido agradecida agradezco")
-_CLOSINGS = _listed("ok oka okey ya dale listo super perfecto bacan genial no nada")
-_FAREWELLS = _listed("chao chau adios bye nos hasta")
-_SMALL_TALK = _listed("""
-    loco loca compa compadre amigo amiga amigos hermano hermana perro po poh pues que tal como estas estai
-    esta va andai onda mas dia dias tarde tardes noche noches wn weon todo todos bien muy y ya a la lo los
-    por aca ahi te tu ti su usted ustedes igual muchas mucha mil super listo vemos luego pronto manana me
-    voy eso es era no nada de el esa ese este vale
-""")
-_PRICE = _listed("precio precios cuanto kuanto cuanta cuesta cuestan vale valen valor valores sale salen")
-_STOCK = _listed("stock queda quedan cuantos cuantas disponible disponibles disponibilidad unidades")
-_FOLLOW_UP = (_PRICE | _STOCK) - {"vale", "sale"}  # alone these two say yes
-_ASKING = _listed("""
-    tienes tiene tienen teni tenis tenes tendras tendran hay venden vendes vende vendi vendis quiero kiero
-    queria quisiera busco buscando buscaba necesito dame comprar llevar
-""").union(_PRICE, _STOCK)
-_YES = _listed(
-    "si sip sipo claro obvio interesa llevo compro comprar comprarlo comprarla quiero kiero dale ya"
-)
-_WORD = re.compile(r"[a-z0-9]+")
-_CHAT = _GREETINGS | _THANKS | _CLOSINGS | _FAREWELLS | _SMALL_TALK
-
-_STAFF = (
-    r"(?:personas?|humanos?|humana|alguien|vendedora?|ejecutiv[oa]|encargad[oa]|duen[oa]|asesora?|agente)\b"
-)
-_PERSON = re.compile(
-    r"(?<!\bno )(?<!\bno quiero )\b(?:"
-    r"(?:habl(?:ar|o|ame|arle)|convers\w+|ati?end\w+|contact\w+|comuni\w+|pas(?:ar|ame|eme)|deriv\w+|llam[ae]\w*)"
-    r"(?:\W+\w+){0,3}?\W+"
-    + _STAFF
-    + r"|(?:quiero|necesito) (?:a )?(?:un |una )?"
-    + _STAFF
-    + r"|persona real\b|ser humano\b)"
-)
-_CATALOGUE = re.compile(
-    r"\b(?:catalogo|menu|lista de (?:productos|precios)|(?:que|sus|los|tus) (?:productos|categorias))\b"
-    r"|\bque (?:cosas |mas |otras cosas )?"
-    r"(?:tienes|tiene|tienen|teni|tenis|hay|venden|vendes|vende|vendi|vendis|ofrecen)"
-    r"(?: (?:para vender|a la venta|ahi|aca|hoy|disponible|po))*\s*(?:[?!.]|$)",
-    re.MULTILINE,
-)
-_WHO = re.compile(r"\b(?:quien(?:es)? (?:eres|son)|con quien hablo|eres un (?:bot|robot)|como te llamas)\b")
+def _said(kind: str) -> frozenset[str]:
+    return words_of(" ".join(each[kind] for each in (_SPANISH_WORDS, _PORTUGUESE_WORDS, _ENGLISH_WORDS)))
 
 
-class Asked:
-    """What a contact wrote, as this assistant reads it."""
-
-    def __init__(self, text: str) -> None:
-        self._text = "".join(map(_bare, text.lower()))
-        self._words = _WORD.findall(self._text)
-        self._said = frozenset(self._words)
-
-    @property
-    def has_words(self) -> bool:
-        return any(word.isalpha() for word in self._words)
-
-    @property
-    def is_emoji(self) -> bool:
-        """Whether it is signs alone, and a picture among them."""
-        return not any(map(str.isalnum, self._text)) and any(
-            unicodedata.category(sign) == "So" for sign in self._text
-        )
-
-    @property
-    def is_short(self) -> bool:
-        """Whether it may be the name of something."""
-        return len(self._said - _CHAT) in (1, 2)
-
-    @property
-    def topic(self) -> str:
-        return "precio" if self._said & _PRICE else "stock" if self._said & _STOCK else "producto"
-
-    @property
-    def asks(self) -> bool:
-        return bool(self._said & _ASKING)
-
-    @property
-    def names_nothing(self) -> bool:
-        return self._said <= _ASKING | _CHAT
-
-    @property
-    def follows_up(self) -> bool:
-        """Whether this asks for price or stock and names nothing: "¿y cuánto cuesta?"."""
-        return bool(self._said & _FOLLOW_UP) and self.names_nothing
-
-    @property
-    def agrees(self) -> bool:
-        return bool(self._said & _YES) and self._said <= _YES | _ASKING | _CHAT and "no" not in self._said
-
-    @property
-    def wants_person(self) -> bool:
-        return bool(_PERSON.search(self._text))
-
-    @property
-    def wants_catalogue(self) -> bool:
-        return bool(_CATALOGUE.search(self._text))
-
-    @property
-    def wants_to_know_who(self) -> bool:
-        return bool(_WHO.search(self._text))
-
-    @property
-    def begins_with_hello(self) -> bool:
-        return bool(self._words) and self._words[0] in _GREETINGS
-
-    @property
-    def greets(self) -> bool:
-        return self._chats_with(_GREETINGS)
-
-    @property
-    def thanks(self) -> bool:
-        return self._chats_with(_THANKS)
-
-    @property
-    def takes_leave(self) -> bool:
-        return self._chats_with(_FAREWELLS)
-
-    @property
-    def closes(self) -> bool:
-        return self._chats_with(_CLOSINGS)
-
-    def _chats_with(self, words: frozenset[str]) -> bool:
-        return self._said <= _CHAT and bool(self._said & words)
+def _any(kind: str) -> str:
+    """One of the expressions of that name, in any language."""
+    listed = " ".join(each[kind] for each in (_SPANISH, _PORTUGUESE, _ENGLISH))
+    return "|".join(listed.split()).replace("_", " ")
 
 
-@lru_cache(maxsize=4096)
-def _bare(letter: str) -> str:
-    """By itself: in a text, Unicode sorts the accents that stand together, each past all others."""
-    return "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
+WORDS: Mapping[str, frozenset[str]] = {kind: _said(kind) for kind in _SPANISH_WORDS}
+_BETWEEN = ("and", "or", "but")  # these have their own spaces at both ends
+PATTERNS: Mapping[str, re.Pattern[str]] = {
+    kind: re.compile(_any(kind) if kind in _BETWEEN else rf"\b(?:{_any(kind)})\b") for kind in _SPANISH
+}
+NUMBERS = {
+    "un": 1, "una": 1, "uno": 1, "um": 1, "uma": 1, "one": 1, "dos": 2, "dois": 2, "duas": 2, "two": 2,
+    "par": 2,
+    "tres": 3, "three": 3, "cuatro": 4, "quatro": 4, "four": 4, "cinco": 5, "five": 5, "seis": 6, "six": 6,
+    "siete": 7, "sete": 7, "ocho": 8, "oito": 8, "nueve": 9, "nove": 9, "diez": 10, "dez": 10, "ten": 10,
+    "docena": 12, "duzia": 12, "dozen": 12, "quince": 15, "veinte": 20, "vinte": 20, "twenty": 20,
+    "treinta": 30, "cuarenta": 40, "cincuenta": 50, "cien": 100, "fifty": 50,
+}  # fmt: skip
+ORDINALS = {
+    "primero": 0, "primera": 0, "primer": 0, "primeiro": 0, "primeira": 0, "first": 0,
+    "segundo": 1, "segunda": 1, "second": 1, "tercero": 2, "tercera": 2, "tercer": 2, "terceiro": 2,
+    "third": 2,
+    "cuarto": 3, "cuarta": 3, "quarto": 3, "fourth": 3, "quinto": 4, "quinta": 4, "fifth": 4, "sexto": 5,
+    "ultimo": -1, "ultima": -1, "last": -1,
+}  # fmt: skip

@@ -24,6 +24,34 @@ class Words:
     sold: str
     thanked: str
     farewell: str
+    no_hurry: str
+    here: str
+    how_can_i: str
+    listed_some: str
+    near_it: str
+    compared: str
+    all_of_it: str
+    total: str
+    summed: str
+    only_left: str
+    and_more: str
+    cheapest: str
+    dearest: str
+    up_to: str
+    from_on: str
+    between: str
+    nothing_so_cheap: str
+    without: str
+    no_data: str
+    insult: str
+    complaint: str
+    order: str
+    haggling: str
+    wholesale: str
+    invoices: str
+    restock: str
+    work: str
+    still_unclear: str
     only_text: str
     which: str
     near: str
@@ -49,6 +77,41 @@ _SPANISH = Words(
     sold="¡Buena elección! Le aviso a una persona del equipo para que coordine la compra contigo por aquí.",
     thanked="¡Gracias a ti! Cualquier cosa, me escribes por aquí.",
     farewell="¡Chao! Gracias por escribir a {name}.",
+    no_hurry="¡De acuerdo, sin apuro! Cuando quieras, me escribes por aquí.",
+    here="Aquí sigo. ¿En qué te ayudo?",
+    how_can_i="Cuéntame, ¿en qué te ayudo?",
+    listed_some="Tenemos varios; estos son algunos.",
+    near_it="Lo más parecido que sí queda:",
+    compared="Te cuento de cada uno.",
+    all_of_it="¿Te los encargo?",
+    total="Total: {sum}",
+    summed="{price}, {count} por {sum}",
+    only_left="quedan solo {count}",
+    and_more="más cosas",
+    cheapest="Lo más barato es esto.",
+    dearest="Lo más caro es esto.",
+    up_to="Por hasta {high} tenemos esto.",
+    from_on="Desde {low} tenemos esto.",
+    between="Entre {low} y {high} tenemos esto.",
+    nothing_so_cheap="Por ese precio no hay. Lo que más se acerca es esto.",
+    without="De acuerdo, eso no.",
+    no_data="No tengo ese dato. Le pregunto a una persona del equipo para que te responda por aquí.",
+    insult="Siento la molestia. Le aviso a una persona del equipo para que te atienda por aquí.",
+    complaint=(
+        "Lamento mucho lo que pasó. Le aviso a una persona del equipo para que lo vea contigo por aquí."
+    ),
+    order=(
+        "No puedo ver los pedidos desde aquí: le aviso a una persona del equipo para que revise el tuyo. "
+        "Si tienes el número de pedido, déjalo escrito."
+    ),
+    haggling="Los descuentos los ve una persona del equipo: le aviso para que te responda por aquí.",
+    wholesale="Las ventas por mayor las ve una persona del equipo: le aviso para que te escriba por aquí.",
+    invoices="Las boletas y facturas las ve una persona del equipo: le aviso para que te escriba por aquí.",
+    restock="No sé cuándo llega más. Le aviso a una persona del equipo para que te escriba por aquí.",
+    work="Gracias por escribir. Le aviso a una persona del equipo para que te responda por aquí.",
+    still_unclear=(
+        "Sigo sin entenderte, disculpa. Le aviso a una persona del equipo para que te ayude por aquí."
+    ),
     only_text="Por aquí solo leo texto: cuéntame qué buscas.",
     which="¿De qué producto me hablas?",
     near="No encontré justo eso.",
@@ -72,6 +135,40 @@ _PORTUGUESE = Words(
     sold="Ótima escolha! Vou avisar uma pessoa da equipe para combinar a compra com você por aqui.",
     thanked="Nós que agradecemos! Qualquer coisa, escreva por aqui.",
     farewell="Tchau! Agradecemos a mensagem para {name}.",
+    no_hurry="Combinado, sem pressa! Quando quiser, escreva por aqui.",
+    here="Estou por aqui. Como posso ajudar?",
+    how_can_i="Conte, como posso ajudar?",
+    listed_some="Temos vários; estes são alguns.",
+    near_it="O mais parecido que ainda temos:",
+    compared="Veja cada um.",
+    all_of_it="Quer encomendar?",
+    total="Total: {sum}",
+    summed="{price}, {count} por {sum}",
+    only_left="restam só {count}",
+    and_more="outras coisas",
+    cheapest="O mais barato é este.",
+    dearest="O mais caro é este.",
+    up_to="Por até {high} temos isto.",
+    from_on="A partir de {low} temos isto.",
+    between="Entre {low} e {high} temos isto.",
+    nothing_so_cheap="Por esse preço não há. O que mais se aproxima é isto.",
+    without="Certo, isso não.",
+    no_data="Não tenho esse dado. Vou perguntar a uma pessoa da equipe, que responde por aqui.",
+    insult="Sinto pelo incômodo. Vou avisar uma pessoa da equipe para atender você por aqui.",
+    complaint=(
+        "Sinto muito pelo que aconteceu. "
+        "Vou avisar uma pessoa da equipe para resolver isso com você por aqui."
+    ),
+    order=(
+        "Não consigo ver os pedidos daqui: vou avisar uma pessoa da equipe para verificar o seu. "
+        "Se tiver o número do pedido, deixe escrito."
+    ),
+    haggling="Os descontos são com uma pessoa da equipe: vou avisar para que responda por aqui.",
+    wholesale="As vendas no atacado são com uma pessoa da equipe: vou avisar para que escreva por aqui.",
+    invoices="As notas fiscais são com uma pessoa da equipe: vou avisar para que escreva por aqui.",
+    restock="Não sei quando chega mais. Vou avisar uma pessoa da equipe para que escreva por aqui.",
+    work="Agradecemos a mensagem. Vou avisar uma pessoa da equipe para que responda por aqui.",
+    still_unclear="Ainda não entendi, desculpe. Vou avisar uma pessoa da equipe para ajudar você por aqui.",
     only_text="Por aqui só leio texto: conte o que você procura.",
     which="De qual produto você está falando?",
     near="Não encontrei exatamente isso.",
@@ -95,6 +192,37 @@ _ENGLISH = Words(
     sold="Good choice! I will tell somebody from our team to arrange the purchase with you here.",
     thanked="Thank you! If there is anything else, write to me here.",
     farewell="Goodbye! Thank you for writing to {name}.",
+    no_hurry="All right, no hurry! Write to me here whenever you like.",
+    here="I am still here. How can I help?",
+    how_can_i="Tell me, how can I help?",
+    listed_some="We have several; these are some of them.",
+    near_it="The nearest that we have:",
+    compared="Here is each of them.",
+    all_of_it="Would you like them?",
+    total="Total: {sum}",
+    summed="{price}, {count} for {sum}",
+    only_left="only {count} left",
+    and_more="other things",
+    cheapest="The cheapest is this.",
+    dearest="The most expensive is this.",
+    up_to="For up to {high} we have these.",
+    from_on="From {low} we have these.",
+    between="Between {low} and {high} we have these.",
+    nothing_so_cheap="There is nothing at that price. These come nearest.",
+    without="All right, not that.",
+    no_data="I do not know that. I will ask somebody from our team to answer you here.",
+    insult="I am sorry for the trouble. I will tell somebody from our team to help you here.",
+    complaint="I am very sorry about that. I will tell somebody from our team to sort it out with you here.",
+    order=(
+        "I cannot see orders from here: I will tell somebody from our team to look at yours. "
+        "If you have the order number, write it here."
+    ),
+    haggling="Discounts are for somebody from our team to give: I will tell them to answer you here.",
+    wholesale="Somebody from our team sees to wholesale: I will tell them to write to you here.",
+    invoices="Somebody from our team sees to invoices: I will tell them to write to you here.",
+    restock="I do not know when more will come. I will tell somebody from our team to write to you here.",
+    work="Thank you for writing. I will tell somebody from our team to answer you here.",
+    still_unclear="I still do not understand, sorry. I will tell somebody from our team to help you here.",
     only_text="I can only read text here: tell me what you are looking for.",
     which="Which product do you mean?",
     near="I did not find exactly that.",

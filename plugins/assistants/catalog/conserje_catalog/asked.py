@@ -1,0 +1,178 @@
+"""What a contact wrote, as this assistant reads it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+
+from conserje_catalog.vocabulary import PATTERNS, WORDS
+
+_CLAUSE = re.compile(r"[.,;:!?¡¿\n…()]+(?!\d)")
+_WORD = re.compile(r"[a-z0-9]+(?:[.,][0-9]+)*")
+_STAFF = (
+    r"(?:personas?|humanos?|humana|alguien|vendedora?|ejecutiv[oa]|encargad[oa]|duen[oa]|asesora?|agente)\b"
+)
+_PERSON = re.compile(
+    r"(?<!\bno )(?<!\bno quiero )\b(?:"
+    r"(?:habl(?:ar|o|ame|arle)|convers\w+|ati?end\w+|contact\w+|comuni\w+|pas(?:ar|ame|eme)|deriv\w+|llam[ae]\w*)"
+    r"(?:\W+\w+){0,3}?\W+"
+    + _STAFF
+    + r"|(?:quiero|necesito) (?:a )?(?:un |una )?"
+    + _STAFF
+    + r"|persona real\b|ser humano\b)"
+)
+_QUESTION = re.compile(
+    r"\?|¿|^(?:y |pero )?(?:como|cuando|donde|quien|cual|cuales|por que|what|when|where|how|is|are|do"
+    r"|does|quando|onde|se puede|puedo|pueden|puedes)\b"
+)
+_CHAT = WORDS["greetings"] | WORDS["thanks"] | WORDS["closings"] | WORDS["farewells"] | WORDS["chat"]
+_ASKING = WORDS["asking"] | WORDS["price"] | WORDS["stock"]
+_FOLLOW_UP = (WORDS["price"] | WORDS["stock"]) - {"vale", "sale", "much", "valor"}  # alone these say yes
+
+
+class Asked:
+    """What a contact wrote, as this assistant reads it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = "".join(map(_bare, text.lower()))
+        self._words = _WORD.findall(self._text)
+        self._said = frozenset(self._words)
+        parts = (_WORD.findall(part) for part in _CLAUSE.split(self._text))
+        self.clauses = tuple(" ".join(words) for words in parts if words)
+
+    def says(self, kind: str) -> bool:
+        """Whether any clause matches the expression of that name."""
+        return any(PATTERNS[kind].search(clause) for clause in self.clauses)
+
+    @property
+    def has_words(self) -> bool:
+        return any(word.isalpha() for word in self._words)
+
+    @property
+    def is_emoji(self) -> bool:
+        """Whether it is signs alone, and a picture among them."""
+        return not any(map(str.isalnum, self._text)) and any(
+            unicodedata.category(sign) == "So" for sign in self._text
+        )
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it may be the name of something."""
+        return len(self._said - _CHAT) in (1, 2)
+
+    @property
+    def is_question(self) -> bool:
+        return bool(_QUESTION.search(self._text))
+
+    @property
+    def topic(self) -> str:
+        return (
+            "precio"
+            if self._said & WORDS["price"]
+            else "stock"
+            if self._said & WORDS["stock"]
+            else "producto"
+        )
+
+    @property
+    def asks(self) -> bool:
+        return bool(self._said & _ASKING)
+
+    @property
+    def names_nothing(self) -> bool:
+        return self._said <= _ASKING | _CHAT
+
+    @cached_property
+    def says_little(self) -> bool:
+        """Whether no word is left that could name something."""
+        return self._said <= _ASKING | _CHAT | WORDS["filler"]
+
+    @property
+    def follows_up(self) -> bool:
+        """Whether this asks for price or stock and names nothing: "¿y cuánto cuesta?"."""
+        return bool(self._said & _FOLLOW_UP) and self.says_little
+
+    @property
+    def agrees(self) -> bool:
+        agreed = bool(self._said & WORDS["yes"]) and self._said <= WORDS["yes"] | _ASKING | _CHAT
+        return agreed and not self._said & {"no", "nao"}
+
+    @property
+    def wants_person(self) -> bool:
+        return bool(_PERSON.search(self._text))
+
+    @property
+    def wants_total(self) -> bool:
+        return bool(self._said & {"total", "todo", "junto", "juntos", "altogether", "serian"})
+
+    @property
+    def begins_with_hello(self) -> bool:
+        return bool(self._words) and self._words[0] in WORDS["greetings"]
+
+    @property
+    def greets(self) -> bool:
+        return self._chats_with("greetings") or (
+            (self.begins_with_hello or self.says("greeting")) and self.says_little and not self._asks_for()
+        )
+
+    @property
+    def thanks(self) -> bool:
+        return bool(self._said & WORDS["thanks"]) and not self.asks and "?" not in self._text
+
+    @property
+    def takes_leave(self) -> bool:
+        return self._chats_with("farewells")
+
+    @property
+    def closes(self) -> bool:
+        return self._chats_with("closings") or self.says("leaves")
+
+    def _asks_for(self) -> bool:
+        return bool(self._said & _FOLLOW_UP)
+
+    def _chats_with(self, kind: str) -> bool:
+        return self._said <= _CHAT and bool(self._said & WORDS[kind])
+
+    def wanted(self) -> Iterator[str]:
+        """The clauses that may ask for something, without what is not wanted: "no quiero brownies"."""
+        for clause in self.clauses:
+            yield from _wanted(clause)
+
+    def unwanted(self) -> Iterator[str]:
+        for clause in self.clauses:
+            if no := PATTERNS["no"].search(clause):
+                yield _until_but(clause[no.end() :])[0]
+
+
+def naming(clause: str) -> list[str]:
+    """The words of a clause that may name something; all of them where none would be left."""
+    words = clause.split()
+    return [word for word in words if word not in _EMPTY]
+
+
+_EMPTY = _ASKING | _CHAT | WORDS["filler"] | WORDS["yes"]
+
+
+def _wanted(clause: str) -> Iterator[str]:
+    no = PATTERNS["no"].search(clause)
+    if no is None:
+        yield clause
+        return
+    if before := clause[: no.start()].strip():
+        yield before
+    if after := _until_but(clause[no.end() :])[1]:
+        yield after
+
+
+def _until_but(text: str) -> tuple[str, str]:
+    """What is unwanted, and what is wanted instead: "brownies sino aceite"."""
+    but = PATTERNS["but"].search(text)
+    return (text[: but.start()], text[but.end() :]) if but else (text, "")
+
+
+@lru_cache(maxsize=4096)
+def _bare(letter: str) -> str:
+    """By itself: in a text, Unicode sorts the accents that stand together, each past all others."""
+    return "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))

@@ -1,0 +1,65 @@
+"""Which of the products that were shown a contact points at: "el segundo", "y el de 20?"."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from conserje import Product, Utterance, plain
+from conserje_catalog.asked import Asked, naming
+from conserje_catalog.vocabulary import ORDINALS, PATTERNS
+
+_LONGEST = 4000  # characters of what was said last
+
+
+def shown(history: Sequence[Utterance], products: Sequence[Product]) -> list[Product]:
+    """The products of the last offer, in its order; an answer about something else is not one."""
+    named = {product.name: product for product in products}
+    for said in reversed(history[-6:]):
+        if said.author != "assistant":
+            continue
+        lines = plain(said.content)[:_LONGEST].splitlines()
+        names = (line.partition(": $")[0].partition(": USD")[0].lstrip("•- ").strip() for line in lines)
+        found = [named[name] for name in (_last_sentence(name, named) for name in names) if name]
+        if found:
+            return list(dict.fromkeys(found))
+    return []
+
+
+def _last_sentence(text: str, named: dict[str, Product]) -> str:
+    """The product's name that ends the text: "¡Hola! Kong clásico", "1. Kong clásico"."""
+    while text and text not in named:
+        text = text.partition(" ")[2]
+    return text
+
+
+def pointed(asked: Asked, offered: Sequence[Product]) -> list[Product]:
+    """Those of the offered ones that are pointed at; none where nothing points."""
+    found: list[Product] = []
+    for clause in asked.clauses:
+        words = clause.split()
+        found += [offered[ORDINALS[word]] for word in words if -1 <= ORDINALS.get(word, 99) < len(offered)]
+        if not found:
+            for part in PATTERNS["or"].split(f" {clause} "):
+                found += _alike(naming(part), offered)
+    return list(dict.fromkeys(found))
+
+
+def _alike(words: Sequence[str], offered: Sequence[Product]) -> list[Product]:
+    """The one whose name has most of the words, and has them oftener than the others."""
+    wanted = {_stem(word) for word in words}
+    if not wanted or not offered:
+        return []
+    counted = []
+    for product in offered:
+        names = Counter(_stem(word) for clause in Asked(product.name).clauses for word in clause.split())
+        has = wanted & names.keys()
+        counted.append((len(has), sum(names[word] for word in has), product))
+    best = max(counted, key=lambda each: each[:2])
+    if best[0] < len(wanted) or sum(each[:2] == best[:2] for each in counted) > 1:
+        return []
+    return [best[2]]
+
+
+def _stem(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") else word

@@ -1,0 +1,183 @@
+"""Which products a contact means, how many of them, and for how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from conserje import Match, Product, Turn
+from conserje_catalog import choices
+from conserje_catalog.amounts import amount
+from conserje_catalog.asked import Asked, naming
+from conserje_catalog.money import Budget, budget
+from conserje_catalog.offers import SHOWN, has
+from conserje_catalog.vocabulary import PATTERNS
+
+_SURE = 0.7  # below this a product shares a word with what was asked, no more
+_NEAR = 0.45
+_FOUND = 30  # products that are looked at
+_PARTS = 8  # things asked for at once
+_LESS_SURE = 0.9  # a word was not the product's: its description may say more
+
+AnyTurn = Turn[Any, Any]
+Way = Literal["offer", "compare", "total", "cheapest", "dearest", "budget", "too_dear"]
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Products in the order in which they are offered."""
+
+    products: Sequence[Product]
+    way: Way = "offer"
+    count: int = 1
+    counts: Sequence[int] = ()  # of each, where a total is wanted
+    sure: float = 1.0
+    described: bool = False
+    budget: Budget | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is wanted, without money and without what is not wanted."""
+
+    clauses: Sequence[str]
+    budget: Budget | None
+    unwanted: frozenset[str]  # names
+
+
+def sure(matches: Sequence[Match]) -> list[Match]:
+    """The matches that are surely meant, and those that are hardly less so."""
+    return [match for match in matches if match.score >= max(_SURE, matches[0].score - 0.15)]
+
+
+async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
+    """What the contact means, by its name, by pointing at what was shown, or by its price."""
+    wish = await _wish(turn, asked)
+    if several := await _several(turn, wish, asked):
+        return several
+    offered = choices.shown(turn.history, await turn.products.all()) if turn.history else []
+    count, _ = amount(" ".join(wish.clauses))
+    matches = _without(wish, await named(turn, wish.clauses))
+    if matches:
+        products, surety = [match.product for match in matches], matches[0].score
+        meant = Meant(products, count=count, sure=surety, described=surety < _LESS_SURE)
+    elif pointed := choices.pointed(asked, offered):
+        meant = Meant(pointed, "compare" if len(pointed) > 1 else "offer", count)
+    elif asked.says("attribute") and (about := await _about(turn, wish.clauses)):
+        meant = Meant(about, sure=0.6, described=True)
+    elif before := await _before(turn, asked, offered, count):
+        meant = Meant(before, count=count)
+    elif wish.budget or (_extreme(asked) and asked.says_little):
+        meant = Meant([product for product in await turn.products.all() if has(product)], sure=0.8)
+    else:
+        return None
+    return _narrowed(replace(meant, described=meant.described or asked.says("attribute")), wish, asked)
+
+
+async def _wish(turn: AnyTurn, asked: Asked) -> _Wish:
+    clauses, money = [], None
+    for clause in asked.wanted():
+        found, rest = budget(clause)
+        money = money or found
+        clauses.append(rest)
+    unwanted = [match.product.name for part in asked.unwanted() for match in await named(turn, [part])]
+    return _Wish(clauses, money, frozenset(unwanted))
+
+
+async def named(turn: AnyTurn, clauses: Iterable[str]) -> list[Match]:
+    """What is surely meant by all of the words, else by those that may name something."""
+    written = [clause for clause in clauses if clause]
+    if not written:
+        return []
+    if found := sure(await turn.products.search("\n".join(written), _FOUND)):
+        return found
+    return sure(await turn.products.search("\n".join(" ".join(naming(each)) for each in written), _FOUND))
+
+
+async def _about(turn: AnyTurn, clauses: Sequence[str]) -> list[Product]:
+    """What a question about a thing may be about; its description is said, so that nothing is passed off."""
+    words = (" ".join(word for word in naming(clause) if word.isalpha()) for clause in clauses)
+    matches = await turn.products.search("\n".join(words), 3)
+    return [match.product for match in matches if match.score >= max(_NEAR, matches[0].score)]
+
+
+def _without(wish: _Wish, matches: Sequence[Match]) -> list[Match]:
+    return [match for match in matches if match.product.name not in wish.unwanted]
+
+
+async def _several(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
+    """Several things asked for in one message: to be compared, or to be summed up."""
+    clauses = [f" {clause} " for clause in wish.clauses]
+    for way, parts in (
+        ("compare", [part for clause in clauses for part in PATTERNS["or"].split(clause)]),
+        ("total", [part for clause in clauses for part in PATTERNS["and"].split(clause)]),
+    ):
+        found = []
+        for part in [part for part in parts if part.strip()][:_PARTS] if len(parts) > 1 else ():
+            count, thing = amount(part.strip())
+            if matches := _without(wish, await named(turn, [thing])):
+                found.append((count, [match.product for match in matches]))
+        if len({products[0].name for _, products in found}) > 1:
+            return _together(found, asked, compare=way == "compare")
+    return None
+
+
+def _together(found: Sequence[tuple[int, list[Product]]], asked: Asked, *, compare: bool) -> Meant:
+    """The one of each that is meant, by what it shares with the others; all where that says nothing."""
+    chosen = {products[0].name: products[0] for _, products in found if len(products) == 1}
+    clear = True
+    items: list[tuple[int, Product]] = []
+    for count, products in found:
+        best = [products[0]] if len(products) == 1 else _fitting(products, list(chosen.values()))
+        clear = clear and len(best) == 1
+        items += [(count, product) for product in best]
+    named = dict.fromkeys(product for _, product in items)
+    if compare or asked.says("compare"):
+        return Meant(list(named), "compare")
+    if clear and len(named) == len(items):
+        return Meant([product for _, product in items], "total", counts=[count for count, _ in items])
+    return Meant(list(named))
+
+
+def _fitting(products: Sequence[Product], others: Sequence[Product]) -> Sequence[Product]:
+    """Those that have most keywords in common with the others."""
+    words = {word for other in others for word in other.keywords}
+    shared = [len(words & set(product.keywords)) for product in products]
+    return [product for product, count in zip(products, shared, strict=True) if count == max(shared)]
+
+
+async def _before(turn: AnyTurn, asked: Asked, offered: Sequence[Product], count: int) -> Sequence[Product]:
+    """The products that were spoken of, where this asks for more of them: "¿y cuánto cuesta?"."""
+    more = asked.follows_up or asked.says("attribute") or asked.says("compare")
+    counted = count > 1 and bool(offered)
+    if not (more or counted or (_extreme(asked) and asked.says_little)):
+        return []
+    if offered:
+        return offered
+    for said in reversed([said for said in turn.history if said.author == "contact"][-5:]):
+        if matches := sure(await turn.products.search(getattr(said.content, "text", ""), _FOUND)):
+            return [match.product for match in matches]
+    return []
+
+
+def _narrowed(meant: Meant, wish: _Wish, asked: Asked) -> Meant | None:
+    """Those of the right price."""
+    to_be_had = [product for product in meant.products if has(product)] or list(meant.products)
+    if wish.budget:
+        fitting = [product for product in to_be_had if wish.budget.allows(product)]
+        by_price = sorted(fitting, key=lambda product: -product.price)
+        if by_price:
+            return replace(meant, products=by_price, way="budget", budget=wish.budget)
+        nearest = sorted(to_be_had, key=lambda product: product.price)[:1]
+        return replace(meant, products=nearest, way="too_dear") if nearest else None
+    if way := _extreme(asked):
+        products = sorted(to_be_had, key=lambda product: product.price, reverse=way == "dearest")
+        return replace(meant, products=products[:1], way=way)
+    if asked.says("compare") and 1 < len(meant.products) <= SHOWN:
+        return replace(meant, way="compare")
+    return meant
+
+
+def _extreme(asked: Asked) -> Literal["cheapest", "dearest"] | None:
+    return "dearest" if asked.says("dearest") else "cheapest" if asked.says("cheapest") else None

@@ -1,0 +1,86 @@
+"""Money, as people say how much they have: "20 lucas", "menos de 10 mil", "entre 5 y 10 mil"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from conserje import Product
+from conserje_catalog.vocabulary import NUMBERS, words_of
+
+_NUMBER = re.compile(r"([0-9]{1,12}(?:[.,][0-9]{1,3}){0,4})(k|lucas?|mil)?")
+_THOUSANDS = words_of("k mil luca lucas luquita luquitas luks thousand grand")
+_UNITS = words_of("pesos clp peso reais real dolares dollars usd euros soles")
+_AT_MOST = words_of("hasta maximo menos bajo under ate tope less presupuesto budget")
+_AT_LEAST = words_of("sobre desde over above")
+_BOUNDS = _AT_MOST | _AT_LEAST | {"por", "for", "de", "tengo"}
+_LEAST_MONEY = 500  # a smaller number without a unit is how many, or how large
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What something may cost, in the tenant's currency."""
+
+    low: Decimal | None
+    high: Decimal | None
+
+    def allows(self, product: Product) -> bool:
+        return (self.low is None or product.price >= self.low) and (
+            self.high is None or product.price <= self.high
+        )
+
+
+def budget(clause: str) -> tuple[Budget | None, str]:
+    """How much the clause says that something may cost, and the clause without it."""
+    words = clause.split()
+    found = _amounts(words)
+    if not found:
+        return None, clause
+    (first, _, low), (_, end, high) = found[0], found[-1]
+    rest = " ".join(word for n, word in enumerate(words) if not first <= n < end)
+    if len(found) > 1:
+        return Budget(min(low, high), max(low, high)), rest
+    before = words[max(first - 3, 0) : first]
+    if set(before[-1:]) & _AT_LEAST or (before[-2:] == ["mas", "de"] and "no" not in before):
+        return Budget(low, None), rest
+    return Budget(None, high), rest
+
+
+def _amounts(words: Sequence[str]) -> list[tuple[int, int, Decimal]]:
+    """Where amounts of money begin and end; a number takes the unit of the one right after it."""
+    found: list[tuple[int, int, Decimal]] = []
+    for n, word in enumerate(words):
+        if (number := _number(word)) is None:
+            continue
+        value, thousands = number
+        unit = words[n + 1] if n + 1 < len(words) else ""
+        if not thousands and unit in ("y", "a", "e", "and", "o") and n + 3 < len(words):
+            unit = words[n + 3] if _number(words[n + 2]) else ""
+            if unit not in _THOUSANDS | _UNITS:
+                continue
+            found.append((n, n + 1, value * 1000 if unit in _THOUSANDS else value))
+        elif thousands:
+            found.append((n, n + 1, value * 1000))
+        elif unit in _THOUSANDS:
+            found.append((n, n + 2, value * 1000))
+        elif unit in _UNITS:
+            found.append((n, n + 2, value))
+        elif value >= _LEAST_MONEY and _BOUNDS & set(words[max(n - 3, 0) : n]):
+            found.append((n, n + 1, value))
+    return found[:2]
+
+
+def _number(word: str) -> tuple[Decimal, bool] | None:
+    """The number that a word is, and whether it says that it means thousands."""
+    if word in NUMBERS:
+        return Decimal(NUMBERS[word]), False
+    if not (found := _NUMBER.fullmatch(word)):
+        return None
+    digits = found[1]
+    grouped = len(digits) > 4 and digits[-4] in ".,"
+    plain = digits.replace(".", "").replace(",", "") if grouped else digits.replace(",", ".")
+    if plain.count(".") > 1:
+        return None
+    return Decimal(plain), bool(found[2])

@@ -1,0 +1,51 @@
+"""Why a contact is given to a person, and what is asked of the shop rather than of its products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conserje import Match
+from conserje_catalog.asked import Asked
+from conserje_catalog.vocabulary import PATTERNS
+from conserje_catalog.words import Words
+
+# The intents, as the notice to the shop's people has them. Of these nothing is answered.
+REASONS = {"insult": "molestia", "complaint": "reclamo", "order": "pedido", "work": "trabajo"}
+# Of these it is answered what the shop has said.
+TOPICS = {
+    "restock": "aviso",
+    "haggling": "descuento",
+    "wholesale": "mayorista",
+    "invoices": "factura",
+    "returns": "cambio",
+    "payment": "pago",
+    "hours": "horario",
+    "address": "direccion",
+    "delivery": "despacho",
+}
+
+
+def reason(asked: Asked) -> str | None:
+    """Why nobody but a person can answer this."""
+    return next((reason for reason in REASONS if asked.says(reason)), None)
+
+
+def topics(asked: Asked) -> Iterator[tuple[str, str, str]]:
+    """What is asked of the shop: the topic, the words that say so, and their clause."""
+    for clause in asked.clauses:
+        for topic in TOPICS:
+            if found := PATTERNS[topic].search(clause):
+                yield topic, found[0], clause
+                break
+
+
+def names_product(found: str, match: Match) -> bool:
+    """Whether the words are the product's own: "tarjeta de regalo" asks not how to pay."""
+    product = match.product
+    own = Asked(f"{product.name} {product.category} {' '.join(product.keywords)}").clauses
+    return any(word in clause.split() for clause in own for word in found.split())
+
+
+def sentence(wish: str, words: Words) -> str:
+    """What the contact is told who is given to a person."""
+    return str(getattr(words, wish, words.no_data))

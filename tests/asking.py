@@ -1,0 +1,63 @@
+"""The catalog assistant of the demo's shops, asked without a database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from conserje import (
+    Contact,
+    Content,
+    Nothing,
+    Product,
+    Reply,
+    Tenant,
+    Text,
+    Turn,
+    Utterance,
+    plain,
+)
+from conserje.shop.products import from_row
+from conserje.testing import GivenKnowledge, GivenProducts
+from conserje_catalog import Catalog, CatalogSettings
+
+
+def catalogue(slug: str) -> tuple[str, list[Product]]:
+    listed = json.loads(files("conserje_fakes").joinpath(f"demo_data/{slug}.json").read_text("utf-8"))
+    return listed["name"], [from_row(row, "CLP") for row in listed["products"]]
+
+
+DEMO = {slug: catalogue(slug) for slug in ("acme", "bravo", "mundo-canino")}
+
+
+async def ask(
+    slug: str,
+    *texts: str | Content,
+    history: Sequence[Utterance] = (),
+    greeting: str | None = None,
+    products: Sequence[Product] | None = None,
+    locale: str = "es-CL",
+    knowledge: GivenKnowledge | None = None,
+) -> Reply:
+    name, demo = DEMO[slug]
+    contents = [Text(text) if isinstance(text, str) else text for text in texts]
+    turn = Turn(
+        id=1,
+        tenant=Tenant(slug, name, locale, "CLP", "America/Santiago"),
+        contact=Contact(1, "Ana"),
+        messages=[Utterance("contact", content, datetime.now(UTC)) for content in contents],
+        history=history,
+        products=GivenProducts(demo if products is None else products),
+        knowledge=knowledge or GivenKnowledge(),
+        credentials=Nothing(),
+        settings=CatalogSettings(greeting=greeting),
+    )
+    return await Catalog(Nothing(), None).reply(turn)  # type: ignore[arg-type]  # it asks no provider
+
+
+def words(reply: Reply) -> str:
+    """What a channel without lists or buttons says."""
+    (message,) = reply.messages
+    return plain(message)

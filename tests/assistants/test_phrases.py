@@ -22,7 +22,7 @@ from conserje.contract.opt_out import folded
 from conserje.testing import GivenKnowledge, said
 
 PHRASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "phrases.json").read_text("utf-8"))
-GOAL = 0.8
+GOAL = 0.95
 HANDED_OVER = 0.1  # at most, of those that need no person
 DENIALS = "no tengo eso|no encontre justo eso|no te entendi|solo leo texto"
 HONEST = re.compile(r"no (?:tengo|manejo|se) (?:ese|esa|el|la) (?:dato|informacion)")

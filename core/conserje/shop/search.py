@@ -15,15 +15,19 @@ from rapidfuzz.distance import OSA
 
 from conserje.contract.assistant import Match, Product
 from conserje.contract.opt_out import bare
+from conserje.shop import heard
 
 _READ = 2000  # characters of a message: whoever writes more tells a story
 _LONG_ENOUGH = 6  # letters; shorter words have too many honest neighbours to be slips of the pen
 _TOLERATED = 30  # unknown words of a message that are looked for as slips of the pen
+_DESCRIBED = 0.55  # what only a description says is not what the product is
+_HEARD = 7  # letters of a word that may be heard a little otherwise
 _CLAUSES = 30  # of a message that name something
 _FIRST = 30  # products that have a word of a clause and none other are looked at, the best ones
 _LOOKED_UP, _SCORED = 100_000, 2_500  # products, for all clauses of a message
 
-# A product is found by the words of its name, its keywords and its category. Its score
+# A product is found by the words of its name, its keywords, its category, and less surely of its description.
+# Its score
 # is the share of the asked words that it knows: whoever asks for "comida para gatos" where only dogs'
 # food is sold has asked for something else, and 0.5 says so.
 
@@ -78,10 +82,11 @@ def _sound(word: str) -> str:
 
 
 _STOPS = frozenset(fold(STOP_WORDS))
+_STOP_SOUNDS = frozenset(_sound(word) for word in _STOPS if len(word) >= _LONG_ENOUGH)  # "komprar"
 
 
 def _asked(clause: str) -> list[str]:
-    words = [word for word in fold(clause) if word not in _STOPS]
+    words = [word for word in fold(clause) if word not in _STOPS and _sound(word) not in _STOP_SOUNDS]
     if len(words) > 1 and words[0].isdigit():  # "2 brownies" says how many, "play 5" says which
         del words[0]
     return [_sound(word) for word in words]
@@ -95,7 +100,8 @@ class _Indexed:
 
 def _indexed(product: Product) -> _Indexed:
     words: dict[str, float] = {}
-    for text, weight in ((product.category, 0.9), (" ".join(product.keywords), 0.95), (product.name, 1.0)):
+    texts = (product.description, product.category, " ".join(product.keywords), product.name)
+    for text, weight in zip(texts, (_DESCRIBED, 0.9, 0.95, 1.0), strict=True):
         words.update((_sound(word), weight) for word in fold(text) if word not in _STOPS)
     return _Indexed(frozenset(word for word, weight in words.items() if weight == 1.0), words)
 
@@ -138,6 +144,11 @@ class Catalogue:
         for word in self._having:
             if len(word) >= _LONG_ENOUGH:
                 self._alike[word[0], len(word)].append(word)
+        self._heard = defaultdict[str, set[str]](set)  # words by what is heard of them
+        for product in self.products:
+            for name in fold(" ".join((product.name, *product.keywords))):
+                for key in heard.keys(name):
+                    self._heard[key].add(_sound(name))
 
     @property
     def size(self) -> int:
@@ -151,7 +162,7 @@ class Catalogue:
 
     def search(self, text: str, limit: int) -> list[Match]:
         """The products that any clause of `text` may mean, surest first, those in stock before others."""
-        asked = dict.fromkeys(tuple(_asked(clause)) for clause in _CLAUSE.split(text[:_READ]))
+        asked = dict.fromkeys(tuple(self._joined(_asked(clause))) for clause in _CLAUSE.split(text[:_READ]))
         readings = self._readings(word for clause in asked for word in clause)
         clauses = [_Clause(words, readings) for words in asked if any(readings[word] for word in words)]
         best: dict[int, float] = {}
@@ -165,6 +176,21 @@ class Catalogue:
         ]
         return [Match(self.products[place], -score) for score, _, place in sorted(found)[:limit]]
 
+    def _joined(self, words: Sequence[str]) -> Iterator[str]:
+        """The words, with two as one where the shop writes them so: "play station", "jaiper x"."""
+        before = ""
+        for word in words:
+            joined = before + word
+            known = before in self._having and word in self._having
+            if before and not known and (joined in self._having or heard.key(joined) in self._heard):
+                before = joined
+                continue
+            if before:
+                yield before
+            before = word
+        if before:
+            yield before
+
     def _readings(self, asked: Iterable[str]) -> dict[str, dict[str, float]]:
         """The known words that each of `asked` may stand for, and how surely."""
         tolerated = 0
@@ -172,6 +198,8 @@ class Catalogue:
         for word in dict.fromkeys(asked):
             if word in self._having:
                 readings[word] = {word: 1.0}
+            elif not word.isdigit() and (known := self._heard.get(heard.key(word))):
+                readings[word] = dict.fromkeys(known, 0.9)
             elif word.isdigit() or len(word) < _LONG_ENOUGH or tolerated == _TOLERATED:
                 readings[word] = {}
             else:

@@ -113,24 +113,28 @@ class Asked:
 
     @property
     def greets(self) -> bool:
-        return self._chats_with("greetings") or (
-            (self.begins_with_hello or self.says("greeting")) and self.says_little and not self._asks_for()
-        )
+        if self._chats_with("greetings"):
+            return True
+        rest = " ".join(PATTERNS["greeting"].sub(" ", clause) for clause in self.clauses).split()
+        asks_how_much = bool(self._said & _FOLLOW_UP)
+        heard = self.begins_with_hello or self.says("greeting")
+        return heard and _EMPTY.issuperset(rest) and not asks_how_much
 
     @property
     def thanks(self) -> bool:
-        return bool(self._said & WORDS["thanks"]) and not self.asks and "?" not in self._text
+        return bool(self._said & WORDS["thanks"]) and self._ends()
 
     @property
     def takes_leave(self) -> bool:
-        return self._chats_with("farewells")
+        leaves = bool(self._said & (WORDS["farewells"] - {"nos", "hasta", "ate"}))
+        return (leaves and self._ends()) or self._chats_with("farewells")
 
     @property
     def closes(self) -> bool:
         return self._chats_with("closings") or self.says("leaves")
 
-    def _asks_for(self) -> bool:
-        return bool(self._said & _FOLLOW_UP)
+    def _ends(self) -> bool:
+        return not self._said & (_ASKING - {"vale", "valor", "sale"}) and "?" not in self._text
 
     def _chats_with(self, kind: str) -> bool:
         return self._said <= _CHAT and bool(self._said & WORDS[kind])

@@ -15,7 +15,7 @@ from conserje_catalog.offers import SHOWN, has
 from conserje_catalog.vocabulary import PATTERNS
 
 _SURE = 0.7  # below this a product shares a word with what was asked, no more
-_NEAR = 0.45
+_NEAR = 0.3  # so many of the words are the product's
 _FOUND = 30  # products that are looked at
 _PARTS = 8  # things asked for at once
 _LESS_SURE = 0.9  # a word was not the product's: its description may say more
@@ -57,14 +57,16 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     if several := await _several(turn, wish, asked):
         return several
     offered = choices.shown(turn.history, await turn.products.all()) if turn.history else []
-    count, _ = amount(" ".join(wish.clauses))
+    count = max((amount(clause)[0] for clause in wish.clauses), default=1)
     matches = _without(wish, await named(turn, wish.clauses))
     if matches:
         products, surety = [match.product for match in matches], matches[0].score
         meant = Meant(products, count=count, sure=surety, described=surety < _LESS_SURE)
     elif pointed := choices.pointed(asked, offered):
         meant = Meant(pointed, "compare" if len(pointed) > 1 else "offer", count)
-    elif asked.says("attribute") and (about := await _about(turn, wish.clauses)):
+    elif (asked.says("attribute") or (asked.is_question and not asked.asks)) and (
+        about := await _about(turn, wish.clauses)
+    ):
         meant = Meant(about, sure=0.6, described=True)
     elif before := await _before(turn, asked, offered, count):
         meant = Meant(before, count=count)
@@ -92,7 +94,20 @@ async def named(turn: AnyTurn, clauses: Iterable[str]) -> list[Match]:
         return []
     if found := sure(await turn.products.search("\n".join(written), _FOUND)):
         return found
-    return sure(await turn.products.search("\n".join(" ".join(naming(each)) for each in written), _FOUND))
+    said = "\n".join(amount(each)[1] for each in written)
+    return sure(await turn.products.search(said, _FOUND)) or await _for_somebody(turn, written)
+
+
+async def _for_somebody(turn: AnyTurn, clauses: Iterable[str]) -> list[Match]:
+    """Of "camita para mi perro viejito" the bed; none for whom the shop has nothing: "para gatos"."""
+    for clause in clauses:
+        thing, _, whom = PATTERNS["for"].sub("\n", f" {clause} ", 1).partition("\n")
+        if whom and (named := naming(thing)):
+            matches = sure(await turn.products.search(" ".join(named), _FOUND))
+            whole = [await turn.products.search(word, 1) for word in naming(whom)[:_PARTS]]
+            if matches and all(whole):
+                return matches
+    return []
 
 
 async def _about(turn: AnyTurn, clauses: Sequence[str]) -> list[Product]:

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 # Single words, folded. What is said around a wish is `chat`; what names nothing is `filler`.
 _SPANISH_WORDS = {
     "greetings": """
-        hola holi holis holas ola wena wenas wenos buen buena buenas buenos alo saludos oye oiga
+        hola holaa holi holis holas ola wena wenas wenos buen buena buenas buenos alo saludos oye oiga
     """,
     "thanks": "gracias grax grx grasias agradecido agradecida agradezco agradecemos amable pasaste",
     "closings": """
-        ok oka okey oki ya dale listo listoco super perfecto bacan genial no nada vale bien bueno joya
+        ok oka okey oki doki ya dale listo listoco super perfecto bacan genial no nada vale bien bueno joya
     """,
     "farewells": "chao chau chaito adios bye nos hasta cuidate",
     "chat": """
@@ -37,6 +37,9 @@ _SPANISH_WORDS = {
         bueno
     """,
     "filler": """
+        mi mis me
+        pueda puedan sea sean jugar usar uso regalarle regalarles diferencia diferencias conviene convienen
+        deberia demora calentar entonces creo oiga serian otra otro aparte super buenisimo buen gran
         algo alguna alguno algunas algunos bonito bonita lindo linda rico rica bueno buena buenos original
         nuevo nueva nuevos urgente ahora hoy porfa porfis xfa favor porfavor necesito regalo regalar
         recomiendas recomienda recomendar recomendacion recomendarias aconsejas sugieres mejor mejores
@@ -121,7 +124,7 @@ _SPANISH = {
         lleg\w+_(?:\w+_){0,4}(?:rot|mal|danad|equivocad|vencid|abiert|incomplet|quebrad|fallad|trizad|manchad)[oa]?s?
         (?:vino|vinieron|venia|salio|esta|estaba)_(?:\w+_)?(?:rot|danad|equivocad|vencid|fallad|quebrad|mal[oa])[oa]?s?
         no_(?:me_)?(?:funciona|prende|enciende|sirvio|anda|carga)(?:_\w+)?$ dejo_de_(?:funcionar|prender)
-        se_(?:me_)?(?:rompio|quebro|echo_a_perder|murio|descosio)
+        se_(?:(?:me|le|nos)_)?(?:rompio|quebro|echo_a_perder|murio|descosio)
         devuelv\w+_(?:la|mi)_(?:plata|platita|dinero) (?:quiero|necesito)_(?:mi|la)_(?:plata|dinero)
         me_(?:cobraron|enganaron|mandaron|enviaron)_(?:\w+_){0,4}(?:mal|otr[oa]|de_mas|doble|dos_veces|equivocad[oa])
         (?:mala|pesima|pesimo)_(?:atencion|servicio|calidad) me_hizo_mal me_falt[oa]\w* llego_otr[oa]
@@ -136,8 +139,9 @@ _SPANISH = {
         lo_que_(?:compre|pedi) pedido_(?:numero|n|nro|\d)
     """,
     "haggling": r"""
-        descuent\w+ rebaj\w+ me_l[oa]s?_dej\w+ (?:ultimo|mejor)_precio precio_(?:amigo|de_amigo|especial)
-        (?:bajar|bajarle|bajas|bajame)(?:_\w+){0,2}_(?:precio|algo|poco) por_menos cupon\w* yapa
+        descuent\w+ rebaj\w+ me_l[oa]s?_dej\w+ me_dej\w+(?:_\w+){0,4}_(?:mas_barat\w+|por_menos)
+        (?:ultimo|mejor)_precio precio_(?:amigo|de_amigo|especial)
+        (?:bajar|bajarle|bajas|bajame)(?:_\w+){0,2}_(?:precio|algo|poco) por_menos(?!_de) cupon\w* yapa
         (?:esta|muy)_caro me_hac(?:es|e|en|i|is)_(?:\w+_)?(?:precio|atencion) atencioncita
         precio_por_(?:llevar|varios|dos|tres)
     """,
@@ -179,7 +183,8 @@ _SPANISH = {
     "delivery": r"""
         despach\w* envi(?:o|os|an|as|a|ar|arian|ando|enme) delivery repart\w+
         (?:mandan|llevan|llegan)_(?:a|pa|para|hasta) starken chilexpress blue_?express bluexpress retir\w+
-        demora\w* a_regiones region(?:es)? domicilio flete entreg\w+ cuanto_(?:tarda|se_tarda)\w*
+        cuanto_(?:se_)?demora[ns]?_(?:en_llegar|a|el_(?:envio|despacho|pedido))
+        a_regiones region(?:es)? domicilio flete entreg\w+ cuanto_(?:tarda|se_tarda)\w*
         cuando_(?:me_)?(?:llegaria|llega)
     """,
     "compare": r"""
@@ -204,6 +209,7 @@ _SPANISH = {
         nada_de menos(?=_(?:el|la|los|las)_) que_no_(?:sea|sean|tenga) en_vez_de en_lugar_de
     """,
     "but": r"_(?:pero|sino|mejor|quiero|prefiero|busco|dame|necesito)_",
+    "for": r"_(?:para|pa|pal)_",
     "and": r"""
         _(?:y|e|con|mas|tambien|junto_a|ademas_de)_(?:(?:un|una|unos|unas|el|la|los|las|otr[oa])_)? ,_?
     """,
@@ -250,6 +256,7 @@ _PORTUGUESE = {
     "dearest": r"mais_car[oa]s?",
     "no": r"nao_(?:quero|preciso|gosto)(?:_de)? sem",
     "but": r"_(?:mas|quero|prefiro)_",
+    "for": r"_(?:para|pra|pro)_",
     "and": r"_(?:e|com|mais)_(?:(?:um|uma|o|a)_)?",
     "or": r"_ou_(?:o_|a_)?",
 }
@@ -300,6 +307,7 @@ _ENGLISH = {
     "dearest": r"most_expensive",
     "no": r"(?:i_)?(?:don_t|do_not|dont)_(?:want|need|like) without no_more",
     "but": r"_(?:but|want|prefer)_",
+    "for": r"_for_",
     "and": r"_(?:and|with|plus)_(?:(?:a|an|the)_)?",
     "or": r"_or_(?:the_|a_)?",
 }
@@ -320,7 +328,7 @@ def _any(kind: str) -> str:
 
 
 WORDS: Mapping[str, frozenset[str]] = {kind: _said(kind) for kind in _SPANISH_WORDS}
-_BETWEEN = ("and", "or", "but")  # these have their own spaces at both ends
+_BETWEEN = ("and", "or", "but", "for")  # these have their own spaces at both ends
 PATTERNS: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(_any(kind) if kind in _BETWEEN else rf"\b(?:{_any(kind)})\b") for kind in _SPANISH
 }

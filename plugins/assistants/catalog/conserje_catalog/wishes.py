@@ -43,7 +43,8 @@ def names_product(found: str, match: Match) -> bool:
     """Whether the words are the product's own: "tarjeta de regalo" asks not how to pay."""
     product = match.product
     own = Asked(f"{product.name} {product.category} {' '.join(product.keywords)}").clauses
-    return any(word in clause.split() for clause in own for word in found.split())
+    words = {word for clause in own for word in clause.split()}
+    return words.issuperset(found.split())
 
 
 def sentence(wish: str, words: Words) -> str:

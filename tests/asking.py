@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 from conserje import (
     Contact,
     Content,
+    Knowledge,
     Nothing,
     Product,
     Reply,
@@ -20,13 +23,27 @@ from conserje import (
     plain,
 )
 from conserje.shop.products import from_row
-from conserje.testing import GivenKnowledge, GivenProducts
+from conserje.testing import GivenKnowledge, GivenProducts, SearchedKnowledge
 from conserje_catalog import Catalog, CatalogSettings
 
 
+def demo(slug: str) -> dict[str, Any]:
+    return dict(json.loads(files("conserje_fakes").joinpath(f"demo_data/{slug}.json").read_text("utf-8")))
+
+
 def catalogue(slug: str) -> tuple[str, list[Product]]:
-    listed = json.loads(files("conserje_fakes").joinpath(f"demo_data/{slug}.json").read_text("utf-8"))
+    listed = demo(slug)
     return listed["name"], [from_row(row, "CLP") for row in listed["products"]]
+
+
+@lru_cache
+def what_it_says(slug: str, locale: str = "es-CL") -> SearchedKnowledge:
+    """What the demo's shop says of itself, on a Monday at noon."""
+    tenant = Tenant(slug, DEMO[slug][0], locale, "CLP", "America/Santiago")
+    return SearchedKnowledge(demo(slug)["knowledge"], tenant, MONDAY)
+
+
+MONDAY = datetime(2026, 11, 30, 12)
 
 
 DEMO = {slug: catalogue(slug) for slug in ("acme", "bravo", "mundo-canino")}
@@ -39,7 +56,7 @@ async def ask(
     greeting: str | None = None,
     products: Sequence[Product] | None = None,
     locale: str = "es-CL",
-    knowledge: GivenKnowledge | None = None,
+    knowledge: Knowledge | None = None,
 ) -> Reply:
     name, demo = DEMO[slug]
     contents = [Text(text) if isinstance(text, str) else text for text in texts]

@@ -339,9 +339,11 @@ async def test_a_shop_without_products_says_so() -> None:
     assert "no tenemos productos publicados" in words(await ask("acme", "tienes pan?", products=[]))
 
 
-async def test_more_matches_than_a_message_should_hold_are_cut() -> None:
+async def test_more_matches_than_a_message_should_hold_are_cut_and_it_says_so() -> None:
     many = [Product(n, f"Pelota {n}", Decimal(1000)) for n in range(100, 200)]
-    assert words(await ask("acme", "pelotas", products=many)).count("•") == 6
+    told = words(await ask("acme", "pelotas", products=many))
+    assert told.count("•") == 6
+    assert SPANISH.listed_some in told
 
 
 @pytest.mark.parametrize(

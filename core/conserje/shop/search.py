@@ -180,9 +180,8 @@ class Catalogue:
         """The words, with two as one where the shop writes them so: "play station", "jaiper x"."""
         before = ""
         for word in words:
-            joined = before + word
-            known = before in self._having and word in self._having
-            if before and not known and (joined in self._having or heard.key(joined) in self._heard):
+            both = before in self._having and word in self._having
+            if before and not both and (joined := self._as_one(before, word)):
                 before = joined
                 continue
             if before:
@@ -190,6 +189,13 @@ class Catalogue:
             before = word
         if before:
             yield before
+
+    def _as_one(self, before: str, word: str) -> str | None:
+        """The two as the one word that the shop writes; Spanish puts an e before "station"."""
+        for joined in (before + word, before + word.removeprefix("e")):
+            if joined in self._having or heard.key(joined) in self._heard:
+                return joined
+        return None
 
     def _readings(self, asked: Iterable[str]) -> dict[str, dict[str, float]]:
         """The known words that each of `asked` may stand for, and how surely."""

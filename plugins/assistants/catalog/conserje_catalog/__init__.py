@@ -209,7 +209,7 @@ async def _not_found(turn: _Turn, text: str, asked: Asked, shelf: str, offers: O
         return _say(f"{words.only_text} {shelf}", "no_entendido", 0.1)
     if any(True for _ in asked.unwanted()):
         return _say(f"{words.without} {shelf}", "producto", 0.6)
-    if asked.asks and asked.names_nothing:
+    if (asked.asks and asked.names_nothing) or (asked.is_question and asked.says_little):
         return _say(f"{words.which} {shelf}", asked.topic, 0.4)
     if asked.is_question and not asked.asks:
         return _say(words.no_data, "pregunta", 0.5, hand_over=True)

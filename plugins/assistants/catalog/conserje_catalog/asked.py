@@ -118,7 +118,8 @@ class Asked:
         rest = " ".join(PATTERNS["greeting"].sub(" ", clause) for clause in self.clauses).split()
         asks_how_much = bool(self._said & _FOLLOW_UP)
         heard = self.begins_with_hello or self.says("greeting")
-        return heard and _EMPTY.issuperset(rest) and not asks_how_much
+        unknown = len(set(rest) - _EMPTY)
+        return heard and not asks_how_much and (not unknown or (unknown == 1 and not self.asks))
 
     @property
     def thanks(self) -> bool:

@@ -15,7 +15,7 @@ from conserje_catalog.offers import SHOWN, has
 from conserje_catalog.vocabulary import PATTERNS
 
 _SURE = 0.7  # below this a product shares a word with what was asked, no more
-_NEAR = 0.3  # so many of the words are the product's
+_NEAR = 0.6  # so many of the words are the product's
 _FOUND = 30  # products that are looked at
 _PARTS = 8  # things asked for at once
 _LESS_SURE = 0.9  # a word was not the product's: its description may say more
@@ -59,22 +59,39 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     offered = choices.shown(turn.history, await turn.products.all()) if turn.history else []
     count = max((amount(clause)[0] for clause in wish.clauses), default=1)
     matches = _without(wish, await named(turn, wish.clauses))
-    if matches:
+    if offered and asked.says("its"):
+        meant = Meant(offered[:SHOWN], "compare" if len(offered) > 1 else "offer", described=True)
+    elif matches:
         products, surety = [match.product for match in matches], matches[0].score
-        meant = Meant(products, count=count, sure=surety, described=surety < _LESS_SURE)
+        for_whom = len(products) == 1 and any(PATTERNS["for"].search(clause) for clause in wish.clauses)
+        meant = Meant(products, count=count, sure=surety, described=for_whom or surety < _LESS_SURE)
     elif pointed := choices.pointed(asked, offered):
         meant = Meant(pointed, "compare" if len(pointed) > 1 else "offer", count)
-    elif (asked.says("attribute") or (asked.is_question and not asked.asks)) and (
-        about := await _about(turn, wish.clauses)
-    ):
+    elif about := await _about(turn, wish, asked):
         meant = Meant(about, sure=0.6, described=True)
     elif before := await _before(turn, asked, offered, count):
         meant = Meant(before, count=count)
-    elif wish.budget or (_extreme(asked) and asked.says_little):
+    elif (wish.budget or _extreme(asked)) and not any(naming(clause) for clause in wish.clauses):
         meant = Meant([product for product in await turn.products.all() if has(product)], sure=0.8)
     else:
         return None
-    return _narrowed(replace(meant, described=meant.described or asked.says("attribute")), wish, asked)
+    if asked.says("cheaper"):
+        return await _cheaper(turn, meant)
+    described = meant.described or asked.says("attribute") or asked.says("size")
+    described = described or (asked.is_question and not asked.asks)
+    return _narrowed(replace(meant, described=described), wish, asked)
+
+
+async def _cheaper(turn: AnyTurn, meant: Meant) -> Meant:
+    """What there is of the same kind for less; the thing itself where nothing is."""
+    [thing, *_] = sorted(meant.products, key=lambda product: product.price)
+    less = [
+        product
+        for product in await turn.products.all()
+        if product.category == thing.category and product.price < thing.price and has(product)
+    ]
+    less.sort(key=lambda product: -product.price)
+    return Meant(less, sure=0.8) if less else Meant([thing], "cheapest", sure=0.8)
 
 
 async def _wish(turn: AnyTurn, asked: Asked) -> _Wish:
@@ -82,7 +99,7 @@ async def _wish(turn: AnyTurn, asked: Asked) -> _Wish:
     for clause in asked.wanted():
         found, rest = budget(clause)
         money = money or found
-        clauses.append(rest)
+        clauses.append(PATTERNS["size"].sub(" ", rest))
     unwanted = [match.product.name for part in asked.unwanted() for match in await named(turn, [part])]
     return _Wish(clauses, money, frozenset(unwanted))
 
@@ -104,17 +121,31 @@ async def _for_somebody(turn: AnyTurn, clauses: Iterable[str]) -> list[Match]:
         thing, _, whom = PATTERNS["for"].sub("\n", f" {clause} ", 1).partition("\n")
         if whom and (named := naming(thing)):
             matches = sure(await turn.products.search(" ".join(named), _FOUND))
-            whole = [await turn.products.search(word, 1) for word in naming(whom)[:_PARTS]]
+            said = [word for word in naming(whom)[:_PARTS] if word.isalpha()]
+            whole = [await turn.products.search(word, 1) for word in said]
             if matches and all(whole):
                 return matches
     return []
 
 
-async def _about(turn: AnyTurn, clauses: Sequence[str]) -> list[Product]:
-    """What a question about a thing may be about; its description is said, so that nothing is passed off."""
-    words = (" ".join(word for word in naming(clause) if word.isalpha()) for clause in clauses)
-    matches = await turn.products.search("\n".join(words), 3)
-    return [match.product for match in matches if match.score >= max(_NEAR, matches[0].score)]
+async def _about(turn: AnyTurn, wish: _Wish, asked: Asked) -> list[Product]:
+    """What a question about a thing, or a budget for one, is about: the thing that is named first.
+
+    So is a thing of which most is known: "saco de pro plan". Its description is said, so that nothing is
+    passed off.
+    """
+    for clause in wish.clauses:
+        words = naming(clause)
+        nearly = await turn.products.search(" ".join(words), 3)
+        if nearly and nearly[0].score >= _NEAR:
+            return [match.product for match in _without(wish, nearly) if match.score > nearly[0].score - 0.1]
+        attribute = asked.says("attribute")
+        if not (attribute or wish.budget or _extreme(asked) or (asked.is_question and not asked.asks)):
+            continue
+        for word in words if attribute else words[:1]:
+            if matches := sure(await turn.products.search(word, _FOUND)):
+                return [match.product for match in _without(wish, matches)]
+    return []
 
 
 def _without(wish: _Wish, matches: Sequence[Match]) -> list[Match]:
@@ -133,7 +164,7 @@ async def _several(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
             count, thing = amount(part.strip())
             if matches := _without(wish, await named(turn, [thing])):
                 found.append((count, [match.product for match in matches]))
-        if len({products[0].name for _, products in found}) > 1:
+        if len({frozenset(product.name for product in products) for _, products in found}) > 1:
             return _together(found, asked, compare=way == "compare")
     return None
 

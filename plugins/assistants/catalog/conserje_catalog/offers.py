@@ -37,13 +37,14 @@ class Offers:
 
     def several(self, products: Sequence[Product], heading: str = "", count: int = 1) -> Content:
         """A list to choose from; that it was cut is said."""
-        heading = heading or (self.words.listed if len(products) <= SHOWN else self.words.listed_some)
+        heading = self._cut(heading, products) or self.words.listed
         rows = tuple(self.row(product, count) for product in products[:SHOWN])
         return List(f"{self.hello}{heading} {self.words.several}", rows)
 
     def compared(self, products: Sequence[Product]) -> Content:
         lines = (f"• {self.line(product, described=True)}" for product in products[:SHOWN])
-        return Text("\n".join([f"{self.hello}{self.words.compared} {self.words.several}", *lines]))
+        heading = self._cut(self.words.compared, products)
+        return Text("\n".join([f"{self.hello}{heading} {self.words.several}", *lines]))
 
     def total(self, items: Sequence[tuple[int, Product]]) -> Content:
         """What several things cost together; nothing is summed up that is not to be had."""
@@ -82,6 +83,10 @@ class Offers:
         listed = f"{', '.join(shown)} {self.words.last_of_many} {last}" if shown else last
         return self.words.shelf.format(named=listed)
 
+    def _cut(self, heading: str, products: Sequence[Product]) -> str:
+        """The heading, which says where these are more than are shown."""
+        return f"{heading} {self.words.listed_some}".strip() if len(products) > SHOWN else heading
+
     def _stock(self, product: Product, count: int) -> str:
         match product.stock:
             case None:
@@ -107,7 +112,7 @@ def row_id(product: Product) -> str:
 
 def near(product: Product, products: Sequence[Product], limit: int = 2) -> list[Product]:
     """What may do instead: of its category, in stock, most like it in name, then in price."""
-    words = set(product.name.lower().split())
+    words = _told(product)
     others = [
         other
         for other in products
@@ -115,9 +120,15 @@ def near(product: Product, products: Sequence[Product], limit: int = 2) -> list[
     ]
 
     def unlike(other: Product) -> tuple[int, Decimal]:
-        return -len(words & set(other.name.lower().split())), abs(other.price - product.price)
+        return -len(words & _told(other)), abs(other.price - product.price)
 
-    return sorted(others, key=unlike)[:limit] if product.category else []
+    alike = [other for other in others if words & _told(other)] or others
+    return sorted(alike, key=unlike)[:limit] if product.category else []
+
+
+def _told(product: Product) -> set[str]:
+    """The words that say what it is."""
+    return set(" ".join((product.name, *product.keywords)).lower().split())
 
 
 def _sentence(text: str) -> str:

@@ -16,6 +16,8 @@ _SPANISH_WORDS = {
     """,
     "farewells": "chao chau chaito adios bye nos hasta cuidate",
     "chat": """
+        estos estas esos esas aquello otra otro
+        q vecino vecina estimado estimada estimados caballero senor senorita jefe jefa maestro mijo bro
         loco loca compa compadre amigo amiga amigos hermano hermana perro po poh pues que tal como estas
         estai esta va vamos anda andai onda mas dia dias tarde tardes noche noches wn weon todo todos bien
         muy y ya a la lo los por aca ahi te tu ti su usted ustedes igual muchas mucha mil super listo
@@ -28,6 +30,7 @@ _SPANISH_WORDS = {
     """,
     "stock": "stock queda quedan cuantos cuantas disponible disponibles disponibilidad unidades",
     "asking": """
+        algo algun alguna algum something anything
         tienes tiene tienen teni tenis tenes tendras tendran tendra hay venden vendes vende vendi vendis
         quiero kiero queria quisiera busco buscando buscaba necesito nesesito dame deme comprar llevar
         ofrecen manejan trabajan muestrame muestra
@@ -37,6 +40,8 @@ _SPANISH_WORDS = {
         bueno
     """,
     "filler": """
+        desde sobre rango under anything something above over
+        hacer mandame mandenme envia enviame foto fotos imagen imagenes video fisico cada alcanza talla
         mi mis me
         pueda puedan sea sean jugar usar uso regalarle regalarles diferencia diferencias conviene convienen
         deberia demora calentar entonces creo oiga serian otra otro aparte super buenisimo buen gran
@@ -69,7 +74,7 @@ _PORTUGUESE_WORDS = {
     "asking": "tem voces vendem vende quero queria gostaria procuro preciso comprar",
     "yes": "sim claro quero compro levo pode",
     "filler": """
-        um uma uns umas algum alguma algo favor bonito barato melhor serve aguenta suporta para pra pro do
+        um uma uns umas algum alguma algo favor bonito barato melhor serve aguenta suporta para pra do
         da dos das com o os meu minha voces vocês tem teria ai esse essa qual e de em no na ser mais menos
         ate reais quero queria gostaria procuro preciso comprar quanto custa
     """,
@@ -97,17 +102,20 @@ _ENGLISH_WORDS = {
 # Expressions, matched in a clause of folded words with single spaces between them; a `_` is a space.
 _SPANISH = {
     "leaves": r"""
+        quedo_atent[oa] (?:ja|je|ji|ka|jk){2,}\w*
         (?:solo|solamente)_(?:estaba_|estoy_|andaba_)?(?:mira\w*|vitrine\w*|cotiz\w*|pregunt\w*|ve[ri]\w*)
         por_ahora_no no_por_ahora lo_voy_a_pensar lo_pienso despues_(?:te_|les_)?(?:hablo|escribo|aviso)
         (?:eso|nada)_(?:seria|mas|era)(?:_todo)? te_aviso les_aviso mas_rato
     """,
     "greeting": r"""
-        como_(?:va|vamos|estas?|estai|estan|andas?|andai|te_va|les_va|amaneci\w*) que_(?:tal|onda|hubo)
+        como_(?:va|vamos|estas?|estai|estan|andas?|andai|te_va|les_va|amaneci\w*)
+        (?:que|q|k)_(?:tal|onda|hubo)
         estas?_ahi hay_alguien me_(?:puedes?|pueden|podrias?)_ayudar una_(?:consulta|preguntita|pregunta)
     """,
     "catalogue": r"""
         catalogo menu lista_de_(?:productos|precios) (?:que|sus|los|tus)_(?:productos|categorias)
         ^todo(?:_lo_que_(?:tengas?|tienen|haya))?$
+       
         que_(?:cosas_|mas_|otras_cosas_)?(?:tienes|tienen?|teni|tenis|hay|venden?|vendes|vendi|vendis|ofrecen)(?:_(?:para_vender|a_la_venta|ahi|aca|hoy|disponible|po))*$
     """,
     "who": r"""
@@ -115,17 +123,22 @@ _SPANISH = {
         como_te_llamas habla\w*_con_(?:un|una)_(?:bot|robot|maquina)
     """,
     "insult": r"""
+        por_la_(?:chucha|cresta) chuchetumare
         ladron(?:es|a|as)? estafador\w* sin_?verguenzas? conche_?(?:tu|su)\w* ctm csm
         (?:q|cu)li(?:a[os]?|ado)s? mierdas? imbecil\w* inutil\w* idiotas? hijo_de_puta hdp aweona\w*
         mamones
     """,
     "complaint": r"""
+        esperando_(?:hace|desde|una|hasta) hace_rato (?:son|que|muy)_lent[oa]s?
         reclam\w+ queja\w* estaf\w+ sernac denunci\w+ nadie_(?:me_)?(?:responde|contesta|atiende)
+       
         lleg\w+_(?:\w+_){0,4}(?:rot|mal|danad|equivocad|vencid|abiert|incomplet|quebrad|fallad|trizad|manchad)[oa]?s?
+       
         (?:vino|vinieron|venia|salio|esta|estaba)_(?:\w+_)?(?:rot|danad|equivocad|vencid|fallad|quebrad|mal[oa])[oa]?s?
         no_(?:me_)?(?:funciona|prende|enciende|sirvio|anda|carga)(?:_\w+)?$ dejo_de_(?:funcionar|prender)
         se_(?:(?:me|le|nos)_)?(?:rompio|quebro|echo_a_perder|murio|descosio)
         devuelv\w+_(?:la|mi)_(?:plata|platita|dinero) (?:quiero|necesito)_(?:mi|la)_(?:plata|dinero)
+       
         me_(?:cobraron|enganaron|mandaron|enviaron)_(?:\w+_){0,4}(?:mal|otr[oa]|de_mas|doble|dos_veces|equivocad[oa])
         (?:mala|pesima|pesimo)_(?:atencion|servicio|calidad) me_hizo_mal me_falt[oa]\w* llego_otr[oa]
         no_era_lo_que
@@ -134,11 +147,13 @@ _SPANISH = {
         mi_(?:pedido|compra|orden|paquete|encargo|envio|despacho) en_que_va seguimiento tracking ya_pague
         (?:el|mi)_numero_de_(?:pedido|orden) (?:no|aun|todavia)_(?:no_)?(?:me_)?(?:ha_)?lleg(?:a|o|ado)\b
         hice_(?:una|un|la|el)_(?:compra|transferencia|pedido|pago)
+       
         (?:compre|pague|pedi|encargue)_(?:\w+_){0,3}(?:ayer|semana|lunes|martes|miercoles|jueves|viernes|sabado|domingo|hace|dias)
         ya_(?:compre|transferi|hice) (?:anular|cancelar)_(?:mi|el|la|un)_(?:pedido|compra)
         lo_que_(?:compre|pedi) pedido_(?:numero|n|nro|\d)
     """,
     "haggling": r"""
+        me_l[oa]s?_(?:\w+_)?dej\w+
         descuent\w+ rebaj\w+ me_l[oa]s?_dej\w+ me_dej\w+(?:_\w+){0,4}_(?:mas_barat\w+|por_menos)
         (?:ultimo|mejor)_precio precio_(?:amigo|de_amigo|especial)
         (?:bajar|bajarle|bajas|bajame)(?:_\w+){0,2}_(?:precio|algo|poco) por_menos(?!_de) cupon\w* yapa
@@ -161,6 +176,7 @@ _SPANISH = {
     """,
     "invoices": r"factur\w+ boletas? rut_(?:de_)?empresa",
     "returns": r"""
+        (?:sale|viene|fallara?)_(?:mal[oa]|fallad[oa]|defectuos[oa])s? si_(?:falla|no_funciona)
         devol\w+ devuelv\w+ cambi(?:o|os|ar|arlo|arla|an)\b garanti\w+ reembols\w+ retracto arrepient\w+
     """,
     "payment": r"""
@@ -188,7 +204,7 @@ _SPANISH = {
         cuando_(?:me_)?(?:llegaria|llega)
     """,
     "compare": r"""
-        cual_(?:\w+_){0,3}(?:mejor|recom\w+|convien\w*|sirve) que_(?:\w+_)?diferencia\w* compar\w+ versus
+        cual_(?:\w+_){0,3}(?:mejor|recom\w+|convien\w*|sirve) diferencia\w* compar\w+ versus
         vs cual_me_(?:recomiend\w+|conviene|llevo|compro) (?:el|la)_\w+_o_(?:el|la)_
     """,
     "attribute": r"""
@@ -203,8 +219,15 @@ _SPANISH = {
         mas_(?:barat\w+|economic\w+|baj[oa]|conveniente) menor_precio (?:barat|economic)[oa]s?
         baratit[oa]s?
     """,
+    "its": r"""
+        ^(?:(?:y|pero|ya|e)_)*(?:traen?|vienen?|incluyen?|aguant\w+|soport\w+|sirven?|miden?|pesan?|duran?)
+        ^(?:(?:y|pero|ya|e)_)*(?:funcionan?|es|son|de_que|que_(?:medidas?|tallas?|colores|tamano|color))
+    """,
+    "cheaper": r"(?:algo|un[oa]|otr[oa]|nada)_mas_(?:barat|economic)[oa] mas_(?:barat|economic)[oa]s?_que",
+    "size": r"tallas?_(?:xs|s|m|l|xl|xxl|[0-9]{1,2})",
     "dearest": r"mas_car[oa]s? mejor_de_todos tope_de_linea mas_top",
     "no": r"""
+        ^no(?=_(?!gracias)\w+[aeo]s\b) que_no_(?:sea|sean)_(?:de_)?
         (?:no|ya_no)_(?:(?:me_)?(?:quiero|kiero|busco|necesito|gustan?|interesan?|tomo|como)|mas) sin
         nada_de menos(?=_(?:el|la|los|las)_) que_no_(?:sea|sean|tenga) en_vez_de en_lugar_de
     """,
@@ -253,10 +276,13 @@ _PORTUGUESE = {
         aguenta\w* suporta\w* serve_(?:para|pra) vem_com compativ\w+ de_que_(?:e|material) mais_detalhes
     """,
     "cheapest": r"mais_barat[oa]s? mais_em_conta menor_preco",
+    "its": r"^(?:e_)?(?:vem|serve|aguenta|suporta|mede|pesa|dura)",
+    "cheaper": r"(?:algo|algum|outro)_mais_barato mais_barat[oa]s?_(?:do_)?que",
+    "size": r"tamanho_(?:pp|p|m|g|gg)",
     "dearest": r"mais_car[oa]s?",
     "no": r"nao_(?:quero|preciso|gosto)(?:_de)? sem",
     "but": r"_(?:mas|quero|prefiro)_",
-    "for": r"_(?:para|pra|pro)_",
+    "for": r"_(?:para|pra)_",
     "and": r"_(?:e|com|mais)_(?:(?:um|uma|o|a)_)?",
     "or": r"_ou_(?:o_|a_)?",
 }
@@ -304,6 +330,9 @@ _ENGLISH = {
         hold holds tell_me_(?:more_)?about
     """,
     "cheapest": r"cheapest cheap lowest_price",
+    "its": r"^(?:and_)?(?:does_it|is_it|what_size)",
+    "cheaper": r"(?:something|anything|one)_cheaper cheaper_than",
+    "size": r"size_(?:xs|s|m|l|xl|xxl)",
     "dearest": r"most_expensive",
     "no": r"(?:i_)?(?:don_t|do_not|dont)_(?:want|need|like) without no_more",
     "but": r"_(?:but|want|prefer)_",

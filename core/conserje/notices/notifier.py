@@ -60,6 +60,7 @@ class HandedOver:
     channel: str
     account: str
     words: tuple[str, ...]
+    reason: str = ""  # what the assistant took it for: "reclamo"
     others: tuple[Name, ...] = ()  # who waits, too, some of them
     more: int = 0  # how many wait, too
 
@@ -80,6 +81,7 @@ class HandedOver:
                 "channel": self.channel,
                 "account": self.account,
                 "messages": self.words,
+                "reason": self.reason,
                 "command": self.command,
             },
         }
@@ -96,6 +98,9 @@ class HandedOver:
             "channel": self.channel,
             "account": self.account,
             "said": said,
+            "reason": in_language(words.REASON, self.tenant.locale).format(reason=self.reason)
+            if self.reason
+            else "",
             "command": self.command,
         }
         subject, text = subject.format(**values), text.format(**values)
@@ -225,6 +230,7 @@ class Notifier:
             channel=account.channel if account else "",
             account=account.address if account else "",
             words=tuple(plain(restored(each))[:LONGEST] for each in waiting.words),
+            reason=waiting.reason,
             others=tuple(others),
             more=len(too),
         )

@@ -39,7 +39,7 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND id = (
     SELECT id FROM notices
     WHERE tenant_id = $1 AND conversation_id = $2 AND kind = 'webhook' AND due_at <= now()
     ORDER BY due_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING id, conversation_id, kind, created_at, tries, due_at AS until, illness
+RETURNING id, conversation_id, turn_id, kind, created_at, tries, due_at AS until, illness
 """
 
 # One mail at a time for an address: the next worker waits here, and finds that it is not due.
@@ -65,7 +65,7 @@ WITH due AS MATERIALIZED (
 )
 UPDATE notices SET tries = tries + 1, due_at = now() + $2 FROM due
 WHERE tenant_id = $1 AND notices.conversation_id = due.conversation_id AND notices.id = due.id
-RETURNING notices.id, notices.conversation_id, kind, created_at, tries, due_at AS until, illness
+RETURNING notices.id, notices.conversation_id, turn_id, kind, created_at, tries, due_at AS until, illness
 """
 
 # It did not leave: the next one need not wait.
@@ -109,9 +109,12 @@ WITH lost AS (
 SELECT DISTINCT tenant_id, conversation_id FROM swept
 """
 
-# With the contact's last words until the hand-over.
+# With the contact's last words until the hand-over, and what the turn that handed over took them for.
 TOLD = f"""
-SELECT conversations.peer AS contact_address, contacts.name, conversations.account_id, ARRAY(
+SELECT conversations.peer AS contact_address, contacts.name, conversations.account_id,
+coalesce((SELECT intent FROM turns WHERE turns.tenant_id = $1 AND turns.conversation_id = $2
+          AND turns.id = $5), '') AS reason,
+ARRAY(
     SELECT content FROM (
         SELECT id, content FROM (
             SELECT id, content, direction, turn_id, created_at FROM messages
@@ -148,6 +151,7 @@ class Notice:
 
     id: int
     conversation_id: int
+    turn_id: int
     kind: Kind
     created_at: datetime
     tries: int  # this one included
@@ -162,6 +166,7 @@ class Waiting:
     contact_address: str
     name: str
     account_id: int
+    reason: str  # the turn's intent
     words: Sequence[str]  # the contents of the last messages, as stored
 
 
@@ -263,7 +268,7 @@ async def waiting(pool: Pool, tenant_id: int, notice: Notice) -> Waiting:
     """Whom the notice tells of."""
     async with acting_for(pool, tenant_id) as scope:
         row = await scope.connection.fetchrow(
-            TOLD, tenant_id, notice.conversation_id, notice.created_at, WORDS
+            TOLD, tenant_id, notice.conversation_id, notice.created_at, WORDS, notice.turn_id
         )
     assert row is not None  # the notice goes with the conversation
     return Waiting(**row)

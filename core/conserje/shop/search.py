@@ -50,7 +50,7 @@ pololo señora marido cumple cumpleaños años regalo regalar
 _CLAUSE = re.compile(r"\n|[.,;:!?¡¿…]+(?!\d)")
 _WORD = re.compile(r"[a-z0-9ñ]+")
 _SOUNDS = (
-    (re.compile(r"ces$"), "z"),
+    (re.compile(r"ces?$"), "z"),
     (re.compile(r"(?<=...)s$"), ""),
     (re.compile(r"(?<=[lrn])cit[oa]$"), ""),
     (re.compile(r"(?<=..)gu(?=it[oa]$)"), "g"),

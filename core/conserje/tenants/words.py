@@ -76,22 +76,24 @@ WAITING_MAIL = {
     "es": Mail(
         "{who} espera a una persona de {tenant}",
         "{who} ({address}) escribió por {channel} a {account} y espera que le responda una persona.\n"
-        "Lo último que escribió:\n\n{said}\n\n"
+        "Lo último que escribió:\n\n{said}\n\n{reason}"
         "Mientras tanto el asistente no contesta. Para responder:\n\n    {command}\n",
     ),
     "pt": Mail(
         "{who} espera uma pessoa de {tenant}",
         "{who} ({address}) escreveu por {channel} para {account} e espera a resposta de uma pessoa.\n"
-        "O que escreveu por último:\n\n{said}\n\n"
+        "O que escreveu por último:\n\n{said}\n\n{reason}"
         "Enquanto isso o assistente não responde. Para responder:\n\n    {command}\n",
     ),
     "en": Mail(
         "{who} waits for a person of {tenant}",
         "{who} ({address}) wrote by {channel} to {account} and waits for a person's answer.\n"
-        "What they wrote last:\n\n{said}\n\n"
+        "What they wrote last:\n\n{said}\n\n{reason}"
         "Meanwhile the assistant is silent. To answer:\n\n    {command}\n",
     ),
 }
+
+REASON = {"es": "Motivo: {reason}\n", "pt": "Motivo: {reason}\n", "en": "Reason: {reason}\n"}
 
 ILL_MAIL = {
     "es": Mail(

@@ -79,6 +79,7 @@ async def test_a_hand_over_is_posted_once_signed_and_with_the_last_words(
         "channel": "post",
         "account": "+56 acme",
         "messages": ["3", "4", "5", "x" * 500, WISH],
+        "reason": "person",
         "command": f'conserje message send acme {conversation} "..."',
     }
     [notice] = await kept(scene)

@@ -59,6 +59,8 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
             return _say(words.hand_over, "persona", 0.95, hand_over=True)
         if chosen := await _chosen(turn):
             return await _offer(turn, Meant([chosen]), asked, offers)
+        if asked.says("who"):
+            return await _otherwise(turn, text, asked, offers)
         if reason := wishes.reason(asked):
             return _say(wishes.sentence(reason, words), wishes.REASONS[reason], 0.9, hand_over=True)
         return (
@@ -103,6 +105,8 @@ async def _about_the_shop(turn: _Turn, text: str, asked: Asked, offers: Offers) 
             return None
         topics.append(topic)
         matches = matches or await meaning.named(turn, [clause.replace(found, " ")])
+        if matches and wishes.is_a_day(found):
+            return None
         meant += [match.product for match in matches[:1]]
     if not topics:
         return None

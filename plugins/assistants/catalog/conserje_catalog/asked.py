@@ -27,6 +27,7 @@ _QUESTION = re.compile(
     r"\?|¿|^(?:y |pero )?(?:como|cuando|donde|quien|cual|cuales|por que|what|when|where|how|is|are|do"
     r"|does|quando|onde|se puede|puedo|pueden|puedes)\b"
 )
+_CLAUSES = 10  # of a message: each is looked for by itself
 _CHAT = WORDS["greetings"] | WORDS["thanks"] | WORDS["closings"] | WORDS["farewells"] | WORDS["chat"]
 _ASKING = WORDS["asking"] | WORDS["price"] | WORDS["stock"]
 _FOLLOW_UP = (WORDS["price"] | WORDS["stock"]) - {"vale", "sale", "much", "valor"}  # alone these say yes
@@ -40,7 +41,7 @@ class Asked:
         self._words = _WORD.findall(self._text)
         self._said = frozenset(self._words)
         parts = (_WORD.findall(part) for part in _CLAUSE.split(self._text))
-        self.clauses = tuple(" ".join(words) for words in parts if words)
+        self.clauses = tuple(" ".join(words) for words in parts if words)[:_CLAUSES]
 
     def says(self, kind: str) -> bool:
         """Whether any clause matches the expression of that name."""

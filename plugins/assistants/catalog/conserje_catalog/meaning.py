@@ -15,9 +15,10 @@ from conserje_catalog.offers import SHOWN, has
 from conserje_catalog.vocabulary import PATTERNS
 
 _SURE = 0.7  # below this a product shares a word with what was asked, no more
-_NEAR = 0.6  # so many of the words are the product's
+_NEAR = 0.51  # all of the words are in its description, or most are the product's
 _FOUND = 30  # products that are looked at
-_PARTS = 8  # things asked for at once
+_WORDS = 3  # of whom something is for
+_PARTS = 6  # things asked for at once
 _LESS_SURE = 0.9  # a word was not the product's: its description may say more
 
 AnyTurn = Turn[Any, Any]
@@ -121,7 +122,7 @@ async def _for_somebody(turn: AnyTurn, clauses: Iterable[str]) -> list[Match]:
         thing, _, whom = PATTERNS["for"].sub("\n", f" {clause} ", 1).partition("\n")
         if whom and (named := naming(thing)):
             matches = sure(await turn.products.search(" ".join(named), _FOUND))
-            said = [word for word in naming(whom)[:_PARTS] if word.isalpha()]
+            said = [word for word in naming(whom)[:_WORDS] if word.isalpha()]
             whole = [await turn.products.search(word, 1) for word in said]
             if matches and all(whole):
                 return matches

@@ -110,7 +110,7 @@ _SPANISH = {
     "greeting": r"""
         como_(?:va|vamos|estas?|estai|estan|andas?|andai|te_va|les_va|amaneci\w*)
         (?:que|q|k)_(?:tal|onda|hubo)
-        estas?_ahi hay_alguien me_(?:puedes?|pueden|podrias?)_ayudar una_(?:consulta|preguntita|pregunta)
+        estas?_ahi hay_alguien me_(?:puedes?|pueden|podrias?)_ayudar una_(?:consulta|preguntita|pregunta) no_(?:te_)?entiend\w+
     """,
     "catalogue": r"""
         catalogo menu lista_de_(?:productos|precios) (?:que|sus|los|tus)_(?:productos|categorias)
@@ -132,6 +132,7 @@ _SPANISH = {
         esperando_(?:hace|desde|una|hasta) hace_rato (?:son|que|muy)_lent[oa]s?
         reclam\w+ queja\w* estaf\w+ sernac denunci\w+ nadie_(?:me_)?(?:responde|contesta|atiende)
        
+        lleg\w+_(?:\w+_){0,4}(?:aplastad|derretid|sucio)[oa]?s?
         lleg\w+_(?:\w+_){0,4}(?:rot|mal|danad|equivocad|vencid|abiert|incomplet|quebrad|fallad|trizad|manchad)[oa]?s?
        
         (?:vino|vinieron|venia|salio|esta|estaba)_(?:\w+_)?(?:rot|danad|equivocad|vencid|fallad|quebrad|mal[oa])[oa]?s?
@@ -228,7 +229,7 @@ _SPANISH = {
     "dearest": r"mas_car[oa]s? mejor_de_todos tope_de_linea mas_top",
     "no": r"""
         ^no(?=_(?!gracias)\w+[aeo]s\b) que_no_(?:sea|sean)_(?:de_)?
-        (?:no|ya_no)_(?:(?:me_)?(?:quiero|kiero|busco|necesito|gustan?|interesan?|tomo|como)|mas) sin
+        (?:no|ya_no)_(?:(?:me_)?(?:quiero|kiero|busco|necesito|gustan?|interesan?|tomo|como)|mas) ^sin
         nada_de menos(?=_(?:el|la|los|las)_) que_no_(?:sea|sean|tenga) en_vez_de en_lugar_de
     """,
     "but": r"_(?:pero|sino|mejor|quiero|prefiero|busco|dame|necesito)_",
@@ -280,7 +281,7 @@ _PORTUGUESE = {
     "cheaper": r"(?:algo|algum|outro)_mais_barato mais_barat[oa]s?_(?:do_)?que",
     "size": r"tamanho_(?:pp|p|m|g|gg)",
     "dearest": r"mais_car[oa]s?",
-    "no": r"nao_(?:quero|preciso|gosto)(?:_de)? sem",
+    "no": r"nao_(?:quero|preciso|gosto)(?:_de)? ^sem",
     "but": r"_(?:mas|quero|prefiro)_",
     "for": r"_(?:para|pra)_",
     "and": r"_(?:e|com|mais)_(?:(?:um|uma|o|a)_)?",
@@ -334,7 +335,7 @@ _ENGLISH = {
     "cheaper": r"(?:something|anything|one)_cheaper cheaper_than",
     "size": r"size_(?:xs|s|m|l|xl|xxl)",
     "dearest": r"most_expensive",
-    "no": r"(?:i_)?(?:don_t|do_not|dont)_(?:want|need|like) without no_more",
+    "no": r"(?:i_)?(?:don_t|do_not|dont)_(?:want|need|like) ^without no_more",
     "but": r"_(?:but|want|prefer)_",
     "for": r"_for_",
     "and": r"_(?:and|with|plus)_(?:(?:a|an|the)_)?",
@@ -376,3 +377,7 @@ ORDINALS = {
     "cuarto": 3, "cuarta": 3, "quarto": 3, "fourth": 3, "quinto": 4, "quinta": 4, "fifth": 4, "sexto": 5,
     "ultimo": -1, "ultima": -1, "last": -1,
 }  # fmt: skip
+DAYS = words_of("""
+    domingo sabado lune marte miercole jueve vierne segunda terca quarta quinta sexta
+    sunday saturday monday tuesday wednesday thursday friday
+""")

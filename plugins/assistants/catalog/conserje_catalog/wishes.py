@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from conserje import Match
 from conserje_catalog.asked import Asked
-from conserje_catalog.vocabulary import PATTERNS
+from conserje_catalog.vocabulary import DAYS, PATTERNS
 from conserje_catalog.words import Words
 
 # The intents, as the notice to the shop's people has them. Of these nothing is answered.
@@ -45,6 +45,11 @@ def names_product(found: str, match: Match) -> bool:
     own = Asked(f"{product.name} {product.category} {' '.join(product.keywords)}").clauses
     words = {word for clause in own for word in clause.split()}
     return words.issuperset(found.split())
+
+
+def is_a_day(found: str) -> bool:
+    """Whether no more than a day is named: "una torta para el sábado" asks not for the hours."""
+    return found.split()[-1].removesuffix("s") in DAYS
 
 
 def sentence(wish: str, words: Words) -> str:

@@ -54,19 +54,21 @@ async def ask(
     *texts: str | Content,
     history: Sequence[Utterance] = (),
     greeting: str | None = None,
-    products: Sequence[Product] | None = None,
+    products: Sequence[Product] | GivenProducts | None = None,
     locale: str = "es-CL",
     knowledge: Knowledge | None = None,
 ) -> Reply:
-    name, demo = DEMO[slug]
+    name, demo_products = DEMO[slug]
     contents = [Text(text) if isinstance(text, str) else text for text in texts]
+    if not isinstance(products, GivenProducts):
+        products = GivenProducts(demo_products if products is None else products)
     turn = Turn(
         id=1,
         tenant=Tenant(slug, name, locale, "CLP", "America/Santiago"),
         contact=Contact(1, "Ana"),
         messages=[Utterance("contact", content, datetime.now(UTC)) for content in contents],
         history=history,
-        products=GivenProducts(demo if products is None else products),
+        products=products,
         knowledge=knowledge or GivenKnowledge(),
         credentials=Nothing(),
         settings=CatalogSettings(greeting=greeting),

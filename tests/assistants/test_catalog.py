@@ -15,6 +15,7 @@ from conserje import (
     File,
     List,
     Location,
+    Match,
     Media,
     Pressed,
     Product,
@@ -24,7 +25,7 @@ from conserje import (
     Unknown,
     Utterance,
 )
-from conserje.testing import AssistantContract, said
+from conserje.testing import AssistantContract, GivenProducts, said
 from conserje_catalog import Catalog
 from conserje_catalog.words import LANGUAGES
 
@@ -379,3 +380,21 @@ async def test_what_there_is_to_see_of_a_product_goes_along() -> None:
     ]  # fmt: skip
     [bare] = (await ask("acme", "polera roja", products=[plain_one])).messages
     assert isinstance(bare, Text) and not bare.cards
+
+
+class _Counted(GivenProducts):
+    searches = 0
+
+    async def search(self, text: str, limit: int = 5) -> list[Match]:
+        self.searches += 1
+        return await super().search(text, limit)
+
+
+@pytest.mark.parametrize(
+    "words_over_and_over",
+    ["no quiero control. ", "2 control y 3 juego y ", "control para juego ps5. ", "¿dónde está el control? "],
+)
+async def test_a_long_message_is_looked_for_a_bounded_number_of_times(words_over_and_over: str) -> None:
+    counted = _Counted(DEMO["bravo"][1])
+    await ask("bravo", words_over_and_over * 300, products=counted)
+    assert counted.searches <= 60

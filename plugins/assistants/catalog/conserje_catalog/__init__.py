@@ -180,7 +180,7 @@ def _heading(meant: Meant, offers: Offers) -> str:
 async def _otherwise(turn: _Turn, text: str, asked: Asked, offers: Offers) -> Reply:
     """Small talk, what the shop has been asked before, or an honest no."""
     shelf = offers.shelf(await turn.products.all())
-    if asked.has_words and not asked.says_little and (known := await turn.knowledge.search(text)):
+    if asked.has_words and not asked.names_nothing and (known := await turn.knowledge.search(text)):
         answers = list(dict.fromkeys(each.answer for each in known))
         return _say(offers.hello + "\n\n".join(answers), "pregunta", known[0].score)
     return _small_talk(turn, asked, shelf, offers.words) or await _not_found(turn, text, asked, shelf, offers)

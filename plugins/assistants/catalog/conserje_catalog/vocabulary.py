@@ -102,7 +102,7 @@ _ENGLISH_WORDS = {
 # Expressions, matched in a clause of folded words with single spaces between them; a `_` is a space.
 _SPANISH = {
     "leaves": r"""
-        quedo_atent[oa] (?:ja|je|ji|ka|jk){2,}\w*
+        quedo_atent[oa] (?:ja|je|ji|jk)(?:ja|je|ji|jk)\w*
         (?:solo|solamente)_(?:estaba_|estoy_|andaba_)?(?:mira\w*|vitrine\w*|cotiz\w*|pregunt\w*|ve[ri]\w*)
         por_ahora_no no_por_ahora lo_voy_a_pensar lo_pienso despues_(?:te_|les_)?(?:hablo|escribo|aviso)
         (?:eso|nada)_(?:seria|mas|era)(?:_todo)? te_aviso les_aviso mas_rato
@@ -110,7 +110,8 @@ _SPANISH = {
     "greeting": r"""
         como_(?:va|vamos|estas?|estai|estan|andas?|andai|te_va|les_va|amaneci\w*)
         (?:que|q|k)_(?:tal|onda|hubo)
-        estas?_ahi hay_alguien me_(?:puedes?|pueden|podrias?)_ayudar una_(?:consulta|preguntita|pregunta) no_(?:te_)?entiend\w+
+        estas?_ahi hay_alguien me_(?:puedes?|pueden|podrias?)_ayudar una_(?:consulta|preguntita|pregunta)
+        no_(?:te_)?entiend\w+
     """,
     "catalogue": r"""
         catalogo menu lista_de_(?:productos|precios) (?:que|sus|los|tus)_(?:productos|categorias)

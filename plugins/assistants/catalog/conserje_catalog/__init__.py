@@ -113,13 +113,23 @@ async def _about_the_shop(turn: _Turn, text: str, asked: Asked, offers: Offers) 
     topic = topics[0]
     if known := await turn.knowledge.search(text):
         answers = list(dict.fromkeys(each.answer for each in known))
-        return _say(offers.hello + "\n\n".join(answers), wishes.TOPICS[topic], known[0].score)
+        told = [*await _priced(turn, asked, offers), *answers]
+        return _say(offers.hello + "\n\n".join(told), wishes.TOPICS[topic], known[0].score)
     said = wishes.sentence(topic, offers.words)
     if topic in ("haggling", "restock") and not meant and turn.history:
         meant = choices.shown(turn.history, await turn.products.all())[:1]
     if topic in ("haggling", "restock") and meant:
         said = f"{offers.line(meant[0])} {said}"
     return _say(offers.hello + said, wishes.TOPICS[topic], 0.8, hand_over=True)
+
+
+async def _priced(turn: _Turn, asked: Asked, offers: Offers) -> list[str]:
+    """What products asked for beside the shop cost: "cuánto sale el volcano y el despacho"."""
+    lines: dict[str, None] = {}
+    for part in wishes.others(asked):
+        matches = await meaning.named(turn, [part])
+        lines.update(dict.fromkeys(offers.line(match.product) for match in matches[:3]))
+    return ["\n".join(lines)] if lines else []
 
 
 async def _about_products(turn: _Turn, asked: Asked, offers: Offers) -> Reply | None:

@@ -6,10 +6,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
+from itertools import groupby
 
 from conserje_catalog.vocabulary import PATTERNS, WORDS
 
-_CLAUSE = re.compile(r"[.,;:!?¡¿\n…()]+(?!\d)")
+_CLAUSE = re.compile(r"[.,;:!?¡¿\n…()+&]+(?!\d)")
 _WORD = re.compile(r"[a-z0-9]+(?:[.,][0-9]+)*")
 _STAFF = (
     r"(?:personas?|humanos?|humana|alguien|vendedora?|ejecutiv[oa]|encargad[oa]|duen[oa]|asesora?|agente)\b"
@@ -37,7 +38,7 @@ class Asked:
     """What a contact wrote, as this assistant reads it."""
 
     def __init__(self, text: str) -> None:
-        self._text = "".join(map(_bare, text.lower()))
+        self._text = _short("".join(map(_bare, text.lower())))
         self._words = _WORD.findall(self._text)
         self._said = frozenset(self._words)
         parts = (_WORD.findall(part) for part in _CLAUSE.split(self._text))
@@ -176,6 +177,12 @@ def _until_but(text: str) -> tuple[str, str]:
     """What is unwanted, and what is wanted instead: "brownies sino aceite"."""
     but = PATTERNS["but"].search(text)
     return (text[: but.start()], text[but.end() :]) if but else (text, "")
+
+
+def _short(text: str) -> str:
+    """Letters that are drawn out are one: "holaaaa"."""
+    runs = ("".join(run) for _, run in groupby(text))
+    return "".join(run[0] if len(run) > 2 and run.isalpha() else run for run in runs)
 
 
 @lru_cache(maxsize=4096)

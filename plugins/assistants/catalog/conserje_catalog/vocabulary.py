@@ -40,6 +40,7 @@ _SPANISH_WORDS = {
         bueno
     """,
     "filler": """
+        suelto suelta sueltos sueltas
         desde sobre rango under anything something above over
         hacer mandame mandenme envia enviame foto fotos imagen imagenes video fisico cada alcanza talla
         mi mis me
@@ -201,7 +202,7 @@ _SPANISH = {
     "delivery": r"""
         despach\w* envi(?:o|os|an|as|a|ar|arian|ando|enme) delivery repart\w+
         (?:mandan|llevan|llegan)_(?:a|pa|para|hasta) starken chilexpress blue_?express bluexpress retir\w+
-        cuanto_(?:se_)?demora[ns]?_(?:en_llegar|a|el_(?:envio|despacho|pedido))
+        mandar(?:me|lo|la)? cuanto_(?:se_)?demora[ns]?_(?:en_llegar|a|el_(?:envio|despacho|pedido))
         a_regiones region(?:es)? domicilio flete entreg\w+ cuanto_(?:tarda|se_tarda)\w*
         cuando_(?:me_)?(?:llegaria|llega)
     """,
@@ -227,7 +228,7 @@ _SPANISH = {
     """,
     "cheaper": r"(?:algo|un[oa]|otr[oa]|nada)_mas_(?:barat|economic)[oa] mas_(?:barat|economic)[oa]s?_que",
     "size": r"tallas?_(?:xs|s|m|l|xl|xxl|[0-9]{1,2})",
-    "dearest": r"mas_car[oa]s? mejor_de_todos tope_de_linea mas_top",
+    "dearest": r"mas_car[oa]s? mejor_de_todos tope_de_linea",
     "no": r"""
         ^no(?=_(?!gracias)\w+[aeo]s\b) que_no_(?:sea|sean)_(?:de_)?
         (?:no|ya_no)_(?:(?:me_)?(?:quiero|kiero|busco|necesito|gustan?|interesan?|tomo|como)|mas) ^sin

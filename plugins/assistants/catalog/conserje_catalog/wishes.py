@@ -9,6 +9,8 @@ from conserje_catalog.asked import Asked
 from conserje_catalog.vocabulary import DAYS, PATTERNS
 from conserje_catalog.words import Words
 
+_PARTS = 4  # of a message, and of each
+
 # The intents, as the notice to the shop's people has them. Of these nothing is answered.
 REASONS = {"insult": "molestia", "complaint": "reclamo", "order": "pedido", "work": "trabajo"}
 # Of these it is answered what the shop has said.
@@ -37,6 +39,15 @@ def topics(asked: Asked) -> Iterator[tuple[str, str, str]]:
             if found := PATTERNS[topic].search(clause):
                 yield topic, found[0], clause
                 break
+
+
+def others(asked: Asked) -> Iterator[str]:
+    """The parts that ask for something, and not for anything of the shop."""
+    for clause in asked.clauses[:_PARTS]:
+        for part in PATTERNS["and"].split(f" {clause} ")[:_PARTS]:
+            about_the_shop = any(PATTERNS[topic].search(part) for topic in TOPICS)
+            if not about_the_shop and Asked(part).asks:
+                yield part.strip()
 
 
 def names_product(found: str, match: Match) -> bool:

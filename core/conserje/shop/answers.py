@@ -180,12 +180,12 @@ class Answers:
         best: dict[int, _Found] = {}
         left = _SCORED
         for words in (whole, *parts) if len(parts) > 1 else (whole,):
-            weights = [(word, self._weight(word)) for word in words]
-            total = sum(weight for _, weight in weights)
+            total = sum(self._weight(word) for word in words)
+            having = _by_keys(words)
             for place in self._candidates(words, left):
                 left -= 1
                 wording = self._wordings[place]
-                score, places = _score(wording, weights, total)
+                score, places = _score(wording, having, total)
                 known = best.get(wording.question)
                 if score >= _FITS and (known is None or score > known.known.score):
                     best[wording.question] = _asked(self.told.questions[wording.question], score, places)
@@ -213,20 +213,28 @@ def _weights(words: Iterable[Word]) -> dict[frozenset[str], float]:
     return weights if any(weight == 1.0 for weight in weights.values()) else {}
 
 
+def _by_keys(words: Iterable[Word]) -> dict[str, list[int]]:
+    """The places of the words, by what they may mean."""
+    places = defaultdict[str, list[int]](list)
+    for word in words:
+        for key in word.keys:
+            places[key].append(word.place)
+    return places
+
+
 def _score(
-    wording: _Wording, asked: Sequence[tuple[Word, float]], total: float
+    wording: _Wording, having: Mapping[str, Sequence[int]], total: float
 ) -> tuple[float, frozenset[int]]:
     """How surely the words ask this, and by which of them: what both have, in all that both have."""
-    places, met = set[int](), 0.0
-    used = set[int]()
+    places, used, met = set[int](), set[int](), 0.0
     for keys, weight in wording.weights.items():
-        for number, (word, _) in enumerate(asked):
-            if number not in used and word.keys & keys:
-                used.add(number)
-                met += weight
-                if weight == 1.0:
-                    places.add(word.place)
-                break
+        meant = (place for key in keys for place in having.get(key, ()))
+        place = next((each for each in meant if each not in used), None)
+        if place is not None:
+            used.add(place)
+            met += weight
+            if weight == 1.0:
+                places.add(place)
     score = 2 * met / (wording.total + total) if total else 0.0
     if len(places) >= 2 and met > wording.total - 0.5:  # all of it, among other words
         score = max(score, 0.65)

@@ -30,7 +30,7 @@ CREATE TABLE questions (
     tenant_id bigint NOT NULL REFERENCES tenants ON DELETE CASCADE,
     question  text NOT NULL CHECK (length(question) BETWEEN 1 AND 300),
     answer    text NOT NULL CHECK (length(answer) BETWEEN 1 AND 2000),
-    wordings  text[] NOT NULL DEFAULT '{}' CHECK (cardinality(wordings) <= 20),
+    wordings  text[] NOT NULL DEFAULT '{}' CHECK (cardinality(wordings) <= 20 AND length(wordings::text) <= 12500),
     PRIMARY KEY (tenant_id, question)
 );
 

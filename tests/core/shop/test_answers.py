@@ -274,7 +274,8 @@ def test_a_long_text_costs_little(text: str) -> None:
         )
         for n in range(500)
     ]
-    answers = Answers(Told({"delivery.where": "Sí.", "payment": "Sí."}, questions))
+    long = Question("¿Y?", "Sí.", tuple(" ".join(Random(n).choices(WORDS, k=40)) for n in range(20)))
+    answers = Answers(Told({"delivery.where": "Sí.", "payment": "Sí."}, [*questions, *[long] * 100]))
     tenant = Tenant("x", "X", "es-CL", "CLP", "America/Santiago")
     answers.search(text, tenant, MONDAY)  # stems are known from now on
     with at_most(1.0, "a search"):

@@ -97,7 +97,7 @@ async def rotate(
     secret.
 
     \b
-    Examples:
+    Example:
       conserje keys rotate
       conserje keys rotate --data-keys --tenant acme
     """

@@ -203,7 +203,8 @@ async def test_nothing_is_half_done(scene: Scene, old: Settings, order: Order) -
     await leave_undone(scene)
     made = await save(scene, old)
     whole, damaged = made.read_bytes(), made.with_name("damaged.backup")
-    for content in (whole[:-1], whole[: len(whole) // 2], whole[:-5] + b"x" + whole[-4:], whole[:4000]):
+    changed = whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:]
+    for content in (whole[:-1], whole[: len(whole) // 2], changed, whole[:4000]):
         damaged.write_bytes(content)
         with pytest.raises(BackupError):
             await restore.restore(replace(order, source=damaged))

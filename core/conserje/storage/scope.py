@@ -13,10 +13,10 @@ import asyncpg
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 
-AT_ONCE = 3  # transactions of one tenant's in a process: with more it would make all others' slow
+AT_ONCE = 3  # of a pool's connections for one tenant: with more it would make all others' slow
 LOCK_LIMIT = 250  # milliseconds: a healthy worker has a conversation for some of them
 
-_rooms: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
+_rooms: WeakValueDictionary[tuple[int, int], asyncio.Semaphore] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ async def acting_for(pool: Pool, tenant_id: int, *, impatient: bool = False) -> 
     An impatient one raises asyncpg.LockNotAvailableError where somebody else has a row for longer than
     LOCK_LIMIT.
     """
-    async with _room_of(tenant_id), pool.acquire() as connection:
+    async with _room_of(pool, tenant_id), pool.acquire() as connection:
         # One round trip: begin, take the tenant's role, name the tenant.
         await connection.execute(
             f"BEGIN; SET LOCAL ROLE conserje_tenant; SET LOCAL conserje.tenant = '{tenant_id:d}'"
@@ -52,11 +52,12 @@ async def acting_for(pool: Pool, tenant_id: int, *, impatient: bool = False) -> 
         await connection.execute("COMMIT")
 
 
-def _room_of(tenant_id: int) -> asyncio.Semaphore:
-    """What a tenant's transactions go through; it is kept while somebody uses it."""
-    room = _rooms.get(tenant_id)
+def _room_of(pool: Pool, tenant_id: int) -> asyncio.Semaphore:
+    """What a tenant's transactions go through; it is kept while somebody uses it, and so its pool."""
+    place = (id(pool), tenant_id)
+    room = _rooms.get(place)
     if room is None:
-        room = _rooms[tenant_id] = asyncio.Semaphore(AT_ONCE)
+        room = _rooms[place] = asyncio.Semaphore(AT_ONCE)
     return room
 
 

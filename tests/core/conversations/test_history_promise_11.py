@@ -227,7 +227,7 @@ class Day:
     async def doubt(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
         """A sending whose end nobody saw is looked for, and a turn is thought for long."""
         await self.write(entry, peer)
-        self.scene.parrot.thinking = 4 * turn.RENEWAL
+        self.scene.parrot.thinking = 1.5 * turn.RENEWAL
         await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
         self.scene.parrot.thinking = 0.0
         self.provider.does.append(Uncertain("cut"))
@@ -386,7 +386,7 @@ async def passed(day: Day, pages: Pages) -> dict[str, int]:
 async def test_a_day_costs_the_same_whatever_was_said_before(
     database_url: str, keyring: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn, "RENEWAL", 0.01)
+    monkeypatch.setattr(turn, "RENEWAL", 0.1)  # each leaves a row behind that is read until it is vacuumed
     monkeypatch.setattr(overdue, "SWEEP_AFTER", timedelta(0))  # however long the days take
     monkeypatch.setattr(notices, "LOST_AFTER", timedelta(hours=1))  # or those of other days would be found
     with counting(monkeypatch) as pages:

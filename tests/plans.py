@@ -33,8 +33,13 @@ async def fill(connection: Connection, first: int, last: int) -> None:
     """Add the tenants `first` to `last`, and let the server know how full the tables are."""
     await connection.execute(ACCOUNTS, first, last)
     await connection.execute(MESSAGES)
+    await analyze(connection, "messages")
+
+
+async def analyze(connection: Connection, *tables: str) -> None:
+    """Let the server know how full these are, also with what is not committed yet."""
     await connection.execute("SET LOCAL ROLE conserje_owner")
-    await connection.execute("ANALYZE messages")
+    await connection.execute(f"ANALYZE {', '.join(tables)}")
     await connection.execute("SET LOCAL ROLE conserje_core")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from album import Album
 from pages import Pages, counting
-from past import lengthen
+from past import lengthen, tidy
 from scene import Scene, stage
 from terminal import Terminal
 
@@ -376,6 +376,7 @@ async def passed(day: Day, pages: Pages) -> dict[str, int]:
     """The pages that each statement touches at most, in some days."""
     pages.most()
     for _ in range(AGAIN):
+        await tidy(day.scene.url)
         for slug, peer in PEERS:
             await day.pass_by(slug, peer)
     for slug, peer in PEERS:

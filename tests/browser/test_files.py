@@ -90,6 +90,7 @@ async def test_a_picture_is_pasted_or_dropped(site: Site, visitor: Visitor, way:
 async def test_what_is_not_taken_is_said_in_a_sentence(site: Site, visitor: Visitor) -> None:
     visitor.expected = "status of 415"
     page = await visitor.page(await site.add("sentences"))
+    await page.set_viewport_size({"width": 390, "height": 400})  # which the talk is longer than
     await choose(page, HOUSE)
     await expect(page.locator(".note.trouble")).to_have_text(
         "Escribe primero un mensaje; después puedes enviar archivos."
@@ -101,6 +102,7 @@ async def test_what_is_not_taken_is_said_in_a_sentence(site: Site, visitor: Visi
     large = FilePayload(name="grande.pdf", mimeType="application/pdf", buffer=bytes(16 * 2**20 + 1))
     await choose(page, large)
     await expect(page.locator(".note.trouble").last).to_contain_text("puede tener hasta 16 MB")
+    await expect(page.locator(".note.trouble").last).to_be_in_viewport(ratio=1)
     await write(page, "chao")
     await until_said(page, "Tú: hola", "Sentences: hola", "Tú: chao", "Sentences: chao")
 

@@ -56,7 +56,10 @@ log.addEventListener("scroll", () => {
   atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
   if (atEnd) showBelow(0);
 });
-new ResizeObserver(() => atEnd && toEnd()).observe(log); // the composer grows, or a keyboard comes
+const stayAtEnd = () => atEnd && toEnd();
+new ResizeObserver(stayAtEnd).observe(log); // the composer grows, or a keyboard comes
+new MutationObserver(stayAtEnd).observe(log, { childList: true, subtree: true }); // a message is refused
+log.addEventListener("load", stayAtEnd, true); // a picture has come
 more.addEventListener("click", toEnd);
 
 export function showOffline(is) {

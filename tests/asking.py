@@ -23,7 +23,7 @@ from conserje import (
     plain,
 )
 from conserje.shop.products import from_row
-from conserje.testing import GivenKnowledge, GivenProducts, SearchedKnowledge
+from conserje.testing import GivenBudget, GivenKnowledge, GivenProducts, GivenTools, SearchedKnowledge
 from conserje_catalog import Catalog, CatalogSettings
 
 
@@ -70,6 +70,8 @@ async def ask(
         history=history,
         products=products,
         knowledge=knowledge or GivenKnowledge(),
+        tools=GivenTools(),
+        budget=GivenBudget(),
         credentials=Nothing(),
         settings=CatalogSettings(greeting=greeting),
     )

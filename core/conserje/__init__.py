@@ -6,15 +6,19 @@ if TYPE_CHECKING:
     from conserje.contract.account import Account, Finding, NotOffered
     from conserje.contract.assistant import (
         Assistant,
+        Budget,
         Contact,
         Knowledge,
         Known,
         Match,
         NoAnswer,
+        Offer,
         Product,
         Products,
         Reply,
+        Result,
         Tenant,
+        Tools,
         Turn,
         Utterance,
     )
@@ -80,6 +84,7 @@ if TYPE_CHECKING:
     from conserje.contract.phones import phone_number
     from conserje.contract.prices import format_price
     from conserje.contract.sessions import SessionKey, new_session, signed, visitor
+    from conserje.contract.tool import Call, Tool
     from conserje.net.fetch import Fetched, fetch
 
 __all__ = [
@@ -87,9 +92,11 @@ __all__ = [
     "AccountFault",
     "Answer",
     "Assistant",
+    "Budget",
     "BusinessMessage",
     "Button",
     "Buttons",
+    "Call",
     "CannotTell",
     "Card",
     "Channel",
@@ -123,6 +130,7 @@ __all__ = [
     "NotOffered",
     "Note",
     "Nothing",
+    "Offer",
     "Opened",
     "Opening",
     "OptedOut",
@@ -138,6 +146,7 @@ __all__ = [
     "Receipt",
     "Refused",
     "Reply",
+    "Result",
     "Revocation",
     "Row",
     "Said",
@@ -150,6 +159,8 @@ __all__ = [
     "TemplateButton",
     "Tenant",
     "Text",
+    "Tool",
+    "Tools",
     "TryLater",
     "Turn",
     "Uncertain",
@@ -189,6 +200,7 @@ if not TYPE_CHECKING:
             phones,
             prices,
             sessions,
+            tool,
         )
         from conserje.net import fetch as fetcher
 
@@ -205,6 +217,7 @@ if not TYPE_CHECKING:
             phones,
             prices,
             sessions,
+            tool,
         ):
             globals().update((each, vars(module)[each]) for each in __all__ if each in vars(module))
         return globals()[name]

@@ -21,8 +21,11 @@ from conserje.contract.assistant import (
     Contact,
     Known,
     Match,
+    NoAnswer,
+    Offer,
     Product,
     Reply,
+    Result,
     Tenant,
     Turn,
     Utterance,
@@ -276,6 +279,34 @@ class GivenKnowledge:
         return self._found.get(text, ())
 
 
+class GivenTools:
+    """Tools that answer what they are given to; `called` is what was asked of them."""
+
+    def __init__(self, offers: Sequence[Offer] = (), results: Mapping[str, Result] | None = None) -> None:
+        self.offers = offers
+        self.called: list[tuple[str, Mapping[str, Any] | str]] = []
+        self._results = results or {}
+
+    async def call(self, name: str, arguments: Mapping[str, Any] | str) -> Result:
+        self.called.append((name, arguments))
+        return self._results.get(name) or Result("There is no such tool.", failed=True)
+
+
+class GivenBudget:
+    """A budget that counts, and that may be empty."""
+
+    def __init__(self, *, empty: bool = False) -> None:
+        self.spent: list[tuple[str, Mapping[str, int]]] = []
+        self._empty = empty
+
+    async def check(self) -> None:
+        if self._empty:
+            raise NoAnswer("The budget is spent.")
+
+    async def spend(self, model: str, usage: Mapping[str, int]) -> None:
+        self.spent.append((model, usage))
+
+
 class SearchedKnowledge:
     """What a tenant has written, as `conserje knowledge import` takes it, searched without a database.
 
@@ -352,6 +383,8 @@ class AssistantContract:
             history=[],
             products=GivenProducts(products),
             knowledge=GivenKnowledge(),
+            tools=GivenTools(),
+            budget=GivenBudget(),
             credentials=self.assistant.Credentials.model_validate(dict(self.credentials)),
             settings=self.assistant.Settings.model_validate(dict(self.settings)),
         )

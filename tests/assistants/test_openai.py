@@ -29,7 +29,14 @@ from conserje import (
     Turn,
     Utterance,
 )
-from conserje.testing import GivenKnowledge, GivenProducts, ProviderAssistantContract, said
+from conserje.testing import (
+    GivenBudget,
+    GivenKnowledge,
+    GivenProducts,
+    GivenTools,
+    ProviderAssistantContract,
+    said,
+)
 from conserje_fakes import server
 from conserje_fakes.openai import Fault, StandIn
 from conserje_openai import OpenAI
@@ -115,6 +122,8 @@ def turn(
         history=history,
         products=GivenProducts(products),
         knowledge=GivenKnowledge(),
+        tools=GivenTools(),
+        budget=GivenBudget(),
         credentials=OpenAICredentials(api_key=SecretStr(key)),
         settings=settings or OpenAISettings(),
     )

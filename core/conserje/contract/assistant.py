@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -91,6 +91,60 @@ class Knowledge(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """A tool that the assistant may call in this turn; `parameters` is the JSON Schema of an object.
+
+    What has an effect is done after the reply is stored, and not at all if the reply is thrown away.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    effect: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a call: `text` is what a model reads, `shown` what the tenant's people are shown of it."""
+
+    text: str
+    shown: str = ""
+    failed: bool = False
+
+
+class Tools(Protocol):
+    """What an assistant may do in a turn."""
+
+    @property
+    def offers(self) -> Sequence[Offer]:
+        """The tools that the tenant has switched on."""
+        ...
+
+    async def call(self, name: str, arguments: Mapping[str, Any] | str) -> Result:
+        """What came of it, or what is wrong with the name or the arguments; JSON may come as text.
+
+        Raises nothing: a tool that fails, or takes too long, gives a Result that has failed.
+        """
+        ...
+
+
+class Budget(Protocol):
+    """What a turn may still spend on models, by contact, by tenant and by day."""
+
+    async def check(self) -> None:
+        """Asked before each call of a model. Raises NoAnswer where a bound is reached."""
+        ...
+
+    async def spend(self, model: str, usage: Mapping[str, int]) -> None:
+        """Told after each call of a model, whatever becomes of its answer.
+
+        `model` is its name in the table of prices; of `usage` `input_tokens`, `cached_tokens` (a part of
+        them), `output_tokens` and `seconds` (of sound) are counted.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """The client business, as an assistant sees it."""
 
@@ -134,15 +188,19 @@ class Turn(Generic[C, S]):
     history: Sequence[Utterance]
     products: Products
     knowledge: Knowledge
+    tools: Tools
+    budget: Budget
     credentials: C
     settings: S
+    summary: str = ""  # of what was said before `history`
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What the assistant says, in at most 20 messages; none: silence.
 
-    `quote`: it points at the last message it answers.
+    `quote`: it points at the last message it answers. `told`: what the assistant read before it answered,
+    shown to the operator who asks why it said this; it holds no secret.
     """
 
     messages: Sequence[Content] = ()
@@ -151,6 +209,7 @@ class Reply:
     hand_over: bool = False
     quote: bool = False
     usage: dict[str, int] = field(default_factory=dict)
+    told: str = ""
 
 
 class Assistant(Generic[C, S, O]):

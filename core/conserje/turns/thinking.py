@@ -22,6 +22,7 @@ from conserje.shop.lore import Lore, TenantKnowledge
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 from conserje.turns import late, lease, sale, wish
+from conserje.turns.allowed import NoBudget, NoTools
 from conserje.turns.lease import Claim, Thought
 
 log = logging.getLogger(__name__)
@@ -132,6 +133,8 @@ class Thinking:
             history=past,
             products=TenantProducts(self.catalogues, tenant.id),
             knowledge=TenantKnowledge(self.lore, tenant.id, tenant.seen),
+            tools=NoTools(),
+            budget=NoBudget(),
             credentials=account.credentials,
             settings=account.settings,
         )

@@ -1,0 +1,77 @@
+"""The contract of a tool: something that an assistant may do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from conserje.contract.account import Account, Finding, NotOffered
+from conserje.contract.assistant import Contact, Knowledge, Products, Result, Tenant
+
+if TYPE_CHECKING:
+    import httpx2
+
+P = TypeVar("P", bound=BaseModel)
+C = TypeVar("C", bound=BaseModel)
+S = TypeVar("S", bound=BaseModel)
+O = TypeVar("O", bound=BaseModel)  # noqa: E741
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[P, C, S]):
+    """One call of a tool. `key` stays the same when the same call is made again: effects are keyed by it."""
+
+    key: str
+    tenant: Tenant
+    contact: Contact
+    arguments: P
+    products: Products
+    knowledge: Knowledge
+    credentials: C
+    settings: S
+
+
+class Tool(Generic[P, C, S, O]):
+    """Something that an assistant may do; one instance per worker serves every tenant.
+
+    The tenant's settings for it are the tenant's `tool_settings` under its name, which is also what switches
+    it on. Credentials of its own are an account of the tenant whose channel is the tool's name.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]  # for the model: when to call it
+    effect: ClassVar[bool] = False
+    reserves: ClassVar[bool] = False  # an effect that must be known before the reply: see `run`
+    Parameters: type[P]
+    Credentials: type[C]
+    Settings: type[S]
+    Operator: type[O]
+
+    def __init__(self, operator: O, http: httpx2.AsyncClient) -> None:
+        self.operator = operator
+        self.http = http
+
+    def shared_credentials(self) -> C | None:
+        """The operator's credentials for tenants that have none of their own."""
+        return None
+
+    async def run(self, call: Call[P, C, S]) -> Result:
+        """Do it; called outside any transaction, and cancelled after 10 seconds.
+
+        Without effect: while the assistant thinks. With one: by a job, after the reply is stored, once; a
+        crash may end the call without anybody learning of it, and it is not made again. What reserves is
+        called while the assistant thinks, and again with the same `key`, by conversation and arguments,
+        whenever the turn is thought again: it gives what it gave before. Whatever is raised is a failure
+        that the model, or the tenant's people, are told without its text.
+        """
+        raise NotImplementedError
+
+    async def examine(self, account: Account[C, S]) -> Sequence[Finding]:
+        """Ask whether the credentials are good; changes nothing. Raises NotOffered or CannotTell."""
+        raise NotOffered(f"The tool {self.name} cannot be examined.")
+
+
+AnyTool = Tool[Any, Any, Any, Any]

@@ -12,10 +12,12 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpcore2
 import pytest
 import pytest_asyncio
 import shares
@@ -46,6 +48,9 @@ FROM pg_tables WHERE schemaname IN ('public', 'pgqueuer') AND tablename <> 'migr
 """
 
 _serial = itertools.count(1)
+
+# Each client of a test reads the machine's certificate authorities otherwise, which takes 25 ms.
+httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a shell's background job. This process goes on ignoring it; those that it starts hear it.

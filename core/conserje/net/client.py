@@ -6,6 +6,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
+from conserje.net.trust import trusted
 from conserje.telemetry import clocks
 
 
@@ -15,6 +16,7 @@ def client() -> httpx2.AsyncClient:
     No cookies either: one client serves every tenant.
     """
     return httpx2.AsyncClient(
+        verify=trusted(),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         timeout=httpx2.Timeout(10.0, connect=5.0),
         limits=httpx2.Limits(max_connections=100, max_keepalive_connections=100),

@@ -8,13 +8,13 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import httpx2
 
 from conserje.contract.channel import FetchFailed, FetchRefused
+from conserje.net.trust import trusted
 
 CONNECT_SECONDS = 5.0  # for each address of a host
 ADDRESSES = 4  # of a host that are tried
@@ -132,7 +132,7 @@ class Fetcher:
         # A client for one question: no connection is used again for another name at the same address.
         client = await stack.enter_async_context(
             httpx2.AsyncClient(
-                verify=self.trust or _trusted(),
+                verify=self.trust or trusted(),
                 timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 trust_env=False,
@@ -165,11 +165,6 @@ class Fetcher:
 
     def _takes(self, address: Address) -> bool:
         return is_public(address) or any(address in network for network in self.allowed)
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    return httpx2.create_ssl_context(trust_env=False)
 
 
 async def _send(

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from conserje.conversations.listing import OptedOut
+from conserje.operations import shelf
 from conserje.operations.archive import BackupError
 from conserje.operations.seal import KEY_BYTES
 from conserje.rules.consent import Change, Source
@@ -160,21 +161,24 @@ class Journal:
 
     async def _write(self, folder: Path) -> None:
         file: _File | None = None
+        since: datetime | None = None
         while True:
             try:
                 if file is None or file.is_full:
-                    file = await asyncio.to_thread(_File.begin, folder, self.vault, file)
+                    file = await asyncio.to_thread(_File.begin, folder, self.vault, since)
                 await file.go_on(self.pool)
+                since = file.since
             except (*CANNOT_ASK, asyncpg.PostgresError) as error:
                 log.warning("The log of consents waits for Postgres: %s", describe(error))
             except (VaultError, BackupError) as error:
+                file = None  # nobody knows how its last line ends, or which of its nonces were used
                 log.error("The log of consents cannot be written: %s", error)
             await asyncio.sleep(LOOK_EVERY)
 
 
 @dataclass
 class _File:
-    """One file of the log, which nobody else writes."""
+    """One file of the log, which nobody else writes, and nobody after a line that was not written whole."""
 
     path: Path
     key: bytes = field(repr=False)
@@ -186,9 +190,9 @@ class _File:
     _began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
-    def begin(cls, folder: Path, vault: Vault, before: _File | None) -> _File:
-        """A new file, which goes on where the others end. Raises BackupError or VaultError."""
-        since = before.since if before else _reach(folder, vault)
+    def begin(cls, folder: Path, vault: Vault, since: datetime | None = None) -> _File:
+        """A new file, which goes on from then, or where the others end. Raises BackupError or VaultError."""
+        since = since or _reach(folder, vault)
         key, master = secrets.token_bytes(KEY_BYTES), vault.sealing_key
         head = _Head(master_key=master.id, fingerprint=fingerprint(master), key=vault.wrap(_PURPOSE, key))
         text = _MAGIC + head.model_dump_json().encode() + b"\n"
@@ -196,7 +200,8 @@ class _File:
         name = f"consents-{at}-{node}-{secrets.token_hex(4)}{SUFFIX}"
         with _told(folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _append(folder / name, text)
+            _append(folder / name, text, os.O_CREAT | os.O_EXCL)
+            shelf.keep_names(folder)
         return cls(folder / name, key, hashlib.sha256(text).digest(), since)
 
     @property
@@ -207,11 +212,10 @@ class _File:
         """Write what is new, and how far that reaches. Raises BackupError where it cannot be written."""
         async with pool.acquire() as connection, connection.transaction(readonly=True):
             now: datetime = await connection.fetchval("SELECT now()")
-            lines = []
+            lines: list[_Line] = []
             async for line in _changes(connection, self.since):
                 if line not in self._known:
                     lines.append(line)
-                    self._known.add(line)
                 if len(lines) == A_BATCH:
                     await asyncio.to_thread(self._add, lines)
                     lines = []
@@ -222,7 +226,7 @@ class _File:
         self._known = {line for line in self._known if line.until >= self.since}
 
     def _add(self, lines: list[_Line]) -> None:
-        """Raises BackupError."""
+        """They are known once the disk has them. Raises BackupError."""
         sealed = [
             base64.b64encode(
                 AESGCM(self.key).encrypt(
@@ -234,6 +238,7 @@ class _File:
         with _told(self.path.parent):
             _append(self.path, b"".join(line + b"\n" for line in sealed))
         self._lines += len(lines)
+        self._known.update(lines)
 
 
 async def _changes(connection: Connection, since: datetime) -> AsyncIterator[_Line]:
@@ -263,8 +268,9 @@ def _told(folder: Path) -> Iterator[None]:
         raise BackupError(f"The folder {folder} takes nothing ({error.strerror}).") from None
 
 
-def _append(path: Path, text: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+def _append(path: Path, text: bytes, how: int = 0) -> None:
+    """Returns once the disk has it; a file that vanished is not made anew, without its head."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | how, 0o600)
     with os.fdopen(handle, "ab") as file:
         file.write(text)
         file.flush()

@@ -157,9 +157,14 @@ def finish(half: Path) -> Path:
     """Give a whole backup its name, once it is on the disk."""
     whole = half.with_suffix("")
     half.rename(whole)
-    folder = os.open(whole.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    keep_names(whole.parent)
     return whole
+
+
+def keep_names(folder: Path) -> None:
+    """Returns once the disk has the names of its files."""
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)

@@ -50,7 +50,7 @@ async def test_a_key_that_somebody_needs_stays(terminal: Terminal, keyring: Path
     backup = save(backups, Vault(keyring, {first.id: first}))
     assert f"1 files in {backups}, the last one {backup.name}" in await destroy(first.id)
     backup.unlink()
-    log = _File.begin(backups, Vault(keyring, {first.id: first}), None)
+    log = _File.begin(backups, Vault(keyring, {first.id: first}))
     assert log.path.name in await destroy(first.id)
     log.path.unlink()
     (backups / "conserje-2.backup").write_text("what is this")

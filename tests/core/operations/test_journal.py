@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -98,6 +100,38 @@ async def test_a_line_that_was_half_written_is_left_out_and_a_changed_one_is_tol
         file.write_bytes(b"".join(changed))
         with pytest.raises(BackupError, match="was changed"):
             journal.read(tmp_path, scene.vault)
+
+
+@pytest.mark.parametrize("written", [0.0, 0.5, 1.0], ids=["nothing", "half of it", "all, not on the disk"])
+async def test_what_the_disk_did_not_take_is_written_into_another_file(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: float
+) -> None:
+    append, failures = journal._append, iter([True])
+
+    def fail_once(path: Path, text: bytes, how: int = 0) -> None:
+        if how == 0 and next(failures, False):
+            append(path, text[: int(len(text) * written)])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        append(path, text, how)
+
+    monkeypatch.setattr(journal, "_append", fail_once)
+    await sign(scene, "ana")
+    async with Journal(scene.pool, scene.vault, tmp_path):
+        await until(lambda: len(journal.files(tmp_path)) == 2)
+        await sign(scene, "beto")
+        await until(lambda: "beto" in who(journal.read(tmp_path, scene.vault)))
+    assert who(journal.read(tmp_path, scene.vault)) == ["ana", "beto"]
+    [failed] = [file for file in journal.files(tmp_path) if file.read_bytes().count(b"\n") < 5]
+    failed.unlink()
+    assert who(journal.read(tmp_path, scene.vault)) == ["ana", "beto"]
+
+
+async def test_a_file_that_vanished_is_not_gone_on_with(scene: Scene, tmp_path: Path) -> None:
+    async with Journal(scene.pool, scene.vault, tmp_path):
+        await until(lambda: journal.files(tmp_path))
+        journal.files(tmp_path)[0].unlink()
+        await sign(scene, "ana")
+        await until(lambda: journal.files(tmp_path) and who(journal.read(tmp_path, scene.vault)) == ["ana"])
 
 
 async def test_another_keyring_does_not_open_it(scene: Scene, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from conserje.operations import journal, shelf
+from conserje.operations.shelf import Backup
 from conserje.storage.database import Connection
 from conserje.tenants import data_keys
 from conserje.tenants.keyring import VaultError, remove_master_key
@@ -26,21 +28,28 @@ async def require_needless(
             " first."
         )
     for folder in folders:
-        if sealed := sorted(_sealed_by(folder, key_id)):
+        backups, logs = shelf.list_all(folder), journal.files(folder)
+        if not backups and not logs:
+            raise VaultError(
+                f"Nobody knows what master key {key_id} seals in {folder}, which holds neither a backup nor"
+                " the log: mount its disk, or leave it out of CONSERJE_BACKUPS and --backups."
+            )
+        if sealed := sorted(_sealed_by(key_id, backups, logs)):
             raise VaultError(
                 f"Master key {key_id} seals {len(sealed)} files in {folder}, the last one {sealed[-1]}:"
                 " remove them, or wait until they are not kept any more."
             )
 
 
-def _sealed_by(folder: Path, key_id: str) -> Iterable[str]:
-    """Backups, and files of the log, by name; what cannot be read may be sealed by it."""
-    for backup in shelf.list_all(folder):
+def _sealed_by(key_id: str, backups: Iterable[Backup], logs: Iterable[Path]) -> Iterator[str]:
+    """Their names; what cannot be read may be sealed by it."""
+    for backup in backups:
         if backup.head is None or backup.head.master_key == key_id:
             yield backup.path.name
-    for path in journal.files(folder):
-        if journal.master_key(path) in (None, key_id):
-            yield path.name
+    for path in logs:
+        with suppress(FileNotFoundError):  # it went meanwhile
+            if journal.master_key(path) in (None, key_id):
+                yield path.name
 
 
 def destroy(vault: Vault, key_id: str) -> None:

@@ -15,6 +15,7 @@ from conserje.intake.packing import unpack
 from conserje.intake.spool import Spool
 from conserje.notices import rights as notices
 from conserje.operations import shelf
+from conserje.operations.archive import BackupError
 from conserje.operations.shelf import Keep
 from conserje.rules import rights as rules
 from conserje.settings import Settings
@@ -102,8 +103,12 @@ async def forget_everywhere(
 
 
 def held_until(settings: Settings) -> str:
-    """Until when backups hold what is forgotten now. Raises BackupError for a folder that may not be read."""
-    if settings.backups is None or not (there := shelf.list_all(settings.backups)):
+    """Until when backups hold what is forgotten now."""
+    try:
+        there = shelf.list_all(settings.backups) if settings.backups else []
+    except BackupError as error:
+        return f"Nobody knows until when backups hold it. {error}"
+    if not there:
         return "Backups made before now, if there are any, hold it until they are removed."
     last = datetime.now(UTC) + Keep.of(settings.backups_keep).longest
     return (

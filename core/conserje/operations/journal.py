@@ -298,6 +298,8 @@ def _lines(path: Path, vault: Vault) -> Iterator[_Line]:
     try:
         with path.open("rb") as file:
             yield from _opened(path, file, vault)
+    except FileNotFoundError:
+        return  # no backup that is kept needs it any more
     except OSError as error:
         raise BackupError(f"The log {path} cannot be read ({error.strerror}).") from None
 
@@ -327,7 +329,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def master_key(path: Path) -> str | None:
-    """The id of that which wraps a file's key; None: it does not say."""
+    """The id of that which wraps a file's key; None: it does not say. Raises FileNotFoundError."""
     with path.open("rb") as file:
         text = file.read(len(_MAGIC)) + file.readline()
     try:
@@ -338,15 +340,22 @@ def master_key(path: Path) -> str | None:
 
 def drop(folder: Path, before: datetime) -> None:
     """Remove files that nobody has written to since then: no kept backup is older."""
+    for path, written in _written(folder):
+        if written < before:
+            path.unlink(missing_ok=True)
+
+
+def _written(folder: Path) -> Iterator[tuple[Path, datetime]]:
+    """The files, and when each was written to."""
     for path in files(folder):
-        if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
-            path.unlink()
+        with contextlib.suppress(FileNotFoundError):  # another machine's backup has removed it
+            yield path, datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def warning(folder: Path) -> str | None:
     """What an operator has to do about the log; None: nothing."""
-    written = [path.stat().st_mtime for path in files(folder)]
-    if written and datetime.now(UTC) - datetime.fromtimestamp(max(written), UTC) < OLD_AFTER:
+    written = [at for _, at in _written(folder)]
+    if written and datetime.now(UTC) - max(written) < OLD_AFTER:
         return None
     return (
         f"Nobody writes the log of consents in {folder}: see that `conserje work` runs with CONSERJE_BACKUPS,"

@@ -80,22 +80,29 @@ class Keep:
 
 
 def list_all(folder: Path) -> list[Backup]:
-    """The newest first; none where there is no folder. Raises BackupError where it may not be read."""
+    """The newest first. Raises BackupError where the folder is not there or may not be read."""
     try:
         found = [_backup(path) for path in folder.iterdir() if path.name.endswith(SUFFIX)]
     except FileNotFoundError:
-        return []
+        raise BackupError(
+            f"The folder of backups {folder} is not there: mount it, or make one by `conserje backup`."
+        ) from None
     except OSError as error:
         raise BackupError(f"The folder of backups {folder} cannot be read ({error.strerror}).") from None
-    return sorted(found, key=lambda each: (each.made_at, each.path.name), reverse=True)
+    there = [each for each in found if each]
+    return sorted(there, key=lambda each: (each.made_at, each.path.name), reverse=True)
 
 
-def _backup(path: Path) -> Backup:
-    size = path.stat().st_size
+def _backup(path: Path) -> Backup | None:
+    """None: it went after it was listed."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return None
     try:
         return Backup(path, size, archive.read_head(path))
     except BackupError as error:
-        return Backup(path, size, None, str(error))
+        return Backup(path, size, None, str(error)) if path.exists() else None
 
 
 def newest(folder: Path) -> Backup | None:
@@ -127,7 +134,7 @@ def drop(folder: Path, keep: Keep) -> list[Path]:
     known = [each for each in list_all(folder) if each.head]
     gone = [each.path for each in known if each.path not in keep.chosen(known)]
     for path in gone:
-        path.unlink()
+        path.unlink(missing_ok=True)
     return gone
 
 

@@ -56,7 +56,14 @@ async def test_a_key_that_somebody_needs_stays(terminal: Terminal, keyring: Path
     (backups / "conserje-2.backup").write_text("what is this")
     assert "conserje-2.backup" in await destroy(first.id)
     (backups / "conserje-2.backup").unlink()
+    assert "mount its disk" in await destroy(first.id)
+    backups.rmdir()
+    terminal.environment["CONSERJE_BACKUPS"] = str(backups)
+    missing = await terminal.type("keys", "destroy", first.id, "--yes", code=1)
+    assert f"{backups} is not there" in missing.stderr
     assert read_keyring(keyring)[0].id == first.id
+    backups.mkdir()
+    save(backups, Vault.read(keyring))
     await destroy(first.id, code=0)
     assert first.id not in [key.id for key in read_keyring(keyring)]
     assert keyring.stat().st_mode & 0o077 == 0

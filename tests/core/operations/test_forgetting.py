@@ -425,6 +425,7 @@ def test_it_says_until_when_backups_hold_it(tmp_path: Path, monkeypatch: pytest.
     there = Settings(backups=tmp_path, backups_keep="7d4w6m")
     assert "if there are any" in held_until(Settings())
     assert "if there are any" in held_until(there)
+    assert "nowhere is not there" in held_until(Settings(backups=tmp_path / "nowhere"))
     monkeypatch.setattr("conserje.operations.shelf.list_all", lambda folder: ["one", "two"])
     last = datetime.now(UTC) + timedelta(days=186)
     assert f"2 backups in {tmp_path}" in held_until(there) and f"{last:%Y-%m}" in held_until(there)

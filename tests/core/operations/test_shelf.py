@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conserje.operations import shelf
+from conserje.operations import archive, shelf
 from conserje.operations.archive import BackupError, Head, Writer, new_key
 from conserje.operations.shelf import Backup, Keep
 from conserje.tenants.vault import Vault
@@ -83,10 +83,31 @@ def test_what_is_not_kept_goes_and_what_cannot_be_read_stays(tmp_path: Path, vau
     assert strange.fault and "no backup" in strange.fault
 
 
+def test_a_folder_that_is_not_there_is_no_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="mount it"):
+        shelf.list_all(tmp_path / "nowhere")
+
+
+def test_what_went_after_it_was_listed_hides_no_other(
+    tmp_path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = [put(tmp_path, vault, NOON - timedelta(days=days)) for days in range(3)]
+    read_head = archive.read_head
+
+    def reading(path: Path) -> Head:
+        there[1].unlink(missing_ok=True)
+        return read_head(path)
+
+    monkeypatch.setattr(archive, "read_head", reading)
+    monkeypatch.setattr(Path, "iterdir", lambda self: iter(there))
+    assert [each.path for each in shelf.list_all(tmp_path)] == [there[0], there[2]]
+
+
 def test_an_operator_is_told_of_none_of_an_old_one_and_of_one_that_was_not_proven(
     tmp_path: Path, vault: Vault
 ) -> None:
-    assert "there is none" in (shelf.warning(tmp_path / "nowhere") or "")
+    assert "is not there" in (shelf.warning(tmp_path / "nowhere") or "")
+    assert "there is none" in (shelf.warning(tmp_path) or "")
     put(tmp_path, vault, datetime.now(UTC), "it was made with --unproven")
     assert "--unproven" in (shelf.warning(tmp_path) or "")
     put(tmp_path, vault, datetime.now(UTC) - timedelta(hours=40))

@@ -84,6 +84,7 @@ async def _make(
         )
     fields = {
         "backup": str(made.path),
+        "node": made.head.node,
         "made_at": made.head.made_at.isoformat(timespec="seconds"),
         "bytes": made.path.stat().st_size,
         "messages": made.listed.rows["messages"],
@@ -141,6 +142,7 @@ def _fields(each: Backup) -> dict[str, Any]:
     head = each.head
     return {
         "backup": each.path.name,
+        "node": each.node,
         "made_at": head.made_at.astimezone(UTC).isoformat(timespec="seconds") if head else None,
         "bytes": each.bytes,
         "schema": head.schema_version if head else None,

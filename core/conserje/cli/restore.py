@@ -74,7 +74,7 @@ async def _restore(source: Path, logs: Path | None) -> Restored:
         raise VaultError(
             f"The keyring {settings.keyring} is missing: put your copy there, which sealed the backup."
         )
-    source = _newest(source) if source.is_dir() else source
+    source = shelf.to_restore(source) if source.is_dir() else source
     async with AsyncExitStack() as stack:
         url = settings.database_url
         if not url:
@@ -101,13 +101,6 @@ def _folders(settings: Settings, given: Path | None, *beside: Path) -> tuple[Pat
     """Where the log of consents may lie."""
     folders = [given] if given else [*beside, *([settings.backups] if settings.backups else [])]
     return tuple(dict.fromkeys(each.resolve() for each in folders if each.is_dir()))
-
-
-def _newest(folder: Path) -> Path:
-    """Raises BackupError."""
-    if newest := shelf.newest(folder):
-        return newest.path
-    raise BackupError(f"{folder} has no backup that was proven: name one.")
 
 
 def _say(done: Restored, as_json: bool) -> None:

@@ -40,6 +40,7 @@ class Head(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     made_at: datetime  # whatever was committed until then is in it
+    node: str  # whose files are in it
     release: str
     schema_version: int
     server: int  # Postgres' major version

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -97,6 +99,7 @@ async def _head(order: Order, connection: Connection, seen: Seen) -> tuple[Head,
     key, named = archive.new_key(order.vault)
     head = Head(
         made_at=seen.at,
+        node=_node(order.settings.data_dir),
         release=version("conserje"),
         schema_version=await schema.schema_version(connection),
         server=server,
@@ -106,6 +109,20 @@ async def _head(order: Order, connection: Connection, seen: Seen) -> tuple[Head,
         **named,
     )
     return head, key
+
+
+def _node(data_dir: Path) -> str:
+    """By what backups of this data directory are told from others' in the same folder; made at the first."""
+    path = data_dir / "node"
+    embedded.make_folder(data_dir)
+    try:
+        if not path.exists():
+            part = path.with_suffix(f".{os.getpid()}")
+            part.write_text(f"{socket.gethostname()}-{secrets.token_hex(4)}")
+            part.rename(path)
+        return path.read_text()
+    except OSError as error:
+        raise BackupError(f"{path}, which names this machine, cannot be used ({error.strerror}).") from None
 
 
 def _obstacle(order: Order, server: int, needed: int, beside: int) -> str | None:

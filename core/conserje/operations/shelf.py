@@ -44,6 +44,10 @@ class Backup:
         return datetime.now(UTC) - self.made_at
 
     @property
+    def node(self) -> str | None:
+        return self.head.node if self.head else None
+
+    @property
     def proven(self) -> bool:
         return self.head is not None and self.head.unproven is None
 
@@ -67,9 +71,15 @@ class Keep:
         return max(count * days for count, days in zip(self.counts, _DAYS, strict=True))
 
     def chosen(self, backups: Sequence[Backup]) -> set[Path]:
-        """The newest of each period, one that was proven before others; and the newest proven in any case."""
+        """Those of each node by themselves: each holds files that no other one has."""
+        nodes = {each.node for each in backups}
+        of_each = [[each for each in backups if each.node == node] for node in nodes]
+        return {path for those in of_each for path in self._of_one(those)}
+
+    def _of_one(self, backups: Sequence[Backup]) -> set[Path]:
+        """The newest of each period, one that was proven before others, and the newest, proven or not."""
         best = sorted(backups, key=lambda each: (each.proven, each.made_at), reverse=True)
-        kept = {each.path for each in best[:1]}
+        kept = {each.path for each in (*best[:1], *sorted(best, key=lambda each: each.made_at)[-1:])}
         for count, period_of in zip(self.counts, _PERIODS, strict=True):
             periods: dict[object, Path] = {}
             for each in best:
@@ -108,6 +118,19 @@ def _backup(path: Path) -> Backup | None:
 def newest(folder: Path) -> Backup | None:
     """The newest that was proven; None: there is none. Raises BackupError."""
     return next((each for each in list_all(folder) if each.proven), None)
+
+
+def to_restore(folder: Path) -> Path:
+    """The newest that was proven, where all are of one node. Raises BackupError."""
+    proven = [each for each in list_all(folder) if each.proven]
+    if not proven:
+        raise BackupError(f"{folder} has no backup that was proven: name one.")
+    if len(nodes := {str(each.node) for each in proven}) > 1:
+        named = ", ".join(sorted(nodes))
+        raise BackupError(
+            f"{folder} has backups of several machines ({named}): name one of `conserje backup list`."
+        )
+    return proven[0].path
 
 
 def warning(folder: Path) -> str | None:

@@ -103,6 +103,7 @@ async def test_promise_14_what_is_reported_good_was_restored_and_opened(scene: S
     assert made.listed.rows["messages"] == await scene.pool.fetchval("SELECT count(*) FROM messages") == 2
     assert (made.listed.files, made.gone) == (1, [])
     assert place.left() == [made.path.name]
+    assert made.head.node == (place.data_dir / "node").read_text() != ""
     assert not (place.data_dir / "proof").exists()
     assert made.path.stat().st_mode & 0o077 == 0
 
@@ -312,6 +313,7 @@ async def test_the_command_line_makes_lists_and_checks_them(
     assert (made["messages"], made["files"], made["proven"]) == (2, 0, True)
     [listed] = await terminal.read("backup", "list", "--to", str(place.folder), "--json")
     assert (listed["backup"], listed["note"]) == (Path(made["backup"]).name, None)
+    assert listed["node"] == made["node"]
     assert "2 messages" in (await terminal.type("backup", "check", made["backup"])).stdout
     shutil.copy(made["backup"], place.data_dir / "cut.backup")
     os.truncate(place.data_dir / "cut.backup", 5000)

@@ -18,6 +18,7 @@ def save(folder: Path, vault: Vault, name: str = "conserje-1.backup") -> Path:
     key, named = new_key(vault)
     head = Head(
         made_at=datetime.now(UTC),
+        node="web1",
         release="1",
         schema_version=1,
         server=18,

@@ -12,13 +12,16 @@ from conserje.operations.archive import BackupError, Head, Writer, new_key
 from conserje.operations.shelf import Backup, Keep
 from conserje.tenants.vault import Vault
 
-NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
+NOON = datetime(2025, 11, 30, 12, tzinfo=UTC)
 
 
-def head(vault: Vault, made_at: datetime, unproven: str | None = None) -> tuple[bytes, Head]:
+def head(
+    vault: Vault, made_at: datetime, unproven: str | None = None, node: str = "web1"
+) -> tuple[bytes, Head]:
     key, named = new_key(vault)
     return key, Head(
         made_at=made_at,
+        node=node,
         release="1",
         schema_version=1,
         server=18,
@@ -34,9 +37,11 @@ def vault(keyring: Path) -> Vault:
     return Vault.read(keyring)
 
 
-def put(folder: Path, vault: Vault, made_at: datetime, unproven: str | None = None) -> Path:
+def put(
+    folder: Path, vault: Vault, made_at: datetime, unproven: str | None = None, node: str = "web1"
+) -> Path:
     """A backup of which nobody reads more than the head."""
-    key, given = head(vault, made_at, unproven)
+    key, given = head(vault, made_at, unproven, node)
     path = folder / f"conserje-{made_at:%Y%m%dT%H%M%SZ}.backup"
     with path.open("wb") as file:
         Writer.begin(file, key, given)
@@ -61,8 +66,8 @@ def test_the_newest_of_each_period_is_kept(vault: Vault) -> None:
 
 
 def test_one_that_was_proven_is_kept_before_newer_ones_that_were_not(vault: Vault) -> None:
-    there = backups(vault, 1, 2, 30, 60, unproven=(1,))
-    assert {path.name for path in Keep.of("1d").chosen(there)} == {"2"}
+    there = backups(vault, 0, 2, 3, 30, 60, unproven=(0, 2))
+    assert {path.name for path in Keep.of("1d").chosen(there)} == {"0", "3"}
     old = backups(vault, 1, 24 * 400, unproven=(1,))
     assert {path.name for path in Keep.of("1d").chosen(old)} == {"1", str(24 * 400)}
 
@@ -114,6 +119,25 @@ def test_an_operator_is_told_of_none_of_an_old_one_and_of_one_that_was_not_prove
     assert "40 hours old" in (shelf.warning(tmp_path) or "")
     put(tmp_path, vault, datetime.now(UTC) - timedelta(seconds=5))
     assert shelf.warning(tmp_path) is None
+
+
+def test_an_unproven_one_is_kept_as_the_newest_until_the_next(tmp_path: Path, vault: Vault) -> None:
+    proven = put(tmp_path, vault, NOON - timedelta(hours=2))
+    unproven = put(tmp_path, vault, NOON - timedelta(hours=1), "it was made with --unproven")
+    assert shelf.drop(tmp_path, Keep.of("7d")) == []
+    newest = put(tmp_path, vault, NOON, "it was made with --unproven")
+    assert shelf.drop(tmp_path, Keep.of("7d")) == [unproven]
+    assert {each.path for each in shelf.list_all(tmp_path)} == {proven, newest}
+
+
+def test_machines_that_share_a_folder_remove_none_of_each_other_s(tmp_path: Path, vault: Vault) -> None:
+    for days in range(3):
+        for hours, node in enumerate(("web1", "web2")):
+            put(tmp_path, vault, NOON - timedelta(days=days, hours=hours), node=node)
+    shelf.drop(tmp_path, Keep.of("2d"))
+    assert [each.node for each in shelf.list_all(tmp_path)] == ["web1", "web2"] * 2
+    with pytest.raises(BackupError, match=r"several machines \(web1, web2\): name one"):
+        shelf.to_restore(tmp_path)
 
 
 def test_two_do_not_work_in_one_folder_and_what_a_dead_one_left_goes(tmp_path: Path) -> None:

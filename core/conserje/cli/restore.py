@@ -62,7 +62,7 @@ def restore(
     if source:
         _say(uvloop.run(_restore(source, logs)), as_json)
     elif recovered:
-        _say(_recovered(recovered, logs), as_json)
+        _say(uvloop.run(_recovered(recovered, logs)), as_json)
     else:
         _resume(yes)
 
@@ -76,9 +76,7 @@ async def _restore(source: Path, logs: Path | None) -> Restored:
         )
     source = shelf.to_restore(source) if source.is_dir() else source
     async with AsyncExitStack() as stack:
-        url = settings.database_url
-        if not url:
-            url = await stack.enter_async_context(embedded.running(settings.data_dir))
+        url = await _database(settings, stack)
         order = Order(
             source=source,
             url=url,
@@ -91,10 +89,17 @@ async def _restore(source: Path, logs: Path | None) -> Restored:
         return await operation.restore(order)
 
 
-@with_installation
-async def _recovered(installation: Installation, at: datetime, logs: Path | None) -> Restored:
-    told = replay.read(_folders(installation.settings, logs), installation.vault)
-    return await operation.silence_recovered(installation.url, at, told)
+async def _recovered(at: datetime, logs: Path | None) -> Restored:
+    settings = read_settings()
+    log.set_up(settings.log_level)
+    told = replay.read(_folders(settings, logs), Vault.read(settings.keyring))
+    async with AsyncExitStack() as stack:
+        return await operation.silence_recovered(await _database(settings, stack), at, told)
+
+
+async def _database(settings: Settings, stack: AsyncExitStack) -> str:
+    """Its URL, that of the embedded one where none is given."""
+    return settings.database_url or await stack.enter_async_context(embedded.running(settings.data_dir))
 
 
 def _folders(settings: Settings, given: Path | None, *beside: Path) -> tuple[Path, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -106,13 +107,14 @@ async def silence_recovered(url: str, at: datetime, told: Told) -> Restored:
 
     Raises BackupError or DatabaseError.
     """
-    connection = await connect(url, timeout=10)
+    connection = await _connect(url)
     try:
+        if await silence.unfinished(connection) == silence.LOADED:
+            await silence.refuse_unfinished(connection)
         await act_as(connection, "conserje_owner")
-        if await connection.fetchval(LIVING):
-            raise BackupError("Processes of Conserje work on this database: stop them, and try again.")
+        await _require_nobody(connection)
         async with connection.transaction():
-            await connection.execute(silence.BEGIN)
+            await connection.execute(silence.begin(silence.RECOVERED))
     finally:
         await connection.close()
     await migrate.migrate(url)
@@ -122,10 +124,7 @@ async def silence_recovered(url: str, at: datetime, told: Told) -> Restored:
 
 async def _prepare(order: Order) -> int:
     """Make the roles; the server's version. Raises BackupError where the database is not empty."""
-    try:
-        connection = await connect(order.url, timeout=10)
-    except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-        raise DatabaseError(f"Postgres cannot be reached: {describe(error)}.") from None
+    connection = await _connect(order.url)
     try:
         if (server := connection.get_server_version().major) * 10000 < migrate.OLDEST_SERVER:
             raise DatabaseError(f"Postgres {server} is too old: Conserje needs 15 or newer.")
@@ -138,19 +137,32 @@ async def _prepare(order: Order) -> int:
         await connection.close()
 
 
+async def _connect(url: str) -> asyncpg.Connection[Any]:
+    """Raises DatabaseError."""
+    try:
+        return await connect(url, timeout=10)
+    except (*CANNOT_ASK, asyncpg.PostgresError) as error:
+        raise DatabaseError(f"Postgres cannot be reached: {describe(error)}.") from None
+
+
+async def _require_nobody(connection: Connection) -> None:
+    """Raises BackupError."""
+    if await connection.fetchval(LIVING):
+        raise BackupError("Processes of Conserje work on this database: stop them, and try again.")
+
+
 async def _require_empty(connection: Connection) -> bool:
     """Whether a restoring was cut off here. Raises BackupError."""
     if await connection.fetchval("SELECT to_regclass('public.tenants')") is None:
         return False
-    again = await silence.is_unfinished(connection)
+    again = await silence.unfinished(connection) == silence.LOADED
     await act_as(connection, "conserje_owner")
     if not again and await connection.fetchval("SELECT EXISTS (SELECT FROM public.tenants)"):
         raise BackupError(
             "The database holds an installation already: make an empty one by `CREATE DATABASE`, and name it"
             " in CONSERJE_DATABASE_URL."
         )
-    if not again and await connection.fetchval(LIVING):
-        raise BackupError("Processes of Conserje work on this database: stop them, and try again.")
+    await _require_nobody(connection)
     return again
 
 
@@ -172,7 +184,7 @@ async def _load_plain(order: Order, server: int) -> None:
     with order.source.open("rb") as file:
         parts = order.progress.through("database", iter(lambda: file.read(dump.PART), b""))
         async with dump.loading(order.url, server, parts, EMPTY) as last:
-            last.append(silence.BEGIN)
+            last.append(silence.begin(silence.LOADED))
 
 
 async def _load(order: Order, server: int) -> tuple[datetime, int]:
@@ -187,7 +199,7 @@ async def _load(order: Order, server: int) -> tuple[datetime, int]:
         with _staged(order) as folder:
             async with dump.loading(order.url, server, through, EMPTY) as last:
                 listed = archive.read_rest(entries, partial(_unpack, order, folder))
-                last += (silence.BEGIN, contents.refusing_others(listed))
+                last += (silence.begin(silence.LOADED), contents.refusing_others(listed))
     return head.made_at, listed.files
 
 
@@ -268,13 +280,13 @@ async def _hold(url: str, source: str, made_at: datetime | None, files: int, tol
     try:
         await act_as(connection, "conserje_owner")
         async with connection.transaction():
+            await silence.fall(connection, source, made_at, told.until)
             turns, messages = await restoring.hold(connection, source)
             ended = await notices.end_all(
                 connection, f"Restored from {source}: another installation sent it, or not."
             )
             await connection.execute(LEAVE_A_GAP, GAP)
             replayed = await replay.replay(connection, told, made_at)
-            await silence.note(connection, source, made_at, told.until)
             count = await connection.fetchval("SELECT count(*) FROM messages")
     finally:
         await connection.close()

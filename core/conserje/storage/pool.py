@@ -8,6 +8,7 @@ from functools import partial
 
 import asyncpg
 
+from conserje.storage import silence
 from conserje.storage.address import place
 from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, Pool, connect_as_core, describe
 from conserje.storage.pooler import refuse_transaction_pooler
@@ -21,8 +22,9 @@ PATIENCE = 2.0  # seconds that a start waits for a Postgres that it can do witho
 async def connect_pool(url: str, *, largest: int = 10, patient: bool = False) -> Pool:
     """A pool whose connections act as conserje_core.
 
-    Raises DatabaseError for a user whom no policy binds, a schema of another release, a pooler that
-    shares connections, or a server that cannot be reached; with `patient` such a server may answer later.
+    Raises DatabaseError for a user whom no policy binds, a restoring that has not ended, a schema of another
+    release, a pooler that shares connections, or a server that cannot be reached; with `patient` such a
+    server may answer later.
     """
     pool: Pool = await asyncpg.create_pool(
         url,
@@ -48,6 +50,7 @@ async def _check(url: str, pool: Pool, patient: bool) -> None:
             await refuse_transaction_pooler(url)
             async with pool.acquire() as connection:
                 await _refuse_unbound_user(connection)
+                await silence.refuse_unfinished(connection)
                 await refuse_other_schema(connection)
     except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as error:
         raise DatabaseError(

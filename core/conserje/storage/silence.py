@@ -8,25 +8,41 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from conserje.storage.database import Connection, Pool
+from conserje.storage.database import Connection, DatabaseError, Pool
 
-# In the transaction that loads a backup, of whatever schema that is: no worker finds its rows before.
-BEGIN = """
+# The mark of one whose restoring has not ended, and how that goes on.
+LOADED, RECOVERED = "unfinished", "recovered"
+_GO_ON = {
+    LOADED: "A backup was restored here, and not to the end: give `conserje restore FROM` again.",
+    RECOVERED: "This recovered database was not silenced to the end: give `conserje restore --recovered TIME`"
+    " again.",
+}
+
+# In the transaction that loads a backup, of whatever schema that is: no worker finds its rows before. Whoever
+# would write jobs until the end is told that Postgres cannot be asked, and spools what it was given.
+_BEGIN = """
 SET LOCAL ROLE conserje_owner;
 SET LOCAL row_security = on;
-CREATE OR REPLACE FUNCTION pgqueuer.take_none() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE OR REPLACE FUNCTION pgqueuer.not_yet() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN RAISE SQLSTATE ''57P03'' USING MESSAGE = ''a backup is being restored''; END';
 DROP TRIGGER IF EXISTS silence ON pgqueuer.pgqueuer;
-CREATE OR REPLACE TRIGGER unfinished BEFORE INSERT ON pgqueuer.pgqueuer
-    FOR EACH ROW EXECUTE FUNCTION pgqueuer.take_none();
+CREATE OR REPLACE TRIGGER {mark} BEFORE INSERT ON pgqueuer.pgqueuer
+    FOR EACH ROW EXECUTE FUNCTION pgqueuer.not_yet();
 DELETE FROM pgqueuer.pgqueuer;
 """
 
-IS_UNFINISHED = """
-SELECT EXISTS (
-    SELECT FROM pg_trigger WHERE tgrelid = to_regclass('pgqueuer.pgqueuer') AND tgname = 'unfinished')
+MARK = """
+SELECT tgname FROM pg_trigger
+JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname = 'pgqueuer' AND relname = 'pgqueuer' AND tgname = ANY ($1)
 """
 
-FINISH = "ALTER TRIGGER unfinished ON pgqueuer.pgqueuer RENAME TO silence"
+FINISH = """
+CREATE OR REPLACE FUNCTION pgqueuer.take_none() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE OR REPLACE TRIGGER silence BEFORE INSERT ON pgqueuer.pgqueuer
+    FOR EACH ROW EXECUTE FUNCTION pgqueuer.take_none();
+DROP FUNCTION IF EXISTS pgqueuer.not_yet() CASCADE;
+"""
 NOTE = "INSERT INTO restorations (source, made_at, log_until) VALUES ($1, $2, $3)"
 
 END = """
@@ -64,16 +80,27 @@ async def standing(database: Connection | Pool) -> Restoration | None:
     return Restoration(**row) if row else None
 
 
-async def is_unfinished(connection: Connection) -> bool:
-    """Whether a backup was loaded, and whoever did it ended before the rest was done."""
-    unfinished: bool = await connection.fetchval(IS_UNFINISHED)
-    return unfinished
+def begin(mark: str) -> str:
+    """The statements by which a restoring begins, in the transaction that brings its rows."""
+    return _BEGIN.format(mark=mark)
 
 
-async def note(
+async def unfinished(connection: Connection) -> str | None:
+    """The mark of a restoring that has not ended; None: there is none."""
+    mark: str | None = await connection.fetchval(MARK, list(_GO_ON))
+    return mark
+
+
+async def refuse_unfinished(connection: Connection) -> None:
+    """Raises DatabaseError for a database whose restoring has not ended."""
+    if mark := await unfinished(connection):
+        raise DatabaseError(_GO_ON[mark])
+
+
+async def fall(
     connection: Connection, source: str, made_at: datetime | None, log_until: datetime | None
 ) -> None:
-    """As conserje_owner, in the transaction in which all is done that belongs to it."""
+    """As conserje_owner, in the transaction in which the restoring ends: jobs are taken, and none is kept."""
     await connection.execute(FINISH)
     await connection.execute(NOTE, source, made_at, log_until)
 

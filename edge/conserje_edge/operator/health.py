@@ -89,6 +89,7 @@ async def _postgres(context: Context) -> None:
 
 async def _migrations(context: Context) -> None:
     async with context.pool.acquire() as connection:
+        await silence.refuse_unfinished(connection)
         await refuse_other_schema(connection)
 
 

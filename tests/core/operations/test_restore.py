@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import asyncpg
 import pytest
 from disk import full_disk
-from processes import alive, bare_environment, family, new_folder, running
+from processes import alive, bare_environment, family, new_folder, run_to_end, running
 from restored import FIXTURES, rows
 from scene import Scene, stage
 from terminal import Terminal
@@ -34,8 +34,8 @@ from conserje.operations.shelf import Keep
 from conserje.rules import consent
 from conserje.rules.consent import Sign
 from conserje.settings import Settings
-from conserje.storage import jobs
-from conserje.storage.database import DatabaseError
+from conserje.storage import jobs, queue
+from conserje.storage.database import CANNOT_ASK, DatabaseError
 from conserje.storage.jobs import Job
 from conserje.storage.pool import connect_pool
 from conserje.tenants.vault import Vault
@@ -213,25 +213,69 @@ async def test_nothing_is_half_done(scene: Scene, old: Settings, order: Order) -
     assert (await restore.restore(replace(order, source=made))).messages == 5
 
 
-async def test_one_that_was_cut_off_behind_its_data_is_done_again(
-    scene: Scene, old: Settings, order: Order, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await leave_undone(scene)
-    made = await save(scene, old)
+@asynccontextmanager
+async def cut_off() -> AsyncIterator[None]:
+    """Whoever restores in the block is killed once the data is there."""
 
     async def dead(*_: object) -> Restored:
         raise ConnectionResetError
 
-    with monkeypatch.context() as patched, pytest.raises(ConnectionResetError):
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(ConnectionResetError):
         patched.setattr(restore, "_hold", dead)
+        yield
+
+
+async def test_nobody_works_on_one_that_was_cut_off_behind_its_data_and_it_is_done_again(
+    scene: Scene, old: Settings, order: Order
+) -> None:
+    (old.files / "7").mkdir(parents=True)
+    (old.files / "7" / "1").write_bytes(b"x")
+    await leave_undone(scene)
+    made = await save(scene, old)
+    async with cut_off():
         await restore.restore(replace(order, source=made))
-    async with reborn(order) as other, other.working():
-        assert await other.pool.fetchval("SELECT count(*) FROM messages WHERE state = 'queued'") == 1
+    for _ in ("serve", "work"):
+        with pytest.raises(DatabaseError, match="not to the end: give `conserje restore FROM` again"):
+            await connect_pool(order.url, patient=True)
+    owner = await asyncpg.connect(order.url, server_settings={"role": "conserje_owner"})
+    with pytest.raises(CANNOT_ASK):  # of one that began before: its spool has what it was given
+        await queue.enqueue(owner, [Job(jobs.CONVERSE, 1, 1)])
+    assert await owner.fetchval(NO_JOBS)
+    with pytest.raises(DatabaseError, match="restore FROM"):
+        await restore.silence_recovered(order.url, datetime.now(UTC), Told(None, [], [], []))
+
+    await owner.execute("INSERT INTO heartbeats (process, kind) VALUES ('web1:7', 'serve')")
+    with pytest.raises(BackupError, match="stop them"):
+        await restore.restore(replace(order, source=made))
+    await owner.execute("DELETE FROM heartbeats")
+    await owner.execute("INSERT INTO tenants (slug, name) VALUES ('somebody', 'else')")
+    await owner.close()
+    (order.settings.files / "7" / "2").write_bytes(b"what the first left")
+    done = await restore.restore(replace(order, source=made))
+    assert (done.held_turns, done.held_messages, done.files) == (1, 1, 1)
+    assert [file.name for file in (order.settings.files / "7").iterdir()] == ["1"]
+    async with reborn(order) as other:
+        assert [slug for [slug] in await other.pool.fetch("SELECT slug FROM tenants")] == ["acme"]
         await overdue.sweep(other.pool)
         assert await other.pool.fetchval(NO_JOBS)
-        assert not other.post.sent
-    done = await restore.restore(replace(order, source=made))
-    assert (done.held_turns, done.held_messages) == (1, 1)
+
+
+async def test_serve_and_work_say_how_a_restoring_goes_on(
+    scene: Scene, old: Settings, order: Order, keyring: Path
+) -> None:
+    made = await save(scene, old)
+    async with cut_off():
+        await restore.restore(replace(order, source=made))
+    environment = bare_environment() | {
+        "CONSERJE_DATABASE_URL": order.url,
+        "CONSERJE_DATA_DIR": str(order.settings.data_dir),
+        "CONSERJE_MASTER_KEYS_FILE": str(keyring),
+        "CONSERJE_LISTEN": "127.0.0.1:0",
+        "CONSERJE_OPERATOR_LISTEN": str(order.settings.data_dir / "operator.sock"),
+    }
+    for command in ("serve", "work"):
+        code, _, errors = await run_to_end(environment, command)
+        assert (code, "`conserje restore FROM`" in errors) == (1, True), errors
 
 
 async def test_an_installation_is_not_written_over(scene: Scene, old: Settings, order: Order) -> None:
@@ -438,9 +482,29 @@ async def test_no_room_is_said_with_both_figures(
 
 
 @pytest.mark.new_database
-async def test_a_database_that_postgres_brought_back_is_silenced(scene: Scene, old: Settings) -> None:
+async def test_a_database_that_postgres_brought_back_is_silenced(scene: Scene) -> None:
     await leave_undone(scene)
     done = await restore.silence_recovered(scene.url, datetime.now(UTC), Told(None, [], [], []))
+    assert (done.held_turns, done.held_messages) == (1, 1)
+    await scene.write("hola de nuevo", sender="ana")
+    assert await scene.pool.fetchval(NO_JOBS)
+    await resume(scene)
+    assert not await scene.pool.fetchval(NO_JOBS)
+
+
+@pytest.mark.new_database
+async def test_one_whose_silencing_was_cut_off_goes_on_and_no_backup_is_restored_over_it(
+    scene: Scene, old: Settings, order: Order
+) -> None:
+    await leave_undone(scene)
+    made, recovered = await save(scene, old), (scene.url, datetime.now(UTC), Told(None, [], [], []))
+    async with cut_off():
+        await restore.silence_recovered(*recovered)
+    with pytest.raises(DatabaseError, match="restore --recovered TIME` again"):
+        await connect_pool(scene.url, patient=True)
+    with pytest.raises(BackupError, match="holds an installation already"):
+        await restore.restore(replace(order, source=made, url=scene.url))
+    done = await restore.silence_recovered(*recovered)
     assert (done.held_turns, done.held_messages) == (1, 1)
     await scene.write("hola de nuevo", sender="ana")
     assert await scene.pool.fetchval(NO_JOBS)

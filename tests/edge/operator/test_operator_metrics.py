@@ -159,6 +159,7 @@ async def test_the_newest_proven_backup_has_an_age(office: Office, tmp_path: Pat
     assert at("conserje_backup_age_seconds") not in await scraped(office)
     key, named = archive.new_key(office.context.vault)
     head = archive.Head(
+        node="web1",
         made_at=datetime.now(UTC) - timedelta(hours=1),
         release="1",
         schema_version=1,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,7 +15,7 @@ from conserje.operations import destruction
 from conserje.storage.database import Connection
 from conserje.tenants import data_keys, tenants
 from conserje.tenants.keyring import add_master_key, create_keyring, fingerprint, read_keyring
-from conserje.tenants.renewal import renew
+from conserje.tenants.renewal import NAME, Round, renew
 from conserje.tenants.vault import Vault
 
 TOLD_EVERY = 100  # tenants
@@ -103,39 +105,65 @@ async def rotate(
     """
     if (slug or signing) and not renewed:
         raise click.UsageError("--tenant and --signing are for --data-keys.")
+    folder = installation.settings.data_dir
     async with installation.pool.acquire() as connection:
-        vault = installation.vault
         if slug:
-            tenant = await tenants.get(connection, slug)
-            done = int(await renew(connection, vault, tenant.id, signing=signing))
+            await _renew_one(connection, installation.vault, slug, signing, as_json)
+        elif renewed:
+            await _renew(connection, Round(folder / NAME, installation.vault, signing), as_json)
         else:
-            if set(await data_keys.data_keys(connection)) <= {vault.sealing_key.id}:
-                add_master_key(vault.path)
-                vault = Vault.read(vault.path)
-            done = await (_renew(connection, vault, signing) if renewed else _rewrap(connection, vault))
-    if as_json:
-        show_json({"id": vault.sealing_key.id, "renewed" if renewed else "wrapped": done})
-    elif slug:
-        click.echo(f"{slug} has a new data key." if done else f"{slug} has no data key yet, and needs none.")
-    else:
-        click.echo(f"Master key {vault.sealing_key.id} wraps every tenant's data key.")
+            await _rewrap(connection, await _newest(connection, installation.vault), as_json)
 
 
-async def _rewrap(connection: Connection, vault: Vault) -> int:
+async def _newest(connection: Connection, vault: Vault) -> Vault:
+    """With another master key than that which wraps all."""
+    if set(await data_keys.data_keys(connection)) <= {vault.sealing_key.id}:
+        add_master_key(vault.path)
+        return Vault.read(vault.path)
+    return vault
+
+
+async def _rewrap(connection: Connection, vault: Vault, as_json: bool) -> None:
     done = 0
     while count := await data_keys.rewrap_data_keys(connection, vault):
         done += count
         click.echo(f"{done} data keys wrapped by {vault.sealing_key.id}", err=True)
-    return done
+    _say_wrapped({"id": vault.sealing_key.id, "wrapped": done}, as_json)
 
 
-async def _renew(connection: Connection, vault: Vault, signing: bool) -> int:
-    done = 0
-    while ids := await data_keys.otherwise_wrapped(connection, vault, TOLD_EVERY):
-        for tenant_id in ids:
-            done += await renew(connection, vault, tenant_id, signing=signing)
-        click.echo(f"{done} data keys renewed, wrapped by {vault.sealing_key.id}", err=True)
-    return done
+async def _renew_one(connection: Connection, vault: Vault, slug: str, signing: bool, as_json: bool) -> None:
+    tenant = await tenants.get(connection, slug)
+    done = await renew(connection, vault, tenant.id, signing=signing)
+    if as_json:
+        show_json({"id": vault.sealing_key.id, "renewed": int(done)})
+    else:
+        click.echo(f"{slug} has a new data key." if done else f"{slug} has no data key yet, and needs none.")
+
+
+async def _renew(connection: Connection, round: Round, as_json: bool) -> None:
+    """Raises Failed, with the tenants whose data keys are not renewed, once all others' are."""
+    if not round.broken_off:
+        round = replace(round, vault=await _newest(connection, round.vault))
+    key, done, failed = round.vault.sealing_key.id, 0, []
+    async for slug, error in round.renew(connection):
+        if error:
+            failed.append(slug)
+            click.echo(f"{slug}: {error}", err=True)
+        elif (done := done + 1) % TOLD_EVERY == 0:
+            click.echo(f"{done} data keys renewed, wrapped by {key}", err=True)
+    if failed:
+        raise Failed(
+            f"{done} data keys are renewed, and not those of {', '.join(failed)}: mend what is said above,"
+            " then `conserje keys rotate --data-keys --tenant SLUG`."
+        )
+    _say_wrapped({"id": key, "renewed": done}, as_json)
+
+
+def _say_wrapped(done: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        show_json(done)
+    else:
+        click.echo(f"Master key {done['id']} wraps every tenant's data key.")
 
 
 @keys.command()

@@ -93,12 +93,6 @@ async def rewrap_data_keys(connection: Connection, vault: Vault, largest: int = 
     return len(rows)
 
 
-async def otherwise_wrapped(connection: Connection, vault: Vault, most: int) -> list[int]:
-    """The ids of some tenants whose keys are not wrapped by the newest master key."""
-    rows = await connection.fetch(OTHERWISE_WRAPPED, vault.sealing_key.id, most)
-    return [row["id"] for row in rows]
-
-
 async def check_keyring(connection: Connection, vault: Vault) -> None:
     """Raises VaultError unless the keyring has every master key that wraps a tenant's data key."""
     for key_id, wrapped in (await data_keys(connection)).items():

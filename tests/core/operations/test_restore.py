@@ -244,7 +244,7 @@ async def test_nobody_works_on_one_that_was_cut_off_behind_its_data_and_it_is_do
     with pytest.raises(DatabaseError, match="restore FROM"):
         await restore.silence_recovered(order.url, datetime.now(UTC), Told(None, [], [], []))
 
-    await owner.execute("INSERT INTO heartbeats (process, kind) VALUES ('web1:7', 'serve')")
+    await owner.execute("INSERT INTO heartbeats (process, kind, counted) VALUES ('web1:7', 'edge', '')")
     with pytest.raises(BackupError, match="stop them"):
         await restore.restore(replace(order, source=made))
     await owner.execute("DELETE FROM heartbeats")

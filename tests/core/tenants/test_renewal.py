@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from processes import bare_environment, run_to_end, running
 from scene import Scene
+from terminal import Terminal
 from waiting import until
 
 from conserje.files.links import Link
@@ -156,3 +157,30 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was(
     assert await changed() == slugs
     await scene.heard()
     assert {opened(scene.vault, await scene.entry(slug)) for slug in slugs} == {b"{}"}
+
+
+async def test_every_tenant_s_is_renewed_whichever_key_wraps_it_and_one_that_does_not_open_is_named(
+    scene: Scene, keyring: Path, terminal: Terminal
+) -> None:
+    terminal.environment["CONSERJE_DATA_DIR"] = str(keyring.parent.parent)
+    terminal.environment["CONSERJE_MASTER_KEYS_FILE"] = str(keyring)
+    for slug in ("bravo", "casa"):
+        await scene.add(slug)
+    before = {slug: await with_secret(scene, slug) for slug in ("acme", "bravo")}
+    add_master_key(keyring)
+    scene.vault = Vault.read(keyring)
+    before["casa"] = await with_secret(scene, "casa")  # by the newest key
+    await scene.pool.execute(
+        "UPDATE accounts SET credentials = $2 WHERE tenant_id = $1",
+        before["acme"].tenant.id,
+        before["bravo"].accounts[0].credentials,
+    )
+    said = (await terminal.type("keys", "rotate", "--data-keys", code=1)).stderr
+    assert (
+        "acme: The credentials of post" in said and "2 data keys are renewed, and not those of acme" in said
+    )
+    assert len(read_keyring(keyring)) == 2
+    await scene.heard()
+    after = {slug: (await scene.entry(slug)).tenant.data_key for slug in before}
+    assert [slug for slug in before if after[slug] != before[slug].tenant.data_key] == ["bravo", "casa"]
+    assert opened(scene.vault, await scene.entry("casa")) == b"{}"

@@ -99,7 +99,9 @@ async def _recovered(at: datetime, logs: Path | None) -> Restored:
 
 async def _database(settings: Settings, stack: AsyncExitStack) -> str:
     """Its URL, that of the embedded one where none is given."""
-    return settings.database_url or await stack.enter_async_context(embedded.running(settings.data_dir))
+    if settings.database_url:
+        return settings.database_url
+    return await stack.enter_async_context(embedded.running(settings.data_dir))
 
 
 def _folders(settings: Settings, given: Path | None, *beside: Path) -> tuple[Path, ...]:

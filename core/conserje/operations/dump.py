@@ -9,10 +9,10 @@ import subprocess
 import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from conserje.operations.archive import BackupError
 from conserje.storage import programs
@@ -27,6 +27,7 @@ _EXCLUDED = ("--exclude-table-data=pgqueuer.*", "--exclude-table-data=public.hea
 # Of these pg_restore from 17 on sets one that older servers do not know.
 _SET_TIMEOUT = b"SET transaction_timeout = 0;\n"
 _KNOWS_TIMEOUT = 17
+_SECRETS = {"password", "sslpassword"}  # in a URL's query, as asyncpg reads it
 _NOT_TAKEN = "The database does not take the backup"
 
 
@@ -125,8 +126,8 @@ async def _started(
     program: Path, url: str | None, *arguments: str, stdin: int | None = None, stdout: int | None = None
 ) -> AsyncIterator[tuple[Process, IO[bytes]]]:
     """A program at work, killed where the block ends before it; what it says of errors is kept apart."""
-    place, secret = _without_password(url) if url else (None, {})
-    with tempfile.TemporaryFile() as said:
+    place, secrets = _without_secrets(url) if url else (None, {})
+    with tempfile.TemporaryFile() as said, _kept_apart(secrets) as hidden:
         process = await asyncio.create_subprocess_exec(
             program,
             *arguments,
@@ -134,7 +135,7 @@ async def _started(
             stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=subprocess.DEVNULL if stdout is None else stdout,
             stderr=said,
-            env=bare("PG") | {"PGAPPNAME": "conserje backup", "LC_ALL": "C"} | secret,
+            env=bare("PG") | {"PGAPPNAME": "conserje backup", "LC_ALL": "C"} | hidden,
             limit=PART,
         )
         try:
@@ -154,16 +155,34 @@ async def _ended(process: Process, said: IO[bytes], what: str) -> None:
         raise BackupError(f"{what} ({why}).")
 
 
-def _without_password(url: str) -> tuple[str, dict[str, str]]:
-    """`url` for a command line, which others may list, and the password for the environment."""
+def _without_secrets(url: str) -> tuple[str, dict[str, str]]:
+    """`url` for a command line, which others may list, and what must not stand there, by libpq's names."""
     parts = urlsplit(url)
     user, _, hosts = parts.netloc.rpartition("@")
     name, _, password = user.partition(":")
     netloc = f"{name}@{hosts}" if name else hosts
-    shown = parts._replace(netloc=netloc).geturl()
+    given = [(pair, *parse_qsl(pair, keep_blank_values=True)) for pair in parts.query.split("&")]
+    query = "&".join(pair for pair, *known in given if not known or known[0][0] not in _SECRETS)
+    secrets = dict(known[0] for _, *known in given if known and known[0][0] in _SECRETS)
+    if password:
+        secrets["password"] = unquote(password)
+    shown = parts._replace(netloc=netloc, query=query).geturl()
     if not netloc:  # which geturl drops
         shown = shown.replace(f"{parts.scheme}:/", f"{parts.scheme}:///", 1)
-    return shown, {"PGPASSWORD": unquote(password)} if password else {}
+    return shown, secrets
+
+
+@contextmanager
+def _kept_apart(secrets: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The variables by which libpq finds what has none of its own in a file that nobody else may read."""
+    hidden = {"PGPASSWORD": secrets["password"]} if "password" in secrets else {}
+    if "sslpassword" not in secrets:
+        yield hidden
+        return
+    with tempfile.NamedTemporaryFile("w") as file:  # mode 0600
+        file.write(f"[conserje]\nsslpassword={secrets['sslpassword']}\n")
+        file.flush()
+        yield hidden | {"PGSERVICEFILE": file.name, "PGSERVICE": "conserje"}
 
 
 def _dumper(server: int) -> Path:

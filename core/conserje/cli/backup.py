@@ -89,6 +89,7 @@ async def _make(
         "bytes": made.path.stat().st_size,
         "messages": made.listed.rows["messages"],
         "files": made.listed.files,
+        "vanished": list(made.listed.vanished),
         "proven": made.head.unproven is None,
         "why_not": made.head.unproven,
         "master_key": f"{made.head.master_key} {made.head.fingerprint}",
@@ -130,12 +131,14 @@ async def check(installation: Installation, file: Path, as_json: bool) -> None:
     Example:
       conserje backup check /mnt/backups/conserje-20260301T120000Z.backup
     """
-    with shown() as progress:
-        listed = await proof.prove(file, installation.vault, installation.settings.data_dir, progress)
+    data_dir = installation.settings.data_dir
+    with proof.alone(data_dir), shown() as progress:
+        listed = await proof.prove(file, installation.vault, data_dir, progress)
     if as_json:
         show_json(listed.model_dump())
     else:
-        click.echo(f"It comes back: {listed.rows['messages']} messages, {listed.files} files.")
+        went = f" {len(listed.vanished)} more were removed while it was made." if listed.vanished else ""
+        click.echo(f"It comes back: {listed.rows['messages']} messages, {listed.files} files.{went}")
 
 
 def _fields(each: Backup) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Head(BaseModel):
     schema_version: int
     server: int  # Postgres' major version
     database_bytes: int  # in the server
+    files: int  # that were there then
     files_bytes: int
     master_key: str  # which wraps its key, and the fingerprint of that
     fingerprint: str
@@ -60,6 +61,7 @@ class Listed(BaseModel):
     rows: dict[str, int]
     newest_message: int
     files: int
+    vanished: tuple[str, ...] = ()  # files that were removed before they were copied
 
 
 @dataclass
@@ -195,21 +197,24 @@ class _Frames:
 
 
 def read_rest(
-    entries: Iterator[tuple[str, Iterator[bytes]]], take: Callable[[str, Iterator[bytes]], None]
+    head: Head, entries: Iterator[tuple[str, Iterator[bytes]]], take: Callable[[str, Iterator[bytes]], None]
 ) -> Listed:
     """The list, once every other entry was taken. Raises BackupError, and what `take` raises."""
     for files, (name, parts) in enumerate(entries):
         if name == LIST:
-            return _listed(parts, files)
+            return _listed(head, parts, files)
         take(name, parts)
     raise AssertionError("the list is the last entry, or there is an error")
 
 
-def _listed(parts: Iterable[bytes], files: int) -> Listed:
+def _listed(head: Head, parts: Iterable[bytes], files: int) -> Listed:
+    """Each file that there was is an entry, or named as one that vanished."""
     try:
         listed = Listed.model_validate_json(b"".join(parts))
     except ValidationError:
         raise SealBroken("Its list is none that this release reads.") from None
     if listed.files != files:
         raise SealBroken(f"It lists {listed.files} files and has {files}.")
+    if files + len(listed.vanished) != head.files:
+        raise SealBroken(f"There were {head.files} files, and nobody knows what became of them all.")
     return listed

@@ -6,12 +6,13 @@ import os
 import secrets
 import shutil
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO, Self
 
 from conserje.operations import archive, contents, dump, journal, proof, shelf
 from conserje.operations.archive import BackupError, Head, Listed, Writer
@@ -56,21 +57,36 @@ async def make(order: Order) -> Made:
 
     Raises BackupError, VaultError or DatabaseError; then nothing of it is left.
     """
-    with shelf.working(order.folder):
-        async with _looking(order.url) as connection:
-            await check_keyring(connection, order.vault)
-            seen = await contents.see(connection)
-            head, key = await _head(order, connection, seen)
-            half = order.folder / f"conserje-{seen.at:%Y%m%dT%H%M%S}Z{shelf.SUFFIX}{shelf.HALF}"
-            with _removed_unless_whole(half):
-                listed = await _write(order, connection, seen, half, head, key)
-        with _removed_unless_whole(half):  # the snapshot is not held so long
-            if head.unproven is None:
-                await proof.prove(half, order.vault, order.settings.data_dir, order.progress)
-            path = shelf.finish(half)
+    with shelf.working(order.folder), ExitStack() as whole:
+        half, head, listed = await _write(order, whole)
+        if head.unproven is None:
+            await proof.prove(half, order.vault, order.settings.data_dir, order.progress)
+        path = shelf.finish(half)
         gone = shelf.drop(order.folder, order.keep)
         journal.drop(order.folder, min(each.made_at for each in shelf.list_all(order.folder) if each.head))
         return Made(path, head, listed, gone)
+
+
+async def _write(order: Order, whole: ExitStack) -> tuple[Path, Head, Listed]:
+    """The snapshot is held no longer than the database is dumped; then come the files."""
+    with ExitStack() as written:
+        async with _looking(order.url) as connection:
+            await check_keyring(connection, order.vault)
+            seen = await contents.see(connection)
+            there = written.enter_context(_Files.there(order.settings.files))
+            head, key = await _head(order, connection, seen, there)
+            if head.unproven is None:
+                whole.enter_context(proof.alone(order.settings.data_dir))
+            half = order.folder / f"conserje-{seen.at:%Y%m%dT%H%M%S}Z{shelf.SUFFIX}{shelf.HALF}"
+            whole.enter_context(_removed_unless_whole(half))
+            file = written.enter_context(_created(half))
+            writer = Writer.begin(file, key, head)
+            counted = await _write_database(order, connection, seen, writer)
+        listed = _write_files(order, there, writer, counted)
+        writer.end(listed)
+        file.flush()
+        os.fsync(file.fileno())
+    return half, head, listed
 
 
 @asynccontextmanager
@@ -85,11 +101,10 @@ async def _looking(url: str) -> AsyncIterator[Connection]:
         await connection.close()
 
 
-async def _head(order: Order, connection: Connection, seen: Seen) -> tuple[Head, bytes]:
+async def _head(order: Order, connection: Connection, seen: Seen, there: _Files) -> tuple[Head, bytes]:
     """With the key of the backup. Raises BackupError, with both figures, where there is no room for it."""
     server = connection.get_server_version().major
-    files_bytes = sum(size for _, size in _files(order.settings.files))
-    needed, free = seen.table_bytes // 2 + files_bytes + RESERVE, _free(order.folder)
+    needed, free = seen.table_bytes // 2 + there.bytes + RESERVE, _free(order.folder)
     if needed > free:
         raise BackupError(
             f"The backup needs about {_gb(needed)}, and {order.folder} has {_gb(free)} free: make room, or"
@@ -104,7 +119,8 @@ async def _head(order: Order, connection: Connection, seen: Seen) -> tuple[Head,
         schema_version=await schema.schema_version(connection),
         server=server,
         database_bytes=seen.bytes,
-        files_bytes=files_bytes,
+        files=there.count,
+        files_bytes=there.bytes,
         unproven=unproven,
         **named,
     )
@@ -151,21 +167,14 @@ def _removed_unless_whole(half: Path) -> Iterator[None]:
         raise
 
 
-async def _write(
-    order: Order, connection: Connection, seen: Seen, half: Path, head: Head, key: bytes
-) -> Listed:
+async def _write_database(order: Order, connection: Connection, seen: Seen, writer: Writer) -> Listed:
     counted = await contents.count(connection)
-    with _created(half) as file:
-        writer = Writer.begin(file, key, head)
-        with writer.entry(archive.DATABASE):
-            async with dump.dumping(order.url, head.server, seen.snapshot) as parts:
-                async for part in order.progress.beside("database", parts):
-                    writer.add(part)
-        listed = counted.model_copy(update={"files": _write_files(order, writer)})
-        writer.end(listed)
-        file.flush()
-        os.fsync(file.fileno())
-    return listed
+    with writer.entry(archive.DATABASE):
+        server = connection.get_server_version().major
+        async with dump.dumping(order.url, server, seen.snapshot) as parts:
+            async for part in order.progress.beside("database", parts):
+                writer.add(part)
+    return counted
 
 
 @contextmanager
@@ -178,19 +187,20 @@ def _created(half: Path) -> Iterator[BinaryIO]:
         raise BackupError(f"{half.parent} takes no backup ({error.strerror}): make room there.") from None
 
 
-def _write_files(order: Order, writer: Writer) -> int:
-    """How many there were; those that are removed meanwhile are no contact's any more."""
-    count = 0
-    for path, _ in _files(order.settings.files):
+def _write_files(order: Order, there: _Files, writer: Writer, counted: Listed) -> Listed:
+    """With those that were removed meanwhile: they are no contact's any more."""
+    count, vanished = 0, []
+    for name in there.names():
         try:
-            file = path.open("rb")
+            file = (order.settings.files / name).open("rb")
         except FileNotFoundError:
+            vanished.append(name)
             continue
         count += 1
-        with file, writer.entry(f"{archive.FILES}{path.parent.name}/{path.name}"):
+        with file, writer.entry(f"{archive.FILES}{name}"):
             for part in order.progress.through("files", _parts(file)):
                 writer.add(part)
-    return count
+    return counted.model_copy(update={"files": count, "vanished": tuple(vanished)})
 
 
 def _parts(file: BinaryIO) -> Iterator[bytes]:
@@ -198,15 +208,36 @@ def _parts(file: BinaryIO) -> Iterator[bytes]:
         yield part
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Contacts' files with their sizes, by tenant; none that is half written."""
+@dataclass
+class _Files:
+    """Contacts' files that are there at one moment, listed on the disk, since they may be a million."""
+
+    listed: IO[str]
+    count: int = 0
+    bytes: int = 0
+
+    @classmethod
+    @contextmanager
+    def there(cls, folder: Path) -> Iterator[Self]:
+        with tempfile.TemporaryFile("w+") as listed:
+            found = cls(listed)
+            for name, size in _files(folder):
+                listed.write(f"{name}\n")
+                found.count, found.bytes = found.count + 1, found.bytes + size
+            yield found
+
+    def names(self) -> Iterator[str]:
+        self.listed.seek(0)
+        return (line.rstrip("\n") for line in self.listed)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, int]]:
+    """By tenant, with their sizes; none that is half written."""
     for tenant in _entries(folder):
         if tenant.name.isdecimal():
             for file in _entries(Path(tenant.path)):
-                try:
-                    yield Path(file.path), file.stat().st_size
-                except FileNotFoundError:
-                    continue
+                with suppress(FileNotFoundError):
+                    yield f"{tenant.name}/{file.name}", file.stat().st_size
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -161,12 +161,15 @@ def _without_secrets(url: str) -> tuple[str, dict[str, str]]:
     user, _, hosts = parts.netloc.rpartition("@")
     name, _, password = user.partition(":")
     netloc = f"{name}@{hosts}" if name else hosts
-    given = [(pair, *parse_qsl(pair, keep_blank_values=True)) for pair in parts.query.split("&")]
-    query = "&".join(pair for pair, *known in given if not known or known[0][0] not in _SECRETS)
-    secrets = dict(known[0] for _, *known in given if known and known[0][0] in _SECRETS)
+    secrets: dict[str, str] = {}
+    query: list[str] = []
+    for pair in parts.query.split("&"):
+        found = {name: value for name, value in parse_qsl(pair, keep_blank_values=True) if name in _SECRETS}
+        secrets |= found
+        query += [] if found else [pair]
     if password:
         secrets["password"] = unquote(password)
-    shown = parts._replace(netloc=netloc, query=query).geturl()
+    shown = parts._replace(netloc=netloc, query="&".join(query)).geturl()
     if not netloc:  # which geturl drops
         shown = shown.replace(f"{parts.scheme}:/", f"{parts.scheme}:///", 1)
     return shown, secrets

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -29,8 +32,24 @@ def room_for(database_bytes: int) -> int:
     return int(database_bytes * 1.2) + SERVER_BYTES
 
 
+@contextmanager
+def alone(data_dir: Path) -> Iterator[None]:
+    """Nobody else proves a backup by this data directory in the block. Raises BackupError."""
+    embedded.make_folder(data_dir)
+    lock = os.open(data_dir / "proof.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise BackupError(
+            "Somebody else proves a backup on this machine just now: wait for its end."
+        ) from None
+    finally:
+        os.close(lock)
+
+
 async def prove(path: Path, vault: Vault, data_dir: Path, progress: Progress) -> Listed:
-    """What is in the backup, which is whole, opens, and is restored to all that it lists.
+    """What is in the backup, which is whole, opens, and is restored to all that it lists; inside `alone`.
 
     Raises BackupError, or VaultError where the keyring does not open what is in it.
     """
@@ -50,12 +69,12 @@ async def _restore(path: Path, vault: Vault, url: str, progress: Progress) -> Li
     connection = await connect(url)
     await migrate.ensure_roles(connection)
     await connection.close()
-    with archive.reading(path, vault) as (_, entries):
+    with archive.reading(path, vault) as (head, entries):
         name, parts = next(entries)
         if name != archive.DATABASE:
             raise BackupError(f"{path} does not begin with a database.")
         async with dump.loading(url, dump.newest(), progress.through("proof: database", parts)):
-            return archive.read_rest(entries, partial(_skip, progress))
+            return archive.read_rest(head, entries, partial(_skip, progress))
 
 
 def _skip(progress: Progress, name: str, parts: Iterator[bytes]) -> None:

@@ -198,7 +198,7 @@ async def _load(order: Order, server: int) -> tuple[datetime, int]:
         through = order.progress.through("database", parts)
         with _staged(order) as folder:
             async with dump.loading(order.url, server, through, EMPTY) as last:
-                listed = archive.read_rest(entries, partial(_unpack, order, folder))
+                listed = archive.read_rest(head, entries, partial(_unpack, order, folder))
                 last += (silence.begin(silence.LOADED), contents.refusing_others(listed))
     return head.made_at, listed.files
 

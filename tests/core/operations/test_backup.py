@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from conserje.operations.backup import Made, Order
 from conserje.operations.progress import Progress
 from conserje.operations.shelf import Keep
 from conserje.settings import Settings
-from conserje.storage.database import Pool
+from conserje.storage.database import Connection, Pool
 from conserje.tenants.accounts import seal_credentials
 from conserje.tenants.keyring import VaultError, create_keyring
 from conserje.tenants.renewal import renew
@@ -186,7 +187,7 @@ async def test_it_is_of_one_moment_while_others_write(scene: Scene, place: Place
     assert 20 < made.listed.rows["messages"] < await scene.pool.fetchval("SELECT count(*) FROM messages")
 
 
-async def test_files_that_go_while_it_copies_are_no_failure(scene: Scene, place: Place) -> None:
+async def test_files_that_go_while_it_copies_are_no_failure_and_named(scene: Scene, place: Place) -> None:
     tenant_id = await inhabit(scene)
     there = [place.keep(tenant_id, number, b"x") for number in range(3)]
 
@@ -195,8 +196,46 @@ async def test_files_that_go_while_it_copies_are_no_failure(scene: Scene, place:
             for path in there:
                 path.unlink(missing_ok=True)
 
-    made = await place.make(prove=False, progress=Progress(say))
-    assert made.listed.files == 1
+    made = await place.make(progress=Progress(say))
+    assert (made.listed.files, len(made.listed.vanished)) == (1, 2)
+    assert set(made.listed.vanished) < {f"{tenant_id}/{number}" for number in range(3)}
+
+
+async def test_two_backups_are_not_proven_at_once_on_one_machine(scene: Scene, place: Place) -> None:
+    await inhabit(scene)
+    with proof.alone(place.data_dir):
+        with pytest.raises(BackupError, match="proves a backup on this machine"):
+            await place.make()
+        assert place.left() == []
+        await place.made()
+    await place.make()
+
+
+async def test_a_backup_that_lacks_a_file_without_a_word_is_none(
+    scene: Scene, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.keep(await inhabit(scene), 1, b"x")
+    monkeypatch.setattr(backup._Files, "names", lambda self: iter(()))
+    with pytest.raises(BackupError, match="There were 1 files"):
+        await place.make()
+    assert place.left() == []
+
+
+async def test_the_snapshot_is_held_no_longer_than_it_is_dumped(
+    scene: Scene, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.keep(await inhabit(scene), 1, b"x")
+    looking, seen = backup._looking, []
+
+    @asynccontextmanager
+    async def noted(url: str) -> AsyncIterator[Connection]:
+        async with looking(url) as connection:
+            yield connection
+        seen.append("released")
+
+    monkeypatch.setattr(backup, "_looking", noted)
+    await place.make(prove=False, progress=Progress(lambda line: seen.append(line.partition(":")[0])))
+    assert list(dict.fromkeys(seen)) == ["database", "released", "files"]
 
 
 async def test_a_changed_byte_and_a_cut_file_are_found(scene: Scene, place: Place) -> None:

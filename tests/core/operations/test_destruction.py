@@ -23,6 +23,7 @@ def save(folder: Path, vault: Vault, name: str = "conserje-1.backup") -> Path:
         schema_version=1,
         server=18,
         database_bytes=1,
+        files=1,
         files_bytes=1,
         unproven=None,
         **named,

@@ -270,7 +270,7 @@ async def test_serve_and_work_say_how_a_restoring_goes_on(
         "CONSERJE_DATABASE_URL": order.url,
         "CONSERJE_DATA_DIR": str(order.settings.data_dir),
         "CONSERJE_MASTER_KEYS_FILE": str(keyring),
-        "CONSERJE_LISTEN": "127.0.0.1:0",
+        "CONSERJE_LISTEN": str(order.settings.data_dir / "edge.sock"),
         "CONSERJE_OPERATOR_LISTEN": str(order.settings.data_dir / "operator.sock"),
     }
     for command in ("serve", "work"):

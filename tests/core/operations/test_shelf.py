@@ -26,6 +26,7 @@ def head(
         schema_version=1,
         server=18,
         database_bytes=1,
+        files=1,
         files_bytes=1,
         unproven=unproven,
         **named,

@@ -165,6 +165,7 @@ async def test_the_newest_proven_backup_has_an_age(office: Office, tmp_path: Pat
         schema_version=1,
         server=18,
         database_bytes=1,
+        files=1,
         files_bytes=1,
         unproven=None,
         **named,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -191,6 +191,24 @@ async def test_what_it_says_of_the_hours_changes_while_it_stays_open(site: Site,
     await page.clock.fast_forward(96 * 3600 * 1000)
     await expect(hours).to_have_text("Abierto ahora")
     await expect(notice).to_be_hidden()
+
+
+async def test_hours_that_change_in_a_month_are_asked_for_once_a_day(site: Site, visitor: Visitor) -> None:
+    url = await site.add("rarely")
+    now = datetime.now(ZoneInfo("America/Santiago"))
+    opens = json.dumps({"exceptions": {str(now.date() + timedelta(days=27)): ["10:00-11:00"]}})
+    await site.installation.pool.execute("UPDATE tenants SET hours = $1 WHERE slug = 'rarely'", opens)
+    page = await visitor.page()
+    await page.clock.install()
+    await page.goto(url)
+    await expect(page.locator("#hours")).to_contain_text("Cerrado ahora")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.clock.run_for(23 * 3600 * 1000)
+    assert await page.evaluate("fetch('/icon.svg').then(answer => answer.ok)")
+    assert [url for url in asked if url.endswith("/")] == []
+    async with page.expect_request(f"{url}/"):
+        await page.clock.run_for(2 * 3600 * 1000)
 
 
 async def test_it_shows_who_answers_and_what_was_read(site: Site, visitor: Visitor) -> None:

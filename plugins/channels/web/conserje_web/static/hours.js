@@ -1,6 +1,7 @@
 // The hours: what the page says of them changes with them, also where it stays open.
 
 const AGAIN = 60_000; // ms, where the page cannot be had
+const LONGEST = 86_400_000; // ms: a browser's timer of more than 24 days goes off at once
 
 let due = Infinity;
 let timer;
@@ -24,8 +25,9 @@ function waitForChange() {
 
 function wait(ms) {
   clearTimeout(timer);
-  due = Date.now() + ms;
-  timer = setTimeout(renew, ms);
+  const rest = Math.min(ms, LONGEST);
+  due = Date.now() + rest;
+  timer = setTimeout(renew, rest);
 }
 
 // A machine that slept has missed its time.

@@ -78,6 +78,12 @@ async def next_id(connection: Connection) -> int:
     return id
 
 
+async def is_stored(connection: Connection, place: tuple[int, int, bytes]) -> bool:
+    """Whether the message at `place` (tenant, account, event key) is one of a file that was kept."""
+    said = await connection.fetchrow(SAID, *place)
+    return said is not None and bool(kept_ids(restored(said["content"])))
+
+
 async def look(connection: Connection, tenant_id: int, who: Sequence[bytes]) -> None:
     """Raises QuotaExceeded where not even a small file would be taken."""
     used = await connection.fetchrow(USED, tenant_id, who)

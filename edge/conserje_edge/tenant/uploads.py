@@ -17,6 +17,7 @@ from conserje.contract.channel import Refused
 from conserje.contract.message import File, InboundMessage, Media
 from conserje.contract.pages import Refusal, UploadRefused
 from conserje.conversations import feed
+from conserje.conversations.rows import digest
 from conserje.files import uploads
 from conserje.files.folder import Arrived, Folder, NoRoom
 from conserje.files.pictures import Odd
@@ -74,7 +75,7 @@ class Uploads:
         with self._counted(sender.visitor), _explained(sender.tenant.slug):
             async with asyncio.timeout(SECONDS), aclosing(_bounded(parts)) as arriving:
                 try:
-                    await self._look(sender, who)
+                    await self._look(sender, key, who)
                 except (UploadRefused, QuotaExceeded):
                     async for _ in arriving:  # or the browser would not hear why
                         pass
@@ -102,12 +103,16 @@ class Uploads:
         except VaultError as error:
             raise unavailable(f"{tenant.slug}: {error}") from None
 
-    async def _look(self, sender: Sender, who: tuple[bytes, bytes]) -> None:
-        """Raises UploadRefused and QuotaExceeded, before anything is taken in."""
+    async def _look(self, sender: Sender, key: str, who: tuple[bytes, bytes]) -> None:
+        """Raises UploadRefused and QuotaExceeded, before anything is taken in; what is stored already costs
+        nothing again.
+        """
         if sender.conversation_id is None:
             raise UploadRefused("unwritten")
         job = Job(jobs.COLLECT, sender.tenant.id, sender.conversation_id, 0)
         async with acting_for(self.pool, sender.tenant.id) as scope:
+            if await uploads.is_stored(scope.connection, (sender.tenant.id, sender.account.id, digest(key))):
+                return
             await self.quota.look(scope.connection, job)
             await uploads.look(scope.connection, sender.tenant.id, who)
 

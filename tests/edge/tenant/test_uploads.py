@@ -233,6 +233,21 @@ async def test_the_eleventh_file_of_a_day_is_refused_before_it_is_read(host: Hos
     assert (await upload(await host.known(address="203.0.113.9"))).status_code == 200
 
 
+async def test_a_day_s_last_file_whose_answer_was_lost_is_answered_when_it_comes_again(host: Host) -> None:
+    visitor = await host.known()
+    for number in range(FILES_A_DAY - 1):
+        assert (await upload(visitor, key=f"k{number}")).status_code == 200
+    last = await upload(visitor, key="last")
+    again = await upload(visitor, key="last")
+    assert again.status_code == 200 and again.json() == last.json()
+    assert refused(await upload(visitor, pdf(), key="last")) == (409, "key")
+    assert refused(await upload(visitor, key="one-more")) == (429, "many")
+    async with serving(host.edge, host.folder, Quota(1, 1)) as full:
+        theirs = Visitor(full.http, visitor.host, visitor.address, visitor.cookie)
+        assert (await upload(theirs, key="last")).json() == last.json()
+    assert len(host.on_disk()) == FILES_A_DAY
+
+
 async def test_the_fifty_first_megabyte_of_a_day_is_refused(host: Host) -> None:
     visitor = await host.known()
     large = b"%PDF-1.7\n" + bytes(LARGEST - 100) + b"%%EOF"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
@@ -148,6 +149,64 @@ async def test_what_was_chosen_before_a_reload_is_sent_after_it(site: Site, visi
     await expect(page.get_by_role("img", name="mi casa.png")).to_be_visible()
     await page.reload()
     await expect(page.locator(".said.mine[data-id]")).to_have_count(3)
+
+
+@pytest.mark.parametrize("status", [408, 429, 503])
+async def test_a_file_that_cannot_be_handed_in_holds_up_no_text(
+    site: Site, visitor: Visitor, status: int
+) -> None:
+    visitor.expected = f"status of {status}"
+    page = await visitor.page(await site.add(f"stuck-{status}"))
+    await write(page, "hola")
+    await until_said(page, "Tú: hola", f"Stuck-{status}: hola")
+    await page.route("**/upload*", lambda route: route.fulfill(status=status))
+    await choose(page, HOUSE)
+    await write(page, "después")
+    await expect(page.locator(".said.mine[data-id] .text").last).to_have_text("Tú: después")
+    await expect(page.get_by_role("status")).to_be_empty()
+    await page.unroute("**/upload*")
+    await page.get_by_role("button", name="Reintentar").click()
+    await expect(page.locator(".said.mine[data-id]")).to_have_count(3)
+    await expect(page.locator(".note.trouble")).to_have_count(0)
+
+
+async def test_a_file_that_is_gone_is_said_to_be_and_holds_up_no_text(
+    site: Site, visitor: Visitor, tmp_path: Path
+) -> None:
+    visitor.expected = "net::ERR_"
+    page = await visitor.page(await site.add("gone"))
+    await write(page, "hola")
+    await until_said(page, "Tú: hola", "Gone: hola")
+    path = tmp_path / "casa.pdf"
+    path.write_bytes(LETTER["buffer"])
+    async with page.expect_request("**/upload*"):
+        await page.route("**/upload*", lambda route: route.abort())
+        await page.locator("#file").set_input_files(path)
+    path.unlink()
+    await page.unroute("**/upload*")
+    await write(page, "después")
+    await expect(page.locator(".note.trouble")).to_contain_text("elígelo de nuevo")
+    await until_said(page, "Tú: hola", "Gone: hola", "Tú: después", "Gone: después")
+
+
+async def test_a_file_that_the_browser_did_not_keep_is_said_to_be_gone_after_a_reload(
+    site: Site, visitor: Visitor
+) -> None:
+    visitor.expected = "net::ERR_FAILED"
+    page = await visitor.page(await site.add("unkept"))
+    await page.add_init_script("Object.defineProperty(window, 'indexedDB', { value: null })")
+    await page.reload()
+    await write(page, "hola")
+    await until_said(page, "Tú: hola", "Unkept: hola")
+    async with page.expect_request("**/upload*"):
+        await page.route("**/upload*", lambda route: route.abort())
+        await choose(page, HOUSE)
+    await write(page, "después")
+    await page.unroute("**/upload*")
+    await page.reload()
+    await until_said(page, "Tú: hola", "Unkept: hola", "Tú: después", "Unkept: después")
+    lost = page.locator(".said.mine", has_text="mi casa.png")
+    await expect(lost.locator(".note.trouble")).to_contain_text("elígelo de nuevo")
 
 
 async def test_a_voice_is_recorded_and_can_be_heard(site: Site, visitor: Visitor) -> None:

@@ -7,12 +7,14 @@ import { append, make, newTab, place, showOffline, words, written } from "/talk.
 
 const FIRST_WAIT = 1; // seconds until it is tried again, twice as many each time
 const LONGEST_WAIT = 30;
+const PATIENCE = 3; // tries of a file until what was written after it goes first
 const TIME_LIMIT = 15_000; // milliseconds for an answer
 const FILE_LIMIT = 180_000; // for a file's
 const KEPT = "conserje-outbox"; // what a reload finds again
 
 const outbox = []; // messages that the server has not acknowledged, oldest first
 let sending = false;
+let asked = false; // meanwhile
 let hasSession = false;
 let taken = () => {};
 let goOn = () => {}; // before the wait is over
@@ -49,8 +51,13 @@ export function sendFile(file, trouble = "") {
     empty();
     return;
   }
+  refuse(message, refused);
+}
+
+// Shown with why it is not sent, and is in no outbox.
+function refuse(message, why) {
   append(message);
-  note(message, refused);
+  note(message, why);
   forget(message);
 }
 
@@ -62,39 +69,66 @@ function add(message) {
 
 export async function empty() {
   goOn();
+  asked = true;
   if (sending) return;
   sending = true;
-  while (outbox.length) {
-    const [message] = outbox;
+  for (let wait = FIRST_WAIT; await sendAll(); wait = Math.min(2 * wait, LONGEST_WAIT)) await pause(wait);
+  sending = false;
+}
+
+// Whether it is to be tried again by itself. A text waits for the one before it, and neither waits for ever for
+// a file that cannot be handed in.
+async function sendAll() {
+  let again = false;
+  asked = false;
+  for (let at = 0; at < outbox.length; ) {
+    const message = outbox[at];
     note(message, "sending");
     const trouble = await deliver(message);
-    if (trouble && !FINAL.has(trouble)) {
-      outbox.forEach((waiting) => note(waiting, trouble));
+    again ||= trouble === OUTAGE;
+    if (!trouble || FINAL.has(trouble)) {
+      settle(message, trouble);
+    } else if (letsPass(message, trouble)) {
+      note(message, trouble === OUTAGE ? "unsent" : trouble);
+      at += 1;
+    } else {
+      if (trouble !== OUTAGE) outbox.slice(at).forEach((waiting) => note(waiting, trouble));
       break;
     }
-    outbox.shift();
-    keep();
-    if (message.file) dropFile(message.body.id);
-    note(message, trouble);
-    if (trouble) forget(message);
-    else taken();
-    listen();
-    listenAgain();
   }
-  sending = false;
+  return again || asked;
+}
+
+function settle(message, trouble) {
+  outbox.splice(outbox.indexOf(message), 1);
+  keep();
+  if (message.file) dropFile(message.body.id);
+  note(message, trouble);
+  if (trouble) forget(message);
+  else taken();
+  listen();
+  listenAgain();
+}
+
+// Whether what was written after it goes first: an outage is soon over, or it is of this file alone.
+function letsPass(message, trouble) {
+  return message.file && (trouble !== OUTAGE || message.outages >= PATIENCE);
 }
 
 // The feed will never have it.
 function forget(message) {
-  written.splice(written.indexOf(message), 1);
+  if (written.includes(message)) written.splice(written.indexOf(message), 1);
 }
 
 // Nothing when the message is taken, else the name of the words that say why it is not.
 async function deliver(message) {
-  for (let wait = FIRST_WAIT, opened = 0; ; ) {
+  for (let opened = 0; ; ) {
     const opens = !hasSession;
     const { status, told } = await (opens ? post("/session") : hand(message));
-    showOffline(isOutage(status));
+    if (!isOutage(status)) {
+      showOffline(false);
+      message.outages = 0;
+    }
     if (status >= 200 && status < 300) {
       if (!opens && told.id) place(message, told.id);
       if (!opens) return "";
@@ -106,16 +140,24 @@ async function deliver(message) {
     } else if (status === 403 && !opens && opened < 2) {
       hasSession = false; // it is over, or the browser did not keep its cookie
     } else if (isOutage(status)) {
-      await pause(wait);
-      wait = Math.min(2 * wait, LONGEST_WAIT);
+      if (message.file && !(await isThere(message.file))) return "key";
+      message.outages = (message.outages ?? 0) + 1;
+      if (!letsPass(message, OUTAGE)) showOffline(true);
+      return OUTAGE;
     } else {
       return (message.file && status === 413 && "large") || TROUBLES[status] || "unsent";
     }
   }
 }
 
+const OUTAGE = "outage"; // the status line has the words
 const TROUBLES = { 400: "refused", 403: "no_cookie", 413: "refused", 429: "too_many" };
 const FINAL = new Set(["refused", "unwritten", "kind", "large", "many", "key"]); // and no try is another
+
+// Whether the file can be read still: it lies on the visitor's disk.
+function isThere(file) {
+  return file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+}
 
 // Nobody answered, or nobody who could take it: it may come again.
 function isOutage(status) {
@@ -187,18 +229,24 @@ function note(message, state) {
 
 function keep() {
   try {
-    const waiting = outbox.map(({ body, text, file }) => ({ body, text, isFile: Boolean(file) }));
+    const waiting = outbox.map(({ body, text, file }) => ({ body, text, isFile: Boolean(file), ...named(file) }));
     sessionStorage.setItem(KEPT, JSON.stringify(waiting));
   } catch {
     // a browser that keeps nothing for frames
   }
 }
 
+function named(file) {
+  return file && { name: file.name, size: file.size };
+}
+
 export async function restore() {
-  for (const { isFile, ...message } of kept()) {
+  for (const { isFile, name = "", size = null, ...message } of kept()) {
     const file = isFile ? await keptFile(message.body.id) : undefined;
     if (file || !isFile) add({ ...message, file });
+    else refuse({ ...message, file: { name, size, type: "" } }, "key"); // the browser has not kept it
   }
+  keep();
 }
 
 function kept() {

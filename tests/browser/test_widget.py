@@ -107,6 +107,28 @@ async def test_who_the_site_says_that_one_is_is_told_once_one_has_written(
         await until(told)
 
 
+async def test_what_a_site_does_not_know_is_nothing_and_who_was_told_to_wait_says_it_again(
+    site: Site, visitor: Visitor
+) -> None:
+    visitor.expected = "status of 429"
+    script = f'<script src="{site.url("partly")}/chat.js"></script>'
+    said = "<script>Conserje.identify({name: 'Ana', phone: null})</script>"
+    async with serving(foreign(script + said)) as shop:
+        shop = shop.replace("127.0.0.1", "localhost")
+        await site.add("partly", origins=[shop])
+        page = await visitor.page(shop)
+        await page.route("**/identify", lambda route: route.fulfill(status=429), times=1)
+        await page.get_by_role("button", name="Abrir el chat de Partly").click()
+        frame = page.frame_locator("iframe")
+        async with page.expect_response("**/identify") as refused:
+            await write(frame, "hola")
+        assert (await refused.value).status == 429
+        async with page.expect_response("**/identify") as told:
+            await write(frame, "sigo aquí")
+        assert (await told.value).status == 204
+        assert (await told.value).request.post_data_json == {"name": "Ana", "phone": "", "hash": ""}
+
+
 async def test_a_browser_that_keeps_no_cookie_is_shown_the_way_out(site: Site, visitor: Visitor) -> None:
     visitor.expected = "status of 403"
     async with serving(foreign(f'<script src="{site.url("blocked")}/chat.js"></script>')) as shop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
@@ -48,6 +49,8 @@ STREAMS_OF_SESSION = 12
 LONGEST_NAME = 80
 PICTURE_SECONDS = 1  # until a page is shown without them
 PICTURES_KEPT = 60  # seconds that the origins of a tenant's pictures are known
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass
@@ -126,6 +129,8 @@ class PageHost:
 
     async def identify(self, session: Session, request: Request, said: Identity) -> bool:
         self.limits.identified_by_visitor.admit((session.tenant_id, session.id))
+        if _CONTROL.search(said.name + said.phone):  # what is between the two is one in the proof
+            raise Problem(HTTPStatus.BAD_REQUEST)
         entry, _ = await self._at(request)
         if (account := entry.own(self.channel.name)) is None:
             raise Problem(HTTPStatus.NOT_FOUND)

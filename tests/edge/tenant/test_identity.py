@@ -43,7 +43,7 @@ async def contact(edge: Edge) -> tuple[str, str, bool]:
 async def test_what_a_page_says_is_shown_to_persons_and_nothing_rests_on_it(host: Host) -> None:
     visitor = await host.known()
     for _ in range(2):  # on each page of the site
-        assert (await identify(visitor, name=" Ana\nSoto ", phone="+56 9 1234 5678")).status_code == 204
+        assert (await identify(visitor, name=" Ana Soto ", phone="+56 9 1234 5678")).status_code == 204
     assert await notes(host.edge) == ["Says: Ana Soto, +56912345678"]
     assert await contact(host.edge) == ("", "", False)
     assert await host.edge.pool.fetchval("SELECT count(*) FROM identities") == 1
@@ -67,6 +67,16 @@ async def test_a_proof_of_something_else_is_refused(host: Host) -> None:
     for said in ({"name": "Eva", "hash": proof}, {"name": "Ana", "phone": "+56912345678", "hash": proof}):
         assert (await identify(visitor, **said)).status_code == 403
     assert (await identify(visitor, name="Ana", hash="0" * 64)).status_code == 403
+    assert await contact(host.edge) == ("", "", False) and not await notes(host.edge)
+
+
+async def test_where_the_name_ends_in_a_proof_is_certain(host: Host) -> None:
+    visitor = await host.known()
+    proof = hmac.new((await key(host.edge)).encode(), b"Ana\n+56912345678", "sha256").hexdigest()
+    for name, phone in (("Ana\n+56912345678", ""), ("", "Ana\n+56912345678"), ("Ana\n", "+56912345678")):
+        assert (await identify(visitor, name=name, phone=phone, hash=proof)).status_code == 400
+    for odd in ("Ana\nSoto", "Ana\tSoto", "Ana\x85Soto", "Ana\x00"):
+        assert (await identify(visitor, name=odd)).status_code == 400
     assert await contact(host.edge) == ("", "", False) and not await notes(host.edge)
 
 

@@ -6,9 +6,12 @@ const TOLD = "conserje-identity"; // what this tab has told already
 let said = null;
 
 export function identify({ name, phone, hash }) {
-  const given = { name, phone, hash };
-  said = JSON.stringify(given, (_, value) => (typeof value === "object" ? value : String(value ?? "")));
+  said = JSON.stringify({ name: asText(name), phone: asText(phone), hash: asText(hash) });
   tellIdentity();
+}
+
+function asText(given) {
+  return String(given ?? "");
 }
 
 export async function tellIdentity() {
@@ -17,7 +20,8 @@ export async function tellIdentity() {
   said = null;
   const how = { method: "POST", headers: { "Content-Type": "application/json" }, body };
   const answer = await fetch("/identify", how).catch(() => null);
-  if (!answer || answer.status === 409 || answer.status >= 500) said ??= body; // with what is written next
+  const isLater = !answer || answer.status === 409 || answer.status === 429 || answer.status >= 500;
+  if (isLater) said ??= body; // with what is written next
   else remember(body);
 }
 

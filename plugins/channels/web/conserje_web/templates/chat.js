@@ -141,6 +141,10 @@
     if (ours && event.data?.conserje === "close" && isOpen()) close();
   });
 
+  function asText(given) {
+    return String(given ?? "");
+  }
+
   let isPlaced = false;
   let wanted = false; // before there was a page to open it in
 
@@ -166,8 +170,8 @@
       wanted = false;
       if (isOpen()) close();
     },
-    identify({ name = "", phone = "", hash = "" } = {}) {
-      identity = { name: String(name), phone: String(phone), hash: String(hash) };
+    identify({ name, phone, hash } = {}) {
+      identity = { name: asText(name), phone: asText(phone), hash: asText(hash) };
       tell({ conserje: "identity", ...identity });
     },
   });

@@ -49,6 +49,7 @@ STREAMS_OF_SESSION = 12
 LONGEST_NAME = 80
 PICTURE_SECONDS = 1  # until a page is shown without them
 PICTURES_KEPT = 60  # seconds that the origins of a tenant's pictures are known
+UNKNOWN_KEPT = 5  # seconds until they are asked for again, where they could not be
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -66,6 +67,7 @@ class PageHost:
     _pictures: TTLCache[int, tuple[str, ...]] = field(
         default_factory=lambda: TTLCache(10_000, PICTURES_KEPT, monotonic)
     )
+    _unknown: TTLCache[int, bool] = field(default_factory=lambda: TTLCache(10_000, UNKNOWN_KEPT, monotonic))
 
     async def visit(self, request: Request) -> Visit:
         entry, _ = await self._at(request)
@@ -76,11 +78,14 @@ class PageHost:
         """Of the tenant's pictures; what cannot be asked for is not shown, and the page is."""
         if (known := self._pictures.get(tenant_id)) is not None:
             return known
+        if tenant_id in self._unknown:
+            return ()
         try:
             found = await within(PICTURE_SECONDS, origins.of(self.reception.pool, tenant_id))
         except (*CANNOT_ASK, asyncpg.PostgresError) as error:
             log.warning("A page is shown without pictures: %s", describe(error))
-            found = ()
+            self._unknown[tenant_id] = True
+            return ()
         self._pictures[tenant_id] = found
         return found
 

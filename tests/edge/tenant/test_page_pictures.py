@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import suppress
+from unittest.mock import AsyncMock
 
 import httpx2
 import pytest
-from chatting import Host
+from chatting import Host, serving
+from visitor import Visitor
 
 from conserje.shop import origins
 from conserje.storage.database import Pool
@@ -58,3 +60,16 @@ async def test_a_page_waits_for_no_silent_postgres(host: Host, monkeypatch: pyte
         assert pictures(await host.visitor().ask("GET", "/")) == ["'self'", "blob:"]
     assert asked == 1  # and is not asked at each page
     answered.set()
+
+
+async def test_what_could_not_be_asked_for_is_asked_for_again_soon(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_host, "UNKNOWN_KEPT", 0)
+    async with serving(host.edge, host.folder) as site:
+        visitor = Visitor(site.http, host.visitor().host)
+        await host.edge.run(PRODUCTS)
+        with monkeypatch.context() as silence:
+            silence.setattr(origins, "of", AsyncMock(side_effect=TimeoutError))
+            assert pictures(await visitor.ask("GET", "/")) == ["'self'", "blob:"]
+        assert pictures(await visitor.ask("GET", "/")) == ["'self'", "blob:", "https://cdn.acme.cl"]

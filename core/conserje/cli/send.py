@@ -14,6 +14,7 @@ from conserje.contract.limits import Limits
 from conserje.contract.message import Media, Text
 from conserje.conversations import handling
 from conserje.conversations.handling import MessageState, PersonError
+from conserje.errors import OperatorError
 from conserje.installation import Installation, with_installation
 from conserje.plugins import guard
 from conserje.storage.database import Connection
@@ -100,7 +101,7 @@ async def _say_file(
 
     try:
         return await handling.say(pool, tenant, conversation, said, keep)
-    except BaseException:
+    except OperatorError:  # whatever else ends it, the message may be stored: retention looks after a day
         await outbound.detach(folder, attached)
         raise
 

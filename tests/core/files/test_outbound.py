@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from album import JPEG, Album, contents, on_disk, rows
@@ -13,6 +14,7 @@ from terminal import Terminal
 from waiting import until
 
 from conserje import Account, File, Limits, Media, Nothing, OutboundMessage, Receipt, Text
+from conserje.conversations import handling
 
 PDF = b"%PDF-1.7\n" + bytes(range(256)) * 2000
 
@@ -132,6 +134,26 @@ async def test_a_file_whose_message_cannot_be_said_does_not_stay(
     refused = await terminal.type("message", "send", "acme", id, "--file", str(receipt), code=1)
     assert "is not with a person" in refused.stderr
     assert (on_disk(scene), await rows(scene)) == ([], [])
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, ConnectionError])
+async def test_a_file_whose_message_may_be_stored_stays(
+    scene: Scene,
+    terminal: Terminal,
+    reader: Reader,
+    receipt: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    end: type[BaseException],
+) -> None:
+    id, say = await take(scene, terminal), handling.say
+
+    async def broken_off(*given: Any) -> list[int]:
+        await say(*given)
+        raise end
+
+    monkeypatch.setattr(handling, "say", broken_off)
+    await terminal.type("message", "send", "acme", id, "--file", str(receipt), code=1)
+    assert len(on_disk(scene)) == len(await contents(scene, "out")) == 1
 
 
 async def test_what_is_kept_of_a_tenant_has_its_quota(

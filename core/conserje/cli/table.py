@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from itertools import accumulate, takewhile
 
 import click
 
@@ -90,9 +91,9 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 def _cut(text: str, width: int) -> str:
     if _width(text) <= width:
         return text
-    while _width(text) >= width:
-        text = text[:-1]
-    return f"{text}…"
+    ends = accumulate(map(_width, text))
+    kept = takewhile(lambda letter: letter[1] < width, zip(text, ends, strict=True))
+    return "".join(letter for letter, _ in kept) + "…"
 
 
 def _width(text: str) -> int:

@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -52,6 +53,12 @@ def test_no_column_is_cut_to_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert shown(monkeypatch, capsys, 5)[1] == "1   Ana       hola, ¿…"
+
+
+def test_a_long_cell_costs_in_proportion_to_its_length() -> None:
+    began = time.thread_time()
+    assert table._cut("ñandú " * 100_000, 9) == "ñandú ña…"
+    assert time.thread_time() - began < 5  # a look at all that is left, for each letter: half an hour
 
 
 def on_terminal(*words: str, columns: int, **environment: str) -> str:

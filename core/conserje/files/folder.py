@@ -202,7 +202,7 @@ def _clean(half: Path) -> Kept:
     """Write the file anew, without what is not kept of it. Raises Odd."""
     kind, pieces = judge(half.read_bytes())
     digest, size = hashlib.sha256(), 0
-    with _create(clean := half.with_name(f"{half.name}-clean")) as file:
+    with _open(clean := half.with_name(f"{half.name}-clean")) as file:
         try:
             for piece in pieces:
                 file.write(piece)
@@ -241,6 +241,11 @@ def _write(file: BinaryIO, part: bytes) -> None:
 
 def _create(half: Path) -> BinaryIO:
     half.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _open(half)
+
+
+def _open(half: Path) -> BinaryIO:
+    """A new file, in a folder that is there."""
     _leave_reserve(os.statvfs(half.parent))
     return os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
@@ -253,11 +258,23 @@ def _finish(file: BinaryIO, half: Path, whole: Path) -> None:
 
 
 def _place(half: Path, whole: Path) -> None:
-    whole.parent.mkdir(mode=0o700, exist_ok=True)
-    half.rename(whole)
+    _move(half, whole)
     for folder in (whole.parent, whole.parent.parent):
-        handle = os.open(folder, os.O_RDONLY)
+        with suppress(FileNotFoundError):  # the file has been removed again, and it was the tenant's last
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def _move(half: Path, whole: Path) -> None:
+    while True:
+        whole.parent.mkdir(mode=0o700, exist_ok=True)
         try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            half.rename(whole)
+        except FileNotFoundError:  # the tenant's last file has just been removed, and its folder with it
+            if not half.exists():
+                raise
+        else:
+            return

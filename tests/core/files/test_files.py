@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import shutil
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from album import JPEG, PART, Album, contents, due, on_disk, parts, queued, rows, send
+from samples import jpeg
 from scene import Scene
 from waiting import until
 
@@ -31,7 +33,7 @@ from conserje import (
 from conserje.contract.message import Content
 from conserje.conversations.rows import InboundRow, prepare
 from conserje.files.collector import TRIES
-from conserje.files.folder import Folder, judged, path_of
+from conserje.files.folder import Folder, NoRoom, judged, path_of
 from conserje.intake.packing import pack, unpack
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
@@ -401,3 +403,43 @@ async def test_a_folder_keeps_nothing_of_what_failed(tmp_path: Path) -> None:
     assert (await folder.keep(1, 2, parts(b"he", b"llo"), "", 5)).size == 5
     await folder.remove([(1, 2), (1, 3), (4, 4)])
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+async def test_a_tenant_s_folder_that_goes_while_a_file_comes_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, place, rename = Folder(tmp_path / "files"), path_of(tmp_path / "files", 1, 2), Path.rename
+    vanishing = ["before", "before", "after"]
+
+    def vanish(half: Path, whole: Path) -> Path:
+        when = vanishing.pop(0)
+        if when == "before":
+            whole.parent.rmdir()  # as whoever removes the last file of the tenant does
+        moved = rename(half, whole)
+        if when == "after":
+            folder._remove([(1, 2)])
+        return moved
+
+    monkeypatch.setattr(Path, "rename", vanish)
+    assert (await folder.keep(1, 2, parts(b"hola"), "", 5)).size == 4
+    assert not vanishing and not place.parent.exists()  # taken back already
+    vanishing.append("")
+    await folder.keep(1, 2, parts(b"hola"), "", 5)
+    assert place.read_bytes() == b"hola"
+
+
+async def test_a_folder_of_files_that_vanished_while_a_file_came_is_not_brought_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, read = tmp_path / "files", Path.read_bytes
+
+    def vanish(half: Path) -> bytes:
+        held = read(half)
+        shutil.rmtree(files)
+        return held
+
+    monkeypatch.setattr(Path, "read_bytes", vanish)
+    with pytest.raises(NoRoom):
+        async with Folder(files).receive(parts(jpeg()), 10_000):
+            pass
+    assert not files.exists()

@@ -342,3 +342,12 @@ async def test_products_that_the_answer_names_go_along_with_what_there_is_to_see
     [text] = reply.messages
     assert isinstance(text, Text)
     assert text.cards == (Row("product-1", "Polera azul", "$9.990", "https://cdn.cl/p.jpg"),)
+
+
+async def test_a_product_is_named_by_whole_words(asker: Asker) -> None:
+    names = ("Pan", 'Pantalla 24"', "Té", "Café (molido)", "+++")
+    products = [Product(n, name, Decimal(1), link="https://t.cl/p") for n, name in enumerate(names)]
+    reply = await asker.ask("la pantalla 24, entera, y café molido", products=products)
+    [text] = reply.messages
+    assert isinstance(text, Text)
+    assert {card.title for card in text.cards} == {'Pantalla 24"', "Café (molido)"}

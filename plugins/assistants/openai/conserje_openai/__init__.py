@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -31,6 +32,7 @@ if TYPE_CHECKING:  # a process that never asks can do without the SDK
     from conserje_openai import api
 
 _CARDS = 6  # of one answer
+_WORD = re.compile(r"\w+")
 _FEW = 30  # so many products are told whole; of more only those that fit what was written
 
 
@@ -90,13 +92,18 @@ def _with_cards(
     """What the model wrote, with the products that it names and that have something to show."""
     if not isinstance(said, Text):
         return said
-    words, currency = said.text.casefold(), turn.tenant.currency
-    named = [each for each in products if (each.picture or each.link) and each.name.casefold() in words]
+    words, currency = _words(said.text), turn.tenant.currency
+    named = [each for each in products if (each.picture or each.link) and _words(each.name) in words]
     cards = (
         Row(f"product-{each.id}", each.name, format_price(each.price, currency), each.picture, each.link)
         for each in named[:_CARDS]
     )
     return replace(said, cards=tuple(cards))
+
+
+def _words(written: str) -> str:
+    """The words, so that those of a name are found among them as they stand: "Pan" is not in "pantalla"."""
+    return f" {' '.join(_WORD.findall(written.casefold()))} "
 
 
 async def _relevant(turn: Turn[OpenAICredentials, OpenAISettings]) -> Sequence[Product]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from conserje.files.pictures import Odd, Piece, Walk
 
 MOST_PARTS = 20_000  # of one sound: a hostile one has millions
+MOST_TAGS = 16  # at its end
 _Left = Iterator[int]
 
 _EBML, _DOC_TYPE, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x4282, 0x18538067, 0x1F43B675
@@ -20,6 +21,7 @@ _RATES = {  # kilobits a second of MPEG 1 and of MPEG 2, layer III
     True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0),
     False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0),
 }
+_OLD_TAGS = ((128, b"TAG"), (227, b"TAG+"))  # before each other, from the end
 _SAMPLES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}  # by version
 
 
@@ -130,8 +132,7 @@ def _boxes(held: bytes, begin: int, end: int, left: _Left) -> Iterator[tuple[byt
 
 def mp3(held: bytes) -> list[Piece]:
     """Layer III without its tags."""
-    begin = _behind_tags(held)
-    end = len(held) - (128 if held[-128:].startswith(b"TAG") else 0)
+    begin, end = _behind_tags(held), _before_tags(held)
     at = begin
     for _ in range(3):
         at += _frame(held, at)
@@ -144,9 +145,39 @@ def _behind_tags(held: bytes) -> int:
     begin = 0
     for _ in range(4):
         if held.startswith(b"ID3", begin) and begin + 10 <= len(held):
-            sizes = held[begin + 6 : begin + 10]
-            begin += 10 + sum((size & 0x7F) << 7 * (3 - n) for n, size in enumerate(sizes))
+            begin += 10 + _size_of_id3(held[begin + 6 : begin + 10])
     return begin
+
+
+def _before_tags(held: bytes) -> int:
+    """Where the sound ends, and the tags begin that stand behind it."""
+    end = len(held)
+    for _ in range(MOST_TAGS):
+        if not (length := _tag_before(held, end)):
+            return end
+        if length > end:
+            raise Odd
+        end -= length
+    raise Odd
+
+
+def _tag_before(held: bytes, end: int) -> int:
+    """How long the tag is that ends there; 0: there is none."""
+    last = held[max(end - 32, 0) : end]
+    if last.startswith(b"APETAGEX"):
+        head = 32 if last[23] & 0x80 else 0
+        return max(int.from_bytes(last[12:16], "little"), 32) + head
+    if last[-9:] == b"LYRICS200" and last[-15:-9].isdigit():
+        return int(last[-15:-9]) + 15
+    if last[-10:-7] == b"3DI":
+        return 20 + _size_of_id3(last[-4:])
+    return next(
+        (length for length, head in _OLD_TAGS if held[max(end - length, 0) : end].startswith(head)), 0
+    )
+
+
+def _size_of_id3(sizes: bytes) -> int:
+    return sum((size & 0x7F) << 7 * (3 - n) for n, size in enumerate(sizes))
 
 
 def _frame(held: bytes, at: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 import time
 import tracemalloc
 from contextlib import suppress
@@ -39,6 +40,16 @@ SVG = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
 TAG_OF_MP3 = b"TAG" + b"Ana".ljust(125, b"\0")
 
 
+def ape(flags: int) -> bytes:
+    return b"APETAGEX" + struct.pack("<IIII8x", 2000, len(GPS) + 32, 1, flags)
+
+
+APE = GPS + ape(0)
+APE_WITH_HEAD = ape(0xA0000000) + GPS + ape(0x80000000)
+LYRICS = b"LYRICSBEGIN" + GPS + b"%06dLYRICS200" % (len(GPS) + 11)
+ID3_BEHIND = b"ID3\4\0\x10" + struct.pack(">I", len(GPS)) + GPS + b"3DI\4\0\x10" + struct.pack(">I", len(GPS))
+
+
 def kept(held: bytes) -> tuple[str, bytes]:
     kind, pieces = judge(held)
     return kind, b"".join(pieces)
@@ -61,6 +72,10 @@ def kept(held: bytes) -> tuple[str, bytes]:
         (gif(behind=HTML), "image/gif", gif()),
         (pdf(behind=HTML), "application/pdf", pdf()),
         (mp3(GPS, TAG_OF_MP3), "audio/mpeg", mp3()),
+        (mp3(behind=APE), "audio/mpeg", mp3()),
+        (mp3(behind=APE_WITH_HEAD + LYRICS + TAG_OF_MP3), "audio/mpeg", mp3()),
+        (mp3(GPS, b"TAG+" + GPS.ljust(223) + TAG_OF_MP3), "audio/mpeg", mp3()),
+        (mp3(behind=ID3_BEHIND + APE), "audio/mpeg", mp3()),
         (mp3(), "audio/mpeg", mp3()),
         (ogg(), "audio/ogg", ogg()),
         (webm(2), "audio/webm", webm(2)),
@@ -129,6 +144,9 @@ def test_a_picture_stays_the_way_up_that_it_was_taken(orientation: int, order: s
         mp4(),
         mp4(b"soun")[:-5],
         b"\0\0\0\x18ftypqt  ",
+        mp3(behind=TAG_OF_MP3 * 17),
+        mp3(behind=b"99999LYRICS200".rjust(15, b"9")),
+        mp3(behind=ape(0)[:12] + b"\xff" * 4 + bytes(16)),
         samples.FRAME_OF_MP3[:9],
         samples.FRAME_OF_MP3 + HTML * 99,
     ],
@@ -144,7 +162,7 @@ WHOLE = (
     webp(0x2C),
     gif(),
     pdf(),
-    mp3(GPS),
+    mp3(GPS, APE_WITH_HEAD + LYRICS + TAG_OF_MP3),
     ogg(),
     webm(2),
     mp4(b"soun"),

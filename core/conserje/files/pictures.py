@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Piece = bytes | memoryview
 Walk = Callable[[bytes], list[Piece]]
 
 MOST_PARTS = 20_000  # of one picture: a hostile one has millions
+NOTE = 2**16  # bytes of a camera's note that are looked at
 MOST_BLOCKS = 300_000  # of a GIF, which have at most 255 bytes
 
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # what stands in a JPEG's coded data is no other
@@ -24,7 +26,7 @@ _SHOWN_CHUNKS = frozenset(
     b"IHDR PLTE IDAT IEND tRNS cHRM gAMA iCCP sBIT sRGB cICP mDCV cLLI bKGD hIST pHYs acTL fcTL fdAT".split()
 )
 _SHOWN_PARTS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ANIM", b"ANMF", b"ALPH", b"ICCP"})
-_SAYS_EXIF_OR_XMP = 0x0C  # the flags of VP8X
+_SAYS_EXIF, _SAYS_EXIF_OR_XMP = 0x08, 0x0C  # the flags of VP8X
 
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _CONTROL, _APPLICATION_BLOCK = 0xF9, 0xFF
@@ -102,14 +104,19 @@ def _oriented(orientation: int) -> bytes:
     """The segment that says nothing but which way up the picture is."""
     if orientation == 1:
         return b""
-    tiff = struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, _ORIENTATION, _SHORT, 1, orientation, 0, 0)
+    tiff = _note(orientation)
     return b"\xff\xe1" + struct.pack(">H", len(tiff) + 8) + b"Exif\0\0" + tiff
 
 
+def _note(orientation: int) -> bytes:
+    """A camera's note, of the orientation alone."""
+    return struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, _ORIENTATION, _SHORT, 1, orientation, 0, 0)
+
+
 def png(held: bytes) -> list[Piece]:
-    """Without its texts, dates and notes of cameras."""
+    """Without its texts, dates and notes of cameras; the orientation stays."""
     view, kept, at = memoryview(held), list[Piece]([held[:8]]), 8
-    seen = set[bytes]()
+    seen, orientation = set[bytes](), 1
     for _ in range(MOST_PARTS):
         end = at + 12 + _number(held, ">I", at)
         kind = held[at + 4 : at + 8]
@@ -117,36 +124,65 @@ def png(held: bytes) -> list[Piece]:
             raise Odd
         if kind in _SHOWN_CHUNKS:
             kept.append(view[at:end])
+        elif kind == b"eXIf" and kind not in seen:
+            orientation = _orientation(held[at + 8 : min(end - 4, at + NOTE)])
         seen.add(kind)
         if kind == b"IEND":
             break
         at = end
     if not {b"IHDR", b"IDAT", b"IEND"} <= seen:
         raise Odd
+    if orientation != 1:
+        kept.insert(2, _chunk(b"eXIf", _note(orientation)))
     return kept
 
 
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
 def webp(held: bytes) -> list[Piece]:
-    """Without its notes of cameras and programs."""
-    view, kept = memoryview(held), list[Piece]()
+    """Without its notes of cameras and programs; the orientation stays."""
+    view, kept, parts = memoryview(held), list[Piece](), list(_parts(held))
+    oriented = _oriented_part(held, parts)
+    for kind, at, end in parts:
+        if kind == b"VP8X":
+            says = held[at + 8] & ~_SAYS_EXIF_OR_XMP | (_SAYS_EXIF if oriented else 0)
+            kept += [view[at : at + 8], bytes([says]), view[at + 9 : end]]
+        elif kind in _SHOWN_PARTS:
+            kept.append(view[at:end])
+    if not kept:
+        raise Odd
+    kept.append(oriented)
+    return [b"RIFF", struct.pack("<I", 4 + sum(map(len, kept))), b"WEBP", *kept]
+
+
+def _parts(held: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Each part of a WebP, with where it lies."""
     at, whole = 12, 8 + _number(held, "<I", 4)
     if whole > len(held):
         raise Odd
     for _ in range(MOST_PARTS):
         if at >= whole:
-            break
+            return
         kind, size = held[at : at + 4], _number(held, "<I", at + 4)
         end = at + 8 + size + size % 2
         if end > whole or (kind == b"VP8X" and size < 10):
             raise Odd
-        if kind == b"VP8X":
-            kept += [view[at : at + 8], bytes([held[at + 8] & ~_SAYS_EXIF_OR_XMP]), view[at + 9 : end]]
-        elif kind in _SHOWN_PARTS:
-            kept.append(view[at:end])
+        yield kind, at, end
         at = end
-    if at < whole or not kept:
-        raise Odd
-    return [b"RIFF", struct.pack("<I", 4 + sum(map(len, kept))), b"WEBP", *kept]
+    raise Odd
+
+
+def _oriented_part(held: bytes, parts: Sequence[tuple[bytes, int, int]]) -> bytes:
+    """The part that says nothing but which way up the picture is, if it is one that may say so."""
+    may_say = any(kind == b"VP8X" and held[at + 8] & _SAYS_EXIF for kind, at, _ in parts[:1])
+    note = next((held[at + 8 : min(end, at + NOTE)] for kind, at, end in parts if kind == b"EXIF"), b"")
+    orientation = _orientation(note.removeprefix(b"Exif\0\0")) if may_say else 1
+    if orientation == 1:
+        return b""
+    tiff = _note(orientation)
+    return b"EXIF" + struct.pack("<I", len(tiff)) + tiff
 
 
 def gif(held: bytes) -> list[Piece]:

@@ -106,6 +106,18 @@ def test_a_picture_stays_the_way_up_that_it_was_taken(orientation: int, order: s
         assert kept(clean)[1] == clean
 
 
+@pytest.mark.parametrize("order", "<>")
+def test_a_png_and_a_webp_stay_the_way_up_that_they_were_taken(order: str) -> None:
+    said, clean = exif(6, order).removeprefix(b"Exif\0\0"), exif(6)[6:].removesuffix(GPS)
+    assert kept(png(chunk(b"eXIf", said), chunk(b"eXIf", GPS)))[1] == png(chunk(b"eXIf", clean))
+    assert kept(png(chunk(b"eXIf", clean)))[1] == png(chunk(b"eXIf", clean))
+    for note in (said, b"Exif\0\0" + said):
+        held = webp(0x2C, part(b"EXIF", note), part(b"XMP ", GPS))
+        assert kept(held)[1] == webp(0x28, part(b"EXIF", clean))
+    assert kept(webp(0x28, part(b"EXIF", clean)))[1] == webp(0x28, part(b"EXIF", clean))
+    assert kept(webp(0x24, part(b"EXIF", said)))[1] == webp(0x20)  # nobody who shows it looks at that
+
+
 @pytest.mark.parametrize(
     "held",
     [
@@ -158,8 +170,8 @@ def test_anything_else_is_odd(held: bytes) -> None:
 
 WHOLE = (
     jpeg(segment(0xE1, exif(6))),
-    png(),
-    webp(0x2C),
+    png(chunk(b"eXIf", exif(6)[6:])),
+    webp(0x2C, part(b"EXIF", exif(6)[6:])),
     gif(),
     pdf(),
     mp3(GPS, APE_WITH_HEAD + LYRICS + TAG_OF_MP3),
@@ -191,6 +203,7 @@ HOSTILE = {
     "stuffing": (b"\xff\xd8" + samples.SCAN, b"\xff\0"),
     "fillings": (b"\xff\xd8", b"\xff"),
     "chunks": (png()[:33], chunk(b"tEXt")),
+    "notes": (png()[:33], chunk(b"eXIf", exif(1)[6:])),
     "parts": (webp()[:12], part(b"EXIF", b"")),
     "blocks": (gif()[:-7], b"\1\0\1\1"),
     "comments": (gif()[: 13 + 6], b"\x21\xfe\0"),

@@ -25,6 +25,7 @@ _FITS = 0.6
 _LONG_ENOUGH = 6  # letters; shorter words have too many honest neighbours to be slips of the pen
 _TOLERATED = 30  # unknown words of a text that are looked for as slips of the pen
 _SCORED = 2_500  # wordings, for all clauses of a text
+_WORDED = 25  # words of a wording: the index is kept in memory, and nobody asks in more
 _LIGHT, _UNKNOWN = 0.15, 0.9  # what a word is worth that is in every question, and one that is in none
 
 _CLAUSE = re.compile(r"[\n.,;:!?¡¿…]+(?!\d)")
@@ -56,9 +57,15 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Wording:
+    """One way to ask a question: what its words may mean, those that tell it from others and the rest."""
+
     question: int
-    weights: Mapping[frozenset[str], float]
-    total: float
+    content: tuple[frozenset[str], ...]
+    rest: tuple[frozenset[str], ...]
+
+    @property
+    def total(self) -> float:
+        return len(self.content) + _LIGHT * len(self.rest)
 
 
 class Answers:
@@ -69,11 +76,12 @@ class Answers:
         self._wordings: list[_Wording] = []
         for number, question in enumerate(told.questions):
             for written in (question.question, *question.wordings):
-                if weights := _weights(words_of(written)):
-                    self._wordings.append(_Wording(number, weights, sum(weights.values())))
+                wording = _wording(number, words_of(written)[:_WORDED])
+                if wording.content:  # one of stop words alone is found by nothing
+                    self._wordings.append(wording)
         self._having = defaultdict[str, list[int]](list)
         for place, wording in enumerate(self._wordings):
-            for key in {key for keys in wording.weights for key in keys}:
+            for key in {key for keys in wording.content + wording.rest for key in keys}:
                 self._having[key].append(place)
         self._alike = defaultdict[tuple[str, int], list[str]](list)
         for key in self._having.keys() | _OF_FACTS:
@@ -83,8 +91,10 @@ class Answers:
     @property
     def size(self) -> int:
         """About how many bytes of memory it takes."""
-        texts = sum(len(each.question) + len(each.answer) for each in self.told.questions)
-        return 1000 + texts + sum(300 + 250 * len(each.weights) for each in self._wordings)
+        questions = self.told.questions
+        texts = sum(len(each.question) + len(each.answer) + len("".join(each.wordings)) for each in questions)
+        words = sum(len(each.content) + len(each.rest) for each in self._wordings)
+        return 1000 + texts + 250 * len(self._wordings) + 25 * words + 400 * len(self._having)
 
     def search(self, text: str, tenant: Tenant, now: datetime) -> list[Known]:
         """The best first; a further one answers other words of the text."""
@@ -207,10 +217,10 @@ class Answers:
         return list(found)
 
 
-def _weights(words: Iterable[Word]) -> dict[frozenset[str], float]:
-    """What each word of a wording is worth; one of stop words alone is found by nothing."""
-    weights = {word.keys: 1.0 if word.is_content else _LIGHT for word in words}
-    return weights if any(weight == 1.0 for weight in weights.values()) else {}
+def _wording(question: int, words: Sequence[Word]) -> _Wording:
+    content = dict.fromkeys(word.keys for word in words if word.is_content)
+    rest = dict.fromkeys(word.keys for word in words if not word.is_content)
+    return _Wording(question, tuple(content), tuple(keys for keys in rest if keys not in content))
 
 
 def _by_keys(words: Iterable[Word]) -> dict[str, list[int]]:
@@ -226,19 +236,25 @@ def _score(
     wording: _Wording, having: Mapping[str, Sequence[int]], total: float
 ) -> tuple[float, frozenset[int]]:
     """How surely the words ask this, and by which of them: what both have, in all that both have."""
-    places, used, met = set[int](), set[int](), 0.0
-    for keys, weight in wording.weights.items():
+    used = set[int]()
+    content, rest = (_met(each, having, used) for each in (wording.content, wording.rest))
+    places, met = frozenset(content), len(content) + _LIGHT * len(rest)
+    score = 2 * met / (wording.total + total) if total else 0.0
+    if len(places) >= 2 and met > wording.total - 0.5:  # all of it, among other words
+        score = max(score, 0.65)
+    return (score if places else 0.0), places
+
+
+def _met(asked: Iterable[frozenset[str]], having: Mapping[str, Sequence[int]], used: set[int]) -> list[int]:
+    """The places of the words that mean these, each word used once."""
+    found = []
+    for keys in asked:
         meant = (place for key in keys for place in having.get(key, ()))
         place = next((each for each in meant if each not in used), None)
         if place is not None:
             used.add(place)
-            met += weight
-            if weight == 1.0:
-                places.add(place)
-    score = 2 * met / (wording.total + total) if total else 0.0
-    if len(places) >= 2 and met > wording.total - 0.5:  # all of it, among other words
-        score = max(score, 0.65)
-    return (score if places else 0.0), frozenset(places)
+            found.append(place)
+    return found
 
 
 def _asked(question: Question, score: float, places: frozenset[int]) -> _Found:

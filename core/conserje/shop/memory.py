@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
-
-from cachetools import LRUCache
 
 from conserje.storage.changes import Changes
 from conserje.storage.database import Connection, Pool
@@ -27,7 +25,10 @@ R = TypeVar("R")
 
 
 class Memory(Generic[K]):
-    """One thing of each tenant that was asked for last; it is read anew once its rows change."""
+    """One thing of each tenant that was asked for last; it is read anew once its rows change.
+
+    All together have so much room; the last one is kept however large it is.
+    """
 
     def __init__(
         self,
@@ -41,7 +42,8 @@ class Memory(Generic[K]):
         self._pool = pool
         self._changes = changes
         self._rows, self._make = read, make
-        self._kept: LRUCache[int, K] = LRUCache(room, getsizeof=lambda kept: kept.size)
+        self._room = room
+        self._kept: OrderedDict[int, tuple[K, int]] = OrderedDict()  # with its size, the latest last
         self._reading: dict[int, asyncio.Task[K]] = {}
         self._threads = ThreadPoolExecutor(2, channel)  # a long text keeps no other turn waiting
         changes.tell(self._hear, channel)
@@ -49,11 +51,17 @@ class Memory(Generic[K]):
     async def of(self, tenant_id: int) -> K:
         """The tenant's."""
         if self._changes.listening and (kept := self._kept.get(tenant_id)):
-            return kept
+            self._kept.move_to_end(tenant_id)
+            return kept[0]
         if (reading := self._reading.get(tenant_id)) is None:
             reading = self._reading[tenant_id] = asyncio.create_task(self._read(tenant_id))
             reading.add_done_callback(lambda done: self._keep(tenant_id, done))
         return await asyncio.shield(reading)  # who waits may be cancelled; the others wait on
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory all of them take."""
+        return sum(size for _, size in self._kept.values())
 
     async def beside(self, work: Callable[[], R]) -> R:
         """Do it beside the loop."""
@@ -69,11 +77,14 @@ class Memory(Generic[K]):
             return  # a row changed meanwhile
         del self._reading[tenant_id]
         if not done.cancelled() and not done.exception() and self._changes.listening:
-            with suppress(ValueError):  # larger than all that is kept: it is read for each turn
-                self._kept[tenant_id] = done.result()
+            kept = done.result()
+            self._kept[tenant_id] = kept, kept.size
+            self._kept.move_to_end(tenant_id)
+            while len(self._kept) > 1 and self.size > self._room:
+                self._kept.popitem(last=False)
 
     def _hear(self, ids: list[int] | None) -> None:
         """Rows of these tenants changed; None: of any."""
-        for known in (self._kept, self._reading):
-            for tenant_id in list(known) if ids is None else ids:
-                known.pop(tenant_id, None)
+        for tenant_id in [*self._kept, *self._reading] if ids is None else ids:
+            self._kept.pop(tenant_id, None)
+            self._reading.pop(tenant_id, None)

@@ -21,6 +21,7 @@ _READ = 2000  # characters of a message: whoever writes more tells a story
 _LONG_ENOUGH = 6  # letters; shorter words have too many honest neighbours to be slips of the pen
 _TOLERATED = 30  # unknown words of a message that are looked for as slips of the pen
 _DESCRIBED = 0.55  # what only a description says is not what the product is
+_INDEXED = 500  # characters of a description: a catalogue's index is kept in memory
 _HEARD = 7  # letters of a word that may be heard a little otherwise
 _CLAUSES = 30  # of a message that name something
 _FIRST = 30  # products that have a word of a clause and none other are looked at, the best ones
@@ -98,11 +99,13 @@ class _Indexed:
     words: Mapping[str, float]
 
 
-def _indexed(product: Product) -> _Indexed:
+def _indexed(product: Product, known: dict[str, str]) -> _Indexed:
+    """What finds the product; each word is one string, whatever products have it."""
     words: dict[str, float] = {}
-    texts = (product.description, product.category, " ".join(product.keywords), product.name)
+    texts = (product.description[:_INDEXED], product.category, " ".join(product.keywords), product.name)
     for text, weight in zip(texts, (_DESCRIBED, 0.9, 0.95, 1.0), strict=True):
-        words.update((_sound(word), weight) for word in fold(text) if word not in _STOPS)
+        heard_words = (_sound(word) for word in fold(text) if word not in _STOPS)
+        words.update((known.setdefault(word, word), weight) for word in heard_words)
     return _Indexed(frozenset(word for word, weight in words.items() if weight == 1.0), words)
 
 
@@ -138,7 +141,8 @@ class Catalogue:
 
     def __init__(self, products: Sequence[Product]) -> None:
         self.products = tuple(products)
-        self._indexed = [_indexed(product) for product in products]
+        known: dict[str, str] = {}
+        self._indexed = [_indexed(product, known) for product in products]
         self._having = _places(self.products, self._indexed)
         self._alike = defaultdict[tuple[str, int], list[str]](list)  # first letter and length
         for word in self._having:
@@ -158,7 +162,7 @@ class Catalogue:
             for p in self.products
         )
         words = sum(len(entry.words) for entry in self._indexed)
-        return 1000 + texts + 1200 * len(self.products) + 120 * words
+        return 1000 + texts + 1000 * len(self.products) + 35 * words + 500 * len(self._having)
 
     def search(self, text: str, limit: int) -> list[Match]:
         """The products that any clause of `text` may mean, surest first, those in stock before others."""
@@ -251,7 +255,7 @@ def _places(products: Sequence[Product], indexed: Sequence[_Indexed]) -> dict[st
         for word, weight in entry.words.items():
             alone = weight * _complete(1 if word in entry.name else 0, entry)
             ranked[word].append((-alone, product.stock == 0, place))
-    return {word: array("L", (place for _, _, place in sorted(each))) for word, each in ranked.items()}
+    return {word: array("I", (place for _, _, place in sorted(each))) for word, each in ranked.items()}
 
 
 def _complete(named: int, product: _Indexed) -> float:

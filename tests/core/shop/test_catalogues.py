@@ -14,6 +14,7 @@ from conserje import Product
 from conserje.shop import catalogues as module
 from conserje.shop.catalogues import Catalogues, TenantProducts
 from conserje.shop.products import upsert_many
+from conserje.shop.search import Catalogue
 from conserje.storage.changes import PRODUCTS, Changes
 from conserje.storage.database import Pool
 
@@ -109,11 +110,22 @@ async def test_memory_for_catalogues_is_bounded(
     tenants = [await tenant(pool, f"t{n}", *many[: 5 + n]) for n in range(40)]
     large = await tenant(pool, "large", *many)
     async with changes:
+        await until_heard(catalogues, pool)
         for each in tenants:
             await catalogues.of(each)
-        assert catalogues._kept.currsize <= 100_000
-        assert await names(catalogues, large) == many[:200]  # and not kept
-        assert catalogues._kept.currsize <= 100_000
+        assert catalogues.size <= 100_000
+        assert await names(catalogues, large) == many[:200]
+        assert catalogues.size > 100_000  # too large for it alone, and built once all the same
+        assert await catalogues.of(large) is await catalogues.of(large)
+
+
+def test_of_a_long_description_the_beginning_is_indexed() -> None:
+    long = " ".join(f"palabra{n:05}" for n in range(150))
+    short = Catalogue([Product(1, "Silla", Decimal(1), description=long[:500])])
+    whole = Catalogue([Product(1, "Silla", Decimal(1), description=long[:2000])])
+    assert whole.size - short.size == len(long) - 500  # the text itself
+    assert whole.search("una de palabra00003", 1)
+    assert not whole.search("una de palabra00140", 1)
 
 
 async def test_a_turn_sees_the_products_as_they_were_at_its_first_look(

@@ -9,6 +9,7 @@ import pytest
 from waiting import until
 
 from conserje.shop import knowledge
+from conserje.shop.answers import Answers
 from conserje.shop.knowledge import Question, Told
 from conserje.shop.lore import Lore, TenantKnowledge
 from conserje.storage.changes import Changes
@@ -78,3 +79,23 @@ async def test_hours_are_the_tenant_s_own(pool: Pool, lore: Lore) -> None:
         await tenants.set_hours(connection, "acme", {"week": {"monday": ["10:00-20:00"]}})
         acme = await tenants.get(connection, "acme")
     assert await answers(lore, acme, "¿están abiertos?") == ["Sí, ahora estamos abiertos, hasta las 20:00."]
+
+
+async def test_knowledge_too_large_for_the_room_is_read_once_all_the_same(
+    pool: Pool, lore: Lore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme, bravo = await says(pool, "acme", "Efectivo."), await says(pool, "bravo", "Tarjetas.")
+    monkeypatch.setattr(lore, "_room", 100)
+
+    async def kept() -> bool:
+        return await lore.of(acme.id) is await lore.of(acme.id)
+
+    await until(kept)
+    await lore.of(bravo.id)
+    assert list(lore._kept) == [bravo.id]
+
+
+def test_of_a_long_wording_the_first_words_are_indexed() -> None:
+    words = [f"palabra{n}" for n in range(40)]
+    short, long = (Answers(Told({}, [Question(" ".join(each), "Sí.")])) for each in (words[:25], words))
+    assert long.size - short.size == len(" ".join(words)) - len(" ".join(words[:25]))

@@ -13,7 +13,9 @@ EVERY = (*BY_NAME, *RANDOM)
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("deaths", [10, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "deaths", [pytest.param(10, marks=pytest.mark.brief), pytest.param(60, marks=pytest.mark.long)]
+)
 async def test_promises_1_to_5_deaths_lose_and_double_nothing(deaths: int) -> None:
     seed = random.SystemRandom().randrange(1_000_000)
     some = () if deaths > len(EVERY) else random.Random(seed).sample(EVERY, deaths)

@@ -260,15 +260,6 @@ UPDATE messages SET content = $3, provider_id = NULL, quotes = NULL, turn_id = 0
 WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
 """
 
-# The tenant has come from another installation, which may have answered what is unanswered here.
-SILENCE = """
-UPDATE conversations SET state = 'held', cause = $2
-WHERE tenant_id = $1 AND state = 'open' AND EXISTS (
-    SELECT FROM messages
-    WHERE messages.tenant_id = $1 AND conversation_id = conversations.id AND direction = 'in'
-      AND messages.turn_id IS NULL)
-"""
-
 # The account is ill: the conversation waits for it, in the order in which they came to wait.
 WAIT = """
 UPDATE conversations SET ill_since = coalesce(ill_since, now()) WHERE tenant_id = $1 AND id = $2
@@ -353,22 +344,29 @@ SELECT entrypoint, tenant_id, id FROM due JOIN free USING (tenant_id, id)
 
 UNSWEPT = "UPDATE conversations SET swept_at = NULL WHERE swept_at IS NOT NULL"
 
-# Of all tenants. What was left to persons whose time is over stays theirs; what they had not seen is the
-# assistant's, and no turn has it under its name.
-LEAVE_TO_PERSONS = """
-UPDATE messages SET turn_id = conversations.turn_id FROM conversations
-WHERE messages.tenant_id = conversations.tenant_id AND conversation_id = conversations.id
-  AND conversations.state = 'person' AND direction = 'in' AND messages.turn_id IS NULL
-  AND messages.created_at + coalesce(late_by, '0') < hand_back_at
+# What was left to persons whose time is over stays theirs; what they had not seen is the assistant's, and no
+# turn has it under its name.
+_THEIRS = """
+(conversations.state = 'person' AND messages.created_at + coalesce(late_by, '0') < hand_back_at) IS TRUE
 """
-HOLD_UNANSWERED = """
-UPDATE conversations SET state = 'held', cause = $1, epoch = epoch + 1, leased_until = NULL, starts = 0,
-    turn_id = CASE WHEN state = 'person' THEN NULL ELSE turn_id END, hand_back_at = NULL, person = NULL
-WHERE state <> 'held' AND EXISTS (
+_HOLD_UNANSWERED = f"""
+WITH theirs AS (
+    UPDATE messages SET turn_id = conversations.turn_id FROM conversations
+    WHERE {{of}} messages.tenant_id = conversations.tenant_id AND conversation_id = conversations.id
+      AND direction = 'in' AND messages.turn_id IS NULL AND {_THEIRS}
+)
+UPDATE conversations SET state = 'held', cause = {{cause}}, epoch = epoch + 1, leased_until = NULL,
+    starts = 0, turn_id = CASE WHEN state = 'person' THEN NULL ELSE turn_id END, hand_back_at = NULL,
+    person = NULL
+WHERE {{of}} state <> 'held' AND EXISTS (
     SELECT FROM messages
     WHERE messages.tenant_id = conversations.tenant_id AND conversation_id = conversations.id
-      AND direction = 'in' AND messages.turn_id IS NULL)
-"""
+      AND direction = 'in' AND messages.turn_id IS NULL AND NOT {_THEIRS})
+"""  # noqa: S608 - of our own
+HOLD_UNANSWERED = _HOLD_UNANSWERED.format(of="", cause="$1")  # of all tenants
+
+# The tenant $1 has come from another installation, which may have answered what is unanswered here.
+SILENCE = _HOLD_UNANSWERED.format(of="conversations.tenant_id = $1 AND", cause="$2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,7 +444,6 @@ async def let_go(connection: Connection, tenant_id: int, conversations: Sequence
 
 async def hold_unanswered(connection: Connection, cause: str) -> int:
     """Hold every conversation of all tenants that has something unanswered; how many."""
-    await connection.execute(LEAVE_TO_PERSONS)
     return int((await connection.execute(HOLD_UNANSWERED, cause)).split()[1])
 
 

@@ -223,6 +223,47 @@ async def test_what_was_unsent_or_unanswered_is_held(
     ]
 
 
+# Somebody waits since the person's time is over; what came before that was theirs.
+HANDED_BACK = """
+WITH talk AS (
+    UPDATE conversations SET state = 'person', hand_back_at = now() - interval '1 hour', turn_id = 7
+    WHERE tenant_id = 1 AND id = (SELECT min(id) FROM conversations WHERE tenant_id = 1 AND state = 'open')
+    RETURNING *
+)
+INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, event_key, created_at)
+SELECT tenant_id, id, account_id, 'in', said, said::bytea, at FROM talk, (VALUES
+    ('"seen"', now() - interval '2 hours'), ('"unseen"', now() - interval '1 minute')) AS told (said, at)
+"""
+
+WAITS_HERE = """
+WITH new_contact AS (
+    INSERT INTO contacts (tenant_id) VALUES (1) RETURNING id
+), talk AS (
+    INSERT INTO conversations (tenant_id, account_id, contact_id, peer)
+    SELECT 1, 1, id, 'ana' FROM new_contact RETURNING *
+)
+INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, event_key)
+SELECT tenant_id, id, account_id, 'in', '"hola"', 'k' FROM talk
+"""
+
+
+async def test_who_waits_since_a_person_s_time_is_over_is_held_and_no_other_tenant_s(
+    played: Installation, other: Installation, tmp_path: Path
+) -> None:
+    await played.pool.execute(HANDED_BACK)
+    await other.pool.execute(WAITS_HERE)
+    path = tmp_path / "acme.tenant"
+    await played.export(path)
+    await other.take(path)
+    found = "SELECT {} FROM messages JOIN conversations AS talks ON talks.id = conversation_id"
+    found += " WHERE content = $1"
+    state = found.format("talks.state, talks.turn_id")
+    assert tuple(await other.pool.fetchrow(state, '"unseen"')) == ("held", None)
+    assert await other.pool.fetchval(found.format("messages.turn_id IS NULL"), '"unseen"')
+    assert await other.pool.fetchval(found.format("messages.turn_id IS NOT NULL"), '"seen"')
+    assert tuple(await other.pool.fetchrow(state, '"hola"')) == ("open", None)
+
+
 async def test_what_is_taken_there_already_is_refused_in_words(
     played: Installation, other: Installation, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 PAGE = 4096  # bytes
 SMALLEST = 64  # pages
 LEAST_FREE = 16 * 1024 * 1024  # bytes of the disk
+ASKED_AT_ONCE = 200  # events
 LOOK_EVERY = 1.0  # seconds between two looks whether the drainer has ended
 
 LAYOUT = "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL;"
@@ -86,8 +87,10 @@ class Spool:
 
     async def oldest(self, most: int) -> list[tuple[int, bytes]]:
         """The events that have waited longest, with their numbers. Raises NodeFileError."""
-        asked = (self._elsewhere, most)
-        return await self._file.read(lambda connection: connection.execute(OLDEST, asked).fetchall())
+        return await self._after(self._elsewhere, most)
+
+    async def _after(self, last: int, most: int) -> list[tuple[int, bytes]]:
+        return await self._file.read(lambda connection: connection.execute(OLDEST, (last, most)).fetchall())
 
     async def forget(self, last: int) -> None:
         """Drop the events up to the number `last`, which are elsewhere now.
@@ -100,13 +103,9 @@ class Spool:
     async def drop(self, wanted: Callable[[bytes], bool]) -> int:
         """Take out the events that are `wanted`, and leave nothing of them in the files; how many there were.
 
-        Raises NodeFileError, also where somebody reads the files all the time.
+        It is asked of each in their order, also of those that come meanwhile; whoever keeps events waits for
+        no answer. Raises NodeFileError, also where somebody reads the files all the time.
         """
-
-        def out(connection: sqlite3.Connection) -> int:
-            found = [(id,) for id, event in connection.execute(OLDEST, (0, -1)) if wanted(event)]
-            connection.executemany(DROP, found)
-            return len(found)
 
         def wipe(connection: sqlite3.Connection) -> None:
             connection.executescript("PRAGMA incremental_vacuum")
@@ -114,10 +113,18 @@ class Spool:
                 raise sqlite3.OperationalError("Somebody else reads the spool: try again.")
 
         await self._file.read(lambda connection: connection.execute("PRAGMA secure_delete = ON"))
-        dropped = await self._file.run(out)
+        dropped = last = 0
+        while rows := await self._after(last, ASKED_AT_ONCE):
+            found = [(id,) for id, event in rows if wanted(event)]
+            dropped += await self._drop(found)
+            last = rows[-1][0]
         await self._file.read(wipe)
         await self.settle()
         return dropped
+
+    async def _drop(self, numbers: list[tuple[int]]) -> int:
+        """How many of them were still there."""
+        return await self._file.run(lambda connection: connection.executemany(DROP, numbers).rowcount)
 
     async def tidy(self) -> None:
         """Leave nothing in the files of what is elsewhere, as far as the disk lets that be written."""

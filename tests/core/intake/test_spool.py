@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from waiting import LIMIT as PATIENCE
 
-from conserje.intake.spool import Spool
+from conserje.intake.spool import KEEP, Spool
 from conserje.storage.sqlite import NodeFileError
 
 LIMIT = 64 * 1024 * 1024
@@ -142,6 +143,28 @@ async def test_what_was_given_on_is_in_none_of_its_files(spool: Spool) -> None:
     await spool.forget(3)
     await spool.settle()
     assert [file.name for file in files if written in file.read_bytes()] == []
+
+
+async def test_what_is_dropped_keeps_nobody_from_keeping(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes meanwhile is asked about, too, and what was given on meanwhile is not counted."""
+    monkeypatch.setattr("conserje.intake.spool.ASKED_AT_ONCE", 3)
+    other = sqlite3.connect(spool.folder / "events.sqlite", timeout=0, isolation_level=None)
+    asked = []
+
+    def wanted(event: bytes) -> bool:
+        if event == b"zoe 1":
+            other.execute("DELETE FROM events WHERE event = ?", (b"zoe 2",))
+            other.execute(KEEP, (b"zoe 3",))
+        asked.append(event)
+        return event.startswith(b"zoe")
+
+    await spool.keep([b"ana 1", b"zoe 1", b"zoe 2", b"ana 2"])
+    assert await spool.drop(wanted) == 2
+    other.close()
+    assert asked == [b"ana 1", b"zoe 1", b"zoe 2", b"ana 2", b"zoe 3"]
+    assert [event for _, event in await spool.oldest(10)] == [b"ana 1", b"ana 2"]
 
 
 async def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -3,46 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import suppress
-from dataclasses import dataclass
 
 from conserje.conversations import feed, state
 from conserje.conversations.contacts import ContactError
-from conserje.conversations.rows import (
-    FORGOTTEN,
-    BusinessRow,
-    InboundRow,
-    RejectRow,
-    ReportRow,
-    Row,
-    beside_key,
-    digest,
-)
+from conserje.conversations.names import ACCOUNTS, DROP_REJECTS
+from conserje.conversations.rows import FORGOTTEN, beside_key, digest
 from conserje.storage.database import Connection
 from conserje.storage.pruning import EARLIEST, LOOKED_AT, Rule
 
 BATCH = 1000  # messages that are emptied at once
 WRITERS_LIMIT, WRITERS_PAUSE = 10.0, 0.02  # seconds
 
-NAMES = """
-SELECT name FROM identities WHERE tenant_id = $1 AND contact_id = $2
-UNION SELECT peer FROM conversations WHERE tenant_id = $1 AND contact_id = $2 AND peer <> ''
-"""
-
-# Whether the `raw` of a reject has one of these names: a number by its digits, however it is written there.
-NAMES_CONTACT = f"""
-EXISTS (SELECT FROM ({NAMES}) AS known CROSS JOIN LATERAL (
-            SELECT regexp_replace(known.name, '^.*:', '') AS name) AS bare
-        WHERE CASE WHEN bare.name ~ '^\\+?[0-9]{{7,}}$'
-                   THEN raw ~ ('(^|[^0-9])' || ltrim(bare.name, '+') || '([^0-9]|$)')
-                   WHEN length(bare.name) < 5 THEN strpos(raw, '"' || bare.name || '"') > 0
-                   ELSE strpos(raw, bare.name) > 0 END)
-"""
-
 EXISTS = "SELECT id FROM contacts WHERE tenant_id = $1 AND id = $2"
 OF_CONTACT = "SELECT id FROM conversations WHERE tenant_id = $1 AND contact_id = $2"
-ACCOUNTS = "SELECT account_id FROM conversations WHERE tenant_id = $1 AND contact_id = $2"
 
 # What is handed out of the tenant $1's contact $2, by its name there.
 EXPORT = {
@@ -89,16 +63,10 @@ WHERE conversations.tenant_id = $1 AND contact_id = $2
 ORDER BY conversation_id, messages.id, statuses.created_at
 """,
     "rejects": f"""
-SELECT id, raw, cause, created_at FROM rejects
-WHERE tenant_id = $1 AND account_id IN ({ACCOUNTS}) AND {NAMES_CONTACT} ORDER BY id
-""",  # noqa: S608 - of our own
+SELECT id, account_id, raw, cause, created_at FROM rejects
+WHERE tenant_id = $1 AND account_id IN (SELECT id FROM ({ACCOUNTS}) AS accounts) ORDER BY id
+""",  # noqa: S608 - of our own; of these the ones that name the contact
 }
-
-SENT_AS = """
-SELECT DISTINCT unnest(array_cat(ARRAY[messages.provider_id, outside_as], failed_as)) AS id
-FROM conversations JOIN messages ON messages.tenant_id = $1 AND conversation_id = conversations.id
-WHERE conversations.tenant_id = $1 AND contact_id = $2 AND direction = 'out'
-"""
 
 # Who writes to the conversations waits, too: what they store then is seen by whoever locks them next.
 LOCK = "SELECT id FROM contacts WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"
@@ -140,7 +108,7 @@ SELECT account_id, id, event_key, CASE WHEN direction = 'out' THEN content END A
 DROP_BESIDE = "DELETE FROM rejects WHERE tenant_id = $1 AND account_id = $2 AND event_key = ANY ($3::bytea[])"
 DROP_WORDS = "DELETE FROM own_words WHERE tenant_id = $1 AND account_id = $2 AND digest = ANY ($3::bytea[])"
 
-EMPTYING = (EMPTY, DROP_BESIDE, DROP_WORDS)
+EMPTYING = (DROP_REJECTS, EMPTY, DROP_BESIDE, DROP_WORDS)
 
 REMEMBER = """
 INSERT INTO forgotten_addresses (tenant_id, account_id, digest, opted_out)
@@ -162,7 +130,6 @@ ON CONFLICT (tenant_id, contact_id) DO UPDATE SET forgotten_at = now()
 
 # The last of it, in this order: the names that the first ones need go with the last ones.
 FORGET = (
-    f"DELETE FROM rejects WHERE tenant_id = $1 AND account_id IN ({ACCOUNTS}) AND {NAMES_CONTACT}",  # noqa: S608
     f"DELETE FROM overflow WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",  # noqa: S608
     f"UPDATE turns SET intent = NULL, cause = NULL WHERE tenant_id = $1 AND assistant <> 'person'"  # noqa: S608
     f" AND (intent IS NOT NULL OR cause IS NOT NULL) AND conversation_id IN ({OF_CONTACT})",
@@ -198,34 +165,6 @@ SELECT (SELECT count(*) FROM done) AS rows,
        (SELECT now() - interval '35 days' - min(forgotten_at) FROM due) AS late
 """  # noqa: S608 - of our own
 RULES = (Rule("hashes of the forgotten", "forgotten_addresses", COUNT_HASHES, REMOVE_HASHES, EARLIEST),)
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """By what a contact is known: what waits in a spool is theirs if it says one of these."""
-
-    tenant_id: int
-    addresses: frozenset[str]
-    sent_as: frozenset[str]  # the provider's ids of what was said to them
-
-    def are_in(self, row: Row) -> bool:
-        if row.tenant_id != self.tenant_id:
-            return False
-        match row:
-            case InboundRow() | BusinessRow():
-                return not self.addresses.isdisjoint((row.contact_address, *json.loads(row.identities)))
-            case ReportRow():
-                return row.provider_id in self.sent_as
-            case RejectRow():  # a number stands there with its plus, without it, or encoded
-                return any(name.rpartition(":")[2].lstrip("+") in row.raw for name in self.addresses)
-
-
-async def names(connection: Connection, tenant_id: int, contact_id: int) -> Names:
-    """To be asked before the contact is forgotten."""
-    known = await connection.fetch(NAMES, tenant_id, contact_id)
-    sent_as = await connection.fetch(SENT_AS, tenant_id, contact_id)
-    said = frozenset(row["id"] for row in sent_as if row["id"])
-    return Names(tenant_id, frozenset(row["name"] for row in known), said)
 
 
 async def conversations(

@@ -7,11 +7,14 @@ import json
 import mimetypes
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from asyncpg import Record
+
+from conserje.conversations import names as known
 from conserje.conversations import rights as conversations
 from conserje.errors import OperatorError
 from conserje.files import rights as files
@@ -23,7 +26,7 @@ from conserje.storage.scope import acting_for
 
 EXPORT = {**conversations.EXPORT, **files.EXPORT, **notices.EXPORT, **rules.EXPORT}
 ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-NAME = "contact.json"
+NAME, FILES = "contact.json", "files"
 BATCH = 200  # rows
 LONGEST = 600.0  # seconds that a statement may take, which reads all of a contact's
 
@@ -37,9 +40,9 @@ class ExportError(OperatorError):
 
 async def write(pool: Pool, tenant_id: int, contact_id: int, out: TextIO, in_json: InJson) -> None:
     """Write all of the contact as it was at one moment, but for the files' bytes. Raises ContactError."""
-    async with _reading(pool, tenant_id) as connection:
-        await conversations.conversations(connection, tenant_id, contact_id)  # raises for nobody
-        await _write(connection, tenant_id, contact_id, out, in_json, {})
+    async with _reading(pool, tenant_id, contact_id) as connection:
+        kept = await _write_lists(connection, tenant_id, contact_id, out, in_json)
+    _write_files(kept, {}, out, in_json)
 
 
 async def write_folder(
@@ -50,43 +53,54 @@ async def write_folder(
     The files that are not there come back. Raises ContactError and ExportError.
     """
     try:
-        async with _reading(pool, tenant_id) as connection:
-            await conversations.conversations(connection, tenant_id, contact_id)
+        async with _reading(pool, tenant_id, contact_id) as connection:
             _make(folder)
-            copied, missing = await _copy_files(connection, tenant_id, contact_id, folder, kept)
             with _new(folder / NAME, "w") as out:
-                await _write(connection, tenant_id, contact_id, out, in_json, copied)
-            return missing
+                found = await _write_lists(connection, tenant_id, contact_id, out, in_json)
+        # Copying takes its time, in which Postgres could take nothing away of what anybody changed.
+        copied, missing = await _copy_files(found, tenant_id, folder, kept)
+        with (folder / NAME).open("a", encoding="utf-8") as out:
+            _write_files(found, copied, out, in_json)
+        return missing
     except OSError as error:
         raise ExportError(f"{error.filename or folder} cannot be written ({error.strerror}).") from None
 
 
 @asynccontextmanager
-async def _reading(pool: Pool, tenant_id: int) -> AsyncIterator[Connection]:
+async def _reading(pool: Pool, tenant_id: int, contact_id: int) -> AsyncIterator[Connection]:
+    """Raises ContactError."""
     async with acting_for(pool, tenant_id) as scope:
         await scope.connection.execute(ONE_MOMENT)
+        await conversations.conversations(scope.connection, tenant_id, contact_id)
         yield scope.connection
 
 
-async def _write(
-    connection: Connection,
-    tenant_id: int,
-    contact_id: int,
-    out: TextIO,
-    in_json: InJson,
-    copied: dict[int, str],
-) -> None:
-    for n, (name, statement) in enumerate(EXPORT.items()):
-        out.write(f"{',' if n else '{'}\n{json.dumps(name)}: [")
+async def _write_lists(
+    connection: Connection, tenant_id: int, contact_id: int, out: TextIO, in_json: InJson
+) -> list[Record]:
+    """All but the files, which come back."""
+    place = (tenant_id, contact_id)
+    names = await known.names(connection, *place)
+    out.write("{")
+    for name in (each for each in EXPORT if each != FILES):
+        out.write(f"\n{json.dumps(name)}: [")
         parted = "\n"
-        async for row in connection.cursor(statement, tenant_id, contact_id, prefetch=BATCH, timeout=LONGEST):
-            fields = {key: _plain(key, value) for key, value in row.items()}
-            if name == "files":
-                fields["file"] = copied.get(row["id"])
-            out.write(parted + in_json(fields))
-            parted = ",\n"
-        out.write("]")
-    out.write("\n}\n")
+        async for row in connection.cursor(EXPORT[name], *place, prefetch=BATCH, timeout=LONGEST):
+            if name != "rejects" or names.said_in(row["account_id"], row["raw"]):
+                out.write(parted + in_json(_fields(row)))
+                parted = ",\n"
+        out.write("],")
+    return list(await connection.fetch(EXPORT[FILES], *place, timeout=LONGEST))
+
+
+def _write_files(found: Iterable[Record], copied: Mapping[int, str], out: TextIO, in_json: InJson) -> None:
+    """The last of the lists."""
+    rows = ",\n".join(in_json(_fields(row) | {"file": copied.get(row["id"])}) for row in found)
+    out.write(f"\n{json.dumps(FILES)}: [\n{rows}]\n}}\n")
+
+
+def _fields(row: Record) -> dict[str, Any]:
+    return {key: _plain(key, value) for key, value in row.items()}
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -100,16 +114,14 @@ def _plain(name: str, value: Any) -> Any:
 
 
 async def _copy_files(
-    connection: Connection, tenant_id: int, contact_id: int, folder: Path, kept: Path
+    found: Iterable[Record], tenant_id: int, folder: Path, kept: Path
 ) -> tuple[dict[int, str], list[str]]:
     """The names of the copies by the files' ids, and the names of the files that are not there.
 
     A copy is called by its id and its type: what a stranger called it is no name for a path.
     """
     copied, missing = {}, []
-    async for row in connection.cursor(
-        files.EXPORT["files"], tenant_id, contact_id, prefetch=BATCH, timeout=LONGEST
-    ):
+    for row in found:
         if row["state"] == "kept":
             name = f"files/{row['id']}{mimetypes.guess_extension(row['content_type']) or ''}"
             try:

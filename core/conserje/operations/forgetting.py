@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from conserje.conversations import names as known
 from conserje.conversations import rights as conversations
-from conserje.conversations.rights import Names
+from conserje.conversations.names import Names
 from conserje.errors import OperatorError
 from conserje.files import rights as files
 from conserje.files.folder import Folder, NoRoom
@@ -23,7 +24,7 @@ from conserje.storage.database import Connection
 from conserje.storage.sqlite import NodeFileError
 
 STATEMENTS = (*conversations.FORGET, *files.FORGET, *notices.FORGET, *rules.FORGET)
-LONGEST = 600.0  # seconds that a statement may take: all that nobody could read is looked through
+LONGEST = 600.0  # seconds that a statement may take
 ALL = (*conversations.EMPTYING, *STATEMENTS)
 
 
@@ -48,10 +49,13 @@ async def forget(connection: Connection, tenant_id: int, contact_id: int) -> int
     """
     place = (tenant_id, contact_id)
     done = 0
+    names = await known.names(connection, *place)
     for conversation in await conversations.conversations(connection, *place):
         done += await _empty(connection, tenant_id, conversation, everything=False)
+    await known.drop_rejects(connection, names)  # while nobody waits for a lock of ours
     done += await _forget_the_rest(connection, *place)
     await conversations.wait_for_writers(connection)  # who found the conversation before, and stored since
+    await known.drop_rejects(connection, names)
     return done + await _forget_the_rest(connection, *place)
 
 
@@ -86,7 +90,7 @@ async def forget_everywhere(
     The spool comes first, while it is known by what the contact is called. What gets into it afterwards, or
     is in another node's, is dropped once it comes. Raises ContactError and ForgettingError.
     """
-    names = await conversations.names(connection, tenant_id, contact_id)
+    names = await known.names(connection, tenant_id, contact_id)
     try:
         spooled = await _drop_spooled(settings, names)
     except NodeFileError as error:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from album import JPEG, Album, kept, parts
 from scene import Scene
 from terminal import Terminal
 
+from conserje.cli.table import in_json
+from conserje.files.folder import path_of
 from conserje.operations import contact_export
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
@@ -69,6 +72,25 @@ async def test_a_file_that_is_not_here_is_named(
             path.unlink()
     told = await terminal.type("contact", "export", "acme", str(talk), "--to", str(tmp_path / "given"))
     assert "foto.png" in told.stderr
+
+
+async def test_files_are_copied_once_the_rows_are_read(
+    scene: Scene, talk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's transaction is open meanwhile, and a file that is gone by then is named."""
+    busy = []
+
+    def removed(*place: Any) -> Path:
+        busy.append(scene.pool.get_size() - scene.pool.get_idle_size())
+        path_of(*place).unlink()
+        return path_of(*place)
+
+    monkeypatch.setattr(contact_export, "path_of", removed)
+    tenant, folder = (await scene.entry()).tenant, tmp_path / "given"
+    place = (scene.pool, tenant.id, talk, folder, scene.collector.folder.path)
+    [missing] = await contact_export.write_folder(*place, in_json)
+    assert "foto.png" in missing and busy == [0]
+    assert json.loads((folder / "contact.json").read_text())["files"][0]["file"] is None
 
 
 async def test_of_nobody_nothing_is_written(talk: int, terminal: Terminal, tmp_path: Path) -> None:

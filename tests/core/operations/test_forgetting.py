@@ -20,10 +20,10 @@ from conserje import BusinessMessage, Edit, File, InboundMessage, Media, Order, 
 from conserje.contract.message import Event, StatusUpdate, Unreadable
 from conserje.conversations import contacts, handling, rights, state
 from conserje.conversations.contacts import ContactError
-from conserje.conversations.rows import prepare, stored
+from conserje.conversations.rows import RejectRow, beside_key, digest, prepare, stored
 from conserje.files.folder import Folder
 from conserje.intake.intake import Intake
-from conserje.intake.packing import pack
+from conserje.intake.packing import pack, unpack
 from conserje.intake.spool import Spool
 from conserje.operations import archive, backup, dump, retention
 from conserje.operations.forgetting import forget, forget_everywhere, held_until
@@ -178,6 +178,65 @@ async def test_nothing_of_who_was_forgotten_is_found(
     for line in caplog.messages:
         assert not any(word in line for word in WORDS if word not in ("Zoe",)), line
     assert "Backups made before now" in done["backups"]
+
+
+THEIRS = (
+    f'{{"from": "{NUMBER}"}}',
+    f'{{"from": "+{NUMBER}", "again": "9{NUMBER}"}}',
+    f"From=whatsapp%3A%2B{NUMBER}&Body=hola",
+    f"To=%20{NUMBER}",
+    '{"user_id": "US.777"}',
+    "Id=mesa%3Azoe%40casa",
+    '{"id": "zq"}',
+)
+ANOTHER_S = (f'{{"from": "9{NUMBER}"}}', f'{{"id": "{NUMBER}0"}}', '{"text": "zq, soy Ana"}', '{"from": ""}')
+
+
+async def test_what_nobody_could_read_is_theirs_by_one_rule(town: Town) -> None:
+    """In the table as in the spool; with what a part of it could not be read of."""
+    entry = await town.scene.entry()
+    address, now = entry.accounts[0].address, datetime.now(UTC)
+    known_as = ("US.777", "mesa:zoe@casa", "mesa:zq", "zs:")
+    await town.hear(Text("hola"), "k1", identities=known_as)
+    raws = (*THEIRS, *ANOTHER_S)
+    await town.take(*(Unreadable(address, f"odd{n}", raw, "no sense") for n, raw in enumerate(raws)))
+    async with Spool(town.folder / "spool", 64 * 2**20) as spool:
+        odd = [Unreadable(address, f"wait{n}", raw, "no sense") for n, raw in enumerate(raws)]
+        said = await town.spool(InboundMessage(address, "k2", ZOE, Text("hola")), now)
+        key = digest("k2")
+        beside = RejectRow(entry.tenant.id, entry.accounts[0].id, beside_key(key), "[1]", "odd", key)
+        await spool.keep([*[await town.spool(each, now) for each in odd], said, pack(beside)])
+        async with town.scene.pool.acquire() as connection:
+            place = (entry.tenant.id, await town.contact())
+            done = await forget_everywhere(connection, Settings(data_dir=town.folder), *place)
+        assert done.spooled == len(THEIRS) + 2
+        left = [unpack(packed) for _, packed in await spool.oldest(100)]
+    assert [row.raw for row in left if isinstance(row, RejectRow)] == [*ANOTHER_S]
+    rows = await town.scene.pool.fetch("SELECT raw FROM rejects ORDER BY id")
+    assert [row["raw"] for row in rows] == [*ANOTHER_S]
+
+
+async def test_nobody_waits_while_what_nobody_could_read_is_looked_through(
+    town: Town, database_url: str
+) -> None:
+    await town.hear(Text("hola"), "k1")
+    address = (await town.scene.entry()).accounts[0].address
+    await town.take(Unreadable(address, "odd", THEIRS[0], "no sense"))
+    other = await asyncpg.connect(database_url)
+    waits = (
+        "SELECT count(*) > 0 FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    watcher = await asyncpg.connect(database_url)
+    async with other.transaction():
+        await other.execute("SELECT FROM rejects FOR UPDATE")
+        forgetting = asyncio.create_task(town.forget())
+        await until(lambda: watcher.fetchval(waits))
+        await other.execute("SELECT FROM contacts, conversations FOR UPDATE NOWAIT")
+    await forgetting
+    await watcher.close()
+    await other.close()
+    assert await town.scene.pool.fetchval("SELECT count(*) FROM rejects") == 0
 
 
 def found_in_backup(path: Path, vault: Vault, *words: str) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import TracebackType
@@ -15,12 +15,13 @@ import asyncpg
 
 from conserje.conversations import retention as conversations
 from conserje.conversations import rights
+from conserje.errors import OperatorError
 from conserje.files import retention as files
 from conserje.files.folder import Folder, NoRoom
 from conserje.notices import retention as notices
 from conserje.storage import pruning
 from conserje.storage.database import CANNOT_ASK, Connection, connect_as_core, describe
-from conserje.storage.pruning import Key, Rule
+from conserje.storage.pruning import Batch, Key, Rule
 from conserje.telemetry import metrics
 from conserje.telemetry.log import place
 
@@ -30,12 +31,22 @@ LOCK = 0x6B6565706E6F6D6F  # "keepnomo": whoever has it prunes
 FIRST, EVERY = 60.0, 6 * 3600.0  # seconds after the start of a worker, and between two rounds
 REST, QUICK = 4.0, 0.25  # times what a batch took, until the next: beside the work, and when it is asked for
 CALL_LIMIT = 30.0  # seconds for one batch
+OUT_OF_TIME = (TimeoutError, asyncpg.QueryCanceledError)
 ON_DISK = "files without a message"
+NAMED = 5  # of what failed
 
 RULES = (*notices.RULES, *conversations.RULES, *files.RULES, *rights.RULES)
 """Each room's own, in the order in which they go."""
 
 TENANTS = "SELECT id, slug FROM tenants WHERE id > $1 ORDER BY id LIMIT 1000"
+
+
+class PruningError(OperatorError):
+    """Some of what is due could not be let go; the text says of whom."""
+
+    def __init__(self, failed: Sequence[str]) -> None:
+        more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
+        super().__init__(f"{', '.join(failed[:NAMED])}{more} could not be pruned: the log says why.")
 
 
 class Pruned(NamedTuple):
@@ -55,27 +66,48 @@ async def due(connection: Connection) -> AsyncIterator[Pruned]:
 
 
 async def prune(connection: Connection, folder: Folder, rest: float) -> AsyncIterator[Pruned]:
-    """Let go what is due, batch by batch, with a rest after each of so many times what it took."""
+    """Let go what is due, batch by batch, with a rest after each of so many times what it took.
+
+    What fails is logged, and keeps nothing else. Raises PruningError at the end then, NoRoom, and what says
+    that Postgres cannot answer.
+    """
+    failed: list[str] = []
+    late = dict.fromkeys((rule.kind for rule in RULES), 0.0)
     async for tenant_id, slug in _tenants(connection):
         for rule in RULES:
-            async for rows in _prune(connection, rule, tenant_id, rest):
-                yield Pruned(slug, rule.kind, rows)
+            try:
+                async for batch in _prune(connection, rule, tenant_id, rest):
+                    late[rule.kind] = max(late[rule.kind], _seconds(batch.late))
+                    metrics.pruned(rule.kind, batch.rows, late[rule.kind])
+                    yield Pruned(slug, rule.kind, batch.rows)
+            except Exception as error:
+                if isinstance(error, CANNOT_ASK) and not isinstance(error, OUT_OF_TIME):
+                    raise  # nor could any other be pruned
+                failed.append(f"{rule.kind} of {slug}")
+                log.error("The %s cannot be pruned, the others can: %s", failed[-1], place(error))
+    for kind, seconds in late.items():
+        metrics.pruned(kind, 0, seconds)
     async for rows in files.remove_nameless(connection, folder):
         metrics.pruned(ON_DISK, rows, 0.0)
         yield Pruned("", ON_DISK, rows)
+    if failed:
+        raise PruningError(failed)
 
 
-async def _prune(connection: Connection, rule: Rule, tenant_id: int, rest: float) -> AsyncIterator[int]:
+async def _prune(connection: Connection, rule: Rule, tenant_id: int, rest: float) -> AsyncIterator[Batch]:
+    """The batches that had something."""
     key: Key | None = rule.first
     while key is not None:
         began = time.monotonic()
         batch = await pruning.prune(connection, rule, tenant_id, key)
         if batch.rows:
-            metrics.pruned(rule.kind, batch.rows, (batch.late or timedelta()).total_seconds())
-            yield batch.rows
+            yield batch
         key = batch.next_key if batch.rows or batch.next_key != key else None
         await asyncio.sleep((time.monotonic() - began) * rest)
-    metrics.pruned(rule.kind, 0, 0.0)
+
+
+def _seconds(late: timedelta | None) -> float:
+    return (late or timedelta()).total_seconds()
 
 
 async def _tenants(connection: Connection) -> AsyncIterator[tuple[int, str]]:
@@ -132,13 +164,15 @@ class Retention:
             connection.terminate()
 
     async def _round(self, connection: Connection) -> None:
-        if going := await conversations.rejects_going(connection):
-            log.warning("What nobody could read goes within 7 days (%s): see `conserje held list`", going)
         rows = 0
         try:
             async for pruned in prune(connection, self.folder, REST):
                 rows += pruned.rows
         except NoRoom as error:
             log.error("Files cannot be looked through: %s", error)
+        except PruningError as error:
+            log.error("%s", error)
         if rows:
             log.info("%d rows went, or were emptied, whose term is over", rows)
+        if going := await conversations.rejects_going(connection):
+            log.warning("What nobody could read goes within 7 days (%s): see `conserje held list`", going)

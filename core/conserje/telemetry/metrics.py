@@ -55,7 +55,7 @@ _PRUNED = Counter(
 )
 _PRUNED_LATE = Gauge(
     "conserje_prune_late_seconds",
-    "How long the oldest row was due that was pruned last; 0 where nothing is due any more.",
+    "How long the oldest row was due that the last round pruned, of all tenants; 0 where none was due.",
     ["kind"],
     registry=registry,
 )
@@ -119,7 +119,7 @@ def delivery(channel: str, state: str, seconds: float) -> None:
 
 
 def pruned(kind: str, rows: int, late: float) -> None:
-    """So many rows went, the oldest of which was due for so many seconds."""
+    """So many rows went; the oldest of this round's was due for so many seconds."""
     _PRUNED.labels(kind).inc(rows)
     _PRUNED_LATE.labels(kind).set(late)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -115,7 +117,52 @@ async def test_what_goes_is_counted_and_how_late_it_was(scene: Scene) -> None:
             late.append(count("conserje_prune_late_seconds"))
     assert count("conserje_pruned_rows_total") == before + 2
     assert [timedelta(seconds=seconds).days for seconds in late] == [10]
+    assert timedelta(seconds=count("conserje_prune_late_seconds")).days == 10
+    await prune(scene)
     assert count("conserje_prune_late_seconds") == 0
+
+
+async def test_how_late_what_went_was_is_said_of_all_tenants(scene: Scene) -> None:
+    """One that has nothing to prune, or less, does not hide another that has."""
+
+    def late() -> int:
+        found = metrics.registry.get_sample_value("conserje_prune_late_seconds", {"kind": "contents"})
+        return timedelta(seconds=found or 0.0).days
+
+    await talk(scene)
+    for slug, days in (("bravo", 5), ("charlie", 0)):
+        await scene.add(slug)
+        await scene.pool.execute(
+            "UPDATE tenants SET keep_messages = make_interval(days => 370 - $2::int) WHERE slug = $1",
+            slug, days,
+        )  # fmt: skip
+        await scene.write("hola", slug=slug)
+    await scene.pool.execute("UPDATE messages SET turn_id = 0 WHERE direction = 'in' AND turn_id IS NULL")
+    await age(scene, 369)
+    assert (await prune(scene))["contents"] == 3
+    assert late() == 4
+
+
+async def test_what_cannot_be_pruned_keeps_nothing_else_and_is_told(
+    scene: Scene, terminal: Terminal, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = "(SELECT count(*) / (SELECT count(*) FROM tenants WHERE id = $1 AND slug <> 'acme') FROM done)"
+    broken = conversations.EMPTY_MESSAGES.replace("(SELECT count(*) FROM done)", fails)
+    rules = (replace(rule, prune=broken) if rule.kind == "contents" else rule for rule in retention.RULES)
+    monkeypatch.setattr(retention, "RULES", tuple(rules))
+    await scene.add("bravo")
+    await scene.pool.execute("UPDATE tenants SET keep_messages = '10 days'")
+    for slug in ("acme", "bravo"):
+        await scene.write("hola", slug=slug)
+        await unreadable(scene, slug)
+    await scene.pool.execute("UPDATE messages SET turn_id = 0")
+    await age(scene, 36)
+    told = await terminal.type("prune", "--json", code=1)
+    assert [tuple(each.values()) for each in json.loads(told.stdout)] == [
+        ("acme", "rejects", 1), ("bravo", "rejects", 1), ("bravo", "contents", 1),
+    ]  # fmt: skip
+    assert "contents of acme could not be pruned" in told.stderr
+    assert [each.message for each in caplog.records if "contents of acme" in each.message]
 
 
 async def test_an_emptied_message_keeps_its_key(scene: Scene) -> None:
@@ -229,8 +276,8 @@ async def test_statuses_go_by_their_own_term(scene: Scene) -> None:
     assert await prune(scene) == {"statuses": 1}
 
 
-async def unreadable(scene: Scene) -> str:
-    entry = await scene.entry()
+async def unreadable(scene: Scene, slug: str = "acme") -> str:
+    entry = await scene.entry(slug)
     event = Unreadable(entry.accounts[0].address, "u", "raw words", "no sense")
     await scene.intake.take(entry.tenant, [(entry.accounts[0], event)])
     return f"r{await scene.pool.fetchval('SELECT id FROM rejects')}"

@@ -145,13 +145,13 @@ SELECT count(*) FROM statuses WHERE tenant_id = $1
 
 REMOVE_REJECTS = f"""
 WITH due AS MATERIALIZED (
-    SELECT id, ctid AS place, goes_at FROM rejects WHERE tenant_id = $1 AND id > $2 AND goes_at < now()
-    ORDER BY id LIMIT {LOOKED_AT} FOR UPDATE SKIP LOCKED
+    SELECT ctid AS place, goes_at FROM rejects WHERE tenant_id = $1 AND goes_at >= $2 AND goes_at < now()
+    ORDER BY goes_at LIMIT {LOOKED_AT} FOR UPDATE SKIP LOCKED
 ), done AS (
     DELETE FROM rejects {OF_DUE} RETURNING 1
 )
 SELECT (SELECT count(*) FROM done) AS rows,
-       (SELECT CASE WHEN count(*) = {LOOKED_AT} THEN max(id) END FROM due) AS next_key,
+       (SELECT CASE WHEN count(*) = {LOOKED_AT} THEN max(goes_at) END FROM due) AS next_key,
        (SELECT now() - min(goes_at) FROM due) AS late
 """  # noqa: S608 - of our own
 
@@ -236,7 +236,7 @@ GROUP BY slug ORDER BY count(*) DESC, slug LIMIT $2
 
 # Messages before their turns, those before their conversations, and these before their contacts.
 RULES = (
-    Rule("rejects", "rejects", COUNT_REJECTS, REMOVE_REJECTS),
+    Rule("rejects", "rejects", COUNT_REJECTS, REMOVE_REJECTS, EARLIEST),
     Rule("statuses", "statuses", COUNT_STATUSES, REMOVE_STATUSES, EARLIEST),
     Rule("messages", "messages", COUNT_MESSAGES, REMOVE_MESSAGES),
     Rule("contents", "messages", COUNT_CONTENTS, EMPTY_MESSAGES),

@@ -15,6 +15,7 @@ from pages import counting
 from past import lengthen
 from scene import stage
 
+from conserje.conversations.retention import REJECTS_GOING
 from conserje.files.folder import Folder
 from conserje.operations import retention
 from conserje.operations.retention import RULES
@@ -25,6 +26,18 @@ pytestmark = [pytest.mark.new_database, pytest.mark.timeout(3600)]
 
 LONG = int(os.environ.get("HISTORY", "100000")) // 3  # what `past` has thrice of
 OF_A_ROW = 40  # pages at most: its own, its indexes' on several levels, its conversation's and its turn's
+
+# One of a hundred is due, with each account; of the opted out, which stay, as many are old as are young.
+BESIDE = (
+    "INSERT INTO rejects (tenant_id, account_id, event_key, raw, cause, goes_at)"
+    " SELECT tenant_id, id, sha256(n::text::bytea), '{\"odd\": true}', 'no sender',"
+    " now() + CASE n % 100 WHEN 0 THEN interval '-1 day' ELSE interval '20 days' END"
+    f" FROM accounts, generate_series(1, {LONG}) AS n",
+    "INSERT INTO forgotten_addresses (tenant_id, account_id, digest, opted_out, forgotten_at)"
+    " SELECT tenant_id, id, sha256(n::text::bytea), CASE n % 3 WHEN 0 THEN 'all' END,"
+    " now() - CASE WHEN n % 100 = 0 OR n % 3 = 0 THEN interval '40 days' ELSE interval '9 days' END"
+    f" FROM accounts, generate_series(1, {LONG}) AS n",
+)
 
 # What `past` has made is 39 to 40 days old: the messages of one tenant are to be emptied, the other's go.
 OLD = (
@@ -37,11 +50,13 @@ OLD = (
     "UPDATE files SET created_at = now() - interval '40 days'",
     "UPDATE contacts SET created_at = now() - interval '40 days'",
     "UPDATE messages SET turn_id = 0 WHERE direction = 'in' AND turn_id IS NULL",
-    *(f"VACUUM (ANALYZE) {table}" for table in ("turns", "notices", "conversations", "contacts", "messages")),
+    *BESIDE,
 )
-
-
-READS_ALL = re.compile(r"Seq Scan on (?:messages|turns|statuses|files|notices|conversations|contacts)\b")
+READ = (
+    "turns", "notices", "conversations", "contacts", "messages", "statuses", "files", "rejects",
+    "forgotten_addresses",
+)  # fmt: skip
+READS_ALL = re.compile(rf"Seq Scan on (?:{'|'.join(READ)})\b")
 
 
 async def plans(connection: asyncpg.Connection[Any]) -> AsyncIterator[tuple[str, str]]:
@@ -54,6 +69,8 @@ async def plans(connection: asyncpg.Connection[Any]) -> AsyncIterator[tuple[str,
             explained = statement.replace("$1", "2").replace("$2", key)
             rows = await connection.fetch(f"EXPLAIN {explained}")
             yield rule.kind, "\n".join(row[0] for row in rows)
+    rows = await connection.fetch("EXPLAIN " + REJECTS_GOING.replace("$1", "'7 days'").replace("$2", "6"))
+    yield "going", "\n".join(row[0] for row in rows)
 
 
 async def test_a_batch_touches_what_it_prunes(
@@ -67,7 +84,7 @@ async def test_a_batch_touches_what_it_prunes(
                 await scene.write("hola", peer, slug=slug)
             await lengthen(database_url, 0, LONG)
             owner = await asyncpg.connect(database_url, server_settings={"role": "conserje_owner"})
-            for statement in OLD:
+            for statement in (*OLD, *(f"VACUUM (ANALYZE) {table}" for table in READ)):
                 await owner.execute(statement)
             odd = [each async for each in plans(owner) if READS_ALL.search(each[1])]
             assert not odd, re.sub(r"\{1,2.*?\}", "…", odd[0][1])
@@ -80,6 +97,7 @@ async def test_a_batch_touches_what_it_prunes(
         pool.terminate()
     assert found["messages"] >= 2 * LONG and found["contents"] >= LONG
     assert found["conversations"] == found["contacts"] == LONG
-    assert all(found[kind] > LOOKED_AT for kind in ("statuses", "notices", "files", "turns")), found
+    others = ("statuses", "notices", "files", "turns", "rejects", "hashes of the forgotten")
+    assert all(found[kind] > LOOKED_AT for kind in others), found
     most = {" ".join(statement.split())[:200]: touched for statement, touched in pages.most().items()}
     assert {name: touched for name, touched in most.items() if touched > LOOKED_AT * OF_A_ROW} == {}

@@ -107,11 +107,13 @@ async def forget_everywhere(
 
 
 def held_until(settings: Settings) -> str:
-    """Until when backups hold what is forgotten now."""
+    """Until when backups hold what is forgotten now, as far as they can be read."""
     try:
         there = shelf.list_all(settings.backups) if settings.backups else []
     except BackupError as error:
-        return f"Nobody knows until when backups hold it. {error}"
+        return (
+            f"Backups made before now hold it until they are removed; which there are is not known: {error}"
+        )
     if not there:
         return "Backups made before now, if there are any, hold it until they are removed."
     last = datetime.now(UTC) + Keep.of(settings.backups_keep).longest

@@ -490,6 +490,15 @@ def test_it_says_until_when_backups_hold_it(tmp_path: Path, monkeypatch: pytest.
     assert f"2 backups in {tmp_path}" in held_until(there) and f"{last:%Y-%m}" in held_until(there)
 
 
+async def test_a_folder_of_backups_that_cannot_be_read_fails_nothing(town: Town, terminal: Terminal) -> None:
+    """All is forgotten by then."""
+    (town.folder / "file").touch()
+    await town.hear(Text("hola"), "k1")
+    command = ("contact", "forget", "acme", str(await town.contact()), "--yes")
+    done = await terminal.type(*command, BACKUPS=str(town.folder / "file"))
+    assert "is forgotten" in done.stdout and "file cannot be read" in done.stdout
+
+
 async def test_it_asks_first(town: Town, terminal: Terminal) -> None:
     await town.hear(Text("hola"), "k1")
     asked = await terminal.type("contact", "forget", "acme", str(await town.contact()), code=1)

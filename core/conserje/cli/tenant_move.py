@@ -16,6 +16,7 @@ from conserje.installation import Installation, with_installation
 
 C = TypeVar("C", bound=Callable[..., Any])
 
+NAMED = 5  # files that are not there
 FOLDER = "exports"  # of the data directory: where a tenant is exported to that is removed
 
 passphrase_option: Callable[[C], C] = click.option(
@@ -55,10 +56,15 @@ async def export_tenant(
 
     passphrase = read_passphrase(passphrase_file, new=True)
     place = (installation.pool, installation.vault, installation.settings)
-    rows = await tenant_export.export(*place, slug, to, passphrase)
+    rows, missing = await tenant_export.export(*place, slug, to, passphrase)
     if as_json:
-        show_json({"file": str(to), "rows": rows})
+        show_json({"file": str(to), "rows": rows, "missing": missing})
         return
+    if missing:
+        named = ", ".join([*map(str, missing[:NAMED]), *(["and more"] if len(missing) > NAMED else [])])
+        click.echo(
+            f"Not on this machine's disk, and to arrive as gone: {len(missing)} files ({named})", err=True
+        )
     click.echo(f"{slug} is in {to}: {rows['contacts']} contacts, {rows['messages']} messages.")
     click.echo(f"Next, once nobody writes to it here: conserje tenant suspend {slug}")
 

@@ -29,6 +29,13 @@ INSERT INTO tenant_files (tenant_id, bytes)
 SELECT $1, coalesce(sum(bytes), 0) FROM files WHERE tenant_id = $1 AND state = 'kept'
 """
 
+# The file $2 of the tenant $1 was kept, and not on the disk that it comes from.
+LOSE = """
+UPDATE files SET state = 'gone', cause = 'It was not on the disk when its tenant moved.', bytes = NULL,
+    sha256 = NULL, kept_at = NULL
+WHERE tenant_id = $1 AND id = $2
+"""
+
 
 def renumbered(said: str, number: Callable[[int], int | None]) -> str:
     """What a message says, as stored, with the numbers that its kept files have now."""

@@ -6,9 +6,11 @@ import asyncio
 import base64
 import json
 import os
+from array import array
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from conserje.conversations import moving as conversations
 from conserje.files import moving as files
@@ -30,20 +32,26 @@ _ROOMS = (of_tenants, shop, conversations, rules, files, notices)
 NUMBERED = tuple(each for room in _ROOMS for each in room.NUMBERED)
 MOVED = (*(each for room in _ROOMS for each in room.MOVED), *conversations.MOVED_LAST)
 
-TENANT = "SELECT to_jsonb(tenants) - '{id,data_key,signing_key}'::text[] FROM tenants WHERE id = $1"
+TENANT = "SELECT to_jsonb(tenants) - $2::text[] FROM tenants WHERE id = $1"
 
 BATCH = 200  # rows, and
 BATCH_BYTES = 2**20  # what they may have together before the next ones wait
 NUMBERS = 10_000  # in a line
 LONGEST = 600.0  # seconds that a statement may take, which reads all of a tenant's
 PART = 2**19  # bytes of a file in a line
-NOT_THERE = "It was not on the disk when its tenant moved."
+
+
+class Exported(NamedTuple):
+    """How many rows of each table are in the file, and which kept files are not: they are on no disk here."""
+
+    rows: dict[str, int]
+    missing: list[int]
 
 
 async def export(
     pool: Pool, vault: Vault, settings: Settings, slug: str, path: Path, passphrase: str
-) -> dict[str, int]:
-    """Write the tenant as it is at one moment into a new file; how many rows of each table.
+) -> Exported:
+    """Write the tenant as it is at one moment into a new file.
 
     Its secrets are in it, opened, and sealed by the passphrase alone. Raises TenantError, VaultError and
     TenantFileError.
@@ -67,43 +75,61 @@ async def export(
 
 async def _write(
     pool: Pool, vault: Vault, settings: Settings, slug: str, file: BinaryIO, passphrase: str
-) -> dict[str, int]:
+) -> Exported:
+    writer = await Writer.begin(file, passphrase)
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         tenant = await tenants.get(connection, slug)
-        writer = await Writer.begin(file, passphrase)
         writer.line(
             slug=slug,
             schema=await schema_version(connection),
             source=settings.domains[0],
             exported_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        export = _Export(connection, vault, settings.files, tenant, writer)
+        export = _Export(connection, vault, tenant, writer)
         await export.write_tenant()
         for numbered in NUMBERED:
             await export.write_numbers(numbered.name, numbered.statement)
-        done = {moved.table: await export.write_rows(moved) for moved in MOVED}
-        writer.line(end=done)
-        writer.end()
-        return done
+        rows = {moved.table: await export.write_rows(moved) for moved in MOVED}
+    # Copying takes its time, in which Postgres could take nothing away of what anybody changed.
+    missing = await _write_files(settings.files, tenant.id, export.kept, writer)
+    writer.line(end=rows)
+    writer.end()
+    return Exported(rows, missing)
+
+
+async def _write_files(folder: Path, tenant_id: int, kept: Iterable[int], writer: Writer) -> list[int]:
+    """Those that are not there come back."""
+    missing = []
+    for file_id in kept:
+        try:
+            await _write_file(path_of(folder, tenant_id, file_id), file_id, writer)
+        except FileNotFoundError:
+            writer.line(missing=file_id)
+            missing.append(file_id)
+    return missing
+
+
+async def _write_file(path: Path, file_id: int, writer: Writer) -> None:
+    with path.open("rb") as file:
+        writer.line(file=file_id)
+        while part := await asyncio.to_thread(file.read, PART):
+            writer.part(part)
+        writer.line(part=None)
 
 
 class _Export:
-    """One tenant on its way into a file."""
+    """The rows of one tenant on their way into a file."""
 
-    def __init__(
-        self, connection: Connection, vault: Vault, folder: Path, tenant: Tenant, writer: Writer
-    ) -> None:
-        self.connection, self.vault, self.folder = connection, vault, folder
-        self.tenant, self.writer = tenant, writer
+    def __init__(self, connection: Connection, vault: Vault, tenant: Tenant, writer: Writer) -> None:
+        self.connection, self.vault, self.tenant, self.writer = connection, vault, tenant, writer
+        self.kept = array("q")  # the files that are to be on the disk
 
     async def write_tenant(self) -> None:
-        statement = (
-            "SELECT to_jsonb(tenants) - '{id,data_key,signing_key}'::text[] FROM tenants WHERE id = $1"
-        )
-        self.writer.rows("tenants", [await self.connection.fetchval(statement, self.tenant.id)])
+        own = of_tenants.OWN
+        self.writer.rows("tenants", [await self.connection.fetchval(TENANT, self.tenant.id, own)])
 
     async def write_numbers(self, name: str, statement: str) -> None:
         found: list[int] = []
@@ -121,7 +147,7 @@ class _Export:
         )
         count, size, rows = 0, 0, list[str]()
         async for found in self.connection.cursor(statement, self.tenant.id, prefetch=BATCH, timeout=LONGEST):
-            row = await self._prepared(moved.table, found[0])
+            row = self._prepared(moved.table, found[0])
             count, size = count + 1, size + len(row)
             rows.append(row)
             if len(rows) == BATCH or size > BATCH_BYTES:
@@ -130,14 +156,13 @@ class _Export:
         self.writer.rows(moved.table, rows)
         return count
 
-    async def _prepared(self, table: str, row: str) -> str:
-        match table:
-            case "accounts":
-                return self._opened(json.loads(row))
-            case "files":
-                return await self._with_content(json.loads(row))
-            case _:
-                return row
+    def _prepared(self, table: str, row: str) -> str:
+        """Raises VaultError."""
+        if table == "accounts":
+            return self._opened(json.loads(row))
+        if table == "files" and (file := json.loads(row))["state"] == "kept":
+            self.kept.append(file["id"])
+        return row
 
     def _opened(self, account: dict[str, object]) -> str:
         """Raises VaultError."""
@@ -149,19 +174,3 @@ class _Export:
             plain = self.vault.unseal(self.tenant.data_key, context, str(sealed))
             account["credentials"] = base64.b64encode(plain).decode()
         return json.dumps(account)
-
-    async def _with_content(self, file: dict[str, object]) -> str:
-        """The content comes before the row."""
-        if file["state"] == "kept":
-            try:
-                await self._write_file(int(str(file["id"])))
-            except FileNotFoundError:
-                file |= {"state": "gone", "cause": NOT_THERE, "bytes": None, "sha256": None, "kept_at": None}
-        return json.dumps(file)
-
-    async def _write_file(self, file_id: int) -> None:
-        with path_of(self.folder, self.tenant.id, file_id).open("rb") as file:
-            self.writer.line(file=file_id)
-            while part := await asyncio.to_thread(file.read, PART):
-                self.writer.part(part)
-            self.writer.line(part=None)

@@ -22,11 +22,11 @@ from conserje.settings import Settings
 from conserje.storage.database import Connection, Pool
 from conserje.storage.schema import schema_version
 from conserje.tenants import accounts, tenants
+from conserje.tenants.moving import OWN
 from conserje.tenants.refusals import refusals
 from conserje.tenants.vault import Vault
 
 SILENCE = (*conversations.SILENCE, *notices.SILENCE)
-OWN = ("id", "data_key", "signing_key")  # which a tenant has of the installation that it is in
 LARGEST_FILE = 2**31  # bytes
 
 COLUMNS = """
@@ -144,6 +144,8 @@ class _Arrival:
                 await self._number(name, before)
             case {"file": int(file_id)}:
                 await self._keep(file_id, rest)
+            case {"missing": int(file_id)}:
+                await self.connection.execute(files.LOSE, self.tenant_id, self._number_of(file_id))
             case {"end": dict(counted)}:
                 self.complete = counted == {each.table: self.rows.get(each.table, 0) for each in MOVED}
             case _:
@@ -156,9 +158,7 @@ class _Arrival:
                 raise TenantFileError(
                     f"The alias {alias} is {others[0][1]}'s here: take it away there first."
                 )
-        names = [
-            name for name in await self._columns("tenants") if name not in ("id", "data_key", "signing_key")
-        ]
+        names = [name for name in await self._columns("tenants") if name not in OWN]
         listed = ", ".join(names)
         with refusals():
             self.tenant_id = await self.connection.fetchval(
@@ -212,15 +212,18 @@ class _Arrival:
 
     async def _keep(self, file_id: int, rest: Iterator[Line]) -> None:
         """Raises TenantFileError."""
-        number = self._numbers["files"].of(file_id)
-        if number is None:
-            raise TenantFileError("The file holds something of no message.")
-        place = (self.tenant_id, number)
+        place = (self.tenant_id, self._number_of(file_id))
         self.written.append(place)
         try:
             await self.folder.keep(*place, _parts(rest), "", LARGEST_FILE)
         except (NoRoom, Refused) as error:
             raise TenantFileError(f"Nothing is imported: {error}") from None
+
+    def _number_of(self, file_id: int) -> int:
+        """Raises TenantFileError."""
+        if number := self._numbers["files"].of(file_id):
+            return number
+        raise TenantFileError("The file holds something of no message.")
 
     async def _columns(self, table: str) -> list[str]:
         return [row["column_name"] for row in await self.connection.fetch(COLUMNS, table)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from conserje.storage.moving import Moved, Numbered
 
+OWN = ("id", "data_key", "signing_key")  # which a tenant has of the installation that it is in
+
 NUMBERED = (
     Numbered("accounts", "accounts_id_seq", "SELECT id FROM accounts WHERE tenant_id = $1 ORDER BY id"),
 )

@@ -19,7 +19,9 @@ from terminal import Terminal
 
 from conserje.conversations import overdue
 from conserje.errors import OperatorError
+from conserje.files.folder import path_of
 from conserje.operations import tenant_export, tenant_import
+from conserje.operations.tenant_export import Exported
 from conserje.operations.tenant_file import TenantFileError
 from conserje.settings import Settings
 from conserje.storage.database import Pool
@@ -63,7 +65,7 @@ class Installation:
     settings: Settings
     url: str
 
-    async def export(self, path: Path, slug: str = "acme", passphrase: str = PASSPHRASE) -> dict[str, int]:
+    async def export(self, path: Path, slug: str = "acme", passphrase: str = PASSPHRASE) -> Exported:
         return await tenant_export.export(self.pool, self.vault, self.settings, slug, path, passphrase)
 
     async def take(self, path: Path, passphrase: str = PASSPHRASE) -> tenant_import.Arrived:
@@ -136,7 +138,7 @@ async def test_all_arrives_with_other_numbers(
     played: Installation, other: Installation, tmp_path: Path
 ) -> None:
     path = tmp_path / "acme.tenant"
-    exported = await played.export(path)
+    exported = (await played.export(path)).rows
     arrived = await other.take(path)
     assert exported == arrived.rows == await other.counts() == await played.counts()
     assert all(
@@ -180,6 +182,27 @@ async def test_files_come_along_and_messages_name_them(
     assert f'"kept:{number}"' in content
     [[size]] = await other.rows("SELECT bytes FROM tenant_files WHERE tenant_id = $1")
     assert size == len(JPEG)
+
+
+async def test_files_are_read_once_the_rows_are_and_one_that_is_gone_by_then_is_named(
+    played: Installation, other: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's transaction is open while files are copied."""
+    busy = []
+
+    def removed(*place: Any) -> Path:
+        busy.append(played.pool.get_size() - played.pool.get_idle_size())
+        path_of(*place).unlink()
+        return path_of(*place)
+
+    monkeypatch.setattr(tenant_export, "path_of", removed)
+    [[number]] = await played.rows("SELECT id FROM files WHERE tenant_id = $1 AND state = 'kept'")
+    assert (await played.export(tmp_path / "acme.tenant")).missing == [number]
+    assert busy == [0]
+    await other.take(tmp_path / "acme.tenant")
+    gone = "SELECT bytes, cause FROM files WHERE tenant_id = $1 AND cause LIKE '%not on the disk when%'"
+    assert [row[0] for row in await other.rows(gone)] == [None]
+    assert await other.rows("SELECT bytes FROM tenant_files WHERE tenant_id = $1") == [(0,)]
 
 
 async def test_secrets_open_by_the_other_s_keys_alone(

@@ -157,12 +157,14 @@ SELECT (SELECT count(*) FROM done) AS rows,
 
 COUNT_REJECTS = "SELECT count(*) FROM rejects WHERE tenant_id = $1 AND goes_at < now()"
 
-# Whoever takes a message of it holds the row, and whoever comes later waits, and finds that it is gone. A
-# contact who wants no more messages is not forgotten.
-_CONVERSATION_IS_DUE = f"""
-opted_out IS NULL AND {RESTING} AND coalesce(leased_until < now(), true)
+_IS_OVER = f"""
+{RESTING} AND coalesce(leased_until < now(), true)
 AND greatest(active_at, conversations.created_at) < ({_LAST_TERM})
 """
+
+# Whoever takes a message of it holds the row, and whoever comes later waits, and finds that it is gone. A
+# contact who wants no more messages is not forgotten.
+_CONVERSATION_IS_DUE = f"opted_out IS NULL AND {_IS_OVER}"
 _SAYS_NOTHING = """NOT EXISTS (
     SELECT FROM messages WHERE messages.tenant_id = $1 AND conversation_id = conversations.id OFFSET 0)"""
 
@@ -228,6 +230,43 @@ SELECT count(*) FROM contacts WHERE tenant_id = $1 AND created_at < ({_LAST_TERM
             AND NOT ({ENDED} AND {TAKEN_AT} < ({_LAST_TERM})))))
 """  # noqa: S608 - of our own
 
+# Of who wants no more messages the address is enough: of them nothing is left but that.
+_HAS_PROFILE = "(contacts.name <> '' OR phone <> '')"
+_WANTS_NONE = """EXISTS (
+    SELECT FROM conversations
+    WHERE conversations.tenant_id = $1 AND contact_id = contacts.id AND opted_out IS NOT NULL OFFSET 0)"""
+
+EMPTY_PROFILES = f"""
+WITH page AS MATERIALIZED (
+    SELECT id FROM contacts WHERE tenant_id = $1 AND id > $2 AND ({_LAST_TERM}) IS NOT NULL
+    ORDER BY id LIMIT {LOOKED_AT}
+), due AS MATERIALIZED (
+    SELECT contact.place, last.active_at FROM page CROSS JOIN LATERAL (
+        SELECT ctid AS place FROM contacts
+        WHERE tenant_id = $1 AND contacts.id = page.id AND {_HAS_PROFILE} AND {_WANTS_NONE} AND NOT EXISTS (
+            SELECT FROM conversations
+            WHERE conversations.tenant_id = $1 AND contact_id = contacts.id
+              AND NOT coalesce({_IS_OVER} AND {_SAYS_NOTHING}, false) OFFSET 0)
+        FOR NO KEY UPDATE SKIP LOCKED) AS contact
+    CROSS JOIN LATERAL (
+        SELECT max(active_at) AS active_at FROM conversations
+        WHERE tenant_id = $1 AND contact_id = page.id LIMIT 1) AS last
+), done AS (
+    UPDATE contacts SET name = '', phone = '', vouched_at = NULL {OF_DUE} RETURNING 1
+)
+SELECT (SELECT count(*) FROM done) AS rows,
+       (SELECT CASE WHEN count(*) = {LOOKED_AT} THEN max(id) END FROM page) AS next_key,
+       (SELECT ({_LAST_TERM}) - min(active_at) FROM due) AS late
+"""  # noqa: S608 - of our own
+
+COUNT_PROFILES = f"""
+SELECT count(*) FROM contacts WHERE tenant_id = $1 AND {_HAS_PROFILE} AND {_WANTS_NONE} AND NOT EXISTS (
+    SELECT FROM conversations WHERE conversations.tenant_id = $1 AND contact_id = contacts.id
+      AND NOT coalesce({_IS_OVER} AND NOT EXISTS (
+          SELECT FROM messages WHERE messages.tenant_id = $1 AND conversation_id = conversations.id
+            AND NOT ({ENDED} AND {TAKEN_AT} < ({_LAST_TERM}))), false))
+"""  # noqa: S608 - of our own
+
 REJECTS_GOING = """
 SELECT slug, count(*) FROM rejects JOIN tenants ON tenants.id = tenant_id
 WHERE dropped_at IS NULL AND goes_at < now() + $1::interval
@@ -245,6 +284,7 @@ RULES = (
         "conversations", "conversations", COUNT_CONVERSATIONS, REMOVE_CONVERSATIONS, lock=LOCK_CONVERSATIONS
     ),
     Rule("contacts", "contacts", COUNT_CONTACTS, REMOVE_CONTACTS, lock=LOCK_CONTACTS),
+    Rule("names of who wants no messages", "contacts", COUNT_PROFILES, EMPTY_PROFILES),
 )
 
 

@@ -256,10 +256,16 @@ async def test_all_of_a_conversation_stays_in_which_somebody_waits(scene: Scene,
 
 async def test_a_contact_who_wants_no_more_messages_is_not_forgotten(scene: Scene) -> None:
     await talk(scene, "stop")
-    await age(scene, 2000)
+    await scene.pool.execute("UPDATE contacts SET phone = '+56922223333', vouched_at = now()")
+    await age(scene, 399)
+    assert (await prune(scene)).keys() == {"contents"}
+    await age(scene, 2)
     foreseen = await would_go(scene)
     assert await prune(scene) == foreseen
-    assert foreseen.keys() == {"messages", "turns"}
+    assert foreseen.keys() == {"messages", "turns", "names of who wants no messages"}
+    assert await would_go(scene) == {}
+    assert tuple(await scene.pool.fetchrow("SELECT name, phone, vouched_at FROM contacts")) == ("", "", None)
+    assert await scene.pool.fetchval("SELECT name FROM identities") == "ana"
     assert await scene.pool.fetchval("SELECT opted_out FROM conversations") == "all"
     await talk(scene)
     assert scene.post.texts[1:] == []

@@ -134,7 +134,8 @@ WHERE messages.tenant_id = found.tenant_id AND messages.conversation_id = found.
 RETURNING messages.tenant_id, messages.conversation_id, found.was, again
 """  # noqa: S608 - of our own
 
-# Keeps each report once, and applies it to the message, if that is known yet.
+# Keeps each report once, and applies it to the message, if that is known yet. Nothing of what was said to a
+# contact who was forgotten since.
 REPORT = f"""
 WITH event AS (
     SELECT * FROM unnest($3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[], $7::text[], $8::text[],
@@ -146,7 +147,12 @@ WITH event AS (
                           category, outside_window, try_after, account_fault)
     SELECT tenant_id, account_id, event_key, message_id, provider_id, status, cause, billable, category,
            outside_window, try_after, account_fault
-    FROM event ORDER BY tenant_id, account_id, event_key
+    FROM event
+    WHERE NOT is_forgotten(tenant_id, account_id, provider_id, '-infinity') AND NOT EXISTS (
+        SELECT FROM messages
+        WHERE messages.tenant_id = event.tenant_id AND messages.id = event.message_id
+          AND direction = 'out' AND kind = 'revocation')
+    ORDER BY tenant_id, account_id, event_key
     ON CONFLICT DO NOTHING
     RETURNING *
 ), {APPLY}

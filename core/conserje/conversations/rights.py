@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from conserje.conversations import feed, state
 from conserje.conversations.contacts import ContactError
-from conserje.conversations.names import ACCOUNTS, DROP_REJECTS
+from conserje.conversations.names import ACCOUNTS, DROP_REJECTS, SENT_AS
 from conserje.conversations.rows import FORGOTTEN, beside_key, digest
 from conserje.storage.database import Connection
 from conserje.storage.pruning import EARLIEST, LOOKED_AT, Rule
@@ -94,7 +94,8 @@ WITH said AS MATERIALIZED (
     SELECT DISTINCT account_id, provider_id FROM said, unnest(provider_ids) AS provider_id
     WHERE provider_id <> ''
 ), thought AS (
-    UPDATE turns SET intent = NULL, cause = NULL FROM (SELECT DISTINCT turn FROM said) AS answered
+    UPDATE turns SET intent = NULL, cause = NULL, usage = '{}'
+    FROM (SELECT DISTINCT turn FROM said) AS answered
     WHERE tenant_id = $1 AND conversation_id = $2 AND turns.id = answered.turn AND assistant <> 'person'
 ), told AS (
     UPDATE statuses SET provider_id = '', cause = NULL FROM named
@@ -108,8 +109,15 @@ SELECT account_id, id, event_key, CASE WHEN direction = 'out' THEN content END A
 DROP_BESIDE = "DELETE FROM rejects WHERE tenant_id = $1 AND account_id = $2 AND event_key = ANY ($3::bytea[])"
 DROP_WORDS = "DELETE FROM own_words WHERE tenant_id = $1 AND account_id = $2 AND digest = ANY ($3::bytea[])"
 
-EMPTYING = (DROP_REJECTS, EMPTY, DROP_BESIDE, DROP_WORDS)
-
+# What is reported later of what was said to them: the provider's numbers hold an address. No provider reports
+# of what is older.
+REMEMBER_SENT = f"""
+INSERT INTO forgotten_addresses (tenant_id, account_id, digest)
+SELECT DISTINCT $1::bigint, account_id, address_digest($1, account_id, sent_as)
+FROM ({SENT_AS} AND messages.created_at > now() - interval '35 days') AS said
+WHERE sent_as <> '' ORDER BY 2, 3
+ON CONFLICT (tenant_id, account_id, digest) DO UPDATE SET forgotten_at = now()
+"""  # noqa: S608 - of our own
 REMEMBER = """
 INSERT INTO forgotten_addresses (tenant_id, account_id, digest, opted_out)
 SELECT $1, account_id, address_digest($1, account_id, known.name), opted_out
@@ -123,6 +131,7 @@ ORDER BY account_id, 3
 ON CONFLICT (tenant_id, account_id, digest)
 DO UPDATE SET forgotten_at = now(), opted_out = excluded.opted_out
 """
+EMPTYING = (REMEMBER_SENT, DROP_REJECTS, EMPTY, DROP_BESIDE, DROP_WORDS)
 NOTE = """
 INSERT INTO forgotten (tenant_id, contact_id) VALUES ($1, $2)
 ON CONFLICT (tenant_id, contact_id) DO UPDATE SET forgotten_at = now()
@@ -131,8 +140,9 @@ ON CONFLICT (tenant_id, contact_id) DO UPDATE SET forgotten_at = now()
 # The last of it, in this order: the names that the first ones need go with the last ones.
 FORGET = (
     f"DELETE FROM overflow WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",  # noqa: S608
-    f"UPDATE turns SET intent = NULL, cause = NULL WHERE tenant_id = $1 AND assistant <> 'person'"  # noqa: S608
-    f" AND (intent IS NOT NULL OR cause IS NOT NULL) AND conversation_id IN ({OF_CONTACT})",
+    f"UPDATE turns SET intent = NULL, cause = NULL, usage = '{{}}' WHERE tenant_id = $1"  # noqa: S608
+    " AND assistant <> 'person' AND (intent IS NOT NULL OR cause IS NOT NULL OR usage <> '{}')"
+    f" AND conversation_id IN ({OF_CONTACT})",
     REMEMBER,
     "DELETE FROM identities WHERE tenant_id = $1 AND contact_id = $2",
     "UPDATE contacts SET name = '', phone = '', vouched_at = NULL WHERE tenant_id = $1 AND id = $2",
@@ -178,6 +188,11 @@ async def conversations(
         raise ContactError(f"The tenant has no contact {contact_id}: see `conserje contact list`.")
     statement = LOCK_CONVERSATIONS if locked else OF_CONTACT
     return [row["id"] for row in await connection.fetch(statement, tenant_id, contact_id)]
+
+
+async def remember_sent(connection: Connection, tenant_id: int, contact_id: int) -> None:
+    """To be done before the first message is emptied: what is reported of them later is dropped."""
+    await connection.execute(REMEMBER_SENT, tenant_id, contact_id)
 
 
 async def empty(

@@ -405,6 +405,32 @@ async def test_who_writes_while_they_are_forgotten_leaves_nothing_either(
     assert await found_in_tables(town.scene.pool, "tortuga") == []
 
 
+async def test_what_is_reported_later_is_dropped(town: Town) -> None:
+    """By the provider's number, or by ours where nobody knew that yet; what concerns others is kept."""
+    for sender in (ZOE, "ana"):
+        await town.scene.write("hola", sender=sender)
+        place = await town.place(sender)
+        await town.scene.conversation.converse(Job(jobs.CONVERSE, *place))
+        await town.scene.delivery.deliver(Job(jobs.DELIVER, *place))
+    await town.scene.pool.execute("UPDATE turns SET usage = '{\"words of Zoe\": 1}'")
+    to_zoe, to_ana = await town.scene.pool.fetch(
+        "UPDATE messages SET provider_id = 'wamid.' || conversation_id WHERE direction = 'out'"
+        " RETURNING id, provider_id"
+    )
+    await town.forget()
+    address = (await town.scene.entry()).accounts[0].address
+    for n, (message, given) in enumerate([(None, to_zoe[1]), (to_zoe[0], "wamid.9"), (None, to_ana[1])]):
+        report = StatusUpdate(address, f"s{n}", "read", given, message_id=message)
+        await town.take(report)
+    kept = await town.scene.pool.fetch("SELECT provider_id FROM statuses")
+    assert [row["provider_id"] for row in kept] == [to_ana[1]]
+    assert await found_in_tables(town.scene.pool, "wamid.9", to_zoe[1]) == []
+    states = await town.scene.pool.fetch("SELECT state FROM messages WHERE direction = 'out' ORDER BY id")
+    assert [row["state"] for row in states] == ["sent", "read"]
+    usage = await town.scene.pool.fetch("SELECT usage FROM turns ORDER BY id")
+    assert usage[0]["usage"] == "{}" != usage[1]["usage"]
+
+
 async def test_a_turn_finds_nothing_to_answer_in_a_forgotten_conversation(town: Town) -> None:
     await town.hear(Text("hola"), "k1")
     place = await town.place()

@@ -281,10 +281,10 @@ async def test_who_waits_since_a_person_s_time_is_over_is_held_and_no_other_tena
     found = "SELECT {} FROM messages JOIN conversations AS talks ON talks.id = conversation_id"
     found += " WHERE content = $1"
     state = found.format("talks.state, talks.turn_id")
-    assert tuple(await other.pool.fetchrow(state, '"unseen"')) == ("held", None)
+    assert [tuple(row) for row in await other.pool.fetch(state, '"unseen"')] == [("held", None)]
     assert await other.pool.fetchval(found.format("messages.turn_id IS NULL"), '"unseen"')
     assert await other.pool.fetchval(found.format("messages.turn_id IS NOT NULL"), '"seen"')
-    assert tuple(await other.pool.fetchrow(state, '"hola"')) == ("open", None)
+    assert [tuple(row) for row in await other.pool.fetch(state, '"hola"')] == [("open", None)]
 
 
 async def test_what_is_taken_there_already_is_refused_in_words(

@@ -15,7 +15,7 @@ from rapidfuzz.distance import OSA
 from conserje.contract.assistant import Known, Tenant, Topic
 from conserje.contract.opt_out import bare
 from conserje.shop import cues, saying
-from conserje.shop.asking import Cues, Word, words_of
+from conserje.shop.asking import Cues, Word, composed, words_of
 from conserje.shop.knowledge import Question, Told
 from conserje.shop.words import WORD, meanings
 
@@ -114,7 +114,7 @@ class Answers:
         """The words of each clause, slips of the pen mended."""
         place, tolerated = 0, 0
         clauses = []
-        for clause in _CLAUSE.split(text.lower()):
+        for clause in _CLAUSE.split(composed(text)):
             words = []
             for written in WORD.findall(clause):
                 keys = meanings(written)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -74,5 +75,10 @@ def _followed(cue: _Cue, words: Sequence[Word], at: int) -> Iterator[int]:
     yield from places
 
 
+def composed(text: str) -> str:
+    """In lower case, each accent in its letter: some keyboards send them one after the other."""
+    return unicodedata.normalize("NFC", text.lower())
+
+
 def words_of(text: str) -> list[Word]:
-    return [Word(n, each, meanings(each)) for n, each in enumerate(WORD.findall(text.lower()))]
+    return [Word(n, each, meanings(each)) for n, each in enumerate(WORD.findall(composed(text)))]

@@ -147,6 +147,7 @@ def address(facts: Mapping[str, str], locale: str) -> str:
 def hours(hours: Hours, asked: Sequence[str], locale: str, now: datetime) -> str:
     """The hours of the days that these words ask for, else of the week; nothing where it has not said."""
     words = in_language(_LANGUAGES, locale)
+    asked = _without_mornings(asked)
     folded = {each if each == "mañana" else bare(each) for each in asked}
     if folded & _HOLIDAYS:
         return " ".join(_of_day(hours, day, words, now) for day in _exceptions(hours, now))
@@ -160,6 +161,12 @@ def hours(hours: Hours, asked: Sequence[str], locale: str, now: datetime) -> str
     if folded & _STATE:
         return state(hours, locale, now)
     return _week(hours, words, now)
+
+
+def _without_mornings(asked: Sequence[str]) -> list[str]:
+    """Of "mañana en la mañana" the first one: the second is a time of the day."""
+    before = ("", *asked)
+    return [word for n, word in enumerate(asked) if not (before[n] == "la" and bare(word) == "manana")]
 
 
 def state(hours: Hours, locale: str, now: datetime) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,7 +50,7 @@ pololo señora marido cumple cumpleaños años regalo regalar
 """
 
 _CLAUSE = re.compile(r"\n|[.,;:!?¡¿…]+(?!\d)")
-_WORD = re.compile(r"[a-z0-9ñ]+")
+_WORD = re.compile(r"[a-z0-9ñ]{1,40}")
 _SOUNDS = (
     (re.compile(r"ces?$"), "z"),
     (re.compile(r"(?<=...)s$"), ""),
@@ -71,7 +72,8 @@ _SOUNDS = (
 
 def fold(text: str) -> list[str]:
     """The words of `text` in lower case, without accents."""
-    return _WORD.findall("".join(c if c == "ñ" else bare(c) for c in text.lower()))
+    composed = unicodedata.normalize("NFC", text.lower())  # some keyboards send accents by themselves
+    return _WORD.findall("".join(c if c == "ñ" else bare(c) for c in composed))
 
 
 @lru_cache(maxsize=20_000)

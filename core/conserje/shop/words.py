@@ -11,7 +11,7 @@ import snowballstemmer
 
 from conserje.contract.opt_out import bare
 
-WORD = re.compile(r"[^\W_]+")
+WORD = re.compile(r"[^\W_]{1,40}")  # in composed letters (NFC); a longer word is none
 
 _STEMMER = snowballstemmer.stemmer("spanish")
 _STEMMING = threading.Lock()  # it keeps the word that it is at
@@ -57,7 +57,7 @@ def sound(word: str) -> str:
     return word
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=20_000)
 def meanings(word: str) -> frozenset[str]:
     """What a word in lower case may mean; two words mean the same where these meet."""
     return frozenset(_GROUPS.get(key, key) for key in _keys(word))

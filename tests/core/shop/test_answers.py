@@ -14,9 +14,11 @@ from cpu import at_most
 from conserje import Known, Tenant
 from conserje.shop.answers import Answers
 from conserje.shop.knowledge import Question, Told
+from conserje.shop.words import WORD
 from conserje.testing import SearchedKnowledge
 
 MONDAY = datetime(2026, 11, 30, 12)
+TENANT = Tenant("acme", "Acme", "es-CL", "CLP", "America/Santiago")
 
 
 def shop(slug: str, now: datetime = MONDAY, **more: Any) -> SearchedKnowledge:
@@ -220,6 +222,8 @@ async def test_what_the_tenant_has_not_said_is_not_found() -> None:
         ("2026-12-21T12:00", "abren el 25 de diciembre?", "El viernes estamos cerrados."),
         ("2026-12-25T12:00", "abren los feriados", "Hoy viernes estamos cerrados."),
         ("2026-12-24T12:00", "a que hora abren mañana", "Mañana viernes estamos cerrados."),
+        ("2026-12-01T12:00", "¿atienden en la mañana?", "Atendemos de lunes a viernes de 10:00 a 20:00."),
+        ("2026-12-01T12:00", "mañana atienden en la mañana?", "Mañana miércoles abrimos de 10:00 a 20:00."),
         (
             "2026-12-01T12:00",
             "abren el 24 de diciembre",
@@ -280,3 +284,13 @@ def test_a_long_text_costs_little(text: str) -> None:
     answers.search(text, tenant, MONDAY)  # stems are known from now on
     with at_most(1.0, "a search"):
         answers.search(text, tenant, MONDAY)
+
+
+@pytest.mark.parametrize("text", ["¿Hacen min\u0303ones?", "hacen miñones"])
+def test_an_accent_may_come_after_its_letter(text: str) -> None:
+    answers = Answers(Told({}, [Question("¿Hacen miñones?", "Sí.")]))
+    assert [each.answer for each in answers.search(text, TENANT, MONDAY)] == ["Sí."]
+
+
+def test_a_word_without_end_is_no_word_that_is_remembered() -> None:
+    assert max(map(len, WORD.findall("a" * 2000))) == 40

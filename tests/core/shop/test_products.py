@@ -279,3 +279,9 @@ def test_no_message_costs_much_at_ten_thousand_products_promise_11() -> None:
     for text in texts:
         with at_most(0.1, text[:80]):  # the goal is 20 ms
             shop.search(text, 6)
+
+
+@pytest.mark.parametrize("typed", ["pin\u0303ata", "PIN\u0303ATA", "piñata"])
+def test_an_accent_may_come_after_its_letter(typed: str) -> None:
+    catalogue = Catalogue([Product(1, "Pin\u0303ata de estrella", Decimal(9990))])
+    assert [match.product.id for match in catalogue.search(typed, 1)] == [1]

@@ -261,12 +261,13 @@ class GivenProducts:
 
     def __init__(self, products: Sequence[Product] = ()) -> None:
         self._products = sorted(products, key=lambda product: product.name)
+        self._catalogue = Catalogue(self._products)
 
     async def all(self) -> list[Product]:
         return list(self._products)
 
     async def search(self, text: str, limit: int = 5) -> list[Match]:
-        return Catalogue(self._products).search(text, limit)
+        return self._catalogue.search(text, limit)
 
 
 class GivenKnowledge:

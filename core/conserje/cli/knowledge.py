@@ -11,8 +11,8 @@ import click
 
 from conserje.cli.table import json_option, show_json, show_rows
 from conserje.installation import Installation, with_installation
+from conserje.shop import asked, written
 from conserje.shop import knowledge as known
-from conserje.shop import week_text, written
 from conserje.shop.knowledge import FACTS, KnowledgeError, Told
 from conserje.storage.database import Connection
 from conserje.tenants import tenants
@@ -53,12 +53,19 @@ async def import_knowledge(
         elif replace and tenant.hours:
             gone += 1
             await tenants.change(connection, slug, hours=None)
+        await _remove_answered(connection, slug)
     facts, questions = len(listed.told.facts) + (listed.hours is not None), len(listed.told.questions)
     if as_json:
         show_json({"facts": facts, "questions": questions, "removed": gone})
         return
     removed = f", removed {gone}" if replace else ""
     click.echo(f"Took {facts} facts and {questions} questions of {slug}{removed}.")
+
+
+async def _remove_answered(connection: Connection, slug: str) -> None:
+    """Take from what was asked what the tenant says now."""
+    tenant = await tenants.get(connection, slug)
+    await asked.remove_answered(connection, tenant.id, tenant.seen)
 
 
 def _content(file: Path) -> bytes:
@@ -100,15 +107,21 @@ async def export_knowledge(installation: Installation, slug: str, form: str) -> 
 
 @knowledge.command("list")
 @click.argument("slug")
+@click.option("--asked", "is_asked", is_flag=True, help="List what people asked and nobody could answer.")
 @json_option
 @with_installation
-async def list_knowledge(installation: Installation, slug: str, as_json: bool) -> None:
-    """List a tenant's facts and questions.
+async def list_knowledge(installation: Installation, slug: str, is_asked: bool, as_json: bool) -> None:
+    """List a tenant's facts and questions; with --asked, what it has not said, the most asked first.
+
+    What people asked is without names, phones and addresses. `conserje knowledge set` answers it.
 
     \b
     Example:
-      conserje knowledge list acme
+      conserje knowledge list acme --asked
     """
+    if is_asked:
+        await _list_asked(installation, slug, as_json)
+        return
     tenant, told = await _read(installation, slug)
     rows: list[dict[str, Any]] = [
         {"about": row["topic"] or row["question"], "answer": row["answer"], "wordings": row["wordings"]}
@@ -117,6 +130,14 @@ async def list_knowledge(installation: Installation, slug: str, as_json: bool) -
     show_rows(
         rows, as_json, f"{slug} has said nothing: `conserje knowledge import {slug} FILE` takes a list."
     )
+
+
+async def _list_asked(installation: Installation, slug: str, as_json: bool) -> None:
+    async with installation.pool.acquire() as connection:
+        tenant = await tenants.get(connection, slug)
+        found = await asked.listed(connection, tenant.id)
+    rows = [each._asdict() for each in found]
+    show_rows(rows, as_json, f"Nobody asked {slug} what it has not said.")
 
 
 @knowledge.command("set")
@@ -144,32 +165,22 @@ async def set_knowledge(
     async with installation.pool.acquire() as connection, connection.transaction():
         tenant = await tenants.get(connection, slug)
         if topic == "hours":
-            await _set_hours(connection, tenant, answer)
+            await tenants.change_hours(connection, slug, written.opening_hours(answer))
         elif topic:
             await known.take(connection, tenant.id, Told({topic: written.fact(topic, answer)}))
         else:
             question = written.one_question(about, answer, wordings)
             await known.take(connection, tenant.id, Told({}, [question]))
+        await _remove_answered(connection, slug)
     click.echo(f"{slug} says {topic or about!r} so now.")
 
 
-async def _set_hours(connection: Connection, tenant: Tenant, said: str) -> None:
-    """Merge the days that are named. Raises KnowledgeError or TenantError."""
-    try:
-        given = week_text.read(said)
-    except ValueError as error:
-        raise KnowledgeError(f"hours: {error}.") from None
-    there = tenant.hours.written() if tenant.hours else {"week": {}, "exceptions": {}}
-    merged = {part: {**there[part], **given[part]} for part in there}
-    await tenants.set_hours(connection, tenant.slug, merged)
-
-
-@knowledge.command()
+@knowledge.command("remove")
 @click.argument("slug")
 @click.argument("about")
 @with_installation
-async def remove(installation: Installation, slug: str, about: str) -> None:
-    """Remove a topic or a question; `delivery` removes all that is said of it.
+async def remove_knowledge(installation: Installation, slug: str, about: str) -> None:
+    """Remove a topic or a question, as `conserje knowledge set` names it; `delivery` removes all of it.
 
     \b
     Example:
@@ -177,9 +188,10 @@ async def remove(installation: Installation, slug: str, about: str) -> None:
     """
     async with installation.pool.acquire() as connection, connection.transaction():
         tenant = await tenants.get(connection, slug)
-        if about == "hours" and tenant.hours:
+        name = _named(about)
+        if name == "hours" and tenant.hours:
             await tenants.change(connection, slug, hours=None)
-        elif not await known.remove(connection, tenant.id, _named(about)):
+        elif not await known.remove(connection, tenant.id, name):
             raise KnowledgeError(
                 f"{slug} says nothing of {about!r}: `conserje knowledge list {slug}`.", "about"
             )

@@ -11,11 +11,10 @@ import uvloop
 from pydantic import RootModel
 
 from conserje.cli.times import EVER, Duration, Term
-from conserje.contract.hours import DAYS, Hours
+from conserje.contract.hours import DAYS
 from conserje.installation import Installation, open_installation
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
-from conserje.tenants.patches import patched
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import LateRule
 
@@ -198,7 +197,7 @@ async def _set(
             if settings:
                 await _set_settings(installation, connection, slug, settings_of, settings)
             if opening:
-                await _set_hours(connection, slug, opening)
+                await tenants.change_hours(connection, slug, {"week": opening})
             if settings or {"assistant", "fallback_assistant"} & columns.keys():
                 await warn_of_assistants(installation, connection, slug)
 
@@ -235,13 +234,6 @@ async def _set_settings(
     of_plugin = json.dumps(merged.get(plugin.name, {}))
     validated(plugin.Settings, of_plugin, f"settings of {plugin.name} of {slug}")
     await tenants.change(connection, slug, assistant_settings=json.dumps(merged))
-
-
-async def _set_hours(connection: Connection, slug: str, opening: Mapping[str, object]) -> None:
-    """Merge the days into the tenant's week. Raises TenantError."""
-    there = (await tenants.get(connection, slug)).hours or Hours()
-    merged = patched(there.written(), {"week": opening})
-    await tenants.set_hours(connection, slug, merged)
 
 
 async def warn_of_assistants(installation: Installation, connection: Connection, slug: str) -> None:

@@ -200,7 +200,9 @@ class Reply:
     """What the assistant says, in at most 20 messages; none: silence.
 
     `quote`: it points at the last message it answers. `told`: what the assistant read before it answered,
-    shown to the operator who asks why it said this; it holds no secret.
+    shown to the operator who asks why it said this; it holds no secret. `unanswered`: what was asked that the
+    tenant has not said, in the contact's words; it is counted for the tenant, who may answer it for the next
+    one.
     """
 
     messages: Sequence[Content] = ()
@@ -210,6 +212,7 @@ class Reply:
     quote: bool = False
     usage: dict[str, int] = field(default_factory=dict)
     told: str = ""
+    unanswered: Sequence[str] = ()
 
 
 class Assistant(Generic[C, S, O]):

@@ -19,6 +19,7 @@ from conserje.errors import OperatorError
 from conserje.files import retention as files
 from conserje.files.folder import Folder, NoRoom
 from conserje.notices import retention as notices
+from conserje.shop import retention as shop
 from conserje.storage import pruning
 from conserje.storage.database import CANNOT_ASK, Connection, connect_as_core, describe
 from conserje.storage.pruning import Batch, Key, Rule
@@ -35,7 +36,7 @@ OUT_OF_TIME = (TimeoutError, asyncpg.QueryCanceledError)
 ON_DISK = "files without a message"
 NAMED = 5  # of what failed
 
-RULES = (*notices.RULES, *conversations.RULES, *files.RULES, *rights.RULES)
+RULES = (*notices.RULES, *conversations.RULES, *files.RULES, *rights.RULES, *shop.RULES)
 """Each room's own, in the order in which they go."""
 
 TENANTS = "SELECT id, slug FROM tenants WHERE id > $1 ORDER BY id LIMIT 1000"

@@ -11,4 +11,5 @@ MOVED = (
     Moved("products", {"id": "products"}, "id"),
     Moved("facts", {}, "name"),
     Moved("questions", {}, "question"),
+    Moved("asked", {}, "key"),
 )

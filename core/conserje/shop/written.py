@@ -50,8 +50,9 @@ _TOPICS = {name.replace("_", " "): fact for fact, names in _NAMES.items() for na
 _PLACE = re.compile(r"-?\d{1,2}(?:\.\d{1,10})?,-?\d{1,3}(?:\.\d{1,10})?")
 _SIGNS = re.compile(r"[^\w.]+")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-_BETWEEN_WORDINGS = re.compile(r"[|\n]")
+_BETWEEN_WORDINGS = re.compile(r"(?<!\\)[|\n]")
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.*)")
+_LIKE_HEADING = re.compile(r"\\*#{1,6}[ \t]")  # of an answer; a backslash before it says that it is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def from_rows(rows: Iterable[tuple[str, str, str, Sequence[str]]]) -> Written:
         if topic and name is None:
             raise KnowledgeError(f"{topic!r} is no topic: it is one of hours, {', '.join(FACTS)}.")
         if name == "hours":
-            hours = _hours(answer)
+            hours = opening_hours(answer)
         elif name:
             facts[name] = fact(name, answer)
         else:
@@ -98,7 +99,7 @@ def from_json(document: object) -> Written:
         if name == "questions":
             rows += [("", *_asked(each)) for each in _listed(value, "questions")]
         elif name == "hours" and isinstance(value, dict):
-            hours = _hours(value)
+            hours = opening_hours(value)
         elif isinstance(value, dict):
             rows += [(_part(name, part), "", said, ()) for part, said in value.items()]
         else:
@@ -126,7 +127,9 @@ def from_csv(text: str) -> Written:
                 raise KnowledgeError(f"Line {reader.line_num} has more cells than there are heads.")
             cells = {meant: (row[head] or "").strip() for head, meant in heads.items()}
             if any(cells.values()):
-                wordings = _BETWEEN_WORDINGS.split(cells.get("wordings", ""))
+                wordings = [
+                    each.replace("\\|", "|") for each in _BETWEEN_WORDINGS.split(cells.get("wordings", ""))
+                ]
                 rows.append((cells.get("topic", ""), cells.get("question", ""), cells["answer"], wordings))
     except csv.Error as error:
         raise KnowledgeError(f"Line {reader.line_num} cannot be read ({error}).") from None
@@ -149,7 +152,7 @@ def from_markdown(text: str) -> Written:
     for line in [*text.splitlines(), "# The end"]:
         found = _HEADING.fullmatch(line.rstrip())
         if not found:
-            said.append(line)
+            said.append(line[1:] if line[:1] == "\\" and _LIKE_HEADING.match(line) else line)
             continue
         answer = "\n".join(said).strip()
         if answer and headings:
@@ -162,8 +165,18 @@ def from_markdown(text: str) -> Written:
 
 
 def _headed(titles: Sequence[str], answer: str) -> tuple[str, str, str, Sequence[str]]:
-    first, *others = titles
-    return (first, "", answer, ()) if topic_of(first) else ("", first, answer, others)
+    first, *others = (title.removeprefix("\\") for title in titles)
+    is_topic = topic_of(first) and not titles[0].startswith("\\")
+    return (first, "", answer, ()) if is_topic else ("", first, answer, others)
+
+
+def _heading(title: str, *, is_topic: bool = False) -> str:
+    """With a backslash where it would be taken for a topic, or has one."""
+    return f"## {title}" if is_topic or not (title[:1] == "\\" or topic_of(title)) else f"## \\{title}"
+
+
+def _under_heading(answer: str) -> str:
+    return "\n".join(f"\\{line}" if _LIKE_HEADING.match(line) else line for line in answer.split("\n"))
 
 
 def as_json(told: Told, hours: Hours | None) -> dict[str, Any]:
@@ -179,17 +192,21 @@ def as_rows(told: Told, hours: Hours | None) -> list[dict[str, str]]:
     """The same by the heads of a table."""
     rows = [("hours", "", hours_text(hours), "")] if hours else []
     rows += [(name, "", said, "") for name, said in told.facts.items()]
-    rows += [("", each.question, each.answer, " | ".join(each.wordings)) for each in told.questions]
+    rows += [
+        ("", each.question, each.answer, " | ".join(w.replace("|", "\\|") for w in each.wordings))
+        for each in told.questions
+    ]
     return [dict(zip(HEADS, row, strict=True)) for row in rows]
 
 
 def as_markdown(told: Told, hours: Hours | None) -> str:
     """The same with headings."""
-    parts = [
-        "\n".join([*(f"## {title}" for title in filter(None, (row["topic"], row["question"]))),
-                   *(f"## {each}" for each in row["wordings"].split(" | ") if each), "", row["answer"]])
-        for row in as_rows(told, hours)
-    ]  # fmt: skip
+    week = hours_text(hours) if hours else ""
+    facts = {"hours": week, **told.facts} if week else told.facts
+    parts = [f"{_heading(name, is_topic=True)}\n\n{_under_heading(said)}" for name, said in facts.items()]
+    for each in told.questions:
+        titles = "\n".join(_heading(title) for title in (each.question, *each.wordings))
+        parts.append(f"{titles}\n\n{_under_heading(each.answer)}")
     return "\n\n".join(parts)
 
 
@@ -210,23 +227,27 @@ def fact(name: str, said: object) -> str:
 
 def one_question(question: object, answer: object, wordings: Iterable[object]) -> Question:
     """Raises KnowledgeError."""
-    asked = _text(question, "A question", LONGEST_QUESTION)
-    others = [
-        _text(each, f"A wording of {asked!r}", LONGEST_QUESTION) for each in wordings if str(each).strip()
-    ]
+    asked = _line(question, "A question")
+    others = [_line(each, f"A wording of {asked!r}") for each in wordings if str(each).strip()]
     if len(others) > MOST_WORDINGS:
         raise KnowledgeError(f"{asked!r} has {len(others)} other wordings, and at most {MOST_WORDINGS}.")
     return Question(asked, _text(answer, f"The answer to {asked!r}", LONGEST_ANSWER), tuple(others))
 
 
+def _line(value: object, what: str) -> str:
+    """A text of one line, as a heading is."""
+    return _text(" ".join(value.split()) if isinstance(value, str) else value, what, LONGEST_QUESTION)
+
+
 def _text(value: object, what: str, longest: int) -> str:
-    text = value.strip() if isinstance(value, str) else ""
+    text = "\n".join(value.strip().splitlines()) if isinstance(value, str) else ""
     if not 0 < len(text) <= longest or _UNSTORABLE.search(text):
         raise KnowledgeError(f"{what} is a text of 1 to {longest} characters.")
     return text
 
 
-def _hours(written: Any) -> Mapping[str, Any]:
+def opening_hours(written: Any) -> Mapping[str, Any]:
+    """Hours as people or lists write them. Raises KnowledgeError."""
     try:
         hours = week_text.read(written) if isinstance(written, str) else written
         return Hours.read(hours).written()

@@ -190,6 +190,12 @@ async def set_hours(connection: Connection, slug: str, written: Mapping[str, Any
     await change(connection, slug, hours=json.dumps(hours.written()))
 
 
+async def change_hours(connection: Connection, slug: str, days: Mapping[str, Any]) -> None:
+    """Merge these days into its hours; a day that is None goes. Raises TenantError."""
+    there = (await get(connection, slug)).hours or Hours()
+    await set_hours(connection, slug, patched(there.written(), days))
+
+
 async def merged_settings(connection: Connection, slug: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of all its assistants with these changes, locked until they are stored.
 

@@ -15,6 +15,7 @@ from conserje.conversations import state, transcript
 from conserje.conversations.rows import stored
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
+from conserje.shop import asked
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
 from conserje.storage.text import clean
@@ -135,3 +136,5 @@ async def store(
     )
     if answered != len(claim.unanswered):
         raise LostLease
+    if reply.unanswered:
+        await asked.note(connection, job.tenant_id, reply.unanswered, claim.contact.name)

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 from terminal import Terminal
 
+from conserje.shop import asked
+from conserje.storage.database import Pool
+from conserje.tenants import tenants
+
 SAID = {
     "hours": {
         "week": {"monday": ["09:00-13:00", "15:00-19:00"], "sunday": []},
@@ -68,6 +72,37 @@ async def test_what_is_exported_can_be_imported(acme: Terminal, tmp_path: Path, 
     taken = await take(acme, tmp_path, f"b.{form}", written, "--replace", "--json")
     assert json.loads(taken.stdout) == {"facts": 6, "questions": 2, "removed": 1}
     assert await acme.read("knowledge", "export", "acme") == before
+
+
+ODD = {
+    "payment": "# 1. Efectivo\n\n\\## 2. Tarjeta\n#3\n  ### 4. Nada\n- fin",
+    "questions": [
+        {"question": "\\¿Qué?", "answer": "# a\r\nb\u2028c", "wordings": ["# ¿cuál?", "a|b", "Pago"]},
+        {"question": "Horario", "answer": "x", "wordings": ["\\|", "|", "y\nz"]},
+    ],
+}
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "md"])
+async def test_whatever_is_allowed_comes_back_as_it_went(acme: Terminal, tmp_path: Path, form: str) -> None:
+    await take(acme, tmp_path, "a.json", json.dumps(ODD))
+    before = await acme.read("knowledge", "export", "acme")
+    assert before["questions"][1]["wordings"] == ["# ¿cuál?", "a|b", "Pago"]
+    written = (await acme.type("knowledge", "export", "acme", "--format", form)).stdout
+    await acme.type("knowledge", "set", "acme", "Horario", "lunes 10:00-11:00")
+    await take(acme, tmp_path, f"b.{form}", written, "--replace")
+    assert await acme.read("knowledge", "export", "acme") == before
+
+
+async def test_what_was_asked_is_listed_until_it_is_answered(acme: Terminal, pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        tenant = await tenants.get(connection, "acme")
+        await asked.note(connection, tenant.id, ["¿tienen wifi?"], "Ana")
+        await asked.note(connection, tenant.id, ["hola, tienen wifi"], "Eva")
+    [listed] = await acme.read("knowledge", "list", "acme", "--asked", "--json")
+    assert (listed["question"], listed["times"]) == ("¿tienen wifi?", 2)
+    await acme.type("knowledge", "set", "acme", "¿Hay wifi?", "Sí.", "--wording", "¿tienen wifi?")
+    assert await acme.read("knowledge", "list", "acme", "--asked", "--json") == []
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.csv", SHEET), ("a.csv", "\ufeff" + SHEET), ("a.md", PAGE)])
@@ -143,7 +178,7 @@ async def test_one_thing_is_set_and_removed(acme: Terminal) -> None:
     }
     assert "monday 10:00-20:00" in listed["hours"] and "2026-12-25 closed" in listed["hours"]
     assert listed["delivery.where"] == "A todo Chile." and listed["¿Tienen wifi?"] == "Sí."
-    for about in ("hours", "delivery", "¿Tienen wifi?"):
+    for about in ("horario", "delivery", "¿Tienen wifi?"):
         await acme.type("knowledge", "remove", "acme", about)
     assert await acme.read("knowledge", "list", "acme", "--json") == []
     gone = await acme.type("knowledge", "remove", "acme", "wifi", code=1)

@@ -11,6 +11,7 @@ from conserje.storage.database import Pool
 # Of these a person is handed nothing, and nothing of a person is forgotten.
 HOLDS_NOBODY = {
     "accounts": "the business's own numbers and secrets",
+    "asked": "what was asked, without who did",
     "api_keys": "the operator's keys",
     "domains": "the business's hosts",
     "fetches": "how far an account's provider was asked",

@@ -41,6 +41,7 @@ async def fill(scene: Scene, slug: str) -> int:
         "INSERT INTO products (tenant_id, name, price) VALUES ($1, 'x', 1)",
         "INSERT INTO facts VALUES ($1, 'payment', 'x')",
         "INSERT INTO questions VALUES ($1, 'x', 'y')",
+        "INSERT INTO asked VALUES ($1, 'x', 'x')",
         "INSERT INTO domains (tenant_id, host) SELECT id, slug || '.example.com' FROM tenants WHERE id = $1",
         "INSERT INTO former_slugs SELECT id, slug || '-1', 'infinity' FROM tenants WHERE id = $1",
         f"INSERT INTO secrets_seen (tenant_id, account_id, name) VALUES ($1, {account.id}, 'x')",

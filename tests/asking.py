@@ -49,6 +49,11 @@ MONDAY = datetime(2026, 11, 30, 12)
 DEMO = {slug: catalogue(slug) for slug in ("acme", "bravo", "mundo-canino")}
 
 
+@lru_cache
+def _sold(slug: str) -> GivenProducts:
+    return GivenProducts(DEMO[slug][1])
+
+
 async def ask(
     slug: str,
     *texts: str | Content,
@@ -58,10 +63,10 @@ async def ask(
     locale: str = "es-CL",
     knowledge: Knowledge | None = None,
 ) -> Reply:
-    name, demo_products = DEMO[slug]
+    name, _ = DEMO[slug]
     contents = [Text(text) if isinstance(text, str) else text for text in texts]
     if not isinstance(products, GivenProducts):
-        products = GivenProducts(demo_products if products is None else products)
+        products = GivenProducts(products) if products is not None else _sold(slug)
     turn = Turn(
         id=1,
         tenant=Tenant(slug, name, locale, "CLP", "America/Santiago"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from asking import DEMO, ask, words
+from asking import DEMO, ask, what_it_says, words
 
 from conserje import (
     Content,
@@ -21,12 +21,16 @@ from conserje import (
     Product,
     Reply,
     Row,
+    Tenant,
     Text,
     Unknown,
     Utterance,
+    format_price,
 )
-from conserje.testing import AssistantContract, GivenProducts, said
+from conserje.testing import AssistantContract, GivenProducts, SearchedKnowledge, said
 from conserje_catalog import Catalog
+from conserje_catalog.choices import shown
+from conserje_catalog.looking import MOST
 from conserje_catalog.words import LANGUAGES
 
 SPANISH = LANGUAGES["es"]
@@ -392,9 +396,61 @@ class _Counted(GivenProducts):
 
 @pytest.mark.parametrize(
     "words_over_and_over",
-    ["no quiero control. ", "2 control y 3 juego y ", "control para juego ps5. ", "¿dónde está el control? "],
+    [
+        "no quiero control. ",
+        "2 control y 3 juego y ",
+        "control para juego ps5. ",
+        "¿dónde está el control? ",
+        "aguanta zapato ",
+        "¿aguanta el zapato rojo? ",
+        "¿tienen wifi? ",
+    ],
 )
 async def test_a_long_message_is_looked_for_a_bounded_number_of_times(words_over_and_over: str) -> None:
     counted = _Counted(DEMO["bravo"][1])
     await ask("bravo", words_over_and_over * 300, products=counted)
-    assert counted.searches <= 60
+    assert counted.searches <= MOST
+
+
+async def test_many_words_about_one_thing_are_few_searches() -> None:
+    counted = _Counted(DEMO["bravo"][1])
+    await ask("bravo", "aguanta " + " ".join(f"zapato{n}" for n in range(200)), products=counted)
+    assert counted.searches <= 20
+
+
+@pytest.mark.parametrize("currency", ["CLP", "USD", "BRL", "EUR", "PEN", "PYG"])
+def test_what_was_offered_is_known_again_in_any_currency(currency: str) -> None:
+    products = [Product(n, f"Kong {n}", Decimal(12990)) for n in (1, 2)]
+    lines = "\n".join(f"• {each.name}: {format_price(each.price, currency)}, quedan 3" for each in products)
+    assert shown([said(f"Tenemos esto.\n{lines}", "assistant")], products) == products
+
+
+@pytest.mark.parametrize(
+    ("text", "holds", "unanswered"),
+    [
+        (
+            "¿Cuánto sale el volcano? ¿Y tienen wifi?",
+            r"\$459.990.*De «Y tienen wifi\?» no tengo",
+            ["Y tienen wifi?"],
+        ),
+        ("hacen envíos? tienen wifi?", r"enví.*De «tienen wifi\?» no tengo", ["tienen wifi?"]),
+        ("hacen envíos y se puede pagar con cheque", "enví.*No tengo ese dato", None),
+        ("hacen envíos? y me hace un descuento?", "enví.*descuentos los ve una persona", []),
+    ],
+)
+async def test_of_several_questions_the_unknown_one_is_not_dropped(
+    text: str, holds: str, unanswered: list[str] | None
+) -> None:
+    given = {"delivery.where": "Hacemos envíos a todo Chile."}
+    tenant = Tenant("acme", "Acme", "es-CL", "CLP", "America/Santiago")
+    reply = await ask("acme", text, knowledge=SearchedKnowledge(given, tenant, datetime(2026, 11, 30, 12)))
+    assert re.search(holds, words(reply), re.DOTALL) and reply.hand_over
+    assert list(reply.unanswered) == ([text] if unanswered is None else unanswered)
+
+
+@pytest.mark.parametrize(
+    "text", ["¿Hacen envíos? ¿Cuánto sale el volcano?", "Hola. ¿Cómo están? ¿Tienen volcano?"]
+)
+async def test_several_questions_that_are_known_disturb_nobody(text: str) -> None:
+    reply = await ask("acme", text, knowledge=what_it_says("acme"))
+    assert not reply.hand_over and not reply.unanswered

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from conserje import (
     Assistant,
     Content,
+    List,
     Media,
     Nothing,
     Pressed,
@@ -19,8 +21,9 @@ from conserje import (
     in_language,
     plain,
 )
-from conserje_catalog import choices, meaning, wishes
+from conserje_catalog import choices, left, meaning, wishes
 from conserje_catalog.asked import Asked
+from conserje_catalog.looking import Looking
 from conserje_catalog.meaning import Meant
 from conserje_catalog.offers import Offers, has, near, row_id
 from conserje_catalog.words import LANGUAGES, Words
@@ -50,6 +53,7 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
     Operator = Nothing
 
     async def reply(self, turn: _Turn) -> Reply:
+        turn = replace(turn, products=Looking(turn.products))
         words = in_language(LANGUAGES, turn.tenant.locale)
         text = "\n".join(filter(None, (_written(message.content) for message in turn.messages)))[:_READ]
         asked = Asked(text)
@@ -63,11 +67,10 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
             return await _otherwise(turn, text, asked, offers)
         if reason := wishes.reason(asked):
             return _say(wishes.sentence(reason, words), wishes.REASONS[reason], 0.9, hand_over=True)
-        return (
-            await _about_the_shop(turn, text, asked, offers)
-            or await _about_products(turn, asked, offers)
-            or await _otherwise(turn, text, asked, offers)
-        )
+        said = await _about_the_shop(turn, text, asked, offers) or await _about_products(turn, asked, offers)
+        if said:
+            return await _with_the_rest(turn, text, said, words)
+        return await _otherwise(turn, text, asked, offers)
 
 
 def _written(content: Content) -> str:
@@ -79,8 +82,25 @@ def _written(content: Content) -> str:
             return ""
 
 
-def _say(text: str, intent: str, confidence: float, *, hand_over: bool = False) -> Reply:
-    return Reply((Text(text),), intent, confidence, hand_over)
+def _say(
+    text: str, intent: str, confidence: float, *, hand_over: bool = False, unanswered: Sequence[str] = ()
+) -> Reply:
+    return Reply((Text(text),), intent, confidence, hand_over, unanswered=unanswered)
+
+
+async def _with_the_rest(turn: _Turn, text: str, said: Reply, words: Words) -> Reply:
+    """The answer, and that a person is asked what nobody has said."""
+    questions = [] if said.hand_over else await left.questions(turn, text)
+    if not questions:
+        return said
+    return _besides(said, [words.not_known.format(question=each) for each in questions], questions)
+
+
+def _besides(said: Reply, sentences: Sequence[str], questions: Sequence[str]) -> Reply:
+    [content] = said.messages
+    assert isinstance(content, Text | List)
+    told = replace(content, text="\n\n".join([content.text, *sentences]))
+    return replace(said, messages=(told,), hand_over=True, unanswered=(*said.unanswered, *questions))
 
 
 def _spoke(turn: _Turn) -> bool:
@@ -111,16 +131,28 @@ async def _about_the_shop(turn: _Turn, text: str, asked: Asked, offers: Offers) 
     if not topics:
         return None
     topic = topics[0]
-    if known := await turn.knowledge.search(text):
+    known = await turn.knowledge.search(text) or [
+        each for _, part in wishes.parts(asked) for each in await turn.knowledge.search(part)
+    ]
+    if known:
         answers = list(dict.fromkeys(each.answer for each in known))
         told = [*await _priced(turn, asked, offers), *answers]
-        return _say(offers.hello + "\n\n".join(told), wishes.TOPICS[topic], known[0].score)
+        answer = _say(offers.hello + "\n\n".join(told), wishes.TOPICS[topic], known[0].score)
+        rest = await left.topics(turn, asked, known)
+        sentences = dict.fromkeys(wishes.sentence(each, offers.words) for each in rest)
+        return _besides(answer, list(sentences), _asked_of_the_shop(rest, text)) if rest else answer
     said = wishes.sentence(topic, offers.words)
     if topic in ("haggling", "restock") and not meant and turn.history:
         meant = choices.shown(turn.history, await turn.products.all())[:1]
     if topic in ("haggling", "restock") and meant:
         said = f"{offers.line(meant[0])} {said}"
-    return _say(offers.hello + said, wishes.TOPICS[topic], 0.8, hand_over=True)
+    unanswered = _asked_of_the_shop([topic], text)
+    return _say(offers.hello + said, wishes.TOPICS[topic], 0.8, hand_over=True, unanswered=unanswered)
+
+
+def _asked_of_the_shop(topics: Sequence[str], text: str) -> Sequence[str]:
+    """The question, where the shop could have said it: of what it haggles over it says nothing."""
+    return [] if set(topics) <= {"haggling", "restock"} else [text]
 
 
 async def _priced(turn: _Turn, asked: Asked, offers: Offers) -> list[str]:
@@ -226,7 +258,7 @@ async def _not_found(turn: _Turn, text: str, asked: Asked, shelf: str, offers: O
     if (asked.asks and asked.names_nothing) or (asked.is_question and asked.says_little):
         return _say(f"{words.which} {shelf}", asked.topic, 0.4)
     if asked.is_question and not asked.asks:
-        return _say(words.no_data, "pregunta", 0.5, hand_over=True)
+        return _say(words.no_data, "pregunta", 0.5, hand_over=True, unanswered=[text])
     if await turn.products.search(text, 1):
         return _say(f"{words.near} {shelf}", asked.topic, 0.4)
     if asked.asks or asked.is_short:

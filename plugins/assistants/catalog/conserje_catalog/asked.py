@@ -133,6 +133,11 @@ class Asked:
         return (leaves and self._ends()) or self._chats_with("farewells")
 
     @property
+    def chats(self) -> bool:
+        """Whether nothing is asked for: greetings, thanks, farewells."""
+        return self.greets or self.thanks or self.takes_leave or self.closes
+
+    @property
     def closes(self) -> bool:
         return self._chats_with("closings") or self.says("leaves")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from conserje_catalog.asked import Asked, naming
 from conserje_catalog.vocabulary import ORDINALS, PATTERNS
 
 _LONGEST = 4000  # characters of what was said last
+_PRICED = re.compile(r": (?:\$|[A-Z]{3} )(?=[0-9])")  # as `format_price` writes in any currency
 
 
 def shown(history: Sequence[Utterance], products: Sequence[Product]) -> list[Product]:
@@ -19,7 +21,7 @@ def shown(history: Sequence[Utterance], products: Sequence[Product]) -> list[Pro
         if said.author != "assistant":
             continue
         lines = plain(said.content)[:_LONGEST].splitlines()
-        names = (line.partition(": $")[0].partition(": USD")[0].lstrip("•- ").strip() for line in lines)
+        names = (_PRICED.split(line, 1)[0].lstrip("•- ").strip() for line in lines)
         found = [named[name] for name in (_last_sentence(name, named) for name in names) if name]
         if found:
             return list(dict.fromkeys(found))

@@ -19,6 +19,7 @@ _NEAR = 0.51  # all of the words are in its description, or most are the product
 _FOUND = 30  # products that are looked at
 _WORDS = 3  # of whom something is for
 _PARTS = 6  # things asked for at once
+_ASKED_ABOUT = 8  # words that may name what a question is about
 _LESS_SURE = 0.9  # a word was not the product's: its description may say more
 
 AnyTurn = Turn[Any, Any]
@@ -143,7 +144,7 @@ async def _about(turn: AnyTurn, wish: _Wish, asked: Asked) -> list[Product]:
         attribute = asked.says("attribute")
         if not (attribute or wish.budget or _extreme(asked) or (asked.is_question and not asked.asks)):
             continue
-        for word in words if attribute else words[:1]:
+        for word in dict.fromkeys(words[:_ASKED_ABOUT]) if attribute else words[:1]:
             if matches := sure(await turn.products.search(word, _FOUND)):
                 return [match.product for match in _without(wish, matches)]
     return []

@@ -112,6 +112,8 @@ def row_id(product: Product) -> str:
 
 def near(product: Product, products: Sequence[Product], limit: int = 2) -> list[Product]:
     """What may do instead: of its category, in stock, most like it in name, then in price."""
+    if not product.category:
+        return []
     words = _told(product)
     others = [
         other
@@ -123,7 +125,7 @@ def near(product: Product, products: Sequence[Product], limit: int = 2) -> list[
         return -len(words & _told(other)), abs(other.price - product.price)
 
     alike = [other for other in others if words & _told(other)] or others
-    return sorted(alike, key=unlike)[:limit] if product.category else []
+    return sorted(alike, key=unlike)[:limit]
 
 
 def _told(product: Product) -> set[str]:

@@ -41,6 +41,14 @@ def topics(asked: Asked) -> Iterator[tuple[str, str, str]]:
                 break
 
 
+def parts(asked: Asked) -> Iterator[tuple[str, str]]:
+    """The same, of each part that an "and" joins: the topic and the part."""
+    for clause in asked.clauses[:_PARTS]:
+        for part in PATTERNS["and"].split(f" {clause} ")[:_PARTS]:
+            if topic := next((topic for topic in TOPICS if PATTERNS[topic].search(part)), None):
+                yield topic, part.strip()
+
+
 def others(asked: Asked) -> Iterator[str]:
     """The parts that ask for something, and not for anything of the shop."""
     for clause in asked.clauses[:_PARTS]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One language; {name} is the tenant's, {named} what it sells, {count} what is left of it."""
+    """One language; {name} is the tenant's, {named} what it sells, {count} what is left of it,
+    {question} what the contact asked."""
 
     hello: str
     introduction: str
@@ -43,6 +44,7 @@ class Words:
     nothing_so_cheap: str
     without: str
     no_data: str
+    not_known: str
     insult: str
     complaint: str
     order: str
@@ -95,6 +97,9 @@ _SPANISH = Words(
     between="Entre {low} y {high} tenemos esto.",
     nothing_so_cheap="Por ese precio no hay. Lo que más se acerca es esto.",
     without="De acuerdo, eso no.",
+    not_known=(
+        "De «{question}» no tengo el dato: le pregunto a una persona del equipo, que te responde por aquí."
+    ),
     no_data="No tengo ese dato. Le pregunto a una persona del equipo para que te responda por aquí.",
     insult="Siento la molestia. Le aviso a una persona del equipo para que te atienda por aquí.",
     complaint=(
@@ -153,6 +158,9 @@ _PORTUGUESE = Words(
     between="Entre {low} e {high} temos isto.",
     nothing_so_cheap="Por esse preço não há. O que mais se aproxima é isto.",
     without="Certo, isso não.",
+    not_known=(
+        "De «{question}» não tenho o dado: vou perguntar a uma pessoa da equipe, que responde por aqui."
+    ),
     no_data="Não tenho esse dado. Vou perguntar a uma pessoa da equipe, que responde por aqui.",
     insult="Sinto pelo incômodo. Vou avisar uma pessoa da equipe para atender você por aqui.",
     complaint=(
@@ -210,6 +218,7 @@ _ENGLISH = Words(
     between="Between {low} and {high} we have these.",
     nothing_so_cheap="There is nothing at that price. These come nearest.",
     without="All right, not that.",
+    not_known="I do not know about «{question}»: I will ask somebody from our team to answer you here.",
     no_data="I do not know that. I will ask somebody from our team to answer you here.",
     insult="I am sorry for the trouble. I will tell somebody from our team to help you here.",
     complaint="I am very sorry about that. I will tell somebody from our team to sort it out with you here.",

@@ -97,14 +97,14 @@ class Hours:
         return self.week.get(DAYS[day.weekday()], ())
 
     def now(self, moment: datetime) -> Opening | None:
-        """The hours within which that moment is; None: closed."""
-        minute, today = moment.hour * 60 + moment.minute, moment.date()
-        for opening in self.on(today):
-            if opening.begin <= minute and (minute < opening.end or opening.end <= opening.begin):
-                return opening
-        for opening in self.on(today - timedelta(days=1)):
-            if minute < opening.end <= opening.begin:
-                return opening
+        """The hours within which that moment is; None: closed. Of an hour that the clocks show twice, hours
+        begin and end in the first."""
+        at, today = _instant(moment), moment.date()
+        for days in (0, -1):
+            for opening in self.on(today + timedelta(days=days)):
+                begin, end = _span(days, opening)
+                if _instant(_by_clock(moment, begin)) <= at < _instant(_by_clock(moment, end)):
+                    return opening
         return None
 
     def after(self, moment: datetime) -> Next | None:
@@ -118,20 +118,36 @@ class Hours:
 
     def changes(self, moment: datetime) -> timedelta | None:
         """How long it stays open, or closed, from that moment on; None: for a month at least."""
-        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-        edges = (midnight + timedelta(minutes=edge) for edge in self._edges(moment.date()))
-        was = self.now(moment) is None
-        at = next((edge for edge in edges if edge > moment and (self.now(edge) is None) is not was), None)
-        return at.astimezone(UTC) - moment.astimezone(UTC) if at else None
+        begun, was = _instant(moment), self.now(moment) is None
+        for edge in sorted(_instant(_by_clock(moment, minute)) for minute in self._edges(moment.date())):
+            if edge > begun and (self.now(edge.astimezone(moment.tzinfo)) is None) is not was:
+                return edge - begun
+        return None
 
-    def _edges(self, today: date) -> list[int]:
+    def _edges(self, today: date) -> set[int]:
         """When hours begin and end from yesterday on, in minutes after today's midnight."""
-        edges = set[int]()
-        for days in range(-1, _LOOKED_AHEAD):
-            for begin, end in self.on(today + timedelta(days=days)):
-                later = end if end > begin else end + _DAY
-                edges.update((days * _DAY + begin, days * _DAY + later))
-        return sorted(edges)
+        return {
+            edge
+            for days in range(-1, _LOOKED_AHEAD)
+            for opening in self.on(today + timedelta(days=days))
+            for edge in _span(days, opening)
+        }
+
+
+def _span(days: int, opening: Opening) -> tuple[int, int]:
+    """From when to when that day's hours are, in minutes after today's midnight."""
+    begin, end = opening
+    return days * _DAY + begin, days * _DAY + (end if end > begin else end + _DAY)
+
+
+def _by_clock(moment: datetime, minutes: int) -> datetime:
+    """What the clocks show so long after that day's midnight, whatever they are put forward or back."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0) + timedelta(minutes=minutes)
+
+
+def _instant(moment: datetime) -> datetime:
+    """The moment as it is compared: clocks that are put back show some hours twice."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment
 
 
 def here(moment: datetime, time_zone: str) -> datetime:

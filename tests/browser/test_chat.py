@@ -265,6 +265,26 @@ async def test_the_composer_hides_nothing_and_has_one_ring(site: Site, visitor: 
     assert await page.evaluate("getComputedStyle(document.activeElement).outlineOffset") == "-1px"
 
 
+async def test_the_talk_stays_at_its_end_when_a_picture_comes_late(site: Site, visitor: Visitor) -> None:
+    page = await visitor.page(await site.add("late"))
+    for number in range(8):
+        await write(page, f"hola {number}")
+    await expect(page.locator(".said:not(.mine)", has_text="hola 7")).to_have_count(1)
+    left = "log.scrollHeight - log.scrollTop - log.clientHeight"
+    await until(lambda: page.evaluate(f"{left} < 2"))
+    await page.evaluate("""() => {
+        const last = log.lastElementChild;
+        last.style.paddingBottom = "300px";
+        log.dispatchEvent(new Event("scroll")); // of the message, which is told a frame later
+        last.dispatchEvent(new Event("load"));
+    }""")
+    await until(lambda: page.evaluate(f"{left} < 2"))
+    await page.evaluate("log.scrollTop -= 200")
+    await until(lambda: page.evaluate(f"{left} >= 200"))
+    await page.locator("#log > :last-child").evaluate("last => last.dispatchEvent(new Event('load'))")
+    assert await page.evaluate(left) >= 200  # who reads further up goes on reading
+
+
 async def test_who_writes_too_fast_is_told_and_may_try_again(site: Site, visitor: Visitor) -> None:
     visitor.expected = "status of 429"
     page = await visitor.page(await site.add("fast"))
@@ -370,6 +390,6 @@ async def test_it_fits_and_axe_finds_nothing(site: Site, visitor: Visitor, schem
     assert not await violations(page)
     await write(page, "x" * 300)
     await write(page, "pelotas")
-    await expect(page.get_by_role("button", name="Pelota chica")).to_be_visible()
+    await page.get_by_role("button", name="Pelota chica").hover()
     assert not await violations(page)
     assert await page.evaluate("document.documentElement.scrollWidth") == width

@@ -14,6 +14,7 @@ export let last = 0; // id that the feed has told
 let thinking = false;
 let offline = false;
 let atEnd = true;
+let top = 0; // of what is in view
 let below = 0; // messages that came while the visitor read further up
 
 // What is new is counted, and heard if `aloud`; not what the page begins with.
@@ -53,7 +54,9 @@ function showBelow(count) {
 }
 
 log.addEventListener("scroll", () => {
-  atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+  if (log.scrollHeight - log.scrollTop - log.clientHeight < 80) atEnd = true;
+  else if (log.scrollTop < top) atEnd = false; // else the talk has grown: a picture has come
+  top = log.scrollTop;
   if (atEnd) showBelow(0);
 });
 const stayAtEnd = () => atEnd && toEnd();

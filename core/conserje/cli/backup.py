@@ -150,7 +150,7 @@ def _fields(each: Backup) -> dict[str, Any]:
         "bytes": each.bytes,
         "schema": head.schema_version if head else None,
         "master_key": f"{head.master_key} {head.fingerprint}" if head else None,
-        "note": f"unproven: {head.unproven}" if head and head.unproven else each.fault,
+        "note": f"unproven: {head.unproven}" if head and head.unproven else each.fault or each.oddity,
     }
 
 

@@ -127,6 +127,11 @@ def _say(done: Restored, as_json: bool) -> None:
         show_json(fields)
         return
     show_fields({name: "unknown" if value is None else value for name, value in fields.items()})
+    if not done.clock_was_right:
+        click.echo(
+            "The clock was ahead when the backup was made: all that the log of consents says was done again.",
+            err=True,
+        )
     if done.log_until is None:
         click.echo(
             "There is no log of consents: who wanted no more messages since the backup gets some.", err=True

@@ -63,7 +63,7 @@ async def make(order: Order) -> Made:
             await proof.prove(half, order.vault, order.settings.data_dir, order.progress)
         path = shelf.finish(half)
         gone = shelf.drop(order.folder, order.keep)
-        journal.drop(order.folder, min(each.made_at for each in shelf.list_all(order.folder) if each.head))
+        journal.drop(order.folder, shelf.needed_since(order.folder) - shelf.SKEW)
         return Made(path, head, listed, gone)
 
 

@@ -11,7 +11,8 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,7 +41,7 @@ REACH_EVERY = timedelta(seconds=45)  # between two lines that say only how far t
 OVERLAP = timedelta(minutes=15)  # longer than any transaction that notes a will, or forgets a contact
 A_BATCH = 1000  # lines
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-A_FILE = timedelta(days=1)
+A_FILE = 86400.0  # seconds
 OLD_AFTER = timedelta(minutes=5)
 
 _MAGIC = b"conserje log 1\n"
@@ -119,6 +120,11 @@ class _Line(BaseModel):
     gone: Gone | None = None
     hash: Hash | None = None
 
+    @property
+    def says_how_far(self) -> bool:
+        """Whether all that was before it is told: it says nothing else, and comes behind what does."""
+        return not (self.consent or self.gone or self.hash)
+
 
 class _Head(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -187,7 +193,7 @@ class _File:
     _known: set[_Line] = field(default_factory=set)
     _lines: int = 0
     _told_until: datetime | None = None
-    _began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _began: float = field(default_factory=time.monotonic)
 
     @classmethod
     def begin(cls, folder: Path, vault: Vault, since: datetime | None = None) -> _File:
@@ -206,27 +212,29 @@ class _File:
 
     @property
     def is_full(self) -> bool:
-        return datetime.now(UTC) - self._began > A_FILE
+        return time.monotonic() - self._began > A_FILE
 
     async def go_on(self, pool: Pool) -> None:
         """Write what is new, and how far that reaches. Raises BackupError where it cannot be written."""
         async with pool.acquire() as connection, connection.transaction(readonly=True):
             now: datetime = await connection.fetchval("SELECT now()")
+            next_since = now - OVERLAP
+            since = min(self.since, next_since)  # of a clock that was ahead
             lines: list[_Line] = []
-            async for line in _changes(connection, self.since):
+            async for line in _changes(connection, since):
                 if line not in self._known:
                     lines.append(line)
                 if len(lines) == A_BATCH:
-                    await asyncio.to_thread(self._add, lines)
+                    await asyncio.to_thread(self._add, lines, next_since)
                     lines = []
-        if lines or self._told_until is None or now - self._told_until >= REACH_EVERY:
-            await asyncio.to_thread(self._add, [*lines, _Line(until=now)])
+        if lines or self._told_until is None or abs(now - self._told_until) >= REACH_EVERY:
+            await asyncio.to_thread(self._add, [*lines, _Line(until=now)], next_since)
             self._told_until = now
-        self.since = max(self.since, now - OVERLAP)
-        self._known = {line for line in self._known if line.until >= self.since}
+        self.since = next_since
+        self._known = {line for line in self._known if line.until >= next_since}
 
-    def _add(self, lines: list[_Line]) -> None:
-        """They are known once the disk has them. Raises BackupError."""
+    def _add(self, lines: list[_Line], next_since: datetime) -> None:
+        """Those that are found again are known once the disk has them. Raises BackupError."""
         sealed = [
             base64.b64encode(
                 AESGCM(self.key).encrypt(
@@ -238,7 +246,7 @@ class _File:
         with _told(self.path.parent):
             _append(self.path, b"".join(line + b"\n" for line in sealed))
         self._lines += len(lines)
-        self._known.update(lines)
+        self._known.update(line for line in lines if line.until >= next_since)
 
 
 async def _changes(connection: Connection, since: datetime) -> AsyncIterator[_Line]:
@@ -253,11 +261,17 @@ async def _changes(connection: Connection, since: datetime) -> AsyncIterator[_Li
 def _reach(folder: Path, vault: Vault) -> datetime:
     """From when on a new file has to tell: everything, where the others cannot be read."""
     try:
-        until = read(folder, vault).until
+        until = _until(line for path in files(folder) for line in _lines(path, vault))
     except (BackupError, VaultError) as error:
         log.warning("The log of consents is written anew: %s", error)
         until = None
     return until - OVERLAP if until else EARLIEST
+
+
+def _until(lines: Iterable[_Line]) -> datetime | None:
+    """How far they reach. What a clock that was ahead has told counts for nothing."""
+    now = datetime.now(UTC)
+    return max((line.until for line in lines if line.says_how_far and line.until <= now), default=None)
 
 
 @contextlib.contextmanager
@@ -286,7 +300,7 @@ def read(folder: Path, vault: Vault) -> Told:
     lines = {line for path in files(folder) for line in _lines(path, vault)}
     consents = {line.consent for line in lines if line.consent}
     return Told(
-        max((line.until for line in lines), default=None),
+        _until(lines),
         sorted(consents, key=lambda each: (each.at, each.id)),
         [line.gone for line in lines if line.gone],
         [line.hash for line in lines if line.hash],
@@ -355,7 +369,7 @@ def _written(folder: Path) -> Iterator[tuple[Path, datetime]]:
 def warning(folder: Path) -> str | None:
     """What an operator has to do about the log; None: nothing."""
     written = [at for _, at in _written(folder)]
-    if written and datetime.now(UTC) - max(written) < OLD_AFTER:
+    if any(abs(datetime.now(UTC) - at) < OLD_AFTER for at in written):
         return None
     return (
         f"Nobody writes the log of consents in {folder}: see that `conserje work` runs with CONSERJE_BACKUPS,"

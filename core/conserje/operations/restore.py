@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import asyncpg
 
 from conserje.conversations import restoring
 from conserje.notices import table as notices
-from conserje.operations import archive, contents, dump, replay
+from conserje.operations import archive, contents, dump, replay, shelf
 from conserje.operations.archive import BackupError, Head
 from conserje.operations.journal import Told
 from conserje.operations.progress import Progress
@@ -76,6 +76,7 @@ class Restored:
     """What came back, and what is held."""
 
     made_at: datetime | None
+    clock_was_right: bool  # else all of the log was done again
     messages: int
     files: int
     held_turns: int
@@ -99,7 +100,10 @@ async def restore(order: Order) -> Restored:
     order.progress.tell("migrations")
     await migrate.migrate(order.url)
     _put_files(order)
-    return await _hold(order.url, order.source.name, made_at, files, told)
+    written_at = datetime.fromtimestamp(order.source.stat().st_mtime, UTC)
+    right = made_at is None or made_at < min(written_at, datetime.now(UTC)) + shelf.SKEW
+    done = await _hold(order.url, order.source.name, made_at if right else None, files, told)
+    return replace(done, made_at=made_at, clock_was_right=right)
 
 
 async def silence_recovered(url: str, at: datetime, told: Told) -> Restored:
@@ -107,6 +111,8 @@ async def silence_recovered(url: str, at: datetime, told: Told) -> Restored:
 
     Raises BackupError or DatabaseError.
     """
+    if at > datetime.now(UTC) + shelf.SKEW:
+        raise BackupError(f"{at.isoformat(timespec='seconds')} is yet to come: name the moment that it was.")
     connection = await _connect(url)
     try:
         if await silence.unfinished(connection) == silence.LOADED:
@@ -292,6 +298,7 @@ async def _hold(url: str, source: str, made_at: datetime | None, files: int, tol
         await connection.close()
     return Restored(
         made_at=made_at,
+        clock_was_right=True,
         messages=count,
         files=files,
         held_turns=turns,

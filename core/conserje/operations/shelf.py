@@ -16,6 +16,7 @@ from conserje.operations.archive import BackupError, Head
 from conserje.settings import KEEP
 
 SUFFIX, HALF = ".backup", ".part"
+SKEW = timedelta(hours=1)  # between the clocks of Postgres, of the folder's machine and ours
 OLD_AFTER = timedelta(hours=36)  # a daily one was left out, or does not end well
 _PERIODS: tuple[Callable[[datetime], object], ...] = (
     lambda at: at.date(),
@@ -32,6 +33,7 @@ class Backup:
 
     path: Path
     bytes: int
+    written_at: datetime
     head: Head | None
     fault: str | None = None
 
@@ -46,6 +48,16 @@ class Backup:
     @property
     def node(self) -> str | None:
         return self.head.node if self.head else None
+
+    @property
+    def oddity(self) -> str | None:
+        """What an operator has to know of its clock; None: nothing."""
+        if self.age > -SKEW:
+            return None
+        return (
+            f"{self.path.name} says that it was made at {self.made_at:%Y-%m-%d %H:%M} UTC, which is yet to"
+            " come: see that the clocks are right, and remove it once another one is there."
+        )
 
     @property
     def proven(self) -> bool:
@@ -71,10 +83,14 @@ class Keep:
         return max(count * days for count, days in zip(self.counts, _DAYS, strict=True))
 
     def chosen(self, backups: Sequence[Backup]) -> set[Path]:
-        """Those of each node by themselves: each holds files that no other one has."""
-        nodes = {each.node for each in backups}
-        of_each = [[each for each in backups if each.node == node] for node in nodes]
-        return {path for those in of_each for path in self._of_one(those)}
+        """Those of each node by themselves: each holds files that no other one has.
+
+        One whose clock was ahead is kept, and takes no other's place.
+        """
+        right = [each for each in backups if not each.oddity]
+        of_each = [[each for each in right if each.node == node] for node in {each.node for each in right}]
+        odd = {each.path for each in backups if each.oddity}
+        return odd | {path for those in of_each for path in self._of_one(those)}
 
     def _of_one(self, backups: Sequence[Backup]) -> set[Path]:
         """The newest of each period, one that was proven before others, and the newest, proven or not."""
@@ -106,25 +122,32 @@ def list_all(folder: Path) -> list[Backup]:
 def _backup(path: Path) -> Backup | None:
     """None: it went after it was listed."""
     try:
-        size = path.stat().st_size
+        found = path.stat()
     except FileNotFoundError:
         return None
+    size, written_at = found.st_size, datetime.fromtimestamp(found.st_mtime, UTC)
     try:
-        return Backup(path, size, archive.read_head(path))
+        return Backup(path, size, written_at, archive.read_head(path))
     except BackupError as error:
-        return Backup(path, size, None, str(error)) if path.exists() else None
+        return Backup(path, size, written_at, None, str(error)) if path.exists() else None
+
+
+def _proven(there: Sequence[Backup]) -> list[Backup]:
+    return [each for each in there if each.proven and not each.oddity]
 
 
 def newest(folder: Path) -> Backup | None:
     """The newest that was proven; None: there is none. Raises BackupError."""
-    return next((each for each in list_all(folder) if each.proven), None)
+    return next(iter(_proven(list_all(folder))), None)
 
 
 def to_restore(folder: Path) -> Path:
     """The newest that was proven, where all are of one node. Raises BackupError."""
-    proven = [each for each in list_all(folder) if each.proven]
-    if not proven:
+    there = list_all(folder)
+    if not (proven := _proven(there)):
         raise BackupError(f"{folder} has no backup that was proven: name one.")
+    if odd := [each.oddity for each in there if each.oddity]:
+        raise BackupError(f"Nobody knows which backup is the newest, so name one: {odd[0]}")
     if len(nodes := {str(each.node) for each in proven}) > 1:
         named = ", ".join(sorted(nodes))
         raise BackupError(
@@ -133,18 +156,29 @@ def to_restore(folder: Path) -> Path:
     return proven[0].path
 
 
+def needed_since(folder: Path) -> datetime:
+    """Since when what is told beside the backups is needed by one: their clocks may have been ahead."""
+    known = [each for each in list_all(folder) if each.head]
+    return min((min(each.made_at, each.written_at) for each in known), default=datetime.now(UTC))
+
+
 def warning(folder: Path) -> str | None:
     """What an operator has to do about the backups; None: nothing."""
     try:
         there = list_all(folder)
     except BackupError as error:
         return str(error)
-    proven = next((each for each in there if each.proven), None)
-    if proven is None:
+    odd = [each.oddity for each in there if each.oddity]
+    return " ".join(filter(None, [*odd[:1], _want(folder, there)])) or None
+
+
+def _want(folder: Path, there: Sequence[Backup]) -> str | None:
+    """A newer or a proven one; None: they do."""
+    if not (proven := _proven(there)):
         latest = there[0].head if there else None
-        why = f"none that was proven ({latest.unproven})" if latest else "none"
+        why = f"none that was proven ({latest.unproven})" if latest and latest.unproven else "none"
         return f"Of the backups in {folder} there is {why}: run `conserje backup`."
-    if (age := proven.age) > OLD_AFTER:
+    if (age := proven[0].age) > OLD_AFTER:
         hours = age.total_seconds() / 3600
         return (
             f"The newest proven backup in {folder} is {hours:.0f} hours old: see why `conserje backup` ends."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -132,6 +133,31 @@ async def test_a_file_that_vanished_is_not_gone_on_with(scene: Scene, tmp_path: 
         journal.files(tmp_path)[0].unlink()
         await sign(scene, "ana")
         await until(lambda: journal.files(tmp_path) and who(journal.read(tmp_path, scene.vault)) == ["ana"])
+
+
+async def test_a_clock_that_was_ahead_hides_nobody(scene: Scene, tmp_path: Path) -> None:
+    ahead = datetime.now(UTC) + timedelta(days=400)
+    journal._File.begin(tmp_path, scene.vault)._add([journal._Line(until=ahead)], ahead)
+    await sign(scene, "ana")
+    file = journal._File.begin(tmp_path, scene.vault)
+    await file.go_on(scene.pool)
+    assert who(journal.read(tmp_path, scene.vault)) == ["ana"]
+    await sign(scene, "beto")
+    file.since = file._told_until = ahead
+    await file.go_on(scene.pool)
+    told = journal.read(tmp_path, scene.vault)
+    assert who(told) == ["ana", "beto"]
+    assert told.until and told.until < datetime.now(UTC)
+
+
+async def test_who_was_told_of_is_no_word_of_how_far_it_reaches(scene: Scene, tmp_path: Path) -> None:
+    await sign(scene, "ana")
+    file = journal._File.begin(tmp_path, scene.vault)
+    async with scene.pool.acquire() as connection, connection.transaction():
+        [line] = [line async for line in journal._changes(connection, journal.EARLIEST)]
+    file._add([line], line.until)  # and is killed then
+    assert journal.read(tmp_path, scene.vault).until is None
+    assert journal._File.begin(tmp_path, scene.vault).since == journal.EARLIEST
 
 
 async def test_another_keyring_does_not_open_it(scene: Scene, tmp_path: Path) -> None:

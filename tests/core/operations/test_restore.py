@@ -25,7 +25,7 @@ from waiting import until
 from conserje import InboundMessage, Text
 from conserje.conversations import held, overdue
 from conserje.conversations.held import Filter
-from conserje.operations import backup, forgetting, journal, restore
+from conserje.operations import backup, contents, forgetting, journal, restore
 from conserje.operations.archive import BackupError
 from conserje.operations.journal import Journal, Told
 from conserje.operations.progress import Progress
@@ -35,7 +35,7 @@ from conserje.rules import consent
 from conserje.rules.consent import Sign
 from conserje.settings import Settings
 from conserje.storage import jobs, queue
-from conserje.storage.database import CANNOT_ASK, DatabaseError
+from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError
 from conserje.storage.jobs import Job
 from conserje.storage.pool import connect_pool
 from conserje.tenants.vault import Vault
@@ -331,6 +331,33 @@ async def test_promise_9_who_wanted_no_more_since_the_backup_gets_none(
         await other.write("sigo aquí", sender="carla")  # whom the backup does not know
         await other.write("sigo aquí", sender="dora")
         assert await opted_out(other) == {"ana": "all", "beto": None, "carla": "all", "dora": None}
+
+
+async def test_promise_9_a_backup_whose_clock_was_ahead_hides_nobody_who_said_stop(
+    scene: Scene, old: Settings, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.write("hola", sender="ana")
+    see = contents.see
+
+    async def ahead(connection: Connection) -> contents.Seen:
+        found = await see(connection)
+        return found._replace(at=found.at + timedelta(days=2))
+
+    monkeypatch.setattr(contents, "see", ahead)
+    made = await save(scene, old)
+    await sign(scene, "ana", "out")
+    async with Journal(scene.pool, scene.vault, old.backups):
+        await until(lambda: told(scene, old))
+    done = await restore.restore(replace(order, source=made))
+    assert (done.clock_was_right, done.changes) == (False, 1)
+    async with reborn(order) as other:
+        assert await opted_out(other) == {"ana": "all"}
+
+
+async def test_a_moment_that_is_yet_to_come_is_no_recovered_one(scene: Scene) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    with pytest.raises(BackupError, match="yet to come"):
+        await restore.silence_recovered(scene.url, tomorrow, Told(None, [], [], []))
 
 
 def told(scene: Scene, settings: Settings) -> list[journal.Consent]:

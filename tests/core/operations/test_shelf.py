@@ -51,7 +51,9 @@ def put(
 
 def backups(vault: Vault, *hours: int, unproven: tuple[int, ...] = ()) -> list[Backup]:
     return [
-        Backup(Path(str(n)), 1, head(vault, NOON - timedelta(hours=n), "x" if n in unproven else None)[1])
+        Backup(
+            Path(str(n)), 1, NOON, head(vault, NOON - timedelta(hours=n), "x" if n in unproven else None)[1]
+        )
         for n in hours
     ]
 
@@ -138,6 +140,19 @@ def test_machines_that_share_a_folder_remove_none_of_each_other_s(tmp_path: Path
     shelf.drop(tmp_path, Keep.of("2d"))
     assert [each.node for each in shelf.list_all(tmp_path)] == ["web1", "web2"] * 2
     with pytest.raises(BackupError, match=r"several machines \(web1, web2\): name one"):
+        shelf.to_restore(tmp_path)
+
+
+def test_one_whose_clock_was_ahead_takes_no_other_s_place_and_is_told(tmp_path: Path, vault: Vault) -> None:
+    now = datetime.now(UTC)
+    ahead = [put(tmp_path, vault, now + timedelta(days=400 + days)) for days in range(3)]
+    today, before = put(tmp_path, vault, now), put(tmp_path, vault, now - timedelta(days=1))
+    assert shelf.drop(tmp_path, Keep.of("1d")) == [before]
+    assert {each.path for each in shelf.list_all(tmp_path)} == {today, *ahead}
+    assert (newest := shelf.newest(tmp_path)) and newest.path == today
+    assert "which is yet to come" in (shelf.warning(tmp_path) or "")
+    assert shelf.needed_since(tmp_path) < now + shelf.SKEW
+    with pytest.raises(BackupError, match="Nobody knows which backup is the newest"):
         shelf.to_restore(tmp_path)
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from conserje.contract.account import Account, Finding, NotOffered
+    from conserje.contract.account import Abilities, Account, Finding, NotOffered
     from conserje.contract.assistant import (
         Assistant,
         Budget,
@@ -80,14 +80,27 @@ if TYPE_CHECKING:
         Unreadable,
         plain,
     )
+    from conserje.contract.model import ModelAssistant
     from conserje.contract.pages import House, Identity, Look, Said, Session, Shown, UploadRefused, Visit
     from conserje.contract.phones import phone_number
     from conserje.contract.prices import format_price
     from conserje.contract.sessions import SessionKey, new_session, signed, visitor
     from conserje.contract.tool import Call, Tool
+    from conserje.contract.wire import (
+        Line,
+        ModelCredentials,
+        ModelOperator,
+        ModelSettings,
+        Prompt,
+        Spoken,
+        Step,
+        VendorFailed,
+        Wanted,
+    )
     from conserje.net.fetch import Fetched, fetch
 
 __all__ = [
+    "Abilities",
     "Account",
     "AccountFault",
     "Answer",
@@ -120,12 +133,17 @@ __all__ = [
     "Knowledge",
     "Known",
     "Limits",
+    "Line",
     "List",
     "Location",
     "Look",
     "Malformed",
     "Match",
     "Media",
+    "ModelAssistant",
+    "ModelCredentials",
+    "ModelOperator",
+    "ModelSettings",
     "NoAnswer",
     "NotOffered",
     "Note",
@@ -142,6 +160,7 @@ __all__ = [
     "Pressed",
     "Product",
     "Products",
+    "Prompt",
     "Reaction",
     "Receipt",
     "Refused",
@@ -153,8 +172,10 @@ __all__ = [
     "Session",
     "SessionKey",
     "Shown",
+    "Spoken",
     "Status",
     "StatusUpdate",
+    "Step",
     "Template",
     "TemplateButton",
     "Tenant",
@@ -169,7 +190,9 @@ __all__ = [
     "UploadRefused",
     "Urls",
     "Utterance",
+    "VendorFailed",
     "Visit",
+    "Wanted",
     "Webhook",
     "fetch",
     "format_price",
@@ -196,11 +219,13 @@ if not TYPE_CHECKING:
             language,
             limits,
             message,
+            model,
             pages,
             phones,
             prices,
             sessions,
             tool,
+            wire,
         )
         from conserje.net import fetch as fetcher
 
@@ -214,10 +239,12 @@ if not TYPE_CHECKING:
             pages,
             limits,
             message,
+            model,
             phones,
             prices,
             sessions,
             tool,
+            wire,
         ):
             globals().update((each, vars(module)[each]) for each in __all__ if each in vars(module))
         return globals()[name]

@@ -103,7 +103,9 @@ async def asker(served: tuple[StandIn, str]) -> AsyncIterator[Asker]:
     stand_in.requests.clear()
     stand_in.faults.clear()
     async with httpx2.AsyncClient(timeout=LIMIT) as http:
-        yield Asker(stand_in, OpenAI(OpenAIOperator(base_url=f"{url}/v1", timeout=LIMIT), http))
+        yield Asker(
+            stand_in, OpenAI(OpenAIOperator(base_url=f"{url}/v1", mode="responses", timeout=LIMIT), http)
+        )
 
 
 def turn(
@@ -289,7 +291,7 @@ async def test_a_stalling_server_is_given_up_in_time(asker: Asker) -> None:
 
 
 async def test_a_server_out_of_reach_is_named(asker: Asker) -> None:
-    operator = OpenAIOperator(base_url="http://127.0.0.1:1/v1")
+    operator = OpenAIOperator(base_url="http://127.0.0.1:1/v1", mode="responses")
     with pytest.raises(NoAnswer, match=r"http://127\.0\.0\.1:1/v1 cannot be reached"):
         await OpenAI(operator, asker.assistant.http).reply(turn("hola"))
 

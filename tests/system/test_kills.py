@@ -60,6 +60,7 @@ async def thinking(installation: Installation) -> AsyncIterator[Gate]:
     gate = Gate(StandIn().app())
     async with stand_in_server.serving(gate) as url:
         installation.environment["CONSERJE_OPENAI_BASE_URL"] = url + "/v1"
+        installation.environment["CONSERJE_OPENAI_MODE"] = "responses"
         installation.environment["CONSERJE_OPENAI_API_KEY"] = "sk-of-the-operator"
         yield gate
 

@@ -73,6 +73,7 @@ async def test_promise_7_no_secret_is_in_logs_tables_answers_or_arguments(
     openai = OpenAI(frozenset({planted["openai key"].decode()}))
     async with stand_in_server.serving(openai.app()) as url:
         installation.environment["CONSERJE_OPENAI_BASE_URL"] = url + "/v1"
+        installation.environment["CONSERJE_OPENAI_MODE"] = "responses"
         async with installation.serving() as server, installation.working() as worker:
             written = [await server.raw(request) for request in requests(installation, planted)]
             assert {int(answer.split(b" ")[1]) for answer in written} == {200, 204, 400, 403, 404, 503}

@@ -25,6 +25,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Abilities:
+    """What was found out that a model can do; `model` is its name, since a tenant may choose another one."""
+
+    model: str
+    tools: bool = True
+    schema: bool = True  # answers in the form of a JSON Schema
+    max_tokens: Literal["", "max_tokens", "max_completion_tokens"] = ""  # what the server calls the bound
+
+
+@dataclass(frozen=True, slots=True)
 class Account(Generic[C, S]):
     """A tenant's identity at the provider, as a plugin sees it."""
 
@@ -34,6 +44,7 @@ class Account(Generic[C, S]):
     settings: S
     locale: str = "en"  # the tenant's, for what a channel itself says to contacts
     first_tenant: str = ""  # what the tenant was called first, where that has changed
+    abilities: Abilities | None = None  # None: nobody has tried
 
 
 AnyAccount = Account[Any, Any]

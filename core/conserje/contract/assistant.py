@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Typ
 
 from pydantic import BaseModel
 
-from conserje.contract.account import Account, Finding, NotOffered
+from conserje.contract.account import Abilities, Account, Finding, NotOffered
 from conserje.contract.hours import Hours
 from conserje.contract.message import Content
 
@@ -193,6 +193,7 @@ class Turn(Generic[C, S]):
     credentials: C
     settings: S
     summary: str = ""  # of what was said before `history`
+    abilities: Abilities | None = None  # of the account's model; None: nobody has tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +252,14 @@ class Assistant(Generic[C, S, O]):
         Its settings are the tenant's `assistant_settings`. Raises NotOffered or CannotTell.
         """
         raise NotOffered(f"The assistant {self.name} cannot be examined.")
+
+    async def probe(self, account: Account[C, S]) -> Abilities:
+        """Try what the account's model can do; it may cost some tokens, and what is found is kept with the
+        account.
+
+        Raises NotOffered or CannotTell.
+        """
+        raise NotOffered(f"The assistant {self.name} has nothing to try.")
 
 
 AnyAssistant = Assistant[Any, Any, Any]

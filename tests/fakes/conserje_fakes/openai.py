@@ -1,13 +1,14 @@
-"""A stand-in for OpenAI's Responses API: it refuses what OpenAI refuses, and fails on request.
+"""A stand-in for OpenAI's two APIs and servers like it: it refuses what they refuse, and fails on request.
 
 Rules, with the status that breaking them is answered with:
 
 - A bearer key, one of `keys` where some are given: 401.
-- A JSON object with a model and an input that is not empty, of fields that the API has: 400.
 - A model of `models`: 404. Reasoning of an effort that the model has: 400.
+- What `openai_responses` and `openai_chat` say.
 
-It says what it understood: "Entendido: " and the customer's last words. Test doors: POST
-/_stand-in/faults {"next": [...]}, GET /_stand-in/requests.
+It says what it understood: "Entendido: " and the customer's last words; it calls a tool that it is told to
+call, and says and does what `mind` is told before. Test doors: POST /_stand-in/faults {"next": [...]}, GET
+/_stand-in/requests.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import click
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from conserje_fakes import server
+from conserje_fakes import openai_chat, openai_responses, server
+from conserje_fakes.mind import Mind
+from conserje_fakes.openai_chat import OPENAI, Server
 
 Fault = Literal[
     "429", "429 without retry-after", "500", "html", "redirect", "stall",
@@ -35,33 +38,6 @@ MODELS = frozenset({"gpt-6-astra", "gpt-6-sol", "gpt-6-luna", "gpt-5.4-mini"})
 _faults = TypeAdapter(list[Fault])
 
 
-class _Item(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    role: Literal["user", "assistant", "developer", "system"]
-    content: str = Field(min_length=1)
-
-
-class _Reasoning(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    effort: Literal["none", "low", "medium", "high", "xhigh", "max"]
-
-
-class _Asked(BaseModel):
-    """The body of a request, as far as Conserje may write it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: str
-    input: list[_Item] = Field(min_length=1)
-    instructions: str = ""
-    reasoning: _Reasoning | None = None
-    max_output_tokens: int = Field(1000, ge=16)
-    safety_identifier: str = Field("", max_length=64)
-    store: bool = True
-
-
 @dataclass
 class StandIn:
     """What the stand-in believes, was asked, and will do wrong next."""
@@ -70,11 +46,14 @@ class StandIn:
     models: frozenset[str] = MODELS
     faults: deque[Fault] = field(default_factory=deque)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    mind: Mind = field(default_factory=Mind)
+    server: Server = OPENAI  # whose chat completions it has
 
     def app(self) -> Starlette:
         app = Starlette(
             routes=[
                 Route("/v1/responses", create_response, methods=["POST"]),
+                Route("/v1/chat/completions", complete_chat, methods=["POST"]),
                 Route("/v1/models/{name}", show_model),
                 Route("/_stand-in/faults", set_faults, methods=["POST"]),
                 Route("/_stand-in/requests", list_requests),
@@ -113,20 +92,41 @@ async def create_response(request: Request) -> Response:
     if refused := _unknown_key(request):
         return refused
     try:
-        asked = _Asked.model_validate_json(await request.body())
+        asked = openai_responses.Asked.model_validate_json(await request.body())
     except ValidationError as error:
         return _error(400, "invalid_request_error", str(error.errors(include_input=False)[0]["msg"]))
-    stand_in.requests.append(
-        {"headers": dict(request.headers), "body": asked.model_dump(mode="json", exclude_unset=True)}
-    )
+    body = asked.model_dump(mode="json", exclude_unset=True, by_alias=True)
+    stand_in.requests.append({"headers": dict(request.headers), "body": body})
     if asked.model not in stand_in.models:
         return _error(404, "model_not_found", f"The model {asked.model} does not exist.")
+    if wrong := openai_responses.fault(asked):
+        return _error(400, "invalid_request_error", wrong)
     if stand_in.faults:
-        return await _fail(stand_in.faults.popleft(), asked, request)
-    return JSONResponse(_response(asked, _text(f"Entendido: {asked.input[-1].content}")))
+        fault = stand_in.faults.popleft()
+        return await _fail(fault, request) or JSONResponse(_useless(fault, asked))
+    act = stand_in.mind.act(openai_responses.heard(asked))
+    return JSONResponse(openai_responses.answer(asked, act))
 
 
-async def _fail(fault: Fault, asked: _Asked, request: Request) -> Response:
+async def complete_chat(request: Request) -> Response:
+    stand_in = _state(request)
+    if refused := _unknown_key(request):
+        return refused
+    asked = await request.json()
+    stand_in.requests.append({"headers": dict(request.headers), "body": asked})
+    if asked.get("model") not in stand_in.models:
+        return _error(404, "model_not_found", f"The model {asked.get('model')} does not exist.")
+    if wrong := openai_chat.fault(asked, stand_in.server):
+        return _error(400, "invalid_request_error", wrong)
+    if stand_in.faults:
+        fault = stand_in.faults.popleft()
+        return await _fail(fault, request) or JSONResponse(_useless_chat(fault, asked))
+    act = stand_in.mind.act(openai_chat.heard(asked))
+    return JSONResponse(openai_chat.answer(asked, act, stand_in.server))
+
+
+async def _fail(fault: Fault, request: Request) -> Response | None:
+    """None: the answer is a 200 that holds none."""
     match fault:
         case "429":
             return _error(429, "rate_limit_exceeded", "Slow down.", {"Retry-After": "0.05"})
@@ -141,63 +141,47 @@ async def _fail(fault: Fault, asked: _Asked, request: Request) -> Response:
         case "stall":
             await _until_gone(request)
             return Response(status_code=503)
-        case "empty" | "incomplete" | "failed" | "refusal" | "shapeless":
-            return JSONResponse(_useless(fault, asked))
+        case _:
+            return None
 
 
-def _useless(fault: Fault, asked: _Asked) -> dict[str, Any]:
-    """A 200 that holds no answer."""
+def _useless(fault: Fault, asked: openai_responses.Asked) -> dict[str, Any]:
+    message, text = openai_responses.message, openai_responses.text
     match fault:
         case "incomplete":
             cause = {"incomplete_details": {"reason": "max_output_tokens"}}
-            return _response(asked, _text("Te cuen")) | {"status": "incomplete"} | cause
+            cut = openai_responses.response(asked, message(text("Te cuen")))
+            return cut | {"status": "incomplete"} | cause
         case "failed":
             error = {"code": "server_error", "message": "The model failed."}
-            return _response(asked) | {"status": "failed", "error": error}
+            return openai_responses.response(asked, message()) | {"status": "failed", "error": error}
         case "refusal":
-            return _response(asked, {"type": "refusal", "refusal": "No puedo."})
+            return openai_responses.response(asked, message({"type": "refusal", "refusal": "No puedo."}))
         case "shapeless":
             return {"choices": [{"message": {"content": "Hola"}}]}
         case _:
-            return _response(asked, _text(""))
+            return openai_responses.response(asked, message(text("")))
+
+
+def _useless_chat(fault: Fault, asked: dict[str, Any]) -> dict[str, Any]:
+    said: dict[str, Any] = {"role": "assistant", "content": None}
+    match fault:
+        case "incomplete":
+            return openai_chat.completion(asked, said | {"content": "Te cuen"}, "length")
+        case "failed":
+            return {"error": {"message": "Upstream failed.", "code": 502}}
+        case "refusal":
+            return openai_chat.completion(asked, said | {"refusal": "No puedo."}, "stop")
+        case "shapeless":
+            return {"output": [{"type": "message"}]}
+        case _:
+            return openai_chat.completion(asked, said, "stop")
 
 
 async def _until_gone(request: Request) -> None:
     async with asyncio.timeout(120):
         while (await request.receive())["type"] != "http.disconnect":
             pass
-
-
-def _text(text: str) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": []}
-
-
-def _response(asked: _Asked, *content: dict[str, Any]) -> dict[str, Any]:
-    heard = sum(len(item.content.split()) for item in asked.input) + len(asked.instructions.split())
-    said = sum(len(part.get("text", "").split()) for part in content)
-    message = {
-        "id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": content
-    }  # fmt: skip
-    return {
-        "id": "resp_1",
-        "object": "response",
-        "created_at": 1_790_000_000,
-        "model": asked.model,
-        "status": "completed",
-        "error": None,
-        "incomplete_details": None,
-        "output": [message],
-        "parallel_tool_calls": True,
-        "tool_choice": "auto",
-        "tools": [],
-        "usage": {
-            "input_tokens": heard,
-            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-            "output_tokens": said,
-            "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": heard + said,
-        },
-    }
 
 
 def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:

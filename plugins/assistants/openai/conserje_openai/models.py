@@ -3,47 +3,48 @@
 from __future__ import annotations
 
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import Field
+
+from conserje import ModelCredentials, ModelOperator, ModelSettings
+
+Mode = Literal["responses", "chat_completions"]
+
+OPENAI = "api.openai.com"
 
 
-class OpenAICredentials(BaseModel):
+class OpenAICredentials(ModelCredentials):
     """The key that pays for a tenant's answers."""
 
-    model_config = ConfigDict(extra="forbid")
 
-    api_key: SecretStr = Field(min_length=1, description="An API key of OpenAI, or of a server like it.")
-
-
-class OpenAISettings(BaseModel):
+class OpenAISettings(ModelSettings):
     """How a tenant's assistant thinks and speaks."""
-
-    model_config = ConfigDict(extra="forbid")
 
     model: str = Field(
         default="gpt-6-luna", min_length=1, description="The model's name, as the API knows it."
     )
-    instructions: str = Field(default="", max_length=20_000, description="What else the assistant is told.")
+    mode: Mode | None = Field(
+        default=None, description="Which of OpenAI's two APIs is spoken; null: the operator's choice."
+    )
     reasoning: Literal["none", "minimal", "low", "medium", "high"] | None = Field(
         default="none",
         description="How much the model reasons, in output tokens; null: for models that do not.",
     )
-    max_output_tokens: int = Field(default=400, ge=16, le=16_000, description="Longest answer, in tokens.")
-    history_limit: int = Field(default=20, ge=0, le=200, description="Earlier messages that the model reads.")
 
 
-class OpenAIOperator(BaseModel):
+class OpenAIOperator(ModelOperator):
     """What the operator decides for all tenants."""
 
-    model_config = ConfigDict(extra="forbid")
+    base_url: str = Field(default=f"https://{OPENAI}/v1", description="The API's address.")
+    mode: Mode | None = Field(
+        default=None,
+        description="responses or chat_completions; none: the former at OpenAI itself, the latter elsewhere.",
+    )
 
-    base_url: str = Field(default="https://api.openai.com/v1", description="The API's address.")
-    api_key: SecretStr | None = Field(default=None, description="For tenants that have no key of their own.")
-    timeout: float = Field(default=20.0, gt=0, description="Seconds for an answer, a second try included.")
+    @property
+    def is_openai(self) -> bool:
+        return urlsplit(self.base_url).hostname == OPENAI
 
-    @field_validator("base_url")
-    @classmethod
-    def _absolute(cls, url: str) -> str:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("write an absolute address, like https://api.openai.com/v1")
-        return url
+    def mode_for(self, settings: OpenAISettings) -> Mode:
+        return settings.mode or self.mode or ("responses" if self.is_openai else "chat_completions")

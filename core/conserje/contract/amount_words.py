@@ -1,0 +1,108 @@
+"""The words around amounts, without accents, in Spanish, Portuguese and English."""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+UNITS = _words(
+    """
+    g gr grs gramos gramas kg kgs kilo kilos ml cc l lt lts litro litros m mt mts metro metros cm mm km
+    w watt watts kw lm lumenes lumens mah ah v volt volts rpm dpi btu ppm hz ghz mhz gb tb mb hora horas
+    h hrs hr min minutos dia dias semana semanas mes meses ano anos cliente clientes persona personas
+    pessoas people seguidores usuarios semillas sementes seeds unidades unidade unidad units paginas
+    hojas hilos puntos puntadas veces vueltas ciclos lavados palabras pasos piezas pecas kcal calorias
+    kelvin grados c f x gracias disculpas perdones maneras formas
+    """
+)
+STRONG = _words(
+    """
+    cuesta cuestan vale valen sale salen precio precios total totales subtotal custa custam costs cost
+    price quedan queda seria serian suma suman preco valor cobramos pagas pagarias pagar
+    """
+)
+LINKS = _words(
+    """
+    es son de a por en el la un solo los las te le les esta estan seria serian is are for at o os as r
+    to of : = → - – ( * total final
+    """
+)
+LISTED = _words(": = → – - |")
+REFERENCES = _words(
+    """
+    rut run ruc tel telefono fono celular whatsapp wsp n nro num numero no pedido orden folio boleta
+    factura codigo cod sku ref cnpj cpf cep order phone code av avenida calle pasaje km depto local
+    oficina id tracking seguimiento guia patente registro resolucion
+    """
+)
+PER_CENT = _words("ciento cento cent cien")
+STOCK_VERBS = _words(
+    """
+    quedan queda quedando hay tenemos tengo restam resta temos left have stock estoque disponibles
+    disponible disponiveis available inventario existencias ultimas ultimos ultima only contamos
+    """
+)
+STOCKED = _words(
+    """
+    unidades unidad unidade units unit disponibles disponible disponiveis disponivel available stock
+    estoque left piezas ejemplares unids und uds restantes
+    """
+)
+LEFT = _words("quedan restam ultimas ultimos ultimos")
+FREE = _words(
+    """
+    gratis gratuito gratuita gratuitos gratuitas gratuitamente complimentary bonificado
+    """
+)
+COSTS = _words("costo costos cargo cargos custo custos coste cobro charge cost")
+WITHOUT = _words("sin sem no without cero zero free")
+NOT_FREE = _words("feel gluten sugar fat lactose cruelty smoke risk hands duty stress")
+AFTER_FREE = _words("to time range from trial")
+NOT = _words("no nao not sin ni nunca tampoco never cannot don nem sem ningun ninguna jamas")
+NO_MATTER = _words("problema problem drama duda dudas preocupes preocupe worry falta embargo")
+UNSURE = _words(
+    """
+    consultar consulto consulte averiguar averiguo preguntar pregunto verificar depende
+    """
+)
+WHETHER = _words("saber confirmo confirmar sobre ver verifico know check confirm confirmarte")
+IF = _words("si if se whether")
+TURNS = _words(", : pero but sino mas —")
+ABOUT = _words(
+    """
+    unos unas casi cerca aprox aproximadamente alrededor about around almost roughly quase uns umas
+    bordea como menos bajo hasta under over below less more entre between ate menor mayor ~ approx
+    """
+)
+DIFFERENCE = _words(
+    """
+    falta faltan faltaria faltarian faltam sobra sobran sobram vuelto cambio troco diferencia diferenca
+    difference ahorras ahorrando ahorro ahorrar economiza save saves saving caro cara caros baratos
+    barato barata cheaper expensive agregas agregar agregando sumas quedarian restante saldo left add
+    change
+    """
+)
+DIVIDED = _words(
+    """
+    cuota cuotas parcelas parcela instalments installments cada c each unidad unidade unit persona
+    pessoa mensual mensuales mes uno una promedio par gramo kilo litro
+    """
+)
+BUDGET = _words(
+    """
+    hasta menos bajo con entre presupuesto under less than ate within para dentro tus tu your budget
+    orcamento maximo tope tienes tenes rango alcanza with com seu sua pagas
+    """
+)
+PROMISE = _words(
+    """
+    cuesta cuestan vale valen sale salen precio dejo dejamos queda descuento descuentos rebaja oferta
+    dcto costs cost price discount deal custa custam preco desconto off hecho trato acuerdo acepto
+    aceptamos confirmo confirmado cobramos cobro aplico aplicamos hago hacemos doy damos devolvemos
+    devolveremos reembolso refund reembolsamos faco fazemos done agreed accept sera seria total listo ok
+    """
+)
+REDUCED = _words("descuento descuentos desconto discount off dcto rebaja rebajado dscto menos")
+CENTS = _words("centavo centavos cent cents")

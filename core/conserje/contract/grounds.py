@@ -1,0 +1,316 @@
+"""What the amounts of an answer may rest on; whatever rests on nothing is not said to a contact.
+
+An amount is right that is a product's, a sum or a multiple of such, in what the tenant has said, in what a
+tool gave, or in the contact's own words where it is not promised. Sums are of few products and few
+quantities, those that the talk names: with enough of them any number is some sum.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+
+from conserje.contract import amount_words
+from conserje.contract.amounts import Amount, read
+from conserje.contract.assistant import Product
+from conserje.contract.numerals import tokens
+from conserje.contract.opt_out import folded
+from conserje.contract.prices import WHOLE_CURRENCIES
+
+_ADDENDS, _QUANTITIES, _EXTRAS, _SUMS = 6, 5, 6, 30_000
+_FEW = 2_000  # sums that are compared one by one
+_PARTS = 48  # the most that a price is divided by
+_LEAST, _LEAST_WITH_CENTS = 100, 20  # a smaller number without a sign is no price
+_BETWEEN = 4  # words between a product's name and its price
+_SURE = 0.5  # the share of its name by which a product is named
+_READ = 40_000  # characters of all that it may rest on
+_NEAR = Decimal("0.05")
+_ROUNDED, _ROUNDED_BY = Decimal("0.01"), 100
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What an answer may rest on. `texts`: what the tenant has said; `results`: what tools gave."""
+
+    products: Sequence[Product]
+    texts: Sequence[str]
+    results: Sequence[str]
+    contact: Sequence[str]
+    currency: str
+
+    def unfounded(self, answer: str) -> list[str]:
+        """The amounts of the answer that rest on nothing, as they are written there."""
+        amounts = read(answer)
+        checked = [amount for amount in amounts if amount.kind != "count"]
+        if not checked:
+            return []
+        talk = _Talk(self, answer, amounts)
+        return list(dict.fromkeys(amount.written for amount in checked if not talk.founds(amount)))
+
+
+class _Known:
+    """The amounts of some texts."""
+
+    def __init__(self, texts: Iterable[str], currency: str) -> None:
+        written = "\n".join(texts)[:_READ]
+        amounts = read(written)
+        own = [each for each in amounts if each.currency in ("", currency)]
+        least = _LEAST if currency in WHOLE_CURRENCIES else _LEAST_WITH_CENTS
+        self.money = {each.value for each in own if each.kind == "money"}
+        self.numbers = {
+            each.value for each in amounts if each.kind in ("count", "stock") and each.value >= least
+        }
+        self.foreign = {(each.currency, each.value) for each in amounts if each not in own}
+        self.percents = {each.value for each in amounts if each.kind == "percent"}
+        self.counts = {each.value for each in amounts if each.kind in ("count", "stock")}
+        self.offers = {each.value for each in amounts if each.kind == "offer"}
+        self.free = any(each.kind == "free" for each in amounts) or Decimal(0) in self.money
+
+    def has_money(self, value: Decimal) -> bool:
+        return value in self.money or value in self.numbers
+
+
+@dataclass
+class _Talk:
+    """One answer and what it may rest on."""
+
+    grounds: Grounds
+    answer: str
+    amounts: Sequence[Amount]
+    told: _Known = field(init=False)
+    contact: _Known = field(init=False)
+
+    def __post_init__(self) -> None:
+        given = self.grounds
+        described = [f"{each.name}. {each.description}" for each in given.products]
+        self.told = _Known([*given.texts, *given.results, *described], given.currency)
+        self.contact = _Known(given.contact, given.currency)
+
+    def founds(self, amount: Amount) -> bool:
+        match amount.kind:
+            case "percent":
+                return self._percent(amount)
+            case "free":
+                return self._free(amount)
+            case "stock":
+                return self._stock(amount)
+            case "offer":
+                return amount.value in self.told.offers or _is_denied(amount)
+            case _:
+                return self._money(amount)
+
+    def _percent(self, amount: Amount) -> bool:
+        known = self._said if amount_words.REDUCED & set(amount.sentence) else self.told
+        if amount.value in known.percents or amount.value in self._results.counts:
+            return True
+        if amount.value == 100 and not amount_words.REDUCED & set(amount.sentence):
+            return True
+        return _is_denied(amount) or (amount.value in self.contact.percents and _is_harmless(amount))
+
+    def _free(self, amount: Amount) -> bool:
+        costs_nothing = any(each.price == 0 for each in self.grounds.products)
+        return self.told.free or costs_nothing or _is_denied(amount)
+
+    def _stock(self, amount: Amount) -> bool:
+        named = self._named
+        stocks = {each.stock for each in named or self.grounds.products}
+        together = sum(each.stock or 0 for each in named)
+        return amount.value in {*stocks, together, *self._results.counts, *self.contact.counts}
+
+    def _money(self, amount: Amount) -> bool:
+        if amount.currency not in ("", self.grounds.currency):
+            pair = (amount.currency, amount.value)
+            return pair in self.told.foreign or (pair in self.contact.foreign and _is_harmless(amount))
+        if amount.value == 0:
+            return self._free(amount)
+        if self._is_another_s(amount):
+            return False
+        if amount.value in self._prices or self._results.has_money(amount.value):
+            return True
+        is_total = "total" in amount.before[-3:]
+        if not is_total and self.told.has_money(amount.value):
+            return True
+        if self.contact.has_money(amount.value) and _is_harmless(amount):
+            return True
+        return self._derived(amount)
+
+    def _derived(self, amount: Amount) -> bool:
+        value = amount.value
+        if value in self._sums or any(value - extra in self._sums for extra in self._extras):
+            return True
+        if self._is_near(amount) or self._is_reduced(value, _tolerance(amount) or self._slack):
+            return True
+        said = set(amount.sentence)
+        return (bool(amount_words.DIFFERENCE & said) and self._is_difference(value)) or (
+            bool(amount_words.DIVIDED & said) and self._is_part(value, _tolerance(amount) or self._slack)
+        )
+
+    def _is_near(self, amount: Amount) -> bool:
+        value, tolerance = amount.value, _tolerance(amount)
+        prices = {each.price for each in self._named} or self._prices
+        known = self._sums | prices | self.told.money | {s + e for s in self._plain for e in self._extras}
+        return tolerance > 0 and any(abs(each - value) <= tolerance for each in known)
+
+    def _is_reduced(self, value: Decimal, slack: Decimal) -> bool:
+        """By a percentage that the tenant, or a tool, has named."""
+        percents = self._said.percents | {each for each in self._results.counts if each < 100}
+        wholes = [*self._prices, *self._sums] if len(self._sums) < _FEW else [*self._prices, *self._plain]
+        parts = [part for percent in sorted(percents)[:6] for part in (100 - percent, percent)]
+        return any(abs(whole * part / 100 - value) <= slack for part in parts for whole in wholes)
+
+    def _is_difference(self, value: Decimal) -> bool:
+        wholes = self.contact.money | self.contact.numbers | self.told.money | self._prices
+        paid = self._sums if len(self._sums) < _FEW else self._plain
+        extras = [Decimal(0), *self._extras]
+        return any(value + part + extra in wholes for part in paid for extra in extras if part)
+
+    def _is_part(self, value: Decimal, slack: Decimal) -> bool:
+        counts = {int(each) for each in self._numbers if 2 <= each <= _PARTS}
+        wholes = [*self._plain, *(self._sums if len(self._sums) < _FEW else ())]
+        return any(abs(whole / count - value) <= slack for whole in wholes for count in counts)
+
+    def _is_another_s(self, amount: Amount) -> bool:
+        """Whether it stands right after one product's name, and is the price of another one alone."""
+        if amount.value not in self._prices or self.told.has_money(amount.value):
+            return False
+        before = list(amount.before)
+        ends = [(_end_of(name, before), len(name), product) for name, product in self._names]
+        end, _, owner = max(ends, key=lambda each: each[:2], default=(0, 0, None))
+        if (
+            not owner
+            or not end
+            or len(before) - end > _BETWEEN
+            or any(map(str.isdigit, "".join(before[end:])))
+        ):
+            return False
+        return all(owner.price * many != amount.value for many in range(1, 13))
+
+    @cached_property
+    def _names(self) -> list[tuple[list[str], Product]]:
+        named = [([token.text for token in tokens(each.name)], each) for each in self.grounds.products]
+        return [(name, each) for name, each in named if name]
+
+    @cached_property
+    def _slack(self) -> Decimal:
+        """How far a part may be from what was divided, for it is rounded."""
+        return Decimal(1) if self.grounds.currency in WHOLE_CURRENCIES else Decimal("0.01")
+
+    @cached_property
+    def _said(self) -> _Known:
+        return _Known([*self.grounds.texts, *self.grounds.results], self.grounds.currency)
+
+    @cached_property
+    def _results(self) -> _Known:
+        return _Known(self.grounds.results, self.grounds.currency)
+
+    @cached_property
+    def _prices(self) -> set[Decimal]:
+        return {each.price for each in self.grounds.products}
+
+    @cached_property
+    def _numbers(self) -> list[Decimal]:
+        """The counts that the talk names."""
+        said = [each.value for each in self.amounts if each.kind in ("count", "stock")]
+        described = _Known((f"{each.name} {each.description}" for each in self._named), self.grounds.currency)
+        return [*said, *self.contact.counts, *described.counts]
+
+    @cached_property
+    def _quantities(self) -> list[int]:
+        asked = [*(each.value for each in self.amounts if each.kind == "count"), *sorted(self.contact.counts)]
+        whole = [int(each) for each in asked if each == int(each) and 2 <= each <= 200]
+        return list(dict.fromkeys(whole))[:_QUANTITIES]
+
+    @cached_property
+    def _named(self) -> list[Product]:
+        """The products that the talk names, surest first: by their price, or by their words."""
+        said = {each.value for each in self.amounts if each.kind == "money"}
+        talk = set(_stems(" ".join([self.answer, *self.grounds.contact])[:_READ]))
+        names = [(set(_stems(product.name)), product) for product in self.grounds.products]
+        having = Counter(word for name, _ in names for word in name)
+        scored = []
+        for name, product in names:
+            share = len(name & talk) / max(len(name), 1)
+            if any(having[word] == 1 for word in name & talk):
+                share = max(share, _SURE)  # no other product is called so
+            scored.append((share + 0.75 * (product.price in said), product))
+        scored.sort(key=lambda each: -each[0])
+        return [product for score, product in scored if score >= _SURE][:_ADDENDS]
+
+    @cached_property
+    def _addends(self) -> list[Decimal]:
+        said = [each.value for each in self.amounts if each.kind == "money"]
+        told = [value for value in dict.fromkeys(said) if self.told.has_money(value)]
+        prices = [each.price for each in self._named]
+        given = sorted(self._results.money | self._results.numbers)
+        return list(dict.fromkeys([*prices, *told, *given]))[:_ADDENDS]
+
+    @cached_property
+    def _extras(self) -> list[Decimal]:
+        """What the tenant has named besides, as of delivery; each may be part of a sum once."""
+        said = {each.value for each in self.amounts}
+        return sorted(self.told.money, key=lambda value: (value not in said, value))[:_EXTRAS]
+
+    @cached_property
+    def _sums(self) -> set[Decimal]:
+        return self._added([1, *self._quantities])
+
+    @cached_property
+    def _plain(self) -> set[Decimal]:
+        """Of one of each."""
+        return self._added([1])
+
+    def _added(self, quantities: Sequence[int]) -> set[Decimal]:
+        sums = {Decimal(0)}
+        for addend in self._addends:
+            if len(sums) * len(quantities) > _SUMS:
+                break
+            sums |= {each + addend * many for each in sums for many in quantities}
+        return sums - {Decimal(0)}
+
+
+def _stems(text: str) -> list[str]:
+    """The words that may name a product, without a plural's end."""
+    words = folded(text).split()
+    return [word.rstrip("s") for word in words if len(word) > 2 or word.isdigit()]
+
+
+def _tolerance(amount: Amount) -> Decimal:
+    """How far it may be from what it rests on: "unos $35.000", "35 lucas"."""
+    if amount_words.ABOUT & set(amount.before[-3:]) or amount_words.ABOUT & set(amount.after[:3]):
+        return amount.value * _NEAR
+    return min(amount.value * _ROUNDED, Decimal(_ROUNDED_BY)) if amount.rounded else Decimal(0)
+
+
+def _end_of(name: Sequence[str], words: Sequence[str]) -> int:
+    """Where the name ends that stands last among the words; 0: it does not."""
+    for end in range(len(words), len(name) - 1, -1):
+        if words[end - len(name) : end] == name:
+            return end
+    return 0
+
+
+def _is_denied(amount: Amount) -> bool:
+    """Whether it is said not to be so, or not to be known."""
+    before = list(amount.before)
+    if amount.kind == "free" and amount.written.casefold() not in amount_words.FREE:
+        before = before[:-2]  # "no tiene costo" denies the cost
+    turn = max((n + 1 for n, word in enumerate(before) if word in amount_words.TURNS), default=0)
+    for n, word in enumerate(before[turn:], turn):
+        if word in amount_words.NOT and not amount_words.NO_MATTER & set(before[n + 1 : n + 4]):
+            return True
+        if word in amount_words.IF and amount_words.WHETHER & set(before[max(n - 2, 0) : n]):
+            return True
+    if amount_words.UNSURE & set(amount.sentence):
+        return True
+    after = amount.after[: next((n for n, word in enumerate(amount.after) if word in amount_words.TURNS), 4)]
+    return bool({"no", "nao", "not"} & set(after))
+
+
+def _is_harmless(amount: Amount) -> bool:
+    """Whether an amount of the contact's own is not promised: it is denied, or what they have to spend."""
+    if _is_denied(amount) or amount_words.BUDGET & set(amount.before[-3:]):
+        return True
+    return not amount_words.PROMISE & set(amount.sentence)

@@ -1,0 +1,160 @@
+"""The contract of an assistant that asks a model: all of it but the wire is here."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
+
+from conserje.contract import checks, instructions
+from conserje.contract.assistant import Assistant, Known, NoAnswer, Product, Reply, Turn, Utterance
+from conserje.contract.instructions import Gathered
+from conserje.contract.message import Content, Row, Text, plain
+from conserje.contract.prices import format_price
+from conserje.contract.rounds import Rounds
+from conserje.contract.wire import (
+    Line,
+    ModelCredentials,
+    ModelOperator,
+    ModelSettings,
+    Prompt,
+    Spoken,
+    VendorFailed,
+)
+
+C = TypeVar("C", bound=ModelCredentials)
+S = TypeVar("S", bound=ModelSettings)
+O = TypeVar("O", bound=ModelOperator)  # noqa: E741
+
+_CARDS = 6  # of one answer
+_WORD = re.compile(r"\w+")
+_FEW = 30  # so many products are told whole; of more only those that fit what was written
+_REMEMBERED = 3  # earlier messages of the contact whose products are told as well
+_QUOTED = 300  # characters of a message that another one answers
+_TOLD = 16_000  # characters that are kept of what the model was told
+
+# What is asked of the knowledge in each turn, so that the model knows the facts whatever is asked.
+_FACTS = (
+    "¿cuál es la dirección?", "¿hacen despacho?", "¿cuánto cuesta el despacho?",
+    "¿cuánto demora el despacho?", "¿qué formas de pago tienen?", "¿hacen devoluciones?",
+    "¿venden por mayor?", "¿dan factura?",
+)  # fmt: skip
+
+
+class ModelAssistant(Assistant[C, S, O]):
+    """Lets a model answer: what it is told, its tools, its checks and its bounds. A subclass has the wire.
+
+    The subclass names its models (Credentials, Settings, Operator), and asks its server in `ask`.
+    """
+
+    async def ask(self, prompt: Prompt, turn: Turn[C, S]) -> Spoken:
+        """One round: ask the model once, and say what it gave; cancelled when the time is over.
+
+        Raises VendorFailed where the server did not do its part, NoAnswer where the model did not. Their
+        texts quote neither the server nor the conversation.
+        """
+        raise NotImplementedError
+
+    def shared_credentials(self) -> C | None:
+        key = self.operator.api_key
+        return self.Credentials.model_validate({"api_key": key}) if key else None
+
+    async def reply(self, turn: Turn[C, S]) -> Reply:
+        deadline = asyncio.get_running_loop().time() + self.operator.timeout
+        gathered = await _gathered(turn)
+        ask = partial(self._in_time, turn, deadline)
+        rounds = Rounds(ask, turn.tools, turn.budget, turn.settings.model)
+        prompt = _prompt(turn, gathered)
+        said = await rounds.words(prompt)
+        if fault := await checks.fault(said, turn, gathered, rounds.results):
+            prompt = _prompt(turn, gathered, fault.correction)
+            said = await rounds.words(prompt)
+            if again := await checks.fault(said, turn, gathered, rounds.results):
+                raise NoAnswer(again.cause)
+        return Reply(
+            (_with_cards(said, gathered.products, turn.tenant.currency),),
+            hand_over=rounds.handed_over,
+            usage=dict(rounds.usage),
+            told=_without(turn.credentials, prompt.instructions)[:_TOLD],
+        )
+
+    async def _in_time(self, turn: Turn[C, S], deadline: float, prompt: Prompt) -> Spoken:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self.ask(prompt, turn)
+        except TimeoutError:
+            limit = f"CONSERJE_{self.name.upper()}_TIMEOUT, {self.operator.timeout:g} s"
+            raise VendorFailed(f"The model gave no answer within {limit}.") from None
+
+
+def _prompt(turn: Turn[C, S], gathered: Gathered, correction: str = "") -> Prompt:
+    settings = turn.settings
+    past = turn.history[-settings.history_limit :] if settings.history_limit else ()
+    offers = turn.tools.offers
+    now = datetime.now(UTC)
+    return Prompt(
+        instructions.stable(turn.tenant, settings.instructions, gathered, offers),
+        instructions.changing(turn.tenant, turn.contact, turn.summary, gathered, now, correction),
+        [_line(said) for said in (*past, *turn.messages)],
+        hashlib.sha256(f"{turn.tenant.slug}/{turn.contact.id}".encode()).hexdigest(),
+        offers,
+    )
+
+
+async def _gathered(turn: Turn[C, S]) -> Gathered:
+    asked = _written(turn.messages)
+    before = [said for said in turn.history if said.author == "contact"][-_REMEMBERED:]
+    products = await turn.products.all()
+    few = len(products) <= _FEW
+    if not few:
+        products = await _fitting(turn, asked, _written(before))
+    facts = [known for phrase in _FACTS for known in await turn.knowledge.search(phrase)]
+    facts = _once(known for known in facts if known.kind == "fact")
+    told = {known.answer for known in facts}
+    found = [known for known in await turn.knowledge.search(asked) if known.answer not in told]
+    return Gathered(products, few, facts, found)
+
+
+async def _fitting(turn: Turn[C, S], *texts: str) -> list[Product]:
+    """The products that the texts may mean, those of the first text first."""
+    found = [match.product for text in texts if text for match in await turn.products.search(text, _FEW)]
+    return list({product.id: product for product in found}.values())[:_FEW]
+
+
+def _once(known: Iterable[Known]) -> list[Known]:
+    return list({each.answer: each for each in known}.values())
+
+
+def _line(said: Utterance) -> Line:
+    text = plain(said.content) or "[empty]"
+    if said.quoted is not None:
+        text = f'[in answer to "{plain(said.quoted)[:_QUOTED]}"]\n{text}'
+    return Line("user" if said.author == "contact" else "assistant", text)
+
+
+def _written(messages: Sequence[Utterance]) -> str:
+    return "\n".join(plain(said.content) for said in messages)
+
+
+def _with_cards(said: str, products: Sequence[Product], currency: str) -> Content:
+    """What the model wrote, with the products that it names and that have something to show."""
+    words = _words(said)
+    named = [each for each in products if (each.picture or each.link) and _words(each.name) in words]
+    cards = (
+        Row(f"product-{each.id}", each.name, format_price(each.price, currency), each.picture, each.link)
+        for each in named[:_CARDS]
+    )
+    return Text(said, cards=tuple(cards))
+
+
+def _words(written: str) -> str:
+    """The words, so that those of a name are found among them as they stand: "Pan" is not in "pantalla"."""
+    return f" {' '.join(_WORD.findall(written.casefold()))} "
+
+
+def _without(credentials: ModelCredentials, text: str) -> str:
+    return text.replace(credentials.api_key.get_secret_value(), "…")

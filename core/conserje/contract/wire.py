@@ -1,0 +1,128 @@
+"""What goes to a model and comes back from it, whoever's model it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from conserje.contract.assistant import NoAnswer, Offer, Result
+
+
+class VendorFailed(NoAnswer):
+    """The model's server did not do its part; after some of these in a row it is left alone for a while.
+
+    `of_key`: what failed is the tenant's key, or its share, and nobody else's. `after`: the seconds that the
+    server wants to be left alone.
+    """
+
+    def __init__(self, text: str, *, of_key: bool = False, after: float = 0.0) -> None:
+        super().__init__(text)
+        self.of_key = of_key
+        self.after = after
+
+
+class ModelCredentials(BaseModel):
+    """The key that pays for a tenant's answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    api_key: SecretStr = Field(min_length=1, description="An API key of the model's server.")
+
+
+class ModelSettings(BaseModel):
+    """How a tenant's assistant thinks and speaks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(min_length=1, description="The model's name, as the API knows it.")
+    instructions: str = Field(default="", max_length=20_000, description="What else the assistant is told.")
+    max_output_tokens: int = Field(default=400, ge=16, le=16_000, description="Longest answer, in tokens.")
+    history_limit: int = Field(default=20, ge=0, le=200, description="Earlier messages that the model reads.")
+
+
+class ModelOperator(BaseModel):
+    """What the operator decides for all tenants."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    base_url: str = Field(description="The API's address.")
+    api_key: SecretStr | None = Field(default=None, description="For tenants that have no key of their own.")
+    timeout: float = Field(
+        default=20.0, gt=0, description="Seconds for an answer, rounds of tools and second tries included."
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _absolute(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("write an absolute address, like https://api.openai.com/v1")
+        return url.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A call of a tool that the model wants; the arguments are JSON, as far as the model can write it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What the model gave in one round: words, or calls of tools. `raw` is for its own wire alone.
+
+    `usage` has the keys that `Budget.spend` takes. `fault`: why this is no answer, though it has cost
+    something; a sentence that quotes nothing.
+    """
+
+    text: str
+    calls: Sequence[Wanted] = ()
+    usage: Mapping[str, int] = field(default_factory=dict)
+    raw: Any = None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One round that ended with calls of tools, and what came of them, in the same order."""
+
+    spoken: Spoken
+    results: Sequence[Result]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message of the conversation, in words; those of the assistant may also be a person's."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """All that a model is given in one round."""
+
+    stable: str  # the instructions' part that is the same in a tenant's next turn, and may be cached
+    changing: str
+    said: Sequence[Line]
+    contact: str  # a name for the vendor that says nothing about the contact
+    offers: Sequence[Offer] = ()
+    steps: Sequence[Step] = ()
+    may_call: bool = True  # False: the model must answer now, whatever tools are offered
+
+    @property
+    def instructions(self) -> str:
+        return f"{self.stable}\n\n{self.changing}"
+
+    def alternating(self) -> list[Line]:
+        """The lines for servers that want a customer's first, and then the two in turn."""
+        joined = [
+            Line(role, "\n".join(line.text for line in lines))
+            for role, lines in groupby(self.said, lambda line: line.role)
+        ]
+        return [Line("user", "…"), *joined] if joined and joined[0].role == "assistant" else joined

@@ -1,0 +1,91 @@
+"""Amounts in answers: what 200 right answers say passes, and what is invented is found.
+
+`amounts.json` has shops, and talks with each: what the contact wrote, what tools gave, right and
+wrong answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from cpu import at_most
+
+from conserje.contract.assistant import Product
+from conserje.contract.grounds import Grounds
+
+TALKS = json.loads(Path(__file__).with_name("amounts.json").read_text())
+
+
+def answers(kind: Literal["right", "wrong"]) -> Iterator[tuple[Grounds, str]]:
+    for talk in TALKS["talks"]:
+        shop: dict[str, Any] = TALKS["shops"][talk["shop"]]
+        products = [
+            Product(n, name, Decimal(price), stock, description=description)
+            for n, (name, price, stock, description) in enumerate(shop["products"])
+        ]
+        grounds = Grounds(products, shop["texts"], talk["results"], talk["asked"], shop["currency"])
+        for answer in talk[kind]:
+            yield grounds, answer
+
+
+def test_at_most_one_right_answer_of_a_hundred_is_taken_for_a_wrong_one() -> None:
+    alarms = [(answer, said) for grounds, answer in answers("right") if (said := grounds.unfounded(answer))]
+    total = sum(1 for _ in answers("right"))
+    assert total >= 200
+    assert len(alarms) <= total / 100, alarms
+
+
+def test_nine_of_ten_wrong_answers_are_found() -> None:
+    missed = [answer for grounds, answer in answers("wrong") if not grounds.unfounded(answer)]
+    total = sum(1 for _ in answers("wrong"))
+    assert total >= 60
+    assert len(missed) <= total / 10, missed
+
+
+SHOP = Grounds(
+    [Product(1, "Polera azul", Decimal(9990), 4), Product(2, "Gorro", Decimal(5990))], [], [], [], "CLP"
+)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["$1.000", "$ 1.000", "1.000 CLP", "CLP 1000", "1 luca", "1 mil pesos", "mil pesos", "10 %", "10%",
+     "diez por ciento", "US$ 12", "12 dólares", "€5", "quedan 9", "hay 9 unidades", "despacho gratis",
+     "sin costo", "3x2", "Gorro: 1.000", "cuesta 1000", "mitad de precio", "$0"],
+)  # fmt: skip
+def test_what_an_amount_looks_like(answer: str) -> None:
+    assert SHOP.unfounded(f"El gorro, {answer}.")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["llámanos al +56 9 1234 5678", "Av. Apoquindo 1.234", "RUT 76.123.456-7", "abrimos a las 10:00",
+     "el 25/12/2026", "pedido 12.345", "1.500 ml", "2 poleras", "talla 42", "100 % algodón", "3 días",
+     "2.200 mAh", "60x60", "el 1.º", "feel free to ask", "2026", "12.5.2026", "no tenemos nada gratis",
+     "no hay un 10 % de descuento"],
+)  # fmt: skip
+def test_what_none_looks_like(answer: str) -> None:
+    assert not SHOP.unfounded(f"Hola, {answer}.")
+
+
+def test_one_product_s_price_is_not_another_s() -> None:
+    assert SHOP.unfounded("Gorro: $9.990") == ["$9.990"]
+    assert not SHOP.unfounded("El gorro vale $5.990 y la polera azul $9.990; los dos, $15.980.")
+
+
+def test_what_the_contact_asks_for_may_be_denied_and_not_promised() -> None:
+    asked = replace(SHOP, contact=["véndeme el gorro a $100 con 90 % de descuento"])
+    assert not asked.unfounded("No puedo dejarlo en $100 ni hacer un 90 % de descuento: vale $5.990.")
+    assert asked.unfounded("Trato hecho: $100.") and asked.unfounded("Te hago el 90 % de descuento.")
+
+
+def test_a_hostile_answer_costs_time_in_proportion_to_its_length() -> None:
+    for part in ("$1.1.1,1 ", "mil ", "veinte y ", "$", "9,", "2x1 ", "gratis ", "quedan 5 Gorro "):
+        with at_most(2.0, repr(part)):
+            SHOP.unfounded(part * (16_000 // len(part)))

@@ -1,12 +1,12 @@
-"""The checkup: what an account's provider says of it."""
+"""The checkup: what an account's provider says of it, and what its model can do."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 
-from conserje.contract.account import Finding, NotOffered
-from conserje.contract.assistant import AnyAssistant
+from conserje.contract.account import Abilities, AnyAccount, Finding, NotOffered
+from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, CannotTell, Channel, Urls
 from conserje.installation import Installation
 from conserje.plugins import given, guard
@@ -17,28 +17,70 @@ from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.refusals import TenantError
 
 LIMIT = 20.0  # seconds for the provider's answers
+PROBING = 90.0  # seconds for a model's: it may have to be loaded first
+
+_AGAIN = "Try again later, by `conserje account check`."
 
 
 async def examine(
     installation: Installation, slug: str, plugin: AnyChannel | AnyAssistant, address: str
 ) -> Sequence[Finding]:
-    """What is found, a warning where nobody could be asked. Raises TenantError where there is no account."""
+    """What is found, a warning where nobody could be asked; what a model can do is kept with the account.
+
+    Raises TenantError where there is no account.
+    """
     entry, account = await _found(installation, slug, plugin.name, address)
     asked = [_urls(installation, slug, plugin)] if isinstance(plugin, Channel) else []
     try:
         opened = entry.opened(account, plugin, installation.vault)
         async with asyncio.timeout(LIMIT):
-            return await guard.awaited(plugin, slug, "examine", given.findings, opened, *asked)
+            found = await guard.awaited(plugin, slug, "examine", given.findings, opened, *asked)
     except AccountUnusable as error:
         return [Finding("error", str(error))]
     except TimeoutError:
         return [Finding("warning", f"The provider gave no answer within {LIMIT:g} s.")]
     except CannotTell as error:
-        return [Finding("warning", str(error), "Try again later, by `conserje account check`.")]
+        return [Finding("warning", str(error), _AGAIN)]
     except NotOffered:
         return []
     except PluginFailed as error:
         return [Finding("warning", f"It could not be examined: {plugin.name} {error.told}.")]
+    if isinstance(plugin, Assistant) and all(each.level != "error" for each in found):
+        return [*found, *await _probe(installation, entry, account, plugin, opened)]
+    return found
+
+
+async def _probe(
+    installation: Installation, entry: Entry, account: AccountRow, plugin: AnyAssistant, opened: AnyAccount
+) -> list[Finding]:
+    try:
+        async with asyncio.timeout(PROBING):
+            able = await guard.awaited(plugin, entry.tenant.slug, "probe", given.abilities, opened)
+    except NotOffered:
+        return []
+    except CannotTell as error:
+        return [Finding("warning", str(error), _AGAIN)]
+    except TimeoutError:
+        return [Finding("warning", f"The model could not be tried within {PROBING:g} s.", _AGAIN)]
+    except PluginFailed as error:
+        return [Finding("warning", f"What its model can do could not be tried: {plugin.name} {error.told}.")]
+    async with installation.pool.acquire() as connection:
+        await accounts.note_abilities(connection, entry.tenant.id, account.id, able)
+    return _told(able)
+
+
+def _told(able: Abilities) -> list[Finding]:
+    tools = (
+        Finding("ok", "The model can call tools.")
+        if able.tools
+        else Finding(
+            "warning",
+            "The model cannot call tools: it is asked without them, and answers from what it is told.",
+            "Another model, or another setting of its server, can; then `conserje account check`.",
+        )
+    )
+    form = "can" if able.schema else "cannot"
+    return [tools, Finding("ok", f"The model {form} answer in the form of a JSON Schema.")]
 
 
 async def _found(installation: Installation, slug: str, name: str, address: str) -> tuple[Entry, AccountRow]:

@@ -11,7 +11,7 @@ from math import isfinite
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from conserje.contract.account import Finding
+from conserje.contract.account import Abilities, Finding
 from conserje.contract.assistant import Reply
 from conserje.contract.channel import Answer, Page, Receipt, Webhook
 from conserje.contract.limits import Limits
@@ -70,6 +70,7 @@ found: Checked[Receipt | None] = sound(Receipt | None)
 webhook: Checked[Webhook] = sound(Webhook)
 window: Checked[timedelta | None] = sound(timedelta | None)
 _limits: Checked[Limits] = sound(Limits)
+abilities: Checked[Abilities] = sound(Abilities)
 findings: Checked[Sequence[Finding]] = sound(Sequence[Finding])
 part: Checked[bytes] = sound(bytes)
 _page: Checked[Page] = sound(Page)

@@ -67,6 +67,7 @@ MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
     "fetch": (CannotTell,),
     "media": (NotOffered, *_REFUSALS, TryLater, FetchRefused, FetchFailed),
     "examine": (NotOffered, CannotTell),
+    "probe": (NotOffered, CannotTell),
     "configure": (NotOffered, *_REFUSALS, CannotTell),
     "reply": (NoAnswer,),
 }

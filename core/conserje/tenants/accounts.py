@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import asyncpg
-from pydantic import SecretStr, TypeAdapter
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
+from conserje.contract.account import Abilities
 from conserje.contract.message import Template, to_json
 from conserje.plugins import guard
 from conserje.plugins.guard import PluginFailed
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 _TEMPLATE = TypeAdapter(Template)
+_ABILITIES = TypeAdapter(Abilities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class AccountRow:
     status: Status
     quiet_period: timedelta | None = None  # None: the tenant's
     window_template: Template | None = None  # as which a reply leaves that comes too late to leave as it is
+    abilities: Abilities | None = None  # what its model was found to be able to do
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any] | asyncpg.Record) -> AccountRow:
@@ -49,6 +52,8 @@ class AccountRow:
             values["quiet_period"] = timedelta(seconds=float(row["quiet_period"]))
         if row["window_template"] is not None:
             values["window_template"] = _TEMPLATE.validate_json(row["window_template"])
+        if row["abilities"] is not None:
+            values["abilities"] = _read_abilities(row["abilities"])
         return cls(**values)
 
     @property
@@ -60,13 +65,21 @@ class AccountRow:
         return tenant.quiet_period if self.quiet_period is None else self.quiet_period
 
 
+def _read_abilities(written: str) -> Abilities | None:
+    """None, as if nobody had tried, for what another release has written otherwise."""
+    try:
+        return _ABILITIES.validate_json(written)
+    except ValidationError:
+        return None
+
+
 FIND = f"""
 SELECT {tenants.COLUMNS},
        coalesce((SELECT json_agg(json_build_object(
                             'id', id, 'channel', channel, 'address', address, 'settings', settings::text,
                             'credentials', credentials, 'status', status,
                             'quiet_period', extract(epoch FROM accounts.quiet_period),
-                            'window_template', window_template::text)
+                            'window_template', window_template::text, 'abilities', abilities::text)
                         ORDER BY channel, address)
                  FROM accounts WHERE tenant_id = tenants.id), '[]') AS accounts
 FROM tenants
@@ -92,7 +105,7 @@ async def find(
 
 COLUMNS = (
     "id, channel, address, settings, credentials, status, extract(epoch FROM quiet_period) AS quiet_period,"
-    " window_template"
+    " window_template, abilities"
 )
 
 LIST = f"""
@@ -330,6 +343,17 @@ async def seal_credentials(
     """
     key = await data_keys.sealing_key(connection, vault, tenant_id)
     return vault.seal(key, credentials_context(tenant_id, channel, address), plain)
+
+
+NOTE_ABILITIES = "UPDATE accounts SET abilities = $3 WHERE tenant_id = $1 AND id = $2"
+
+
+async def note_abilities(
+    connection: Connection, tenant_id: int, account_id: int, abilities: Abilities
+) -> None:
+    """Remember what the account's model was found to be able to do; nothing for an account removed."""
+    written = _ABILITIES.dump_json(abilities).decode()
+    await connection.execute(NOTE_ABILITIES, tenant_id, account_id, written)
 
 
 NOTE_SEEN = """

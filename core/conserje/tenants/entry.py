@@ -93,6 +93,7 @@ class Entry:
             settings=validated(plugin.Settings, json.dumps(settings), f"settings of {where}"),
             locale=self.tenant.locale,
             first_tenant=self.tenant.first_slug or "",
+            abilities=account.abilities if account else None,
         )
 
     def _credentials(

@@ -137,6 +137,7 @@ class Thinking:
             budget=NoBudget(),
             credentials=account.credentials,
             settings=account.settings,
+            abilities=account.abilities,
         )
 
 

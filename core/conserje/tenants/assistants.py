@@ -1,8 +1,9 @@
-"""Tenants' assistants: which of them cannot answer as they stand, so that the fallback does."""
+"""Tenants' assistants: who uses which, and which of them cannot answer, so that the fallback does."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from conserje.plugins import guard
 from conserje.plugins.guard import PluginFailed
@@ -23,6 +24,30 @@ SELECT slug, key AS assistant, value::text AS settings FROM tenants, jsonb_each(
 WHERE status = 'active' AND assistant_settings <> '{}' AND key IN (assistant, fallback_assistant)
 ORDER BY slug LIMIT 5000
 """
+
+USED = """
+SELECT name, count(*) FILTER (WHERE first) AS tenants, count(*) FILTER (WHERE NOT first) AS fallback_of,
+       (array_agg(slug ORDER BY slug) FILTER (WHERE first))[:$1] AS slugs
+FROM (SELECT slug, assistant AS name, true AS first FROM tenants
+      UNION ALL SELECT slug, fallback_assistant, false FROM tenants) AS used
+GROUP BY name ORDER BY name
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How many tenants an assistant answers for, and for how many where theirs cannot."""
+
+    name: str
+    tenants: int = 0
+    fallback_of: int = 0
+    slugs: tuple[str, ...] = ()  # the first of the former
+
+
+async def used(connection: Connection, most: int) -> dict[str, Use]:
+    """By name, with at most so many slugs of each."""
+    rows = await connection.fetch(USED, most)
+    return {row["name"]: Use(**{**row, "slugs": tuple(row["slugs"] or ())}) for row in rows}
 
 
 async def unready(connection: Connection, plugins: Plugins, most: int) -> list[str]:

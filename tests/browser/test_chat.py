@@ -265,6 +265,15 @@ async def test_the_composer_hides_nothing_and_has_one_ring(site: Site, visitor: 
     assert await page.evaluate("getComputedStyle(document.activeElement).outlineOffset") == "-1px"
 
 
+async def test_the_composer_is_one_line_before_anything_is_written(site: Site, visitor: Visitor) -> None:
+    page = await visitor.page()
+    await page.set_viewport_size({"width": 320, "height": 720})
+    await page.goto(await site.add("narrow"))
+    composer = page.get_by_label("Escribe un mensaje")
+    height = await composer.evaluate("composer => composer.clientHeight")
+    assert height == await composer.evaluate("composer => (composer.placeholder = '', composer.clientHeight)")
+
+
 async def test_the_talk_stays_at_its_end_when_a_picture_comes_late(site: Site, visitor: Visitor) -> None:
     page = await visitor.page(await site.add("late"))
     for number in range(8):

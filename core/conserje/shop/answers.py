@@ -25,7 +25,9 @@ _FITS = 0.6
 _LONG_ENOUGH = 6  # letters; shorter words have too many honest neighbours to be slips of the pen
 _TOLERATED = 30  # unknown words of a text that are looked for as slips of the pen
 _SCORED = 2_500  # wordings, for all clauses of a text
+_ANSWERED = 200  # characters of an answer, which is found by its beginning
 _WORDED = 25  # words of a wording: the index is kept in memory, and nobody asks in more
+_SPOKEN_OF = 0.62  # how surely a question is meant, of which and of whose answer the text has most words
 _LIGHT, _UNKNOWN = 0.15, 0.9  # what a word is worth that is in every question, and one that is in none
 
 _CLAUSE = re.compile(r"[\n.,;:!?¡¿…]+(?!\d)")
@@ -79,6 +81,7 @@ class Answers:
                 wording = _wording(number, words_of(written)[:_WORDED])
                 if wording.content:  # one of stop words alone is found by nothing
                     self._wordings.append(wording)
+        self._spoken = _spoken(told.questions)
         self._having = defaultdict[str, list[int]](list)
         for place, wording in enumerate(self._wordings):
             for key in {key for keys in wording.content + wording.rest for key in keys}:
@@ -199,7 +202,27 @@ class Answers:
                 known = best.get(wording.question)
                 if score >= _FITS and (known is None or score > known.known.score):
                     best[wording.question] = _asked(self.told.questions[wording.question], score, places)
-        yield from best.values()
+        yield from best.values() or self._spoken_of(whole)
+
+    def _spoken_of(self, words: Sequence[Word]) -> Iterator[_Found]:
+        """The question of which the text has two words at least: "arriendan betoneras"."""
+        content = {word.keys: word.place for word in words if word.is_content}
+        if not 2 <= len(content) <= _TOLERATED:
+            return
+        met = defaultdict[int, set[int]](set)
+        for keys, place in content.items():
+            for number in {number for key in keys for number in self._spoken.get(key, ())}:
+                met[number].add(place)
+        number, places = max(met.items(), key=lambda each: (len(each[1]), -each[0]), default=(0, set()))
+        others = sum(len(each) == len(places) for each in met.values()) - 1
+        is_asked = any(self._is_worded(number, keys) for keys, place in content.items() if place in places)
+        if len(places) >= 2 and len(places) * 3 >= len(content) * 2 and not others and is_asked:
+            yield _asked(self.told.questions[number], _SPOKEN_OF, frozenset(places))
+
+    def _is_worded(self, number: int, keys: frozenset[str]) -> bool:
+        """Whether a wording of the question has the word, and not its answer alone."""
+        places = {place for key in keys for place in self._having.get(key, ())}
+        return any(self._wordings[place].question == number for place in places)
 
     def _weight(self, word: Word) -> float:
         if not word.is_content:
@@ -215,6 +238,17 @@ class Answers:
                 break
             found.update(dict.fromkeys(self._having[key][: most - len(found)]))
         return list(found)
+
+
+def _spoken(questions: Sequence[Question]) -> Mapping[str, set[int]]:
+    """Which questions have a word, in a wording or in the answer."""
+    having = defaultdict[str, set[int]](set)
+    for number, question in enumerate(questions):
+        for written in (question.question, *question.wordings, question.answer[:_ANSWERED]):
+            for word in words_of(written)[:_WORDED]:
+                for key in word.keys if word.is_content else ():
+                    having[key].add(number)
+    return having
 
 
 def _wording(question: int, words: Sequence[Word]) -> _Wording:

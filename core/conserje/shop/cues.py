@@ -62,6 +62,7 @@ a domicilio
 
 # Of these "¿cómo llego a la tienda?" has one, too.
 REACH = """
+llevar|llevan|lleven|traer|traen|traigan|mandar|dejar a|hasta casa|obra|departamento|depto|oficina
 mandan|llegan|manda a|para|hasta regiones|region|todo|chile|provincia|casa|sur|norte
 llegan|mandan|llega a|hasta
 """
@@ -88,6 +89,7 @@ para hoy|mañana
 ARRIVAL = """
 cuanto demora llegar|llega|entregar|entrega
 en cuantos dias llega|llegaria|entregan
+llega|llegaria|llegan|entregan hoy|mañana|altiro
 cuantos dias|tiempo demora
 cuando llegaria|entregan
 how long take|arrive

@@ -9,6 +9,7 @@ _SHORTEST = 4  # letters; of shorter words too many sound alike
 
 # As written by whoever only heard it; on both sides, so that all ways meet.
 _WRITTEN = (
+    (re.compile(r"sch"), "ch"),
     (re.compile(r"sh"), "s"),
     (re.compile(r"ck|q(?:u(?=[ei]))?"), "k"),
     (re.compile(r"ph"), "f"),

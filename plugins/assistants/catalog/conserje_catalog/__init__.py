@@ -67,7 +67,11 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
             return await _otherwise(turn, text, asked, offers)
         if reason := wishes.reason(asked):
             return _say(wishes.sentence(reason, words), wishes.REASONS[reason], 0.9, hand_over=True)
-        said = await _about_the_shop(turn, text, asked, offers) or await _about_products(turn, asked, offers)
+        said = (
+            await _about_the_shop(turn, text, asked, offers)
+            or await _about_what_it_does(turn, text, asked, offers)
+            or await _about_products(turn, asked, offers)
+        )
         if said:
             return await _with_the_rest(turn, text, said, words)
         return await _otherwise(turn, text, asked, offers)
@@ -153,6 +157,25 @@ async def _about_the_shop(turn: _Turn, text: str, asked: Asked, offers: Offers) 
 def _asked_of_the_shop(topics: Sequence[str], text: str) -> Sequence[str]:
     """The question, where the shop could have said it: of what it haggles over it says nothing."""
     return [] if set(topics) <= {"haggling", "restock"} else [text]
+
+
+async def _about_what_it_does(turn: _Turn, text: str, asked: Asked, offers: Offers) -> Reply | None:
+    """What the shop has said of what it does: "hacen tortas con foto", "instalan llaves de paso".
+
+    None where nothing is asked of it, or where a product may be meant.
+    """
+    verb = asked.service
+    if not verb and not asked.says("service"):
+        return None
+    found = await turn.knowledge.search(text) or (await turn.knowledge.search(verb) if verb else ())
+    if known := [each for each in found if each.kind == "question"]:
+        return _say(offers.hello + known[0].answer, "pregunta", known[0].score)
+    is_a_thing = bool(await meaning.named(turn, asked.wanted()))
+    if is_a_thing if not verb else bool(await turn.products.search(verb, 1)):
+        return None
+    if asked.says_little or not (verb or asked.says("service")):
+        return None
+    return _say(offers.hello + offers.words.no_data, "pregunta", 0.5, hand_over=True, unanswered=[text])
 
 
 async def _priced(turn: _Turn, asked: Asked, offers: Offers) -> list[str]:

@@ -25,9 +25,10 @@ _PERSON = re.compile(
     + r"|persona real\b|ser humano\b)"
 )
 _QUESTION = re.compile(
-    r"\?|¿|^(?:y |pero )?(?:como|cuando|donde|quien|cual|cuales|por que|what|when|where|how|is|are|do"
-    r"|does|quando|onde|se puede|puedo|pueden|puedes)\b"
+    r"\?|¿|^(?:y |pero )?(?:como|cuando|donde|quien|cual|cuales|(?:por|en|a|de|con|hasta|para) que"
+    r"|what|when|where|how|is|are|do|does|quando|onde|se puede|puedo|pueden|puedes)\b"
 )
+_SERVICE = re.compile(r"[a-z]{3,20}(?:an|en)")  # "instalan", "reparten"
 _CLAUSES = 10  # of a message: each is looked for by itself
 _CHAT = WORDS["greetings"] | WORDS["thanks"] | WORDS["closings"] | WORDS["farewells"] | WORDS["chat"]
 _ASKING = WORDS["asking"] | WORDS["price"] | WORDS["stock"]
@@ -90,6 +91,15 @@ class Asked:
     def says_little(self) -> bool:
         """Whether no word is left that could name something."""
         return self._said <= _ASKING | _CHAT | WORDS["filler"]
+
+    @property
+    def service(self) -> str:
+        """The verb that asks what the shop does, where the first word that names something may be one."""
+        for clause in self.clauses:
+            first, *others = naming(clause) or [""]
+            if _SERVICE.fullmatch(first) and (self.is_question or others):
+                return first
+        return ""
 
     @property
     def follows_up(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -21,6 +22,8 @@ _WORDS = 3  # of whom something is for
 _PARTS = 6  # things asked for at once
 _ASKED_ABOUT = 8  # words that may name what a question is about
 _LESS_SURE = 0.9  # a word was not the product's: its description may say more
+
+_INFINITIVE = re.compile(r"[a-z]{2,20}[aei]r(?:me|l[aeo]s?)?")  # what it is for: "zapatilla para enchufar"
 
 AnyTurn = Turn[Any, Any]
 Way = Literal["offer", "compare", "total", "cheapest", "dearest", "budget", "too_dear"]
@@ -124,8 +127,8 @@ async def _for_somebody(turn: AnyTurn, clauses: Iterable[str]) -> list[Match]:
         if whom and (named := naming(thing)):
             matches = sure(await turn.products.search(" ".join(named), _FOUND))
             said = [word for word in naming(whom)[:_WORDS] if word.isalpha()]
-            whole = [await turn.products.search(word, 1) for word in said]
-            if matches and all(whole):
+            whole = [word for word in said if not _INFINITIVE.fullmatch(word)]
+            if matches and all([await turn.products.search(word, 1) for word in whole]):
                 return matches
     return []
 
@@ -139,8 +142,10 @@ async def _about(turn: AnyTurn, wish: _Wish, asked: Asked) -> list[Product]:
     for clause in wish.clauses:
         words = naming(clause)
         nearly = await turn.products.search(" ".join(words), 3)
-        if nearly and nearly[0].score >= _NEAR:
+        if nearly and nearly[0].score >= (_SURE if _asks_for_a_thing(words, clause) else _NEAR):
             return [match.product for match in _without(wish, nearly) if match.score > nearly[0].score - 0.1]
+        if purposed := await _for_a_purpose(turn, wish, clause):
+            return purposed
         attribute = asked.says("attribute")
         if not (attribute or wish.budget or _extreme(asked) or (asked.is_question and not asked.asks)):
             continue
@@ -148,6 +153,22 @@ async def _about(turn: AnyTurn, wish: _Wish, asked: Asked) -> list[Product]:
             if matches := sure(await turn.products.search(word, _FOUND)):
                 return [match.product for match in _without(wish, matches)]
     return []
+
+
+async def _for_a_purpose(turn: AnyTurn, wish: _Wish, clause: str) -> list[Product]:
+    """Of "algo para pintar un muro" what is for walls: all words but what is done are known."""
+    if not PATTERNS["purpose"].search(clause):
+        return []
+    words = [word for word in naming(clause) if not _INFINITIVE.fullmatch(word)]
+    found = await turn.products.search(" ".join(words), 3) if words else []
+    if not found or found[0].score < _NEAR:
+        return []
+    return [match.product for match in _without(wish, found) if match.score > found[0].score - 0.1]
+
+
+def _asks_for_a_thing(words: Sequence[str], clause: str) -> bool:
+    """Whether one thing is asked for by its name: who wants wood is not told of a brush's handle."""
+    return len(words) == 1 and bool(PATTERNS["sells"].search(clause)) and not PATTERNS["some"].search(clause)
 
 
 def _without(wish: _Wish, matches: Sequence[Match]) -> list[Match]:

@@ -41,6 +41,13 @@ _SPANISH_WORDS = {
     """,
     "filler": """
         suelto suelta sueltos sueltas
+        grande grandes chico chica chicos chicas pequeno pequena pequenos mediano mediana largo larga ancho
+        delgado grueso firme firmes resistente resistentes comodo comoda suave suaves simple
+        blanco blanca blancos blancas negro negra negros negras rojo roja rojos rojas azul azules verde verdes
+        amarillo amarilla gris grises rosado rosada cafe celeste morado morada color colores
+        par pares unidad unidades caja cajas rollo rollos bolsa bolsas paquete paquetes botella botellas
+        las unos unas son sus del al fue sera eran estan hacen hace hago
+        living comedor pieza dormitorio cocina patio terraza oficina
         desde sobre rango under anything something above over
         hacer mandame mandenme envia enviame foto fotos imagen imagenes video fisico cada alcanza talla
         mi mis me
@@ -128,10 +135,11 @@ _SPANISH = {
         por_la_(?:chucha|cresta) chuchetumare
         ladron(?:es|a|as)? estafador\w* sin_?verguenzas? conche_?(?:tu|su)\w* ctm csm
         (?:q|cu)li(?:a[os]?|ado)s? mierdas? imbecil\w* inutil\w* idiotas? hijo_de_puta hdp aweona\w*
-        mamones
+        mamones chantas?
     """,
     "complaint": r"""
-        esperando_(?:hace|desde|una|hasta) hace_rato (?:son|que|muy)_lent[oa]s?
+        esperando_(?:hace|desde|una|hasta) llev(?:o|amos)_(?:\w+_){1,3}esperando me_vendieron
+        hace_rato (?:son|que|muy)_lent[oa]s?
         reclam\w+ queja\w* estaf\w+ sernac denunci\w+ nadie_(?:me_)?(?:responde|contesta|atiende)
        
         lleg\w+_(?:\w+_){0,4}(?:aplastad|derretid|sucio)[oa]?s?
@@ -142,7 +150,7 @@ _SPANISH = {
         se_(?:(?:me|le|nos)_)?(?:rompio|quebro|echo_a_perder|murio|descosio)
         devuelv\w+_(?:la|mi)_(?:plata|platita|dinero) (?:quiero|necesito)_(?:mi|la)_(?:plata|dinero)
        
-        me_(?:cobraron|enganaron|mandaron|enviaron)_(?:\w+_){0,4}(?:mal|otr[oa]|de_mas|doble|dos_veces|equivocad[oa])
+        me_(?:cobraron|enganaron|mandaron|enviaron|entregaron|dieron|pasaron)_(?:\w+_){0,4}(?:mal|otr[oa]|de_mas|doble|dos_veces|equivocad[oa])
         (?:mala|pesima|pesimo)_(?:atencion|servicio|calidad) me_hizo_mal me_falt[oa]\w* llego_otr[oa]
         no_era_lo_que
     """,
@@ -160,8 +168,9 @@ _SPANISH = {
         descuent\w+ rebaj\w+ me_l[oa]s?_dej\w+ me_dej\w+(?:_\w+){0,4}_(?:mas_barat\w+|por_menos)
         (?:ultimo|mejor)_precio precio_(?:amigo|de_amigo|especial)
         (?:bajar|bajarle|bajas|bajame)(?:_\w+){0,2}_(?:precio|algo|poco) por_menos(?!_de) cupon\w* yapa
-        (?:esta|muy)_caro me_hac(?:es|e|en|i|is)_(?:\w+_)?(?:precio|atencion) atencioncita
-        precio_por_(?:llevar|varios|dos|tres)
+        (?:esta|muy)_caro
+        (?:hac(?:es|e|en|i|is|er|erme|eme)|haria[ns]?)_(?:\w+_)?(?:precio|precios|atencion|rebaja)
+        atencioncita precio_por_(?:llevar|varios|cantidad|volumen|dos|tres|[0-9]+) lo_menos
     """,
     "wholesale": r"""
         (?:al_|por_)?mayor(?:ista\w*)?$ (?:al|por)_por_mayor por_mayor mayoristas? revend\w+ reventa
@@ -204,7 +213,8 @@ _SPANISH = {
         (?:mandan|llevan|llegan)_(?:a|pa|para|hasta) starken chilexpress blue_?express bluexpress retir\w+
         mandar(?:me|lo|la)? cuanto_(?:se_)?demora[ns]?_(?:en_llegar|a|el_(?:envio|despacho|pedido))
         a_regiones region(?:es)? domicilio flete entreg\w+ cuanto_(?:tarda|se_tarda)\w*
-        cuando_(?:me_)?(?:llegaria|llega)
+        cuando_(?:me_)?(?:llegaria|llega) llega(?:ria|n)?_(?:hoy|manana|altiro|el_mismo)
+        (?:llev|tra)(?:ar|en|er|an|igan|arme|erme|arlo|erlo|emelo)(?:_\w+){0,4}_(?:casa|obra|departamento|depto)
     """,
     "compare": r"""
         cual_(?:\w+_){0,3}(?:mejor|recom\w+|convien\w*|sirve) diferencia\w* compar\w+ versus
@@ -217,11 +227,22 @@ _SPANISH = {
         como_es mas_info\w* detalles caracteristicas describ\w+ cuentame
         es_(?:pa|para|inalambric[oa]|de|muy|fuerte|recargable|original)
         tiene_(?:garra|microfono|lector|luz|luces|cable)
+        cuant[oa]s_(?:metros|kilos|gramos|litros|personas|porciones|watts|pulgadas|centimetros|piezas|colores|horas)
+        (?:que|cuales)_(?:numeros?|tallas|medidas)
     """,
     "cheapest": r"""
         mas_(?:barat\w+|economic\w+|baj[oa]|conveniente) menor_precio (?:barat|economic)[oa]s?
         baratit[oa]s?
     """,
+    "service": r"""
+        hacen haces? (?<!con_que_)(?:me_|nos_|le_|les_|lo_|la_|se_)?(?:pueden?|puedes|podrian?|puedo)
+        hay_que (?:hay|tienen?)_donde se_hacen? con_cuant[oa]s?
+    """,
+    "sells": r"""
+        vende[ns]? vendi[s]? tiene[ns]? teni[s]? tendran? hay trabajan manejan
+    """,
+    "purpose": r"(?:algo|cosa|cosas|que)_(?:\w+_){0,3}(?:para|pa)_\w+[aei]r con_que_(?:puedo|se)",
+    "some": r"algo alguna? algun cosas? para pa pal sin con",
     "its": r"""
         ^(?:(?:y|pero|ya|e)_)*(?:traen?|vienen?|incluyen?|aguant\w+|soport\w+|sirven?|miden?|pesan?|duran?)
         ^(?:(?:y|pero|ya|e)_)*(?:funcionan?|es|son|de_que|que_(?:medidas?|tallas?|colores|tamano|color))
@@ -279,6 +300,10 @@ _PORTUGUESE = {
         aguenta\w* suporta\w* serve_(?:para|pra) vem_com compativ\w+ de_que_(?:e|material) mais_detalhes
     """,
     "cheapest": r"mais_barat[oa]s? mais_em_conta menor_preco",
+    "service": r"fazem voces_podem posso da_para",
+    "sells": r"tem vendem?",
+    "purpose": r"algo_(?:\w+_){0,3}(?:para|pra)_\w+[aei]r",
+    "some": r"algo alguma? algum coisas? para pra sem com",
     "its": r"^(?:e_)?(?:vem|serve|aguenta|suporta|mede|pesa|dura)",
     "cheaper": r"(?:algo|algum|outro)_mais_barato mais_barat[oa]s?_(?:do_)?que",
     "size": r"tamanho_(?:pp|p|m|g|gg)",
@@ -333,6 +358,10 @@ _ENGLISH = {
         hold holds tell_me_(?:more_)?about
     """,
     "cheapest": r"cheapest cheap lowest_price",
+    "service": r"can_(?:you|i) could_you do_you_(?:do|make|offer)",
+    "sells": r"have sell",
+    "purpose": r"something_(?:for|to)_\w+",
+    "some": r"something anything for with without",
     "its": r"^(?:and_)?(?:does_it|is_it|what_size)",
     "cheaper": r"(?:something|anything|one)_cheaper cheaper_than",
     "size": r"size_(?:xs|s|m|l|xl|xxl)",

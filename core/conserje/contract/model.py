@@ -130,7 +130,9 @@ def _once(known: Iterable[Known]) -> list[Known]:
 
 
 def _line(said: Utterance) -> Line:
-    text = plain(said.content) or "[empty]"
+    text = plain(said.content)
+    if not text.strip():
+        text = "[empty]"
     if said.quoted is not None:
         text = f'[in answer to "{plain(said.quoted)[:_QUOTED]}"]\n{text}'
     return Line("user" if said.author == "contact" else "assistant", text)

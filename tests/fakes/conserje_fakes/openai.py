@@ -139,7 +139,7 @@ async def _fail(fault: Fault, request: Request) -> Response | None:
         case "redirect":
             return RedirectResponse("/elsewhere", 307)
         case "stall":
-            await _until_gone(request)
+            await server.until_gone(request)
             return Response(status_code=503)
         case _:
             return None
@@ -176,12 +176,6 @@ def _useless_chat(fault: Fault, asked: dict[str, Any]) -> dict[str, Any]:
             return {"output": [{"type": "message"}]}
         case _:
             return openai_chat.completion(asked, said, "stop")
-
-
-async def _until_gone(request: Request) -> None:
-    async with asyncio.timeout(120):
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
 
 
 def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from starlette.requests import Request
 from starlette.types import ASGIApp
 
 PORTS = range(10_000, 32_000)
@@ -33,6 +34,13 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
     finally:
         server.stop()  # type: ignore[no-untyped-call]
         await running
+
+
+async def until_gone(request: Request) -> None:
+    """Until whoever asks hangs up."""
+    async with asyncio.timeout(120):
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
 
 
 def _server(app: ASGIApp, port: int) -> Server:

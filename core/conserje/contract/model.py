@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from conserje.contract import checks, instructions
 from conserje.contract.assistant import Assistant, Known, NoAnswer, Product, Reply, Turn, Utterance
+from conserje.contract.breaker import Breaker
 from conserje.contract.instructions import Gathered
 from conserje.contract.message import Content, Row, Text, plain
 from conserje.contract.prices import format_price
@@ -26,10 +27,14 @@ from conserje.contract.wire import (
     VendorFailed,
 )
 
+if TYPE_CHECKING:
+    import httpx2
+
 C = TypeVar("C", bound=ModelCredentials)
 S = TypeVar("S", bound=ModelSettings)
 O = TypeVar("O", bound=ModelOperator)  # noqa: E741
 
+_LEAST = 0.1  # of the time for an answer: with less of it the server is not asked again
 _CARDS = 6  # of one answer
 _WORD = re.compile(r"\w+")
 _FEW = 30  # so many products are told whole; of more only those that fit what was written
@@ -50,6 +55,10 @@ class ModelAssistant(Assistant[C, S, O]):
 
     The subclass names its models (Credentials, Settings, Operator), and asks its server in `ask`.
     """
+
+    def __init__(self, operator: O, http: httpx2.AsyncClient) -> None:
+        super().__init__(operator, http)
+        self._breaker = Breaker()
 
     async def ask(self, prompt: Prompt, turn: Turn[C, S]) -> Spoken:
         """One round: ask the model once, and say what it gave; cancelled when the time is over.
@@ -83,12 +92,16 @@ class ModelAssistant(Assistant[C, S, O]):
         )
 
     async def _in_time(self, turn: Turn[C, S], deadline: float, prompt: Prompt) -> Spoken:
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await self.ask(prompt, turn)
-        except TimeoutError:
-            limit = f"CONSERJE_{self.name.upper()}_TIMEOUT, {self.operator.timeout:g} s"
-            raise VendorFailed(f"The model gave no answer within {limit}.") from None
+        limit = f"CONSERJE_{self.name.upper()}_TIMEOUT, {self.operator.timeout:g} s"
+        late = f"The model gave no answer within {limit}."
+        if deadline - asyncio.get_running_loop().time() < self.operator.timeout * _LEAST:
+            raise NoAnswer(late)  # what came before took the time, and not the server
+        with self._breaker.asking(self.operator.base_url, turn.credentials.api_key.get_secret_value()):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return await self.ask(prompt, turn)
+            except TimeoutError:
+                raise VendorFailed(late) from None
 
 
 def _prompt(turn: Turn[C, S], gathered: Gathered, correction: str = "") -> Prompt:

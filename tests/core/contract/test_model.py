@@ -33,6 +33,7 @@ from conserje import (
     Text,
     Turn,
     Utterance,
+    VendorFailed,
     Wanted,
 )
 from conserje.testing import GivenBudget, GivenKnowledge, GivenProducts, GivenTools, said
@@ -317,3 +318,16 @@ async def test_a_sentence_that_the_tenant_wants_said_may_be_said() -> None:
     settings = ModelSettings(model="m", instructions=wish)
     said = "Despachamos a todo Chile por Starken, de lunes a viernes, en dos días."
     assert words(await Planned(said).reply(turn(settings=settings))) == said
+
+
+async def test_a_server_that_is_away_is_not_waited_for_again_and_again() -> None:
+    def away(prompt: Prompt) -> Spoken:
+        raise VendorFailed("The model's server cannot be reached.")
+
+    model = Planned(away)
+    for _ in range(5):
+        with pytest.raises(NoAnswer):
+            await model.reply(turn())
+    assert len(model.given) == 3
+    with pytest.raises(NoAnswer, match="failed 3 times in a row"):
+        await model.reply(turn(credentials=ModelCredentials(api_key=SecretStr("sk-2"))))

@@ -44,6 +44,7 @@ from conserje.telemetry import clocks
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import Entry
 from conserje.tenants.vault import Vault
+from conserje.turns.summary import Summaries
 from conserje.turns.turn import Conversation
 from conserje.work.worker import Task, Worker
 
@@ -167,6 +168,11 @@ class Scene:
                 bring=partial(overflow.bring, self.pool),
             ),
             Task(jobs.DELIVER, self.delivery.deliver, upkeep=partial(recovery.keep_up, self.pool)),
+            Task(
+                jobs.SUMMARISE,
+                Summaries(self.pool, self.directory, self.conversation.thinking).summarise,
+                "slow",
+            ),
             Task(jobs.COLLECT, self.collector.collect, "slow", self.collector.keep_up),
             Task(jobs.NOTIFY, self.notifier.notify, "slow", partial(notices.recover, self.pool)),
         )

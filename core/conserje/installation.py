@@ -139,14 +139,16 @@ def tasks(
     from conserje.notices import table as notices
     from conserje.notices.notifier import Notifier
     from conserje.storage import jobs
+    from conserje.turns.summary import Summaries
     from conserje.turns.turn import Conversation
     from conserje.work.worker import Task
 
     collector = Collector(pool, directory, plugins, vault, Folder(settings.files), Quota.of(settings))
+    conversation = Conversation(pool, directory, plugins, vault, settings.turn_limit)
     return (
         Task(
             jobs.CONVERSE,
-            Conversation(pool, directory, plugins, vault, settings.turn_limit).converse,
+            conversation.converse,
             upkeep=functools.partial(overdue.sweep, pool),
             bring=functools.partial(overflow.bring, pool),
         ),
@@ -155,6 +157,7 @@ def tasks(
             Delivery(pool, directory, plugins, vault, settings).deliver,
             upkeep=functools.partial(recovery.keep_up, pool),
         ),
+        Task(jobs.SUMMARISE, Summaries(pool, directory, conversation.thinking).summarise, "slow"),
         Task(jobs.COLLECT, collector.collect, "slow", collector.keep_up),
         Task(
             jobs.NOTIFY,

@@ -246,6 +246,15 @@ class Assistant(Generic[C, S, O]):
         """
         raise NotImplementedError
 
+    async def summarise(self, turn: Turn[C, S]) -> str:
+        """Sum up `turn.history` together with `turn.summary`, which is of what was said before it: what the
+        contact wants, what was agreed, names and amounts, in at most 2,000 characters.
+
+        Optional: for an assistant that has it summaries of long talks are made, its turns' `summary`.
+        Called in a worker, beside turns, and cancelled after the same time limit. Raises NoAnswer.
+        """
+        raise NotImplementedError
+
     async def examine(self, account: Account[C, S]) -> Sequence[Finding]:
         """Ask the provider whether the account's credentials are good; changes nothing.
 

@@ -46,6 +46,12 @@ MOVED = (
         "conversation_id, id",
         {"fault": None, "due_at": None},
     ),
+    Moved(
+        "summaries",
+        {"conversation_id": "conversations", "covers": "messages"},
+        "conversation_id",
+        {"asked_at": None},
+    ),
     Moved("statuses", {"account_id": "accounts", "message_id": "messages"}, "account_id, event_key"),
     Moved("rejects", {"id": "rejects", "account_id": "accounts"}, "id"),
     Moved("own_words", {"account_id": "accounts"}, "account_id, digest"),

@@ -40,6 +40,11 @@ SELECT messages.id, conversation_id, direction, messages.created_at, content, me
 FROM conversations JOIN messages ON messages.tenant_id = $1 AND conversation_id = conversations.id
 WHERE conversations.tenant_id = $1 AND contact_id = $2 ORDER BY conversation_id, messages.id
 """,
+    "summaries": """
+SELECT conversation_id, text, since, made_at
+FROM conversations JOIN summaries ON summaries.tenant_id = $1 AND conversation_id = conversations.id
+WHERE conversations.tenant_id = $1 AND contact_id = $2 AND text <> '' ORDER BY conversation_id
+""",
     "orders": """
 SELECT messages.id AS message_id, messages.created_at, content
 FROM conversations JOIN messages ON messages.tenant_id = $1 AND conversation_id = conversations.id
@@ -143,6 +148,8 @@ FORGET = (
     f"UPDATE turns SET intent = NULL, cause = NULL, usage = '{{}}' WHERE tenant_id = $1"  # noqa: S608
     " AND assistant <> 'person' AND (intent IS NOT NULL OR cause IS NOT NULL OR usage <> '{}')"
     f" AND conversation_id IN ({OF_CONTACT})",
+    f"UPDATE summaries SET version = version + 1, text = '', covers = NULL, since = NULL, made_at = NULL,"  # noqa: S608
+    f" asked_at = NULL WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",
     REMEMBER,
     "DELETE FROM identities WHERE tenant_id = $1 AND contact_id = $2",
     "UPDATE contacts SET name = '', phone = '', vouched_at = NULL WHERE tenant_id = $1 AND id = $2",

@@ -32,14 +32,16 @@ FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
 # A lease from before the clock was set back; whoever still thinks renews it sooner.
 SHORTEN = "UPDATE conversations SET leased_until = now() + $3 WHERE tenant_id = $1 AND id = $2"
 
-# With how many turns the contact has had of late, in whatever conversation; what somebody has looked
-# after is not counted.
+# With the summary, if nothing in it is older than what the tenant wants read, and with how many turns the
+# contact has had of late, in whatever conversation; what somebody has looked after is not counted.
 LEASE_OUT = """
 UPDATE conversations SET epoch = epoch + 1, leased_until = now() + $3, starts = starts + 1,
     turn_id = CASE WHEN state = 'person' OR turn_id IS NULL THEN nextval('turn_ids') ELSE turn_id END,
     state = 'open', hand_back_at = NULL, person = NULL
 WHERE tenant_id = $1 AND id = $2
-RETURNING epoch, turn_id, greatest(now() - $4::interval, unparked_at) AS recent_since, (
+RETURNING epoch, turn_id, greatest(now() - $4::interval, unparked_at) AS recent_since,
+    coalesce((SELECT text FROM summaries WHERE summaries.tenant_id = $1 AND summaries.conversation_id = $2
+              AND since > now() - $6::interval), '') AS summary, (
     SELECT count(*) FROM conversations AS theirs CROSS JOIN LATERAL (
         SELECT assistant, settled_at FROM turns WHERE turns.tenant_id = $1
           AND turns.conversation_id = theirs.id ORDER BY turns.id DESC LIMIT $5) AS turn

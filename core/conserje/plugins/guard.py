@@ -70,6 +70,7 @@ MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
     "probe": (NotOffered, CannotTell),
     "configure": (NotOffered, *_REFUSALS, CannotTell),
     "reply": (NoAnswer,),
+    "summarise": (NoAnswer,),
 }
 
 _abandoned: set[asyncio.Task[Any]] = set()

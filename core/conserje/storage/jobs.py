@@ -10,8 +10,10 @@ CONVERSE = "converse"
 DELIVER = "deliver"
 COLLECT = "collect"
 NOTIFY = "notify"
+SUMMARISE = "summarise"
 
 FLOODED = -100  # the priority of a job of a tenant that has very many waiting
+LAST = -200  # the priority of what can wait for everything else
 
 
 @dataclass(frozen=True, slots=True)

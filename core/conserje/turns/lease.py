@@ -41,6 +41,7 @@ class Claim:
     late: timedelta | None  # the age of the oldest message, where it is too old for the tenant
     recent_turns: int  # that the contact has had since `recent_since`
     recent_since: datetime
+    summary: str = ""  # of what was said before the history
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,9 @@ async def lease_out(
     """The right to think; of the contact's recent turns at most so many are counted."""
     place = (job.tenant_id, job.conversation_id)
     history = await transcript.history(connection, *place, unanswered[0].id, HISTORY, entry.tenant.context)
-    leased = await connection.fetchrow(state.LEASE_OUT, *place, state.LEASE, state.RECENT, most_turns)
+    leased = await connection.fetchrow(
+        state.LEASE_OUT, *place, state.LEASE, state.RECENT, most_turns, entry.tenant.context
+    )
     assert leased is not None  # the row is locked
     return Claim(
         account_id=conversation.account_id,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from conserje.contract.assistant import AnyAssistant, NoAnswer, Reply, Turn
+from conserje.contract.assistant import AnyAssistant, Assistant, NoAnswer, Reply, Turn
 from conserje.contract.channel import AnyChannel, offers
 from conserje.contract.limits import Limits
 from conserje.conversations.transcript import Message
@@ -138,7 +138,29 @@ class Thinking:
             credentials=account.credentials,
             settings=account.settings,
             abilities=account.abilities,
+            summary=claim.summary,
         )
+
+    def sums_up(self, entry: Entry) -> bool:
+        """Whether the tenant's assistant offers summaries."""
+        assistant = self.plugins.assistants.get(entry.tenant.assistant)
+        return assistant is not None and type(assistant).summarise is not Assistant.summarise
+
+    async def summarise(self, entry: Entry, claim: Claim) -> str:
+        """The claim's history and the summary before it, summed up by the tenant's assistant.
+
+        Raises NoReply.
+        """
+        name = entry.tenant.assistant
+        try:
+            assistant = self.plugins.assistant(name)
+            turn = self._turn(entry, claim, assistant)
+            async with asyncio.timeout(self.turn_limit):
+                return await guard.awaited(assistant, entry.tenant.slug, "summarise", given.text, turn)
+        except TimeoutError:
+            raise NoReply(f"{name}: no answer within {self.turn_limit:g} s") from None
+        except (PluginMissing, AccountUnusable, NoAnswer, PluginFailed) as error:
+            raise NoReply(f"{name}: {error}") from None
 
 
 def limits_of(plugins: Plugins, entry: Entry, account_id: int) -> Limits:

@@ -12,7 +12,7 @@ from functools import partial
 
 from conserje.contract.fit import fit
 from conserje.contract.message import Content, Text
-from conserje.conversations import feed, recovery, state, transcript
+from conserje.conversations import feed, recovery, state, summaries, transcript
 from conserje.conversations.rows import stored
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
@@ -202,6 +202,10 @@ class Conversation:
             for kind, wanted in ((jobs.DELIVER, said), (jobs.CONVERSE, newer)):
                 if wanted:
                     scope.due.append(Job(kind, job.tenant_id, job.conversation_id, priority=job.priority))
+            if len(claim.history) >= lease.HISTORY and self.thinking.sums_up(entry):
+                context = entry.tenant.context
+                if await summaries.ask(scope.connection, *place, lease.HISTORY, context):
+                    scope.due.append(Job(jobs.SUMMARISE, *place, priority=jobs.LAST))
         metrics.turn(thought.assistant, waiting)
         return None
 

@@ -42,6 +42,7 @@ from conserje.conversations import (
     listing,
     overdue,
     recovery,
+    summaries,
 )
 from conserje.conversations.feed import Feed
 from conserje.conversations.held import Filter
@@ -72,6 +73,7 @@ FEW = 12  # pages: below that an index that is a level higher is not told from g
 AGAIN = 7  # days: from the sixth run on Postgres may have made a plan for whatever arguments
 
 DAY = timedelta(hours=24)
+CONTEXT = timedelta(days=30)  # that an assistant reads
 HELLO = Text("hola")
 PEERS = (("acme", "ana"), ("bravo", f"c{SHORT // 2}"))
 
@@ -164,6 +166,7 @@ class Day:
         await self.scene.delivery.deliver(Job(jobs.DELIVER, *place))
         await self.report(entry, "delivered", ours=True)
         await self.report(entry, "read", ours=False)
+        await self.sum_up(place)
         follower = Feed(self.scene.pool, self.scene.directory.changes)
         await follower.conversation(entry.tenant.id, entry.accounts[0].id, "post", peer)
         async with aclosing(follower.follow(*place, 0)) as looks:
@@ -175,6 +178,14 @@ class Day:
             )
             assert found and found.replies
             await listing.exchange_at(scope.connection, *place, found.message.id)
+
+    async def sum_up(self, place: tuple[int, int]) -> None:
+        """What was said is summed up, as a job does it, and then anew."""
+        for text in ("a", "b"):
+            async with acting_for(self.scene.pool, place[0]) as scope:
+                await summaries.ask(scope.connection, *place, 0, CONTEXT)
+                if past := await summaries.past(scope.connection, *place, CONTEXT):
+                    await summaries.keep(scope.connection, *place, past, text)
 
     async def send_files(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
         """A contact sends a file, which is kept, and taken back."""

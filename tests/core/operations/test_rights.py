@@ -47,6 +47,7 @@ WORDS = {
         "direction", "content", "provider_id", "event_key", "state", "cause", "quotes", "kind", "outside_as",
         "fault", "failed_as",
     },
+    "summaries": {"text"},
     "statuses": {"event_key", "provider_id", "status", "cause", "category", "account_fault"},
     "rejects": {"event_key", "raw", "cause"},
     "consents": {"change", "source", "cause"},

@@ -55,6 +55,8 @@ async def fill(scene: Scene, slug: str) -> int:
         f"INSERT INTO illnesses (tenant_id, account_id, cause) VALUES ($1, {account.id}, 'no token')",
         f"INSERT INTO own_words (tenant_id, account_id, digest) VALUES ($1, {account.id}, 'x')",
         "INSERT INTO overflow SELECT tenant_id, id, 1 FROM conversations WHERE tenant_id = $1",
+        "INSERT INTO summaries (tenant_id, conversation_id) SELECT tenant_id, id FROM conversations"
+        " WHERE tenant_id = $1",
         "INSERT INTO removed_files (tenant_id, id) VALUES ($1, 1)",
         "INSERT INTO tenant_files (tenant_id, bytes) VALUES ($1, 1)",
         "INSERT INTO contact_files SELECT tenant_id, id, current_date, 1 FROM contacts WHERE tenant_id = $1",

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -40,6 +41,8 @@ _WORD = re.compile(r"\w+")
 _FEW = 30  # so many products are told whole; of more only those that fit what was written
 _REMEMBERED = 3  # earlier messages of the contact whose products are told as well
 _QUOTED = 300  # characters of a message that another one answers
+_NOTED = 1000  # characters of a message that is summed up
+_SUMMARY_TOKENS = 1000  # that a summary may take at least, whatever an answer may
 _TOLD = 16_000  # characters that are kept of what the model was told
 
 # What is asked of the knowledge in each turn, so that the model knows the facts whatever is asked.
@@ -91,6 +94,19 @@ class ModelAssistant(Assistant[C, S, O]):
             told=_without(turn.credentials, prompt.instructions)[:_TOLD],
         )
 
+    async def summarise(self, turn: Turn[C, S]) -> str:
+        room = max(turn.settings.max_output_tokens, _SUMMARY_TOKENS)
+        turn = replace(turn, settings=turn.settings.model_copy(update={"max_output_tokens": room}))
+        ask = partial(self._in_time, turn, asyncio.get_running_loop().time() + self.operator.timeout)
+        rounds = Rounds(ask, turn.tools, turn.budget, turn.settings.model)
+        prompt = Prompt(
+            instructions.summing_up(turn.tenant),
+            instructions.summed_up(turn.summary),
+            [Line("user", "\n".join(map(_noted, turn.history)))],  # as one: nobody is to be answered
+            _anonymous(turn),
+        )
+        return await rounds.words(prompt)
+
     async def _in_time(self, turn: Turn[C, S], deadline: float, prompt: Prompt) -> Spoken:
         limit = f"CONSERJE_{self.name.upper()}_TIMEOUT, {self.operator.timeout:g} s"
         late = f"The model gave no answer within {limit}."
@@ -113,9 +129,14 @@ def _prompt(turn: Turn[C, S], gathered: Gathered, correction: str = "") -> Promp
         instructions.stable(turn.tenant, settings.instructions, gathered, offers),
         instructions.changing(turn.tenant, turn.contact, turn.summary, gathered, now, correction),
         [_line(said) for said in (*past, *turn.messages)],
-        hashlib.sha256(f"{turn.tenant.slug}/{turn.contact.id}".encode()).hexdigest(),
+        _anonymous(turn),
         offers,
     )
+
+
+def _anonymous(turn: Turn[C, S]) -> str:
+    """The contact's name for the vendor, which says nothing about the contact."""
+    return hashlib.sha256(f"{turn.tenant.slug}/{turn.contact.id}".encode()).hexdigest()
 
 
 async def _gathered(turn: Turn[C, S]) -> Gathered:
@@ -149,6 +170,12 @@ def _line(said: Utterance) -> Line:
     if said.quoted is not None:
         text = f'[in answer to "{plain(said.quoted)[:_QUOTED]}"]\n{text}'
     return Line("user" if said.author == "contact" else "assistant", text)
+
+
+def _noted(said: Utterance) -> str:
+    """A message as it stands in what is to be summed up."""
+    text = " ".join(plain(said.content).split())[:_NOTED]
+    return f"{'Customer' if said.author == 'contact' else 'Business'}, {said.at:%Y-%m-%d}: {text}"
 
 
 def _written(messages: Sequence[Utterance]) -> str:

@@ -41,7 +41,7 @@ class ModelSettings(BaseModel):
     model: str = Field(min_length=1, description="The model's name, as the API knows it.")
     instructions: str = Field(default="", max_length=20_000, description="What else the assistant is told.")
     max_output_tokens: int = Field(default=400, ge=16, le=16_000, description="Longest answer, in tokens.")
-    history_limit: int = Field(default=20, ge=0, le=200, description="Earlier messages that the model reads.")
+    history_limit: int = Field(default=30, ge=0, le=200, description="Earlier messages that the model reads.")
 
 
 class ModelOperator(BaseModel):

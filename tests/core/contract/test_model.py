@@ -331,3 +331,27 @@ async def test_a_server_that_is_away_is_not_waited_for_again_and_again() -> None
     assert len(model.given) == 3
     with pytest.raises(NoAnswer, match="failed 3 times in a row"):
         await model.reply(turn(credentials=ModelCredentials(api_key=SecretStr("sk-2"))))
+
+
+async def test_a_talk_is_summed_up_as_one_text_and_what_it_costs_is_counted() -> None:
+    model, budget = Planned("Ana quiere dos poleras."), GivenBudget()
+    talk = [said("quiero 2\npoleras"), said("Son $19.980.", "assistant")]
+    asked = turn(history=talk, summary="Se llama Ana.", budget=budget)
+    assert await model.summarise(asked) == "Ana quiere dos poleras."
+    [prompt] = model.given
+    [line] = prompt.said
+    day = f"{talk[0].at:%Y-%m-%d}"
+    assert (line.role, line.text) == (
+        "user",
+        f"Customer, {day}: quiero 2 poleras\nBusiness, {day}: Son $19.980.",
+    )
+    assert "Acme" in prompt.stable and "Se llama Ana." in prompt.changing and prompt.offers == ()
+    assert budget.spent == [("m", COSTS)]
+    with pytest.raises(NoAnswer, match="spent"):
+        await model.summarise(turn(history=talk, budget=GivenBudget(empty=True)))
+
+
+async def test_what_was_summed_up_is_read_before_the_talk() -> None:
+    model = Planned("Hola.")
+    await model.reply(turn(summary="Se llama Ana."))
+    assert "in short:\nSe llama Ana." in model.given[0].changing

@@ -8,6 +8,7 @@ from contextlib import suppress
 from conserje.conversations import feed, state
 from conserje.conversations.contacts import ContactError
 from conserje.conversations.names import ACCOUNTS, DROP_REJECTS, SENT_AS
+from conserje.conversations.retention import OF_DUE
 from conserje.conversations.rows import FORGOTTEN, beside_key, digest
 from conserje.storage.database import Connection
 from conserje.storage.pruning import EARLIEST, LOOKED_AT, Rule
@@ -170,12 +171,11 @@ _HASH_IS_DUE = "opted_out IS NULL AND forgotten_at < now() - interval '35 days'"
 COUNT_HASHES = f"SELECT count(*) FROM forgotten_addresses WHERE tenant_id = $1 AND {_HASH_IS_DUE}"  # noqa: S608
 REMOVE_HASHES = f"""
 WITH due AS MATERIALIZED (
-    SELECT account_id, digest, forgotten_at FROM forgotten_addresses
+    SELECT ctid AS place, forgotten_at FROM forgotten_addresses
     WHERE tenant_id = $1 AND forgotten_at >= $2 AND {_HASH_IS_DUE}
     ORDER BY forgotten_at LIMIT {LOOKED_AT} FOR UPDATE SKIP LOCKED
 ), done AS (
-    DELETE FROM forgotten_addresses AS gone USING due
-    WHERE gone.tenant_id = $1 AND gone.account_id = due.account_id AND gone.digest = due.digest RETURNING 1
+    DELETE FROM forgotten_addresses {OF_DUE} RETURNING 1
 )
 SELECT (SELECT count(*) FROM done) AS rows,
        (SELECT CASE WHEN count(*) = {LOOKED_AT} THEN max(forgotten_at) END FROM due) AS next_key,

@@ -124,7 +124,8 @@ _WEEKDAYS = {
     for name in names.split()
 }  # fmt: skip
 _WEEKEND = {"finde", "weekend", "weekends", "semana"}
-_HOLIDAYS = {"feriado", "feriados", "festivo", "festivos", "holidays", "navidad"}
+_HOLIDAYS = {"feriado", "feriados", "festivo", "festivos", "holidays"}
+_NAMED = {"navidad": (12, 25), "natal": (12, 25), "christmas": (12, 25), "nochebuena": (12, 24)}  # month, day
 _NOW = {"ahora", "now", "agora", "aun", "todavia", "siguen", "sigue"}
 _TODAY, _TOMORROW = {"hoy", "hoje", "today"}, {"mañana", "manana", "amanha", "tomorrow"}
 _STATE = {"abierto", "abiertos", "cerrado", "cerrados", "open", "closed", "abertos", "atendiendo"}
@@ -149,6 +150,9 @@ def hours(hours: Hours, asked: Sequence[str], locale: str, now: datetime) -> str
     words = in_language(_LANGUAGES, locale)
     asked = _without_mornings(asked)
     folded = {each if each == "mañana" else bare(each) for each in asked}
+    for month, day in (_NAMED[name] for name in sorted(folded & _NAMED.keys())):
+        named = _date(now.date(), month, day)
+        return _of_day(hours, named, words, now) if named in hours.exceptions and named else ""
     if folded & _HOLIDAYS:
         return " ".join(_of_day(hours, day, words, now) for day in _exceptions(hours, now))
     if folded & _NOW or (

@@ -164,18 +164,20 @@ async def _about_what_it_does(turn: _Turn, text: str, asked: Asked, offers: Offe
 
     None where nothing is asked of it, or where a product may be meant.
     """
-    verb = asked.service
-    if not verb and not asked.says("service"):
+    verb, is_process = asked.service, asked.says("process")
+    if not verb and not is_process and not asked.says("service"):
         return None
     found = await turn.knowledge.search(text) or (await turn.knowledge.search(verb) if verb else ())
-    if known := [each for each in found if each.kind == "question"]:
-        return _say(offers.hello + known[0].answer, "pregunta", known[0].score)
-    is_a_thing = bool(await meaning.named(turn, asked.wanted()))
-    if is_a_thing if not verb else bool(await turn.products.search(verb, 1)):
-        return None
-    if asked.says_little or not (verb or asked.says("service")):
+    if found:
+        return _say(offers.hello + found[0].answer, "pregunta", found[0].score)
+    is_a_thing = bool(await turn.products.search(verb, 1) if verb else await _names_a_thing(turn, asked))
+    if asked.says_little or (is_a_thing and not is_process):
         return None
     return _say(offers.hello + offers.words.no_data, "pregunta", 0.5, hand_over=True, unanswered=[text])
+
+
+async def _names_a_thing(turn: _Turn, asked: Asked) -> bool:
+    return bool(await meaning.named(turn, asked.wanted()))
 
 
 async def _priced(turn: _Turn, asked: Asked, offers: Offers) -> list[str]:

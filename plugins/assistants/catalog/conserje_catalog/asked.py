@@ -97,7 +97,8 @@ class Asked:
         """The verb that asks what the shop does, where the first word that names something may be one."""
         for clause in self.clauses:
             first, *others = naming(clause) or [""]
-            if _SERVICE.fullmatch(first) and (self.is_question or others):
+            is_verb = _SERVICE.fullmatch(first) and f"{first} de" not in clause  # "kuchen de frambuesa"
+            if is_verb and (self.is_question or others):
                 return first
         return ""
 

@@ -113,7 +113,8 @@ _SPANISH = {
         quedo_atent[oa] (?:ja|je|ji|jk)(?:ja|je|ji|jk)\w*
         (?:solo|solamente)_(?:estaba_|estoy_|andaba_)?(?:mira\w*|vitrine\w*|cotiz\w*|pregunt\w*|ve[ri]\w*)
         por_ahora_no no_por_ahora lo_voy_a_pensar lo_pienso despues_(?:te_|les_)?(?:hablo|escribo|aviso)
-        (?:eso|nada)_(?:seria|mas|era)(?:_todo)? te_aviso les_aviso mas_rato
+        (?:eso|nada)_(?:seria|mas|era)(?:_todo)? te_aviso les?_aviso mas_rato
+        lo_(?:converso|consulto|hablo|veo|pienso)(?:_con)?
     """,
     "greeting": r"""
         como_(?:va|vamos|estas?|estai|estan|andas?|andai|te_va|les_va|amaneci\w*)
@@ -145,7 +146,10 @@ _SPANISH = {
         lleg\w+_(?:\w+_){0,4}(?:aplastad|derretid|sucio)[oa]?s?
         lleg\w+_(?:\w+_){0,4}(?:rot|mal|danad|equivocad|vencid|abiert|incomplet|quebrad|fallad|trizad|manchad)[oa]?s?
        
-        (?:vino|vinieron|venia|salio|esta|estaba)_(?:\w+_)?(?:rot|danad|equivocad|vencid|fallad|quebrad|mal[oa])[oa]?s?
+        (?:vino|vinieron|venian?|salio|esta|estaba)_(?:\w+_)?(?:rot|danad|equivocad|vencid|fallad|quebrad|mal[oa])[oa]?s?
+        (?:vino|vinieron|venian?|salio|estaban?)_(?:\w+_)?(?:aplastad|derretid|suci|abiert|trizad|manchad)[oa]s?
+        (?:vino|vinieron|venian?|salio|estaban?)_(?:\w+_)?(?:quemad|crud|podrid|incomplet|descosid|rayad|agri)[oa]s?
+        (?:encontr\w+|salio|venia|traia)(?:_\w+){0,2}_(?:pelos?|bichos?|insectos?|moscas?|gusanos?|hongos|moho|vidrios?)
         no_(?:me_)?(?:funciona|prende|enciende|sirvio|anda|carga)(?:_\w+)?$ dejo_de_(?:funcionar|prender)
         se_(?:(?:me|le|nos)_)?(?:rompio|quebro|echo_a_perder|murio|descosio)
         devuelv\w+_(?:la|mi)_(?:plata|platita|dinero) (?:quiero|necesito)_(?:mi|la)_(?:plata|dinero)
@@ -193,6 +197,7 @@ _SPANISH = {
     """,
     "payment": r"""
         pag[aou]\w* transferencias? transferir tarjetas? debito credito efectivo cuotas webpay
+        junaeb sodexo edenred amipass tenpo paypal
         mercado_?pago redcompra khipu contra_entrega bitcoins? criptos? cheques? cuenta_rut
         datos_(?:de|para)_(?:transferencia|transferir|pago)
     """,
@@ -227,7 +232,8 @@ _SPANISH = {
         como_es mas_info\w* detalles caracteristicas describ\w+ cuentame
         es_(?:pa|para|inalambric[oa]|de|muy|fuerte|recargable|original)
         tiene_(?:garra|microfono|lector|luz|luces|cable)
-        cuant[oa]s_(?:metros|kilos|gramos|litros|personas|porciones|watts|pulgadas|centimetros|piezas|colores|horas)
+        cuant[oa]s_\w+_(?:tienen?|traen?|contienen?|vienen?)
+        cuant[oa]s_(?:metros|kilos|gramos|litros|personas|porciones|watts|pulgadas|centimetros|piezas|horas)
         (?:que|cuales)_(?:numeros?|tallas|medidas)
     """,
     "cheapest": r"""
@@ -236,7 +242,12 @@ _SPANISH = {
     """,
     "service": r"""
         hacen haces? (?<!con_que_)(?:me_|nos_|le_|les_|lo_|la_|se_)?(?:pueden?|puedes|podrian?|puedo)
-        hay_que (?:hay|tienen?)_donde se_hacen? con_cuant[oa]s?
+        hay_que (?:hay|tienen?)_donde se_hacen? celiac\w* alergic\w* diabetic\w* embarazad\w* vegan[oa]s?
+        (?:hay|tienen?|cuentan_con)_(?:\w+_)?(?:wi_?fi|internet|banos?|mesas?|mesitas?|probador(?:es)?|rampa|ascensor)
+    """,
+    "process": r"""
+        con_cuant[oa]s?_(?:dias?|tiempo|anticipacion|horas) se_puede$
+        hay_que_(?:pedir|encargar|reservar|abonar|agendar|inscribirse)
     """,
     "sells": r"""
         vende[ns]? vendi[s]? tiene[ns]? teni[s]? tendran? hay trabajan manejan
@@ -253,6 +264,7 @@ _SPANISH = {
     "no": r"""
         ^no(?=_(?!gracias)\w+[aeo]s\b) que_no_(?:sea|sean)_(?:de_)?
         (?:no|ya_no)_(?:(?:me_)?(?:quiero|kiero|busco|necesito|gustan?|interesan?|tomo|como)|mas) ^sin
+        pero_no(?=_\w+[aeo]s\b)
         nada_de menos(?=_(?:el|la|los|las)_) que_no_(?:sea|sean|tenga) en_vez_de en_lugar_de
     """,
     "but": r"_(?:pero|sino|mejor|quiero|prefiero|busco|dame|necesito)_",
@@ -301,6 +313,7 @@ _PORTUGUESE = {
     """,
     "cheapest": r"mais_barat[oa]s? mais_em_conta menor_preco",
     "service": r"fazem voces_podem posso da_para",
+    "process": r"com_quant[oa]s?_(?:dias?|tempo|antecedencia)",
     "sells": r"tem vendem?",
     "purpose": r"algo_(?:\w+_){0,3}(?:para|pra)_\w+[aei]r",
     "some": r"algo alguma? algum coisas? para pra sem com",
@@ -359,6 +372,7 @@ _ENGLISH = {
     """,
     "cheapest": r"cheapest cheap lowest_price",
     "service": r"can_(?:you|i) could_you do_you_(?:do|make|offer)",
+    "process": r"how_(?:many_days|long|far)_(?:before|in_advance|ahead)",
     "sells": r"have sell",
     "purpose": r"something_(?:for|to)_\w+",
     "some": r"something anything for with without",

@@ -98,11 +98,19 @@ BUDGET = _words(
 )
 PROMISE = _words(
     """
-    cuesta cuestan vale valen sale salen precio dejo dejamos queda descuento descuentos rebaja oferta
-    dcto costs cost price discount deal custa custam preco desconto off hecho trato acuerdo acepto
-    aceptamos confirmo confirmado cobramos cobro aplico aplicamos hago hacemos doy damos devolvemos
-    devolveremos reembolso refund reembolsamos faco fazemos done agreed accept sera seria total listo ok
+    cuesta cuestan vale valen sale salen precio pagamos pagaremos regalamos abonamos ofrecemos ofrezco
+    sai saem fica dejo dejamos queda descuento descuentos rebaja oferta dcto costs cost price discount
+    deal custa custam preco desconto off hecho trato acuerdo acepto aceptamos confirmo confirmado
+    cobramos cobro aplico aplicamos hago hacemos doy damos devolvemos devolveremos reembolso refund
+    reembolsamos faco fazemos done agreed accept sera seria total listo ok
     """
 )
 REDUCED = _words("descuento descuentos desconto discount off dcto rebaja rebajado dscto menos")
 CENTS = _words("centavo centavos cent cents")
+PRICED = _words(
+    """
+    : $ = – — - ( a en cuesta vale sale es is costs custa sai por r us s / clp precio price el la at
+    esta estan queda solo ahora
+    """
+)
+ASSERTS = _words("es son is are = : e sao seria seran")

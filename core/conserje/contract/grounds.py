@@ -8,7 +8,7 @@ quantities, those that the talk names: with enough of them any number is some su
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -16,6 +16,7 @@ from functools import cached_property
 from conserje.contract import amount_words
 from conserje.contract.amounts import Amount, read
 from conserje.contract.assistant import Product
+from conserje.contract.known_amounts import READ, KnownAmounts
 from conserje.contract.numerals import tokens
 from conserje.contract.opt_out import folded
 from conserje.contract.prices import WHOLE_CURRENCIES
@@ -23,10 +24,8 @@ from conserje.contract.prices import WHOLE_CURRENCIES
 _ADDENDS, _QUANTITIES, _EXTRAS, _SUMS = 6, 5, 6, 30_000
 _FEW = 2_000  # sums that are compared one by one
 _PARTS = 48  # the most that a price is divided by
-_LEAST, _LEAST_WITH_CENTS = 100, 20  # a smaller number without a sign is no price
 _BETWEEN = 4  # words between a product's name and its price
 _SURE = 0.5  # the share of its name by which a product is named
-_READ = 40_000  # characters of all that it may rest on
 _NEAR = Decimal("0.05")
 _ROUNDED, _ROUNDED_BY = Decimal("0.01"), 100
 
@@ -51,28 +50,6 @@ class Grounds:
         return list(dict.fromkeys(amount.written for amount in checked if not talk.founds(amount)))
 
 
-class _Known:
-    """The amounts of some texts."""
-
-    def __init__(self, texts: Iterable[str], currency: str) -> None:
-        written = "\n".join(texts)[:_READ]
-        amounts = read(written)
-        own = [each for each in amounts if each.currency in ("", currency)]
-        least = _LEAST if currency in WHOLE_CURRENCIES else _LEAST_WITH_CENTS
-        self.money = {each.value for each in own if each.kind == "money"}
-        self.numbers = {
-            each.value for each in amounts if each.kind in ("count", "stock") and each.value >= least
-        }
-        self.foreign = {(each.currency, each.value) for each in amounts if each not in own}
-        self.percents = {each.value for each in amounts if each.kind == "percent"}
-        self.counts = {each.value for each in amounts if each.kind in ("count", "stock")}
-        self.offers = {each.value for each in amounts if each.kind == "offer"}
-        self.free = any(each.kind == "free" for each in amounts) or Decimal(0) in self.money
-
-    def has_money(self, value: Decimal) -> bool:
-        return value in self.money or value in self.numbers
-
-
 @dataclass
 class _Talk:
     """One answer and what it may rest on."""
@@ -80,14 +57,14 @@ class _Talk:
     grounds: Grounds
     answer: str
     amounts: Sequence[Amount]
-    told: _Known = field(init=False)
-    contact: _Known = field(init=False)
+    told: KnownAmounts = field(init=False)
+    contact: KnownAmounts = field(init=False)
 
     def __post_init__(self) -> None:
         given = self.grounds
         described = [f"{each.name}. {each.description}" for each in given.products]
-        self.told = _Known([*given.texts, *given.results, *described], given.currency)
-        self.contact = _Known(given.contact, given.currency)
+        self.told = KnownAmounts([*given.texts, *given.results, *described], given.currency)
+        self.contact = KnownAmounts(given.contact, given.currency)
 
     def founds(self, amount: Amount) -> bool:
         match amount.kind:
@@ -108,7 +85,7 @@ class _Talk:
             return True
         if amount.value == 100 and not amount_words.REDUCED & set(amount.sentence):
             return True
-        return _is_denied(amount) or (amount.value in self.contact.percents and _is_harmless(amount))
+        return _is_denied(amount) or (amount.value in self.contact.percents and self._is_harmless(amount))
 
     def _free(self, amount: Amount) -> bool:
         costs_nothing = any(each.price == 0 for each in self.grounds.products)
@@ -118,24 +95,44 @@ class _Talk:
         named = self._named
         stocks = {each.stock for each in named or self.grounds.products}
         together = sum(each.stock or 0 for each in named)
-        return amount.value in {*stocks, together, *self._results.counts, *self.contact.counts}
+        if amount.value in {*stocks, together, *self._results.counts}:
+            return True
+        enough = any(each and each >= amount.value for each in stocks)  # of as many as were asked for
+        return enough and amount.value in self.contact.counts
 
     def _money(self, amount: Amount) -> bool:
         if amount.currency not in ("", self.grounds.currency):
             pair = (amount.currency, amount.value)
-            return pair in self.told.foreign or (pair in self.contact.foreign and _is_harmless(amount))
+            return pair in self.told.foreign or (pair in self.contact.foreign and self._is_harmless(amount))
         if amount.value == 0:
             return self._free(amount)
-        if self._is_another_s(amount):
-            return False
+        owner, is_price = self._owner(amount)
+        if owner and any(owner.price * many == amount.value for many in range(1, 13)):
+            return True
+        if owner and is_price:  # right after the name of a product that has another price
+            return self._includes(amount, owner)
+        is_known = self.told.has_money(amount.value)
+        if owner and amount.value in self._prices and not is_known:
+            return False  # it is another product's
         if amount.value in self._prices or self._results.has_money(amount.value):
             return True
         is_total = "total" in amount.before[-3:]
-        if not is_total and self.told.has_money(amount.value):
+        if is_known and not is_total:
             return True
-        if self.contact.has_money(amount.value) and _is_harmless(amount):
+        if self.contact.has_money(amount.value) and self._is_harmless(amount):
             return True
         return self._derived(amount)
+
+    def _includes(self, amount: Amount, owner: Product) -> bool:
+        """Whether it is the owner's price in thousands, reduced, or with something else."""
+        value, slack = amount.value, _tolerance(amount)
+        if value in self._prices:
+            return False
+        sums = self._added([each.price for each in self._named], [1, *self._quantities])
+        with_extras = any(value - extra in sums for extra in (Decimal(0), *self._extras))
+        return (
+            with_extras or abs(owner.price - value) <= slack or self._is_reduced(value, slack or self._slack)
+        )
 
     def _derived(self, amount: Amount) -> bool:
         value = amount.value
@@ -172,21 +169,24 @@ class _Talk:
         wholes = [*self._plain, *(self._sums if len(self._sums) < _FEW else ())]
         return any(abs(whole / count - value) <= slack for whole in wholes for count in counts)
 
-    def _is_another_s(self, amount: Amount) -> bool:
-        """Whether it stands right after one product's name, and is the price of another one alone."""
-        if amount.value not in self._prices or self.told.has_money(amount.value):
-            return False
+    def _owner(self, amount: Amount) -> tuple[Product | None, bool]:
+        """Whose price it may be, by the name that stands shortly before it; and whether it must be."""
         before = list(amount.before)
         ends = [(_end_of(name, before), len(name), product) for name, product in self._names]
         end, _, owner = max(ends, key=lambda each: each[:2], default=(0, 0, None))
-        if (
-            not owner
-            or not end
-            or len(before) - end > _BETWEEN
-            or any(map(str.isdigit, "".join(before[end:])))
-        ):
+        between = before[end:]
+        if not end or len(between) > _BETWEEN or any(map(str.isdigit, "".join(between))):
+            return None, False
+        return owner, set(between) <= amount_words.PRICED
+
+    def _is_harmless(self, amount: Amount) -> bool:
+        """Whether an amount of the contact's own is not promised: it is denied, or what they may spend."""
+        if _is_denied(amount) or amount_words.BUDGET & set(amount.before[-3:]):
+            return True
+        sentence = set(_stems(" ".join(amount.sentence)))
+        if amount_words.PROMISE & set(amount.sentence) or amount_words.ASSERTS & set(amount.before[-2:]):
             return False
-        return all(owner.price * many != amount.value for many in range(1, 13))
+        return not any(set(_stems(each.name)) & sentence for each in self._named)
 
     @cached_property
     def _names(self) -> list[tuple[list[str], Product]]:
@@ -199,12 +199,12 @@ class _Talk:
         return Decimal(1) if self.grounds.currency in WHOLE_CURRENCIES else Decimal("0.01")
 
     @cached_property
-    def _said(self) -> _Known:
-        return _Known([*self.grounds.texts, *self.grounds.results], self.grounds.currency)
+    def _said(self) -> KnownAmounts:
+        return KnownAmounts([*self.grounds.texts, *self.grounds.results], self.grounds.currency)
 
     @cached_property
-    def _results(self) -> _Known:
-        return _Known(self.grounds.results, self.grounds.currency)
+    def _results(self) -> KnownAmounts:
+        return KnownAmounts(self.grounds.results, self.grounds.currency)
 
     @cached_property
     def _prices(self) -> set[Decimal]:
@@ -214,7 +214,9 @@ class _Talk:
     def _numbers(self) -> list[Decimal]:
         """The counts that the talk names."""
         said = [each.value for each in self.amounts if each.kind in ("count", "stock")]
-        described = _Known((f"{each.name} {each.description}" for each in self._named), self.grounds.currency)
+        described = KnownAmounts(
+            (f"{each.name} {each.description}" for each in self._named), self.grounds.currency
+        )
         return [*said, *self.contact.counts, *described.counts]
 
     @cached_property
@@ -227,7 +229,7 @@ class _Talk:
     def _named(self) -> list[Product]:
         """The products that the talk names, surest first: by their price, or by their words."""
         said = {each.value for each in self.amounts if each.kind == "money"}
-        talk = set(_stems(" ".join([self.answer, *self.grounds.contact])[:_READ]))
+        talk = set(_stems(" ".join([self.answer, *self.grounds.contact])[:READ]))
         names = [(set(_stems(product.name)), product) for product in self.grounds.products]
         having = Counter(word for name, _ in names for word in name)
         scored = []
@@ -255,16 +257,16 @@ class _Talk:
 
     @cached_property
     def _sums(self) -> set[Decimal]:
-        return self._added([1, *self._quantities])
+        return self._added(self._addends, [1, *self._quantities])
 
     @cached_property
     def _plain(self) -> set[Decimal]:
         """Of one of each."""
-        return self._added([1])
+        return self._added(self._addends, [1])
 
-    def _added(self, quantities: Sequence[int]) -> set[Decimal]:
+    def _added(self, addends: Sequence[Decimal], quantities: Sequence[int]) -> set[Decimal]:
         sums = {Decimal(0)}
-        for addend in self._addends:
+        for addend in addends:
             if len(sums) * len(quantities) > _SUMS:
                 break
             sums |= {each + addend * many for each in sums for many in quantities}
@@ -307,10 +309,3 @@ def _is_denied(amount: Amount) -> bool:
         return True
     after = amount.after[: next((n for n, word in enumerate(amount.after) if word in amount_words.TURNS), 4)]
     return bool({"no", "nao", "not"} & set(after))
-
-
-def _is_harmless(amount: Amount) -> bool:
-    """Whether an amount of the contact's own is not promised: it is denied, or what they have to spend."""
-    if _is_denied(amount) or amount_words.BUDGET & set(amount.before[-3:]):
-        return True
-    return not amount_words.PROMISE & set(amount.sentence)

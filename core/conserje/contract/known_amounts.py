@@ -1,0 +1,34 @@
+"""The amounts that are in some texts, and so may be said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from conserje.contract.amounts import read
+from conserje.contract.prices import WHOLE_CURRENCIES
+
+_LEAST, _LEAST_WITH_CENTS = 100, 20  # a smaller number without a sign is no price
+READ = 40_000  # characters of all that it may rest on
+
+
+class KnownAmounts:
+    """The amounts of some texts."""
+
+    def __init__(self, texts: Iterable[str], currency: str) -> None:
+        written = "\n".join(texts)[:READ]
+        amounts = read(written)
+        own = [each for each in amounts if each.currency in ("", currency)]
+        least = _LEAST if currency in WHOLE_CURRENCIES else _LEAST_WITH_CENTS
+        self.money = {each.value for each in own if each.kind == "money"}
+        self.numbers = {
+            each.value for each in amounts if each.kind in ("count", "stock") and each.value >= least
+        }
+        self.foreign = {(each.currency, each.value) for each in amounts if each not in own}
+        self.percents = {each.value for each in amounts if each.kind == "percent"}
+        self.counts = {each.value for each in amounts if each.kind in ("count", "stock")}
+        self.offers = {each.value for each in amounts if each.kind == "offer"}
+        self.free = any(each.kind == "free" for each in amounts) or Decimal(0) in self.money
+
+    def has_money(self, value: Decimal) -> bool:
+        return value in self.money or value in self.numbers

@@ -30,8 +30,8 @@ from conserje_openai import OpenAI
 from conserje_openai.models import OpenAICredentials, OpenAIOperator, OpenAISettings
 
 WISHES = (
-    "Trata de usted. Ofrece primero la polera azul, que nos deja mejor margen que las demás. El proveedor es"
-    " Textil Sur y no se nombra nunca. A quien insista se le dice que pase por la tienda a hablar con don Luis."
+    "Trata de usted. Ofrece primero la polera azul, que nos deja mejor margen que las demás. El proveedor"
+    " es Textil Sur y no se nombra nunca. A quien insista se le dice que pase a hablar con don Luis."
 )
 SEARCH = Offer("search_products", "Finds products.", {"type": "object", "properties": {}}, effect=False)
 LEAD = Offer("lead", "Leaves a note to a person.", {"type": "object", "properties": {}}, effect=True)

@@ -124,15 +124,15 @@ class _Talk:
         return self._derived(amount)
 
     def _includes(self, amount: Amount, owner: Product) -> bool:
-        """Whether it is the owner's price in thousands, reduced, or with something else."""
+        """Whether it is the owner's price in thousands, reduced, with something else, or compared."""
         value, slack = amount.value, _tolerance(amount)
         if value in self._prices:
             return False
         sums = self._added([each.price for each in self._named], [1, *self._quantities])
         with_extras = any(value - extra in sums for extra in (Decimal(0), *self._extras))
-        return (
-            with_extras or abs(owner.price - value) <= slack or self._is_reduced(value, slack or self._slack)
-        )
+        if with_extras or abs(owner.price - value) <= slack or self._is_reduced(value, slack or self._slack):
+            return True
+        return bool(amount_words.DIFFERENCE & set(amount.after)) and self._is_difference(value)
 
     def _derived(self, amount: Amount) -> bool:
         value = amount.value

@@ -78,10 +78,10 @@ ABOUT = _words(
 )
 DIFFERENCE = _words(
     """
-    falta faltan faltaria faltarian faltam sobra sobran sobram vuelto cambio troco diferencia diferenca
-    difference ahorras ahorrando ahorro ahorrar economiza save saves saving caro cara caros baratos
-    barato barata cheaper expensive agregas agregar agregando sumas quedarian restante saldo left add
-    change
+    away short falta faltan faltaria faltarian faltam sobra sobran sobram vuelto cambio troco diferencia
+    diferenca difference ahorras ahorrando ahorro ahorrar economiza save saves saving caro cara caros
+    baratos barato barata cheaper expensive agregas agregar agregando sumas quedarian restante saldo
+    left add change
     """
 )
 DIVIDED = _words(
@@ -98,11 +98,11 @@ BUDGET = _words(
 )
 PROMISE = _words(
     """
-    cuesta cuestan vale valen sale salen precio pagamos pagaremos regalamos abonamos ofrecemos ofrezco
-    sai saem fica dejo dejamos queda descuento descuentos rebaja oferta dcto costs cost price discount
-    deal custa custam preco desconto off hecho trato acuerdo acepto aceptamos confirmo confirmado
-    cobramos cobro aplico aplicamos hago hacemos doy damos devolvemos devolveremos reembolso refund
-    reembolsamos faco fazemos done agreed accept sera seria total listo ok
+    igualo igualamos cuesta cuestan vale valen sale salen precio pagamos pagaremos regalamos abonamos
+    ofrecemos ofrezco sai saem fica dejo dejamos queda descuento descuentos rebaja oferta dcto costs
+    cost price discount deal custa custam preco desconto off hecho trato acuerdo acepto aceptamos
+    confirmo confirmado cobramos cobro aplico aplicamos hago hacemos doy damos devolvemos devolveremos
+    reembolso refund reembolsamos faco fazemos done agreed accept sera seria total listo ok
     """
 )
 REDUCED = _words("descuento descuentos desconto discount off dcto rebaja rebajado dscto menos")

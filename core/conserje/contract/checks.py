@@ -58,6 +58,7 @@ async def fault(
         [result.text for result in results if not result.failed],
         [plain(said.content) for said in (*turn.history, *turn.messages) if said.author == "contact"],
         turn.tenant.currency,
+        turn.tenant.locale[:2].lower(),
     )
     unfounded = await asyncio.to_thread(grounds.unfounded, answer)
     return Fault(unfounded) if unfounded else None

@@ -16,11 +16,13 @@ from functools import cached_property
 from conserje.contract import amount_words
 from conserje.contract.amounts import Amount, read
 from conserje.contract.assistant import Product
+from conserje.contract.denial import is_denied
 from conserje.contract.known_amounts import READ, KnownAmounts
 from conserje.contract.numerals import tokens
 from conserje.contract.opt_out import folded
 from conserje.contract.prices import WHOLE_CURRENCIES
 
+_PAUSES = (",", "pero", "but", "mas")
 _ADDENDS, _QUANTITIES, _EXTRAS, _SUMS = 6, 5, 6, 30_000
 _FEW = 2_000  # sums that are compared one by one
 _PARTS = 48  # the most that a price is divided by
@@ -39,6 +41,7 @@ class Grounds:
     results: Sequence[str]
     contact: Sequence[str]
     currency: str
+    language: str = "es"  # of the answer; in Portuguese "no" denies nothing
 
     def unfounded(self, answer: str) -> list[str]:
         """The amounts of the answer that rest on nothing, as they are written there."""
@@ -75,7 +78,7 @@ class _Talk:
             case "stock":
                 return self._stock(amount)
             case "offer":
-                return amount.value in self.told.offers or _is_denied(amount)
+                return amount.value in self.told.offers or is_denied(amount, self.grounds.language)
             case _:
                 return self._money(amount)
 
@@ -85,11 +88,13 @@ class _Talk:
             return True
         if amount.value == 100 and not amount_words.REDUCED & set(amount.sentence):
             return True
-        return _is_denied(amount) or (amount.value in self.contact.percents and self._is_harmless(amount))
+        return is_denied(amount, self.grounds.language) or (
+            amount.value in self.contact.percents and self._is_harmless(amount)
+        )
 
     def _free(self, amount: Amount) -> bool:
         costs_nothing = any(each.price == 0 for each in self.grounds.products)
-        return self.told.free or costs_nothing or _is_denied(amount)
+        return self.told.free or costs_nothing or is_denied(amount, self.grounds.language)
 
     def _stock(self, amount: Amount) -> bool:
         named = self._named
@@ -154,7 +159,8 @@ class _Talk:
     def _is_reduced(self, value: Decimal, slack: Decimal) -> bool:
         """By a percentage that the tenant, or a tool, has named."""
         percents = self._said.percents | {each for each in self._results.counts if each < 100}
-        wholes = [*self._prices, *self._sums] if len(self._sums) < _FEW else [*self._prices, *self._plain]
+        prices = {each.price for each in self._named} or self._prices
+        wholes = prices | (self._sums if len(self._sums) < _FEW else self._plain)
         parts = [part for percent in sorted(percents)[:6] for part in (100 - percent, percent)]
         return any(abs(whole * part / 100 - value) <= slack for part in parts for whole in wholes)
 
@@ -181,12 +187,15 @@ class _Talk:
 
     def _is_harmless(self, amount: Amount) -> bool:
         """Whether an amount of the contact's own is not promised: it is denied, or what they may spend."""
-        if _is_denied(amount) or amount_words.BUDGET & set(amount.before[-3:]):
+        if is_denied(amount, self.grounds.language) or amount_words.BUDGET & set(amount.before[-3:]):
             return True
-        sentence = set(_stems(" ".join(amount.sentence)))
-        if amount_words.PROMISE & set(amount.sentence) or amount_words.ASSERTS & set(amount.before[-2:]):
+        before = amount.before
+        clause = before[max((n + 1 for n, word in enumerate(before) if word in _PAUSES), default=0) :]
+        after = amount.after[: next((n for n, word in enumerate(amount.after) if word in _PAUSES), 4)]
+        if amount_words.PROMISE & {*clause, *after[:2]} or amount_words.ASSERTS & set(before[-2:]):
             return False
-        return not any(set(_stems(each.name)) & sentence for each in self._named)
+        words = set(_stems(" ".join((*before, *after))))
+        return not any(set(_stems(each.name)) & words for each in self._named)
 
     @cached_property
     def _names(self) -> list[tuple[list[str], Product]]:
@@ -292,20 +301,3 @@ def _end_of(name: Sequence[str], words: Sequence[str]) -> int:
         if words[end - len(name) : end] == name:
             return end
     return 0
-
-
-def _is_denied(amount: Amount) -> bool:
-    """Whether it is said not to be so, or not to be known."""
-    before = list(amount.before)
-    if amount.kind == "free" and amount.written.casefold() not in amount_words.FREE:
-        before = before[:-2]  # "no tiene costo" denies the cost
-    turn = max((n + 1 for n, word in enumerate(before) if word in amount_words.TURNS), default=0)
-    for n, word in enumerate(before[turn:], turn):
-        if word in amount_words.NOT and not amount_words.NO_MATTER & set(before[n + 1 : n + 4]):
-            return True
-        if word in amount_words.IF and amount_words.WHETHER & set(before[max(n - 2, 0) : n]):
-            return True
-    if amount_words.UNSURE & set(amount.sentence):
-        return True
-    after = amount.after[: next((n for n, word in enumerate(amount.after) if word in amount_words.TURNS), 4)]
-    return bool({"no", "nao", "not"} & set(after))

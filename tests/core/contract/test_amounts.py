@@ -29,7 +29,9 @@ def answers(kind: Literal["right", "wrong"]) -> Iterator[tuple[Grounds, str]]:
             Product(n, name, Decimal(price), stock, description=description)
             for n, (name, price, stock, description) in enumerate(shop["products"])
         ]
-        grounds = Grounds(products, shop["texts"], talk["results"], talk["asked"], shop["currency"])
+        grounds = Grounds(
+            products, shop["texts"], talk["results"], talk["asked"], shop["currency"], shop["locale"][:2]
+        )
         for answer in talk[kind]:
             yield grounds, answer
 

@@ -36,7 +36,14 @@ from conserje import (
     VendorFailed,
     Wanted,
 )
-from conserje.testing import GivenBudget, GivenKnowledge, GivenProducts, GivenTools, said
+from conserje.testing import (
+    GivenBudget,
+    GivenKnowledge,
+    GivenProducts,
+    GivenTools,
+    SearchedKnowledge,
+    said,
+)
 
 SEARCH = Offer("search", "Finds products.", {"type": "object"}, effect=False)
 LEAD = Offer("lead", "Leaves a note.", {"type": "object"}, effect=True)
@@ -204,6 +211,22 @@ async def test_it_is_told_the_facts_and_what_answers_the_question() -> None:
     knowledge = GivenKnowledge({"¿cuál es la dirección?": [fact, own], "y patio?": [own, fact]})
     text = (await Planned("Sí.").reply(turn("y patio?", knowledge=knowledge))).told
     assert text.count("Merced 123") == 1 and text.count("Sí, con mesas.") == 1
+
+
+async def test_each_fact_is_told_whatever_is_asked() -> None:
+    shop = {
+        "address": "Estamos en Merced 123.",
+        "delivery.where": "Despachamos a todo Chile.",
+        "delivery.cost": "El despacho cuesta $3.990.",
+        "delivery.time": "Llega en dos días.",
+        "payment": "Aceptamos Webpay.",
+        "returns": "Tienes diez días para cambiarlo.",
+        "wholesale": "Vendemos por mayor.",
+        "invoices": "Damos boleta y factura.",
+    }
+    knowledge = SearchedKnowledge(shop, turn().tenant, datetime(2026, 11, 30, 12, 0, tzinfo=UTC))
+    text = (await Planned("Hola.").reply(turn("hola", knowledge=knowledge))).told
+    assert [fact for fact in shop.values() if text.count(f"- {fact}") != 1] == []
 
 
 async def test_it_is_told_who_the_contact_is_and_what_was_said_before() -> None:

@@ -80,7 +80,7 @@ DIFFERENCE = _words(
     """
     away short falta faltan faltaria faltarian faltam sobra sobran sobram vuelto cambio troco diferencia
     diferenca difference ahorras ahorrando ahorro ahorrar economiza save saves saving caro cara caros
-    baratos barato barata cheaper expensive agregas agregar agregando sumas quedarian restante saldo
+    baratos barato barata cheaper expensive agregas agregar agregando sumas quedan quedarian restante saldo
     left add change
     """
 )
@@ -114,3 +114,5 @@ PRICED = _words(
     """
 )
 ASSERTS = _words("es son is are = : e sao seria seran")
+ASKED = _words("mencionas pides pediste preguntas preguntaste dices consultas asked mention pediu mencionou")
+MORE = _words("mas menos more less mais")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from itertools import pairwise
 
 from conserje.contract import amount_words
 from conserje.contract.amounts import Amount, read
@@ -137,7 +138,7 @@ class _Talk:
         with_extras = any(value - extra in sums for extra in (Decimal(0), *self._extras))
         if with_extras or abs(owner.price - value) <= slack or self._is_reduced(value, slack or self._slack):
             return True
-        return bool(amount_words.DIFFERENCE & set(amount.after)) and self._is_difference(value)
+        return _is_compared(amount) and self._is_difference(value)
 
     def _derived(self, amount: Amount) -> bool:
         value = amount.value
@@ -145,9 +146,11 @@ class _Talk:
             return True
         if self._is_near(amount) or self._is_reduced(value, _tolerance(amount) or self._slack):
             return True
-        said = set(amount.sentence)
-        return (bool(amount_words.DIFFERENCE & said) and self._is_difference(value)) or (
-            bool(amount_words.DIVIDED & said) and self._is_part(value, _tolerance(amount) or self._slack)
+        if any(value == told * many for told in self.told.money for many in self._quantities):
+            return True
+        is_divided = bool(amount_words.DIVIDED & set(amount.sentence))
+        return (_is_compared(amount) and self._is_difference(value)) or (
+            is_divided and self._is_part(value, _tolerance(amount) or self._slack)
         )
 
     def _is_near(self, amount: Amount) -> bool:
@@ -286,6 +289,16 @@ def _stems(text: str) -> list[str]:
     """The words that may name a product, without a plural's end."""
     words = folded(text).split()
     return [word.rstrip("s") for word in words if len(word) > 2 or word.isdigit()]
+
+
+def _is_compared(amount: Amount) -> bool:
+    """Whether it is said to be more, less, missing or left over."""
+    if amount_words.DIFFERENCE & set(amount.sentence) or amount_words.MORE & set(amount.after[:1]):
+        return True
+    return any(
+        one in amount_words.MORE and other in ("que", "than", "do")
+        for one, other in pairwise(amount.sentence)
+    )
 
 
 def _tolerance(amount: Amount) -> Decimal:

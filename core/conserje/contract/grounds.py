@@ -90,7 +90,7 @@ class _Talk:
         if amount.value == 100 and not amount_words.REDUCED & set(amount.sentence):
             return True
         return is_denied(amount, self.grounds.language) or (
-            amount.value in self.contact.percents and self._is_harmless(amount)
+            amount.value in self.contact.percents and bool(amount_words.ASKED & set(amount.sentence))
         )
 
     def _free(self, amount: Amount) -> bool:

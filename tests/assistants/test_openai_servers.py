@@ -181,10 +181,24 @@ async def test_openai_s_own_bound_has_another_name(desk: Desk) -> None:
     assert desk.asked[0]["max_completion_tokens"] == 400
 
 
-async def test_a_model_that_cannot_call_tools_is_asked_without(desk: Desk) -> None:
+async def test_a_model_of_which_nothing_is_known_is_asked_again_without_tools_once(desk: Desk) -> None:
+    desk.be(TOOLLESS)
+    for tries in (2, 1):
+        desk.stand_in.requests.clear()
+        assert (await desk.ask("hola", tools=tools())).messages == (Text("Entendido: hola"),)
+        assert len(desk.asked) == tries
+    assert "tools" not in desk.asked[-1]
+
+
+async def test_a_model_that_is_known_to_call_tools_is_not_asked_without(desk: Desk) -> None:
     desk.be(TOOLLESS)
     with pytest.raises(NoAnswer, match="answered 400"):
-        await desk.ask(tools=tools())
+        await desk.ask(tools=tools(), abilities=Abilities("gpt-6-luna"))
+    assert len(desk.asked) == 1
+
+
+async def test_a_model_that_cannot_call_tools_is_asked_without(desk: Desk) -> None:
+    desk.be(TOOLLESS)
     found = await desk.probe()
     assert found == Abilities("gpt-6-luna", tools=False, schema=False, max_tokens="max_tokens")
     assert (await desk.ask("hola", tools=tools(), abilities=found)).messages == (Text("Entendido: hola"),)

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
-from conserje import Assistant, Channel, Nothing
+from conserje import Abilities, Assistant, Channel, Nothing
 from conserje.net import client
 from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.storage.database import Connection
@@ -102,6 +102,16 @@ async def test_an_account_is_opened_with_credentials_and_settings(house: House) 
     assert opened.settings.colour == "blue"
     assert "secret" not in repr(opened) + repr(entry)
     assert entry.opened(entry.accounts[0], channel, house.vault) is opened
+
+
+async def test_an_assistant_is_told_what_its_model_was_found_to_be_able_to_do(house: House) -> None:
+    sage = Sage(Shared.model_validate({"token": "shared"}), client.client())
+    entry = await house.entry("sage", {"token": "secret"})
+    assert entry.assistant(sage, house.vault).abilities is None
+    able = Abilities("m", tools=False)
+    await accounts.note_abilities(house.connection, house.tenant.id, entry.accounts[0].id, able)
+    found = await accounts.find(house.connection, "slug", "acme")
+    assert found and Entry(*found).assistant(sage, house.vault).abilities == able
 
 
 async def test_without_credentials_of_its_own_it_has_the_operators(house: House) -> None:

@@ -14,10 +14,14 @@ from conserje_openai import chat, responses
 from conserje_openai.asked import Asked
 from conserje_openai.models import OpenAICredentials, OpenAIOperator, OpenAISettings
 
-__all__ = ["Asked", "Client", "ask", "examine", "explained", "open_client"]
+__all__ = ["Asked", "Client", "Misunderstood", "ask", "examine", "explained", "open_client"]
 
 _TOLD = frozenset({401, 403, 404})  # of the key, or of the model
 _PASSING = frozenset({408, 409, 425, 429})  # statuses that say nothing about what was asked
+
+
+class Misunderstood(NoAnswer):
+    """The server takes the request for a wrong one; it may know less than it was asked for."""
 
 
 class Client(AsyncOpenAI):
@@ -82,7 +86,7 @@ def explained(error: OpenAIError, operator: OpenAIOperator) -> NoAnswer:
             text = f"The model's server answered {status} ({_word(code)})."
             if status >= 500 or status in _PASSING:
                 return VendorFailed(text, of_key=status == 429, after=_after(error))
-            return NoAnswer(text)
+            return Misunderstood(text) if status in (400, 422) else NoAnswer(text)
         case APITimeoutError():
             return VendorFailed(_late(operator))
         case APIConnectionError():

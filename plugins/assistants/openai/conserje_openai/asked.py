@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from conserje import Abilities, Offer, Prompt
@@ -34,6 +34,9 @@ class Asked:
         if self.abilities and self.abilities.max_tokens:
             return self.abilities.max_tokens
         return "max_completion_tokens" if self.operator.is_openai else "max_tokens"
+
+    def without_tools(self) -> Asked:
+        return replace(self, abilities=Abilities(self.settings.model, tools=False))
 
     def offers(self, prompt: Prompt) -> Sequence[Offer]:
         """The tools that the model is told of: none that cannot call them is."""

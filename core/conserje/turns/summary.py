@@ -51,7 +51,7 @@ class Summaries:
         """Raises NoReply."""
         text = clean(await self.thinking.summarise(entry, _claim(past)))[:LONGEST].strip()
         if not text:
-            raise NoReply(f"{entry.tenant.assistant}: it says nothing")
+            raise NoReply(f"{entry.tenant.assistant}: it says nothing.")
         return text
 
 

@@ -158,7 +158,7 @@ class Thinking:
             async with asyncio.timeout(self.turn_limit):
                 return await guard.awaited(assistant, entry.tenant.slug, "summarise", given.text, turn)
         except TimeoutError:
-            raise NoReply(f"{name}: no answer within {self.turn_limit:g} s") from None
+            raise NoReply(f"{name}: no answer within {self.turn_limit:g} s.") from None
         except (PluginMissing, AccountUnusable, NoAnswer, PluginFailed) as error:
             raise NoReply(f"{name}: {error}") from None
 

@@ -1,4 +1,4 @@
-"""The catalog assistant of the demo's shops, asked without a database."""
+"""The catalog assistant of the demo's shops, and of others, asked without a database."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from conserje import (
@@ -26,9 +27,13 @@ from conserje.shop.products import from_row
 from conserje.testing import GivenBudget, GivenKnowledge, GivenProducts, GivenTools, SearchedKnowledge
 from conserje_catalog import Catalog, CatalogSettings
 
+FOLDER = Path(__file__).parent / "assistants" / "shops"  # of shops of other kinds, with what they are asked
+
 
 def demo(slug: str) -> dict[str, Any]:
-    return dict(json.loads(files("conserje_fakes").joinpath(f"demo_data/{slug}.json").read_text("utf-8")))
+    own = FOLDER / f"{slug}.json"
+    there = own if own.exists() else files("conserje_fakes").joinpath(f"demo_data/{slug}.json")
+    return dict(json.loads(there.read_text("utf-8")))
 
 
 def catalogue(slug: str) -> tuple[str, list[Product]]:
@@ -39,7 +44,7 @@ def catalogue(slug: str) -> tuple[str, list[Product]]:
 @lru_cache
 def what_it_says(slug: str, locale: str = "es-CL") -> SearchedKnowledge:
     """What the demo's shop says of itself, on a Monday at noon."""
-    tenant = Tenant(slug, DEMO[slug][0], locale, "CLP", "America/Santiago")
+    tenant = Tenant(slug, SHOPS[slug][0], locale, "CLP", "America/Santiago")
     return SearchedKnowledge(demo(slug)["knowledge"], tenant, MONDAY)
 
 
@@ -47,11 +52,13 @@ MONDAY = datetime(2026, 11, 30, 12)
 
 
 DEMO = {slug: catalogue(slug) for slug in ("acme", "bravo", "mundo-canino")}
+OTHERS = {path.stem: catalogue(path.stem) for path in sorted(FOLDER.glob("*.json"))}
+SHOPS = DEMO | OTHERS
 
 
 @lru_cache
 def _sold(slug: str) -> GivenProducts:
-    return GivenProducts(DEMO[slug][1])
+    return GivenProducts(SHOPS[slug][1])
 
 
 async def ask(
@@ -63,7 +70,7 @@ async def ask(
     locale: str = "es-CL",
     knowledge: Knowledge | None = None,
 ) -> Reply:
-    name, _ = DEMO[slug]
+    name, _ = SHOPS[slug]
     contents = [Text(text) if isinstance(text, str) else text for text in texts]
     if not isinstance(products, GivenProducts):
         products = GivenProducts(products) if products is not None else _sold(slug)

@@ -165,7 +165,7 @@ async def _about_what_it_does(turn: _Turn, text: str, asked: Asked, offers: Offe
     None where nothing is asked of it, or where a product may be meant.
     """
     verb, is_process = asked.service, asked.says("process")
-    if not verb and not is_process and not asked.says("service"):
+    if asked.is_one_name or not (verb or is_process or asked.says("service")):
         return None
     found = await turn.knowledge.search(text) or (await turn.knowledge.search(verb) if verb else ())
     if found:
@@ -282,7 +282,7 @@ async def _not_found(turn: _Turn, text: str, asked: Asked, shelf: str, offers: O
         return _say(f"{words.without} {shelf}", "producto", 0.6)
     if (asked.asks and asked.names_nothing) or (asked.is_question and asked.says_little):
         return _say(f"{words.which} {shelf}", asked.topic, 0.4)
-    if asked.is_question and not asked.asks:
+    if asked.is_question and not asked.asks and not asked.is_one_name:
         return _say(words.no_data, "pregunta", 0.5, hand_over=True, unanswered=[text])
     if await turn.products.search(text, 1):
         return _say(f"{words.near} {shelf}", asked.topic, 0.4)

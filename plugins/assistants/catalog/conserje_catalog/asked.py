@@ -13,7 +13,8 @@ from conserje_catalog.vocabulary import PATTERNS, WORDS
 _CLAUSE = re.compile(r"[.,;:!?¡¿\n…()+&]+(?!\d)")
 _WORD = re.compile(r"[a-z0-9]+(?:[.,][0-9]+)*")
 _STAFF = (
-    r"(?:personas?|humanos?|humana|alguien|vendedora?|ejecutiv[oa]|encargad[oa]|duen[oa]|asesora?|agente)\b"
+    r"(?:personas?|humanos?|humana|alguien|vendedora?|ejecutiv[oa]|encargad[oa]|duen[oa]|asesora?|agente"
+    r"|doctora?|gerente|supervisora?)\b"
 )
 _PERSON = re.compile(
     r"(?<!\bno )(?<!\bno quiero )\b(?:"
@@ -64,6 +65,11 @@ class Asked:
     def is_short(self) -> bool:
         """Whether it may be the name of something."""
         return len(self._said - _CHAT) in (1, 2)
+
+    @property
+    def is_one_name(self) -> bool:
+        """Whether it is one word that may be a thing's name: "carteras?"."""
+        return len(self._words) == 1 and not self.says_little
 
     @property
     def is_question(self) -> bool:

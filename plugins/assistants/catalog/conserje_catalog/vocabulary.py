@@ -16,7 +16,7 @@ _SPANISH_WORDS = {
     """,
     "farewells": "chao chau chaito adios bye nos hasta cuidate",
     "chat": """
-        estos estas esos esas aquello otra otro
+        estos estas esos esas aquello otra otro uno
         q vecino vecina estimado estimada estimados caballero senor senorita jefe jefa maestro mijo bro
         loco loca compa compadre amigo amiga amigos hermano hermana perro po poh pues que tal como estas
         estai esta va vamos anda andai onda mas dia dias tarde tardes noche noches wn weon todo todos bien
@@ -46,6 +46,9 @@ _SPANISH_WORDS = {
         blanco blanca blancos blancas negro negra negros negras rojo roja rojos rojas azul azules verde verdes
         amarillo amarilla gris grises rosado rosada cafe celeste morado morada color colores
         par pares unidad unidades caja cajas rollo rollos bolsa bolsas paquete paquetes botella botellas
+        suegra suegro tia tio abuela abuelo abuelita prima primo sobrina sobrino cunada cunado profe profesora
+        pareja esposa esposo novia novio bebe guagua recuerdo recuerdos bautizo matrimonio graduacion
+        aniversario boda fiesta asado colegio trabajo curso con
         las unos unas son sus del al fue sera eran estan hacen hace hago
         living comedor pieza dormitorio cocina patio terraza oficina
         desde sobre rango under anything something above over
@@ -119,7 +122,8 @@ _SPANISH = {
     "greeting": r"""
         como_(?:va|vamos|estas?|estai|estan|andas?|andai|te_va|les_va|amaneci\w*)
         (?:que|q|k)_(?:tal|onda|hubo)
-        estas?_ahi hay_alguien me_(?:puedes?|pueden|podrias?)_ayudar una_(?:consulta|preguntita|pregunta)
+        estas?_ahi hay_alguien me_(?:puedes?|pueden|podrias?)_ayudar
+        una_(?:consulta|consultita|preguntita|pregunta|dudita|duda)
         no_(?:te_)?entiend\w+
     """,
     "catalogue": r"""
@@ -139,6 +143,8 @@ _SPANISH = {
         mamones chantas?
     """,
     "complaint": r"""
+        me_lleg(?:o|aron)(?:_\w+){0,4}_otr[oa]s?
+        ^(?:el|la|los|las|mis?)_\w+(?:_\w+)?_(?:me_)?(?:lleg|vin)(?:o|aron|ieron)_(?:\w+_)?(?!nuev|bien)\w+[oa]s?$
         esperando_(?:hace|desde|una|hasta) llev(?:o|amos)_(?:\w+_){1,3}esperando me_vendieron
         hace_rato (?:son|que|muy)_lent[oa]s?
         reclam\w+ queja\w* estaf\w+ sernac denunci\w+ nadie_(?:me_)?(?:responde|contesta|atiende)
@@ -165,6 +171,7 @@ _SPANISH = {
        
         (?:compre|pague|pedi|encargue)_(?:\w+_){0,3}(?:ayer|semana|lunes|martes|miercoles|jueves|viernes|sabado|domingo|hace|dias)
         ya_(?:compre|transferi|hice) (?:anular|cancelar)_(?:mi|el|la|un)_(?:pedido|compra)
+        nunca_(?:me_|le_|nos_)?(?:lleg|recib|entreg)\w+ no_(?:he_|ha_|hemos_)?recibi\w*
         lo_que_(?:compre|pedi) pedido_(?:numero|n|nro|\d)
     """,
     "haggling": r"""
@@ -193,6 +200,7 @@ _SPANISH = {
     "invoices": r"factur\w+ boletas? rut_(?:de_)?empresa",
     "returns": r"""
         (?:sale|viene|fallara?)_(?:mal[oa]|fallad[oa]|defectuos[oa])s? si_(?:falla|no_funciona)
+        si_no_(?:me|le|les)_(?:queda|gusta|sirve|acomoda)n?
         devol\w+ devuelv\w+ cambi(?:o|os|ar|arlo|arla|an)\b garanti\w+ reembols\w+ retracto arrepient\w+
     """,
     "payment": r"""
@@ -210,13 +218,15 @@ _SPANISH = {
         direccion
         donde_(?:estan|quedan?|se_ubican|se_encuentran|es|son|esta|tienen|puedo_ir|los_encuentro|los_pillo)
         ubicad\w* ubicacion local locales tienda_(?:fisica|en) tienda$ sucursal\w* como_(?:llego|llegar)
+        en_que_(?:\w+_)?(?:estan|esta|quedan?|parte|mall|calle|sector|piso)
         que_comuna metro mapa estacionamiento\w* showroom presencial\w* online son_de
         ir_a_(?:ver|buscar|comprar|la_tienda) pasar_a_(?:ver|buscar)
     """,
     "delivery": r"""
         despach\w* envi(?:o|os|an|as|a|ar|arian|ando|enme) delivery repart\w+
         (?:mandan|llevan|llegan)_(?:a|pa|para|hasta) starken chilexpress blue_?express bluexpress retir\w+
-        mandar(?:me|lo|la)? cuanto_(?:se_)?demora[ns]?_(?:en_llegar|a|el_(?:envio|despacho|pedido))
+        mandar(?:me|lo|la)?
+        cuant[oa]s?_(?:dias_|tiempo_)?(?:se_)?demora[ns]?_(?:en_llegar|a|el_(?:envio|despacho|pedido))
         a_regiones region(?:es)? domicilio flete entreg\w+ cuanto_(?:tarda|se_tarda)\w*
         cuando_(?:me_)?(?:llegaria|llega) llega(?:ria|n)?_(?:hoy|manana|altiro|el_mismo)
         (?:llev|tra)(?:ar|en|er|an|igan|arme|erme|arlo|erlo|emelo)(?:_\w+){0,4}_(?:casa|obra|departamento|depto)
@@ -232,6 +242,7 @@ _SPANISH = {
         como_es mas_info\w* detalles caracteristicas describ\w+ cuentame
         es_(?:pa|para|inalambric[oa]|de|muy|fuerte|recargable|original)
         tiene_(?:garra|microfono|lector|luz|luces|cable)
+        ^(?:y_|pero_)?(?:el|la|los|las)_\w+(?:_de_\w+)?_(?:tienen?|l[ae]s?_cabe|alcanzan?|necesitan?|rinden?|lleva)
         cuant[oa]s_\w+_(?:tienen?|traen?|contienen?|vienen?)
         cuant[oa]s_(?:metros|kilos|gramos|litros|personas|porciones|watts|pulgadas|centimetros|piezas|horas)
         (?:que|cuales)_(?:numeros?|tallas|medidas)
@@ -242,7 +253,8 @@ _SPANISH = {
     """,
     "service": r"""
         hacen haces? (?<!con_que_)(?:me_|nos_|le_|les_|lo_|la_|se_)?(?:pueden?|puedes|podrian?|puedo)
-        hay_que (?:hay|tienen?)_donde se_hacen? celiac\w* alergic\w* diabetic\w* embarazad\w* vegan[oa]s?
+        (?:guia|tabla)_de_\w+ hay_que (?:hay|tienen?)_donde se_hacen?
+        celiac\w* alergic\w* diabetic\w* embarazad\w* vegan[oa]s?
         (?:hay|tienen?|cuentan_con)_(?:\w+_)?(?:wi_?fi|internet|banos?|mesas?|mesitas?|probador(?:es)?|rampa|ascensor)
     """,
     "process": r"""
@@ -259,7 +271,7 @@ _SPANISH = {
         ^(?:(?:y|pero|ya|e)_)*(?:funcionan?|es|son|de_que|que_(?:medidas?|tallas?|colores|tamano|color))
     """,
     "cheaper": r"(?:algo|un[oa]|otr[oa]|nada)_mas_(?:barat|economic)[oa] mas_(?:barat|economic)[oa]s?_que",
-    "size": r"tallas?_(?:xs|s|m|l|xl|xxl|[0-9]{1,2})",
+    "size": r"tallas?_(?:xs|s|m|l|xl|xxl|[0-9]{1,2}) (?:numero|nro)_[0-9]{1,2} (?<=s_)(?:3[3-9]|4[0-8])$",
     "dearest": r"mas_car[oa]s? mejor_de_todos tope_de_linea",
     "no": r"""
         ^no(?=_(?!gracias)\w+[aeo]s\b) que_no_(?:sea|sean)_(?:de_)?

@@ -1,8 +1,8 @@
 """What everyday customers write, graded: with what the shop has said of itself, and without it.
 
 The phrases are as `conserje assistant try` reads them, and graded by it, but for four fields. `topic`: the
-shop's knowledge answers it, `question` one of its own questions. `person`: only a person can. `may_deny`: there
-is no such thing. `locale`: the shop's. An answer with two facts that were not asked for is wrong.
+shop's knowledge answers it, `question` one of its own questions. `person`: only a person can. `may_deny`:
+there is no such thing. `locale`: the shop's. An answer with two facts that were not asked for is wrong.
 """
 
 from __future__ import annotations
@@ -85,13 +85,17 @@ def fault(row: Mapping[str, Any], each: Tried) -> str:
 def unasked(row: Mapping[str, Any], told: str) -> list[str]:
     """What the shop says of itself that is in the answer, but what was asked for."""
     topic, said = row.get("topic", ""), demo(row["tenant"])["knowledge"]
-    facts = [answer for name, answer in said.items() if isinstance(answer, str) and topic != name.split(".")[0]]
+    facts = [
+        answer for name, answer in said.items() if isinstance(answer, str) and topic != name.split(".")[0]
+    ]
     answers = [each["answer"] for each in said.get("questions", ()) if each["answer"] in told]
     return [fact for fact in facts if fact in told] + answers[topic == "question" :]
 
 
 @pytest.mark.parametrize("knows", [True, False], ids=["knows", "knows nothing"])
-@pytest.mark.parametrize(("rows", "goal"), [(PHRASES, GOAL), (OF_OTHERS, GOAL_OF_OTHERS)], ids=["demo", "others"])
+@pytest.mark.parametrize(
+    ("rows", "goal"), [(PHRASES, GOAL), (OF_OTHERS, GOAL_OF_OTHERS)], ids=["demo", "others"]
+)
 async def test_everyday_phrases_are_answered(
     rows: Sequence[Mapping[str, Any]], goal: float, knows: bool
 ) -> None:

@@ -49,7 +49,7 @@ tienen|tiene|hay|cuentan|tenis|teni|have|têm|tem {_SHOP}
 solo|son|es|solamente|only online|internet
 como llego|llegar|chego
 where are|is|located|find you|your|located
-comuna|ciudad|calle|sector|parte|lado|metro estan|quedan|queda|esta|son|tienen
+comuna|ciudad|calle|sector|parte|lado|metro|mall|piso|barrio|galeria estan|quedan|queda|esta|son|tienen
 puedo|puede|podria|pasar|ir retirar|retiro|visitar|visitarlos|buscar|buscarlo {_SHOP}
 pasar|ir buscar|buscarlo|buscarla|retirar|retirarlo|retirarla
 retiro|retirar|retira|pickup en|tienda|local|presencial

@@ -186,3 +186,10 @@ async def test_a_turn_says_whose_it_is_while_a_plugin_runs(scene: Scene) -> None
     row = await scene.pool.fetchrow("SELECT tenant_id, id FROM conversations")
     assert row is not None
     assert seen == [Call("wild", "reply", "acme", f"{row['tenant_id']}:{row['id']}")]
+
+
+async def test_what_was_asked_in_vain_is_counted_with_the_reply(scene: Scene) -> None:
+    reply = Reply([Text("No tengo ese dato.")], unanswered=["¿Tienen wifi? Soy Ana, +56911112222"])
+    assert await turn(scene, lambda: reply) == ("wild", None)
+    noted = await scene.pool.fetch("SELECT question, times FROM asked")
+    assert [tuple(row) for row in noted] == [("¿Tienen wifi? Soy Ana, …", 1)]

@@ -27,15 +27,15 @@ pytestmark = [pytest.mark.new_database, pytest.mark.timeout(3600)]
 LONG = int(os.environ.get("HISTORY", "100000")) // 3  # what `past` has thrice of
 OF_A_ROW = 40  # pages at most: its own, its indexes' on several levels, its conversation's and its turn's
 
-# One of a hundred is due, with each account; of the opted out, which stay, as many are old as are young.
+# One of twenty is due, with each account; of the opted out, which stay, as many are old as are young.
 BESIDE = (
     "INSERT INTO rejects (tenant_id, account_id, event_key, raw, cause, goes_at)"
     " SELECT tenant_id, id, sha256(n::text::bytea), '{\"odd\": true}', 'no sender',"
-    " now() + CASE n % 100 WHEN 0 THEN interval '-1 day' ELSE interval '20 days' END"
+    " now() + CASE n % 20 WHEN 0 THEN interval '-1 day' ELSE interval '20 days' END"
     f" FROM accounts, generate_series(1, {LONG}) AS n",
     "INSERT INTO forgotten_addresses (tenant_id, account_id, digest, opted_out, forgotten_at)"
     " SELECT tenant_id, id, sha256(n::text::bytea), CASE n % 3 WHEN 0 THEN 'all' END,"
-    " now() - CASE WHEN n % 100 = 0 OR n % 3 = 0 THEN interval '40 days' ELSE interval '9 days' END"
+    " now() - CASE WHEN n % 20 = 0 OR n % 3 = 0 THEN interval '40 days' ELSE interval '9 days' END"
     f" FROM accounts, generate_series(1, {LONG}) AS n",
 )
 

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 from processes import new_folder
 
+from conserje.operations.progress import Progress
+from conserje.operations.restore import Order
+from conserje.settings import Settings
 from conserje.storage import programs
+from conserje.tenants.vault import Vault
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +30,27 @@ def programs_for() -> Iterator[Callable[[Path], None]]:
                 shutil.copytree(copied, data_dir / copied.name, copy_function=os.link)
 
         yield lend
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with new_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def old(folder: Path, keyring: Path) -> Settings:
+    (folder / "old").mkdir()
+    return Settings(data_dir=folder / "old", master_keys_file=keyring, backups=folder / "backups")
+
+
+@pytest.fixture
+def new(folder: Path, keyring: Path) -> Settings:
+    (folder / "new").mkdir()
+    return Settings(data_dir=folder / "new", master_keys_file=keyring, backups=folder / "backups")
+
+
+@pytest.fixture
+def order(empty_database_url: str, new: Settings, keyring: Path) -> Order:
+    assert new.backups
+    return Order(Path("nowhere"), empty_database_url, new, Vault.read(keyring), (new.backups,), Progress())

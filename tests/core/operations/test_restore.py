@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,100 +13,26 @@ from types import SimpleNamespace
 import asyncpg
 import pytest
 from disk import full_disk
-from processes import alive, bare_environment, family, new_folder, run_to_end, running
+from processes import alive, bare_environment, family, running
+from rebirth import NO_JOBS, conversation, leave_undone, reborn, resume, save
 from restored import FIXTURES, rows
-from scene import Scene, stage
+from scene import Scene
 from terminal import Terminal
 from waiting import until
 
 from conserje import InboundMessage, Text
-from conserje.conversations import held, overdue
+from conserje.conversations import held
 from conserje.conversations.held import Filter
-from conserje.operations import backup, contents, forgetting, journal, restore
+from conserje.operations import contents, forgetting, journal, restore
 from conserje.operations.archive import BackupError
-from conserje.operations.journal import Journal, Told
+from conserje.operations.journal import Journal
 from conserje.operations.progress import Progress
-from conserje.operations.restore import Order, Restored
-from conserje.operations.shelf import Keep
+from conserje.operations.restore import Order
 from conserje.rules import consent
 from conserje.rules.consent import Sign
 from conserje.settings import Settings
-from conserje.storage import jobs, queue
-from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError
-from conserje.storage.jobs import Job
-from conserje.storage.pool import connect_pool
-from conserje.tenants.vault import Vault
+from conserje.storage.database import Connection, DatabaseError
 from conserje.turns.claim import DOUBTFUL
-
-NO_JOBS = "SELECT count(*) = 0 FROM pgqueuer.pgqueuer"
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with new_folder() as folder:
-        yield folder
-
-
-@pytest.fixture
-def old(folder: Path, keyring: Path) -> Settings:
-    (folder / "old").mkdir()
-    return Settings(data_dir=folder / "old", master_keys_file=keyring, backups=folder / "backups")
-
-
-@pytest.fixture
-def new(folder: Path, keyring: Path) -> Settings:
-    (folder / "new").mkdir()
-    return Settings(data_dir=folder / "new", master_keys_file=keyring, backups=folder / "backups")
-
-
-async def save(scene: Scene, settings: Settings) -> Path:
-    assert settings.backups
-    order = backup.Order(
-        scene.url, settings, scene.vault, settings.backups, Keep.of("7d"), prove=False, progress=Progress()
-    )
-    return (await backup.make(order)).path
-
-
-@pytest.fixture
-def order(empty_database_url: str, new: Settings, keyring: Path) -> Order:
-    assert new.backups
-    return Order(Path("nowhere"), empty_database_url, new, Vault.read(keyring), (new.backups,), Progress())
-
-
-@asynccontextmanager
-async def reborn(order: Order) -> AsyncIterator[Scene]:
-    """The restored installation."""
-    pool = await connect_pool(order.url)
-    try:
-        keyring = order.settings.keyring
-        async with stage(pool, order.url, keyring) as scene:
-            scene._keys = itertools.count(1000)  # what was taken before is not taken again
-            yield scene
-    finally:
-        pool.terminate()
-
-
-async def resume(scene: Scene) -> None:
-    async with scene.pool.acquire() as connection, connection.transaction():
-        await restore.resume(connection)
-
-
-async def conversation(scene: Scene, sender: str) -> tuple[int, int]:
-    row = await scene.pool.fetchrow("SELECT tenant_id, id FROM conversations WHERE peer = $1", sender)
-    assert row
-    return row["tenant_id"], row["id"]
-
-
-async def leave_undone(scene: Scene) -> None:
-    """Ana was answered, Beto was not, and what Carla is answered has not left."""
-    async with scene.working():
-        await scene.write("hola", sender="ana")
-        await until(lambda: scene.post.texts == ["hola"])
-        await scene.settled()
-    await scene.write("sigo esperando", sender="beto")
-    await scene.write("y yo", sender="carla")
-    await scene.conversation.converse(Job(jobs.CONVERSE, *await conversation(scene, "carla")))
-    assert scene.post.texts == ["hola"]
 
 
 async def held_texts(scene: Scene) -> dict[str, str]:
@@ -213,71 +136,6 @@ async def test_nothing_is_half_done(scene: Scene, old: Settings, order: Order) -
     assert (await restore.restore(replace(order, source=made))).messages == 5
 
 
-@asynccontextmanager
-async def cut_off() -> AsyncIterator[None]:
-    """Whoever restores in the block is killed once the data is there."""
-
-    async def dead(*_: object) -> Restored:
-        raise ConnectionResetError
-
-    with pytest.MonkeyPatch.context() as patched, pytest.raises(ConnectionResetError):
-        patched.setattr(restore, "_hold", dead)
-        yield
-
-
-async def test_nobody_works_on_one_that_was_cut_off_behind_its_data_and_it_is_done_again(
-    scene: Scene, old: Settings, order: Order
-) -> None:
-    (old.files / "7").mkdir(parents=True)
-    (old.files / "7" / "1").write_bytes(b"x")
-    await leave_undone(scene)
-    made = await save(scene, old)
-    async with cut_off():
-        await restore.restore(replace(order, source=made))
-    for _ in ("serve", "work"):
-        with pytest.raises(DatabaseError, match="not to the end: give `conserje restore FROM` again"):
-            await connect_pool(order.url, patient=True)
-    owner = await asyncpg.connect(order.url, server_settings={"role": "conserje_owner"})
-    with pytest.raises(CANNOT_ASK):  # of one that began before: its spool has what it was given
-        await queue.enqueue(owner, [Job(jobs.CONVERSE, 1, 1)])
-    assert await owner.fetchval(NO_JOBS)
-    with pytest.raises(DatabaseError, match="restore FROM"):
-        await restore.silence_recovered(order.url, datetime.now(UTC), Told(None, [], [], []))
-
-    await owner.execute("INSERT INTO heartbeats (process, kind, counted) VALUES ('web1:7', 'edge', '')")
-    with pytest.raises(BackupError, match="stop them"):
-        await restore.restore(replace(order, source=made))
-    await owner.execute("DELETE FROM heartbeats")
-    await owner.execute("INSERT INTO tenants (slug, name) VALUES ('somebody', 'else')")
-    await owner.close()
-    (order.settings.files / "7" / "2").write_bytes(b"what the first left")
-    done = await restore.restore(replace(order, source=made))
-    assert (done.held_turns, done.held_messages, done.files) == (1, 1, 1)
-    assert [file.name for file in (order.settings.files / "7").iterdir()] == ["1"]
-    async with reborn(order) as other:
-        assert [slug for [slug] in await other.pool.fetch("SELECT slug FROM tenants")] == ["acme"]
-        await overdue.sweep(other.pool)
-        assert await other.pool.fetchval(NO_JOBS)
-
-
-async def test_serve_and_work_say_how_a_restoring_goes_on(
-    scene: Scene, old: Settings, order: Order, keyring: Path
-) -> None:
-    made = await save(scene, old)
-    async with cut_off():
-        await restore.restore(replace(order, source=made))
-    environment = bare_environment() | {
-        "CONSERJE_DATABASE_URL": order.url,
-        "CONSERJE_DATA_DIR": str(order.settings.data_dir),
-        "CONSERJE_MASTER_KEYS_FILE": str(keyring),
-        "CONSERJE_LISTEN": str(order.settings.data_dir / "edge.sock"),
-        "CONSERJE_OPERATOR_LISTEN": str(order.settings.data_dir / "operator.sock"),
-    }
-    for command in ("serve", "work"):
-        code, _, errors = await run_to_end(environment, command)
-        assert (code, "`conserje restore FROM`" in errors) == (1, True), errors
-
-
 async def test_an_installation_is_not_written_over(scene: Scene, old: Settings, order: Order) -> None:
     made = await save(scene, old)
     with pytest.raises(BackupError, match="holds an installation already"):
@@ -352,12 +210,6 @@ async def test_promise_9_a_backup_whose_clock_was_ahead_hides_nobody_who_said_st
     assert (done.clock_was_right, done.changes) == (False, 1)
     async with reborn(order) as other:
         assert await opted_out(other) == {"ana": "all"}
-
-
-async def test_a_moment_that_is_yet_to_come_is_no_recovered_one(scene: Scene) -> None:
-    tomorrow = datetime.now(UTC) + timedelta(days=1)
-    with pytest.raises(BackupError, match="yet to come"):
-        await restore.silence_recovered(scene.url, tomorrow, Told(None, [], [], []))
 
 
 def told(scene: Scene, settings: Settings) -> list[journal.Consent]:
@@ -506,37 +358,6 @@ async def test_no_room_is_said_with_both_figures(
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=2**20))
     with pytest.raises(BackupError, match=r"needs about 0\.\d\d GB, and .* has 0\.00 GB free"):
         await restore.restore(replace(order, source=made, embedded=True))
-
-
-@pytest.mark.new_database
-async def test_a_database_that_postgres_brought_back_is_silenced(scene: Scene) -> None:
-    await leave_undone(scene)
-    done = await restore.silence_recovered(scene.url, datetime.now(UTC), Told(None, [], [], []))
-    assert (done.held_turns, done.held_messages) == (1, 1)
-    await scene.write("hola de nuevo", sender="ana")
-    assert await scene.pool.fetchval(NO_JOBS)
-    await resume(scene)
-    assert not await scene.pool.fetchval(NO_JOBS)
-
-
-@pytest.mark.new_database
-async def test_one_whose_silencing_was_cut_off_goes_on_and_no_backup_is_restored_over_it(
-    scene: Scene, old: Settings, order: Order
-) -> None:
-    await leave_undone(scene)
-    made, recovered = await save(scene, old), (scene.url, datetime.now(UTC), Told(None, [], [], []))
-    async with cut_off():
-        await restore.silence_recovered(*recovered)
-    with pytest.raises(DatabaseError, match="restore --recovered TIME` again"):
-        await connect_pool(scene.url, patient=True)
-    with pytest.raises(BackupError, match="holds an installation already"):
-        await restore.restore(replace(order, source=made, url=scene.url))
-    done = await restore.silence_recovered(*recovered)
-    assert (done.held_turns, done.held_messages) == (1, 1)
-    await scene.write("hola de nuevo", sender="ana")
-    assert await scene.pool.fetchval(NO_JOBS)
-    await resume(scene)
-    assert not await scene.pool.fetchval(NO_JOBS)
 
 
 @pytest.mark.parametrize(

@@ -138,13 +138,14 @@ def tasks(
     from conserje.files.quota import Quota
     from conserje.notices import table as notices
     from conserje.notices.notifier import Notifier
+    from conserje.rules.budget import Bounds
     from conserje.storage import jobs
     from conserje.turns.summary import Summaries
     from conserje.turns.turn import Conversation
     from conserje.work.worker import Task
 
     collector = Collector(pool, directory, plugins, vault, Folder(settings.files), Quota.of(settings))
-    conversation = Conversation(pool, directory, plugins, vault, settings.turn_limit)
+    conversation = Conversation(pool, directory, plugins, vault, settings.turn_limit, Bounds.of(settings))
     return (
         Task(
             jobs.CONVERSE,

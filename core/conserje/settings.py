@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
@@ -29,6 +30,7 @@ _QUOTES = "\"'\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 _WORDS = {  # by pydantic's name of the fault, with what the model wants
     "bool_parsing": "write true or false",
+    "decimal_parsing": "write a number",
     "finite_number": "write a number",
     "float_parsing": "write a number",
     "greater_than": "write more than {gt:g}",
@@ -145,6 +147,31 @@ class Settings(BaseModel):
     )
     files_of_tenant: int = Field(
         default=10_240, ge=0, description="The megabytes that are kept of what a tenant's contacts send."
+    )
+    tokens_of_contact: int = Field(
+        default=500_000,
+        ge=0,
+        description="The tokens that models may read and write for one contact in a day, where the tenant"
+        " says nothing else; 0: without bound. So the five below.",
+    )
+    usd_of_contact: Decimal = Field(
+        default=Decimal(0), ge=0, le=1_000_000, description="What models may cost for one contact in a day."
+    )
+    tokens_of_day: int = Field(
+        default=0, ge=0, description="The tokens that models may read and write for a tenant in a day."
+    )
+    usd_of_day: Decimal = Field(
+        default=Decimal(0), ge=0, le=1_000_000, description="What models may cost a tenant in a day."
+    )
+    tokens_of_month: int = Field(
+        default=0, ge=0, description="The tokens that models may read and write for a tenant in a month."
+    )
+    usd_of_month: Decimal = Field(
+        default=Decimal(0),
+        ge=0,
+        le=1_000_000,
+        description="What models and messages may cost a tenant in a month: at 80 and at 100 percent somebody"
+        " is told, and then no model is called.",
     )
     fetch_every: float = Field(
         default=300.0,

@@ -8,7 +8,6 @@ from typing import Any
 
 from conserje.contract.message import Event
 from conserje.conversations import state
-from conserje.delivery import delivery
 from conserje.delivery.delivery import Delivery
 from conserje.delivery.outcome import Step
 from conserje.intake.intake import Intake
@@ -32,7 +31,8 @@ def send_before_commit() -> None:
                 if not isinstance(step, Step):
                     return
                 outcome = await self._send(entry, step)
-                await delivery._write_down(scope.connection, job, step.message.id, step.attempt, outcome)
+                ended = (step.message.id, step.attempt, outcome, None)
+                await self._write_down(scope, entry, job, *ended)
 
     Delivery.deliver = deliver  # type: ignore[method-assign]
 

@@ -101,7 +101,7 @@ POINTS = (
     Point("sending", "work", "before", (DELIVERY + "Delivery._send",), "`sending` is committed"),
     Point("calling", "work", "before", SENDS, "the provider is not yet called"),
     Point("called", "work", "after", SENDS, "the provider has it, nobody wrote that down"),
-    Point("writing", "work", "after", (DELIVERY + "_write_down",), "written, not committed"),
+    Point("writing", "work", "after", (DELIVERY + "Delivery._write_down",), "written, not committed"),
     Point("written", "work", "after", (DELIVERY + "Delivery._finish",), "the end is committed"),
     Point("looking", "work", "before", (DELIVERY + "Delivery._look",), "about to ask for its fate",
           needs="calling"),

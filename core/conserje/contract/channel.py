@@ -184,9 +184,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The provider has the message; `provider_id` is its name for it."""
+    """The provider has the message; `provider_id` is its name for it.
+
+    `category` is what the provider charges it as, where the channel knows (else "service", of a template
+    "utility"), and `units` how many it charges: the segments of an SMS.
+    """
 
     provider_id: str
+    category: str = ""
+    units: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from conserje.contract.message import Content, Fault
 from conserje.conversations.illness import HEALTH, Health
 from conserje.conversations.rows import restored, stored
+from conserje.costs import ledger
+from conserje.costs.ledger import Charge
 from conserje.storage.database import Connection
 from conserje.telemetry.clocks import TOLERANCE
 
@@ -64,14 +66,28 @@ _CONVERSATION_FIRST = """
 WITH place AS MATERIALIZED (SELECT FROM conversations WHERE tenant_id = $1 AND id = $2 FOR SHARE)
 """
 
-# The provider has it; with its account where it was reported of before the answer came.
-SENT = f"""{_CONVERSATION_FIRST}
+# The provider has it.
+_TAKEN = """
 UPDATE messages SET provider_id = $5, sent_at = coalesce(sent_at, now()), state = 'sent', cause = NULL
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
   AND state IN ('sending', 'uncertain', 'held') AND EXISTS (SELECT FROM place)
-RETURNING CASE WHEN EXISTS (
+"""
+
+# With its account where it was reported of before the answer came.
+_REPORTED = """
+CASE WHEN EXISTS (
     SELECT FROM statuses WHERE tenant_id = $1 AND account_id = messages.account_id AND provider_id = $5)
     THEN account_id END
+"""
+
+SENT = f"{_CONVERSATION_FIRST} {_TAKEN} RETURNING {_REPORTED} AS account_id, NULL::int AS warning"
+
+# With what it costs, whatever a report has made of it meanwhile.
+SENT_CHARGED = f"""{_CONVERSATION_FIRST}, sent AS ({_TAKEN}), line AS (
+{ledger.message_line("$6", "$7", "$8", "$9", "$10", "$11")}
+)
+SELECT {_REPORTED} AS account_id, {ledger.warning("$6", "$12", "$11")} AS warning
+FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3
 """  # noqa: S608 - of our own
 
 # Anything else that a sending may come to; a message that a report has moved on stays there.
@@ -117,6 +133,22 @@ class Sending:
     attempt: int
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    """By whose clock days are counted, and what a month may cost in millionths of a USD; None: anything."""
+
+    zone: str
+    bound: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The account, where reports of the message came before; the share of the month's bound to tell of."""
+
+    account_id: int | None = None
+    warning: int | None = None
+
+
 async def find_next(connection: Connection, tenant_id: int, conversation_id: int) -> Next | None:
     """The conversation's next message to leave, locked; None: there is none."""
     row = await connection.fetchrow(NEXT, tenant_id, conversation_id)
@@ -146,10 +178,17 @@ async def start(
     return row["attempt"], row["attempted_at"]
 
 
-async def note_sent(connection: Connection, sending: Sending, provider_id: str) -> int | None:
-    """The provider has it; the account, where reports of it came before."""
-    account_id: int | None = await connection.fetchval(SENT, *_key(sending), provider_id)
-    return account_id
+async def note_sent(
+    connection: Connection, sending: Sending, provider_id: str, charge: Charge | None, day: Day
+) -> Noted:
+    """The provider has it, for so much, by the tenant's `day`."""
+    if charge is None:
+        row = await connection.fetchrow(SENT, *_key(sending), provider_id)
+    else:
+        row = await connection.fetchrow(
+            SENT_CHARGED, *_key(sending), provider_id, day.zone, *astuple(charge), day.bound
+        )
+    return Noted(**row) if row else Noted()
 
 
 async def note_end(

@@ -5,14 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from conserje.contract.account import AnyAccount
-from conserje.contract.channel import AccountFault, AnyChannel, CannotTell, Refused, TryLater, Uncertain
+from conserje.contract.channel import (
+    AccountFault,
+    AnyChannel,
+    CannotTell,
+    Receipt,
+    Refused,
+    TryLater,
+    Uncertain,
+)
 from conserje.contract.fit import linked
 from conserje.contract.message import Content, Media, OutboundMessage, Template, Unknown
-from conserje.conversations import messages, sending
-from conserje.conversations.sending import LONGEST_PAUSE, Next, Sending
+from conserje.conversations import charging, messages, sending
+from conserje.conversations.sending import LONGEST_PAUSE, Day, Next, Sending
+from conserje.costs import ledger
+from conserje.costs.ledger import Charge
+from conserje.costs.prices import Prices
 from conserje.delivery.ailing import Ailing, attend, taken
 from conserje.delivery.outcome import (
     Outcome,
@@ -26,15 +37,17 @@ from conserje.delivery.outcome import (
 )
 from conserje.files import outbound
 from conserje.files.links import Links, kept_ids
+from conserje.notices import table as notices
 from conserje.plugins import given, guard
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import PluginMissing, Plugins
-from conserje.rules import consent, window
+from conserje.rules import budget, consent, window
+from conserje.rules.budget import Bounds
 from conserje.settings import Settings
 from conserje.storage import jobs, queue
 from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
-from conserje.storage.scope import acting_for
+from conserje.storage.scope import Scope, acting_for
 from conserje.storage.stillness import explained
 from conserje.telemetry import clocks, metrics
 from conserje.tenants.directory import Directory
@@ -61,6 +74,10 @@ class Delivery:
     vault: Vault
     settings: Settings
 
+    def __post_init__(self) -> None:
+        self.prices = Prices(self.pool)
+        self.bounds = Bounds.of(self.settings)
+
     async def deliver(self, job: Job) -> None:
         """Send what is to be sent, until nothing is left or the next one has to wait."""
         entry = await self.directory.by_id(job.tenant_id)
@@ -76,6 +93,51 @@ class Delivery:
             step = await self._finish(entry, job, step, outcome)
         if step is not None:
             await self._come_back(job, step)
+
+    async def _charge(self, entry: Entry, step: Step, receipt: Receipt) -> Charge | None:
+        """What the message costs that the provider has taken; None: nothing."""
+        account = entry.account(step.account_id)
+        category = receipt.category or (
+            "utility" if isinstance(step.message.content, Template) else ledger.SERVICE
+        )
+        return ledger.charge(
+            await self.prices.current(),
+            account.channel if account else "",
+            category,
+            step.message.to,
+            max(receipt.units, 1),
+            datetime.now(UTC).date(),
+        )
+
+    async def _write_down(
+        self,
+        scope: Scope,
+        entry: Entry,
+        job: Job,
+        message_id: int,
+        attempt: int,
+        outcome: Outcome,
+        charge: Charge | None,
+    ) -> None:
+        """Keep what a message came to, and what it cost."""
+        if outcome.receipt is None:
+            await _write_end(scope.connection, job, message_id, attempt, outcome)
+            return
+        tenant, provider_id = entry.tenant, outcome.receipt.provider_id
+        sent = Sending(job.tenant_id, job.conversation_id, message_id, attempt)
+        day = Day(tenant.time_zone, self.bounds.over(tenant).micros_of_month)
+        noted = await sending.note_sent(scope.connection, sent, provider_id, charge, day)
+        if noted.account_id:
+            place = (job.tenant_id, noted.account_id, provider_id)
+            await messages.report_before(scope.connection, *place)
+            await charging.correct_before(scope.connection, self.prices, *place, message_id)
+        if noted.warning:
+            bounds = self.bounds.over(tenant)
+            scope.due.extend(
+                await notices.note_bound(
+                    scope.connection, tenant, job.conversation_id, bounds.usd_of_month, noted.warning
+                )
+            )
 
     async def _attend(self, entry: Entry, job: Job, ailing: Ailing) -> Found:
         """Do what the account's illness asks for, in a transaction that has locked nothing before."""
@@ -95,12 +157,13 @@ class Delivery:
             log.warning("Nobody knows whether message m%s of %s was sent: %s", *place, outcome.cause)
         if not (step.uncertain and is_uncertain):  # a look that found nothing new
             metrics.delivery(account.channel if account else "", outcome.state, step.waited)
+        charge = await self._charge(entry, step, outcome.receipt) if outcome.receipt else None
         while True:
             try:
                 async with acting_for(self.pool, job.tenant_id) as scope:
                     if step.tries and outcome.receipt:
                         await taken(scope, entry, step.account_id)
-                    await _write_down(scope.connection, job, step.message.id, step.attempt, outcome)
+                    await self._write_down(scope, entry, job, step.message.id, step.attempt, outcome, charge)
                     spent = step.account_id if step.tries and outcome.final else None
                     return outcome.pause or await self._take_next(scope.connection, entry, job, spent)
             except CANNOT_ASK as error:
@@ -134,7 +197,7 @@ class Delivery:
                 changed = None if leaving is message.content else leaving
                 started = await sending.start(connection, *place, message.id, changed)
                 return self._step(entry, message, leaving, *started)
-            await _write_down(connection, job, message.id, message.attempt, leaving)
+            await _write_end(connection, job, message.id, message.attempt, leaving)
             spent = message.account_id if message.health == "tried" else spent
         return Ailing(spent, "spent") if spent else None
 
@@ -153,6 +216,10 @@ class Delivery:
         content = message.content
         if isinstance(content, Unknown):
             return Outcome(state="refused", cause="What was stored of it cannot be read.")
+        if entry.tenant.hold_over_month:
+            bounds = self.bounds.over(entry.tenant)
+            if why := await budget.month_is_spent(connection, entry.tenant, bounds):
+                return Outcome(state="held", cause=why)
         account = entry.account(message.account_id)
         channel = self.plugins.channels.get(account.channel) if account else None
         if account is None or channel is None or isinstance(content, Template):
@@ -268,20 +335,17 @@ class Delivery:
             await _enqueue(connection, job, after)
 
 
-async def _write_down(
+async def _write_end(
     connection: Connection, job: Job, message_id: int, attempt: int, outcome: Outcome
 ) -> None:
-    """Keep what that says of the contact, whose conversation is locked first, and what a message came to."""
+    """Keep what that says of the contact, whose conversation is locked first, and what a message came to that
+    the provider does not have."""
     if outcome.sign:
         await consent.record(connection, job.tenant_id, job.conversation_id, outcome.sign)
-    sent = Sending(job.tenant_id, job.conversation_id, message_id, attempt)
-    if outcome.receipt:
-        provider_id = outcome.receipt.provider_id
-        if account_id := await sending.note_sent(connection, sent, provider_id):
-            await messages.report_before(connection, job.tenant_id, account_id, provider_id)
-    elif outcome.state != "sent":
+    if outcome.state != "sent":
+        ended = Sending(job.tenant_id, job.conversation_id, message_id, attempt)
         ending = (outcome.state, outcome.cause, outcome.pause, outcome.outside, outcome.fault)
-        await sending.note_end(connection, sent, *ending)
+        await sending.note_end(connection, ended, *ending)
 
 
 async def _enqueue(connection: Connection, job: Job, after: timedelta) -> None:

@@ -17,6 +17,7 @@ import asyncpg
 from conserje.contract.channel import AnyChannel
 from conserje.contract.message import Event, Ignored, InboundMessage, Kept, Unreadable
 from conserje.conversations.rows import BusinessRow, InboundRow, RejectRow, Row, beside_key, prepare
+from conserje.costs.prices import Prices
 from conserje.intake import writing
 from conserje.intake.packing import pack, unpack
 from conserje.intake.priority import Flight, Loads
@@ -85,6 +86,9 @@ class Intake:
     _storing: set[asyncio.Task[list[Item]]] = field(default_factory=set)
     _loads: Loads = field(default_factory=Loads)
 
+    def __post_init__(self) -> None:
+        self.prices = Prices(self.pool)
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -134,7 +138,7 @@ class Intake:
             try:
                 with Flight(self._loads) as flight:
                     async with self.pool.acquire(timeout=5) as connection, connection.transaction():
-                        await writing.write(connection, [item], flight)
+                        await writing.write(connection, [item], flight, self.prices)
                         return await beside(connection, item.place)
             except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
                 if not tries:
@@ -246,7 +250,7 @@ class Intake:
         try:
             with Flight(self._loads) as flight:
                 async with self.pool.acquire(timeout=5) as connection, connection.transaction():
-                    await writing.write(connection, items, flight)
+                    await writing.write(connection, items, flight, self.prices)
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
             if not tries:
                 raise

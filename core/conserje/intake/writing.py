@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from conserje.conversations import amendments, business, messages, overflow
+from conserje.conversations import amendments, business, charging, messages, overflow
 from conserje.conversations.amendments import Key
 from conserje.conversations.business import Spoken
 from conserje.conversations.rows import BusinessRow, InboundRow, RejectRow, ReportRow, Row
+from conserje.costs.prices import Prices
 from conserje.files import table as files
 from conserje.intake.packing import pack
 from conserje.intake.priority import Flight
@@ -48,7 +49,7 @@ class _New(NamedTuple):
     quiet_period: timedelta
 
 
-async def write(connection: Connection, items: Sequence[Item], flight: Flight) -> None:
+async def write(connection: Connection, items: Sequence[Item], flight: Flight, prices: Prices) -> None:
     """Store `items` with their jobs; the transaction is the caller's.
 
     The conversations of signs, and those in which the business spoke, are locked before any message that was
@@ -66,7 +67,7 @@ async def write(connection: Connection, items: Sequence[Item], flight: Flight) -
     due = await _turns(connection, [*new, *come], flight)
     due += await files.note(connection, [*map(_sent, new), *map(_spoken, spoken)])
     await files.drop(connection, gone)
-    again += await _report(connection, reports)
+    again += await _report(connection, reports, prices)
     await _reject(connection, items, gone, dropped)
     await queue.enqueue(connection, due + again + follows)
 
@@ -170,9 +171,10 @@ def _spoken(said: tuple[Spoken, int]) -> files.Sent:
     return files.Sent(row.tenant_id, row.account_id, spoken.conversation_id, message_id, row.files)
 
 
-async def _report(connection: Connection, reports: Sequence[ReportRow]) -> list[Job]:
+async def _report(connection: Connection, reports: Sequence[ReportRow], prices: Prices) -> list[Job]:
     """Apply status reports; the jobs for deliveries that they let go on."""
     settled = await messages.report(connection, reports) if reports else []
+    await charging.correct(connection, prices, reports)
     return [Job(jobs.DELIVER, tenant_id, conversation) for tenant_id, conversation in settled]
 
 

@@ -1,4 +1,4 @@
-"""Tells tenants of conversations handed over to a person and of ill accounts: by webhook, by e-mail."""
+"""Tells tenants of conversations handed over, of ill accounts and of spent bounds: by webhook, by e-mail."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from conserje.net.fetch import Network, fetch, resolve
 from conserje.net.mail import MailFailed, MailServer
 from conserje.notices import table as notices
 from conserje.notices.ailment import FallenIll
+from conserje.notices.spent import Spent
 from conserje.notices.table import Name, Notice
 from conserje.settings import Settings
 from conserje.storage.database import Connection, Pool
@@ -200,7 +201,7 @@ class Notifier:
     async def _send(self, entry: Entry, told: Sequence[Notice]) -> None:
         """Raises NotTold."""
         tenant, notice = entry.tenant, told[0]
-        what = await (self._fallen_ill(entry, notice) if notice.illness else self._handed_over(entry, told))
+        what = await self._what(entry, told)
         match notice.kind:
             case "webhook" if tenant.notice_url:
                 await self._post(tenant, tenant.notice_url, f"notice-{notice.id}", what.body)
@@ -208,6 +209,13 @@ class Notifier:
                 await self._mail(tenant.notice_email, f"notice-{notice.id}", *what.mail())
             case _:
                 raise NotTold("The tenant wants no such notices any more.", final=True)
+
+    async def _what(self, entry: Entry, told: Sequence[Notice]) -> HandedOver | FallenIll | Spent:
+        """What these tell of."""
+        notice = told[0]
+        if notice.bound:
+            return Spent.of(entry.tenant, notice.created_at, notice.bound)
+        return await (self._fallen_ill(entry, notice) if notice.illness else self._handed_over(entry, told))
 
     async def _fallen_ill(self, entry: Entry, notice: Notice) -> FallenIll:
         about = await notices.waiting(self.pool, entry.tenant.id, notice)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Literal
 
 from conserje.conversations.rows import EMPTIED
+from conserje.costs import ledger
+from conserje.costs.prices import usd
+from conserje.notices.spent import NearBound
 from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool, columns
 from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
 from conserje.tenants.tenants import Tenant
+
+log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)  # longer than any way of sending takes
 LOST_AFTER = timedelta(seconds=30)
@@ -32,6 +40,12 @@ INSERT INTO notices (tenant_id, conversation_id, turn_id, kind, illness)
 SELECT $1, $2, told.id, kind, $4 FROM (SELECT nextval('turn_ids') AS id) AS told, unnest($3::text[]) AS kind
 """
 
+NOTE_BOUND = """
+INSERT INTO notices (tenant_id, conversation_id, turn_id, kind, illness, bound)
+SELECT $1, $2, told.id, kind, $4, $5::text::jsonb
+FROM (SELECT nextval('turn_ids') AS id) AS told, unnest($3::text[]) AS kind
+"""
+
 # The next one to be posted that nobody posts, which is nobody else's then.
 CLAIM = """
 UPDATE notices SET tries = tries + 1, due_at = now() + $3
@@ -39,7 +53,7 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND id = (
     SELECT id FROM notices
     WHERE tenant_id = $1 AND conversation_id = $2 AND kind = 'webhook' AND due_at <= now()
     ORDER BY due_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING id, conversation_id, turn_id, kind, created_at, tries, due_at AS until, illness
+RETURNING id, conversation_id, turn_id, kind, created_at, tries, due_at AS until, illness, bound
 """
 
 # One mail at a time for an address: the next worker waits here, and finds that it is not due.
@@ -65,7 +79,8 @@ WITH due AS MATERIALIZED (
 )
 UPDATE notices SET tries = tries + 1, due_at = now() + $2 FROM due
 WHERE tenant_id = $1 AND notices.conversation_id = due.conversation_id AND notices.id = due.id
-RETURNING notices.id, notices.conversation_id, turn_id, kind, created_at, tries, due_at AS until, illness
+RETURNING notices.id, notices.conversation_id, turn_id, kind, created_at, tries, due_at AS until, illness,
+          bound
 """
 
 # It did not leave: the next one need not wait.
@@ -157,6 +172,7 @@ class Notice:
     tries: int  # this one included
     until: datetime
     illness: str | None = None  # of what the account is ill; None: the conversation was handed over
+    bound: str | None = None  # as JSON, where the notice is of a month's bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +225,23 @@ async def note_illness(connection: Connection, tenant: Tenant, conversation_id: 
     if not (kinds := _kinds(tenant)):
         return []
     await connection.execute(NOTE_ILLNESS, tenant.id, conversation_id, kinds, cause)
+    return [Job(jobs.NOTIFY, tenant.id, conversation_id)]
+
+
+async def note_bound(
+    connection: Connection, tenant: Tenant, conversation_id: int, bound: Decimal, percent: int
+) -> list[Job]:
+    """Keep that the tenant is to be told how much of the month's bound is spent, once; the jobs are the
+    caller's. The operator reads it in the log."""
+    if not await ledger.warn(connection, tenant.id, tenant.time_zone, percent):
+        return []
+    near = NearBound(percent, bound, usd(await ledger.of_month(connection, tenant.id, tenant.time_zone)))
+    log.warning("%s: %s", tenant.slug, near.sentence)
+    if not (kinds := _kinds(tenant)):
+        return []
+    await connection.execute(
+        NOTE_BOUND, tenant.id, conversation_id, kinds, near.sentence, json.dumps(near.told())
+    )
     return [Job(jobs.NOTIFY, tenant.id, conversation_id)]
 
 

@@ -16,6 +16,7 @@ from asyncpg import Record
 
 from conserje.conversations import names as known
 from conserje.conversations import rights as conversations
+from conserje.costs import rights as costs
 from conserje.errors import OperatorError
 from conserje.files import rights as files
 from conserje.files.folder import path_of
@@ -24,7 +25,7 @@ from conserje.rules import rights as rules
 from conserje.storage.database import Connection, Pool
 from conserje.storage.scope import acting_for
 
-EXPORT = {**conversations.EXPORT, **files.EXPORT, **notices.EXPORT, **rules.EXPORT}
+EXPORT = {**conversations.EXPORT, **files.EXPORT, **notices.EXPORT, **rules.EXPORT, **costs.EXPORT}
 ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 NAME, FILES = "contact.json", "files"
 BATCH = 200  # rows

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from conserje.conversations import names as known
 from conserje.conversations import rights as conversations
 from conserje.conversations.names import Names
+from conserje.costs import rights as costs
 from conserje.errors import OperatorError
 from conserje.files import rights as files
 from conserje.files.folder import Folder, NoRoom
@@ -23,7 +24,7 @@ from conserje.settings import Settings
 from conserje.storage.database import Connection
 from conserje.storage.sqlite import NodeFileError
 
-STATEMENTS = (*conversations.FORGET, *files.FORGET, *notices.FORGET, *rules.FORGET)
+STATEMENTS = (*conversations.FORGET, *files.FORGET, *notices.FORGET, *rules.FORGET, *costs.FORGET)
 LONGEST = 600.0  # seconds that a statement may take
 ALL = (*conversations.EMPTYING, *STATEMENTS)
 

@@ -15,6 +15,7 @@ import asyncpg
 
 from conserje.conversations import retention as conversations
 from conserje.conversations import rights
+from conserje.costs import retention as costs
 from conserje.errors import OperatorError
 from conserje.files import retention as files
 from conserje.files.folder import Folder, NoRoom
@@ -36,7 +37,7 @@ OUT_OF_TIME = (TimeoutError, asyncpg.QueryCanceledError)
 ON_DISK = "files without a message"
 NAMED = 5  # of what failed
 
-RULES = (*notices.RULES, *conversations.RULES, *files.RULES, *rights.RULES, *shop.RULES)
+RULES = (*notices.RULES, *conversations.RULES, *files.RULES, *rights.RULES, *shop.RULES, *costs.RULES)
 """Each room's own, in the order in which they go."""
 
 TENANTS = "SELECT id, slug FROM tenants WHERE id > $1 ORDER BY id LIMIT 1000"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from conserje.conversations import moving as conversations
+from conserje.costs import moving as costs
 from conserje.files import moving as files
 from conserje.files.folder import path_of
 from conserje.notices import moving as notices
@@ -28,7 +29,7 @@ from conserje.tenants import moving as of_tenants
 from conserje.tenants.tenants import Tenant
 from conserje.tenants.vault import Vault
 
-_ROOMS = (of_tenants, shop, conversations, rules, files, notices)
+_ROOMS = (of_tenants, shop, conversations, rules, files, notices, costs)
 NUMBERED = tuple(each for room in _ROOMS for each in room.NUMBERED)
 MOVED = (*(each for room in _ROOMS for each in room.MOVED), *conversations.MOVED_LAST)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -68,6 +69,13 @@ class Record(BaseModel):
     keep_statuses: timedelta | None = None
     context_days: int | None = None
     hours: dict[str, Any] | None = None
+    tokens_of_contact: int | None = None
+    usd_of_contact: Decimal | None = None
+    tokens_of_day: int | None = None
+    usd_of_day: Decimal | None = None
+    tokens_of_month: int | None = None
+    usd_of_month: Decimal | None = None
+    hold_over_month: bool | None = None
     metadata: dict[str, Any] | None = None  # what the operator's own systems say of it
     phones: list[str] | None = None
     domains: list[str] | None = None

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import asyncpg
@@ -63,6 +64,13 @@ class Tenant:
     context_days: int = 30  # of what was said before, what an assistant reads
     signing_key: str | None = field(default=None, repr=False)  # where the data key was renewed
     hours: Annotated[Hours | None, PlainValidator(_hours)] = None  # none: it has not said when it is open
+    tokens_of_contact: int | None = None  # a day; none: as the operator has it, 0: no bound; so all below
+    usd_of_contact: Decimal | None = None
+    tokens_of_day: int | None = None
+    usd_of_day: Decimal | None = None
+    tokens_of_month: int | None = None
+    usd_of_month: Decimal | None = None
+    hold_over_month: bool = False  # messages, too, once the month's bound is reached
 
     @classmethod
     def from_row(cls, row: asyncpg.Record) -> Tenant:

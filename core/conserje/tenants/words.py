@@ -113,6 +113,42 @@ ILL_MAIL = {
     ),
 }
 
+# That a month's bound of money is near, and that it is reached.
+BOUND_MAIL = {
+    "es": Mail(
+        "{tenant}: se ha gastado el {percent} % del límite del mes",
+        "Las respuestas de {tenant} han costado US$ {spent} este mes, de un límite de US$ {bound}.\n\n"
+        "En qué:\n\n    {command}\n",
+    ),
+    "pt": Mail(
+        "{tenant}: {percent} % do limite do mês foi gasto",
+        "As respostas de {tenant} custaram US$ {spent} neste mês, de um limite de US$ {bound}.\n\n"
+        "Em quê:\n\n    {command}\n",
+    ),
+    "en": Mail(
+        "{tenant}: {percent} % of the month's bound is spent",
+        "The answers of {tenant} have cost US$ {spent} this month, of a bound of US$ {bound}.\n\n"
+        "On what:\n\n    {command}\n",
+    ),
+}
+OVER_BOUND_MAIL = {
+    "es": Mail(
+        "{tenant} ha llegado al límite de gasto del mes",
+        "Las respuestas de {tenant} han costado US$ {spent} este mes, de un límite de US$ {bound}."
+        " Hasta fin de mes responde el asistente de reserva, sin modelo.\n\nEn qué:\n\n    {command}\n",
+    ),
+    "pt": Mail(
+        "{tenant} chegou ao limite de gasto do mês",
+        "As respostas de {tenant} custaram US$ {spent} neste mês, de um limite de US$ {bound}."
+        " Até o fim do mês responde o assistente de reserva, sem modelo.\n\nEm quê:\n\n    {command}\n",
+    ),
+    "en": Mail(
+        "{tenant} has reached the month's bound",
+        "The answers of {tenant} have cost US$ {spent} this month, of a bound of US$ {bound}."
+        " Until it ends the fallback assistant answers, without a model.\n\nOn what:\n\n    {command}\n",
+    ),
+}
+
 # What follows in a mail where others wait, too.
 WAITING_TOO = {
     "es": Mail(

@@ -1,4 +1,4 @@
-"""What a turn may do and spend."""
+"""What a turn may do."""
 
 from __future__ import annotations
 
@@ -15,13 +15,3 @@ class NoTools:
 
     async def call(self, name: str, arguments: Mapping[str, Any] | str) -> Result:
         return Result(f"There is no tool {name!r:.100}.", failed=True)
-
-
-class NoBudget:
-    """Nothing is bounded, and nothing counted."""
-
-    async def check(self) -> None:
-        """Everything may be spent."""
-
-    async def spend(self, model: str, usage: Mapping[str, int]) -> None:
-        """Nobody counts."""

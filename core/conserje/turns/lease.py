@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from conserje.contract.assistant import Contact, Reply, Utterance
 from conserje.contract.choices import chosen, offers
@@ -33,6 +33,7 @@ class Claim:
 
     epoch: int
     turn_id: int
+    conversation_id: int
     account_id: int
     contact: Contact
     unanswered: tuple[Message, ...]
@@ -45,13 +46,26 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """A model or a tool that was called while thinking: with what, what came of it, how long it took."""
+
+    kind: Literal["model", "tool"]
+    name: str
+    arguments: str = ""  # as JSON
+    result: str = ""  # what the model read of it
+    failed: bool = False
+    took: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Thought:
-    """A reply, who gave it, how long it took, and why the first choice did not give it."""
+    """A reply, who gave it, how long it took, what was called, and why the first choice did not give it."""
 
     reply: Reply
     assistant: str
     took: timedelta
     cause: str | None = None
+    called: Sequence[Called] = ()
 
 
 class LostLease(Exception):
@@ -100,6 +114,7 @@ async def lease_out(
     )
     assert leased is not None  # the row is locked
     return Claim(
+        conversation_id=job.conversation_id,
         account_id=conversation.account_id,
         contact=Contact(conversation.contact_id, conversation.contact_name),
         unanswered=unanswered,

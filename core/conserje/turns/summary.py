@@ -39,7 +39,7 @@ class Summaries:
         if past is None:
             return
         try:
-            text = await self._text(entry, past)
+            text = await self._text(entry, past, job.conversation_id)
         except NoReply as why:
             log.warning("Conversation %s has no summary: %s", job.conversation_id, why)
             return
@@ -47,20 +47,21 @@ class Summaries:
             if not await summaries.keep(scope.connection, *place, past, text):
                 scope.due.append(job)  # what was summed up has changed meanwhile
 
-    async def _text(self, entry: Entry, past: Past) -> str:
+    async def _text(self, entry: Entry, past: Past, conversation_id: int) -> str:
         """Raises NoReply."""
-        text = clean(await self.thinking.summarise(entry, _claim(past)))[:LONGEST].strip()
+        text = clean(await self.thinking.summarise(entry, _claim(past, conversation_id)))[:LONGEST].strip()
         if not text:
             raise NoReply(f"{entry.tenant.assistant}: it says nothing.")
         return text
 
 
-def _claim(past: Past) -> Claim:
+def _claim(past: Past, conversation_id: int) -> Claim:
     """Of no turn: nobody answers anything."""
     now = datetime.now(UTC)
     return Claim(
         epoch=0,
         turn_id=0,
+        conversation_id=conversation_id,
         account_id=0,
         contact=past.contact,
         unanswered=(),

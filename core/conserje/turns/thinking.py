@@ -14,16 +14,20 @@ from conserje.contract.assistant import AnyAssistant, Assistant, NoAnswer, Reply
 from conserje.contract.channel import AnyChannel, offers
 from conserje.contract.limits import Limits
 from conserje.conversations.transcript import Message
+from conserje.costs.prices import Prices
 from conserje.plugins import fences, given, guard
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import PluginMissing, Plugins
+from conserje.rules import budget
+from conserje.rules.budget import Bounds
 from conserje.shop.catalogues import Catalogues, TenantProducts
 from conserje.shop.lore import Lore, TenantKnowledge
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 from conserje.turns import late, lease, sale, wish
-from conserje.turns.allowed import NoBudget, NoTools
-from conserje.turns.lease import Claim, Thought
+from conserje.turns.allowed import NoTools
+from conserje.turns.lease import Called, Claim, Thought
+from conserje.turns.spending import Spending
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +48,8 @@ class Thinking:
     plugins: Plugins
     vault: Vault
     turn_limit: float  # seconds
+    prices: Prices
+    bounds: Bounds = budget.NONE
 
     async def attend(self, entry: Entry, claim: Claim) -> None:
         """Show the contact that somebody reads, where the channel can; nothing rests on it."""
@@ -100,11 +106,11 @@ class Thinking:
             return Thought(wish.reply(tenant.seen, datetime.now(UTC)), wish.ASSISTANT, timedelta(0))
         if sale.ordered(contents):
             return Thought(sale.reply(tenant.locale), sale.ASSISTANT, timedelta(0))
-        cause = None
+        cause, called = None, list[Called]()
         for name in dict.fromkeys((tenant.assistant, tenant.fallback_assistant)):
             try:
                 assistant = self.plugins.assistant(name)
-                turn = self._turn(entry, claim, assistant)
+                turn = self._turn(entry, claim, assistant, called)
                 async with asyncio.timeout(self.turn_limit):
                     reply = await guard.awaited(assistant, tenant.slug, "reply", given.reply, turn)
             except TimeoutError:
@@ -117,11 +123,13 @@ class Thinking:
                 cause = f"{name}: {error}"
                 log.warning("Assistant %s of %s failed: %s", name, tenant.slug, error.place)
             else:
-                return Thought(reply, name, timedelta(seconds=time.monotonic() - started), cause)
+                return Thought(reply, name, timedelta(seconds=time.monotonic() - started), cause, called)
         raise NoReply(cause)
 
-    def _turn(self, entry: Entry, claim: Claim, assistant: AnyAssistant) -> Turn[Any, Any]:
-        """Raises AccountUnusable."""
+    def _turn(
+        self, entry: Entry, claim: Claim, assistant: AnyAssistant, called: list[Called]
+    ) -> Turn[Any, Any]:
+        """Which models and tools it calls is noted in `called`. Raises AccountUnusable."""
         tenant = entry.tenant
         account = entry.assistant(assistant, self.vault)
         said, past = lease.read(claim, tenant.locale)
@@ -134,7 +142,7 @@ class Thinking:
             products=TenantProducts(self.catalogues, tenant.id),
             knowledge=TenantKnowledge(self.lore, tenant.id, tenant.seen),
             tools=NoTools(),
-            budget=NoBudget(),
+            budget=Spending(self.prices, self.bounds.over(tenant), tenant, claim, called),
             credentials=account.credentials,
             settings=account.settings,
             abilities=account.abilities,
@@ -154,7 +162,7 @@ class Thinking:
         name = entry.tenant.assistant
         try:
             assistant = self.plugins.assistant(name)
-            turn = self._turn(entry, claim, assistant)
+            turn = self._turn(entry, claim, assistant, [])
             async with asyncio.timeout(self.turn_limit):
                 return await guard.awaited(assistant, entry.tenant.slug, "summarise", given.text, turn)
         except TimeoutError:

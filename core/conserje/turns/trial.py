@@ -90,6 +90,7 @@ class Trial:
         claim = Claim(
             epoch=0,
             turn_id=next(self._ids),
+            conversation_id=0,
             account_id=0,
             contact=contact,
             unanswered=(Message(1, Text(text), now),),

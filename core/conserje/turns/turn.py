@@ -16,8 +16,11 @@ from conserje.conversations import feed, recovery, state, summaries, transcript
 from conserje.conversations.rows import stored
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
+from conserje.costs.prices import Prices
 from conserje.notices import table as notices
 from conserje.plugins.plugins import Plugins
+from conserje.rules import budget
+from conserje.rules.budget import Bounds
 from conserje.shop.catalogues import Catalogues
 from conserje.shop.lore import Lore
 from conserje.storage import jobs
@@ -47,11 +50,13 @@ class Conversation:
     plugins: Plugins
     vault: Vault
     turn_limit: float  # seconds
+    bounds: Bounds = budget.NONE
 
     def __post_init__(self) -> None:
         catalogues = Catalogues(self.pool, self.directory.changes)
         lore = Lore(self.pool, self.directory.changes)
-        self.thinking = Thinking(catalogues, lore, self.plugins, self.vault, self.turn_limit)
+        able = (self.plugins, self.vault, self.turn_limit, Prices(self.pool), self.bounds)
+        self.thinking = Thinking(catalogues, lore, *able)
 
     async def converse(self, job: Job) -> None:
         """Answer what is unanswered, or find that it is not this job's to answer."""

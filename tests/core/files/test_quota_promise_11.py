@@ -166,7 +166,7 @@ async def test_what_is_sent_and_taken_back_in_one_batch_is_not_wanted(scene: Sce
     ]
     items = [Item(prepare(tenant_id, account, event)) for event in events]
     async with scene.pool.acquire() as connection, connection.transaction():
-        await writing.write(connection, items, Flight(Loads()))
+        await writing.write(connection, items, Flight(Loads()), scene.intake.prices)
     assert await rows(scene) == []
     await scene.collector.keep_up()
     assert await scene.pool.fetchval("SELECT count(*) FROM removed_files") == 0

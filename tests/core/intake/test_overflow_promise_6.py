@@ -12,6 +12,7 @@ from waiting import until
 from conserje import InboundMessage, Text
 from conserje.conversations import overdue, overflow
 from conserje.conversations.overdue import SWEEP_AFTER
+from conserje.costs.prices import Prices
 from conserje.intake import writing
 from conserje.intake.intake import LARGEST_PART
 from conserje.intake.priority import CHAINS, FLOOD, LOOK_AGAIN, Flight, Loads
@@ -117,9 +118,9 @@ async def test_a_post_of_thousands_is_stored_in_parts_with_others_between(
     await scene.add("bravo")
     sizes: list[int] = []
 
-    async def seen(connection: Connection, items: Sequence[Item], flight: Flight) -> None:
+    async def seen(connection: Connection, items: Sequence[Item], flight: Flight, prices: Prices) -> None:
         sizes.append(len(items))
-        await write(connection, items, flight)
+        await write(connection, items, flight, prices)
 
     write = writing.write
     monkeypatch.setattr(writing, "write", seen)

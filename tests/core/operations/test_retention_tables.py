@@ -8,6 +8,8 @@ from conserje.storage.database import Pool
 NOTHING_OF_A_PERSON = {
     "accounts": "the tenant's own, until it removes them",
     "api_keys": "the operator's and tenants' own, until they are revoked",
+    "cost_warnings": "of which share of a bound somebody was told",
+    "daily_costs": "sums",
     "domains": "the tenant's own",
     "fetches": "how far an account's provider was asked",
     "forgotten": "numbers and times of who is not to come back out of a backup",

@@ -13,6 +13,8 @@ HOLDS_NOBODY = {
     "accounts": "the business's own numbers and secrets",
     "asked": "what was asked, without who did",
     "api_keys": "the operator's keys",
+    "cost_warnings": "of which share of a bound somebody was told",
+    "daily_costs": "what was spent in a day, on all contacts together",
     "domains": "the business's hosts",
     "fetches": "how far an account's provider was asked",
     "forgotten": "that it was done: an id and a time",
@@ -52,7 +54,8 @@ WORDS = {
     "rejects": {"event_key", "raw", "cause"},
     "consents": {"change", "source", "cause"},
     "files": {"ref", "name", "content_type", "state", "cause", "sha256"},
-    "notices": {"kind", "cause", "illness"},
+    "notices": {"kind", "cause", "illness", "bound"},
+    "costs": {"kind", "name", "category", "country"},
     "forgotten_addresses": {"digest", "opted_out"},
 }  # fmt: skip
 

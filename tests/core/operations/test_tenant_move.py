@@ -38,7 +38,10 @@ SECRET = b'{"auth_token": "not-a-secret-xyz"}'
 # What stays where it is, or is made anew.
 STAYS = {
     "api_keys": "a key is shown once; the other installation makes its own",
+    "contact_costs": "what a contact cost today and yesterday",
     "contact_files": "how much a contact sent today and yesterday",
+    "cost_warnings": "people are told anew there",
+    "daily_costs": "summed anew",
     "fetches": "the other installation asks each provider from its own first day on",
     "former_slugs": "what the tenant was called leads nowhere there",
     "illnesses": "the other installation finds out by itself",

@@ -356,7 +356,9 @@ async def test_intake_asks_no_more_of_postgres_where_there_is_no_sign(scene: Sce
 
         connection.add_query_logger(see)
         item = Item(scene.intake._row(entry.tenant, account, event(text)))
-        await write(connection, [item], Flight(Loads()))  # which always asks how many wait
+        await write(
+            connection, [item], Flight(Loads()), scene.intake.prices
+        )  # which always asks how many wait
         connection.remove_query_logger(see)
         return count
 

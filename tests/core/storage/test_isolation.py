@@ -18,7 +18,7 @@ SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS forced,
        has_table_privilege('conserje_tenant', c.oid, 'SELECT') AS readable,
        has_table_privilege('conserje_tenant', c.oid, 'UPDATE') AS writable
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
-  AND c.relname NOT IN ('migrations', 'heartbeats', 'restorations')
+  AND c.relname NOT IN ('migrations', 'heartbeats', 'restorations', 'prices')
 """
 
 
@@ -42,6 +42,10 @@ async def fill(scene: Scene, slug: str) -> int:
         "INSERT INTO facts VALUES ($1, 'payment', 'x')",
         "INSERT INTO questions VALUES ($1, 'x', 'y')",
         "INSERT INTO asked VALUES ($1, 'x', 'x')",
+        "INSERT INTO costs (tenant_id, day, kind, name) VALUES ($1, current_date, 'model', 'x')",
+        "INSERT INTO contact_costs"
+        " SELECT tenant_id, id, current_date, 1, 1 FROM contacts WHERE tenant_id = $1",
+        "INSERT INTO cost_warnings VALUES ($1, current_date, 80)",
         "INSERT INTO domains (tenant_id, host) SELECT id, slug || '.example.com' FROM tenants WHERE id = $1",
         "INSERT INTO former_slugs SELECT id, slug || '-1', 'infinity' FROM tenants WHERE id = $1",
         f"INSERT INTO secrets_seen (tenant_id, account_id, name) VALUES ($1, {account.id}, 'x')",
@@ -141,7 +145,7 @@ async def test_every_key_and_foreign_key_starts_with_the_tenant(pool: Pool) -> N
         " FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'f')"
         # A key may be the operator's, a process is nobody's.
         " AND conrelid::regclass::text"
-        " NOT IN ('tenants', 'migrations', 'api_keys', 'heartbeats', 'restorations')"
+        " NOT IN ('tenants', 'migrations', 'api_keys', 'heartbeats', 'restorations', 'prices')"
     )
     assert rows
     assert {(row["name"], row["first"]) for row in rows if row["first"] != "tenant_id"} == set()

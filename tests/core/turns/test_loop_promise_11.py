@@ -84,6 +84,7 @@ def claim(*said: Content, every: timedelta = timedelta(seconds=10), turns: int =
     return Claim(
         epoch=1,
         turn_id=1,
+        conversation_id=1,
         account_id=1,
         contact=Contact(1, "Ana"),
         unanswered=(Message(9, said[-1], at[-1]),),

@@ -206,7 +206,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
             raise outcome(error, transport.retry_after) from None
         if not taken.sid:
             raise Uncertain("Twilio's answer names no message.")
-        return Receipt(taken.sid)
+        return writing.receipt(taken.sid, message)
 
     def _service(self, account: _TwilioAccount) -> dict[str, str]:
         sid = account.settings.messaging_service_sid

@@ -137,7 +137,7 @@ async def find(
     sent = [entry for entry in recent if _may_be(entry, message, address)]
     ours = [entry.sid for entry in sent if entry.sid and _says(entry, message.content)]
     if ours:
-        return Receipt(ours[-1])  # newest first: the last is the earliest
+        return writing.receipt(ours[-1], message)  # newest first: the last is the earliest
     if len(recent) == _MOST or now < message.attempted_at + SETTLED_AFTER:
         raise CannotTell("Twilio lists no such message, but may not list all of them yet.")
     if sent and isinstance(message.content, Buttons | List | Template):

@@ -16,6 +16,7 @@ from conserje import (
     Location,
     Media,
     OutboundMessage,
+    Receipt,
     Refused,
     Row,
     Template,
@@ -85,6 +86,15 @@ async def write(message: OutboundMessage, line: api.Line, contents: Contents, wo
         # What an SMS costs: Twilio's reports do not say it.
         status_url += f"&segments={segments(fields['body'])}"
     return {"to": message.to, "status_callback": status_url} | fields
+
+
+def receipt(sid: str, message: OutboundMessage) -> Receipt:
+    """Twilio has it; as what it charges an SMS, and for how many segments."""
+    if message.to.startswith(WHATSAPP):
+        return Receipt(sid)
+    if isinstance(message.content, Media):
+        return Receipt(sid, "mms")
+    return Receipt(sid, "sms", segments(body(message.content)))
 
 
 def body(content: Content) -> str:

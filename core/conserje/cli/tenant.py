@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from conserje.cli.tenant_move import (
 from conserje.cli.tenant_set import set_tenant, warn_of_assistants
 from conserje.cli.times import term
 from conserje.installation import Installation, open_installation, read_settings, with_installation
+from conserje.rules.budget import Bounds
 from conserje.settings import Settings
 from conserje.storage.database import Connection
 from conserje.tenants import domains as tenant_domains
@@ -161,6 +163,7 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
         "keep_files": term(tenant.keep_files, "as their messages"),
         "keep_statuses": term(tenant.keep_statuses, "not said, so all"),
         "context_days": tenant.context_days,
+        **_bounds(tenant),
         "hours": tenant.hours.written() if tenant.hours else {},
         "aliases": tenant.aliases,
         "former_slugs": [f"{slug} until {until:%Y-%m-%d}" for slug, until in former.items()],
@@ -175,6 +178,15 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
         show_fields(fields)
         click.echo()
         show_rows(owned, False, f"{slug} has no accounts.", alarming=lambda account: account["ill_of"])
+
+
+def _bounds(tenant: Tenant) -> dict[str, object]:
+    """What may be spent; `default`: as the operator has it, `none`: anything."""
+    given = {each.name: getattr(tenant, each.name) for each in fields(Bounds)}
+    said = {
+        name: "default" if bound is None else str(bound) if bound else "none" for name, bound in given.items()
+    }
+    return said | {"hold_over_month": tenant.hold_over_month}
 
 
 async def _notice_secret(installation: Installation, connection: Connection, tenant_id: int) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any, BinaryIO, get_args
 
 import click
@@ -18,6 +19,26 @@ from conserje.tenants import accounts, tenants
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import LateRule
 
+
+class Bound(click.ParamType[Any]):
+    """What may be spent: a number, `none`, or `default`, which is the operator's."""
+
+    name = "bound"
+
+    def __init__(self, kind: Callable[[str], int | Decimal]) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value in ("none", "default"):
+            return 0 if value == "none" else DEFAULT
+        try:
+            bound = self._kind(str(value))
+        except (ValueError, InvalidOperation):
+            self.fail(f"{value!r} is no number, `none` or `default`.", param, ctx)
+        return bound
+
+
+DEFAULT = "default"
 EMPTIED = ("late_text", "held_text", "notice_url", "notice_email")  # an empty text takes them away
 
 
@@ -110,6 +131,27 @@ EMPTIED = ("late_text", "held_text", "notice_url", "notice_email")  # an empty t
     type=click.IntRange(1, EVER.days),
     help="How far back an assistant reads; a contact who returns later begins a new talk.",
 )
+@click.option(
+    "--tokens-of-contact",
+    type=Bound(int),
+    help="The tokens that models may read and write for one contact in a day; none, or default.",
+)
+@click.option("--usd-of-contact", type=Bound(Decimal), help="What models may cost for one contact in a day.")
+@click.option("--tokens-of-day", type=Bound(int), help="The tokens that models may read and write in a day.")
+@click.option("--usd-of-day", type=Bound(Decimal), help="What models may cost in a day.")
+@click.option(
+    "--tokens-of-month", type=Bound(int), help="The tokens that models may read and write in a month."
+)
+@click.option(
+    "--usd-of-month",
+    type=Bound(Decimal),
+    help="What models and messages may cost in a month; somebody is told at 80 and at 100 percent.",
+)
+@click.option(
+    "--hold-over-month/--send-over-month",
+    default=None,
+    help="Whether messages, too, are held once that is spent.",
+)
 def set_tenant(
     slug: str,
     renamed: str | None,
@@ -129,10 +171,12 @@ def set_tenant(
       conserje tenant set acme --assistant openai --assistant-setting temperature=0.2
       conserje tenant set acme --hours monday=09:00-13:00,15:00-19:00 --hours sunday=
       conserje tenant set acme --keep-messages 180d --keep-files 30d
+      conserje tenant set acme --usd-of-month 50 --tokens-of-contact none
     """
     columns: dict[str, object] = {"slug": renamed} if renamed and renamed != slug else {}
     columns |= {name: value for name, value in options.items() if value is not None}
     columns |= {name: None for name in EMPTIED if columns.get(name) == ""}
+    columns |= {name: None for name, value in columns.items() if value is DEFAULT}
     settings = _settings(assistant_settings, pairs)
     opening = _opening(hours)
     if settings_of and not settings:

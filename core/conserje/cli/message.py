@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from conserje.cli.export import export
+from conserje.cli.message_show import show
 from conserje.cli.send import send
 from conserje.cli.table import in_json, json_option, show_json, terminal_width
 from conserje.cli.times import written, zone
@@ -43,6 +44,7 @@ def message() -> None:
 
 message.add_command(send)
 message.add_command(export)
+message.add_command(show)
 
 
 @message.command()

@@ -54,6 +54,14 @@ WHERE messages.tenant_id = edit.tenant_id AND messages.conversation_id = edit.co
 RETURNING messages.tenant_id, messages.account_id, messages.event_key
 """
 
+# Who read it was told of it, and so was whoever answered later.
+UNTELL = """
+UPDATE turns SET told = NULL, calls = NULL
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS read (tenant_id, conversation_id, turn_id)
+WHERE turns.tenant_id = read.tenant_id AND turns.conversation_id = read.conversation_id
+  AND turns.id >= read.turn_id AND (told IS NOT NULL OR calls IS NOT NULL)
+"""
+
 # A message that has come after its edit has its place now, behind all that was taken before.
 COME = """
 WITH event AS (
@@ -173,6 +181,9 @@ async def amend(connection: Connection, rows: Sequence[InboundRow]) -> tuple[lis
     in_order = [last[key] for key in keys]
     names = ("tenant_id", "account_id", "amends", "amended", "takes_back")
     changed = await connection.fetch(AMEND, *columns(in_order, *names))
+    read = sorted(tuple(row)[:3] for row in changed if (row["turn_id"] or 0) > NOBODYS)
+    if read:
+        await connection.execute(UNTELL, *map(list, zip(*read, strict=True)))
     wiped = await connection.fetch(WIPE, *columns(keys, "tenant_id", "account_id", "event_key"))
     taken_back = {tuple(row)[:3] for row in changed if row["takes_back"] and row["turn_id"] > NOBODYS}
     due = await _withdraw(connection, sorted(taken_back))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -74,6 +75,8 @@ WHERE turns.tenant_id = $1
 """  # noqa: S608 - of our own
 
 GIVEN = TURN + "AND turns.conversation_id = $2 AND turns.id = $3"
+
+WHY = "SELECT usage, told, calls FROM turns WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3"
 
 # Ids are given in the order of time, but for what long transactions and others' clocks make of it.
 BEFORE = "SELECT id, created_at FROM messages WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
@@ -227,6 +230,44 @@ def _ids(rows: list[asyncpg.Record]) -> list[int]:
 def _place(item: Item) -> tuple[datetime, bool, int]:
     """A turn and what it says are stored at one time: the turn comes first."""
     return item.at, isinstance(item, Message), item.id
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A model or a tool that a turn has called."""
+
+    kind: Literal["model", "tool"]
+    name: str
+    arguments: str
+    result: str
+    failed: bool
+    took: float  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A message, the turn that answered it or said it, and what that was told and has called."""
+
+    message: Message
+    turn: Turn | None
+    usage: dict[str, int]
+    told: str
+    calls: tuple[Called, ...]
+
+
+async def explained(connection: Connection, tenant_id: int, message_id: int) -> Explained | None:
+    """The message, and why it was answered or said so; None: there is none."""
+    row = await connection.fetchrow(MESSAGES, tenant_id, [message_id])
+    if row is None:
+        return None
+    message = Message.from_row(row)
+    place = (tenant_id, message.conversation_id, message.turn_id)
+    turn = await connection.fetchrow(GIVEN, *place)
+    why = await connection.fetchrow(WHY, *place)
+    if turn is None or why is None:
+        return Explained(message, None, {}, "", ())
+    called = tuple(Called(**each) for each in json.loads(why["calls"] or "[]"))
+    return Explained(message, Turn(**turn), json.loads(why["usage"]), why["told"] or "", called)
 
 
 @dataclass(frozen=True, slots=True)

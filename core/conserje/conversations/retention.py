@@ -124,6 +124,32 @@ WHERE tenant_id = $1 AND settled_at < ({_LAST_TERM}) AND EXISTS (
       AND messages.turn_id = turns.id AND NOT ({ENDED} AND {TAKEN_AT} < ({_LAST_TERM})))
 """  # noqa: S608 - of our own
 
+# What an assistant was told quotes messages that were as old as it reads back.
+_TOLD_TERM = """
+SELECT CASE WHEN keep_messages IS NOT NULL
+       THEN now() - greatest(keep_messages - context_days * interval '1 day', '0') END AS until
+FROM tenants WHERE id = $1
+"""
+_IS_TOLD = "(told IS NOT NULL OR calls IS NOT NULL)"
+EMPTY_TOLD = f"""
+WITH term AS MATERIALIZED ({_TOLD_TERM}),
+page AS MATERIALIZED (
+    SELECT id, settled_at, {_IS_TOLD} AS is_told, ctid AS place FROM turns
+    WHERE tenant_id = $1 AND id > $2 AND (SELECT until FROM term) IS NOT NULL ORDER BY id LIMIT {LOOKED_AT}
+), due AS MATERIALIZED (
+    SELECT place, settled_at FROM page WHERE is_told AND settled_at < (SELECT until FROM term)
+), done AS (
+    UPDATE turns SET told = NULL, calls = NULL {OF_DUE} RETURNING 1
+)
+SELECT (SELECT count(*) FROM done) AS rows,
+       (SELECT CASE WHEN count(*) = {LOOKED_AT} AND min(settled_at) < (SELECT until FROM term)
+            THEN max(id) END FROM page) AS next_key,
+       (SELECT (SELECT until FROM term) - min(settled_at) FROM due) AS late
+"""  # noqa: S608 - of our own
+COUNT_TOLD = f"""
+SELECT count(*) FROM turns WHERE tenant_id = $1 AND {_IS_TOLD} AND settled_at < ({_TOLD_TERM})
+"""  # noqa: S608 - of our own
+
 REMOVE_STATUSES = f"""
 WITH term AS MATERIALIZED (SELECT now() - keep_statuses AS until FROM tenants WHERE id = $1),
 due AS MATERIALIZED (
@@ -279,6 +305,7 @@ RULES = (
     Rule("statuses", "statuses", COUNT_STATUSES, REMOVE_STATUSES, EARLIEST),
     Rule("messages", "messages", COUNT_MESSAGES, REMOVE_MESSAGES),
     Rule("contents", "messages", COUNT_CONTENTS, EMPTY_MESSAGES),
+    Rule("what assistants were told", "turns", COUNT_TOLD, EMPTY_TOLD),
     Rule("turns", "turns", COUNT_TURNS, REMOVE_TURNS),
     Rule(
         "conversations", "conversations", COUNT_CONVERSATIONS, REMOVE_CONVERSATIONS, lock=LOCK_CONVERSATIONS

@@ -100,7 +100,7 @@ WITH said AS MATERIALIZED (
     SELECT DISTINCT account_id, provider_id FROM said, unnest(provider_ids) AS provider_id
     WHERE provider_id <> ''
 ), thought AS (
-    UPDATE turns SET intent = NULL, cause = NULL, usage = '{}'
+    UPDATE turns SET intent = NULL, cause = NULL, usage = '{}', told = NULL, calls = NULL
     FROM (SELECT DISTINCT turn FROM said) AS answered
     WHERE tenant_id = $1 AND conversation_id = $2 AND turns.id = answered.turn AND assistant <> 'person'
 ), told AS (
@@ -146,9 +146,9 @@ ON CONFLICT (tenant_id, contact_id) DO UPDATE SET forgotten_at = now()
 # The last of it, in this order: the names that the first ones need go with the last ones.
 FORGET = (
     f"DELETE FROM overflow WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",  # noqa: S608
-    f"UPDATE turns SET intent = NULL, cause = NULL, usage = '{{}}' WHERE tenant_id = $1"  # noqa: S608
-    " AND assistant <> 'person' AND (intent IS NOT NULL OR cause IS NOT NULL OR usage <> '{}')"
-    f" AND conversation_id IN ({OF_CONTACT})",
+    f"UPDATE turns SET intent = NULL, cause = NULL, usage = '{{}}', told = NULL, calls = NULL"  # noqa: S608
+    f" WHERE tenant_id = $1 AND assistant <> 'person' AND conversation_id IN ({OF_CONTACT})"
+    " AND (coalesce(intent, cause, told, calls::text) IS NOT NULL OR usage <> '{}')",
     f"UPDATE summaries SET version = version + 1, text = '', covers = NULL, since = NULL, made_at = NULL,"  # noqa: S608
     f" asked_at = NULL WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",
     REMEMBER,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from conserje.contract.assistant import Contact, Reply, Utterance
 from conserje.contract.choices import chosen, offers
@@ -19,12 +19,14 @@ from conserje.shop import asked
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
 from conserje.storage.text import clean
-from conserje.turns import nod
+from conserje.turns import called, nod
+from conserje.turns.called import Called
 
 if TYPE_CHECKING:
     from conserje.tenants.entry import Entry
 
 HISTORY = 30
+LONGEST_TOLD = 16_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +45,6 @@ class Claim:
     recent_turns: int  # that the contact has had since `recent_since`
     recent_since: datetime
     summary: str = ""  # of what was said before the history
-
-
-@dataclass(frozen=True, slots=True)
-class Called:
-    """A model or a tool that was called while thinking: with what, what came of it, how long it took."""
-
-    kind: Literal["model", "tool"]
-    name: str
-    arguments: str = ""  # as JSON
-    result: str = ""  # what the model read of it
-    failed: bool = False
-    took: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +141,8 @@ async def store(
         [stored(content) for content in said],
         entry.tenant.hand_back_after if reply.hand_over else None,
         claim.unanswered[-1].provider_id if reply.quote else None,
+        clean(reply.told)[:LONGEST_TOLD] or None,
+        called.stored(thought.called),
     )
     if answered != len(claim.unanswered):
         raise LostLease

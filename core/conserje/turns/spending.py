@@ -19,7 +19,8 @@ from conserje.storage.database import CANNOT_ASK, describe
 from conserje.storage.scope import acting_for
 from conserje.storage.text import clean
 from conserje.tenants.tenants import Tenant
-from conserje.turns.lease import Called, Claim
+from conserje.turns.called import Called
+from conserje.turns.lease import Claim
 
 log = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from conserje.costs.prices import Prices
 from conserje.plugins import fences, given, guard
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import PluginMissing, Plugins
+from conserje.plugins.redaction import redacted
 from conserje.rules import budget
 from conserje.rules.budget import Bounds
 from conserje.shop.catalogues import Catalogues, TenantProducts
@@ -26,7 +27,8 @@ from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 from conserje.turns import late, lease, sale, wish
 from conserje.turns.allowed import NoTools
-from conserje.turns.lease import Called, Claim, Thought
+from conserje.turns.called import Called, Noted
+from conserje.turns.lease import Claim, Thought
 from conserje.turns.spending import Spending
 
 log = logging.getLogger(__name__)
@@ -123,6 +125,7 @@ class Thinking:
                 cause = f"{name}: {error}"
                 log.warning("Assistant %s of %s failed: %s", name, tenant.slug, error.place)
             else:
+                reply = _without_secrets(reply, assistant, turn)
                 return Thought(reply, name, timedelta(seconds=time.monotonic() - started), cause, called)
         raise NoReply(cause)
 
@@ -141,7 +144,7 @@ class Thinking:
             history=past,
             products=TenantProducts(self.catalogues, tenant.id),
             knowledge=TenantKnowledge(self.lore, tenant.id, tenant.seen),
-            tools=NoTools(),
+            tools=Noted(NoTools(), called),
             budget=Spending(self.prices, self.bounds.over(tenant), tenant, claim, called),
             credentials=account.credentials,
             settings=account.settings,
@@ -169,6 +172,12 @@ class Thinking:
             raise NoReply(f"{name}: no answer within {self.turn_limit:g} s.") from None
         except (PluginMissing, AccountUnusable, NoAnswer, PluginFailed) as error:
             raise NoReply(f"{name}: {error}") from None
+
+
+def _without_secrets(reply: Reply, assistant: AnyAssistant, turn: Turn[Any, Any]) -> Reply:
+    """The reply, whose `told` is kept for people to read."""
+    told = reply.told and redacted(reply.told, assistant.operator, [turn.credentials])
+    return replace(reply, told=told)
 
 
 def limits_of(plugins: Plugins, entry: Entry, account_id: int) -> Limits:

@@ -44,7 +44,7 @@ WORDS = {
     "contacts": {"name", "phone"},
     "identities": {"channel", "name"},
     "conversations": {"peer", "state", "cause", "opted_out", "person"},
-    "turns": {"assistant", "intent", "usage", "cause", "person"},
+    "turns": {"assistant", "intent", "usage", "cause", "person", "told", "calls"},
     "messages": {
         "direction", "content", "provider_id", "event_key", "state", "cause", "quotes", "kind", "outside_as",
         "fault", "failed_as",

@@ -27,7 +27,7 @@ from conserje import (
     Text,
     Turn,
 )
-from conserje.conversations import overdue, overflow, recovery
+from conserje.conversations import effects, overdue, overflow, recovery
 from conserje.delivery.delivery import Delivery
 from conserje.files.collector import Collector
 from conserje.files.folder import Folder
@@ -44,6 +44,7 @@ from conserje.telemetry import clocks
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import Entry
 from conserje.tenants.vault import Vault
+from conserje.turns.acting import Acting
 from conserje.turns.summary import Summaries
 from conserje.turns.turn import Conversation
 from conserje.work.worker import Task, Worker
@@ -124,6 +125,7 @@ class Scene:
     delivery: Delivery
     collector: Collector
     notifier: Notifier
+    acting: Acting
     slug: str = "acme"
     _keys: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -173,6 +175,7 @@ class Scene:
                 Summaries(self.pool, self.directory, self.conversation.thinking).summarise,
                 "slow",
             ),
+            Task(jobs.ACT, self.acting.act, "slow", partial(effects.recover, self.pool)),
             Task(jobs.COLLECT, self.collector.collect, "slow", self.collector.keep_up),
             Task(jobs.NOTIFY, self.notifier.notify, "slow", partial(notices.recover, self.pool)),
         )
@@ -198,6 +201,7 @@ async def stage(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Scene]:
     vault = Vault.read(keyring)
     settings = Settings(data_dir=keyring.parent.parent)
     async with Directory(pool, url) as directory, Intake(pool, plugins) as intake:
+        conversation = Conversation(pool, directory, plugins, vault, settings.turn_limit)
         yield Scene(
             pool,
             url,
@@ -206,8 +210,9 @@ async def stage(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Scene]:
             post,
             parrot,
             intake,
-            Conversation(pool, directory, plugins, vault, settings.turn_limit),
+            conversation,
             Delivery(pool, directory, plugins, vault, settings),
             Collector(pool, directory, plugins, vault, Folder(settings.files), Quota.of(settings)),
             Notifier(pool, directory, vault, settings),
+            Acting(pool, directory, conversation.thinking),
         )

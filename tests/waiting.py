@@ -19,6 +19,7 @@ SETTLED = """
 SELECT NOT EXISTS (
     SELECT FROM messages
     WHERE (direction = 'in' AND turn_id IS NULL) OR state IN ('queued', 'sending', 'uncertain'))
+  AND NOT EXISTS (SELECT FROM effects WHERE state IN ('queued', 'doing'))
 """
 
 

@@ -131,7 +131,7 @@ def tasks(
     pool: Pool, directory: Directory, plugins: Plugins, vault: Vault, settings: Settings
 ) -> tuple[Task, ...]:
     """All that a worker does."""
-    from conserje.conversations import overdue, overflow, recovery
+    from conserje.conversations import effects, overdue, overflow, recovery
     from conserje.delivery.delivery import Delivery
     from conserje.files.collector import Collector
     from conserje.files.folder import Folder
@@ -140,6 +140,7 @@ def tasks(
     from conserje.notices.notifier import Notifier
     from conserje.rules.budget import Bounds
     from conserje.storage import jobs
+    from conserje.turns.acting import Acting
     from conserje.turns.summary import Summaries
     from conserje.turns.turn import Conversation
     from conserje.work.worker import Task
@@ -159,6 +160,12 @@ def tasks(
             upkeep=functools.partial(recovery.keep_up, pool),
         ),
         Task(jobs.SUMMARISE, Summaries(pool, directory, conversation.thinking).summarise, "slow"),
+        Task(
+            jobs.ACT,
+            Acting(pool, directory, conversation.thinking).act,
+            "slow",
+            functools.partial(effects.recover, pool),
+        ),
         Task(jobs.COLLECT, collector.collect, "slow", collector.keep_up),
         Task(
             jobs.NOTIFY,

@@ -17,13 +17,13 @@ from conserje.cli.failure import Failed
 from conserje.cli.insert import insert_account
 from conserje.cli.table import json_option, refuse_both, show_json, show_rows
 from conserje.contract import sessions
-from conserje.contract.assistant import AnyAssistant, Assistant
+from conserje.contract.assistant import Assistant
 from conserje.contract.channel import AnyChannel, Channel, Malformed
 from conserje.contract.message import Template
 from conserje.conversations import illness
 from conserje.installation import Installation, with_installation
 from conserje.plugins import given, guard
-from conserje.plugins.guard import PluginFailed
+from conserje.plugins.guard import AnyPlugin, PluginFailed
 from conserje.rules.window import PLACE
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
@@ -223,9 +223,7 @@ async def check(installation: Installation, slug: str, channel: str, address: st
         raise Failed(f"{channel} {address} of {slug} is not well.")
 
 
-async def _tell_of(
-    installation: Installation, slug: str, plugin: AnyChannel | AnyAssistant, address: str
-) -> None:
+async def _tell_of(installation: Installation, slug: str, plugin: AnyPlugin, address: str) -> None:
     """Say, beside the output, what is not well with an account that is stored."""
     for each in await checkup.examine(installation, slug, plugin, address):
         if each.level != "ok":
@@ -334,14 +332,15 @@ async def seal(installation: Installation, slug: str, channel: str, address: str
         click.echo(sealed)
 
 
-def _plugin(installation: Installation, name: str) -> AnyChannel | AnyAssistant:
+def _plugin(installation: Installation, name: str) -> AnyPlugin:
     plugins = installation.plugins
-    return plugins.assistant(name) if name in plugins.assistants else plugins.channel(name)
+    found = plugins.assistants.get(name) or plugins.tools.get(name)
+    return found or plugins.channel(name)
 
 
-def _normal(plugin: AnyChannel | AnyAssistant, slug: str, address: str) -> str:
+def _normal(plugin: AnyPlugin, slug: str, address: str) -> str:
     """The address as the channel has it. Raises Failed."""
-    if isinstance(plugin, Assistant):
+    if not isinstance(plugin, Channel):
         return address
     try:
         return guard.called(plugin, slug, "address", given.text, address)
@@ -363,11 +362,9 @@ async def _as_stored(
     return address
 
 
-async def _say_others(
-    connection: Connection, tenant: Tenant, plugin: AnyChannel | AnyAssistant, address: str
-) -> None:
+async def _say_others(connection: Connection, tenant: Tenant, plugin: AnyPlugin, address: str) -> None:
     """Say which other tenants have the number, whose messages will be theirs as well."""
-    if isinstance(plugin, Assistant) or plugin.per_tenant:
+    if not isinstance(plugin, Channel) or plugin.per_tenant:
         return
     if others := await accounts.others_at(connection, tenant.id, plugin.name, address):
         click.echo(f"{', '.join(others)} has {plugin.name} {address}, too.", err=True)
@@ -376,7 +373,7 @@ async def _say_others(
 def _say_place(
     said: str,
     installation: Installation,
-    plugin: AnyChannel | AnyAssistant,
+    plugin: AnyPlugin,
     slug: str,
     address: str,
     as_json: bool,
@@ -392,23 +389,24 @@ def _say_place(
         click.echo(f"Webhook for the provider: {url}")
 
 
-def _made_by_core(plugin: AnyChannel | AnyAssistant) -> TypeGuard[AnyChannel]:
+def _made_by_core(plugin: AnyPlugin) -> TypeGuard[AnyChannel]:
     """Whether every tenant has an account of it, made at its first use."""
     return isinstance(plugin, Channel) and plugin.per_tenant
 
 
-def _check(plugin: AnyChannel | AnyAssistant, address: str, settings: str | None) -> None:
+def _check(plugin: AnyPlugin, address: str, settings: str | None) -> None:
     """Raises UsageError or TenantError."""
-    if isinstance(plugin, Assistant) and settings not in (None, "{}"):
+    if not isinstance(plugin, Channel) and settings not in (None, "{}"):
+        kind = "assistant" if isinstance(plugin, Assistant) else "tool"
         raise click.UsageError(
-            "--settings is not for assistants: `conserje tenant set --assistant-setting` changes theirs."
+            f"--settings is not for {kind}s: `conserje tenant set --{kind}-setting` changes theirs."
         )
     if _made_by_core(plugin) and address != plugin.name:
         raise TenantError(f"The address of the account {plugin.name} must be {plugin.name}.")
 
 
 async def _merged(
-    plugin: AnyChannel | AnyAssistant,
+    plugin: AnyPlugin,
     given: str,
     connection: Connection,
     tenant_id: int,
@@ -426,7 +424,7 @@ async def _store(
     installation: Installation,
     connection: Connection,
     tenant: Tenant,
-    plugin: AnyChannel | AnyAssistant,
+    plugin: AnyPlugin,
     address: str,
     settings: str,
     sealed: str | None,
@@ -445,7 +443,7 @@ async def _seal(
     installation: Installation,
     connection: Connection,
     tenant: Tenant,
-    plugin: AnyChannel | AnyAssistant,
+    plugin: AnyPlugin,
     address: str,
     plain: bytes,
 ) -> str:

@@ -10,7 +10,7 @@ from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, CannotTell, Channel, Urls
 from conserje.installation import Installation
 from conserje.plugins import given, guard
-from conserje.plugins.guard import PluginFailed
+from conserje.plugins.guard import AnyPlugin, PluginFailed
 from conserje.tenants import accounts
 from conserje.tenants.accounts import AccountRow, no_account
 from conserje.tenants.entry import AccountUnusable, Entry
@@ -23,7 +23,7 @@ _AGAIN = "Try again later, by `conserje account check`."
 
 
 async def examine(
-    installation: Installation, slug: str, plugin: AnyChannel | AnyAssistant, address: str
+    installation: Installation, slug: str, plugin: AnyPlugin, address: str
 ) -> Sequence[Finding]:
     """What is found, a warning where nobody could be asked; what a model can do is kept with the account.
 

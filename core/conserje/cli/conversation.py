@@ -11,7 +11,8 @@ from conserje.cli.message import as_data, lines, shorten, with_files
 from conserje.cli.table import json_option, show_fields, show_json, show_rows, terminal_width
 from conserje.cli.times import Moment, zone
 from conserje.contract.message import plain
-from conserje.conversations import handling
+from conserje.conversations import effects, handling
+from conserje.conversations.effects import Listed
 from conserje.conversations.handling import Conversation, Wanted
 from conserje.installation import Installation, with_installation
 from conserje.notices import table as notices
@@ -125,12 +126,12 @@ async def _meant(
     default=20,
     show_default=True,
     type=click.IntRange(1, 10_000),
-    help="The most messages, and the most notices, to show.",
+    help="The most messages, notices and effects to show.",
 )
 @json_option
 @with_installation
 async def show(installation: Installation, slug: str, conversation: int, limit: int, as_json: bool) -> None:
-    """Show a conversation: who has it, its last messages, and the notices that it has given.
+    """Show a conversation: who has it, its last messages, the notices that it has given, and what tools did.
 
     \b
     Example:
@@ -142,9 +143,13 @@ async def show(installation: Installation, slug: str, conversation: int, limit: 
     said = await with_files(installation, tenant, await handling.said_in(pool, tenant, conversation, limit))
     noticed = await notices.of_conversation(pool, tenant.id, conversation, limit)
     given = [_notice(each, clock) for each in noticed]
+    async with acting_for(pool, tenant.id) as scope:
+        listed = await effects.of_conversation(scope.connection, tenant.id, conversation, limit)
+    acted = [_effect(each, clock) for each in listed]
     if as_json:
         show_json(
-            _fields(found, clock, found.state) | {"notices": given, "said": [as_data(i, clock) for i in said]}
+            _fields(found, clock, found.state)
+            | {"notices": given, "effects": acted, "said": [as_data(i, clock) for i in said]}
         )
         return
     show_fields(_fields(found, clock, STATES[found.state]))
@@ -152,9 +157,9 @@ async def show(installation: Installation, slug: str, conversation: int, limit: 
     for item in said:
         for line in lines(item, clock, terminal_width()):
             click.echo(line)
-    if given:
+    for rows in filter(None, (given, acted)):
         click.echo()
-        show_rows(given, False, "")
+        show_rows(rows, False, "")
 
 
 def _fields(found: Conversation, clock: tzinfo, state: str) -> dict[str, Any]:
@@ -181,6 +186,19 @@ def _notice(each: Noticed, clock: tzinfo) -> dict[str, Any]:
         "sent": clocked(each.sent_at, clock),
         "again": clocked(each.due_at, clock),
         "cause": each.cause,
+    }
+
+
+def _effect(each: Listed, clock: tzinfo) -> dict[str, Any]:
+    return {
+        "effect": f"e{each.id}",
+        "tool": each.tool,
+        "state": each.state,
+        "of": clocked(each.created_at, clock),
+        "ended": clocked(each.ended_at, clock),
+        "shown": each.shown,
+        "cause": each.cause,
+        "arguments": each.arguments,
     }
 
 

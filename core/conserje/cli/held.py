@@ -26,7 +26,7 @@ def held() -> None:
     """Look at what was given up on for now; retry or drop it.
 
     An id says what is held: t12 the turn of a conversation, m12 a message to be sent, r12 a webhook that
-    could not be read.
+    could not be read, e12 what a tool was to do.
     """
 
 
@@ -121,7 +121,7 @@ async def show(installation: Installation, id: str, as_json: bool) -> None:
 @one_or_all
 @with_installation
 async def retry(installation: Installation, id: str | None, wanted: Filter, yes: bool, as_json: bool) -> None:
-    """Think a turn again, or send a message again.
+    """Think a turn again, send a message again, or let a tool do again what it was to do.
 
     \b
     Example:
@@ -130,7 +130,7 @@ async def retry(installation: Installation, id: str | None, wanted: Filter, yes:
     """
     async with installation.pool.acquire() as connection:
         if id is None:
-            found = await _matching(connection, replace(wanted, kinds="tm"), "Retry", yes)
+            found = await _matching(connection, replace(wanted, kinds="tme"), "Retry", yes)
             count = await holding.retry_all(connection, found)
             _say_done(f"{count} are tried again.", {"retried": count}, as_json)
             return
@@ -139,7 +139,8 @@ async def retry(installation: Installation, id: str | None, wanted: Filter, yes:
     said = f"{id} is tried again: see `conserje message list {one.tenant}`."
     _say_done(said, {"retried": 1}, as_json)
     if one.uncertain:
-        click.echo("The provider may have taken it before: the contact may receive it twice.", err=True)
+        twice = "it may be done" if id.startswith("e") else "the contact may receive it"
+        click.echo(f"It may have been taken before: {twice} twice.", err=True)
 
 
 @held.command()

@@ -85,7 +85,7 @@ _HELP = {  # the module of each, and the first sentence of its help
     "keys:keys": "Make, list, check, rotate and destroy the master keys.",
     "message:message": "Read what tenants and their contacts say, and write as a person.",
     "migrate:migrate": "Make the database's roles and schema what this release needs.",
-    "plugin:plugin": "Look at the channels and assistants installed.",
+    "plugin:plugin": "Look at the channels, assistants and tools installed.",
     "knowledge:knowledge": "List, change, remove, import and export what tenants say about themselves.",
     "price:price": "List, set and remove what models and messages cost.",
     "product:product": "List, change, remove, import and export what tenants sell.",

@@ -18,13 +18,13 @@ from conserje.plugins.fences import Fence
 
 @click.group()
 def plugin() -> None:
-    """Look at the channels and assistants installed."""
+    """Look at the channels, assistants and tools installed."""
 
 
 @plugin.command("list")
 @json_option
 def list_plugins(as_json: bool) -> None:
-    """List channels and assistants, and why one cannot be used.
+    """List channels, assistants and tools, and why one cannot be used.
 
     \b
     Example:
@@ -35,7 +35,7 @@ def list_plugins(as_json: bool) -> None:
     rows = [
         {
             "name": each.entry.name,
-            "kind": "channel" if each.entry.group == plugins.CHANNELS else "assistant",
+            "kind": plugins.KINDS[each.entry.group],
             "distribution": each.distribution,
             "version": each.entry.dist.version if each.entry.dist else None,
             "state": each.left_out
@@ -76,8 +76,8 @@ def _fenced(name: str, standing: Sequence[Fence]) -> str:
     return "; ".join(str(fence) for fence in standing if fence.plugin == name) or "ready"
 
 
-def _place(each: plugins.Installed) -> tuple[bool, str, str]:
-    return each.entry.group == plugins.ASSISTANTS, each.entry.name, each.distribution
+def _place(each: plugins.Installed) -> tuple[int, str, str]:
+    return list(plugins.KINDS).index(each.entry.group), each.entry.name, each.distribution
 
 
 async def _load() -> plugins.Plugins:

@@ -147,6 +147,7 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
     fields = _described(tenant, installation.settings) | {
         "fallback_assistant": tenant.fallback_assistant,
         "assistant_settings": tenant.assistant_settings,
+        "tool_settings": tenant.tool_settings,
         "locale": tenant.locale,
         "currency": tenant.currency,
         "time_zone": tenant.time_zone,

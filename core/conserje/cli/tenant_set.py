@@ -11,6 +11,7 @@ import click
 import uvloop
 from pydantic import RootModel
 
+from conserje.cli.tenant_tools import set_tools, tool_options
 from conserje.cli.times import EVER, Duration, Term
 from conserje.contract.hours import DAYS
 from conserje.installation import Installation, open_installation
@@ -71,6 +72,7 @@ EMPTIED = ("late_text", "held_text", "notice_url", "notice_email")  # an empty t
     metavar="ASSISTANT",
     help="Whose settings these are; those of the assistant that answers, if not given.",
 )
+@tool_options
 @click.option("--locale", help="The language and country, like es-CL.")
 @click.option("--currency", help="The currency, like CLP.")
 @click.option("--time-zone", help="The time zone, like America/Santiago.")
@@ -161,6 +163,7 @@ def set_tenant(
     aliases: tuple[str, ...],
     dropped: tuple[str, ...],
     hours: tuple[str, ...],
+    tools: Mapping[str, Any],
     **options: object,
 ) -> None:
     """Change a tenant at once; what is not given stays.
@@ -172,6 +175,7 @@ def set_tenant(
       conserje tenant set acme --hours monday=09:00-13:00,15:00-19:00 --hours sunday=
       conserje tenant set acme --keep-messages 180d --keep-files 30d
       conserje tenant set acme --usd-of-month 50 --tokens-of-contact none
+      conserje tenant set acme --tool reserve --tool-setting reserve.calendar=3 --no-tool search_products
     """
     columns: dict[str, object] = {"slug": renamed} if renamed and renamed != slug else {}
     columns |= {name: value for name, value in options.items() if value is not None}
@@ -181,9 +185,9 @@ def set_tenant(
     opening = _opening(hours)
     if settings_of and not settings:
         raise click.UsageError("--settings-of needs --assistant-settings or --assistant-setting.")
-    if not (columns or settings or aliases or dropped or opening):
+    if not (columns or settings or aliases or dropped or opening or tools):
         raise click.UsageError("Give an option with what changes: see --help.")
-    uvloop.run(_set(slug, columns, settings, settings_of, aliases, dropped, opening))
+    uvloop.run(_set(slug, columns, settings, settings_of, aliases, dropped, opening, tools))
     click.echo(f"{slug} is changed.")
     if "slug" in columns:
         click.echo(
@@ -230,6 +234,7 @@ async def _set(
     aliases: Sequence[str],
     dropped: Sequence[str],
     opening: Mapping[str, object],
+    tools: Mapping[str, Any],
 ) -> None:
     async with open_installation() as installation:
         await _refuse(installation, columns)
@@ -242,6 +247,8 @@ async def _set(
                 await _set_settings(installation, connection, slug, settings_of, settings)
             if opening:
                 await tenants.change_hours(connection, slug, {"week": opening})
+            if tools:
+                await set_tools(installation, connection, slug, tools)
             if settings or {"assistant", "fallback_assistant"} & columns.keys():
                 await warn_of_assistants(installation, connection, slug)
 

@@ -105,11 +105,15 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a call: `text` is what a model reads, `shown` what the tenant's people are shown of it."""
+    """What came of a call: `text` is what a model reads, `shown` what the tenant's people are shown of it.
+
+    `hand_over`: a person is needed, whatever the assistant replies, and for this reason.
+    """
 
     text: str
     shown: str = ""
     failed: bool = False
+    hand_over: str = ""
 
 
 class Tools(Protocol):

@@ -45,6 +45,7 @@ class Tool(Generic[P, C, S, O]):
     description: ClassVar[str]  # for the model: when to call it
     effect: ClassVar[bool] = False
     reserves: ClassVar[bool] = False  # an effect that must be known before the reply: see `run`
+    repeatable: ClassVar[bool] = False  # called again with the same key, it does nothing twice
     Parameters: type[P]
     Credentials: type[C]
     Settings: type[S]
@@ -61,11 +62,13 @@ class Tool(Generic[P, C, S, O]):
     async def run(self, call: Call[P, C, S]) -> Result:
         """Do it; called outside any transaction, and cancelled after 10 seconds.
 
-        Without effect: while the assistant thinks. With one: by a job, after the reply is stored, once; a
-        crash may end the call without anybody learning of it, and it is not made again. What reserves is
-        called while the assistant thinks, and again with the same `key`, by conversation and arguments,
-        whenever the turn is thought again: it gives what it gave before. Whatever is raised is a failure
-        that the model, or the tenant's people, are told without its text.
+        Without effect: while the assistant thinks; what is raised is a failure that the model is told
+        without its text. With one: by a job, after the reply is stored, once. What certainly was not done
+        is a Result that has failed; where something is raised, the time is over, or a crash ends the call,
+        nobody knows: it is not made again, but where the tool is `repeatable`, and the tenant's people are
+        told. What reserves is called while the assistant thinks, with a `key` by conversation and
+        arguments; a turn that is thought again gets what it gave before, or, after a crash, calls it again
+        with the same `key`.
         """
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""What is held: turns, messages and rejects that wait for an operator, who retries or drops them."""
+"""What is held: turns, messages, rejects and effects that wait for an operator, who retries or drops them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from conserje.contract.message import plain
-from conserje.conversations import outbox, state
+from conserje.conversations import effects, outbox, state
 from conserje.conversations.rows import restored
 from conserje.conversations.sending import OUTCOME_UNKNOWN
 from conserje.errors import OperatorError
@@ -22,8 +22,9 @@ from conserje.storage.jobs import Job
 LARGEST = 500  # that are retried or dropped at once
 RETRY_PACE = timedelta(milliseconds=20)  # between two of many
 
-# The letter of an id says what it is: t for the turn of a conversation, m for a message, r for a reject.
-_ID = re.compile(r"([tmr])([0-9]{1,18})")
+# The letter of an id says what it is: t for the turn of a conversation, m for a message, r for a reject,
+# e for an effect.
+_ID = re.compile(r"([tmre])([0-9]{1,18})")
 
 HELD = """
 SELECT * FROM (
@@ -57,6 +58,16 @@ SELECT * FROM (
     JOIN tenants ON tenants.id = rejects.tenant_id
     JOIN accounts ON accounts.tenant_id = rejects.tenant_id AND accounts.id = rejects.account_id
     WHERE dropped_at IS NULL
+    UNION ALL
+    SELECT 'e' || effects.id, tenants.slug, conversations.peer, contacts.name, effects.cause,
+           coalesce(effects.begun_at, effects.created_at), effects.tries, '{}',
+           tool || ' ' || arguments
+    FROM effects
+    JOIN tenants ON tenants.id = effects.tenant_id
+    JOIN conversations ON conversations.tenant_id = effects.tenant_id
+        AND conversations.id = effects.conversation_id
+    JOIN contacts ON contacts.tenant_id = effects.tenant_id AND contacts.id = conversations.contact_id
+    WHERE effects.state IN ('failed', 'uncertain')
 ) AS held
 """
 
@@ -75,6 +86,13 @@ DROP_REJECT = """
 UPDATE rejects SET raw = '', dropped_at = now(), goes_at = now() + interval '7 days'
 WHERE id = $1 AND dropped_at IS NULL RETURNING tenant_id
 """
+
+
+RETRIES = {
+    "t": (state.RETRY_TURN, jobs.CONVERSE),
+    "m": (outbox.RETRY_MESSAGE, jobs.DELIVER),
+    "e": (effects.RETRY_EFFECT, jobs.ACT),
+}
 
 
 class HeldError(OperatorError):
@@ -103,8 +121,8 @@ class Held:
 
     @property
     def uncertain(self) -> bool:
-        """The provider may have the message already."""
-        return self.id.startswith("m") and self.cause.startswith(OUTCOME_UNKNOWN)
+        """The provider may have the message already, or the tool may have done it."""
+        return self.cause.startswith(OUTCOME_UNKNOWN if self.id.startswith("m") else effects.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +133,7 @@ class Filter:
     cause: str | None = None  # a part of it
     since: datetime | None = None
     before: datetime | None = None
-    kinds: str = "tmr"
+    kinds: str = "tmre"
 
 
 async def list_all(connection: Connection, wanted: Filter, limit: int | None = None) -> list[Held]:
@@ -136,18 +154,17 @@ async def get(connection: Connection, held_id: str) -> Held:
 
 
 async def retry(connection: Connection, held_id: str, delay: timedelta = timedelta(0)) -> None:
-    """Let a turn be thought again, or a message be sent again, after `delay`. Raises HeldError."""
+    """Think a turn, send a message or call a tool again, after `delay`. Raises HeldError."""
     kind, number = _parse(held_id)
     if kind == "r":
         raise HeldError(f"{held_id} could not be read: its sender must send it again.")
-    statement, entrypoint = (
-        (state.RETRY_TURN, jobs.CONVERSE) if kind == "t" else (outbox.RETRY_MESSAGE, jobs.DELIVER)
-    )
+    statement, entrypoint = RETRIES[kind]
     await _release(connection, held_id, statement, number, entrypoint, delay)
 
 
 async def drop(connection: Connection, held_id: str) -> None:
-    """Give up for good: the turn's messages stay unanswered, the message unsent, the reject goes.
+    """Give up for good: the turn's messages stay unanswered, the message unsent, the reject goes, the tool
+    is not called.
 
     Raises HeldError.
     """
@@ -157,6 +174,8 @@ async def drop(connection: Connection, held_id: str) -> None:
             await _release(connection, held_id, state.DROP_TURN, number, jobs.CONVERSE)
         case "m":
             await _release(connection, held_id, outbox.DROP_MESSAGE, number)
+        case "e":
+            await _release(connection, held_id, effects.DROP_EFFECT, number)
         case _:
             await _release(connection, held_id, DROP_REJECT, number)
 

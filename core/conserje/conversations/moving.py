@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conserje.conversations import state
+from conserje.conversations import effects, state
 from conserje.conversations.sending import OUTCOME_UNKNOWN
 from conserje.storage.moving import Moved, Numbered
 
@@ -27,6 +27,7 @@ NUMBERED = (
         " UNION SELECT turn_id FROM conversations WHERE tenant_id = $1 AND turn_id > 0"
         " UNION SELECT turn_id FROM notices WHERE tenant_id = $1 ORDER BY 1",
     ),
+    Numbered("effects", "effects_id_seq", "SELECT id FROM effects WHERE tenant_id = $1 ORDER BY id"),
     Numbered("messages", "messages_id_seq", "SELECT id FROM messages WHERE tenant_id = $1 ORDER BY id"),
     Numbered("rejects", "rejects_id_seq", "SELECT id FROM rejects WHERE tenant_id = $1 ORDER BY id"),
 )
@@ -40,6 +41,11 @@ MOVED = (
         {"leased_until": None, "starts": 0, "swept_at": None, "ill_since": None},
     ),
     Moved("turns", {"id": "turns", "conversation_id": "conversations"}, "conversation_id, id"),
+    Moved(
+        "effects",
+        {"id": "effects", "conversation_id": "conversations", "turn_id": "turns"},
+        "conversation_id, turn_id, number",
+    ),
     Moved(
         "messages",
         {"id": "messages", "conversation_id": "conversations", "account_id": "accounts", "turn_id": "turns"},
@@ -65,4 +71,5 @@ SILENCE = (
     f"UPDATE messages SET state = 'held', cause = '{OUTCOME_UNKNOWN}: ' || $2"  # noqa: S608 - of our own
     " WHERE tenant_id = $1 AND state IN ('queued', 'sending', 'uncertain')",
     state.SILENCE,
+    effects.SILENCE,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
-from conserje.conversations import state
+from conserje.conversations import effects, state
 from conserje.conversations.sending import OUTCOME_UNKNOWN
 from conserje.storage.database import Connection
 
@@ -56,5 +56,6 @@ async def hold(connection: Connection, source: str) -> tuple[int, int]:
     """Hold what was unanswered or unsent; how many turns and messages."""
     cause = f"restored from {source}, and another installation may have"
     turns = await state.hold_unanswered(connection, f"Nobody knows whether it was answered: {cause} done so.")
+    await effects.end_all(connection, f"{cause} done it.")
     done = await connection.execute(HOLD_MESSAGES, f"{OUTCOME_UNKNOWN}: {cause} sent it.")
     return turns, int(done.split()[1])

@@ -68,6 +68,17 @@ JOIN statuses ON statuses.tenant_id = $1 AND statuses.account_id = messages.acco
 WHERE conversations.tenant_id = $1 AND contact_id = $2
 ORDER BY conversation_id, messages.id, statuses.created_at
 """,
+    "effects": """
+SELECT effects.conversation_id, turn_id, tool, arguments, effects.state, effects.created_at, ended_at, shown,
+       effects.cause
+FROM conversations JOIN effects ON effects.tenant_id = $1 AND conversation_id = conversations.id
+WHERE conversations.tenant_id = $1 AND contact_id = $2 ORDER BY conversation_id, turn_id, number
+""",
+    "reservations": """
+SELECT conversation_id, result, reservations.created_at
+FROM conversations JOIN reservations ON reservations.tenant_id = $1 AND conversation_id = conversations.id
+WHERE conversations.tenant_id = $1 AND contact_id = $2 ORDER BY conversation_id, reservations.created_at
+""",
     "rejects": f"""
 SELECT id, account_id, raw, cause, created_at FROM rejects
 WHERE tenant_id = $1 AND account_id IN (SELECT id FROM ({ACCOUNTS}) AS accounts) ORDER BY id
@@ -151,6 +162,8 @@ FORGET = (
     " AND (coalesce(intent, cause, told, calls::text) IS NOT NULL OR usage <> '{}')",
     f"UPDATE summaries SET version = version + 1, text = '', covers = NULL, since = NULL, made_at = NULL,"  # noqa: S608
     f" asked_at = NULL WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",
+    f"DELETE FROM effects WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",  # noqa: S608
+    f"DELETE FROM reservations WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",  # noqa: S608
     REMEMBER,
     "DELETE FROM identities WHERE tenant_id = $1 AND contact_id = $2",
     "UPDATE contacts SET name = '', phone = '', vouched_at = NULL WHERE tenant_id = $1 AND id = $2",

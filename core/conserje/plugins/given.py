@@ -12,7 +12,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from conserje.contract.account import Abilities, Finding
-from conserje.contract.assistant import Reply
+from conserje.contract.assistant import Reply, Result
 from conserje.contract.channel import Answer, Page, Receipt, Webhook
 from conserje.contract.limits import Limits
 from conserje.contract.message import Event, Unreadable
@@ -73,6 +73,7 @@ _limits: Checked[Limits] = sound(Limits)
 abilities: Checked[Abilities] = sound(Abilities)
 findings: Checked[Sequence[Finding]] = sound(Sequence[Finding])
 part: Checked[bytes] = sound(bytes)
+result: Checked[Result] = sound(Result)
 _page: Checked[Page] = sound(Page)
 _event: Checked[Event] = sound(Event)
 _reply: Checked[Reply] = sound(Reply)

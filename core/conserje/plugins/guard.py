@@ -39,6 +39,7 @@ from conserje.contract.channel import (
 )
 from conserje.contract.limits import Limits
 from conserje.contract.message import Event
+from conserje.contract.tool import AnyTool, Call
 from conserje.plugins import fences, given
 from conserje.plugins.given import Checked, Wrong
 from conserje.plugins.redaction import redacted
@@ -48,7 +49,7 @@ from conserje.telemetry.log import place
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-AnyPlugin = AnyChannel | AnyAssistant
+AnyPlugin = AnyChannel | AnyAssistant | AnyTool
 
 GRACE = 5.0  # seconds that a cancelled call gets to end
 MOST_ABANDONED = 3  # calls that live on after that; then the process ends
@@ -275,7 +276,7 @@ def _seconds(error: BaseException) -> float:
 
 
 def _credentials(arguments: Iterable[object]) -> Iterator[object]:
-    """Those of the accounts and turns that a method was called with."""
+    """Those of the accounts, turns and calls that a method was called with."""
     for argument in arguments:
-        if isinstance(argument, Account | Turn):
+        if isinstance(argument, Account | Turn | Call):
             yield argument.credentials

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from conserje import commands, settings
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, Channel
+from conserje.contract.tool import AnyTool, Tool
 from conserje.errors import OperatorError, first_fault
 from conserje.plugins import given
 from conserje.plugins.redaction import redacted
@@ -31,11 +32,17 @@ P = TypeVar("P")
 
 CHANNELS = "conserje.channels"
 ASSISTANTS = "conserje.assistants"
-CONTRACTS: dict[str, type[Any]] = {CHANNELS: Channel, ASSISTANTS: Assistant}
+TOOLS = "conserje.tools"
+CONTRACTS: dict[str, type[Any]] = {CHANNELS: Channel, ASSISTANTS: Assistant, TOOLS: Tool}
+KINDS = {CHANNELS: "channel", ASSISTANTS: "assistant", TOOLS: "tool"}
 LONGEST = 300  # characters of what a plugin says of itself
+
+_PLAIN = ("Credentials", "Settings", "Operator")
+_MODELS = {CHANNELS: _PLAIN, ASSISTANTS: _PLAIN, TOOLS: ("Parameters", *_PLAIN)}
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|_URL\Z")  # in the name of a variable
 _DASHES = re.compile(r"[-_.]+")
+_CALLABLE = re.compile(r"[a-z][a-z0-9_]{0,39}")  # the name of a tool, as every model takes it
 
 
 class PluginMissing(OperatorError):
@@ -48,10 +55,11 @@ class _Broken(Exception):
 
 @dataclass
 class Plugins:
-    """The channels and assistants of this process, and why others are not among them."""
+    """The channels, assistants and tools of this process, and why others are not among them."""
 
     channels: dict[str, AnyChannel] = field(default_factory=dict)
     assistants: dict[str, AnyAssistant] = field(default_factory=dict)
+    tools: dict[str, AnyTool] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
 
     def channel(self, name: str) -> AnyChannel:
@@ -62,10 +70,22 @@ class Plugins:
         """Raises PluginMissing."""
         return self._named(self.assistants, "assistant", name)
 
+    def tool(self, name: str) -> AnyTool:
+        """Raises PluginMissing."""
+        return self._named(self.tools, "tool", name)
+
     def say_broken(self) -> None:
         """Log what could not be loaded: for whoever serves all tenants; a command names what it misses."""
         for name, why in self.broken.items():
             log.error("Plugin %s skipped: it %s", name, why)
+
+    def add(self, group: str, made: Any) -> None:
+        found: dict[str, dict[str, Any]] = {
+            CHANNELS: self.channels,
+            ASSISTANTS: self.assistants,
+            TOOLS: self.tools,
+        }
+        found[group][made.name] = made
 
     def _named(self, found: Mapping[str, P], kind: str, name: str) -> P:
         if name in found:
@@ -103,7 +123,7 @@ class Installed(NamedTuple):
 
 
 def installed(environment: Mapping[str, str]) -> list[Installed]:
-    """All that is installed, channels first. Raises SettingsError for a choice that is none."""
+    """All that is installed, channels first, tools last. Raises SettingsError for a choice that is none."""
     choice = plugin_choice(environment)
     all_there = entry_points()  # once: it reads a file of every distribution
     found = [entry for group in CONTRACTS for entry in all_there.select(group=group)]
@@ -121,7 +141,7 @@ def _distribution(entry: EntryPoint) -> str:
 
 
 def load(environment: Mapping[str, str], http: httpx2.AsyncClient) -> Plugins:
-    """Every channel and assistant installed; one that fails is skipped, and named among the broken.
+    """Every channel, assistant and tool installed; one that fails is skipped, and named among the broken.
 
     Raises SettingsError for an operator's setting that a plugin does not understand.
     """
@@ -130,9 +150,8 @@ def load(environment: Mapping[str, str], http: httpx2.AsyncClient) -> Plugins:
         if each.has_better:
             continue
         name = each.entry.name
-        found: dict[str, Any] = plugins.channels if each.entry.group == CHANNELS else plugins.assistants
         try:
-            found[name] = _made(each, environment, http)
+            plugins.add(each.entry.group, _made(each, environment, http))
         except _Broken as why:
             plugins.broken[name] = str(why)
     return plugins
@@ -173,7 +192,7 @@ def _check(kind: Any, entry: EntryPoint, contract: type[Any]) -> None:
         raise TypeError(f"{entry.value} is no {contract.__name__}")
     if kind.name != entry.name:
         raise TypeError(f"{entry.value} calls itself {kind.name!r}, its entry point {entry.name!r}")
-    for name in ("Credentials", "Settings", "Operator"):
+    for name in _MODELS[entry.group]:
         model = getattr(kind, name, None)
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise TypeError(f"{entry.value} has no model {name}")
@@ -184,6 +203,19 @@ def _check(kind: Any, entry: EntryPoint, contract: type[Any]) -> None:
                 check(getattr(kind, name))
             except TypeError as error:
                 raise TypeError(f"{entry.value} has a wrong {name}: {error}") from None
+    if contract is Tool:
+        _check_tool(kind, entry)
+
+
+def _check_tool(kind: type[AnyTool], entry: EntryPoint) -> None:
+    """Raises TypeError for what no model could call."""
+    if not _CALLABLE.fullmatch(kind.name):
+        raise TypeError(f"{entry.value} has a name that is not a-z, 0-9 and _, at most 40")
+    if not kind.description.strip():
+        raise TypeError(f"{entry.value} has no description")
+    if kind.reserves and not kind.effect:
+        raise TypeError(f"{entry.value} reserves, so that it has an effect")
+    kind.Parameters.model_json_schema()  # raises for what JSON has no type for
 
 
 def _said(name: str, error: BaseException, environment: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ DELIVER = "deliver"
 COLLECT = "collect"
 NOTIFY = "notify"
 SUMMARISE = "summarise"
+ACT = "act"
 
 FLOODED = -100  # the priority of a job of a tenant that has very many waiting
 LAST = -200  # the priority of what can wait for everything else

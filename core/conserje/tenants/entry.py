@@ -12,9 +12,10 @@ from pydantic_core.core_schema import ErrorType
 from conserje.contract.account import Account, AnyAccount
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel
+from conserje.contract.tool import AnyTool, Tool
 from conserje.errors import OperatorError, first_fault
 from conserje.plugins import guard
-from conserje.plugins.guard import PluginFailed
+from conserje.plugins.guard import AnyPlugin, PluginFailed
 from conserje.plugins.plugins import Plugins
 from conserje.tenants.accounts import AccountRow, credentials_context
 from conserje.tenants.keyring import VaultError
@@ -61,12 +62,10 @@ class Entry:
         """The account of a channel that every tenant has; None before its first use."""
         return next((account for account in self.accounts_of(channel) if account.address == channel), None)
 
-    def opened(
-        self, account: AccountRow | None, plugin: AnyChannel | AnyAssistant, vault: Vault
-    ) -> AnyAccount:
-        """The account as the plugin gets it; None: the tenant has no account for this assistant.
+    def opened(self, account: AccountRow | None, plugin: AnyPlugin, vault: Vault) -> AnyAccount:
+        """The account as the plugin gets it; None: the tenant has no account for this assistant, or tool.
 
-        An assistant's settings are the tenant's. Raises AccountUnusable.
+        The settings of these are the tenant's. Raises AccountUnusable.
         """
         key = (plugin.name, account.id if account else None)
         if (known := self._opened.get(key)) is None:
@@ -75,17 +74,26 @@ class Entry:
 
     def assistant(self, plugin: AnyAssistant, vault: Vault) -> AnyAccount:
         """What the assistant gets to answer for the tenant. Raises AccountUnusable."""
+        return self._own_or_none(plugin, vault)
+
+    def tool(self, plugin: AnyTool, vault: Vault) -> AnyAccount:
+        """What the tool gets to be called for the tenant. Raises AccountUnusable, also where it is off."""
+        if not self.tenant.has_tool(plugin.name):
+            raise AccountUnusable(f"{self.tenant.slug} has not switched {plugin.name} on.")
+        return self._own_or_none(plugin, vault)
+
+    def _own_or_none(self, plugin: AnyAssistant | AnyTool, vault: Vault) -> AnyAccount:
         own = [account for account in self.accounts_of(plugin.name) if account.active]
         return self.opened(own[0] if own else None, plugin, vault)
 
-    def _open(
-        self, account: AccountRow | None, plugin: AnyChannel | AnyAssistant, vault: Vault
-    ) -> AnyAccount:
+    def _open(self, account: AccountRow | None, plugin: AnyPlugin, vault: Vault) -> AnyAccount:
         address = account.address if account else ""
         where = f"{plugin.name} {address}".rstrip() + f" of {self.tenant.slug}"
         settings: Any = account.settings if account else {}
         if isinstance(plugin, Assistant):
             settings = self.tenant.assistant_settings.get(plugin.name, {})
+        elif isinstance(plugin, Tool):
+            settings = self.tenant.tool_settings.get(plugin.name, {})
         return Account(
             tenant=self.tenant.slug,
             address=address,
@@ -96,9 +104,7 @@ class Entry:
             abilities=account.abilities if account else None,
         )
 
-    def _credentials(
-        self, account: AccountRow | None, plugin: AnyChannel | AnyAssistant, vault: Vault, where: str
-    ) -> Any:
+    def _credentials(self, account: AccountRow | None, plugin: AnyPlugin, vault: Vault, where: str) -> Any:
         if account is None or account.credentials is None:
             if (shared := _shared(plugin, where)) is not None:
                 return shared
@@ -115,7 +121,7 @@ class Entry:
         return validated(plugin.Credentials, plain, f"credentials of {where}")
 
 
-def _shared(plugin: AnyChannel | AnyAssistant, where: str) -> Any:
+def _shared(plugin: AnyPlugin, where: str) -> Any:
     try:
         return guard.shared_credentials(plugin)
     except PluginFailed as error:

@@ -55,6 +55,7 @@ class Record(BaseModel):
     assistant: str | None = None
     fallback_assistant: str | None = None
     assistant_settings: dict[str, dict[str, Any]] | None = None
+    tool_settings: dict[str, dict[str, Any] | Literal[False]] | None = None
     quiet_period: timedelta | None = None
     longest_wait: timedelta | None = None
     hand_back_after: timedelta | None = None
@@ -88,7 +89,7 @@ class RecordDiffers(Exception):
 
 # Of the table tenants; the others are of tables of their own.
 COLUMNS = [name for name in Record.model_fields if name not in ("phones", "domains", "accounts")]
-_JSON = ("assistant_settings", "metadata", "hours", "accounts")
+_JSON = ("assistant_settings", "tool_settings", "metadata", "hours", "accounts")
 TERMS = {"keep_messages", "keep_files", "keep_statuses"}
 
 READ = f"""

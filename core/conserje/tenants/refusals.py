@@ -27,6 +27,7 @@ SENTENCES = {
     "tenants_currency_check": "A currency is three capital letters, like CLP.",
     "tenants_time_zone_check": "The time zone is unknown: write one like America/Santiago.",
     "tenants_assistant_settings_check": "The assistant's settings are a JSON object.",
+    "tenants_tool_settings_check": "A tenant's tools are a JSON object of each one's settings, or false.",
     "tenants_metadata_check": "A tenant's metadata is a JSON object.",
     "tenants_quiet_period_check": "A quiet period is 0 to 60 seconds.",
     "tenants_longest_wait_check": "The longest wait is 0 to 10 minutes.",

@@ -22,6 +22,10 @@ from conserje.tenants.refusals import SENTENCES, TenantError, refusals
 Status = Literal["active", "suspended"]
 LateRule = Literal["answer", "apologise", "hand_over", "park"]
 
+OWN_TOOLS = frozenset(
+    {"search_products", "search_knowledge", "hand_over"}
+)  # core's, which are on by themselves
+
 
 def _hours(written: dict[str, Any] | None) -> Hours | None:
     """As the column has them, and the replica; None for an empty week, too."""
@@ -71,18 +75,24 @@ class Tenant:
     tokens_of_month: int | None = None
     usd_of_month: Decimal | None = None
     hold_over_month: bool = False  # messages, too, once the month's bound is reached
+    tool_settings: dict[str, Any] = field(default_factory=dict)  # by tool; false: it is off
 
     @classmethod
     def from_row(cls, row: asyncpg.Record) -> Tenant:
         values = {name: row[name] for name in cls.__slots__}
         values["aliases"] = tuple(row["aliases"])
         values["assistant_settings"] = json.loads(row["assistant_settings"])
+        values["tool_settings"] = json.loads(row["tool_settings"])
         values["hours"] = _hours(json.loads(row["hours"] or "null"))
         return cls(**values)
 
     @property
     def active(self) -> bool:
         return self.status == "active"
+
+    def has_tool(self, name: str) -> bool:
+        """Whether its assistants may call the tool."""
+        return self.tool_settings.get(name, {} if name in OWN_TOOLS else False) is not False
 
     @property
     def signs_with(self) -> str | None:
@@ -204,13 +214,19 @@ async def change_hours(connection: Connection, slug: str, days: Mapping[str, Any
     await set_hours(connection, slug, patched(there.written(), days))
 
 
-async def merged_settings(connection: Connection, slug: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of all its assistants with these changes, locked until they are stored.
+async def merged_settings(
+    connection: Connection,
+    slug: str,
+    changes: Mapping[str, Any],
+    column: Literal["assistant_settings", "tool_settings"] = "assistant_settings",
+) -> dict[str, Any]:
+    """The settings of all its assistants, or tools, with these changes, locked until they are stored.
 
     Raises TenantError.
     """
     settings = await connection.fetchval(
-        "SELECT assistant_settings FROM tenants WHERE slug = $1 FOR NO KEY UPDATE", slug
+        f"SELECT {column} FROM tenants WHERE slug = $1 FOR NO KEY UPDATE",  # noqa: S608 - names of our own
+        slug,
     )
     if settings is None:
         raise _no_tenant(slug)

@@ -12,6 +12,7 @@ from conserje.contract.assistant import Contact, Reply, Utterance
 from conserje.contract.choices import chosen, offers
 from conserje.contract.message import Content, Text
 from conserje.conversations import state, transcript
+from conserje.conversations.effects import Proposed
 from conserje.conversations.rows import stored
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
@@ -35,7 +36,7 @@ class Claim:
 
     epoch: int
     turn_id: int
-    conversation_id: int
+    conversation_id: int  # 0: none, nothing may be done for it
     account_id: int
     contact: Contact
     unanswered: tuple[Message, ...]
@@ -56,6 +57,7 @@ class Thought:
     took: timedelta
     cause: str | None = None
     called: Sequence[Called] = ()
+    effects: Sequence[Proposed] = ()  # that it brings with it
 
 
 class LostLease(Exception):

@@ -23,13 +23,14 @@ from conserje.rules import budget
 from conserje.rules.budget import Bounds
 from conserje.shop.catalogues import Catalogues, TenantProducts
 from conserje.shop.lore import Lore, TenantKnowledge
+from conserje.storage.database import Pool
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 from conserje.turns import late, lease, sale, wish
-from conserje.turns.allowed import NoTools
 from conserje.turns.called import Called, Noted
 from conserje.turns.lease import Claim, Thought
 from conserje.turns.spending import Spending
+from conserje.turns.toolbox import Toolbox, opened
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class NoReply(Exception):
 class Thinking:
     """Thinks turns with this process's plugins."""
 
+    pool: Pool
     catalogues: Catalogues
     lore: Lore
     plugins: Plugins
@@ -112,7 +114,8 @@ class Thinking:
         for name in dict.fromkeys((tenant.assistant, tenant.fallback_assistant)):
             try:
                 assistant = self.plugins.assistant(name)
-                turn = self._turn(entry, claim, assistant, called)
+                tools = self._toolbox(entry, claim)
+                turn = self._turn(entry, claim, assistant, tools, called)
                 async with asyncio.timeout(self.turn_limit):
                     reply = await guard.awaited(assistant, tenant.slug, "reply", given.reply, turn)
             except TimeoutError:
@@ -125,12 +128,25 @@ class Thinking:
                 cause = f"{name}: {error}"
                 log.warning("Assistant %s of %s failed: %s", name, tenant.slug, error.place)
             else:
-                reply = _without_secrets(reply, assistant, turn)
-                return Thought(reply, name, timedelta(seconds=time.monotonic() - started), cause, called)
+                reply = _without_secrets(tools.applied(reply), assistant, turn)
+                took = timedelta(seconds=time.monotonic() - started)
+                return Thought(reply, name, took, cause, called, tools.proposed)
         raise NoReply(cause)
 
+    def _toolbox(self, entry: Entry, claim: Claim) -> Toolbox:
+        tenant = entry.tenant
+        return Toolbox(
+            pool=self.pool,
+            entry=entry,
+            conversation_id=claim.conversation_id,
+            contact=claim.contact,
+            products=TenantProducts(self.catalogues, tenant.id),
+            knowledge=TenantKnowledge(self.lore, tenant.id, tenant.seen),
+            tools=opened(entry, self.plugins, self.vault),
+        )
+
     def _turn(
-        self, entry: Entry, claim: Claim, assistant: AnyAssistant, called: list[Called]
+        self, entry: Entry, claim: Claim, assistant: AnyAssistant, tools: Toolbox, called: list[Called]
     ) -> Turn[Any, Any]:
         """Which models and tools it calls is noted in `called`. Raises AccountUnusable."""
         tenant = entry.tenant
@@ -142,9 +158,9 @@ class Thinking:
             contact=claim.contact,
             messages=said,
             history=past,
-            products=TenantProducts(self.catalogues, tenant.id),
-            knowledge=TenantKnowledge(self.lore, tenant.id, tenant.seen),
-            tools=Noted(NoTools(), called),
+            products=tools.products,
+            knowledge=tools.knowledge,
+            tools=Noted(tools, called),
             budget=Spending(self.prices, self.bounds.over(tenant), tenant, claim, called),
             credentials=account.credentials,
             settings=account.settings,
@@ -165,7 +181,8 @@ class Thinking:
         name = entry.tenant.assistant
         try:
             assistant = self.plugins.assistant(name)
-            turn = self._turn(entry, claim, assistant, [])
+            tools = replace(self._toolbox(entry, claim), tools={})
+            turn = self._turn(entry, claim, assistant, tools, [])
             async with asyncio.timeout(self.turn_limit):
                 return await guard.awaited(assistant, entry.tenant.slug, "summarise", given.text, turn)
         except TimeoutError:

@@ -12,7 +12,7 @@ from functools import partial
 
 from conserje.contract.fit import fit
 from conserje.contract.message import Content, Text
-from conserje.conversations import feed, recovery, state, summaries, transcript
+from conserje.conversations import effects, feed, recovery, state, summaries, transcript
 from conserje.conversations.rows import stored
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
@@ -56,7 +56,7 @@ class Conversation:
         catalogues = Catalogues(self.pool, self.directory.changes)
         lore = Lore(self.pool, self.directory.changes)
         able = (self.plugins, self.vault, self.turn_limit, Prices(self.pool), self.bounds)
-        self.thinking = Thinking(catalogues, lore, *able)
+        self.thinking = Thinking(self.pool, catalogues, lore, *able)
 
     async def converse(self, job: Job) -> None:
         """Answer what is unanswered, or find that it is not this job's to answer."""
@@ -220,6 +220,8 @@ class Conversation:
         """Raises LostLease."""
         waited = claim.claimed_at - lease.oldest(claim.unanswered)
         await lease.store(scope.connection, entry, job, claim, thought, said, waited)
+        place = (job.tenant_id, job.conversation_id, claim.turn_id)
+        scope.due.extend(await effects.propose(scope.connection, *place, thought.effects))
         await self._wake(scope.connection, entry, job, claim.account_id)
         if thought.reply.hand_over:
             told = await notices.note(scope.connection, entry.tenant, job.conversation_id, claim.turn_id)

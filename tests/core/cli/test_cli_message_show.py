@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from oracle import ANA, Oracle, answered, give_oracle, price
 from scene import Scene
 from terminal import Terminal
+from tools import Look, switch_on
 
-from conserje import Nothing, Offer, Reply, Result, Revocation, Text, Turn
+from conserje import Nothing, Reply, Result, Revocation, Text, Turn
 from conserje.contract.message import InboundMessage
 from conserje.conversations import retention
 from conserje.costs.prices import Key
 from conserje.operations import forgetting
 from conserje.storage import pruning
-from conserje.turns import thinking
 
 SECRET = "sk-" + "a" * 30
 TOLD = "SELECT told IS NOT NULL AND calls IS NOT NULL FROM turns ORDER BY id"
-
-
-class Tools:
-    """One tool, which finds out the weather."""
-
-    offers = (Offer("weather", "", {}, effect=False),)
-
-    async def call(self, name: str, arguments: Mapping[str, Any] | str) -> Result:
-        return Result(f"sunny, by {SECRET}")
 
 
 class Explaining(Oracle):
@@ -40,14 +29,16 @@ class Explaining(Oracle):
     async def reply(self, turn: Turn[Nothing, Nothing]) -> Reply:
         await turn.budget.check()
         await turn.budget.spend(self.model, self.usage)
-        await turn.tools.call("weather", {"city": "Santiago"})
+        await turn.tools.call("look", {"what": "weather"})
         return Reply([Text("hola")], told=self.told, usage={"input_tokens": 2000})
 
 
 @pytest.fixture
-async def explained(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
+async def explained(scene: Scene) -> Scene:
     """An answer that can be explained was given."""
-    monkeypatch.setattr(thinking, "NoTools", Tools)
+    look = Look()
+    look.does.append(Result(f"sunny, by {SECRET}"))
+    await switch_on(scene, look)
     await price(scene, Key("message", "post", "service"), each="0.02")
     await give_oracle(scene, Explaining())
     await answered(scene)
@@ -67,15 +58,15 @@ async def test_n16_it_shows_what_was_told_called_and_paid(explained: Scene, type
         assert turn["usage"] == {"input_tokens": 2000}
         assert [(each["kind"], each["name"]) for each in turn["calls"]] == [
             ("model", "gpt-6.1-sol"),
-            ("tool", "weather"),
+            ("tool", "look"),
         ]
-        assert turn["calls"][1]["arguments"] == '{"city": "Santiago"}'
+        assert turn["calls"][1]["arguments"] == '{"what": "weather"}'
         assert turn["calls"][1]["result"] == "sunny, by [redacted]"
         assert (shown["usd"], shown["unknown"]) == ("0.025500", 0)
         assert [line["usd"] for line in shown["costs"]] == ["0.005500", "0.020000"]
     said = (await typed.type("message", "show", "acme", str(id))).stdout
     assert SECRET not in said
-    for words in ("tool weather", "Eres amable.", "USD 0.025500", "waited", "thought"):
+    for words in ("tool look", "Eres amable.", "USD 0.025500", "waited", "thought"):
         assert words in said
 
 

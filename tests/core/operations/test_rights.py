@@ -50,6 +50,8 @@ WORDS = {
         "fault", "failed_as",
     },
     "summaries": {"text"},
+    "effects": {"tool", "arguments", "state", "shown", "cause"},
+    "reservations": {"digest", "result"},
     "statuses": {"event_key", "provider_id", "status", "cause", "category", "account_fault"},
     "rejects": {"event_key", "raw", "cause"},
     "consents": {"change", "source", "cause"},

@@ -48,6 +48,7 @@ STAYS = {
     "mailings": "when people were mailed to, of the last minutes",
     "overflow": "what waits is held there, and waits for nobody's turn",
     "removed_files": "of this disk",
+    "reservations": "what tools gave within a day; they are asked again there",
     "tenant_changes": "of this directory",
     "tenant_files": "counted anew",
     "uploads": "how much visitors uploaded today and yesterday",

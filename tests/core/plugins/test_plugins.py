@@ -62,6 +62,46 @@ def test_found_and_made_once_with_the_operators_settings(folder: Path) -> None:
     assert found.assistant("owl").name == "owl"
 
 
+TOOL = """
+from conserje import Nothing, Result, Tool
+
+class Fetch(Tool[Nothing, Nothing, Nothing, Nothing]):
+    name = "fetch"
+    description = "Fetches a stick."
+    Parameters = Credentials = Settings = Operator = Nothing
+
+    async def run(self, call):
+        return Result("a stick")
+"""
+
+
+def test_a_tool_is_found_as_channels_and_assistants_are(folder: Path) -> None:
+    install(folder, "dog", TOOL, {"fetch": "conserje.tools"})
+    found = plugins.load({}, http.client())
+    assert found.tool("fetch").description == "Fetches a stick." and not found.tool("fetch").effect
+    assert {"search_products", "search_knowledge", "hand_over"} <= found.tools.keys()
+    with pytest.raises(PluginMissing, match="The tool unicorn is not installed"):
+        found.tool("unicorn")
+
+
+@pytest.mark.parametrize(
+    ("part", "by", "why"),
+    [
+        ("Parameters = ", "", "has no model Parameters"),
+        ('description = "Fetches a stick."', "description = 1", "has a wrong description"),
+        ('description = "Fetches a stick."', 'description = " "', "has no description"),
+        ('description = "Fetches a stick."', "", "AttributeError"),
+        ("    async", "    reserves = True\n    async", "it has an effect"),
+        ("    async", "    effect = 'yes'\n    async", "has a wrong effect"),
+    ],
+)
+def test_a_tool_that_no_model_could_call_is_broken(folder: Path, part: str, by: str, why: str) -> None:
+    assert part in TOOL
+    install(folder, "dog", TOOL.replace(part, by, 1), {"fetch": "conserje.tools"})
+    found = plugins.load({}, http.client())
+    assert "fetch" not in found.tools and why in found.broken["fetch"]
+
+
 def test_one_that_cannot_be_imported_is_named_and_skipped(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

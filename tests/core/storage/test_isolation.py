@@ -58,6 +58,9 @@ async def fill(scene: Scene, slug: str) -> int:
         " WHERE tenant_id = $1 AND direction = 'in'",
         f"INSERT INTO illnesses (tenant_id, account_id, cause) VALUES ($1, {account.id}, 'no token')",
         f"INSERT INTO own_words (tenant_id, account_id, digest) VALUES ($1, {account.id}, 'x')",
+        "INSERT INTO effects (tenant_id, conversation_id, turn_id, number, tool, arguments, state)"
+        " SELECT tenant_id, conversation_id, id, 1, 'x', '{}', 'done' FROM turns WHERE tenant_id = $1",
+        "INSERT INTO reservations SELECT tenant_id, id, 'x', '{}' FROM conversations WHERE tenant_id = $1",
         "INSERT INTO overflow SELECT tenant_id, id, 1 FROM conversations WHERE tenant_id = $1",
         "INSERT INTO summaries (tenant_id, conversation_id) SELECT tenant_id, id FROM conversations"
         " WHERE tenant_id = $1",

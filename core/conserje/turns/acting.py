@@ -1,0 +1,128 @@
+"""Acting: each effect that a stored reply has brought with it is done once, by a job."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from conserje.contract.account import AnyAccount
+from conserje.contract.assistant import Contact
+from conserje.contract.tool import AnyTool, Call
+from conserje.conversations import effects
+from conserje.conversations.effects import UNKNOWN, Effect, Ending
+from conserje.plugins import fences, given, guard
+from conserje.plugins.guard import PluginFailed, PluginFenced
+from conserje.plugins.plugins import PluginMissing
+from conserje.shop.catalogues import TenantProducts
+from conserje.shop.lore import TenantKnowledge
+from conserje.storage.database import CANNOT_ASK, Pool
+from conserje.storage.jobs import Job
+from conserje.storage.scope import acting_for
+from conserje.tenants.directory import Directory
+from conserje.tenants.entry import AccountUnusable, Entry
+from conserje.turns.arguments import WrongArguments, checked
+from conserje.turns.thinking import Thinking
+from conserje.turns.toolbox import LIMIT, bounded
+
+log = logging.getLogger(__name__)
+
+# After which one that may be called again is, where nobody knows whether it was done.
+PAUSES = tuple(timedelta(seconds=s) for s in (2, 10, 60, 600))
+AGAIN_AFTER = 0.2  # seconds
+
+
+@dataclass(frozen=True)
+class Acting:
+    """Does effects, in this worker."""
+
+    pool: Pool
+    directory: Directory
+    thinking: Thinking
+
+    async def act(self, job: Job) -> None:
+        """Do what is due in a conversation; what is not comes again."""
+        entry = await self.directory.by_id(job.tenant_id)
+        if not entry.tenant.active:
+            return  # once it is again, the jobs are found to be lost
+        while effect := await self._take(job):
+            await self._end(entry, job, effect, await self._do(entry, effect))
+        async with acting_for(self.pool, job.tenant_id) as scope:
+            rest = await effects.next_due(scope.connection, job.tenant_id, job.conversation_id)
+            if rest is not None:
+                scope.due.append(replace(job, delay=rest))
+
+    async def _take(self, job: Job) -> Effect | None:
+        """The next one, in hand: `doing` is committed before it is called."""
+        place = (job.tenant_id, job.conversation_id)
+        async with acting_for(self.pool, job.tenant_id) as scope:
+            while effect := await effects.find_next(scope.connection, *place):
+                if effect.state == "queued" or self._may_repeat(effect):
+                    tries = await effects.begin(scope.connection, *place, effect)
+                    return replace(effect, tries=tries)
+                log.warning("%s: effect e%d of tenant %d", UNKNOWN, effect.id, job.tenant_id)
+                ending = Ending("uncertain", cause=f"{UNKNOWN}: its worker ended meanwhile.")
+                await effects.end(scope.connection, *place, effect, ending)
+        return None
+
+    def _may_repeat(self, effect: Effect) -> bool:
+        tool = self.thinking.plugins.tools.get(effect.tool)
+        return tool is not None and tool.repeatable and effect.tries <= len(PAUSES)
+
+    async def _do(self, entry: Entry, effect: Effect) -> Ending:
+        slug = entry.tenant.slug
+        if rest := fences.rest(effect.tool, slug):
+            return Ending("queued", cause=f"{effect.tool} is fenced off.", pause=timedelta(seconds=rest))
+        try:
+            tool = self.thinking.plugins.tool(effect.tool)
+            account = entry.tool(tool, self.thinking.vault)
+            call = self._call(entry, effect, account, checked(tool, slug, effect.arguments))
+            async with asyncio.timeout(LIMIT):
+                result = bounded(await guard.awaited(tool, slug, "run", given.result, call))
+        except (PluginMissing, AccountUnusable, WrongArguments) as error:
+            return Ending("failed", cause=str(error))
+        except PluginFenced as error:
+            return Ending("queued", cause=str(error), pause=PAUSES[-1])
+        except TimeoutError:
+            return self._unknown(tool, effect, f"no answer within {LIMIT:g} s")
+        except PluginFailed as error:
+            log.warning("Tool %s of %s failed: %s", effect.tool, slug, error.place)
+            return self._unknown(tool, effect, str(error))
+        if result.failed:
+            return Ending("failed", result.shown, f"{effect.tool} says: {result.text[:300]}")
+        return Ending("done", result.shown)
+
+    def _unknown(self, tool: AnyTool, effect: Effect, why: str) -> Ending:
+        cause = f"{UNKNOWN}: {why}."
+        if tool.repeatable and effect.tries <= len(PAUSES):
+            return Ending("queued", cause=cause, pause=PAUSES[effect.tries - 1])
+        return Ending("uncertain", cause=cause)
+
+    def _call(self, entry: Entry, effect: Effect, account: AnyAccount, arguments: Any) -> Call[Any, Any, Any]:
+        tenant = entry.tenant
+        return Call(
+            key=effect.key,
+            tenant=tenant.seen,
+            contact=Contact(effect.contact_id, effect.contact_name),
+            arguments=arguments,
+            products=TenantProducts(self.thinking.catalogues, tenant.id),
+            knowledge=TenantKnowledge(self.thinking.lore, tenant.id, tenant.seen),
+            credentials=account.credentials,
+            settings=account.settings,
+        )
+
+    async def _end(self, entry: Entry, job: Job, effect: Effect, ending: Ending) -> None:
+        """Write down how it ended; it waits for Postgres: nobody else knows."""
+        if ending.state != "done":
+            log.warning(
+                "Effect e%d of %s is %s: %s", effect.id, entry.tenant.slug, ending.state, ending.cause
+            )
+        while True:
+            try:
+                async with acting_for(self.pool, job.tenant_id) as scope:
+                    place = (job.tenant_id, job.conversation_id)
+                    return await effects.end(scope.connection, *place, effect, ending)
+            except CANNOT_ASK:
+                await asyncio.sleep(AGAIN_AFTER)

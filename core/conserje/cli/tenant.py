@@ -148,6 +148,7 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
         "fallback_assistant": tenant.fallback_assistant,
         "assistant_settings": tenant.assistant_settings,
         "tool_settings": tenant.tool_settings,
+        "lead_rule": tenant.lead_rule,
         "locale": tenant.locale,
         "currency": tenant.currency,
         "time_zone": tenant.time_zone,

@@ -16,7 +16,7 @@ from conserje.cli.times import EVER, Duration, Term
 from conserje.contract.hours import DAYS
 from conserje.installation import Installation, open_installation
 from conserje.storage.database import Connection
-from conserje.tenants import accounts, tenants
+from conserje.tenants import accounts, people, tenants
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import LateRule
 
@@ -117,6 +117,11 @@ EMPTIED = ("late_text", "held_text", "notice_url", "notice_email")  # an empty t
     help="The https:// address that is told when a contact waits for a person; none, if empty.",
 )
 @click.option("--notice-email", help="The e-mail address that is told that; none, if empty.")
+@click.option(
+    "--lead-rule",
+    metavar="RULE",
+    help="To whom a new lead is given: turns, least_open (who has the fewest), or the name of a person.",
+)
 @click.option(
     "--keep-messages", type=Term(), help="The age at which what messages say is emptied, like 365d, or ever."
 )
@@ -239,6 +244,8 @@ async def _set(
     async with open_installation() as installation:
         await _refuse(installation, columns)
         async with installation.pool.acquire() as connection, connection.transaction():
+            if rule := columns.get("lead_rule"):
+                await _refuse_rule(connection, slug, str(rule))
             if columns:
                 slug = (await tenants.change(connection, slug, **columns)).slug
             if aliases or dropped:
@@ -267,6 +274,14 @@ async def _refuse(installation: Installation, columns: Mapping[str, object]) -> 
         await notifier.refuse_open_http(str(url), installation.settings.fetch_allow)
     if columns.get("notice_email"):
         MailServer.of(installation.settings)  # raises where there is none
+
+
+async def _refuse_rule(connection: Connection, slug: str, rule: str) -> None:
+    """Raises TenantError for the name of nobody."""
+    tenant = await tenants.get(connection, slug)
+    named = [each.name for each in await people.list_all(connection, tenant.id)]
+    if rule not in ("turns", "least_open", *named):
+        raise TenantError(f"{slug} has no person {rule}: `conserje person add {slug}` adds one.", "lead_rule")
 
 
 async def _set_settings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -21,6 +21,28 @@ O = TypeVar("O", bound=BaseModel)  # noqa: E741
 
 
 @dataclass(frozen=True, slots=True)
+class Lead:
+    """What a contact wants of a person, in their words; what is empty was not said."""
+
+    wanted: str
+    name: str = ""
+    phone: str = ""
+    when: str = ""  # to call, or to tell
+
+
+class Leads(Protocol):
+    """The contact's leads."""
+
+    async def open(self, lead: Lead) -> bool:
+        """Keep it, and tell the person whom it is given to; by one call once, however often it is called.
+
+        What the contact wants already is one lead. False: it says nothing, or the contact has too many.
+        Raises NotOffered to a tool without effect.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Call(Generic[P, C, S]):
     """One call of a tool. `key` stays the same when the same call is made again: effects are keyed by it."""
 
@@ -30,6 +52,7 @@ class Call(Generic[P, C, S]):
     arguments: P
     products: Products
     knowledge: Knowledge
+    leads: Leads
     credentials: C
     settings: S
 

@@ -1,1 +1,1 @@
-"""Mail and webhooks to a shop's people that somebody waits."""
+"""Mail and webhooks to a shop's people: somebody waits, wants something, or an account is ill."""

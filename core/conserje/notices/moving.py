@@ -8,7 +8,7 @@ NUMBERED = (Numbered("notices", "notices_id_seq", "SELECT id FROM notices WHERE 
 MOVED = (
     Moved(
         "notices",
-        {"id": "notices", "conversation_id": "conversations", "turn_id": "turns"},
+        {"id": "notices", "conversation_id": "conversations", "turn_id": "turns", "lead_id": "leads"},
         "conversation_id, id",
     ),
 )

@@ -1,4 +1,4 @@
-"""Tells tenants of conversations handed over, of ill accounts and of spent bounds: by webhook, by e-mail."""
+"""Tells tenants, by webhook and e-mail: of who waits, of leads, of ill accounts, of spent bounds."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from conserje.contract.language import in_language
 from conserje.contract.message import plain
 from conserje.conversations.rows import restored
 from conserje.errors import OperatorError
+from conserje.leads import table as leads
 from conserje.net.fetch import Network, fetch, resolve
-from conserje.net.mail import MailFailed, MailServer
+from conserje.net.mail import UNSET, MailFailed, MailServer
 from conserje.notices import table as notices
 from conserje.notices.ailment import FallenIll
+from conserje.notices.errand import GivenLead
 from conserje.notices.spent import Spent
 from conserje.notices.table import Name, Notice
 from conserje.settings import Settings
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
+from conserje.storage.scope import acting_for
 from conserje.tenants import data_keys, words
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import Entry
@@ -201,21 +204,38 @@ class Notifier:
     async def _send(self, entry: Entry, told: Sequence[Notice]) -> None:
         """Raises NotTold."""
         tenant, notice = entry.tenant, told[0]
-        what = await self._what(entry, told)
+        what = await self._told_of(entry, told)
         match notice.kind:
             case "webhook" if tenant.notice_url:
                 await self._post(tenant, tenant.notice_url, f"notice-{notice.id}", what.body)
-            case "email" if tenant.notice_email:
-                await self._mail(tenant.notice_email, f"notice-{notice.id}", *what.mail())
+            case "email" if to := notice.recipient or tenant.notice_email:
+                await self._mail(to, f"notice-{notice.id}", *what.mail())
             case _:
                 raise NotTold("The tenant wants no such notices any more.", final=True)
 
-    async def _what(self, entry: Entry, told: Sequence[Notice]) -> HandedOver | FallenIll | Spent:
-        """What these tell of."""
+    async def _told_of(
+        self, entry: Entry, told: Sequence[Notice]
+    ) -> FallenIll | GivenLead | HandedOver | Spent:
+        """Raises NotTold."""
         notice = told[0]
         if notice.bound:
             return Spent.of(entry.tenant, notice.created_at, notice.bound)
-        return await (self._fallen_ill(entry, notice) if notice.illness else self._handed_over(entry, told))
+        if notice.illness:
+            return await self._fallen_ill(entry, notice)
+        return await (self._lead(entry, notice) if notice.lead_id else self._handed_over(entry, told))
+
+    async def _lead(self, entry: Entry, notice: Notice) -> GivenLead:
+        """Raises NotTold for one that is gone, or for mail where there is none."""
+        if notice.kind == "email" and self.settings.smtp_url is None:
+            raise NotTold(UNSET, final=True)
+        about = await notices.waiting(self.pool, entry.tenant.id, notice)
+        async with acting_for(self.pool, entry.tenant.id) as scope:
+            lead = await leads.find(scope.connection, entry.tenant.id, notice.lead_id or 0)
+        if lead is None:
+            raise NotTold("The lead is gone.", final=True)
+        account = entry.account(about.account_id)
+        where = (account.channel, account.address) if account else ("", "")
+        return GivenLead(entry.tenant, notice.created_at, *where, lead)
 
     async def _fallen_ill(self, entry: Entry, notice: Notice) -> FallenIll:
         about = await notices.waiting(self.pool, entry.tenant.id, notice)

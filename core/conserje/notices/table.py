@@ -46,21 +46,31 @@ SELECT $1, $2, told.id, kind, $4, $5::text::jsonb
 FROM (SELECT nextval('turn_ids') AS id) AS told, unnest($3::text[]) AS kind
 """
 
-# The next one to be posted that nobody posts, which is nobody else's then.
+# The same for a lead; mail goes to its person.
+NOTE_LEAD = """
+INSERT INTO notices (tenant_id, conversation_id, turn_id, kind, lead_id, recipient)
+SELECT $1, $2, told.id, kind, $4, CASE kind WHEN 'email' THEN $5 END
+FROM (SELECT nextval('turn_ids') AS id) AS told, unnest($3::text[]) AS kind
+"""
+
+# The next one to be sent by itself that nobody sends, which is nobody else's then.
 CLAIM = """
 UPDATE notices SET tries = tries + 1, due_at = now() + $3
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = (
     SELECT id FROM notices
-    WHERE tenant_id = $1 AND conversation_id = $2 AND kind = 'webhook' AND due_at <= now()
+    WHERE tenant_id = $1 AND conversation_id = $2 AND (kind = 'webhook' OR lead_id IS NOT NULL)
+      AND due_at <= now()
     ORDER BY due_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING id, conversation_id, turn_id, kind, created_at, tries, due_at AS until, illness, bound
+RETURNING id, conversation_id, turn_id, kind, created_at, tries, due_at AS until, illness, bound,
+          lead_id, recipient
 """
 
 # One mail at a time for an address: the next worker waits here, and finds that it is not due.
 MAIL = """
 INSERT INTO mailings (tenant_id, recipient)
 SELECT $1, $3 WHERE EXISTS (
-    SELECT FROM notices WHERE tenant_id = $1 AND conversation_id = $2 AND kind = 'email' AND due_at <= now())
+    SELECT FROM notices
+    WHERE tenant_id = $1 AND conversation_id = $2 AND kind = 'email' AND lead_id IS NULL AND due_at <= now())
 ON CONFLICT (tenant_id, recipient) DO UPDATE SET mailed_at = now()
     WHERE mailings.mailed_at <= now() - $4::interval
 RETURNING true
@@ -68,19 +78,20 @@ RETURNING true
 
 POSTPONE = """
 UPDATE notices SET due_at = mailings.mailed_at + $4 FROM mailings
-WHERE notices.tenant_id = $1 AND conversation_id = $2 AND kind = 'email' AND due_at <= now()
-  AND mailings.tenant_id = $1 AND recipient = $3
+WHERE notices.tenant_id = $1 AND conversation_id = $2 AND kind = 'email' AND lead_id IS NULL
+  AND due_at <= now() AND mailings.tenant_id = $1 AND recipient = $3
 """
 
 COLLECT = """
 WITH due AS MATERIALIZED (
-    SELECT conversation_id, id FROM notices WHERE tenant_id = $1 AND kind = 'email' AND due_at <= now()
+    SELECT conversation_id, id FROM notices
+    WHERE tenant_id = $1 AND kind = 'email' AND lead_id IS NULL AND due_at <= now()
     ORDER BY due_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE notices SET tries = tries + 1, due_at = now() + $2 FROM due
 WHERE tenant_id = $1 AND notices.conversation_id = due.conversation_id AND notices.id = due.id
 RETURNING notices.id, notices.conversation_id, turn_id, kind, created_at, tries, due_at AS until, illness,
-          bound
+          bound, lead_id, recipient
 """
 
 # It did not leave: the next one need not wait.
@@ -171,8 +182,10 @@ class Notice:
     created_at: datetime
     tries: int  # this one included
     until: datetime
-    illness: str | None = None  # of what the account is ill; None: the conversation was handed over
+    illness: str | None = None  # of what the account is ill
     bound: str | None = None  # as JSON, where the notice is of a month's bound
+    lead_id: int | None = None  # which was given; none of these: the conversation was handed over
+    recipient: str | None = None  # whom it is mailed to; None: the tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +258,18 @@ async def note_bound(
     return [Job(jobs.NOTIFY, tenant.id, conversation_id)]
 
 
+async def note_lead(
+    connection: Connection, tenant: Tenant, conversation_id: int, lead_id: int, email: str | None
+) -> list[Job]:
+    """Keep that the lead's person, or without one the tenant, is to be told; the jobs are the caller's."""
+    to = email or tenant.notice_email
+    ways: tuple[tuple[Kind, str | None], ...] = (("webhook", tenant.notice_url), ("email", to))
+    if not (kinds := [kind for kind, there in ways if there]):
+        return []
+    await connection.execute(NOTE_LEAD, tenant.id, conversation_id, kinds, lead_id, to)
+    return [Job(jobs.NOTIFY, tenant.id, conversation_id)]
+
+
 def _kinds(tenant: Tenant) -> list[Kind]:
     ways: tuple[tuple[Kind, str | None], ...] = (
         ("webhook", tenant.notice_url),
@@ -293,7 +318,7 @@ async def failed(
     """The tenant does not have them; None: they are given up."""
     async with acting_for(pool, tenant.id) as scope:
         await scope.connection.execute(FAILED, tenant.id, *columns(told, *_CLAIMED), cause, again)
-        if told[0].kind == "email":
+        if told[0].kind == "email" and told[0].lead_id is None:
             await scope.connection.execute(NOT_MAILED, tenant.id, tenant.notice_email or "")
 
 

@@ -20,12 +20,15 @@ from conserje.costs import rights as costs
 from conserje.errors import OperatorError
 from conserje.files import rights as files
 from conserje.files.folder import path_of
+from conserje.leads import rights as leads
 from conserje.notices import rights as notices
 from conserje.rules import rights as rules
 from conserje.storage.database import Connection, Pool
 from conserje.storage.scope import acting_for
 
-EXPORT = {**conversations.EXPORT, **files.EXPORT, **notices.EXPORT, **rules.EXPORT, **costs.EXPORT}
+EXPORT = {
+    **conversations.EXPORT, **files.EXPORT, **leads.EXPORT, **notices.EXPORT, **rules.EXPORT, **costs.EXPORT
+}  # fmt: skip
 ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 NAME, FILES = "contact.json", "files"
 BATCH = 200  # rows

@@ -15,6 +15,7 @@ from conserje.files.folder import Folder, NoRoom
 from conserje.intake.node import FOLDER, MEGABYTE
 from conserje.intake.packing import unpack
 from conserje.intake.spool import Spool
+from conserje.leads import rights as leads
 from conserje.notices import rights as notices
 from conserje.operations import shelf
 from conserje.operations.archive import BackupError
@@ -24,7 +25,9 @@ from conserje.settings import Settings
 from conserje.storage.database import Connection
 from conserje.storage.sqlite import NodeFileError
 
-STATEMENTS = (*conversations.FORGET, *files.FORGET, *notices.FORGET, *rules.FORGET, *costs.FORGET)
+STATEMENTS = (
+    *conversations.FORGET, *files.FORGET, *leads.FORGET, *notices.FORGET, *rules.FORGET, *costs.FORGET
+)  # fmt: skip
 LONGEST = 600.0  # seconds that a statement may take
 ALL = (*conversations.EMPTYING, *STATEMENTS)
 

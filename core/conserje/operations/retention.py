@@ -19,6 +19,7 @@ from conserje.costs import retention as costs
 from conserje.errors import OperatorError
 from conserje.files import retention as files
 from conserje.files.folder import Folder, NoRoom
+from conserje.leads import retention as leads
 from conserje.notices import retention as notices
 from conserje.shop import retention as shop
 from conserje.storage import pruning
@@ -37,7 +38,9 @@ OUT_OF_TIME = (TimeoutError, asyncpg.QueryCanceledError)
 ON_DISK = "files without a message"
 NAMED = 5  # of what failed
 
-RULES = (*notices.RULES, *conversations.RULES, *files.RULES, *rights.RULES, *shop.RULES, *costs.RULES)
+RULES = (
+    *notices.RULES, *leads.RULES, *conversations.RULES, *files.RULES, *rights.RULES, *shop.RULES, *costs.RULES
+)  # fmt: skip
 """Each room's own, in the order in which they go."""
 
 TENANTS = "SELECT id, slug FROM tenants WHERE id > $1 ORDER BY id LIMIT 1000"

@@ -16,6 +16,7 @@ from conserje.conversations import moving as conversations
 from conserje.costs import moving as costs
 from conserje.files import moving as files
 from conserje.files.folder import path_of
+from conserje.leads import moving as leads
 from conserje.notices import moving as notices
 from conserje.operations.tenant_file import TenantFileError, Writer
 from conserje.rules import moving as rules
@@ -29,7 +30,7 @@ from conserje.tenants import moving as of_tenants
 from conserje.tenants.tenants import Tenant
 from conserje.tenants.vault import Vault
 
-_ROOMS = (of_tenants, shop, conversations, rules, files, notices, costs)
+_ROOMS = (of_tenants, shop, conversations, leads, rules, files, notices, costs)
 NUMBERED = tuple(each for room in _ROOMS for each in room.NUMBERED)
 MOVED = (*(each for room in _ROOMS for each in room.MOVED), *conversations.MOVED_LAST)
 

@@ -28,6 +28,7 @@ SENTENCES = {
     "tenants_time_zone_check": "The time zone is unknown: write one like America/Santiago.",
     "tenants_assistant_settings_check": "The assistant's settings are a JSON object.",
     "tenants_tool_settings_check": "A tenant's tools are a JSON object of each one's settings, or false.",
+    "tenants_lead_rule_check": "A lead rule is turns, least_open, or the name of a person.",
     "tenants_metadata_check": "A tenant's metadata is a JSON object.",
     "tenants_quiet_period_check": "A quiet period is 0 to 60 seconds.",
     "tenants_longest_wait_check": "The longest wait is 0 to 10 minutes.",
@@ -69,6 +70,9 @@ SENTENCES = {
     ),
     "accounts_tenant_id_fkey": "There is no such tenant.",
     "domains_tenant_id_fkey": "There is no such tenant.",
+    "people_name_check": "A person's name is 1 to 100 characters, and neither turns nor least_open.",
+    "people_email_check": "A person's e-mail address is like ana@example.com.",
+    "people_phone_check": "A phone is a + and 6 to 15 digits, its country first.",
     "sender_tenants_phone_check": "A phone is a + and 6 to 15 digits, its country first.",
     "sender_tenants_phone_key": "The phone writes to a tenant already.",
     "sender_tenants_tenant_id_fkey": "There is no such tenant.",
@@ -76,7 +80,7 @@ SENTENCES = {
 
 
 _OF = re.compile(
-    r"(?:former_slugs|tenants|domains|accounts|api_keys|sender_tenants)_(\w+?)_(?:check|key|form|reserved|sealed)"
+    r"(?:former_slugs|people|tenants|domains|accounts|api_keys|sender_tenants)_(\w+?)_(?:check|key|form|reserved|sealed)"
 )
 
 

@@ -22,9 +22,8 @@ from conserje.tenants.refusals import SENTENCES, TenantError, refusals
 Status = Literal["active", "suspended"]
 LateRule = Literal["answer", "apologise", "hand_over", "park"]
 
-OWN_TOOLS = frozenset(
-    {"search_products", "search_knowledge", "hand_over"}
-)  # core's, which are on by themselves
+# Core's, which are on by themselves.
+OWN_TOOLS = frozenset({"search_products", "search_knowledge", "hand_over", "lead"})
 
 
 def _hours(written: dict[str, Any] | None) -> Hours | None:
@@ -76,6 +75,7 @@ class Tenant:
     usd_of_month: Decimal | None = None
     hold_over_month: bool = False  # messages, too, once the month's bound is reached
     tool_settings: dict[str, Any] = field(default_factory=dict)  # by tool; false: it is off
+    lead_rule: str = "turns"  # or least_open, or the name of a person
 
     @classmethod
     def from_row(cls, row: asyncpg.Record) -> Tenant:

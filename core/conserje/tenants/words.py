@@ -20,6 +20,15 @@ class Mail(NamedTuple):
     text: str
 
 
+class LeadMail(NamedTuple):
+    """A mail of a lead, and what stands before its phone and its time."""
+
+    subject: str
+    text: str
+    phone: str
+    when: str
+
+
 PASSED_ON = {
     "es": "Te comunico con una persona de nuestro equipo: te va a escribir por aquí.",
     "pt": "Vou te passar para uma pessoa da nossa equipe: ela vai escrever por aqui.",
@@ -146,6 +155,30 @@ OVER_BOUND_MAIL = {
         "{tenant} has reached the month's bound",
         "The answers of {tenant} have cost US$ {spent} this month, of a bound of US$ {bound}."
         " Until it ends the fallback assistant answers, without a model.\n\nOn what:\n\n    {command}\n",
+    ),
+}
+
+LEAD_MAIL = {
+    "es": LeadMail(
+        "{who} quiere: {wanted}",
+        "{who} ({address}) escribió por {channel} a {account}. Quiere:\n\n> {wanted}\n\n{more}"
+        "Para responder:\n\n    {command}\n\nCuando esté listo:\n\n    {close}\n",
+        "Teléfono",
+        "Cuándo",
+    ),
+    "pt": LeadMail(
+        "{who} quer: {wanted}",
+        "{who} ({address}) escreveu por {channel} para {account}. Quer:\n\n> {wanted}\n\n{more}"
+        "Para responder:\n\n    {command}\n\nQuando estiver pronto:\n\n    {close}\n",
+        "Telefone",
+        "Quando",
+    ),
+    "en": LeadMail(
+        "{who} wants: {wanted}",
+        "{who} ({address}) wrote by {channel} to {account}, and wants:\n\n> {wanted}\n\n{more}"
+        "To answer:\n\n    {command}\n\nOnce it is done:\n\n    {close}\n",
+        "Phone",
+        "When",
     ),
 }
 

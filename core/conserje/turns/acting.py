@@ -24,6 +24,7 @@ from conserje.storage.scope import acting_for
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.turns.arguments import WrongArguments, checked
+from conserje.turns.errands import ContactLeads
 from conserje.turns.thinking import Thinking
 from conserje.turns.toolbox import LIMIT, bounded
 
@@ -48,7 +49,7 @@ class Acting:
         if not entry.tenant.active:
             return  # once it is again, the jobs are found to be lost
         while effect := await self._take(job):
-            await self._end(entry, job, effect, await self._do(entry, effect))
+            await self._end(entry, job, effect, await self._do(entry, job, effect))
         async with acting_for(self.pool, job.tenant_id) as scope:
             rest = await effects.next_due(scope.connection, job.tenant_id, job.conversation_id)
             if rest is not None:
@@ -71,14 +72,15 @@ class Acting:
         tool = self.thinking.plugins.tools.get(effect.tool)
         return tool is not None and tool.repeatable and effect.tries <= len(PAUSES)
 
-    async def _do(self, entry: Entry, effect: Effect) -> Ending:
+    async def _do(self, entry: Entry, job: Job, effect: Effect) -> Ending:
         slug = entry.tenant.slug
         if rest := fences.rest(effect.tool, slug):
             return Ending("queued", cause=f"{effect.tool} is fenced off.", pause=timedelta(seconds=rest))
         try:
             tool = self.thinking.plugins.tool(effect.tool)
             account = entry.tool(tool, self.thinking.vault)
-            call = self._call(entry, effect, account, checked(tool, slug, effect.arguments))
+            arguments = checked(tool, slug, effect.arguments)
+            call = self._call(entry, job.conversation_id, effect, account, arguments)
             async with asyncio.timeout(LIMIT):
                 result = bounded(await guard.awaited(tool, slug, "run", given.result, call))
         except (PluginMissing, AccountUnusable, WrongArguments) as error:
@@ -100,7 +102,9 @@ class Acting:
             return Ending("queued", cause=cause, pause=PAUSES[effect.tries - 1])
         return Ending("uncertain", cause=cause)
 
-    def _call(self, entry: Entry, effect: Effect, account: AnyAccount, arguments: Any) -> Call[Any, Any, Any]:
+    def _call(
+        self, entry: Entry, conversation_id: int, effect: Effect, account: AnyAccount, arguments: Any
+    ) -> Call[Any, Any, Any]:
         tenant = entry.tenant
         return Call(
             key=effect.key,
@@ -109,6 +113,7 @@ class Acting:
             arguments=arguments,
             products=TenantProducts(self.thinking.catalogues, tenant.id),
             knowledge=TenantKnowledge(self.thinking.lore, tenant.id, tenant.seen),
+            leads=ContactLeads(self.pool, tenant, conversation_id, effect.key),
             credentials=account.credentials,
             settings=account.settings,
         )

@@ -24,6 +24,7 @@ from conserje.storage.text import clean
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
 from conserje.turns.arguments import WrongArguments, checked, written
+from conserje.turns.errands import ContactLeads
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +138,7 @@ class Toolbox:
             arguments=parameters,
             products=self.products,
             knowledge=self.knowledge,
+            leads=ContactLeads(self.pool, tenant, self.conversation_id, key),
             credentials=account.credentials,
             settings=account.settings,
         )

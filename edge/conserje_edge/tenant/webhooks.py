@@ -128,7 +128,8 @@ class Webhooks:
         try:
             return entry, self.plugins.channel(channel), PATHS[parts[3]]
         except PluginMissing as error:
-            if channel not in self.plugins.assistants and entry.accounts_of(channel):
+            others = self.plugins.assistants.keys() | self.plugins.tools.keys()
+            if channel not in others and entry.accounts_of(channel):
                 raise unavailable(f"{entry.tenant.slug}: {error}") from None
             raise Problem(HTTPStatus.NOT_FOUND) from None
 

@@ -42,6 +42,17 @@ async def test_settings_may_be_another_assistant_s(acme: Terminal) -> None:
     assert await shown(acme, "assistant_settings") == {"openai": {"model": "m"}}
 
 
+async def test_tools_are_switched_on_set_and_switched_off(acme: Terminal, tmp_path: Path) -> None:
+    assert await shown(acme, "tool_settings") == {}
+    await acme.type("tenant", "set", "acme", "--no-tool", "lead", "--tool", "hand_over")
+    assert await shown(acme, "tool_settings") == {"lead": False, "hand_over": {}}
+    await acme.type("tenant", "set", "acme", "--tool", "lead")
+    assert await shown(acme, "tool_settings") == {"lead": {}, "hand_over": {}}
+    wrong = await acme.type("tenant", "set", "acme", "--tool-setting", "lead.colour=green", code=1)
+    assert "settings of lead of acme" in wrong.stderr and "colour" in wrong.stderr
+    assert await shown(acme, "tool_settings") == {"lead": {}, "hand_over": {}}
+
+
 async def test_an_assistant_without_credentials_is_said_at_once(acme: Terminal) -> None:
     said = await acme.type("tenant", "set", "acme", "--assistant", "openai")
     assert "openai cannot answer for acme yet. The credentials of openai of acme (it has none)" in said.stderr
@@ -85,6 +96,10 @@ async def test_the_hours_are_changed_day_by_day(acme: Terminal) -> None:
     ("words", "code", "said"),
     [
         (["--assistant-setting", "model"], 2, "write KEY=VALUE"),
+        (["--tool", "unicorn"], 1, "The tool unicorn is not installed"),
+        (["--no-tool", "unicorn"], 1, "The tool unicorn is not installed"),
+        (["--tool-setting", "lead=1"], 2, "write TOOL.KEY=VALUE"),
+        (["--tool", "lead", "--no-tool", "lead"], 2, "say one of them"),
         (["--settings-of", "openai"], 2, "needs --assistant-settings"),
         (["--assistant-settings", "/dev/null"], 1, "assistant's settings"),
         (["--quiet-period", "2m"], 1, "0 to 60 seconds"),

@@ -21,6 +21,7 @@ HOLDS_NOBODY = {
     "former_slugs": "the business's names",
     "illnesses": "of what an account is ill, as its provider says",
     "mailings": "the addresses of the business's own people",
+    "people": "the business's own people",
     "products": "what the business sells",
     "facts": "what the business says",
     "questions": "what the business says",
@@ -56,7 +57,8 @@ WORDS = {
     "rejects": {"event_key", "raw", "cause"},
     "consents": {"change", "source", "cause"},
     "files": {"ref", "name", "content_type", "state", "cause", "sha256"},
-    "notices": {"kind", "cause", "illness", "bound"},
+    "leads": {"key", "wish", "wanted", "name", "phone", "call_at", "state"},
+    "notices": {"kind", "cause", "illness", "bound", "recipient"},
     "costs": {"kind", "name", "category", "country"},
     "forgotten_addresses": {"digest", "opted_out"},
 }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Leads: contacts who want something, each given to a person of the tenant."""

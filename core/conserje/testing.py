@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import entry_points
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import httpx2
@@ -19,16 +19,11 @@ from conserje.contract.account import Account, AnyAccount
 from conserje.contract.assistant import (
     AnyAssistant,
     Contact,
-    Known,
-    Match,
-    NoAnswer,
-    Offer,
     Product,
     Reply,
     Result,
     Tenant,
     Turn,
-    Utterance,
 )
 from conserje.contract.channel import (
     AnyChannel,
@@ -40,7 +35,6 @@ from conserje.contract.channel import (
     TryLater,
     Webhook,
 )
-from conserje.contract.hours import Hours
 from conserje.contract.message import (
     BusinessMessage,
     Ignored,
@@ -52,9 +46,14 @@ from conserje.contract.message import (
     from_json,
     to_json,
 )
-from conserje.shop import written
-from conserje.shop.answers import Answers
-from conserje.shop.search import Catalogue
+from conserje.contract.tool import AnyTool, Call
+from conserje.stand_ins import GivenBudget as GivenBudget
+from conserje.stand_ins import GivenKnowledge as GivenKnowledge
+from conserje.stand_ins import GivenLeads as GivenLeads
+from conserje.stand_ins import GivenProducts as GivenProducts
+from conserje.stand_ins import GivenTools as GivenTools
+from conserje.stand_ins import SearchedKnowledge as SearchedKnowledge
+from conserje.stand_ins import said as said
 
 _TEXT = "¿Tienen café? ☕ 100% ñandú & té + más"
 _ODD_BODIES = (b"", b"{", b"{}", b"[]", b"null", b"[{}]", b"\xff\xfe", b"a=%ff", b"=&=", b"\x00", b"&" * 600)
@@ -256,78 +255,6 @@ class ProviderChannelContract(ChannelContract):
         return raised.value
 
 
-class GivenProducts:
-    """A tenant's products without a database."""
-
-    def __init__(self, products: Sequence[Product] = ()) -> None:
-        self._products = sorted(products, key=lambda product: product.name)
-        self._catalogue = Catalogue(self._products)
-
-    async def all(self) -> list[Product]:
-        return list(self._products)
-
-    async def search(self, text: str, limit: int = 5) -> list[Match]:
-        return self._catalogue.search(text, limit)
-
-
-class GivenKnowledge:
-    """A tenant's knowledge without a database: what each text finds."""
-
-    def __init__(self, found: Mapping[str, Sequence[Known]] | None = None) -> None:
-        self._found = found or {}
-
-    async def search(self, text: str) -> Sequence[Known]:
-        return self._found.get(text, ())
-
-
-class GivenTools:
-    """Tools that answer what they are given to; `called` is what was asked of them."""
-
-    def __init__(self, offers: Sequence[Offer] = (), results: Mapping[str, Result] | None = None) -> None:
-        self.offers = offers
-        self.called: list[tuple[str, Mapping[str, Any] | str]] = []
-        self._results = results or {}
-
-    async def call(self, name: str, arguments: Mapping[str, Any] | str) -> Result:
-        self.called.append((name, arguments))
-        return self._results.get(name) or Result("There is no such tool.", failed=True)
-
-
-class GivenBudget:
-    """A budget that counts, and that may be empty."""
-
-    def __init__(self, *, empty: bool = False) -> None:
-        self.spent: list[tuple[str, Mapping[str, int]]] = []
-        self._empty = empty
-
-    async def check(self) -> None:
-        if self._empty:
-            raise NoAnswer("The budget is spent.")
-
-    async def spend(self, model: str, usage: Mapping[str, int]) -> None:
-        self.spent.append((model, usage))
-
-
-class SearchedKnowledge:
-    """What a tenant has written, as `conserje knowledge import` takes it, searched without a database.
-
-    `now` is in the tenant's time zone.
-    """
-
-    def __init__(self, knowledge: Mapping[str, Any], tenant: Tenant, now: datetime) -> None:
-        given = written.from_json(dict(knowledge))
-        self._answers = Answers(given.told)
-        self._tenant = replace(tenant, hours=Hours.read(given.hours)) if given.hours else tenant
-        self._now = now
-
-    async def search(self, text: str) -> Sequence[Known]:
-        return self._answers.search(text, self._tenant, self._now)
-
-
-def said(text: str, author: Literal["contact", "assistant"] = "contact") -> Utterance:
-    return Utterance(author, Text(text), datetime.now(UTC))
-
-
 class AssistantContract:
     """What every assistant keeps. The subclass names the assistant, and its provider's good answer."""
 
@@ -423,6 +350,76 @@ class ProviderAssistantContract(AssistantContract):
     def _good_answer(self) -> httpx2.Response:
         return httpx2.Response(
             self.answer.status_code, headers=self.answer.headers, content=self.answer.content
+        )
+
+
+class ToolContract:
+    """What every tool keeps. The subclass names the tool, arguments that it takes, and a good answer.
+
+    Nothing is asked anywhere. Needs pytest-asyncio in its mode "auto".
+    """
+
+    tool: ClassVar[type[AnyTool]]
+    arguments: ClassVar[Mapping[str, Any]]
+    credentials: ClassVar[Mapping[str, Any]] = {}
+    settings: ClassVar[Mapping[str, Any]] = {}
+
+    def test_is_installed_under_its_own_name(self) -> None:
+        (entry,) = entry_points(group="conserje.tools", name=self.tool.name)
+        assert entry.load() is self.tool
+
+    def test_refuses_fields_that_it_does_not_know(self) -> None:
+        tool = self.tool
+        for model in (tool.Parameters, tool.Credentials, tool.Settings, tool.Operator):
+            assert model.model_config.get("extra") == "forbid", model
+
+    def test_works_without_settings_of_the_operator(self) -> None:
+        self.tool.Operator()
+
+    def test_says_to_a_model_how_it_is_called(self) -> None:
+        schema = self.tool.Parameters.model_json_schema()
+        assert schema["type"] == "object" and self.tool.description.strip()
+        for name, described in schema.get("properties", {}).items():
+            assert described.get("description"), f"{name} has no description"
+
+    def test_bounds_the_words_that_a_model_may_write(self) -> None:
+        schema = self.tool.Parameters.model_json_schema()
+        for name, described in schema.get("properties", {}).items():
+            bounded = described.get("type") != "string" or {"maxLength", "enum", "format"} & described.keys()
+            assert bounded, f"{name} may be of any length"
+
+    def test_shows_no_secret(self) -> None:
+        call = self._call()
+        for secret in _secrets(call.credentials):
+            assert secret not in repr(call)
+
+    async def test_gives_a_result_of_a_good_answer(self) -> None:
+        result = await self._run(lambda _: self._good_answer())
+        assert isinstance(result, Result) and not result.failed and result.text
+
+    async def test_a_call_that_is_made_again_gives_the_same(self) -> None:
+        first = await self._run(lambda _: self._good_answer())
+        assert await self._run(lambda _: self._good_answer()) == first
+
+    def _good_answer(self) -> httpx2.Response:
+        pytest.fail("The tool asks a provider: override `_good_answer`.")
+
+    async def _run(self, answer: Handler) -> Result:
+        async with _provider(answer) as http:
+            result: Result = await self.tool(self.tool.Operator(), http).run(self._call())
+        return result
+
+    def _call(self) -> Call[Any, Any, Any]:
+        return Call(
+            key="1-1",
+            tenant=Tenant("tienda", "La Tienda", "es-CL", "CLP", "America/Santiago"),
+            contact=Contact(1, "Ana"),
+            arguments=self.tool.Parameters.model_validate(dict(self.arguments)),
+            products=GivenProducts([Product(1, "Café", Decimal(4990), 3, "Bebidas")]),
+            knowledge=GivenKnowledge(),
+            leads=GivenLeads(),
+            credentials=self.tool.Credentials.model_validate(dict(self.credentials)),
+            settings=self.tool.Settings.model_validate(dict(self.settings)),
         )
 
 

@@ -69,6 +69,7 @@ async def ask(
     products: Sequence[Product] | GivenProducts | None = None,
     locale: str = "es-CL",
     knowledge: Knowledge | None = None,
+    tools: GivenTools | None = None,
 ) -> Reply:
     name, _ = SHOPS[slug]
     contents = [Text(text) if isinstance(text, str) else text for text in texts]
@@ -82,7 +83,7 @@ async def ask(
         history=history,
         products=products,
         knowledge=knowledge or GivenKnowledge(),
-        tools=GivenTools(),
+        tools=tools or GivenTools(),
         budget=GivenBudget(),
         credentials=Nothing(),
         settings=CatalogSettings(greeting=greeting),

@@ -21,7 +21,7 @@ from conserje import (
     in_language,
     plain,
 )
-from conserje_catalog import choices, left, meaning, wishes
+from conserje_catalog import choices, errands, left, meaning, wishes
 from conserje_catalog.asked import Asked
 from conserje_catalog.looking import Looking
 from conserje_catalog.meaning import Meant
@@ -67,6 +67,8 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
             return await _otherwise(turn, text, asked, offers)
         if reason := wishes.reason(asked):
             return _say(wishes.sentence(reason, words), wishes.REASONS[reason], 0.9, hand_over=True)
+        if reply := await errands.kept(turn, text, asked):
+            return reply
         said = (
             await _about_the_shop(turn, text, asked, offers)
             or await _about_what_it_does(turn, text, asked, offers)

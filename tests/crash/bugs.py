@@ -1,13 +1,14 @@
-"""Three deliberate bugs, to show that the harness sees them."""
+"""Four deliberate bugs, to show that the harness sees them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from conserje.contract.message import Event
-from conserje.conversations import state
+from conserje.conversations import effects, state
 from conserje.delivery.delivery import Delivery
 from conserje.delivery.outcome import Step
 from conserje.intake.intake import Intake
@@ -15,6 +16,7 @@ from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
 from conserje.tenants.accounts import AccountRow
 from conserje.tenants.tenants import Tenant
+from conserje.turns.acting import Acting
 
 BUG = "CRASH_BUG"  # the variable that names the bug to have
 
@@ -63,6 +65,24 @@ def lease_without_epoch() -> None:
     state.SETTLE = _changed(state.SETTLE, "($4::bigint[]) AND turn_id IS NULL", "($4::bigint[])")
 
 
+def act_before_commit() -> None:
+    """The tool is called inside the transaction that writes `doing`."""
+
+    async def act(self: Acting, job: Job) -> None:
+        entry = await self.directory.by_id(job.tenant_id)
+        place = (job.tenant_id, job.conversation_id)
+        done: Any = True
+        while done is not None:
+            async with acting_for(self.pool, job.tenant_id) as scope:
+                if done := await effects.find_next(scope.connection, *place):
+                    tries = await effects.begin(scope.connection, *place, done)
+                    begun = replace(done, tries=tries)
+                    ending = await self._do(entry, job, begun)
+                    await effects.end(scope.connection, *place, begun, ending)
+
+    Acting.act = act  # type: ignore[method-assign]
+
+
 def _changed(statement: str, part: str, by: str) -> str:
     assert part in statement, f"The statement has no {part!r} any more: write the bug anew."
     return statement.replace(part, by)
@@ -72,6 +92,7 @@ BUGS = {
     "send-before-commit": send_before_commit,
     "acknowledge-before-commit": acknowledge_before_commit,
     "lease-without-epoch": lease_without_epoch,
+    "act-before-commit": act_before_commit,
 }
 
 

@@ -19,10 +19,11 @@ from crash import bugs, points
 import conserje.cli.work
 import conserje.files.collector
 import conserje.notices.notifier
+import conserje.turns.acting
 import conserje.turns.turn  # noqa: F401 - loaded before the fork, as are those above
 import conserje_edge.server.serve  # noqa: F401 - loaded before the fork
 from conserje.cli.main import main
-from conserje.conversations import overdue
+from conserje.conversations import effects, overdue
 from conserje.delivery import delivery, outcome
 from conserje_twilio import listing
 
@@ -37,6 +38,8 @@ def hasten() -> None:
     outcome.LOOK_EVERY = timedelta(seconds=1)  # 10 s
     listing.SETTLED_AFTER = timedelta(seconds=7)  # 60 s; the stand-in lists at once
     outcome.UNCERTAIN_FOR = timedelta(seconds=9)  # 2 minutes
+    effects.LEASE = timedelta(seconds=8)  # 20 s; a stamp takes no time
+    effects.LOST_AFTER = timedelta(seconds=8)  # 30 s
     overdue.SWEEP_AFTER = timedelta(seconds=8)  # 30 s
 
 

@@ -43,6 +43,16 @@ def to_be_sent(_arguments: Arguments, result: object) -> bool:
     return isinstance(result, Step) and not result.uncertain
 
 
+def with_effects(arguments: Arguments, _result: object) -> bool:
+    """Of propose(connection, tenant_id, conversation_id, turn_id, effects)."""
+    return bool(arguments[4])
+
+
+def to_be_done(_arguments: Arguments, result: object) -> bool:
+    """Of Acting._take."""
+    return result is not None
+
+
 @dataclass(frozen=True)
 class Point:
     """A moment in a program: before or after the call of what is at one of `places`."""
@@ -60,6 +70,7 @@ SENDS = ("conserje_twilio:Twilio.send", "conserje_web:Web.send", "conserje_meta:
 
 CONVERSATION, DELIVERY = "conserje.turns.turn:", "conserje.delivery.delivery:"
 MESSAGES, SPOOL = "conserje.conversations.messages:", "conserje.intake.spool:"
+ACTING, EFFECTS = "conserje.turns.acting:", "conserje.conversations.effects:"
 INTAKE = "conserje.intake.intake:"
 
 # The way of a message, in its order.
@@ -90,10 +101,19 @@ POINTS = (
     Point("thought", "work", "after", ("conserje.turns.thinking:Thinking.think",), "a reply that nobody has"),
     Point("unsettled", "work", "before", (CONVERSATION + "Conversation._settle",),
           "the lease is no longer renewed"),
+    Point("proposing", "work", "after", (EFFECTS + "propose",), "the effects written, not committed",
+          with_effects),
     Point("settling", "work", "after", ("conserje.turns.lease:store",), "the reply written, its job not"),
     Point("settled", "work", "before", ("conserje.telemetry.metrics:turn",), "the turn is committed"),
     Point("handled", "work", "after", ("conserje.work.worker:Worker._attend",),
           "the job is still in the queue"),
+
+    Point("acting", "work", "before", (ACTING + "Acting.act",), "an effect's job in hand"),
+    Point("begun", "work", "after", (ACTING + "Acting._take",), "`doing` is committed, nothing done",
+          to_be_done),
+    Point("done", "work", "after", ("crash.notary:Stamp.run",), "it is done, nobody wrote that down"),
+    Point("ending", "work", "after", (EFFECTS + "end",), "written, not committed"),
+    Point("ended", "work", "after", (ACTING + "Acting._end",), "the end is committed"),
 
     Point("delivering", "work", "before", (DELIVERY + "Delivery.deliver",), "a delivery's job in hand"),
     Point("marking", "work", "after", (DELIVERY + "Delivery._take_next",),

@@ -42,7 +42,8 @@ SETTLE_LIMIT = 2 * LIMIT  # seconds from the last acknowledgement until nothing 
 LOOK_AT_HELD = 4.0  # seconds between two looks of the operator
 TITLES = (
     "seed", "commit", "deaths", "at points", "edge workers", "edge", "workers", "Postgres",
-    "acknowledged", "replies", "posted again", "given up", "turns retried", "held", "wrong", "settled",
+    "acknowledged", "replies", "posted again", "given up", "turns retried", "held", "uncertain", "wrong",
+    "settled",
     "duration",
 )  # fmt: skip
 
@@ -67,7 +68,7 @@ class Outcome:
         seen = self.verdict
         cells = (
             self.schedule.seed, _commit(), len(killed), at_points, *kinds, seen.acknowledged, seen.replies,
-            self.posted_again, seen.unacknowledged, self.retried, seen.held, len(seen.wrong),
+            self.posted_again, seen.unacknowledged, self.retried, seen.held, seen.uncertain, len(seen.wrong),
             f"{self.settled_after:.1f} s", f"{self.duration:.0f} s",
         )  # fmt: skip
         return f"| {' | '.join(map(str, cells))} |"
@@ -191,7 +192,7 @@ async def _judge(town: Town, machine: Machine, settled: bool) -> Verdict:
     )
     pairs = [(contact, received.get(contact.key, [])) for contact in town.contacts]
     late = {id for log in machine.logs("work") for id in unanswered(log)}
-    verdict = judge(pairs, given_up, machine.deaths, late)
+    verdict = judge(pairs, given_up, machine.deaths, late, town.stamps())
     if not settled:
         verdict.wrong.append(f"not settled within {SETTLE_LIMIT:g} s")
     for slug, shown in zip(SLUGS, lists, strict=True):

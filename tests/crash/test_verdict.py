@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from crash.contacts import Contact
 from crash.machine import Death
-from crash.verdict import UNCERTAIN, judge, unanswered, undelivered
+from crash.verdict import UNCERTAIN, UNDONE, judge, unanswered, undelivered
 
 
 def faults(
@@ -67,6 +67,30 @@ def test_a_held_message_is_explained_by_a_provider_that_did_not_answer_in_time()
     assert unanswered(line) == ["m1"]
     assert not unanswered(line.replace("no answer within 3 s", "HTTP 502"))
     assert not faults(["c1.1", "c1.2"], held="c1.3", late=("m1",), since="2026-01-01T00:00:00+00:00")
+
+
+def stamped(stamps: dict[str, int], replies: list[str], *uncertain: str, cause: str = UNDONE) -> str:
+    """What is wrong where somebody wrote c1.1 and c1.2, and these were stamped so often."""
+    contact = Contact("c1", "acme", "web", "ana")
+    contact.acknowledged = [contact.next_text() for _ in range(2)]
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    held = [
+        {"id": f"e{n}", "cause": cause, "since": now, "texts": [f'stamp {{"text": "{text}"}}']}
+        for n, text in enumerate(uncertain)
+    ]
+    deaths = [Death("done", "work", time.time())]
+    return "\n".join(judge([(contact, replies)], held, deaths, (), stamps).wrong)
+
+
+def test_each_answered_text_is_stamped_once_or_uncertain() -> None:
+    answered = ["c1.1\nc1.2"]
+    assert not stamped({"c1.1": 1, "c1.2": 1}, answered)
+    assert "stamped twice: c1.1" in stamped({"c1.1": 2, "c1.2": 1}, answered)
+    assert "not stamped: c1.2" in stamped({"c1.1": 1}, answered)
+    assert not stamped({"c1.1": 1}, answered, "c1.2")
+    assert not stamped({"c1.1": 1, "c1.2": 1}, answered, "c1.2")  # it was done, and nobody saw that
+    assert "held without a reason" in stamped({"c1.1": 1}, answered, "c1.2", cause="it raised")
+    assert "stamped for nothing: c1.2" in stamped({"c1.1": 1, "c1.2": 1}, ["c1.1"])
 
 
 def test_a_status_that_was_acknowledged_is_shown() -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import get_args
 
 import asyncpg
 import httpx2
+from crash import notary
 from crash.contacts import Contact, Post, write
 from crash.points import ORDERS
 from crash.providers import Meta, Pages, Received, Twilio, meta
@@ -71,6 +73,10 @@ class Town:
         """See what the pages of those among `contacts` show who have one."""
         await self.pages.look([each for each in contacts if each.channel == "web"])
 
+    def stamps(self) -> Counter[str]:
+        """How often each text was stamped."""
+        return notary.stamps(Path(self.installation.environment[notary.STAMPS]))
+
     def received(self) -> Received:
         """What everybody was sent."""
         return self.twilio.received() | self.meta.received() | self.pages.received()
@@ -125,7 +131,8 @@ def _peer(channel: str, number: int) -> str:
 def _environment(folder: Path, meta_url: str) -> Mapping[str, str]:
     (folder / "orders").mkdir()
     return {
-        "PYTHONPATH": f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
+        "PYTHONPATH": f"{notary.install(folder / 'plugins')}:{TESTS}:{os.environ.get('PYTHONPATH', '')}",
+        notary.STAMPS: str(folder / "stamps"),
         ORDERS: str(folder / "orders"),
         "CONSERJE_META_BASE_URL": meta_url,
         "CONSERJE_SEND_LIMIT": str(SEND_LIMIT),
@@ -141,8 +148,8 @@ async def _add(town: Town, slug: str, webhook: str) -> None:
     number = Number(id, secrets.token_hex(16), secrets.token_hex(16), webhook)
     async with installation.pool.acquire() as connection, connection.transaction():
         await connection.execute(
-            "UPDATE tenants SET fallback_assistant = 'echo', longest_wait = $2::text::interval"
-            " WHERE slug = $1",
+            "UPDATE tenants SET assistant = 'notary', fallback_assistant = 'notary',"
+            " tool_settings = '{\"stamp\": {}}', longest_wait = $2::text::interval WHERE slug = $1",
             slug,
             LONGEST_WAIT,
         )

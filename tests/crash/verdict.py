@@ -5,11 +5,13 @@ one message of several lines. So each line that a provider received answers one 
 - a text that was acknowledged has one line, or is among the held messages and has at most one;
 - a text that was not acknowledged has at most one;
 - a line answers a text of this very contact;
-- the lines of acknowledged texts come in the order in which they were written.
+- the lines of acknowledged texts come in the order in which they were written;
+- a text is stamped at most once, and once if it was answered, unless the stamp is held as uncertain.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -23,6 +25,8 @@ from crash.machine import Death
 SEND_LIMIT = 3.0  # seconds, as the machine has it
 SLACK = 2.0  # seconds: the list of what is held says whole ones
 UNCERTAIN = "Nobody knows whether it was sent"
+UNDONE = "Nobody knows whether it was done"
+EXPLAINED = {"m": UNCERTAIN, "e": UNDONE}
 _UNANSWERED = re.compile(r"Nobody knows whether message (m\d+) of \S+ was sent: no answer within")
 
 
@@ -34,6 +38,7 @@ class Verdict:
     unacknowledged: int = 0
     replies: int = 0
     held: int = 0  # texts, of replies whose sending was cut
+    uncertain: int = 0  # stamps
     wrong: list[str] = field(default_factory=list)
 
 
@@ -42,11 +47,15 @@ def judge(
     held: Sequence[Mapping[str, Any]],
     deaths: Sequence[Death],
     unanswered: Collection[str] = (),
+    stamps: Mapping[str, int] | None = None,
 ) -> Verdict:
     """`received`: what each contact was sent, in order; `held`: as the operator's list shows it;
-    `unanswered`: the messages whose sending took longer than its limit, on a machine that was too busy."""
+    `unanswered`: the messages whose sending took longer than its limit, on a machine that was too busy;
+    `stamps`: how often each text was stamped."""
     verdict = Verdict()
-    held_texts = {line for item in held for text in item["texts"] for line in text.split("\n")}
+    acted = [item for item in held if item["id"].startswith("e")]
+    replies_held = [item for item in held if item not in acted]
+    held_texts = {line for item in replies_held for text in item["texts"] for line in text.split("\n")}
     for contact, replies in received:
         verdict.acknowledged += len(contact.acknowledged)
         verdict.unacknowledged += len(contact.written) - len(contact.acknowledged)
@@ -54,6 +63,10 @@ def judge(
         lines = [line for reply in replies for line in reply.split("\n")]
         verdict.held += len(held_texts.intersection(contact.acknowledged).difference(lines))
         verdict.wrong += _faults(contact, lines, held_texts)
+        if stamps is not None:
+            answered = {text for text in contact.written if text in held_texts or text in lines}
+            verdict.wrong += _misstamped(contact, answered, stamps, _uncertain(acted))
+    verdict.uncertain = len(acted)
     verdict.wrong += _unexplained([item for item in held if item["id"] not in unanswered], deaths)
     return verdict
 
@@ -75,6 +88,24 @@ def _faults(contact: Contact, lines: list[str], held: Collection[str]) -> Iterat
         yield f"out of order: {contact.name} ({where}) was answered {' '.join(answered)}"
 
 
+def _uncertain(acted: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The texts whose stamps are held."""
+    return {json.loads(text.partition(" ")[2])["text"] for item in acted for text in item["texts"]}
+
+
+def _misstamped(
+    contact: Contact, answered: Collection[str], stamps: Mapping[str, int], uncertain: Collection[str]
+) -> Iterator[str]:
+    for text in contact.written:
+        count = stamps.get(text, 0)
+        if count > 1:
+            yield f"stamped twice: {text} was stamped {count} times"
+        if count and text not in answered:
+            yield f"stamped for nothing: {text} was not answered"
+        if not count and text in answered and text not in uncertain:
+            yield f"not stamped: {text} was answered"
+
+
 def unanswered(log: str) -> list[str]:
     """The messages of whose sending a worker wrote that the provider did not answer in time."""
     return _UNANSWERED.findall(log)
@@ -86,7 +117,7 @@ def _unexplained(held: Sequence[Mapping[str, Any]], deaths: Sequence[Death]) -> 
     for item in held:
         began = datetime.fromisoformat(item["since"]).timestamp()
         cut = any(began - SLACK <= end <= began + SEND_LIMIT + SLACK for end in ends)
-        if not (item["id"].startswith("m") and item["cause"].startswith(UNCERTAIN) and cut):
+        if not (item["cause"].startswith(EXPLAINED.get(item["id"][0], "!")) and cut):
             yield f"held without a reason: {item}"
 
 

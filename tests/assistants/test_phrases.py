@@ -86,7 +86,9 @@ def unasked(row: Mapping[str, Any], told: str) -> list[str]:
     """What the shop says of itself that is in the answer, but what was asked for."""
     topic, said = row.get("topic", ""), demo(row["tenant"])["knowledge"]
     facts = [
-        answer for name, answer in said.items() if isinstance(answer, str) and topic != name.split(".")[0]
+        answer
+        for name, answer in said.items()
+        if isinstance(answer, str) and topic != name.split(".")[0] and name != "address.place"
     ]
     answers = [each["answer"] for each in said.get("questions", ()) if each["answer"] in told]
     return [fact for fact in facts if fact in told] + answers[topic == "question" :]

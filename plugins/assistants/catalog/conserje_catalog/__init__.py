@@ -167,7 +167,8 @@ async def _about_what_it_does(turn: _Turn, text: str, asked: Asked, offers: Offe
     None where nothing is asked of it, or where a product may be meant.
     """
     verb, is_process = asked.service, asked.says("process")
-    if asked.is_one_name or not (verb or is_process or asked.says("service")):
+    chats = asked.chats or asked.says("greeting")
+    if asked.is_one_name or chats or not (verb or is_process or asked.says("service")):
         return None
     found = await turn.knowledge.search(text) or (await turn.knowledge.search(verb) if verb else ())
     if found:

@@ -183,7 +183,8 @@ async def _several(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
         ("total", [part for clause in clauses for part in PATTERNS["and"].split(clause)]),
     ):
         found = []
-        for part in [part for part in parts if part.strip()][:_PARTS] if len(parts) > 1 else ():
+        joined = len(parts) > (len(clauses) if way == "compare" else 1)  # a comma alone compares nothing
+        for part in [part for part in parts if part.strip()][:_PARTS] if joined else ():
             count, thing = amount(part.strip())
             if matches := _without(wish, await named(turn, [thing])):
                 found.append((count, [match.product for match in matches]))

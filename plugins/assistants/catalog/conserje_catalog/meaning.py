@@ -187,7 +187,8 @@ async def _several(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
         for part in [part for part in parts if part.strip()][:_PARTS] if joined else ():
             count, thing = amount(part.strip())
             if matches := _without(wish, await named(turn, [thing])):
-                found.append((count, [match.product for match in matches]))
+                whole = [match for match in matches if match.score == 1.0]  # all of its name, and no more
+                found.append((count, [match.product for match in whole or matches]))
         if len({frozenset(product.name for product in products) for _, products in found}) > 1:
             return _together(found, asked, compare=way == "compare")
     return None

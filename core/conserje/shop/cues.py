@@ -41,7 +41,7 @@ tienen|tenis|hay turno
 """
 
 ADDRESS = f"""
-donde|adonde|dnd|onde estan|esta|quedan|queda|ubican|ubicados|encuentran|encuentro|{_SHOP}|son|fica|ficam
+donde|adonde|dnd|onde es|estan|esta|quedan|queda|ubican|ubicados|encuentran|encuentro|{_SHOP}|son|fica|ficam
 donde|adonde retiro|retirar|puedo|comprar|verlos|verlo
 direccion|ubicacion|address|location|endereço|ubicados|ubicado
 tienen|tiene|hay|cuentan|tenis|teni|have|têm|tem {_SHOP}
@@ -81,7 +81,7 @@ demora
 plazo|plazos|rapido|express|prazo
 long|when take|arrive|ship|deliver|delivery|get
 mismo|same dia|day
-hora|horas|dia|dias|que llega|entregan|despachan|reparten
+hora|horas|dia|dias llega|entregan|despachan|reparten
 para hoy|mañana
 """
 

@@ -20,6 +20,7 @@ _SMALL = (
     re.compile(r"(?<=...)cit[oa]s?$"),
     re.compile(r"(?<=...)it(?=[oa]s?$)"),
 )
+_DOING = re.compile(r"(?<=....)[ai]cion(?:es)?$")  # of what is done: "instalaciones" has what "instalan" has
 _SOUNDS = (
     (re.compile(r"gu$|gu(?=[ei])"), "g"),
     (re.compile(r"qu"), "k"),
@@ -72,6 +73,8 @@ def _keys(word: str) -> Iterator[str]:
         with _STEMMING:
             stem = _STEMMER.stemWord(form)
         yield sound(bare(stem))
+    if (root := _DOING.sub("", plain)) != plain:
+        yield sound(root)
 
 
 def _larger(word: str) -> Iterator[str]:

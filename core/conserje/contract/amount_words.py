@@ -78,10 +78,10 @@ ABOUT = _words(
 )
 DIFFERENCE = _words(
     """
-    away short falta faltan faltaria faltarian faltam sobra sobran sobram vuelto cambio troco diferencia
-    diferenca difference ahorras ahorrando ahorro ahorrar economiza save saves saving caro cara caros
-    baratos barato barata cheaper expensive agregas agregar agregando sumas quedan quedarian restante saldo
-    left add change
+    away short pasa pasas pasan sobraria sobrarian recargo falta faltan faltaria faltarian faltam sobra
+    sobran sobram vuelto cambio troco diferencia diferenca difference ahorras ahorrando ahorro ahorrar
+    economiza save saves saving caro cara caros baratos barato barata cheaper expensive agregas agregar
+    agregando sumas quedan quedarian restante saldo left add change
     """
 )
 DIVIDED = _words(

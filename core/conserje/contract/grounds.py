@@ -27,6 +27,7 @@ _PAUSES = (",", "pero", "but", "mas")
 _ADDENDS, _QUANTITIES, _EXTRAS, _SUMS = 6, 5, 6, 30_000
 _FEW = 2_000  # sums that are compared one by one
 _PARTS = 48  # the most that a price is divided by
+_BEGINNING = 6  # letters of a word by which it is known
 _BETWEEN = 4  # words between a product's name and its price
 _SURE = 0.5  # the share of its name by which a product is named
 _NEAR = Decimal("0.05")
@@ -164,14 +165,15 @@ class _Talk:
         percents = self._said.percents | {each for each in self._results.counts if each < 100}
         prices = {each.price for each in self._named} or self._prices
         wholes = prices | (self._sums if len(self._sums) < _FEW else self._plain)
-        parts = [part for percent in sorted(percents)[:6] for part in (100 - percent, percent)]
+        parts = [part for percent in sorted(percents)[:6] for part in (100 - percent, percent, 100 + percent)]
         return any(abs(whole * part / 100 - value) <= slack for part in parts for whole in wholes)
 
     def _is_difference(self, value: Decimal) -> bool:
         wholes = self.contact.money | self.contact.numbers | self.told.money | self._prices
         paid = self._sums if len(self._sums) < _FEW else self._plain
-        extras = [Decimal(0), *self._extras]
-        return any(value + part + extra in wholes for part in paid for extra in extras if part)
+        if any(whole + value in paid for whole in wholes):
+            return True
+        return any(value + part + extra in wholes for part in paid for extra in (Decimal(0), *self._extras))
 
     def _is_part(self, value: Decimal, slack: Decimal) -> bool:
         counts = {int(each) for each in self._numbers if 2 <= each <= _PARTS}
@@ -286,9 +288,9 @@ class _Talk:
 
 
 def _stems(text: str) -> list[str]:
-    """The words that may name a product, without a plural's end."""
+    """The words that may name a product, by how they begin: a plural, or a verb, names it too."""
     words = folded(text).split()
-    return [word.rstrip("s") for word in words if len(word) > 2 or word.isdigit()]
+    return [word.rstrip("s")[:_BEGINNING] for word in words if len(word) > 2 or word.isdigit()]
 
 
 def _is_compared(amount: Amount) -> bool:

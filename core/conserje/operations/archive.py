@@ -40,12 +40,12 @@ class Head(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     made_at: datetime  # whatever was committed until then is in it
-    node: str  # whose files are in it
+    node: str = ""  # whose files are in it; not said before schema 36
     release: str
     schema_version: int
     server: int  # Postgres' major version
     database_bytes: int  # in the server
-    files: int  # that were there then
+    files: int | None = None  # that were there then; not said before schema 36
     files_bytes: int
     master_key: str  # which wraps its key, and the fingerprint of that
     fingerprint: str
@@ -215,6 +215,6 @@ def _listed(head: Head, parts: Iterable[bytes], files: int) -> Listed:
         raise SealBroken("Its list is none that this release reads.") from None
     if listed.files != files:
         raise SealBroken(f"It lists {listed.files} files and has {files}.")
-    if files + len(listed.vanished) != head.files:
+    if head.files is not None and files + len(listed.vanished) != head.files:
         raise SealBroken(f"There were {head.files} files, and nobody knows what became of them all.")
     return listed

@@ -163,3 +163,9 @@ def test_two_do_not_work_in_one_folder_and_what_a_dead_one_left_goes(tmp_path: P
         assert not half.exists()
         with pytest.raises(BackupError, match="Somebody else"), shelf.working(tmp_path):
             pass
+
+
+def test_a_head_of_before_nodes_and_files_were_named_is_read(vault: Vault) -> None:
+    said = head(vault, NOON)[1].model_dump(exclude={"node", "files"})
+    older = Head.model_validate(said)
+    assert (older.node, older.files) == ("", None)

@@ -208,7 +208,7 @@ class Notifier:
         match notice.kind:
             case "webhook" if tenant.notice_url:
                 await self._post(tenant, tenant.notice_url, f"notice-{notice.id}", what.body)
-            case "email" if to := notice.recipient or tenant.notice_email:
+            case "email" if to := notice.mailed_to or tenant.notice_email:
                 await self._mail(to, f"notice-{notice.id}", *what.mail())
             case _:
                 raise NotTold("The tenant wants no such notices any more.", final=True)

@@ -48,7 +48,7 @@ FROM (SELECT nextval('turn_ids') AS id) AS told, unnest($3::text[]) AS kind
 
 # The same for a lead; mail goes to its person.
 NOTE_LEAD = """
-INSERT INTO notices (tenant_id, conversation_id, turn_id, kind, lead_id, recipient)
+INSERT INTO notices (tenant_id, conversation_id, turn_id, kind, lead_id, mailed_to)
 SELECT $1, $2, told.id, kind, $4, CASE kind WHEN 'email' THEN $5 END
 FROM (SELECT nextval('turn_ids') AS id) AS told, unnest($3::text[]) AS kind
 """
@@ -62,7 +62,7 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND id = (
       AND due_at <= now()
     ORDER BY due_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING id, conversation_id, turn_id, kind, created_at, tries, due_at AS until, illness, bound,
-          lead_id, recipient
+          lead_id, mailed_to
 """
 
 # One mail at a time for an address: the next worker waits here, and finds that it is not due.
@@ -91,7 +91,7 @@ WITH due AS MATERIALIZED (
 UPDATE notices SET tries = tries + 1, due_at = now() + $2 FROM due
 WHERE tenant_id = $1 AND notices.conversation_id = due.conversation_id AND notices.id = due.id
 RETURNING notices.id, notices.conversation_id, turn_id, kind, created_at, tries, due_at AS until, illness,
-          bound, lead_id, recipient
+          bound, lead_id, mailed_to
 """
 
 # It did not leave: the next one need not wait.
@@ -185,7 +185,7 @@ class Notice:
     illness: str | None = None  # of what the account is ill
     bound: str | None = None  # as JSON, where the notice is of a month's bound
     lead_id: int | None = None  # which was given; none of these: the conversation was handed over
-    recipient: str | None = None  # whom it is mailed to; None: the tenant
+    mailed_to: str | None = None  # whom it is mailed to; None: the tenant
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ CREATE INDEX reservations_aged ON reservations (tenant_id, created_at);
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON effects, reservations TO conserje_core;
 GRANT SELECT, INSERT, UPDATE ON effects, reservations TO conserje_tenant;
+GRANT USAGE ON SEQUENCE effects_id_seq TO conserje_core;
 
 DO $$
 DECLARE

@@ -47,10 +47,11 @@ CREATE INDEX leads_of_contact ON leads (tenant_id, contact_id);
 CREATE INDEX leads_closed ON leads (tenant_id, closed_at) WHERE state = 'closed';
 
 -- A notice may tell of a lead; its mail goes to the lead's person.
-ALTER TABLE notices ADD COLUMN lead_id bigint, ADD COLUMN recipient text;
+ALTER TABLE notices ADD COLUMN lead_id bigint, ADD COLUMN mailed_to text;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON people, leads TO conserje_core;
 GRANT SELECT, INSERT, UPDATE ON people, leads TO conserje_tenant;
+GRANT USAGE ON SEQUENCE people_id_seq, leads_id_seq TO conserje_core;
 
 DO $$
 DECLARE

@@ -62,8 +62,8 @@ async def test_a_lead_of_the_tool_is_kept_once_given_and_told(scene: Scene) -> N
             await scene.settled()
     [row] = await scene.pool.fetch("SELECT wanted, call_at, state, person_id FROM leads")
     assert tuple(row)[:3] == ("que llegue el pan", "el lunes", "open") and row["person_id"]
-    told = await scene.pool.fetch("SELECT kind, recipient, lead_id FROM notices ORDER BY kind")
-    assert [(each["kind"], each["recipient"]) for each in told] == [
+    told = await scene.pool.fetch("SELECT kind, mailed_to, lead_id FROM notices ORDER BY kind")
+    assert [(each["kind"], each["mailed_to"]) for each in told] == [
         ("email", "luis@acme.example"),
         ("webhook", None),
     ]
@@ -146,7 +146,7 @@ async def test_commands_list_show_give_and_close(scene: Scene, terminal: Termina
     id = str(listed["id"])
     assert "pan sin gluten" in (await terminal.type("lead", "show", "acme", id)).stdout
     assert (await terminal.read("lead", "give", "acme", id, "Luis", "--json"))["person"] == "Luis"
-    told = "SELECT recipient FROM notices ORDER BY id"
+    told = "SELECT mailed_to FROM notices ORDER BY id"
     assert [row[0] for row in await scene.pool.fetch(told)] == ["ana@acme.example", "luis@acme.example"]
     wrong = await terminal.type("lead", "give", "acme", id, "Pedro", code=1)
     assert "no person Pedro" in wrong.stderr

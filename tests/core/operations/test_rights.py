@@ -58,7 +58,7 @@ WORDS = {
     "consents": {"change", "source", "cause"},
     "files": {"ref", "name", "content_type", "state", "cause", "sha256"},
     "leads": {"key", "wish", "wanted", "name", "phone", "call_at", "state"},
-    "notices": {"kind", "cause", "illness", "bound", "recipient"},
+    "notices": {"kind", "cause", "illness", "bound", "mailed_to"},
     "costs": {"kind", "name", "category", "country"},
     "forgotten_addresses": {"digest", "opted_out"},
 }  # fmt: skip

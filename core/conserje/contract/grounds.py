@@ -18,13 +18,14 @@ from conserje.contract import amount_words
 from conserje.contract.amounts import Amount, read
 from conserje.contract.assistant import Product
 from conserje.contract.denial import is_denied
-from conserje.contract.known_amounts import READ, KnownAmounts
+from conserje.contract.known_amounts import READ, KnownAmounts, counted
 from conserje.contract.numerals import tokens
 from conserje.contract.opt_out import folded
 from conserje.contract.prices import WHOLE_CURRENCIES
 
 _PAUSES = (",", "pero", "but", "mas")
 _ADDENDS, _QUANTITIES, _EXTRAS, _SUMS = 6, 5, 6, 30_000
+_MOST, _ONE = 200, Decimal(1)  # quantities
 _FEW = 2_000  # sums that are compared one by one
 _PARTS = 48  # the most that a price is divided by
 _BEGINNING = 6  # letters of a word by which it is known
@@ -135,7 +136,7 @@ class _Talk:
         value, slack = amount.value, _tolerance(amount)
         if value in self._prices:
             return False
-        sums = self._added([each.price for each in self._named], [1, *self._quantities])
+        sums = self._added([each.price for each in self._named], [_ONE, *self._quantities])
         with_extras = any(value - extra in sums for extra in (Decimal(0), *self._extras))
         if with_extras or abs(owner.price - value) <= slack or self._is_reduced(value, slack or self._slack):
             return True
@@ -234,10 +235,10 @@ class _Talk:
         return [*said, *self.contact.counts, *described.counts]
 
     @cached_property
-    def _quantities(self) -> list[int]:
-        asked = [*(each.value for each in self.amounts if each.kind == "count"), *sorted(self.contact.counts)]
-        whole = [int(each) for each in asked if each == int(each) and 2 <= each <= 200]
-        return list(dict.fromkeys(whole))[:_QUANTITIES]
+    def _quantities(self) -> list[Decimal]:
+        """How many, or how much, is spoken of, in the answer first: "3 poleras", "2,5 metros"."""
+        asked = [*(each for amount in self.amounts for each in counted(amount)), *sorted(self.contact.counts)]
+        return list(dict.fromkeys(each for each in asked if 0 < each <= _MOST and each != 1))[:_QUANTITIES]
 
     @cached_property
     def _named(self) -> list[Product]:
@@ -271,14 +272,14 @@ class _Talk:
 
     @cached_property
     def _sums(self) -> set[Decimal]:
-        return self._added(self._addends, [1, *self._quantities])
+        return self._added(self._addends, [_ONE, *self._quantities])
 
     @cached_property
     def _plain(self) -> set[Decimal]:
         """Of one of each."""
-        return self._added(self._addends, [1])
+        return self._added(self._addends, [_ONE])
 
-    def _added(self, addends: Sequence[Decimal], quantities: Sequence[int]) -> set[Decimal]:
+    def _added(self, addends: Sequence[Decimal], quantities: Sequence[Decimal]) -> set[Decimal]:
         sums = {Decimal(0)}
         for addend in addends:
             if len(sums) * len(quantities) > _SUMS:

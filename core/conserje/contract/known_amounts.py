@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from conserje.contract.amounts import read
+from conserje.contract.amounts import Amount, read
 from conserje.contract.prices import WHOLE_CURRENCIES
 
 _LEAST, _LEAST_WITH_CENTS = 100, 20  # a smaller number without a sign is no price
@@ -26,9 +26,17 @@ class KnownAmounts:
         }
         self.foreign = {(each.currency, each.value) for each in amounts if each not in own}
         self.percents = {each.value for each in amounts if each.kind == "percent"}
-        self.counts = {each.value for each in amounts if each.kind in ("count", "stock")}
+        self.counts = {count for each in amounts for count in counted(each)}
         self.offers = {each.value for each in amounts if each.kind == "offer"}
         self.free = any(each.kind == "free" for each in amounts) or Decimal(0) in self.money
 
     def has_money(self, value: Decimal) -> bool:
         return value in self.money or value in self.numbers
+
+
+def counted(amount: Amount) -> list[Decimal]:
+    """What is counted or measured, also "3 metros y medio"; nothing for what is no count."""
+    if amount.kind not in ("count", "stock"):
+        return []
+    is_half_more = {"medio", "media", "meio", "meia"} & set(amount.after[:3])
+    return [amount.value + Decimal("0.5")] if is_half_more else [amount.value]

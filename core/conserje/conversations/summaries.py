@@ -17,18 +17,13 @@ LEFT_OUT = 10  # the last messages: a turn reads them, and those before, until t
 READ = 200  # messages for one summary, the last of them; what is before is in the one before, or in none
 ASKED_FOR = timedelta(minutes=10)  # that a job is waited for; then it is lost, or could not make one
 
-# Where more messages have come after what is in it than a turn reads. One in which something is older than
+# Where it does not reach what a turn reads, of which $3 is the oldest. One in which something is older than
 # what the tenant wants read counts for none.
 ASK = """
-INSERT INTO summaries (tenant_id, conversation_id, asked_at)
-SELECT $1, $2, now() WHERE $3::bigint < (SELECT count(*) FROM (
-    SELECT FROM messages
-    WHERE tenant_id = $1 AND conversation_id = $2 AND turn_id IS DISTINCT FROM -1 AND id > coalesce(
-        (SELECT covers FROM summaries
-         WHERE tenant_id = $1 AND conversation_id = $2 AND since > now() - $4::interval), 0)
-    ORDER BY id LIMIT $3::bigint + 1) AS later)
+INSERT INTO summaries (tenant_id, conversation_id, asked_at) VALUES ($1, $2, now())
 ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET asked_at = now()
-WHERE summaries.asked_at IS NULL OR NOT summaries.asked_at BETWEEN now() - $5::interval AND now()
+WHERE (summaries.covers >= $3 AND summaries.since > now() - $4::interval) IS NOT TRUE
+  AND (summaries.asked_at BETWEEN now() - $5::interval AND now()) IS NOT TRUE
 RETURNING true
 """
 
@@ -75,11 +70,12 @@ class Past:
 
 
 async def ask(
-    connection: Connection, tenant_id: int, conversation_id: int, read: int, context: timedelta
+    connection: Connection, tenant_id: int, conversation_id: int, oldest_read: int, context: timedelta
 ) -> bool:
-    """Whether a job is to make it now: more than `read` messages are not in it, and no job is about it."""
+    """Whether a job is to make it now: it does not reach the oldest message that a turn reads, and no job is
+    about it."""
     place = (tenant_id, conversation_id)
-    return bool(await connection.fetchval(ASK, *place, read, context, ASKED_FOR))
+    return bool(await connection.fetchval(ASK, *place, oldest_read, context, ASKED_FOR))
 
 
 async def past(

@@ -11,6 +11,8 @@ from conserje.contract.message import Content
 from conserje.conversations.rows import EMPTIED, restored
 from conserje.storage.database import Connection
 
+READ = 30  # messages of the past, in a turn
+
 UNANSWERED = """
 SELECT id, content, created_at, provider_id, late_by IS NOT NULL AS late,
        said_by(tenant_id, conversation_id, quotes) AS quoted
@@ -80,18 +82,20 @@ async def are_let_be(
 
 async def history(
     connection: Connection, tenant_id: int, conversation_id: int, before: int, most: int, context: timedelta
-) -> tuple[Utterance, ...]:
+) -> tuple[tuple[Utterance, ...], int]:
     """The last `most` messages before the one with the id `before`, none older than `context`, the oldest
-    first."""
-    return tuple(
+    first, and the id of that one."""
+    rows = await connection.fetch(HISTORY, tenant_id, conversation_id, before, most, context)
+    said = tuple(
         Utterance(
             "contact" if row["direction"] == "in" else "assistant",
             restored(row["content"]),
             row["created_at"],
             _quoted(row["quoted"]),
         )
-        for row in await connection.fetch(HISTORY, tenant_id, conversation_id, before, most, context)
+        for row in rows
     )
+    return said, rows[0]["id"] if rows else 0
 
 
 def _quoted(content: str | None) -> Content | None:

@@ -26,7 +26,6 @@ from conserje.turns.called import Called
 if TYPE_CHECKING:
     from conserje.tenants.entry import Entry
 
-HISTORY = 30
 LONGEST_TOLD = 16_000  # characters
 
 
@@ -46,6 +45,7 @@ class Claim:
     recent_turns: int  # that the contact has had since `recent_since`
     recent_since: datetime
     summary: str = ""  # of what was said before the history
+    oldest_read: int = 0  # the id of the oldest message of the history
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,9 @@ async def lease_out(
 ) -> Claim:
     """The right to think; of the contact's recent turns at most so many are counted."""
     place = (job.tenant_id, job.conversation_id)
-    history = await transcript.history(connection, *place, unanswered[0].id, HISTORY, entry.tenant.context)
+    history, oldest_read = await transcript.history(
+        connection, *place, unanswered[0].id, transcript.READ, entry.tenant.context
+    )
     leased = await connection.fetchrow(
         state.LEASE_OUT, *place, state.LEASE, state.RECENT, most_turns, entry.tenant.context
     )
@@ -111,6 +113,7 @@ async def lease_out(
         contact=Contact(conversation.contact_id, conversation.contact_name),
         unanswered=unanswered,
         history=history,
+        oldest_read=oldest_read,
         claimed_at=conversation.now,
         late=age,
         **leased,

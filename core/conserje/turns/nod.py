@@ -61,5 +61,5 @@ async def are_mere(
     if not all(is_nod(each.content) for each in unanswered):
         return False
     place = (tenant_id, conversation_id, unanswered[0].id)
-    said = await transcript.history(connection, *place, LOOKED_AT, context)
+    said, _ = await transcript.history(connection, *place, LOOKED_AT, context)
     return not any(was_asked(said, each.quoted) for each in unanswered)

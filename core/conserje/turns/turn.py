@@ -207,12 +207,17 @@ class Conversation:
             for kind, wanted in ((jobs.DELIVER, said), (jobs.CONVERSE, newer)):
                 if wanted:
                     scope.due.append(Job(kind, job.tenant_id, job.conversation_id, priority=job.priority))
-            if len(claim.history) >= lease.HISTORY and self.thinking.sums_up(entry):
-                context = entry.tenant.context
-                if await summaries.ask(scope.connection, *place, lease.HISTORY, context):
-                    scope.due.append(Job(jobs.SUMMARISE, *place, priority=jobs.LAST))
+            if await self._is_to_be_summed_up(scope.connection, entry, job, claim):
+                scope.due.append(Job(jobs.SUMMARISE, *place, priority=jobs.LAST))
         metrics.turn(thought.assistant, waiting)
         return None
+
+    async def _is_to_be_summed_up(self, connection: Connection, entry: Entry, job: Job, claim: Claim) -> bool:
+        """Whether a turn reads no further back than this, and the assistant makes summaries of the rest."""
+        if len(claim.history) < transcript.READ or not self.thinking.sums_up(entry):
+            return False
+        place = (job.tenant_id, job.conversation_id)
+        return await summaries.ask(connection, *place, claim.oldest_read, entry.tenant.context)
 
     async def _store(
         self, scope: Scope, entry: Entry, job: Job, claim: Claim, thought: Thought, said: Sequence[Content]

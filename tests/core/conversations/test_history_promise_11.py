@@ -183,7 +183,7 @@ class Day:
         """What was said is summed up, as a job does it, and then anew."""
         for text in ("a", "b"):
             async with acting_for(self.scene.pool, place[0]) as scope:
-                await summaries.ask(scope.connection, *place, 0, CONTEXT)
+                assert await summaries.ask(scope.connection, *place, 2**62, CONTEXT)
                 if past := await summaries.past(scope.connection, *place, CONTEXT):
                     await summaries.keep(scope.connection, *place, past, text)
 

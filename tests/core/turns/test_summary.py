@@ -10,12 +10,11 @@ import pytest
 from scene import Parrot, Scene
 
 from conserje import Content, Edit, InboundMessage, NoAnswer, Nothing, Revocation, Text, Turn, plain
-from conserje.conversations import rights
+from conserje.conversations import rights, transcript
 from conserje.conversations.summaries import LEFT_OUT, LONGEST, READ
 from conserje.operations.forgetting import forget
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
-from conserje.turns.lease import HISTORY
 from conserje.turns.summary import Summaries
 
 ASKED = "SELECT count(*) FROM pgqueuer.pgqueuer WHERE entrypoint = 'summarise'"
@@ -109,7 +108,7 @@ async def test_what_is_before_the_messages_that_are_read_comes_as_a_summary(
     assert historian.read == [f"dicho {n}" for n in range(42 - LEFT_OUT)]
     assert historian.asked[0].contact.name == "Ana" and historian.asked[0].messages == []
     assert await turn(scene) == "summary 1"
-    assert len(historian.heard[-1].history) == HISTORY
+    assert len(historian.heard[-1].history) == transcript.READ
 
 
 async def test_it_is_made_anew_with_what_came_after_it(scene: Scene, historian: Historian) -> None:

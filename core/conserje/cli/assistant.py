@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -14,7 +14,9 @@ import click
 from conserje.cli import progress
 from conserje.cli.table import json_option, show_json, show_rows
 from conserje.cli.times import written
+from conserje.costs.prices import usd
 from conserje.installation import Installation, with_installation
+from conserje.rules.budget import Bounds
 from conserje.tenants import assistants, tenants
 from conserje.tenants.assistants import Use
 from conserje.tenants.directory import Directory
@@ -121,6 +123,7 @@ async def try_assistant(
             installation.plugins,
             installation.vault,
             installation.settings.turn_limit,
+            Bounds.of(installation.settings),
         )
         trial = Trial.of(asked.thinking, await directory.by_id(tenant.id), name)
         with progress.shown() as shown:
@@ -173,16 +176,24 @@ def _summed(name: str, tried: Sequence[Tried]) -> dict[str, Any]:
         "handed_over": sum(each.reply.hand_over for each in tried),
         "seconds": {"median": round(median(times), 3), "longest": round(max(times), 3)},
         "usage": dict(usage),
+        "usd": _usd(each.micros for each in tried),
     }
+
+
+def _usd(micros: Iterable[int | None]) -> float | None:
+    """None: nothing is known of what it cost."""
+    known = [each for each in micros if each is not None]
+    return float(usd(sum(known))) if known else None
 
 
 def _told(name: str, tried: Sequence[Tried]) -> str:
     summed = _summed(name, tried)
     half, longest = (written(timedelta(seconds=each)) for each in summed["seconds"].values())
     used = "".join(f", {number:,} {what.replace('_', ' ')}" for what, number in summed["usage"].items())
+    cost = "" if summed["usd"] is None else f", USD {summed['usd']:.4f}"
     return (
         f"{name}: {summed['right']} of {summed['asked']} right ({summed['share']:g} %),"
-        f" {summed['handed_over']} handed over; half within {half}, the longest {longest}{used}."
+        f" {summed['handed_over']} handed over; half within {half}, the longest {longest}{used}{cost}."
     )
 
 
@@ -197,4 +208,5 @@ def _fields(tried: Tried) -> dict[str, Any]:
         "hand_over": tried.reply.hand_over,
         "seconds": round(tried.took.total_seconds(), 3),
         "usage": tried.usage,
+        "usd": _usd([tried.micros]),
     }

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from conserje.contract.assistant import Contact, Reply, Utterance
 from conserje.contract.message import Text
 from conserje.conversations.transcript import Message
+from conserje.costs.prices import Usage
 from conserje.tenants.entry import Entry
 from conserje.turns.grading import fault
 from conserje.turns.lease import Claim, Thought
@@ -29,6 +30,7 @@ class Tried:
     fault: str
     took: timedelta  # of the last answer
     usage: dict[str, int]  # of all answers
+    micros: int | None  # millionths of a USD that these cost; None: nothing is known of it
 
 
 @dataclass
@@ -71,19 +73,30 @@ class Trial:
         """What is answered to a contact who has never written before."""
         contact, history = Contact(next(self._ids), ""), list(phrase.history)
         usage: dict[str, int] = {}
+        costs: list[int] = []
         for text in phrase.texts:
             started = time.monotonic()
             thought = await self._think(contact, history, text)
             took = timedelta(seconds=time.monotonic() - started)
             for what, number in thought.reply.usage.items():
                 usage[what] = usage.get(what, 0) + number
+            costs += await self._cost(thought)
             now = datetime.now(UTC)
             history += [Utterance("contact", Text(text), now)]
             history += [Utterance("assistant", said, now) for said in thought.reply.messages]
         reply = thought.reply
         # What the fallback says is not the answer of the one that is tried.
         why = thought.cause or fault(phrase, reply)
-        return Tried(phrase, reply, thought.assistant, why, took, usage)
+        return Tried(phrase, reply, thought.assistant, why, took, usage, sum(costs) if costs else None)
+
+    async def _cost(self, thought: Thought) -> list[int]:
+        """What the answer cost, where one model gave it, whose price is known."""
+        models = {each.name for each in thought.called if each.kind == "model"}
+        if len(models) != 1:
+            return []
+        prices, used = await self.thinking.prices.current(), Usage.of(thought.reply.usage)
+        cost = prices.of_call(models.pop(), used, datetime.now(UTC).date())
+        return [] if cost is None else [cost]
 
     async def _think(self, contact: Contact, history: Sequence[Utterance], text: str) -> Thought:
         now = datetime.now(UTC)

@@ -10,6 +10,8 @@ import pytest
 from terminal import Terminal
 
 from conserje.storage.database import Pool
+from conserje_fakes import server
+from conserje_fakes.openai import StandIn
 
 PHRASES: list[dict[str, Any]] = [
     {"phrase": "¿cuánto sale el café?", "products": "Café", "amounts": "$4.990", "hand_over": False},
@@ -78,6 +80,27 @@ async def test_what_the_fallback_answers_is_no_right_answer(acme: Terminal, tmp_
     )
     (tried,) = json.loads(said.stdout)["phrases"]
     assert tried["assistant"] == "catalog" and "cannot be reached" in tried["why"]
+
+
+async def test_what_a_model_costs_is_said_and_counted(acme: Terminal, tmp_path: Path, pool: Pool) -> None:
+    file = write(tmp_path, [{"phrase": "¿tienen café?", "any": "entendido"}] * 2)
+    await acme.type("price", "set", "model", "gpt-6-luna", "--input", "1000", "--output", "1000")
+    command = ("assistant", "try", "acme", str(file), "--assistant", "openai")
+    async with server.serving(StandIn().app()) as url:
+        there = Terminal(
+            acme.environment
+            | {
+                "CONSERJE_OPENAI_API_KEY": "x",
+                "CONSERJE_OPENAI_BASE_URL": f"{url}/v1",
+                "CONSERJE_OPENAI_MODE": "responses",
+            }
+        )
+        tried = await there.read(*command, "--json")
+        said = await there.type(*command)
+    assert tried["share"] == 100 and tried["usage"]["input_tokens"] > 0 and tried["usd"] > 0
+    assert "openai: 2 of 2 right" in said.stdout and ", USD 0." in said.stdout
+    assert await pool.fetchval("SELECT count(*) FROM costs WHERE kind = 'model'") == 4
+    assert await pool.fetchval("SELECT count(*) FROM messages") == 0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -150,6 +151,7 @@ def _listed(file: Path, tenant: Tenant) -> Sequence[Phrase]:
 
 
 def _show(tried: Sequence[Tried]) -> None:
+    has_effects = any(each.effects for each in tried)
     rows = [
         {
             "phrase": " / ".join(each.phrase.texts),
@@ -157,6 +159,7 @@ def _show(tried: Sequence[Tried]) -> None:
             "right": "no" if each.fault else "yes",
             "why": each.fault,
         }
+        | ({"would_do": [effect.tool for effect in each.effects]} if has_effects else {})
         for each in tried
     ]
     show_rows(rows, False, "", alarming=lambda row: row["why"])
@@ -207,6 +210,7 @@ def _fields(tried: Tried) -> dict[str, Any]:
         "intent": tried.reply.intent,
         "hand_over": tried.reply.hand_over,
         "seconds": round(tried.took.total_seconds(), 3),
+        "would_do": [{"tool": each.tool, "arguments": json.loads(each.arguments)} for each in tried.effects],
         "usage": tried.usage,
         "usd": _usd([tried.micros]),
     }

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from conserje.contract.assistant import Contact, Reply, Utterance
 from conserje.contract.message import Text
+from conserje.conversations.effects import Proposed
 from conserje.conversations.transcript import Message
 from conserje.costs.prices import Usage
 from conserje.tenants.entry import Entry
@@ -30,6 +31,7 @@ class Tried:
     fault: str
     took: timedelta  # of the last answer
     usage: dict[str, int]  # of all answers
+    effects: tuple[Proposed, ...]  # that the answers would have brought with them
     micros: int | None  # millionths of a USD that these cost; None: nothing is known of it
 
 
@@ -65,15 +67,14 @@ class Trial:
             tell(next(done))
             return tried
 
-        async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(ask(phrase)) for phrase in phrases]
-        return [task.result() for task in asked]
+        return await asyncio.gather(*map(ask, phrases))
 
     async def ask(self, phrase: Phrase) -> Tried:
         """What is answered to a contact who has never written before."""
         contact, history = Contact(next(self._ids), ""), list(phrase.history)
         usage: dict[str, int] = {}
         costs: list[int] = []
+        effects: list[Proposed] = []
         for text in phrase.texts:
             started = time.monotonic()
             thought = await self._think(contact, history, text)
@@ -81,13 +82,15 @@ class Trial:
             for what, number in thought.reply.usage.items():
                 usage[what] = usage.get(what, 0) + number
             costs += await self._cost(thought)
+            effects += thought.effects
             now = datetime.now(UTC)
             history += [Utterance("contact", Text(text), now)]
             history += [Utterance("assistant", said, now) for said in thought.reply.messages]
         reply = thought.reply
         # What the fallback says is not the answer of the one that is tried.
         why = thought.cause or fault(phrase, reply)
-        return Tried(phrase, reply, thought.assistant, why, took, usage, sum(costs) if costs else None)
+        cost = sum(costs) if costs else None
+        return Tried(phrase, reply, thought.assistant, why, took, usage, tuple(effects), cost)
 
     async def _cost(self, thought: Thought) -> list[int]:
         """What the answer cost, where one model gave it, whose price is known."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -20,7 +21,7 @@ from crash import postgres
 from debian import require_postgres
 from deployment.test_manual import MANUAL as DEPLOYMENT
 from deployment.units import PROGRAM, ROOT, SYSTEMD
-from installation import Installation, install
+from installation import Installation, credentials, install
 from processes import bare_environment, new_folder, run_to_end
 from waiting import until
 
@@ -34,6 +35,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]  # servers and process
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(200)
 CONTACTS = "whatsapp:+56944444441", "whatsapp:+56944444442"
+NUMBER = "whatsapp:+56912345678"  # of the manual's tenant
 HELD = "SELECT count(*) = 1 FROM conversations WHERE state = 'held'"
 PYTHON = f"{sys.executable} -m conserje"
 MANUAL = (ROOT / "docs" / "operations.md").read_text()
@@ -42,6 +44,7 @@ RUNUSER = """#!/bin/sh
 case "$2" in postgres) export PGUSER=postgres;; esac
 while [ "$1" != -- ]; do shift; done
 shift
+case "$1" in pgbackrest) set -- ${AS_SERVER-} "$@";; esac
 exec "$@"
 """
 SYSTEMCTL = """#!/bin/sh
@@ -63,6 +66,7 @@ class Host:
 
     folder: Path
     server: postgres.Postgres
+    more: dict[str, str] = field(default_factory=dict)  # of its environment
 
     def __post_init__(self) -> None:
         for name in ("etc/conserje", "var/lib/conserje", "var/lib/postgresql", "media/safe", "bin"):
@@ -70,7 +74,8 @@ class Host:
         shutil.copy(SYSTEMD / "edge.env", self.folder / "etc/conserje")
         (self.folder / "etc/conserje/conserje.env").write_text(f"CONSERJE_DATABASE_URL='{self.server.url}'\n")
         conserje = self._here((SYSTEMD / "conserje").read_text()).replace(PROGRAM, PYTHON)
-        for name, script in {"conserje": conserje, "runuser": RUNUSER, "systemctl": SYSTEMCTL}.items():
+        scripts = {"conserje": conserje, "runuser": RUNUSER, "systemctl": SYSTEMCTL, "journalctl": SYSTEMCTL}
+        for name, script in scripts.items():
             (self.folder / "bin" / name).write_text(script)
             (self.folder / "bin" / name).chmod(0o755)
 
@@ -82,33 +87,41 @@ class Host:
     def backups(self) -> Path:
         return self.folder / "var/lib/conserje-backups"
 
+    def set(self, **settings: str) -> None:
+        with (self.folder / "etc/conserje/conserje.env").open("a") as file:
+            file.writelines(f"CONSERJE_{name}='{value}'\n" for name, value in settings.items())
+
     @property
     def started(self) -> list[str]:
         """What was asked of systemd."""
         return (self.folder / "systemctl.log").read_text().splitlines()
 
-    def type(self, script: str) -> None:
-        more = {
+    def type(self, script: str, typed: str = "") -> None:
+        """`typed` is what the commands ask for."""
+        more = self.more | {
             "PATH": f"{self.folder}/bin:{self.server.programs}:{os.environ['PATH']}",
             "PGHOST": "127.0.0.1",
             "PGPORT": str(self.server.port),
             "SYSTEMCTL_LOG": str(self.folder / "systemctl.log"),
         }
-        run(self._here(script), self.folder, more)
+        run(self._here(script), self.folder, more, typed)
 
     def _here(self, script: str) -> str:
-        script = re.sub(r"(?<![\w.])/(?=etc/conserje|var/|media/)", f"{self.folder}/", script)
+        script = script.replace("/run/conserje/1/operator.sock", str(self.data / "operator.sock"))
+        script = re.sub(r"(?<![\w.])/(?=etc/|var/|media/)", f"{self.folder}/", script)
         script = script.replace(" -o conserje -g conserje", "")  # its users are we
         return re.sub(r"(restore --resume)\b", r"\1 --yes", script)
 
 
-def run(script: str, folder: Path, more: dict[str, str]) -> None:
+def run(script: str, folder: Path, more: dict[str, str], typed: str = "") -> None:
     """Type it in this folder; each command must succeed."""
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-x", "-c", script],
         cwd=folder,
         env=bare_environment() | more,
         capture_output=True,
+        input=typed,
+        start_new_session=True,  # nobody's terminal is asked
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -208,9 +221,15 @@ async def test_a_lost_keyring_ends_with_what_it_sealed(programs: Path | None) ->
             async with opened(server.url, host.data) as installation:
                 await installation.add("acme")
                 (host.data / "keys" / "master.json").unlink()
-                host.type(blocks("The keyring is lost")[0])
+                anew, entered = blocks("The keyring is lost")
+                host.type(anew)
                 [key] = await installation.read("keys", "list")
                 assert (key["state"], key["tenants"]) == ("seals", 0)
+                host.set(TWILIO_BASE_URL=installation.environment["CONSERJE_TWILIO_BASE_URL"])
+                account = installation.accounts["acme"]
+                host.type(entered.replace(NUMBER, account.numbers[0]), credentials(account).decode())
+                [key] = await installation.read("keys", "list")
+                assert (key["state"], key["tenants"]) == ("seals", 1)
 
 
 async def test_a_migration_is_backed_out_of_by_its_dump(programs: Path | None) -> None:
@@ -258,3 +277,74 @@ def run_at_home(home: Path, script: str) -> None:
         home,
         {"HOME": str(home), "CONSERJE_DATA_DIR": str(data_of(home))},
     )
+
+
+async def test_what_an_operator_types_in_a_week_and_in_a_year(programs: Path | None) -> None:
+    [week], [month, year, renewed] = blocks("The week"), blocks("The month")
+    [disk], [leaked] = blocks("The disk is full"), blocks("A token has leaked")
+    [kept], [left], [asked] = blocks("Retention"), blocks("A tenant leaves"), blocks("A person asks")
+    with new_folder() as server_disk, new_folder() as folder:
+        async with postgres.running(server_disk, programs=programs) as server:
+            host = Host(folder / "host", server)
+            create_keyring(host.data / "keys" / "master.json")
+            shutil.copy(host.data / "keys" / "master.json", host.folder / "media/safe")
+            await migrate(server.url)
+            async with opened(server.url, host.data) as installation:
+                await inhabit(installation)
+                async with installation.serving():
+                    await until(lambda: listens(host.data / "operator.sock"))
+                    host.type(week)
+                host.type("conserje backup --unproven")
+                checked = month.replace("conserje restore ...", "")
+                host.type(checked.replace("conserje-20261130T033000Z.backup", newest(host)))
+                [old] = [key["id"] for key in await installation.read("keys", "list")]
+                *rotated, destroyed = year.splitlines()
+                host.type("\n".join(rotated))
+                (host.backups / newest(host)).unlink()
+                host.type("conserje backup --unproven")
+                host.type(destroyed.replace("4f0c9a1b", old), "y\n")
+                assert old not in [key["id"] for key in await installation.read("keys", "list")]
+                host.type(renewed)
+                host.type(disk)
+                host.type(kept)
+                contact = await installation.pool.fetchval("SELECT min(id) FROM contacts")
+                number = CONTACTS[0].removeprefix("whatsapp:+")
+                asked = asked.replace("acme 7", f"acme {contact}").replace("56912345678", number)
+                host.type(asked, "y\n")
+                assert (host.folder / "ana").exists()
+                suspend, export, there, remove = left.splitlines()
+                words = "tres palabras largas\n"
+                host.type(f"{suspend}\n{export}", words * 2)
+                host.type(remove, f"y\n{words * 2}")
+                host.type(there, words)
+                assert [each["slug"] for each in await installation.read("tenant", "list")] == ["acme"]
+            host.type(leaked, "otra\notra\n")
+            assert await ask(server, "SELECT rolpassword FROM pg_authid WHERE rolname = 'conserje'")
+
+
+def listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as asking:
+        return asking.connect_ex(str(path)) == 0
+
+
+def newest(host: Host) -> str:
+    [backup] = host.backups.glob("*.backup")
+    return backup.name
+
+
+async def ask(server: postgres.Postgres, question: str) -> object:
+    """As its superuser."""
+    admin = await asyncpg.connect(f"postgresql://postgres@127.0.0.1:{server.port}/postgres")
+    try:
+        return await admin.fetchval(question)
+    finally:
+        await admin.close()
+
+
+def test_each_heading_with_commands_is_one_that_is_typed() -> None:
+    with_commands = {heading for heading in re.findall(r"^##+ (.*)$", MANUAL, re.M) if blocks(heading)}
+    assert with_commands == {
+        *("The week", "The month", "Backups", "Without systemd", "The server is gone", "The disk is full"),
+        *("The keyring is lost", "A token has leaked", "Retention", "A tenant leaves", "A person asks"),
+        "Postgres' own backups",
+    }

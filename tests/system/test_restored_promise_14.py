@@ -14,13 +14,14 @@ import asyncpg
 import pytest
 from crash import postgres
 from crash.contacts import Contact
-from crash.town import Town, settled_in
+from crash.town import SLUGS, Town, settled_in
 from processes import new_folder, run_to_end, running, serving
 from waiting import LIMIT, until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 ENOUGH = 60  # replies that came before anything is saved
+FLOOD, RATE = 1000, 200  # signed webhooks, and how many of them in a second, while it is saved
 
 # But for what waits for an operator.
 SETTLED = """
@@ -59,6 +60,22 @@ def missing(contacts: list[Contact], known: dict[str, set[str]], town: Town, hel
                 yield f"{text} of {contact.channel}"
 
 
+async def flood(town: Town) -> None:
+    """Strangers, each of whom writes once, at their own pace whatever the server does."""
+    async with asyncio.TaskGroup() as group:
+        for number in range(FLOOD):
+            stranger = Contact(
+                f"f{number}", SLUGS[number % len(SLUGS)], "twilio", f"whatsapp:+568{number:08}"
+            )
+            town.contacts.append(stranger)
+            group.create_task(town.twilio.post(stranger, [stranger.next_text()]))
+            await asyncio.sleep(1 / RATE)
+
+
+def acknowledged(town: Town) -> int:
+    return sum(len(each.acknowledged) for each in town.contacts if each.name.startswith("f"))
+
+
 async def command(environment: dict[str, str], *words: str) -> str:
     code, output, errors = await run_to_end(environment, *words)
     assert code == 0, errors
@@ -83,8 +100,12 @@ async def test_promise_14_what_was_acknowledged_before_a_backup_is_there_and_not
             async with serving(old), running(old, "work", log=folder / "work.log"):
                 writing = asyncio.create_task(town.write())
                 await until(lambda: sum(map(len, town.received().values())) >= ENOUGH)
+                flooding = asyncio.create_task(flood(town))
+                await until(lambda: acknowledged(town) >= ENOUGH)
                 known = {each.name: set(each.acknowledged) for each in town.contacts}
+                assert not flooding.done()
                 await command(old, "backup", "--to", str(backups))
+                await flooding
                 await command(new, "restore", str(backups))
                 async with running(new, "work", log=folder / "new" / "silent.log"):  # beside a live one
                     before = sum(map(len, town.received().values()))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 from album import JPEG, Album, parts
 from scene import Scene
 from terminal import Terminal
+from traces import found_in_backup, found_in_files, found_in_tables
 from waiting import until
 
 from conserje import BusinessMessage, Edit, File, InboundMessage, Media, Order, OrderItem, Revocation, Text
@@ -25,23 +24,17 @@ from conserje.files.folder import Folder
 from conserje.intake.intake import Intake
 from conserje.intake.packing import pack, unpack
 from conserje.intake.spool import Spool
-from conserje.operations import archive, backup, dump, retention
+from conserje.operations import backup, retention
 from conserje.operations.forgetting import forget, forget_everywhere, held_until
 from conserje.operations.progress import Progress
 from conserje.operations.shelf import Keep
 from conserje.settings import Settings
 from conserje.storage import jobs
-from conserje.storage.database import Pool
 from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
-from conserje.tenants.vault import Vault
 
 NUMBER = "56987654321"
 ZOE = f"whatsapp:+{NUMBER}"
-
-TABLES = """
-SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'pgqueuer')
-"""
 
 
 @dataclass
@@ -90,22 +83,6 @@ class Town:
 @pytest.fixture
 def town(scene: Scene, keyring: Path) -> Town:
     return Town(scene, keyring.parent.parent)
-
-
-async def found_in_tables(pool: Pool, *words: str) -> list[str]:
-    """Where one of these words stands, in whatever column."""
-    found = []
-    for [table] in await pool.fetch(TABLES):
-        for [row] in await pool.fetch(f"SELECT each::text FROM {table} AS each"):
-            found += [f"{table}: {word}" for word in words if word.lower() in row.lower()]
-    return found
-
-
-def found_in_files(folder: Path, *words: str) -> Iterator[str]:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            held = path.read_bytes().lower()
-            yield from (f"{path}: {word}" for word in words if word.lower().encode() in held)
 
 
 WORDS = (
@@ -237,23 +214,6 @@ async def test_nobody_waits_while_what_nobody_could_read_is_looked_through(
     await watcher.close()
     await other.close()
     assert await town.scene.pool.fetchval("SELECT count(*) FROM rejects") == 0
-
-
-def found_in_backup(path: Path, vault: Vault, *words: str) -> set[str]:
-    """Which of these words stand in it, in whatever form: its files are read, its dump is made text."""
-    held = []
-    with archive.reading(path, vault) as (_, entries):
-        for name, parts in entries:
-            content = b"".join(parts)
-            if name == archive.DATABASE:
-                restore = [str(dump._program("pg_restore")), "--file=-"]
-                content = subprocess.run(restore, input=content, stdout=subprocess.PIPE, check=True).stdout
-            held.append(content)
-    return {
-        word
-        for word in words
-        if any(word.encode() in each or word.encode().hex().encode() in each for each in held)
-    }
 
 
 async def test_promise_14_no_backup_made_afterwards_holds_who_was_forgotten(town: Town) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 import pytest_asyncio
+from aging import age, keep, place, prune, talk, would_go
 from album import Album, send
 from scene import Scene
 from terminal import Terminal
@@ -32,57 +32,6 @@ from conserje.storage import jobs
 from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
 from conserje.telemetry import metrics
-
-AGES = {
-    "messages": ("created_at", "sent_at"),
-    "turns": ("settled_at",),
-    "statuses": ("created_at",),
-    "notices": ("created_at", "sent_at"),
-    "rejects": ("created_at", "dropped_at", "goes_at"),
-    "files": ("created_at", "kept_at"),
-    "conversations": ("created_at", "active_at"),
-    "contacts": ("created_at",),
-}
-
-
-async def age(scene: Scene, days: int) -> None:
-    """Let all that is there be so many days older."""
-    for table, columns in AGES.items():
-        older = ", ".join(f"{column} = {column} - interval '{days} days'" for column in columns)
-        await scene.pool.execute(f"UPDATE {table} SET {older}")
-
-
-async def prune(scene: Scene) -> dict[str, int]:
-    """What went, by its kind."""
-    found: Counter[str] = Counter()
-    async with scene.pool.acquire() as connection:
-        async for each in retention.prune(connection, scene.collector.folder, 0):
-            found[each.kind] += each.rows
-    return {kind: rows for kind, rows in found.items() if rows}
-
-
-async def would_go(scene: Scene) -> dict[str, int]:
-    async with scene.pool.acquire() as connection:
-        return {each.kind: each.rows async for each in retention.due(connection)}
-
-
-async def place(scene: Scene) -> tuple[int, int]:
-    row = await scene.pool.fetchrow("SELECT tenant_id, id FROM conversations ORDER BY id LIMIT 1")
-    assert row is not None
-    return row["tenant_id"], row["id"]
-
-
-async def talk(scene: Scene, text: str = "hola") -> None:
-    """A contact writes, and has an answer."""
-    await scene.write(text)
-    await scene.conversation.converse(Job(jobs.CONVERSE, *await place(scene)))
-    await scene.delivery.deliver(Job(jobs.DELIVER, *await place(scene)))
-
-
-async def keep(scene: Scene, **terms: timedelta | int | None) -> None:
-    for name, term in terms.items():
-        await scene.pool.execute(f"UPDATE tenants SET {name} = $1", term)
-    await scene.heard()
 
 
 async def test_what_was_said_is_emptied_first_and_goes_35_days_later(

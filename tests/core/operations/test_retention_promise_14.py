@@ -79,7 +79,7 @@ async def test_how_late_what_went_was_is_said_of_all_tenants(scene: Scene) -> No
         return timedelta(seconds=found or 0.0).days
 
     await talk(scene)
-    for slug, days in (("bravo", 5), ("charlie", 0)):
+    for slug, days in (("bravo", 2), ("charlie", 0)):
         await scene.add(slug)
         await scene.pool.execute(
             "UPDATE tenants SET keep_messages = make_interval(days => 370 - $2::int) WHERE slug = $1",

@@ -79,7 +79,7 @@ RETURNING true
 POSTPONE = """
 UPDATE notices SET due_at = mailings.mailed_at + $4 FROM mailings
 WHERE notices.tenant_id = $1 AND conversation_id = $2 AND kind = 'email' AND lead_id IS NULL
-  AND due_at <= now() AND mailings.tenant_id = $1 AND recipient = $3
+  AND due_at <= now() AND mailings.tenant_id = $1 AND mailings.recipient = $3
 """
 
 COLLECT = """

@@ -69,7 +69,14 @@ class Host:
     more: dict[str, str] = field(default_factory=dict)  # of its environment
 
     def __post_init__(self) -> None:
-        for name in ("etc/conserje", "var/lib/conserje", "var/lib/postgresql", "media/safe", "bin"):
+        for name in (
+            "etc/conserje",
+            "var/lib/conserje",
+            "var/lib/conserje-backups",
+            "var/lib/postgresql",
+            "media/safe",
+            "bin",
+        ):
             (self.folder / name).mkdir(parents=True)
         shutil.copy(SYSTEMD / "edge.env", self.folder / "etc/conserje")
         (self.folder / "etc/conserje/conserje.env").write_text(f"CONSERJE_DATABASE_URL='{self.server.url}'\n")
@@ -203,7 +210,7 @@ async def test_a_backup_comes_back_on_a_new_server(programs: Path | None) -> Non
             old.type(save)
         async with postgres.running(new_disk, server.port, programs) as server:
             new = Host(hosts / "new", server)
-            shutil.copytree(old.backups, new.backups)
+            shutil.copytree(old.backups, new.backups, dirs_exist_ok=True)
             shutil.copy(old.data / "keys" / "master.json", new.folder / "media/safe")
             new.type(restore + start + resume)
             assert old.started == ["enable --now conserje-backup.timer"]

@@ -89,7 +89,6 @@ class ModelAssistant(Assistant[C, S, O]):
                 raise NoAnswer(again.cause)
         return Reply(
             (_with_cards(said, gathered.products, turn.tenant.currency),),
-            hand_over=rounds.handed_over,
             usage=dict(rounds.usage),
             told=_without(turn.credentials, prompt.instructions)[:_TOLD],
         )

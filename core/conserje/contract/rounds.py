@@ -13,7 +13,6 @@ from conserje.contract.wire import Prompt, Spoken, Step, Wanted
 MOST = 6  # rounds of one turn
 _CALLS = 8  # of one round
 _READ = 8_000  # characters of what came of a call
-_HAND_OVER = "hand_over"  # the tool that gives the conversation to a person
 
 Ask = Callable[[Prompt], Awaitable[Spoken]]
 
@@ -28,7 +27,6 @@ class Rounds:
     model: str
     usage: Counter[str] = field(default_factory=Counter)
     results: list[Result] = field(default_factory=list)
-    handed_over: bool = False
     _steps: list[Step] = field(default_factory=list)
     _left: int = MOST
 
@@ -62,7 +60,6 @@ class Rounds:
         if place >= _CALLS:
             return Result(f"Not done: call at most {_CALLS} tools at once.", failed=True)
         result = await self.tools.call(call.name, call.arguments)
-        self.handed_over |= call.name == _HAND_OVER and not result.failed
         return replace(result, text=result.text[:_READ])
 
 

@@ -139,12 +139,6 @@ async def test_what_comes_of_a_tool_is_cut_before_the_model_reads_it() -> None:
     assert len(model.given[1].steps[0].results[0].text) == 8_000
 
 
-async def test_the_tool_that_hands_over_gives_the_conversation_to_a_person() -> None:
-    offers = GivenTools([LEAD], {"hand_over": Result("Somebody will answer.")})
-    assert (await Planned([("hand_over", "{}")], "Te paso con alguien.").reply(turn(tools=offers))).hand_over
-    assert not (await Planned([("hand_over", "{}")], "Hola.").reply(turn())).hand_over  # it failed
-
-
 async def test_the_budget_is_asked_before_each_call_and_told_after_it() -> None:
     budget = GivenBudget()
     reply = await Planned([("search", "{}")], "Ya.").reply(turn(tools=tools(), budget=budget))

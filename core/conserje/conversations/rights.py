@@ -69,10 +69,11 @@ WHERE conversations.tenant_id = $1 AND contact_id = $2
 ORDER BY conversation_id, messages.id, statuses.created_at
 """,
     "effects": """
-SELECT effects.conversation_id, turn_id, tool, arguments, effects.state, effects.created_at, ended_at, shown,
-       effects.cause
+SELECT effects.conversation_id, effects.turn_id, tool, arguments, effects.state, effects.created_at,
+       ended_at, shown, effects.cause
 FROM conversations JOIN effects ON effects.tenant_id = $1 AND conversation_id = conversations.id
-WHERE conversations.tenant_id = $1 AND contact_id = $2 ORDER BY conversation_id, turn_id, number
+WHERE conversations.tenant_id = $1 AND contact_id = $2
+ORDER BY effects.conversation_id, effects.turn_id, number
 """,
     "reservations": """
 SELECT conversation_id, result, reservations.created_at

@@ -138,7 +138,10 @@ def _node(data_dir: Path) -> str:
             part.rename(path)
         return path.read_text()
     except OSError as error:
-        raise BackupError(f"{path}, which names this machine, cannot be used ({error.strerror}).") from None
+        raise BackupError(
+            f"{path}, which names this machine, cannot be used ({error.strerror}): make room, or let this"
+            " user write there."
+        ) from None
 
 
 def _obstacle(order: Order, server: int, needed: int, beside: int) -> str | None:

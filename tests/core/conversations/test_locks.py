@@ -45,9 +45,9 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     tries: list[int] = []
     write: Callable[..., Any] = writing.write
 
-    async def written(connection: Any, items: Any, loads: Any) -> None:
+    async def written(connection: Any, items: Any, *others: Any) -> None:
         tries.append(len(items))
-        await write(connection, items, loads)
+        await write(connection, items, *others)
 
     monkeypatch.setattr(writing, "write", written)
     return tries

@@ -287,7 +287,7 @@ async def test_another_keyring_does_not_open_it(scene: Scene, place: Place, tmp_
 
 async def test_a_full_disk_is_said_and_leaves_nothing(scene: Scene, place: Place) -> None:
     place.keep(await inhabit(scene), 1, os.urandom(3_000_000))
-    with full_disk(), pytest.raises(BackupError, match="make room"):
+    with full_disk(64 * 1024), pytest.raises(BackupError, match="make room"):
         await place.made()
     assert place.left() == []
 

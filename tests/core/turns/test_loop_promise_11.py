@@ -219,7 +219,8 @@ async def test_a_claim_costs_the_same_whatever_was_said_before(connection: Conne
             "SELECT tenant_id, id FROM conversations ORDER BY tenant_id DESC, id DESC LIMIT 1"
         )
         assert newest is not None
-        return await pages(connection, state.LEASE_OUT, *newest, state.LEASE, state.RECENT, loop.TURNS)
+        told = (state.LEASE, state.RECENT, loop.TURNS, timedelta(days=30))
+        return await pages(connection, state.LEASE_OUT, *newest, *told)
 
     await connection.execute(TURNS, "parrot", timedelta(hours=1), 100)
     few = await claimed()

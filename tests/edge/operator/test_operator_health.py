@@ -133,6 +133,8 @@ async def test_backups_that_stay_out_are_a_warning(house: House, tmp_path: Path)
     assert await warning_of(house.context, "backups") == ""
     given = house.context.settings.model_copy(update={"backups": tmp_path / "backups"})
     saved = dataclasses.replace(house.context, settings=given)
+    assert "is not there" in await warning_of(saved, "backups")
+    (tmp_path / "backups").mkdir()
     said = await warning_of(saved, "backups")
     assert "run `conserje backup`" in said and "log of consents" in said
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from conserje.cli.conversation import clocked
 from conserje.cli.table import json_option, show_json, show_rows
+from conserje.cli.times import zone
 from conserje.installation import Installation, with_installation
 from conserje.shop import asked, written
 from conserje.shop import knowledge as known
@@ -136,7 +138,10 @@ async def _list_asked(installation: Installation, slug: str, as_json: bool) -> N
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
         found = await asked.listed(connection, tenant.id)
-    rows = [each._asdict() for each in found]
+    rows = [
+        {"question": each.question, "times": each.times, "last": clocked(each.last_at, zone(tenant))}
+        for each in found
+    ]
     show_rows(rows, as_json, f"Nobody asked {slug} what it has not said.")
 
 

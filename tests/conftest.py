@@ -10,7 +10,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -83,27 +83,37 @@ async def server() -> AsyncIterator[str]:
         yield given
         return
     folder = Path(tempfile.gettempdir(), f"conserje-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}")
-    await _prepare(folder)
-    async with embedded.running(folder) as url:
+    async with AsyncExitStack() as stack:
+        async with _alone():
+            await _prepare(folder)
+            url = await stack.enter_async_context(embedded.running(folder))
         yield url
-    if not (folder / "postgres" / "postmaster.pid").exists():  # we were the last
-        shutil.rmtree(folder, ignore_errors=True)
+        async with _alone():
+            await stack.aclose()
+            if not (folder / "postgres" / "postmaster.pid").exists():  # we were the last
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def _alone() -> AsyncIterator[None]:
+    """No other worker starts or removes a server in the block."""
+    with Path(tempfile.gettempdir(), "conserje-tests.lock").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        yield
 
 
 async def _prepare(folder: Path) -> None:
     """Let the server have connections for many tests at once, and its user make databases."""
     embedded.make_folder(folder)
-    with (folder / "prepare.lock").open("w") as lock:
-        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
-        async with embedded.running(folder) as url:  # by itself, so it starts anew with its settings
-            superuser = await asyncpg.connect(url.replace("//conserje@/conserje", "//postgres@/postgres", 1))
-            try:
-                if await superuser.fetchval("SHOW max_connections") != CONNECTIONS:
-                    await superuser.execute(f"ALTER SYSTEM SET max_connections = {CONNECTIONS}")
-                    await superuser.execute("ALTER SYSTEM SET fsync = off")  # no test outlives its machine
-                    await superuser.execute("ALTER ROLE conserje CREATEDB")
-            finally:
-                await superuser.close()
+    async with embedded.running(folder) as url:  # by itself, so it starts anew with its settings
+        superuser = await asyncpg.connect(url.replace("//conserje@/conserje", "//postgres@/postgres", 1))
+        try:
+            if await superuser.fetchval("SHOW max_connections") != CONNECTIONS:
+                await superuser.execute(f"ALTER SYSTEM SET max_connections = {CONNECTIONS}")
+                await superuser.execute("ALTER SYSTEM SET fsync = off")  # no test outlives its machine
+                await superuser.execute("ALTER ROLE conserje CREATEDB")
+        finally:
+            await superuser.close()
 
 
 def _in(server: str, name: str) -> str:

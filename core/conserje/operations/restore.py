@@ -28,7 +28,12 @@ from conserje.tenants.vault import Vault
 PLAIN = b"PGDMP"  # how pg_dump's own format begins, as backups were made by hand before
 GAP = 1_000_000  # numbers that the old installation may have given since the backup was made
 
-LIVING = "SELECT EXISTS (SELECT FROM public.heartbeats WHERE seen_at > now() - interval '15 seconds')"
+# Who was seen before the server was started is of the past that a recovered database goes back to.
+LIVING = """
+SELECT EXISTS (
+    SELECT FROM public.heartbeats
+    WHERE seen_at > greatest(now() - interval '15 seconds', pg_postmaster_start_time()))
+"""
 
 # All that a restoring that was cut off has left, or a migration of an empty database.
 EMPTY = """

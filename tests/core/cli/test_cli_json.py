@@ -14,8 +14,8 @@ from conserje.cli.main import main
 
 SAY_SENTENCES = {  # which hold nothing but what was given
     "account remove", "account set", "api-key revoke", "certificate remove", "edge render", "keys destroy",
-    "knowledge remove", "knowledge set", "message fetch", "plugin resume", "product remove",
-    "product set", "tenant domain add", "tenant domain remove",
+    "knowledge remove", "knowledge set", "message fetch", "plugin resume", "price remove",
+    "price set", "product remove", "product set", "tenant domain add", "tenant domain remove",
     "tenant phone add", "tenant phone remove", "tenant remove", "tenant resume", "tenant set",
     "tenant suspend",
 }  # fmt: skip

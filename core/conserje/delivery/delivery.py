@@ -105,7 +105,7 @@ class Delivery:
             account.channel if account else "",
             category,
             step.message.to,
-            max(receipt.units, 1),
+            receipt.units,
             datetime.now(UTC).date(),
         )
 

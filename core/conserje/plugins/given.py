@@ -16,6 +16,7 @@ from conserje.contract.assistant import Reply, Result
 from conserje.contract.channel import Answer, Page, Receipt, Webhook
 from conserje.contract.limits import Limits
 from conserje.contract.message import Event, Unreadable
+from conserje.storage.text import clean
 
 T = TypeVar("T")
 
@@ -23,6 +24,8 @@ MOST_EVENTS = 5000  # of one call of `parse`
 PART = 128  # of them, which are read before others have their turn
 MAY_BE_NONE = frozenset({"buttons", "rows", "files"})  # of limits; of the others there must be some
 MOST_MESSAGES = 20  # of one reply, as the assistant gives them
+
+LONGEST_CATEGORY, MOST_UNITS = 100, 1000  # of what a message is charged as
 
 Check = Callable[[Any], bool]
 Checked = Callable[[object], T]
@@ -65,8 +68,8 @@ name: Checked[str | None] = sound(str | None)
 text: Checked[str] = sound(str)
 truth: Checked[bool] = sound(bool)
 answer: Checked[Answer] = sound(Answer)
-receipt: Checked[Receipt] = sound(Receipt)
-found: Checked[Receipt | None] = sound(Receipt | None)
+_receipt: Checked[Receipt] = sound(Receipt)
+_found: Checked[Receipt | None] = sound(Receipt | None)
 webhook: Checked[Webhook] = sound(Webhook)
 window: Checked[timedelta | None] = sound(timedelta | None)
 _limits: Checked[Limits] = sound(Limits)
@@ -77,6 +80,26 @@ result: Checked[Result] = sound(Result)
 _page: Checked[Page] = sound(Page)
 _event: Checked[Event] = sound(Event)
 _reply: Checked[Reply] = sound(Reply)
+
+
+def receipt(given: object) -> Receipt:
+    """As it can be stored: the provider has the message, whatever is odd about what it says of it."""
+    return _storable(_receipt(given))
+
+
+def found(given: object) -> Receipt | None:
+    """The same, where there is one."""
+    known = _found(given)
+    return known and _storable(known)
+
+
+def _storable(known: Receipt) -> Receipt:
+    return replace(
+        known,
+        provider_id=clean(known.provider_id),
+        category=clean(known.category)[:LONGEST_CATEGORY],
+        units=min(max(known.units, 1), MOST_UNITS),
+    )
 
 
 def limits(given: object) -> Limits:

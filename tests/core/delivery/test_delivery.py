@@ -73,6 +73,18 @@ async def test_what_is_no_receipt_is_never_sent(
         assert state == "uncertain" and cause.startswith("gave ")
 
 
+async def test_what_a_receipt_says_that_cannot_be_stored_makes_no_message_unsure(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def send(*_: object) -> object:
+        return Receipt("P\x001", category="\x00" * 300, units=2**80)
+
+    monkeypatch.setattr(scene.post, "send", send)
+    await scene.delivery.deliver(await speak(scene, "uno"))
+    [(state, _, has_id, _)] = await states(scene)
+    assert (state, has_id) == ("sent", True)
+
+
 async def test_promise_7_a_provider_s_words_hold_no_secret(scene: Scene) -> None:
     scene.post.does.append(Refused("Authorization: Bearer EAAGm0PX4ZCpsBA9pZBZC1nGcYIZBwZDZD is expired"))
     await scene.delivery.deliver(await speak(scene, "uno"))

@@ -24,7 +24,8 @@ class KnownAmounts:
         self.numbers = {
             each.value for each in amounts if each.kind in ("count", "stock") and each.value >= least
         }
-        self.foreign = {(each.currency, each.value) for each in amounts if each not in own}
+        foreign = [each for each in amounts if each.currency not in ("", currency)]
+        self.foreign = {(each.currency, each.value) for each in foreign}
         self.percents = {each.value for each in amounts if each.kind == "percent"}
         self.counts = {count for each in amounts for count in counted(each)}
         self.offers = {each.value for each in amounts if each.kind == "offer"}

@@ -109,14 +109,20 @@ class ModelAssistant(Assistant[C, S, O]):
     async def _in_time(self, turn: Turn[C, S], deadline: float, prompt: Prompt) -> Spoken:
         limit = f"CONSERJE_{self.name.upper()}_TIMEOUT, {self.operator.timeout:g} s"
         late = f"The model gave no answer within {limit}."
-        if deadline - asyncio.get_running_loop().time() < self.operator.timeout * _LEAST:
+        left = deadline - asyncio.get_running_loop().time()
+        if left < self.operator.timeout * _LEAST:
             raise NoAnswer(late)  # what came before took the time, and not the server
-        with self._breaker.asking(self.operator.base_url, turn.credentials.api_key.get_secret_value()):
-            try:
-                async with asyncio.timeout_at(deadline):
-                    return await self.ask(prompt, turn)
-            except TimeoutError:
-                raise VendorFailed(late) from None
+        try:
+            with self._breaker.asking(self.operator.base_url, turn.credentials.api_key.get_secret_value()):
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        return await self.ask(prompt, turn)
+                except TimeoutError:
+                    if left < self.operator.timeout / 2:
+                        raise  # held against nobody: what came before took most of the time
+                    raise VendorFailed(late) from None
+        except TimeoutError:
+            raise NoAnswer(late) from None
 
 
 def _prompt(turn: Turn[C, S], gathered: Gathered, correction: str = "") -> Prompt:

@@ -22,7 +22,8 @@ CROSS JOIN LATERAL (  -- row by row: a plan for many rows would read all of a te
     WHERE costs.tenant_id = message.tenant_id AND costs.message_id = message.id LIMIT 1) AS line
 WHERE CASE WHEN report.status = 'failed' OR NOT report.billable THEN line.micros IS DISTINCT FROM 0
            ELSE report.category <> '' AND report.category <> line.category END
-ORDER BY line.tenant_id, line.day, line.id
+ORDER BY line.tenant_id, line.day, line.name, line.category, line.country,
+         coalesce(line.conversation_id, 0) % 4, line.id
 """  # noqa: S608 - of our own
 
 # What was reported of a message before anybody here knew that it was sent.

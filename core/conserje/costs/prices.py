@@ -101,8 +101,9 @@ class PriceList:
         self._books = (_by_key(own), _by_key(shipped))
 
     def find(self, key: Key, day: date, tokens: int = 0) -> Price | None:
-        """The operator's price of that day, else the shipped one, else that for any country."""
-        for each in dict.fromkeys((key, key._replace(country=""))):
+        """The operator's price of that day, else the shipped one, else those for any country or category."""
+        plain = key._replace(category="")
+        for each in dict.fromkeys((key, key._replace(country=""), plain, plain._replace(country=""))):
             for book in self._books:
                 there = [price for price in book[each] if price.since <= day and price.above <= tokens]
                 if there:
@@ -145,7 +146,7 @@ class Prices:
         """Read again now and then, `within` a transaction if one is given; those known last, where Postgres
         cannot answer."""
         if self._read_at is None or time.monotonic() - self._read_at > READ_EVERY:
-            with suppress(*CANNOT_ASK):
+            with suppress(*(() if within else CANNOT_ASK)):  # a transaction in which it fails is over
                 self._known = PriceList(await (own(within) if within else self._own()), shipped())
                 self._read_at = time.monotonic()
         return self._known or PriceList((), shipped())

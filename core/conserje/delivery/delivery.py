@@ -7,6 +7,8 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
+
 from conserje.contract.account import AnyAccount
 from conserje.contract.channel import (
     AccountFault,
@@ -166,7 +168,7 @@ class Delivery:
                     await self._write_down(scope, entry, job, step.message.id, step.attempt, outcome, charge)
                     spent = step.account_id if step.tries and outcome.final else None
                     return outcome.pause or await self._take_next(scope.connection, entry, job, spent)
-            except CANNOT_ASK as error:
+            except (*CANNOT_ASK, asyncpg.DeadlockDetectedError) as error:
                 why = explained(error, type(error).__name__)
                 log.warning("Postgres does not take the end of a sending: %s", why)
                 await asyncio.sleep(AGAIN_AFTER)

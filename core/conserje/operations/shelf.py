@@ -18,8 +18,8 @@ from conserje.settings import KEEP
 SUFFIX, HALF = ".backup", ".part"
 SKEW = timedelta(hours=1)  # between the clocks of Postgres, of the folder's machine and ours
 OLD_AFTER = timedelta(hours=36)  # a daily one was left out, or does not end well
-_PERIODS: tuple[Callable[[datetime], object], ...] = (
-    lambda at: at.date(),
+_PERIODS: tuple[Callable[[datetime], tuple[int, ...]], ...] = (
+    lambda at: (at.year, at.month, at.day),
     lambda at: at.isocalendar()[:2],
     lambda at: (at.year, at.month),
 )
@@ -88,7 +88,8 @@ class Keep:
         One whose clock was ahead is kept, and takes no other's place.
         """
         right = [each for each in backups if not each.oddity]
-        of_each = [[each for each in right if each.node == node] for node in {each.node for each in right}]
+        nodes = {each.node for each in right if each.node} or {""}  # older ones name none: each node's
+        of_each = [[each for each in right if each.node in (node, "")] for node in nodes]
         odd = {each.path for each in backups if each.oddity}
         return odd | {path for those in of_each for path in self._of_one(those)}
 
@@ -97,10 +98,10 @@ class Keep:
         best = sorted(backups, key=lambda each: (each.proven, each.made_at), reverse=True)
         kept = {each.path for each in (*best[:1], *sorted(best, key=lambda each: each.made_at)[-1:])}
         for count, period_of in zip(self.counts, _PERIODS, strict=True):
-            periods: dict[object, Path] = {}
+            periods: dict[tuple[int, ...], Path] = {}
             for each in best:
                 periods.setdefault(period_of(each.made_at.astimezone(UTC)), each.path)
-            latest = sorted(periods, key=str, reverse=True)[:count]
+            latest = sorted(periods, reverse=True)[:count]
             kept |= {periods[period] for period in latest}
         return kept
 
@@ -148,7 +149,7 @@ def to_restore(folder: Path) -> Path:
         raise BackupError(f"{folder} has no backup that was proven: name one.")
     if odd := [each.oddity for each in there if each.oddity]:
         raise BackupError(f"Nobody knows which backup is the newest, so name one: {odd[0]}")
-    if len(nodes := {str(each.node) for each in proven}) > 1:
+    if len(nodes := {str(each.node) for each in proven if each.node or each is proven[0]}) > 1:
         named = ", ".join(sorted(nodes))
         raise BackupError(
             f"{folder} has backups of several machines ({named}): name one of `conserje backup list`."

@@ -16,6 +16,7 @@ from conserje.conversations.effects import UNKNOWN, Effect, Ending
 from conserje.plugins import fences, given, guard
 from conserje.plugins.guard import PluginFailed, PluginFenced
 from conserje.plugins.plugins import PluginMissing
+from conserje.plugins.redaction import redacted
 from conserje.shop.catalogues import TenantProducts
 from conserje.shop.lore import TenantKnowledge
 from conserje.storage.database import CANNOT_ASK, Pool
@@ -75,7 +76,8 @@ class Acting:
     async def _do(self, entry: Entry, job: Job, effect: Effect) -> Ending:
         slug = entry.tenant.slug
         if rest := fences.rest(effect.tool, slug):
-            return Ending("queued", cause=f"{effect.tool} is fenced off.", pause=timedelta(seconds=rest))
+            pause = min(timedelta(seconds=rest), PAUSES[-1])  # what is due later than that counts as due
+            return Ending("queued", cause=f"{effect.tool} is fenced off.", pause=pause)
         try:
             tool = self.thinking.plugins.tool(effect.tool)
             account = entry.tool(tool, self.thinking.vault)
@@ -92,9 +94,11 @@ class Acting:
         except PluginFailed as error:
             log.warning("Tool %s of %s failed: %s", effect.tool, slug, error.place)
             return self._unknown(tool, effect, str(error))
+        secrets = (tool.operator, [account.credentials])
+        shown = redacted(result.shown, *secrets)
         if result.failed:
-            return Ending("failed", result.shown, f"{effect.tool} says: {result.text[:300]}")
-        return Ending("done", result.shown)
+            return Ending("failed", shown, f"{effect.tool} says: {redacted(result.text, *secrets)[:300]}")
+        return Ending("done", shown)
 
     def _unknown(self, tool: AnyTool, effect: Effect, why: str) -> Ending:
         cause = f"{UNKNOWN}: {why}."

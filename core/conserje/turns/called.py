@@ -51,7 +51,10 @@ class Noted:
 def _written(arguments: Mapping[str, Any] | str) -> str:
     if isinstance(arguments, str):
         return arguments
-    return json.dumps(dict(arguments), ensure_ascii=False, default=str)
+    try:
+        return json.dumps(dict(arguments), ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return ""  # nothing was called with it
 
 
 def stored(called: Sequence[Called]) -> str | None:
@@ -73,4 +76,4 @@ def stored(called: Sequence[Called]) -> str | None:
 
 
 def _kept(text: str) -> str:
-    return redacted(clean(text[:LONGEST]))
+    return redacted(clean(text[: 2 * LONGEST]))[:LONGEST]  # a secret that is cut looks like none

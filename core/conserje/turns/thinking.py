@@ -103,21 +103,23 @@ class Thinking:
 
         Raises NoReply.
         """
-        started = time.monotonic()
-        tenant = entry.tenant
+        started, tenant = time.monotonic(), entry.tenant
         contents = [said.content for said in lease.read(claim, tenant.locale)[0]]
         if wish.wished(contents):
             return Thought(wish.reply(tenant.seen, datetime.now(UTC)), wish.ASSISTANT, timedelta(0))
         if sale.ordered(contents):
             return Thought(sale.reply(tenant.locale), sale.ASSISTANT, timedelta(0))
-        cause, called = None, list[Called]()
+        cause, called, reason = None, list[Called](), ""
         for name in dict.fromkeys((tenant.assistant, tenant.fallback_assistant)):
             try:
                 assistant = self.plugins.assistant(name)
-                tools = self._toolbox(entry, claim)
+                tools = replace(self._toolbox(entry, claim), reason=reason)
                 turn = self._turn(entry, claim, assistant, tools, called)
-                async with asyncio.timeout(self.turn_limit):
-                    reply = await guard.awaited(assistant, tenant.slug, "reply", given.reply, turn)
+                try:
+                    async with asyncio.timeout(self.turn_limit):
+                        reply = await guard.awaited(assistant, tenant.slug, "reply", given.reply, turn)
+                finally:
+                    reason = tools.reason  # a person is needed, whoever answers in the end
             except TimeoutError:
                 cause = f"{name}: no answer within {self.turn_limit:g} s"
             except (PluginMissing, AccountUnusable) as error:

@@ -88,12 +88,12 @@ class Toolbox:
 
     async def call(self, name: str, arguments: Mapping[str, Any] | str) -> Result:
         """As the contract says; raises nothing."""
-        if name not in self.tools:
-            there = ", ".join(self.tools) or "none"
-            return _failed(f"There is no tool {name!r:.100}: there is {there}.")
         if self.calls >= MOST_CALLS:
             return _failed(f"The {MOST_CALLS} calls of a turn are made: answer with what you know.")
         self.calls += 1
+        if name not in self.tools:
+            there = ", ".join(self.tools) or "none"
+            return _failed(f"There is no tool {name!r:.100}: there is {there}.")
         tool, account = self.tools[name]
         try:
             text = written(tool, arguments)

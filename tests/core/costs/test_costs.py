@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from waiting import until
 
 from conserje import NoAnswer, Nothing, Reply, StatusUpdate, Text, Turn
 from conserje.contract.channel import Refused
-from conserje.costs.prices import Key
+from conserje.costs.prices import Key, Prices
 from conserje.operations import forgetting
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
@@ -174,3 +175,8 @@ async def test_a_turn_and_its_delivery_ask_no_more_of_postgres_for_their_costs(
     await scene.conversation.converse(Job(jobs.CONVERSE, *place))
     await scene.delivery.deliver(Job(jobs.DELIVER, *place))
     assert len(asked) <= 21, asked
+
+
+async def test_a_price_of_no_category_is_that_of_each_and_a_page_costs_nothing(scene: Scene) -> None:
+    known = await Prices(scene.pool).current()
+    assert known.of_messages(Key("message", "web", "service"), 1, date(2026, 11, 30)) == 0

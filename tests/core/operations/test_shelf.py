@@ -169,3 +169,18 @@ def test_a_head_of_before_nodes_and_files_were_named_is_read(vault: Vault) -> No
     said = head(vault, NOON)[1].model_dump(exclude={"node", "files"})
     older = Head.model_validate(said)
     assert (older.node, older.files) == ("", None)
+
+
+def test_months_and_weeks_are_told_apart_by_their_numbers(vault: Vault) -> None:
+    days = range(0, 24 * 120, 24)  # from August to November
+    for rule, kept in (("3m", {11, 10, 9}), ("4w", {11})):
+        chosen = Keep.of(rule).chosen(backups(vault, *days))
+        assert {(NOON - timedelta(hours=int(path.name))).month for path in chosen} == kept
+
+
+def test_those_that_name_no_machine_are_counted_with_each_s(tmp_path: Path, vault: Vault) -> None:
+    older = [put(tmp_path, vault, NOON - timedelta(days=n), node="") for n in (1, 2, 3)]
+    newest = put(tmp_path, vault, NOON)
+    shelf.drop(tmp_path, Keep.of("2d"))
+    assert newest.exists() and [each.exists() for each in older] == [True, False, False]
+    assert shelf.to_restore(tmp_path) == newest

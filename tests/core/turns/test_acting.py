@@ -14,6 +14,7 @@ from waiting import until
 from conserje import Nothing, Result, Turn
 from conserje.conversations import effects, held
 from conserje.conversations.effects import UNKNOWN
+from conserje.plugins import fences
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
 from conserje.turns import acting
@@ -207,3 +208,22 @@ async def test_a_tool_that_is_off_by_then_is_not_called(scene: Scene) -> None:
     assert make.calls == [] and await states(scene) == ["failed"]
     cause = await scene.pool.fetchval("SELECT cause FROM effects")
     assert cause == "acme has not switched make on."
+
+
+async def test_one_whose_tool_is_fenced_off_waits(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = Make()
+    job = await proposed(scene, make, "queued", timedelta(minutes=1))
+    monkeypatch.setattr(fences, "rest", lambda *_: 3600.0)
+    async with asyncio.timeout(10):
+        await scene.acting.act(job)
+    assert make.calls == [] and await states(scene) == ["queued"]
+    assert await scene.pool.fetchval("SELECT tries FROM effects") == 2
+
+
+async def test_what_a_tool_says_holds_no_secret(scene: Scene) -> None:
+    make = Make()
+    make.does.append(Result("Authorization: Bearer EAAGm0PX4ZCpsBA9pZBZC1nGcYIZBwZDZD", failed=True))
+    await switch_on(scene, make)
+    await think(scene, [("make", {"what": "uno"})])
+    cause = await scene.pool.fetchval("SELECT cause FROM effects")
+    assert "EAAG" not in cause and "[redacted]" in cause

@@ -9,7 +9,7 @@ import pytest
 from scene import Scene
 from tools import Book, Doer, Look, Make, switch_on, think, use
 
-from conserje import Nothing, Offer, Reply, Result, Text, Turn
+from conserje import NoAnswer, Nothing, Offer, Reply, Result, Text, Turn
 from conserje.turns import toolbox
 from conserje.turns.phrases import Phrase
 from conserje.turns.trial import Trial
@@ -187,3 +187,19 @@ async def test_an_assistant_that_is_tried_has_no_effect(scene: Scene) -> None:
     tried = await trial.ask(Phrase(("hola",)))
     assert not tried.fault
     assert (look.asked, make.asked, book.asked) == (["mesa"], [], [])
+
+
+async def test_a_person_is_needed_also_where_the_fallback_answers(scene: Scene) -> None:
+    look = Look()
+    look.does.append(Result("A person will answer.", hand_over="quiere factura"))
+    await switch_on(scene, look)
+
+    async def thinks(turn: Turn[Nothing, Nothing]) -> None:
+        await turn.tools.call("look", {"what": "pan"})
+        raise NoAnswer("no words")
+
+    await use(scene, Doer(thinks))
+    async with scene.working():
+        await scene.write("hola")
+        await scene.settled()
+    assert await scene.pool.fetchval("SELECT state FROM conversations") == "person"

@@ -27,9 +27,8 @@ class OpenAI(ModelAssistant[OpenAICredentials, OpenAISettings, OpenAIOperator]):
     def __init__(self, operator: OpenAIOperator, http: httpx2.AsyncClient) -> None:
         super().__init__(operator, http)
         self._client: api.Client | None = None
-        self._toolless: set[str] = (
-            set()
-        )  # models that refused to be told of tools; `probe` would have found it
+        # Tenants, and their models that refused to be told of tools; `probe` would have found it.
+        self._toolless: set[tuple[str, str]] = set()
 
     async def reply(self, turn: Turn[OpenAICredentials, OpenAISettings]) -> Reply:
         await self._api()  # which may take its time, and none of the answer's
@@ -38,7 +37,8 @@ class OpenAI(ModelAssistant[OpenAICredentials, OpenAISettings, OpenAIOperator]):
     async def ask(self, prompt: Prompt, turn: Turn[OpenAICredentials, OpenAISettings]) -> Spoken:
         api, client = await self._api()
         asked = api.Asked.of(self.operator, turn.settings, turn.abilities)
-        if asked.abilities is None and turn.settings.model in self._toolless:
+        own = (turn.tenant.slug, turn.settings.model)
+        if asked.abilities is None and own in self._toolless:
             asked = asked.without_tools()
         try:
             spoken: Spoken = await api.ask(client, turn.credentials, asked, prompt)
@@ -46,7 +46,7 @@ class OpenAI(ModelAssistant[OpenAICredentials, OpenAISettings, OpenAIOperator]):
             if asked.abilities is not None or not prompt.offers or prompt.steps:
                 raise
             spoken = await api.ask(client, turn.credentials, asked.without_tools(), prompt)
-            self._toolless.add(turn.settings.model)
+            self._toolless.add(own)
         return spoken
 
     async def examine(self, account: Account[OpenAICredentials, OpenAISettings]) -> Sequence[Finding]:

@@ -11,7 +11,7 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpe
 
 from conserje import CannotTell, Finding, NoAnswer, Prompt, Spoken, VendorFailed
 from conserje_openai import chat, responses
-from conserje_openai.asked import Asked
+from conserje_openai.asked import Asked, word
 from conserje_openai.models import OpenAICredentials, OpenAIOperator, OpenAISettings
 
 __all__ = ["Asked", "Client", "Misunderstood", "ask", "examine", "explained", "open_client"]
@@ -83,7 +83,7 @@ def explained(error: OpenAIError, operator: OpenAIOperator) -> NoAnswer:
         case APIStatusError(status_code=404):
             return NoAnswer("The model's server knows no such model (404); check the tenant's setting model.")
         case APIStatusError(status_code=status, code=code):
-            text = f"The model's server answered {status} ({_word(code)})."
+            text = f"The model's server answered {status} ({word(code)})."
             if status >= 500 or status in _PASSING:
                 return VendorFailed(text, of_key=status == 429, after=_after(error))
             return Misunderstood(text) if status in (400, 422) else NoAnswer(text)
@@ -97,12 +97,6 @@ def explained(error: OpenAIError, operator: OpenAIOperator) -> NoAnswer:
 
 def _late(operator: OpenAIOperator) -> str:
     return f"The model gave no answer within CONSERJE_OPENAI_TIMEOUT, {operator.timeout:g} s."
-
-
-def _word(code: object) -> str:
-    """A code as OpenAI has them; other servers may put anything there."""
-    short = isinstance(code, str) and len(code) <= 60 and code.replace("_", "").replace("-", "").isalnum()
-    return str(code) if short else "no code"
 
 
 def _after(error: APIStatusError) -> float:

@@ -41,3 +41,9 @@ class Asked:
     def offers(self, prompt: Prompt) -> Sequence[Offer]:
         """The tools that the model is told of: none that cannot call them is."""
         return prompt.offers if self.abilities is None or self.abilities.tools else ()
+
+
+def word(code: object) -> str:
+    """A code as OpenAI has them; other servers may put anything there."""
+    short = isinstance(code, str) and len(code) <= 60 and code.replace("_", "").replace("-", "").isalnum()
+    return str(code) if short else "no code"

@@ -9,7 +9,7 @@ from openai import AsyncOpenAI
 from openai.types.responses import Response, ResponseFunctionToolCall
 
 from conserje import NoAnswer, Prompt, Spoken, Wanted
-from conserje_openai.asked import Asked
+from conserje_openai.asked import Asked, word
 
 _STRANGE = "The model's server does not speak the Responses API; check CONSERJE_OPENAI_BASE_URL and _MODE."
 
@@ -76,7 +76,7 @@ def _fault(response: Response) -> str:
         reason = response.incomplete_details.reason if response.incomplete_details else None
         code = response.error.code if response.error else reason
         remedy = "; raise it, or lower the tenant's reasoning" if code == "max_output_tokens" else ""
-        return f"The answer is {response.status} ({code or 'no reason given'}){remedy}."
+        return f"The answer is {word(response.status)} ({word(code)}){remedy}."
     parts = [part for item in response.output if item.type == "message" for part in item.content]
     return "The model refused to answer." if any(part.type == "refusal" for part in parts) else ""
 

@@ -20,6 +20,7 @@ AGES = {
     "files": ("created_at", "kept_at"),
     "conversations": ("created_at", "active_at"),
     "contacts": ("created_at",),
+    "leads": ("created_at", "given_at", "closed_at"),
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from aging import age, prune, talk, would_go
 from scene import Scene
 from terminal import Terminal
 from tools import Doer, use
@@ -174,3 +175,33 @@ async def test_what_cannot_be_is_one_sentence(
     scene: Scene, terminal: Terminal, words: tuple[str, ...], said: str
 ) -> None:
     assert said in (await terminal.type(*words, code=1)).stderr
+
+
+async def test_an_open_lead_of_who_wants_no_messages_goes_when_nothing_is_left_of_what_was_said(
+    scene: Scene,
+) -> None:
+    """Whose conversation does not go: for who is to be told nothing no person has anything to do."""
+    await talk(scene, "stop")
+    await scene.write("hola", sender="beto")
+    for conversation in await scene.pool.fetch("SELECT id FROM conversations ORDER BY id"):
+        assert await opened(scene, conversation["id"], "k", Lead("pan", "Ana", "+56911112222"))
+    await age(scene, 366)
+    assert "leads of who wants no messages" not in await would_go(scene)
+    await prune(scene)
+    await age(scene, 36)
+    await prune(scene)
+    await scene.pool.execute(
+        "UPDATE conversations SET state = 'person', hand_back_at = now() + interval '1 h'"
+    )
+    assert await would_go(scene) == {}
+    await scene.pool.execute("UPDATE conversations SET state = 'open', hand_back_at = NULL")
+    left = {"leads of who wants no messages": 1}
+    assert await would_go(scene) == left
+    assert await prune(scene) == left
+    assert await would_go(scene) == {}
+    assert (
+        await scene.pool.fetchval(
+            "SELECT peer FROM leads JOIN conversations ON leads.conversation_id = conversations.id"
+        )
+        == "beto"
+    )  # unanswered: it waits for somebody

@@ -37,10 +37,23 @@ BESIDE = (
     " SELECT tenant_id, id, sha256(n::text::bytea), CASE n % 3 WHEN 0 THEN 'all' END,"
     " now() - CASE WHEN n % 20 = 0 OR n % 3 = 0 THEN interval '40 days' ELSE interval '9 days' END"
     f" FROM accounts, generate_series(1, {LONG}) AS n",
+    # Two of each contact who wants no more messages.
+    "WITH contact AS ("
+    "  INSERT INTO contacts (tenant_id, name)"
+    f" SELECT id, 'Z' || n FROM tenants, generate_series(1, {LONG} / 20) AS n RETURNING tenant_id, id"
+    "), conversation AS ("
+    "  INSERT INTO conversations (tenant_id, account_id, contact_id, peer, opted_out)"
+    "  SELECT contact.tenant_id, accounts.id, contact.id, 'z' || contact.id, 'all' FROM contact"
+    "  JOIN accounts ON accounts.tenant_id = contact.tenant_id RETURNING tenant_id, id, contact_id"
+    ") INSERT INTO leads (tenant_id, conversation_id, contact_id, key, wish, wanted, name, phone, call_at,"
+    " created_at)"
+    " SELECT tenant_id, id, contact_id, n, sha256(n::text::bytea), 'pan', '', '', '',"
+    " now() - interval '40 days' FROM conversation, generate_series(1, 2) AS n",
 )
 
 # What `past` has made is 39 to 40 days old: the messages of one tenant are to be emptied, the other's go.
 OLD = (
+    *BESIDE,
     "UPDATE tenants SET keep_statuses = '38 days',"
     " keep_messages = CASE slug WHEN 'acme' THEN interval '10 days' ELSE interval '3 days' END",
     "UPDATE turns SET settled_at = now() - interval '40 days'",
@@ -50,11 +63,10 @@ OLD = (
     "UPDATE files SET created_at = now() - interval '40 days'",
     "UPDATE contacts SET created_at = now() - interval '40 days'",
     "UPDATE messages SET turn_id = 0 WHERE direction = 'in' AND turn_id IS NULL",
-    *BESIDE,
 )
 READ = (
     "turns", "notices", "conversations", "contacts", "messages", "statuses", "files", "rejects",
-    "forgotten_addresses",
+    "forgotten_addresses", "leads",
 )  # fmt: skip
 READS_ALL = re.compile(rf"Seq Scan on (?:{'|'.join(READ)})\b")
 
@@ -97,7 +109,10 @@ async def test_a_batch_touches_what_it_prunes(
         pool.terminate()
     assert found["messages"] >= 2 * LONG and found["contents"] >= LONG
     assert found["conversations"] == found["contacts"] == LONG
-    others = ("statuses", "notices", "files", "turns", "rejects", "hashes of the forgotten")
+    others = (
+        "statuses", "notices", "files", "turns", "rejects", "hashes of the forgotten",
+        "leads of who wants no messages", "names of who wants no messages",
+    )  # fmt: skip
     assert all(found[kind] > LOOKED_AT for kind in others), found
     most = {" ".join(statement.split())[:200]: touched for statement, touched in pages.most().items()}
     assert {name: touched for name, touched in most.items() if touched > LOOKED_AT * OF_A_ROW} == {}

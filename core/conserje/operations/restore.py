@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -23,16 +25,19 @@ from conserje.operations.progress import Progress
 from conserje.settings import Settings
 from conserje.storage import migrate, schema, silence
 from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, act_as, connect, describe
+from conserje.telemetry import heartbeat
 from conserje.tenants.vault import Vault
+
+log = logging.getLogger(__name__)
 
 PLAIN = b"PGDMP"  # how pg_dump's own format begins, as backups were made by hand before
 GAP = 1_000_000  # numbers that the old installation may have given since the backup was made
 
-# Who was seen before the server was started is of the past that a recovered database goes back to.
+# Who seems to live, and how long the server must stand yet until nobody does any more who was seen in what it
+# has brought back, and whoever lives has beaten again.
 LIVING = """
-SELECT EXISTS (
-    SELECT FROM public.heartbeats
-    WHERE seen_at > greatest(now() - interval '15 seconds', pg_postmaster_start_time()))
+SELECT EXISTS (SELECT FROM public.heartbeats WHERE seen_at BETWEEN now() - $1::interval AND now() + $1),
+       extract(epoch FROM least(pg_postmaster_start_time() - now(), '0') + $1 + interval '0.5 s')::float
 """
 
 # All that a restoring that was cut off has left, or a migration of an empty database.
@@ -157,9 +162,20 @@ async def _connect(url: str) -> asyncpg.Connection[Any]:
 
 
 async def _require_nobody(connection: Connection) -> None:
-    """Raises BackupError."""
-    if await connection.fetchval(LIVING):
+    """Raises BackupError. Right after the server's start it may take heartbeat.LIVING."""
+    seen, rest = await _look_for_the_living(connection)
+    if seen and rest > 0:
+        log.info("Somebody was seen before the server was started, or just now: looking again in %.0f s", rest)
+        await asyncio.sleep(rest)
+        seen, _ = await _look_for_the_living(connection)
+    if seen:
         raise BackupError("Processes of Conserje work on this database: stop them, and try again.")
+
+
+async def _look_for_the_living(connection: Connection) -> tuple[bool, float]:
+    row = await connection.fetchrow(LIVING, heartbeat.LIVING)
+    assert row is not None  # of no table
+    return row[0], row[1]
 
 
 async def _require_empty(connection: Connection) -> bool:

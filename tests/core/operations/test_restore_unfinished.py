@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -24,6 +25,11 @@ from conserje.storage import jobs, queue
 from conserje.storage.database import CANNOT_ASK, DatabaseError
 from conserje.storage.jobs import Job
 from conserje.storage.pool import connect_pool
+from conserje.telemetry import heartbeat
+
+BEAT = """
+INSERT INTO heartbeats (process, kind, counted, seen_at) VALUES ('web1:7', 'edge', '', now() - $1::interval)
+"""
 
 
 @asynccontextmanager
@@ -57,7 +63,7 @@ async def test_nobody_works_on_one_that_was_cut_off_behind_its_data_and_it_is_do
     with pytest.raises(DatabaseError, match="restore FROM"):
         await restore.silence_recovered(order.url, datetime.now(UTC), Told(None, [], [], []))
 
-    await owner.execute("INSERT INTO heartbeats (process, kind, counted) VALUES ('web1:7', 'edge', '')")
+    await owner.execute(BEAT, timedelta(seconds=-10))  # also for who looks again on a server that is young
     with pytest.raises(BackupError, match="stop them"):
         await restore.restore(replace(order, source=made))
     await owner.execute("DELETE FROM heartbeats")
@@ -126,3 +132,40 @@ async def test_a_moment_that_is_yet_to_come_is_no_recovered_one(scene: Scene) ->
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     with pytest.raises(BackupError, match="yet to come"):
         await restore.silence_recovered(scene.url, tomorrow, Told(None, [], [], []))
+
+
+@pytest.fixture
+async def young(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> timedelta:
+    """So long the server is up, and that is as good as the moment of its start."""
+    up: timedelta = await scene.pool.fetchval("SELECT now() - pg_postmaster_start_time()")
+    monkeypatch.setattr(heartbeat, "LIVING", up + timedelta(seconds=0.5))
+    return up
+
+
+@pytest.mark.new_database
+async def test_who_was_seen_in_what_a_server_brought_back_is_waited_for_and_lives_no_more(
+    scene: Scene, young: timedelta
+) -> None:
+    await scene.pool.execute(BEAT, young + timedelta(seconds=0.1))
+    await restore.silence_recovered(scene.url, datetime.now(UTC), Told(None, [], [], []))
+
+
+@pytest.mark.new_database
+async def test_who_lives_beats_again_after_the_start_of_the_server(scene: Scene, young: timedelta) -> None:
+    await scene.pool.execute(BEAT, young + timedelta(seconds=0.1))
+
+    async def live() -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            await scene.pool.execute("UPDATE heartbeats SET seen_at = now()")
+
+    living = asyncio.create_task(live())
+    with pytest.raises(BackupError, match="stop them"):
+        await restore.silence_recovered(scene.url, datetime.now(UTC), Told(None, [], [], []))
+    living.cancel()
+
+
+@pytest.mark.new_database
+async def test_who_was_seen_in_a_time_to_come_does_not_live(scene: Scene) -> None:
+    await scene.pool.execute(BEAT, timedelta(hours=-1))
+    await restore.silence_recovered(scene.url, datetime.now(UTC), Told(None, [], [], []))

@@ -165,7 +165,7 @@ async def _require_nobody(connection: Connection) -> None:
     """Raises BackupError. Right after the server's start it may take heartbeat.LIVING."""
     seen, rest = await _look_for_the_living(connection)
     if seen and rest > 0:
-        log.info("Somebody was seen before the server was started, or just now: looking again in %.0f s", rest)
+        log.info("Somebody was seen, here or before the server was started: looking again in %.0f s", rest)
         await asyncio.sleep(rest)
         seen, _ = await _look_for_the_living(connection)
     if seen:

@@ -11,9 +11,10 @@ from conserje.cli.message import as_data, lines, shorten, with_files
 from conserje.cli.table import json_option, show_fields, show_json, show_rows, terminal_width
 from conserje.cli.times import Moment, zone
 from conserje.contract.message import plain
-from conserje.conversations import effects, handling
+from conserje.conversations import effects, handling, notes
 from conserje.conversations.effects import Listed
 from conserje.conversations.handling import Conversation, Wanted
+from conserje.conversations.notes import Note
 from conserje.installation import Installation, with_installation
 from conserje.notices import table as notices
 from conserje.notices.table import Noticed
@@ -145,11 +146,13 @@ async def show(installation: Installation, slug: str, conversation: int, limit: 
     given = [_notice(each, clock) for each in noticed]
     async with acting_for(pool, tenant.id) as scope:
         listed = await effects.of_conversation(scope.connection, tenant.id, conversation, limit)
+        kept = await notes.latest(scope.connection, tenant.id, conversation, limit)
+    noted = [_note(each, clock) for each in reversed(kept)]
     acted = [_effect(each, clock) for each in listed]
     if as_json:
         show_json(
             _fields(found, clock, found.state)
-            | {"notices": given, "effects": acted, "said": [as_data(i, clock) for i in said]}
+            | {"notes": noted, "notices": given, "effects": acted, "said": [as_data(i, clock) for i in said]}
         )
         return
     show_fields(_fields(found, clock, STATES[found.state]))
@@ -157,7 +160,7 @@ async def show(installation: Installation, slug: str, conversation: int, limit: 
     for item in said:
         for line in lines(item, clock, terminal_width()):
             click.echo(line)
-    for rows in filter(None, (given, acted)):
+    for rows in filter(None, (noted, given, acted)):
         click.echo()
         show_rows(rows, False, "")
 
@@ -175,6 +178,10 @@ def _fields(found: Conversation, clock: tzinfo, state: str) -> dict[str, Any]:
         "until": clocked(found.until, clock),
         "contact_wants": WANTED[found.opted_out],
     }
+
+
+def _note(each: Note, clock: tzinfo) -> dict[str, Any]:
+    return {"note": each.id, "at": clocked(each.at, clock), "author": each.author, "text": each.text}
 
 
 def _notice(each: Noticed, clock: tzinfo) -> dict[str, Any]:
@@ -253,6 +260,31 @@ async def give(installation: Installation, slug: str, conversation: int, as_json
         return
     left = f"; it answers {count} {'message' if count == 1 else 'messages'}" if count else ""
     click.echo(f"Conversation {conversation} is with the assistant{left}.")
+
+
+@conversation.command()
+@click.argument("slug")
+@conversation_id
+@click.argument("text")
+@click.option("--as", "author", default="", metavar="NAME", help="Who notes it.")
+@json_option
+@with_installation
+async def note(
+    installation: Installation, slug: str, conversation: int, text: str, author: str, as_json: bool
+) -> None:
+    """Note something about a conversation for whoever of the tenant looks at it; the contact is not told.
+
+    \b
+    Example:
+      conserje conversation note acme 12 "Paga el lunes." --as Ana
+    """
+    tenant = await tenant_of(installation, slug)
+    async with acting_for(installation.pool, tenant.id) as scope:
+        kept = await notes.add(scope.connection, tenant.id, conversation, author, text)
+    if as_json:
+        show_json(_note(kept, zone(tenant)) | {"conversation": conversation})
+        return
+    click.echo(f"Noted: `conserje conversation show {slug} {conversation}` shows it.")
 
 
 @conversation.command()

@@ -94,6 +94,7 @@ _HELP = {  # the module of each, and the first sentence of its help
     "prune:prune": "Empty and remove what tenants keep no longer, now.",
     "restore:restore": "Restore a backup into an empty database, by the keyring that sealed it.",
     "say:say": "Write to a tenant as a contact, and print the reply.",
+    "statistics:statistics": "Count conversations by day and by intent, and how soon they were answered.",
     "tenant:tenant": "Add, list, show, change, suspend, resume, export, import and remove tenants.",
     "up:up": "Run everything: Postgres unless one is given, migrations, serve and work.",
     "work:work": "Answer messages: think turns and deliver replies, until stopped.",

@@ -30,12 +30,14 @@ WHERE NOT EXISTS (SELECT FROM forgotten WHERE tenant_id = $1 AND contact_id = co
 ORDER BY active.active_at DESC LIMIT $3
 """  # noqa: S608 - of our own
 
-GET = f"""
+_SEEN = f"""
 SELECT id, name, created_at AS since,
        (SELECT max(active_at) FROM conversations
         WHERE tenant_id = $1 AND contact_id = contacts.id) AS last_at, {IDENTITIES}, phone, vouched_at
-FROM contacts WHERE tenant_id = $1 AND id = $2
+FROM contacts WHERE tenant_id = $1
 """  # noqa: S608 - of our own
+GET = _SEEN + "AND id = $2"
+OF_IDS = _SEEN + "AND id = ANY ($2::bigint[])"
 
 
 # What the site vouches for stands, whatever a visitor says later; nothing of who was forgotten meanwhile.

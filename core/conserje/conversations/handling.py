@@ -23,7 +23,7 @@ from conserje.tenants.tenants import Tenant
 # Whom it was left to is over at `hand_back_at`, also before the next message makes the row say so.
 # The stay began with the last turn that was no message of the person's, no consent and no machine's.
 CONVERSATION = """
-SELECT conversations.id, conversations.peer AS contact, contacts.name, accounts.channel,
+SELECT conversations.id, contact_id, conversations.peer AS contact, contacts.name, accounts.channel,
        accounts.address AS account, opted_out,
        CASE WHEN conversations.state = 'person' AND hand_back_at <= now() THEN 'open'
             ELSE conversations.state END AS state,
@@ -52,6 +52,7 @@ LIST = (
     + "AND conversations.id = ANY ($2::bigint[]) ORDER BY last_at DESC NULLS LAST, id DESC LIMIT $3"
 )
 GET = CONVERSATION + "AND conversations.id = $2"
+OF_IDS = CONVERSATION + "AND conversations.id = ANY ($2::bigint[])"
 
 # What was taken since the last turn shows in the messages alone.
 LATEST = """
@@ -61,6 +62,10 @@ UNION
 SELECT conversation_id FROM (
     SELECT conversation_id FROM messages WHERE tenant_id = $1 ORDER BY id DESC LIMIT 1000) AS taken
 """
+WITH_PERSON = """
+SELECT id FROM conversations WHERE tenant_id = $1 AND state = 'person' AND hand_back_at > now()
+"""
+HELD = "SELECT id FROM conversations WHERE tenant_id = $1 AND state = 'held'"
 LATEST_WITH_PERSON = """
 SELECT id FROM conversations WHERE tenant_id = $1 AND state = 'person' AND hand_back_at > now()
 ORDER BY active_at DESC LIMIT $2
@@ -84,6 +89,16 @@ UNION
 SELECT conversation_id FROM (
     SELECT conversation_id FROM messages WHERE tenant_id = $1 AND direction = 'in' AND turn_id IS NULL
     ORDER BY id DESC LIMIT 1000) AS unanswered
+"""
+WAITING = """
+SELECT id FROM conversations AS with_person
+WHERE tenant_id = $1 AND state = 'person' AND hand_back_at > now() AND 'in' = (
+    SELECT direction FROM messages
+    WHERE tenant_id = $1 AND conversation_id = with_person.id ORDER BY messages.id DESC LIMIT 1)
+UNION
+SELECT id FROM conversations WHERE tenant_id = $1 AND state = 'held'
+UNION
+SELECT conversation_id FROM messages WHERE tenant_id = $1 AND direction = 'in' AND turn_id IS NULL
 """
 _LATEST = {None: LATEST, "person": LATEST_WITH_PERSON, "held": LATEST_HELD, "waiting": LATEST_WAITING}
 OF_CONTACT = CONVERSATION + "AND conversations.contact_id = $2 ORDER BY last_at DESC NULLS LAST, id DESC"
@@ -125,6 +140,7 @@ class Conversation:
     """A conversation as an operator sees it; `since` and `until` it is with a person."""
 
     id: int
+    contact_id: int
     contact: str
     name: str
     channel: str

@@ -28,6 +28,7 @@ NUMBERED = (
         " UNION SELECT turn_id FROM notices WHERE tenant_id = $1 ORDER BY 1",
     ),
     Numbered("effects", "effects_id_seq", "SELECT id FROM effects WHERE tenant_id = $1 ORDER BY id"),
+    Numbered("notes", "notes_id_seq", "SELECT id FROM notes WHERE tenant_id = $1 ORDER BY id"),
     Numbered("messages", "messages_id_seq", "SELECT id FROM messages WHERE tenant_id = $1 ORDER BY id"),
     Numbered("rejects", "rejects_id_seq", "SELECT id FROM rejects WHERE tenant_id = $1 ORDER BY id"),
 )
@@ -58,6 +59,7 @@ MOVED = (
         "conversation_id",
         {"asked_at": None},
     ),
+    Moved("notes", {"id": "notes", "conversation_id": "conversations"}, "conversation_id, id"),
     Moved("statuses", {"account_id": "accounts", "message_id": "messages"}, "account_id, event_key"),
     Moved("rejects", {"id": "rejects", "account_id": "accounts"}, "id"),
     Moved("own_words", {"account_id": "accounts"}, "account_id, digest"),

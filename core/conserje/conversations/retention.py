@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from conserje.conversations import effects
+from conserje.conversations import effects, notes
 from conserje.conversations.rows import EMPTIED, FORGOTTEN
 from conserje.storage.database import Connection
 from conserje.storage.pruning import EARLIEST, LOOKED_AT, Rule
@@ -304,6 +304,7 @@ GROUP BY slug ORDER BY count(*) DESC, slug LIMIT $2
 RULES = (
     Rule("rejects", "rejects", COUNT_REJECTS, REMOVE_REJECTS, EARLIEST),
     *effects.RULES,
+    notes.RULE,
     Rule("statuses", "statuses", COUNT_STATUSES, REMOVE_STATUSES, EARLIEST),
     Rule("messages", "messages", COUNT_MESSAGES, REMOVE_MESSAGES),
     Rule("contents", "messages", COUNT_CONTENTS, EMPTY_MESSAGES),

@@ -46,6 +46,11 @@ SELECT conversation_id, text, since, made_at
 FROM conversations JOIN summaries ON summaries.tenant_id = $1 AND conversation_id = conversations.id
 WHERE conversations.tenant_id = $1 AND contact_id = $2 AND text <> '' ORDER BY conversation_id
 """,
+    "notes": """
+SELECT notes.id, conversation_id, author, text, notes.created_at
+FROM conversations JOIN notes ON notes.tenant_id = $1 AND conversation_id = conversations.id
+WHERE conversations.tenant_id = $1 AND contact_id = $2 ORDER BY conversation_id, notes.id
+""",
     "orders": """
 SELECT messages.id AS message_id, messages.created_at, content
 FROM conversations JOIN messages ON messages.tenant_id = $1 AND conversation_id = conversations.id
@@ -163,6 +168,7 @@ FORGET = (
     " AND (coalesce(intent, cause, told, calls::text) IS NOT NULL OR usage <> '{}')",
     f"UPDATE summaries SET version = version + 1, text = '', covers = NULL, since = NULL, made_at = NULL,"  # noqa: S608
     f" asked_at = NULL WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",
+    f"DELETE FROM notes WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",  # noqa: S608
     f"DELETE FROM effects WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",  # noqa: S608
     f"DELETE FROM reservations WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",  # noqa: S608
     REMEMBER,

@@ -83,8 +83,8 @@ WITH answered AS (
     RETURNING id
 ), turn AS (
     INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, confidence, usage, cause,
-                       waited, thought, told, calls)
-    VALUES ($1, $2, $3, $5, $6, $7, $8::jsonb, $9, $10, $11, $15, $16::text::jsonb)
+                       waited, thought, told, calls, handed_over)
+    VALUES ($1, $2, $3, $5, $6, $7, $8::jsonb, $9, $10, $11, $15, $16::text::jsonb, $13::interval IS NOT NULL)
 ), moved AS (
     UPDATE conversations SET leased_until = NULL, starts = 0, cause = NULL, active_at = now(),
         {number("$12::text[]")},

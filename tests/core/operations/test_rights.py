@@ -53,6 +53,7 @@ WORDS = {
     "summaries": {"text"},
     "effects": {"tool", "arguments", "state", "shown", "cause"},
     "reservations": {"digest", "result"},
+    "notes": {"author", "text"},
     "statuses": {"event_key", "provider_id", "status", "cause", "category", "account_fault"},
     "rejects": {"event_key", "raw", "cause"},
     "consents": {"change", "source", "cause"},

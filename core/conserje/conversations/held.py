@@ -18,6 +18,7 @@ from conserje.errors import OperatorError
 from conserje.storage import jobs
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
+from conserje.storage.pruning import EARLIEST
 
 LARGEST = 500  # that are retried or dropped at once
 RETRY_PACE = timedelta(milliseconds=20)  # between two of many
@@ -76,7 +77,7 @@ WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR strpos(lower(ca
   AND ($3::timestamptz IS NULL OR since >= $3) AND ($4::timestamptz IS NULL OR since < $4)
   AND strpos($5, left(id, 1)) > 0
 """
-LIST = HELD + MATCHING + "ORDER BY since, id LIMIT $6"
+LIST = HELD + MATCHING + "AND (since, id) > ($6, $7) ORDER BY since, id LIMIT $8"
 COUNT = f"SELECT count(*) FROM ({HELD}{MATCHING}) AS matching"  # noqa: S608 - of our own
 GET = HELD + "WHERE id = $1"
 
@@ -136,9 +137,14 @@ class Filter:
     kinds: str = "tmre"
 
 
-async def list_all(connection: Connection, wanted: Filter, limit: int | None = None) -> list[Held]:
-    """What is held, the longest held first."""
-    return [Held.from_row(row) for row in await connection.fetch(LIST, *astuple(wanted), limit)]
+async def list_all(
+    connection: Connection,
+    wanted: Filter,
+    limit: int | None = None,
+    after: tuple[datetime, str] = (EARLIEST, ""),
+) -> list[Held]:
+    """What is held, the longest held first; what comes after one that is held since then."""
+    return [Held.from_row(row) for row in await connection.fetch(LIST, *astuple(wanted), *after, limit)]
 
 
 async def count(connection: Connection, wanted: Filter) -> int:

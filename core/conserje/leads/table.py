@@ -73,7 +73,7 @@ WHERE leads.tenant_id = $1
 LIST = (
     LISTED
     + """
-  AND ($2::text IS NULL OR leads.state = $2) AND ($3::text IS NULL OR people.name = $3)
+  AND ($2::text IS NULL OR leads.state = $2) AND ($3::text IS NULL OR people.name = $3) AND leads.id < $5
 ORDER BY leads.id DESC LIMIT $4
 """
 )
@@ -150,10 +150,15 @@ async def close(connection: Connection, tenant_id: int, lead_id: int) -> None:
 
 
 async def list_all(
-    connection: Connection, tenant_id: int, state: State | None, person: str | None, limit: int
+    connection: Connection,
+    tenant_id: int,
+    state: State | None,
+    person: str | None,
+    limit: int,
+    before: int = 2**63 - 1,
 ) -> list[Listed]:
-    """The last ones, newest first."""
-    return [Listed(**row) for row in await connection.fetch(LIST, tenant_id, state, person, limit)]
+    """The last ones before that number, newest first."""
+    return [Listed(**row) for row in await connection.fetch(LIST, tenant_id, state, person, limit, before)]
 
 
 async def find(connection: Connection, tenant_id: int, lead_id: int) -> Listed | None:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from scene import Scene
 
-from conserje.conversations import handling
+from conserje.conversations import handling, held
+from conserje.conversations.held import Filter
 from conserje.conversations.paging import (
     page_of_contacts,
     page_of_conversations,
@@ -108,3 +109,13 @@ async def test_pages_of_contacts_leave_out_the_forgotten(scene: Scene) -> None:
                 break
             page = await page_of_contacts(scope.connection, tenant_id, 3, before=page.next)
     assert seen == [f"post {name}" for name in ("rosa", "hugo", "luis", "ana")]
+
+
+async def test_what_is_held_comes_by_pages_too(scene: Scene) -> None:
+    await wrote(scene, *NAMES)
+    await scene.pool.execute("UPDATE conversations SET state = 'held', cause = peer")
+    await scene.pool.execute("UPDATE messages SET created_at = '2026-03-01'")  # held since one moment
+    async with scene.pool.acquire() as connection:
+        first = await held.list_all(connection, Filter(), 3)
+        rest = await held.list_all(connection, Filter(), 3, (first[-1].since, first[-1].id))
+    assert sorted(each.cause for each in first + rest) == sorted(NAMES) and len(first) == 3

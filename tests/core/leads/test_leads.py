@@ -205,3 +205,14 @@ async def test_an_open_lead_of_who_wants_no_messages_goes_when_nothing_is_left_o
         )
         == "beto"
     )  # unanswered: it waits for somebody
+
+
+async def test_leads_come_by_pages(scene: Scene) -> None:
+    conversation = await conversation_of(scene)
+    for n in range(3):
+        assert await opened(scene, conversation, f"1-{n}", Lead(wanted=f"pan {n}"))
+    tenant_id = (await scene.entry()).tenant.id
+    async with acting_for(scene.pool, tenant_id) as scope:
+        newest = await leads.list_all(scope.connection, tenant_id, "open", None, 2)
+        rest = await leads.list_all(scope.connection, tenant_id, "open", None, 2, newest[-1].id)
+    assert [each.wanted for each in newest + rest] == ["pan 2", "pan 1", "pan 0"]

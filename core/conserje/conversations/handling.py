@@ -34,7 +34,7 @@ SELECT conversations.id, contact_id, conversations.peer AS contact, contacts.nam
              AND turns.id <= conversations.turn_id AND assistant NOT IN ('consent', 'machine')
              AND (assistant <> 'person' OR intent = 'take')
            ORDER BY turns.id DESC LIMIT 1) END AS since,
-       conversations.cause, last.at AS last_at, last.content AS last_content
+       conversations.cause, active_at, last.at AS last_at, last.content AS last_content
 FROM conversations
 JOIN LATERAL (  -- row by row: a plan for many rows would read all contacts of a tenant
     SELECT * FROM contacts
@@ -150,6 +150,7 @@ class Conversation:
     since: datetime | None
     until: datetime | None
     cause: str | None
+    active_at: datetime  # when a turn or a person was at work last
     last_at: datetime | None
     last: Content | None
 

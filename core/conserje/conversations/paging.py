@@ -1,41 +1,37 @@
-"""A tenant's messages, conversations, contacts by pages; what stays in its place is in one page, once."""
+"""A tenant's messages, conversations, contacts, part by part; what stays in its place comes once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, NamedTuple, TypeVar
 
-import asyncpg
-
-from conserje.conversations import contacts, handling, listing
+from conserje.conversations import contacts, handling, listing, statistics
 from conserje.conversations.contacts import ContactSeen
 from conserje.conversations.handling import Conversation, Wanted
 from conserje.conversations.listing import OUT_OF_ORDER, Message
 from conserje.storage.database import Connection
 
-T = TypeVar("T")
-K = TypeVar("K")
 LAST_ID = 2**63 - 1
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-FAR = datetime(9999, 1, 1, tzinfo=UTC)
+LONG_AGO, FAR = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+NEWEST = (FAR, LAST_ID)
 
-BEFORE_IN = """
-SELECT id, created_at FROM messages
-WHERE tenant_id = $1 AND id < $2 AND conversation_id = $4 ORDER BY id DESC LIMIT $3
+_MESSAGES = """
+SELECT id FROM messages
+WHERE tenant_id = $1 AND id < $2 AND id >= $3 AND created_at >= $4 AND turn_id IS DISTINCT FROM -1{of}
+ORDER BY id DESC LIMIT $5
 """
+MESSAGES = _MESSAGES.format(of="")
+MESSAGES_IN = _MESSAGES.format(of=" AND conversation_id = $6")
 
 # The one before $3 and $4, of those that were active since $2.
 ACTIVE = """
-SELECT id, active_at FROM conversations
+SELECT id FROM conversations
 WHERE tenant_id = $1 AND active_at >= $2 AND (active_at, id) < ($3, $4)
 ORDER BY active_at DESC, id DESC LIMIT $5
 """
 # The same of some, whose ids are found first: an order that is at hand may make a plan read all.
 _OF = """
 WITH wanted AS MATERIALIZED ({ids})
-SELECT conversations.id, active_at FROM wanted CROSS JOIN LATERAL (
+SELECT conversations.id FROM wanted CROSS JOIN LATERAL (
     SELECT id, active_at FROM conversations
     WHERE tenant_id = $1 AND conversations.id = wanted.id LIMIT 1) AS conversations
 WHERE active_at >= $2 AND (active_at, conversations.id) < ($3, $4)
@@ -54,31 +50,7 @@ ORDER BY id DESC LIMIT $3
 """
 
 
-class Place(NamedTuple):
-    """Where a page of conversations ended."""
-
-    active_at: datetime
-    id: int
-
-
-NEWEST = Place(FAR, LAST_ID)
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T, K]):
-    """Some of many, and the key of the last; None: there are no more."""
-
-    items: list[T]
-    next: K | None = None
-
-
-def _cut(rows: list[asyncpg.Record], limit: int, key: Callable[[asyncpg.Record], K]) -> Page[int, K]:
-    """The ids of a page, of which one row more than wanted was asked for."""
-    more = len(rows) > limit
-    return Page([row["id"] for row in rows[:limit]], key(rows[limit - 1]) if more else None)
-
-
-async def page_of_messages(
+async def messages(
     connection: Connection,
     tenant_id: int,
     limit: int,
@@ -86,45 +58,44 @@ async def page_of_messages(
     before: int = LAST_ID,
     since: datetime = LONG_AGO,
     conversation_id: int | None = None,
-) -> Page[Message, int]:
-    """The tenant's messages, or a conversation's, newest first, that were taken since then."""
-    of = () if conversation_id is None else (conversation_id,)
-    statement = BEFORE_IN if of else listing.BEFORE
-    rows = await connection.fetch(statement, tenant_id, before, limit + 1, *of)
-    found = _cut(rows, limit, lambda row: row["id"])
-    if rows and rows[-1]["created_at"] < since - OUT_OF_ORDER:
-        found = Page(found.items)
-    late = {row["id"] for row in rows if row["created_at"] < since}
-    ids = [each for each in found.items if each not in late]
-    by_id = {row["id"]: row for row in await connection.fetch(listing.MESSAGES, tenant_id, ids)}
-    return Page([Message.from_row(by_id[each]) for each in ids if each in by_id], found.next)
+) -> list[Message]:
+    """The messages before that one that were taken since then, newest first: all, or a conversation's."""
+    first = 0
+    if since > LONG_AGO:
+        first = await connection.fetchval(statistics.FIRST_MESSAGE, tenant_id, since - OUT_OF_ORDER) or 0
+    statement, of = (MESSAGES, ()) if conversation_id is None else (MESSAGES_IN, (conversation_id,))
+    rows = await connection.fetch(statement, tenant_id, before, first, since, limit, *of)
+    ids = [row["id"] for row in rows]
+    found = await connection.fetch(f"{listing.MESSAGES} ORDER BY message.id DESC", tenant_id, ids)
+    return [Message.from_row(row) for row in found]
 
 
-async def page_of_conversations(
+async def conversations(
     connection: Connection,
     tenant_id: int,
     limit: int,
     *,
     wanted: Wanted | None = None,
-    before: Place = NEWEST,
+    before: tuple[datetime, int] = NEWEST,
     since: datetime = LONG_AGO,
-) -> Page[Conversation, Place]:
-    """The tenant's conversations, the one first in which a turn or a person was at work last.
+) -> list[Conversation]:
+    """The tenant's conversations, the one first in which a turn or a person was at work last: what comes
+    before one that was at work then.
 
-    One that comes up meanwhile is in no later page: who wants all that happened asks again, `since` then.
+    One that comes up meanwhile is in no later part: who wants all that happened asks again, `since` then.
     """
-    rows = await connection.fetch(_WANTED[wanted], tenant_id, since, *before, limit + 1)
-    found = _cut(rows, limit, lambda row: Place(row["active_at"], row["id"]))
-    by_id = {row["id"]: row for row in await connection.fetch(handling.OF_IDS, tenant_id, found.items)}
-    shown = [Conversation.from_row(by_id[each]) for each in found.items if each in by_id]
-    return Page(shown, found.next)
+    rows = await connection.fetch(_WANTED[wanted], tenant_id, since, *before, limit)
+    found = await connection.fetch(handling.OF_IDS, tenant_id, [row["id"] for row in rows])
+    by_id = {row["id"]: Conversation.from_row(row) for row in found}
+    return [by_id[row["id"]] for row in rows]
 
 
-async def page_of_contacts(
+async def seen_contacts(
     connection: Connection, tenant_id: int, limit: int, *, before: int = LAST_ID
-) -> Page[ContactSeen, int]:
-    """The tenant's contacts but those who were forgotten, who came last first."""
-    rows = await connection.fetch(CONTACTS, tenant_id, before, limit + 1)
-    found = _cut(rows, limit, lambda row: row["id"])
-    by_id = {row["id"]: row for row in await connection.fetch(contacts.OF_IDS, tenant_id, found.items)}
-    return Page([ContactSeen(**by_id[each]) for each in found.items if each in by_id], found.next)
+) -> list[ContactSeen]:
+    """The tenant's contacts before that one but those who were forgotten, who came last first."""
+    rows = await connection.fetch(CONTACTS, tenant_id, before, limit)
+    found = await connection.fetch(
+        f"{contacts.OF_IDS} ORDER BY id DESC", tenant_id, [row["id"] for row in rows]
+    )
+    return [ContactSeen(**row) for row in found]

@@ -190,6 +190,7 @@ FROM messages WHERE direction = 'in'
             "CONSERJE_DOMAINS": DOMAIN,
             "CONSERJE_LISTEN": f"127.0.0.1:{port}",
             "CONSERJE_OPERATOR_LISTEN": str(self.folder / "operator.sock"),
+            "CONSERJE_CONSOLE_LISTEN": str(self.folder / "console.sock"),
             "CONSERJE_WORKERS": str(workers),
         }
 

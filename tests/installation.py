@@ -181,6 +181,7 @@ async def install(
             "CONSERJE_DATA_DIR": str(keyring.parent.parent),
             "CONSERJE_LISTEN": f"127.0.0.1:{free_port()}",
             "CONSERJE_OPERATOR_LISTEN": str(keyring.parent.parent / "operator.sock"),
+            "CONSERJE_CONSOLE_LISTEN": str(keyring.parent.parent / "console.sock"),
             "CONSERJE_WORKERS": str(edge_workers),
             "CONSERJE_TWILIO_BASE_URL": base_url,
         }

@@ -27,8 +27,8 @@ from conserje.tenants.directory import Directory
 from conserje.tenants.vault import Vault
 from conserje.work.worker import Worker
 from conserje_catalog import Catalog
-from conserje_edge.operator.auth import AuthMiddleware
-from conserje_edge.operator.context import Context
+from conserje_edge.operator.auth import AuthMiddleware, Listener
+from conserje_edge.operator.context import OperatorContext
 from conserje_edge.predecessors.routes import routes
 from conserje_edge.tenant.reception import Reception
 from conserje_edge.tenant.webhooks import Webhooks
@@ -44,7 +44,7 @@ from conserje_twilio import Twilio
 class Office:
     """What callers on this machine reach, and what stands behind it."""
 
-    context: Context
+    context: OperatorContext
     url: str
     http: httpx2.AsyncClient
     parrot: Parrot
@@ -112,8 +112,11 @@ async def open_office(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Offi
     async with directory, Intake(pool, plugins) as intake:
         reception = Reception(hosts, proxies, directory, vault, pool)
         webhooks = Webhooks(reception, plugins, intake, Limits())
-        context = Context(settings, pool, directory, vault, plugins, intake, feed, reception, webhooks)
-        app = AuthMiddleware(Router(routes(context), redirect_slashes=False), hosts, proxies, pool)
+        context = OperatorContext(
+            settings, pool, directory, vault, plugins, intake, feed, reception, webhooks
+        )
+        router = Router(routes(context), redirect_slashes=False)
+        app = AuthMiddleware(router, hosts, proxies, pool, Listener("The operator's listener"))
         transport = httpx2.ASGITransport(app, client=("127.0.0.1", 1))
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:9001") as client_:
             yield Office(context, url, client_, parrot)

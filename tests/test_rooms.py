@@ -52,7 +52,7 @@ def test_a_room_s_init_is_its_sentence_alone(room: Path) -> None:
 def test_edge_has_no_sql() -> None:
     """A table is asked by the room of core that owns it."""
     asking = re.compile(
-        r"\b(?:SELECT|INSERT|UPDATE|DELETE)\b|\.(?:fetch|fetchrow|fetchval|execute|executemany)\("
+        r"\b(?:SELECT|INSERT|UPDATE|DELETE FROM)\b|\.(?:fetch|fetchrow|fetchval|execute|executemany)\("
     )
     found = {
         f"{path.name}:{number}"

@@ -101,6 +101,13 @@ class Settings(BaseModel):
         description="The address of `serve` for the operator: health, metrics, the predecessors' routes;"
         " host:port, or the path of a socket.",
     )
+    console_listen: str = Field(
+        default="127.0.0.1:9101",
+        description="The address of `serve` for other systems: the API; host:port, or the path of a socket.",
+    )
+    api_rate: int = Field(
+        default=600, ge=1, description="The requests that one key may make in a minute at the API."
+    )
     public_url: str | None = Field(
         default=None,
         description="A tenant's public address with {slug} in it. None: https://{slug}.<first"
@@ -223,7 +230,7 @@ class Settings(BaseModel):
             raise ValueError("write days, weeks and months, such as 7d4w6m")
         return value
 
-    @field_validator("listen", "operator_listen")
+    @field_validator("listen", "operator_listen", "console_listen")
     @classmethod
     def _check_listen(cls, value: str) -> str:
         port = _PORT.fullmatch(value)

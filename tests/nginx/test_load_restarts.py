@@ -95,6 +95,7 @@ def _node(house: Installation, listen: str, name: str) -> dict[str, str]:
         "CONSERJE_DATA_DIR": str(folder),
         "CONSERJE_LISTEN": listen,
         "CONSERJE_OPERATOR_LISTEN": f"127.0.0.1:{free_port()}",
+        "CONSERJE_CONSOLE_LISTEN": f"127.0.0.1:{free_port()}",
     }
 
 

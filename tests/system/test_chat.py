@@ -199,6 +199,7 @@ async def test_a_stream_on_one_node_shows_what_another_node_s_worker_says(
         "CONSERJE_DATA_DIR": str(tmp_path / "b"),
         "CONSERJE_LISTEN": f"127.0.0.1:{free_port()}",
         "CONSERJE_OPERATOR_LISTEN": str(tmp_path / "b" / "operator.sock"),
+        "CONSERJE_CONSOLE_LISTEN": str(tmp_path / "b" / "console.sock"),
     }
     (tmp_path / "b").mkdir()
     async with (

@@ -74,6 +74,7 @@ async def nodes(installation: Installation) -> AsyncIterator[Nodes]:
             "CONSERJE_DATA_DIR": str(folder),
             "CONSERJE_LISTEN": f"127.0.0.1:{free_port()}",
             "CONSERJE_OPERATOR_LISTEN": str(folder / "operator.sock"),
+            "CONSERJE_CONSOLE_LISTEN": str(folder / "console.sock"),
         }
         both.edges.append(Node(lambda environment=environment: serving(environment)))  # type: ignore[misc]
         both.workers.append(

@@ -37,6 +37,7 @@ def environment() -> Iterator[dict[str, str]]:
             "CONSERJE_DATA_DIR": str(folder),
             "CONSERJE_LISTEN": f"127.0.0.1:{free_ports()}",
             "CONSERJE_OPERATOR_LISTEN": f"{folder}/operator.sock",
+            "CONSERJE_CONSOLE_LISTEN": f"{folder}/console.sock",
             "CONSERJE_WORKERS": "1",
         }
 

@@ -1,4 +1,4 @@
-"""`conserje api-key`: the keys that programs show to the operator's listener."""
+"""`conserje api-key`: the keys that programs show to the API, and to the predecessors' routes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conserje.tenants.api_keys import ApiKey
 
 @click.group("api-key")
 def api_key() -> None:
-    """Add, list and revoke the keys to the operator's listener."""
+    """Add, list and revoke the keys to the API and to the operator's listener."""
 
 
 @api_key.command()
@@ -28,7 +28,7 @@ def api_key() -> None:
     multiple=True,
     type=click.Choice(api_keys.SCOPES),
     default=["read"],
-    help="What the key may do; may be given twice. [default: read]",
+    help="What the key may do; repeatable. [default: read]",
 )
 @click.option(
     "--expires", "life", type=Duration(), help="How long the key lives, like 90d; for ever, if not given."
@@ -45,7 +45,9 @@ async def add(
 ) -> None:
     """Make a key and show it, this once.
 
-    NAME says who will use it. The key goes into the header `Authorization: Bearer KEY`.
+    NAME says who will use it. The key goes into the header `Authorization: Bearer KEY`. `read` shows,
+    `write` changes products, knowledge, leads and conversations, `send` sends messages, `export` hands out
+    what contacts said and files, `admin` changes the tenant, its accounts and its keys.
 
     \b
     Example:
@@ -67,9 +69,11 @@ def _described(key: ApiKey) -> dict[str, Any]:
         "name": key.name,
         "tenant": key.tenant,
         "scopes": sorted(key.scopes),
+        "uses": key.uses,
         "created": _moment(key.created_at),
         "expires": _moment(key.expires_at),
         "used": _moment(key.used_at),
+        "used_from": str(key.used_from) if key.used_from else None,
     }
 
 
@@ -81,7 +85,9 @@ def _moment(time: datetime | None) -> str | None:
 @json_option
 @with_installation
 async def list_keys(installation: Installation, as_json: bool) -> None:
-    """List the keys, whose they are and when each was last used.
+    """List the keys, whose they are, and when and from where each was last used.
+
+    One whose `uses` are predecessors opens the predecessors' routes alone.
 
     \b
     Example:

@@ -36,7 +36,8 @@ START_LIMIT = 30.0  # seconds until `serve` must accept connections
 # What children get beside what every program needs. Postgres's own variables name the database, and open it.
 OURS = (PREFIX, "PG")
 FOR_EDGE = tuple(
-    PREFIX + name for name in ("DOMAINS", "DATA_DIR", "LISTEN", "OPERATOR_", "PUBLIC_", "HTTP", "BODY_")
+    PREFIX + name
+    for name in ("DOMAINS", "DATA_DIR", "LISTEN", "OPERATOR_", "CONSOLE_", "PUBLIC_", "HTTP", "BODY_")
 )
 MAIL = (f"{PREFIX}SMTP_URL", f"{PREFIX}MAIL_FROM")  # `work` alone sends
 
@@ -65,6 +66,7 @@ async def _up(demo: bool, with_edge: bool) -> None:
     settings = read_settings()
     _refuse_taken_port(settings.listen, "CONSERJE_LISTEN")
     _refuse_taken_port(settings.operator_listen, "CONSERJE_OPERATOR_LISTEN")
+    _refuse_taken_port(settings.console_listen, "CONSERJE_CONSOLE_LISTEN")
     if not settings.database_url:
         embedded.make_folder(settings.data_dir)
     edge = await _prepare_edge() if with_edge else None
@@ -205,7 +207,8 @@ async def _start(
     without_mail = {name: value for name, value in environment.items() if name not in MAIL}
     await children.start("work", [sys.executable, "-m", "conserje", "work"], environment)
     await children.start("serve", [sys.executable, "-m", "conserje", "serve"], without_mail)
-    await _until_listening("serve", (settings.listen, settings.operator_listen), children, stop)
+    listens = (settings.listen, settings.operator_listen, settings.console_listen)
+    await _until_listening("serve", listens, children, stop)
     if edge and not stop.is_set():
         await children.start("nginx", edge.command, bare())
         await _until_listening("nginx", edge.listens, children, stop)
@@ -277,17 +280,18 @@ def _banner(server: str, url: str, settings: Settings, demo: Demo, edge: Edge | 
         lines.append(f"Its number:    {program} account add nueva-tienda {account}")
     else:
         lines.append(f"It will be at  {settings.tenant_url('nueva-tienda')}")
-    lines.append(f"Its health:    {_asked(settings.operator_listen)}")
+    lines.append(f"Its health:    {_asked(settings.operator_listen, 'readyz')}")
+    lines.append(f"Its API:       {_asked(settings.console_listen, 'api/v1/tenants')}")
     if edge:
         lines.append(f"Its authority: {edge.authority}, for your browser to trust, or curl --cacert")
     return "\n".join([*lines, "", "Ctrl-C stops everything."])
 
 
-def _asked(listen: str) -> str:
-    """How the operator's listener is asked whether all is well."""
+def _asked(listen: str, path: str) -> str:
+    """How a listener on this machine is asked."""
     if "/" in listen:
-        return f"curl --unix-socket {listen} http://localhost/readyz"
-    return f"curl http://{listen}/readyz"
+        return f"curl --unix-socket {listen} http://localhost/{path}"
+    return f"curl http://{listen}/{path}"
 
 
 def _program() -> str:

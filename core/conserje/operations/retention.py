@@ -27,6 +27,7 @@ from conserje.storage.database import CANNOT_ASK, Connection, connect_as_core, d
 from conserje.storage.pruning import Batch, Key, Rule
 from conserje.telemetry import metrics
 from conserje.telemetry.log import place
+from conserje.tenants import idempotency
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ ON_DISK = "files without a message"
 NAMED = 5  # of what failed
 
 RULES = (
-    *notices.RULES, *leads.RULES, *conversations.RULES, *files.RULES, *rights.RULES, *shop.RULES, *costs.RULES
+    *notices.RULES, *leads.RULES, *conversations.RULES, *files.RULES, *rights.RULES, *shop.RULES,
+    *costs.RULES, *idempotency.RULES,
 )  # fmt: skip
 """Each room's own, in the order in which they go."""
 

@@ -52,6 +52,15 @@ async def acting_for(pool: Pool, tenant_id: int, *, impatient: bool = False) -> 
         await connection.execute("COMMIT")
 
 
+@asynccontextmanager
+async def acting_for_all(pool: Pool) -> AsyncIterator[Scope]:
+    """A transaction that sees all rows: for what is the installation's, or makes a tenant what it is."""
+    async with pool.acquire() as connection, connection.transaction():
+        scope = Scope(connection)
+        yield scope
+        await _enqueue(scope)
+
+
 def _room_of(pool: Pool, tenant_id: int) -> asyncio.Semaphore:
     """What a tenant's transactions go through; it is kept while somebody uses it, and so its pool."""
     place = (id(pool), tenant_id)

@@ -18,7 +18,7 @@ from conserje.plugins.guard import PluginFailed
 from conserje.storage.database import Connection, Pool
 from conserje.tenants import data_keys, tenants
 from conserje.tenants.patches import patched
-from conserje.tenants.refusals import TenantError, refusals
+from conserje.tenants.refusals import Missing, TenantError, refusals
 from conserje.tenants.tenants import Status, Tenant
 
 if TYPE_CHECKING:
@@ -323,10 +323,8 @@ async def remove(connection: Connection, tenant_id: int, channel: str, address: 
         raise no_account(channel, address)
 
 
-def no_account(channel: str, address: str) -> TenantError:
-    return TenantError(
-        f"The tenant has no account {channel} {address}: see `conserje account list`.", "address"
-    )
+def no_account(channel: str, address: str) -> Missing:
+    return Missing(f"The tenant has no account {channel} {address}: see `conserje account list`.", "address")
 
 
 def credentials_context(tenant_id: int, channel: str, address: str) -> tuple[str, ...]:

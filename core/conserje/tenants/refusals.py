@@ -15,6 +15,14 @@ class TenantError(OperatorError):
     """What was asked of a tenant or an account cannot be; the text says why."""
 
 
+class Missing(TenantError):
+    """What is named is not there."""
+
+
+class Taken(TenantError):
+    """What names one thing alone names another already."""
+
+
 SENTENCES = {
     "tenants_slug_key": "The slug is taken: choose another.",
     "former_slugs_slug_key": "The slug was another tenant's and leads there still: choose another.",
@@ -93,7 +101,8 @@ def refusals() -> Iterator[None]:
         rule = error.constraint_name or error.column_name or ""
         said = SENTENCES.get(rule, f"The database refuses the row by its rule {rule}.")
         of = _OF.fullmatch(rule)
-        raise TenantError(said, of[1] if of else "") from None
+        refused = Taken if isinstance(error, asyncpg.UniqueViolationError) else TenantError
+        raise refused(said, of[1] if of else "") from None
     except asyncpg.InvalidParameterValueError:
         raise TenantError(SENTENCES["tenants_time_zone_check"], "time_zone") from None
     except (asyncpg.DataError, ValueError):

@@ -17,7 +17,7 @@ from conserje.contract.assistant import Tenant as TenantSeen
 from conserje.contract.hours import Hours
 from conserje.storage.database import Connection, Pool
 from conserje.tenants.patches import patched
-from conserje.tenants.refusals import SENTENCES, TenantError, refusals
+from conserje.tenants.refusals import SENTENCES, Missing, TenantError, refusals
 
 Status = Literal["active", "suspended"]
 LateRule = Literal["answer", "apologise", "hand_over", "park"]
@@ -115,6 +115,7 @@ COLUMNS = ", ".join(each.name for each in fields(Tenant))
 TENANT = f"SELECT {COLUMNS} FROM tenants "  # noqa: S608 - names of our own
 GET = TENANT + "WHERE slug = $1"
 LIST = TENANT + "ORDER BY slug"
+PAGE = TENANT + "WHERE slug > $1 AND ($3::bigint IS NULL OR id = $3) ORDER BY slug LIMIT $2"
 CALLED_NOW = """
 SELECT tenants.slug FROM former_slugs JOIN tenants ON tenants.id = tenant_id
 WHERE former_slugs.slug = $1 AND until > now()
@@ -148,12 +149,17 @@ async def get(connection: Connection, slug: str) -> Tenant:
     if row := await connection.fetchrow(GET, slug):
         return Tenant.from_row(row)
     if now := await connection.fetchval(CALLED_NOW, slug):
-        raise TenantError(f"{slug} is called {now} now.", "slug")
+        raise Missing(f"{slug} is called {now} now.", "slug")
     raise _no_tenant(slug)
 
 
 async def list_all(connection: Connection) -> list[Tenant]:
     return [Tenant.from_row(row) for row in await connection.fetch(LIST)]
+
+
+async def page(connection: Connection, after: str, limit: int, tenant_id: int | None) -> list[Tenant]:
+    """The next tenants by their slugs, or of them only this one."""
+    return [Tenant.from_row(row) for row in await connection.fetch(PAGE, after, limit, tenant_id)]
 
 
 async def former_slugs(connection: Connection, tenant_id: int) -> dict[str, datetime]:
@@ -271,8 +277,8 @@ async def remove(connection: Connection, slug: str) -> None:
         raise _no_tenant(slug)
 
 
-def _no_tenant(slug: str) -> TenantError:
-    return TenantError(f"There is no tenant {slug}: see `conserje tenant list`.", "slug")
+def _no_tenant(slug: str) -> Missing:
+    return Missing(f"There is no tenant {slug}: see `conserje tenant list`.", "slug")
 
 
 def reserving_base(slug: str, bases: Sequence[str]) -> str | None:

@@ -1,1 +1,1 @@
-"""The operator's listener: health, metrics, and the routes for programs with a key."""
+"""Who may come in where a key is asked for; the operator's health and metrics."""

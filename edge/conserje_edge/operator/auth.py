@@ -1,14 +1,13 @@
-"""Who may come in at the operator's listener, asked before any route is looked for."""
+"""Who may come in at a listener for those with a key, asked before any route is looked for."""
 
 from __future__ import annotations
 
 import ipaddress
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal
 
 import asyncpg
 from starlette.exceptions import HTTPException
@@ -19,9 +18,10 @@ from conserje.storage.database import CANNOT_ASK, Pool, describe
 from conserje.storage.stillness import explained
 from conserje.telemetry.log import place
 from conserje.tenants import api_keys
-from conserje.tenants.api_keys import ApiKeyError
+from conserje.tenants.api_keys import SCOPES, ApiKey, ApiKeyError, KeyScope
 from conserje_edge.wire.answers import Problem, unavailable
 from conserje_edge.wire.hosts import Hosts
+from conserje_edge.wire.rates import Window, client_address
 from conserje_edge.wire.requests import Proxies, read_headers, request_id
 
 log = logging.getLogger(__name__)
@@ -45,14 +45,15 @@ class Caller:
 
     tenant_id: int | None  # None: the operator
     scopes: frozenset[str]
+    key: ApiKey | None = None  # by which
 
-    def require(self, scope: Literal["read", "write"], tenant_id: int | None = None) -> None:
+    def require(self, scope: KeyScope, tenant_id: int | None = None) -> None:
         """Raises Problem 403 unless the caller may do this for the tenant; None: for the installation."""
         if scope not in self.scopes or self.tenant_id not in (None, tenant_id):
             raise Problem(HTTPStatus.FORBIDDEN)
 
 
-OPERATOR = Caller(None, frozenset({"read", "write"}))
+OPERATOR = Caller(None, frozenset(SCOPES))
 NOBODY = Caller(None, frozenset())
 
 
@@ -62,14 +63,34 @@ def caller(request: Request) -> Caller:
     return found
 
 
-class AuthMiddleware:
-    """The ASGI application around the operator's routes; what they raise becomes a problem document."""
+def _as_it_is(problem: Problem) -> Problem:
+    return problem
 
-    def __init__(self, app: ASGIApp, hosts: Hosts, proxies: Proxies, pool: Pool) -> None:
+
+def _nothing(_: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What is a listener's own: its name in the log, what needs no key there, how its problems are written,
+    and how often a key may come."""
+
+    name: str
+    is_open: Callable[[str], bool] = _nothing
+    written: Callable[[Problem], Problem] = _as_it_is
+    rate: Window | None = None
+
+
+class AuthMiddleware:
+    """The ASGI application around a listener's routes; what they raise becomes a problem document."""
+
+    def __init__(self, app: ASGIApp, hosts: Hosts, proxies: Proxies, pool: Pool, listener: Listener) -> None:
         self._app = app
         self._names = LOOPBACK | {f"console.{base}" for base in hosts.bases}
         self._proxies = proxies
         self._pool = pool
+        self._listener = listener
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,7 +109,7 @@ class AuthMiddleware:
             # With an app in it, Starlette raises its own refusals instead of answering them in plain text.
             await self._app({**scope, "app": self, "state": state}, receive, watched)
         except Exception as error:
-            problem = _problem(error)
+            problem = self._listener.written(_problem(error, self._listener.name))
             if problem.cause:
                 log.warning("%s (%s, request %s)", problem.cause, problem.status, request)
             if begun:
@@ -105,23 +126,28 @@ class AuthMiddleware:
         if not match or match[1] not in self._names:
             raise Problem(HTTPStatus.NOT_FOUND)
         _refuse_foreign_pages(scope["method"], host, headers)
+        if self._listener.is_open(scope["path"]):
+            return NOBODY
         if "authorization" in headers:
-            return await self._key_holder(headers["authorization"])
+            return await self._key_holder(scope, headers["authorization"])
         if match[1] in LOOPBACK and _is_near(scope) and not any(map(_PASSED_ON.fullmatch, headers)):
             return OPERATOR
         raise _unauthorized()
 
-    async def _key_holder(self, authorization: str) -> Caller:
+    async def _key_holder(self, scope: Scope, authorization: str) -> Caller:
         bearer = _BEARER.fullmatch(authorization)
         if not bearer:
             raise _unauthorized()
         try:
-            key = await api_keys.check(self._pool, bearer[1])
+            address = client_address(scope, self._proxies.trusts(scope))
+            key = await api_keys.check(self._pool, bearer[1], address)
         except ApiKeyError:
             raise _unauthorized() from None
         except (*CANNOT_ASK, asyncpg.PostgresError) as error:
             raise unavailable(f"A key cannot be checked: {explained(error, describe(error))}") from None
-        return Caller(key.tenant_id, key.scopes)
+        if self._listener.rate:
+            self._listener.rate.admit(key.id)
+        return Caller(key.tenant_id, key.scopes, key)
 
 
 def _refuse_foreign_pages(method: str, host: str, headers: Mapping[str, str]) -> None:
@@ -148,13 +174,13 @@ def _unauthorized() -> Problem:
     return Problem(HTTPStatus.UNAUTHORIZED, "", (b"www-authenticate", b'Bearer realm="conserje"'))
 
 
-def _problem(error: Exception) -> Problem:
+def _problem(error: Exception, name: str) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, HTTPException):
         headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
         return Problem(HTTPStatus(error.status_code), "", *headers)
     if isinstance(error, (*CANNOT_ASK, asyncpg.PostgresError)):
-        away = f"Postgres does not answer the operator's listener: {describe(error)}"
+        away = f"Postgres does not answer {name}: {describe(error)}"
         return unavailable(explained(error, away))
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"The operator's listener failed: {place(error)}")
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"{name[0].upper()}{name[1:]} failed: {place(error)}")

@@ -1,4 +1,4 @@
-"""What the operator's routes work with."""
+"""What routes work with."""
 
 from __future__ import annotations
 
@@ -17,13 +17,19 @@ from conserje_edge.tenant.webhooks import Webhooks
 
 @dataclass
 class Context:
-    """One installation, as the operator's listener has it open."""
+    """One installation, as a listener for those with a key has it open."""
 
     settings: Settings
     pool: Pool
     directory: Directory
     vault: Vault
     plugins: Plugins
+
+
+@dataclass
+class OperatorContext(Context):
+    """The same where contacts' messages are taken, too."""
+
     intake: Intake
     feed: Feed
     reception: Reception

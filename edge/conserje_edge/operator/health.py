@@ -28,7 +28,7 @@ from conserje.tenants.data_keys import check_keyring
 from conserje.tenants.keyring import VaultError
 from conserje.tenants.vault import Vault
 from conserje_edge.operator.auth import ALIVE, caller
-from conserje_edge.operator.context import Context
+from conserje_edge.operator.context import OperatorContext
 from conserje_edge.wire.addresses import Address, address
 
 LIMIT = 2.0  # seconds for all checks, which run beside each other
@@ -46,26 +46,33 @@ class Odd(Exception):
     """A check found what hurts some tenants only; the text says what to do."""
 
 
-def routes(context: Context) -> list[Route]:
+def alive_routes() -> list[Route]:
+    """What each listener answers of itself."""
+    return [Route(path, _livez) for path in sorted(ALIVE)]
+
+
+def routes(context: OperatorContext) -> list[Route]:
     async def readyz(request: Request) -> Response:
         caller(request).require("read")
         return await ready(context)
 
-    return [*(Route(path, _livez) for path in sorted(ALIVE)), Route("/readyz", readyz)]
+    return [*alive_routes(), Route("/readyz", readyz)]
 
 
 async def _livez(request: Request) -> Response:
     return JSONResponse({"alive": True})
 
 
-async def ready(context: Context) -> Response:
+async def ready(context: OperatorContext) -> Response:
     """200 or 503, and what each check says."""
     said = await asyncio.gather(*(_checked(check, context) for check in CHECKS.values()))
     fine = all(each["ok"] for each in said)
     return JSONResponse({"ready": fine, "checks": dict(zip(CHECKS, said, strict=True))}, 200 if fine else 503)
 
 
-async def _checked(check: Callable[[Context], Awaitable[None]], context: Context) -> dict[str, Any]:
+async def _checked(
+    check: Callable[[OperatorContext], Awaitable[None]], context: OperatorContext
+) -> dict[str, Any]:
     async def run() -> None:
         await check(context)
 
@@ -83,46 +90,46 @@ async def _checked(check: Callable[[Context], Awaitable[None]], context: Context
     return {"ok": True}
 
 
-async def _postgres(context: Context) -> None:
+async def _postgres(context: OperatorContext) -> None:
     await ping(context.pool)
 
 
-async def _migrations(context: Context) -> None:
+async def _migrations(context: OperatorContext) -> None:
     async with context.pool.acquire() as connection:
         await silence.refuse_unfinished(connection)
         await refuse_other_schema(connection)
 
 
-async def _keyring(context: Context) -> None:
+async def _keyring(context: OperatorContext) -> None:
     vault = Vault.read(context.settings.keyring)  # as a process that starts now would read it
     async with context.pool.acquire() as connection:
         await check_keyring(connection, vault)
 
 
-async def _plugins(context: Context) -> None:
+async def _plugins(context: OperatorContext) -> None:
     if odd := [*_broken(context), *_fenced(context)]:
         raise Odd(" ".join(odd))
 
 
-async def _assistants(context: Context) -> None:
+async def _assistants(context: OperatorContext) -> None:
     async with context.pool.acquire() as connection:
         if found := await assistants.unready(connection, context.plugins, MOST_NAMED):
             raise Odd("Assistants cannot answer, and the fallback does: " + " ".join(found))
 
 
-def _broken(context: Context) -> Iterator[str]:
+def _broken(context: OperatorContext) -> Iterator[str]:
     if context.plugins.broken:
         broken = "; ".join(f"{name} {why}" for name, why in sorted(context.plugins.broken.items()))
         yield f"Plugins are broken: install them again, or remove them ({broken})."
 
 
-def _fenced(context: Context) -> Iterator[str]:
+def _fenced(context: OperatorContext) -> Iterator[str]:
     if standing := fences.of_node(context.settings.data_dir).standing():
         fenced = "; ".join(f"{fence.plugin} is {fence}" for fence in standing)
         yield f"Plugins stood still: mend them, then `conserje plugin resume NAME` ({fenced})."
 
 
-async def _accounts(context: Context) -> None:
+async def _accounts(context: OperatorContext) -> None:
     async with context.pool.acquire() as connection:
         ill = await illness.of_all(connection, SHOWN + 1)
     if ill:
@@ -131,7 +138,7 @@ async def _accounts(context: Context) -> None:
         raise Odd(f"Accounts are ill: mend them, then `conserje account check` ({named}{more}).")
 
 
-async def _keeping(context: Context) -> None:
+async def _keeping(context: OperatorContext) -> None:
     async with context.pool.acquire() as connection:
         keeping_all, first = await tenants.keeping_all(connection)
         going = await retention.rejects_going(connection)
@@ -147,24 +154,24 @@ async def _keeping(context: Context) -> None:
         raise Odd(" ".join(odd))
 
 
-async def _backups(context: Context) -> None:
+async def _backups(context: OperatorContext) -> None:
     if folder := context.settings.backups:
         said = [await asyncio.to_thread(each, folder) for each in (shelf.warning, journal.warning)]
         if odd := list(filter(None, said)):
             raise Odd(" ".join(odd))
 
 
-async def _silence(context: Context) -> None:
+async def _silence(context: OperatorContext) -> None:
     if standing := await silence.standing(context.pool):
         raise Odd(str(standing))
 
 
-async def _spool(context: Context) -> None:
+async def _spool(context: OperatorContext) -> None:
     if spool := context.intake.spool:
         await spool.check()
 
 
-async def _edge(context: Context) -> None:
+async def _edge(context: OperatorContext) -> None:
     where = address(context.settings.listen)
     try:
         async with asyncio.timeout(EDGE_LIMIT):
@@ -188,13 +195,13 @@ async def _answers(where: Address) -> bool:
         writer.close()
 
 
-async def _worker(context: Context) -> None:
+async def _worker(context: OperatorContext) -> None:
     if not any(process.kind == "work" for process in await heartbeat.living(context.pool)):
         seconds = heartbeat.LIVING.total_seconds()
         raise Unready(f"`conserje work` was not seen for {seconds:g} s: start one.")
 
 
-CHECKS: dict[str, Callable[[Context], Awaitable[None]]] = {
+CHECKS: dict[str, Callable[[OperatorContext], Awaitable[None]]] = {
     "postgres": _postgres,
     "migrations": _migrations,
     "keyring": _keyring,

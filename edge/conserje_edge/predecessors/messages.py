@@ -29,7 +29,7 @@ from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.refusals import TenantError
 from conserje_edge.operator.auth import caller
-from conserje_edge.operator.context import Context
+from conserje_edge.operator.context import OperatorContext
 from conserje_edge.wire.answers import Problem, unavailable
 from conserje_edge.wire.hosts import SLUG
 from conserje_edge.wire.requests import read_body
@@ -61,7 +61,7 @@ class Written(BaseModel):
 class Messages:
     """Writes to tenants by the channel json, and waits for what is answered."""
 
-    context: Context
+    context: OperatorContext
 
     async def write(self, request: Request) -> Response:
         """POST /webhook/<slug or old id>."""
@@ -252,7 +252,7 @@ def _answer(entry: Entry, exchange: Exchange) -> Response:
     )
 
 
-def routes(context: Context) -> list[Route]:
+def routes(context: OperatorContext) -> list[Route]:
     messages = Messages(context)
     return [
         Route("/webhook", messages.write_by_sender, methods=["POST"]),

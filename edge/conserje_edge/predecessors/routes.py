@@ -11,12 +11,12 @@ from starlette.routing import Route
 from conserje.tenants import accounts, tenants
 from conserje.tenants.tenants import Tenant
 from conserje_edge.operator.auth import caller
-from conserje_edge.operator.context import Context
+from conserje_edge.operator.context import OperatorContext
 from conserje_edge.predecessors import bots, messages
 from conserje_edge.predecessors.bots import NUMBERS
 
 
-def _webhook(context: Context, tenant: Tenant, own: Sequence[str]) -> str | None:
+def _webhook(context: OperatorContext, tenant: Tenant, own: Sequence[str]) -> str | None:
     """Where a provider of the tenant's posts, or else its page; None where nothing is installed."""
     installed = context.plugins.channels
     at_providers = [name for name in own if name in installed and not installed[name].per_tenant]
@@ -25,7 +25,7 @@ def _webhook(context: Context, tenant: Tenant, own: Sequence[str]) -> str | None
     return f"{context.settings.tenant_url(tenant.slug)}/bot/{names[0]}/webhook" if names else None
 
 
-def routes(context: Context) -> list[Route]:
+def routes(context: OperatorContext) -> list[Route]:
     async def list_tenants(request: Request) -> Response:
         """GET /tenants; a tenant's key sees its own."""
         asking = caller(request)

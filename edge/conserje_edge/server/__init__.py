@@ -1,1 +1,1 @@
-"""The processes: granian, its workers, the operator's listener beside them."""
+"""The processes: granian, its workers, the operator's and the console's listener beside them."""

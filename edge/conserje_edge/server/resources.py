@@ -48,7 +48,7 @@ async def open_resources() -> AsyncIterator[Resources]:
     async with open_installation(patient=patient) as installation, AsyncExitStack() as stack:
         settings, pool = installation.settings, installation.pool
         hosts, proxies = Hosts(settings.domains), Proxies(settings.trusted_proxies)
-        await _check_keyring(installation)
+        await check_keyring_of(installation)
         fences.stand(fences.of_node(settings.data_dir))
         node = await stack.enter_async_context(open_node(settings))
         directory = Directory(pool, installation.url, node.replica)
@@ -61,7 +61,7 @@ async def open_resources() -> AsyncIterator[Resources]:
             await webhooks.close()
 
 
-async def _check_keyring(installation: Installation) -> None:
+async def check_keyring_of(installation: Installation) -> None:
     """Raises VaultError. A Postgres that is away cannot say what the keyring must open."""
     vault = installation.vault
     if installation.pool.get_size():

@@ -27,11 +27,18 @@ from conserje.telemetry import log, service
 from conserje.telemetry.pulse import Pulse
 from conserje.telemetry.pulse import create as create_pulse
 from conserje.telemetry.watchdog import Watchdog, be_watched
+from conserje_edge.server import console, operator
 from conserje_edge.server.app import ENDING, create
-from conserje_edge.server.listener import listen
 from conserje_edge.server.resources import open_resources
 from conserje_edge.server.supervisor import Supervisor
-from conserje_edge.wire.addresses import OPERATOR_LISTEN, Address, address, require_free
+from conserje_edge.wire.addresses import (
+    CONSOLE_LISTEN,
+    LISTEN,
+    OPERATOR_LISTEN,
+    Address,
+    address,
+    require_free,
+)
 
 RESPAWN_SECONDS = 0.5
 STOP_SECONDS = 15  # for requests in hand; then a worker is killed
@@ -135,7 +142,8 @@ def serve() -> None:
     given = read_settings()
     log.set_up(given.log_level)
     _allow_many_connections()
-    where, operators = _addresses(given)
+    where, operators, consoles = _addresses(given)
+    said = f"Listening on {where}\nFor the operator: {operators}\nFor other systems: {consoles}"
     with asyncio.Runner() as runner:
         held = AsyncExitStack()
         try:
@@ -143,9 +151,10 @@ def serve() -> None:
             here = fences.of_node(given.data_dir)
             watchdog = Watchdog(given.memory_limit, here.note, here.strikes.suspect)
             processes = server(where, given, watchdog)
-            processes.on_startup(lambda: click.echo(f"Listening on {where}\nFor the operator: {operators}"))
+            processes.on_startup(lambda: click.echo(said))
             processes.on_startup(service.ready)
-            with _looking(watchdog), Supervisor(listen, watchdog):
+            kept = [Supervisor(each.NAME, each.listen, watchdog) for each in (operator, console)]
+            with _looking(watchdog), kept[0], kept[1]:
                 processes.serve(target_loader=_worker, wrap_loader=False)
         finally:
             runner.run(held.aclose())
@@ -170,11 +179,21 @@ def _looking(watchdog: Watchdog) -> Iterator[None]:
         thread.join()
 
 
-def _addresses(given: Settings) -> tuple[Address, Address]:
-    """Where the tenants' and the operator's listeners are. Raises SettingsError where they cannot be."""
-    where, operators = address(given.listen), address(given.operator_listen, OPERATOR_LISTEN)
-    if where.meets(operators):
-        raise SettingsError(f"{OPERATOR_LISTEN}: {operators} is for CONSERJE_LISTEN: choose another address.")
-    require_free(where)
-    require_free(operators, OPERATOR_LISTEN)
-    return where, operators
+def _addresses(given: Settings) -> list[Address]:
+    """Where the tenants', the operator's and the console's listeners are.
+
+    Raises SettingsError where they cannot be.
+    """
+    listens = {
+        LISTEN: given.listen,
+        OPERATOR_LISTEN: given.operator_listen,
+        CONSOLE_LISTEN: given.console_listen,
+    }
+    found: dict[str, Address] = {}
+    for setting, listen in listens.items():
+        where = address(listen, setting)
+        if other := next((name for name, each in found.items() if where.meets(each)), None):
+            raise SettingsError(f"{setting}: {where} is for {other}: choose another address.")
+        require_free(where, setting)
+        found[setting] = where
+    return list(found.values())

@@ -1,4 +1,4 @@
-"""The supervisor of the operator's process: starts it, again when it dies, and ends it."""
+"""The supervisor of a listener's process: starts it, again when it dies, and ends it."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ END_SECONDS = 5.0  # then it is killed
 class Supervisor:
     """Keeps one process alive and watched, whose whole life is `target`, for as long as it is entered."""
 
+    name: str  # in the log
     target: Callable[[Pulse], None]
     watchdog: Watchdog
     _ending: threading.Event = field(default_factory=threading.Event)
@@ -55,7 +56,7 @@ class Supervisor:
         while process := self._start():
             process.join()
             if not self._ending.wait(AGAIN_AFTER):
-                log.error("The operator's listener ended (%s) and is started again", process.exitcode)
+                log.error("%s ended (%s) and is started again", self.name, process.exitcode)
 
     def _start(self) -> SpawnProcess | None:
         with self._changing:
@@ -63,9 +64,9 @@ class Supervisor:
                 return None
             pulse = create()
             self._process = multiprocessing.get_context("spawn").Process(
-                target=self.target, args=(pulse,), name="operator"
+                target=self.target, args=(pulse,), name=self.name
             )
             self._process.start()
             assert self._process.pid is not None  # it has started
-            self.watchdog.watch("The operator's listener", self._process.pid, pulse)
+            self.watchdog.watch(self.name, self._process.pid, pulse)
             return self._process

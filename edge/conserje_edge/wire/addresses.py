@@ -12,6 +12,7 @@ from conserje.net.listen import host_and_port
 from conserje.settings import SettingsError
 
 LISTEN, OPERATOR_LISTEN = "CONSERJE_LISTEN", "CONSERJE_OPERATOR_LISTEN"
+CONSOLE_LISTEN = "CONSERJE_CONSOLE_LISTEN"
 EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - to notice it
 
 

@@ -52,8 +52,8 @@ class Limits:
         self.seen_by_visitor = Window(ceil(120 / processes), MINUTE)
 
 
-def client_network(scope: Scope, trusted: bool) -> str:
-    """The address that asks, as the proxy next to us says; of IPv6 the /64, which one person has whole."""
+def client_address(scope: Scope, trusted: bool) -> IPv4Address | IPv6Address | None:
+    """The address that asks, as the proxy next to us says; None at a unix socket."""
     client = scope.get("client")
     written = client[0] if client else ""
     if trusted:
@@ -63,8 +63,14 @@ def client_network(scope: Scope, trusted: bool) -> str:
     try:
         address = ip_address(written)
     except ValueError:
-        return ""
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def client_network(scope: Scope, trusted: bool) -> str:
+    """The same as what one person has: of IPv6 the /64."""
+    address = client_address(scope, trusted)
     if isinstance(address, IPv6Address):
-        mapped: IPv4Address | None = address.ipv4_mapped
-        return str(mapped or IPv6Address(int(address) >> 64 << 64))
-    return str(address)
+        address = IPv6Address(int(address) >> 64 << 64)
+    return str(address or "")

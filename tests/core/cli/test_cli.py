@@ -425,7 +425,8 @@ READS = ("tenant list", "message list acme", "held list", "keys list", "say acme
 @pytest.mark.parametrize("command", READS)
 async def test_what_needs_a_database_makes_none(terminal: Terminal, tmp_path: Path, command: str) -> None:
     data = tmp_path / "data"
-    elsewhere = {"DATABASE_URL": "", "DATA_DIR": str(data), "OPERATOR_LISTEN": str(tmp_path / "x.sock")}
+    listens = {f"{name}_LISTEN": str(tmp_path / f"{name}.sock") for name in ("OPERATOR", "CONSOLE")}
+    elsewhere = {"DATABASE_URL": "", "DATA_DIR": str(data)} | listens
     said = (await terminal.type(*command.split(), code=1, **elsewhere)).stderr
     assert re.fullmatch(
         rf"conserje: The embedded Postgres in {data} is not made yet: run `conserje up`.*\n", said

@@ -91,6 +91,7 @@ async def test_serve_and_work_say_how_a_restoring_goes_on(
         "CONSERJE_MASTER_KEYS_FILE": str(keyring),
         "CONSERJE_LISTEN": str(order.settings.data_dir / "edge.sock"),
         "CONSERJE_OPERATOR_LISTEN": str(order.settings.data_dir / "operator.sock"),
+        "CONSERJE_CONSOLE_LISTEN": str(order.settings.data_dir / "console.sock"),
     }
     for command in ("serve", "work"):
         code, _, errors = await run_to_end(environment, command)

@@ -19,6 +19,7 @@ HOLDS_NOBODY = {
     "fetches": "how far an account's provider was asked",
     "forgotten": "that it was done: an id and a time",
     "former_slugs": "the business's names",
+    "idempotency_keys": "what a program was answered, for a day",
     "illnesses": "of what an account is ill, as its provider says",
     "mailings": "the addresses of the business's own people",
     "people": "the business's own people",

@@ -44,6 +44,7 @@ STAYS = {
     "daily_costs": "summed anew",
     "fetches": "the other installation asks each provider from its own first day on",
     "former_slugs": "what the tenant was called leads nowhere there",
+    "idempotency_keys": "what a program was answered here, for a day",
     "illnesses": "the other installation finds out by itself",
     "mailings": "when people were mailed to, of the last minutes",
     "overflow": "what waits is held there, and waits for nobody's turn",

@@ -84,6 +84,8 @@ async def fill(scene: Scene, slug: str) -> int:
         "INSERT INTO sender_tenants (tenant_id, phone) SELECT $1, '+5690000' || $1::bigint",
         "INSERT INTO api_keys (id, tenant_id, name, hash, scopes) SELECT lpad(id::text, 10, '0'), id, 'x',"
         " sha256('x'), '{read}' FROM tenants WHERE id = $1",
+        "INSERT INTO idempotency_keys (tenant_id, key, fingerprint, status, body)"
+        " SELECT $1, 'x', sha256('x'), 201, '' WHERE $1::bigint > 0",
     ):
         await scene.pool.execute(sql, tenant.id)
     return tenant.id

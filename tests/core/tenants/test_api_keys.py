@@ -116,7 +116,7 @@ async def test_it_is_shown_once(terminal: Terminal, pool: Pool) -> None:
         (("add", ""), 1, "A key's name is 1 to 100 characters"),
         (("add", "shop", "--expires", "0d"), 2, "'0d' is no duration like 90s, 15m, 2h or 3d"),
         (("add", "shop", "--expires", "soon"), 2, "'soon' is no duration like"),
-        (("add", "shop", "--scope", "admin"), 2, "'admin' is not one of"),
+        (("add", "shop", "--scope", "all"), 2, "'all' is not one of"),
         (("revoke", "0123456789"), 1, "There is no such key: see `conserje api-key list`."),
     ],
 )

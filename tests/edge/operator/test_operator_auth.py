@@ -13,7 +13,7 @@ from office import Office, open_office
 
 from conserje.storage.database import Pool
 from conserje.tenants import api_keys
-from conserje_edge.server.listener import application
+from conserje_edge.server.operator import application
 from conserje_fakes import server
 
 KEY = "conserje_0123456789_" + "a" * 49

@@ -26,7 +26,7 @@ from conserje.telemetry.heartbeat import Heartbeat
 from conserje.telemetry.pulse import Call, beating
 from conserje.tenants.keyring import create_keyring
 from conserje_edge.operator import health
-from conserje_edge.operator.context import Context
+from conserje_edge.operator.context import OperatorContext
 from conserje_fakes import server
 
 ILL = """
@@ -43,7 +43,7 @@ class House:
     """An installation where all is well, until the test breaks something."""
 
     office: Office
-    context: Context
+    context: OperatorContext
 
     async def failing(self) -> dict[str, str]:
         """The checks that fail, with what they say."""
@@ -121,7 +121,7 @@ async def test_an_account_that_is_ill_is_a_warning(house: House) -> None:
     assert "acme meta 1100: 190: the token has expired" in told["warning"]
 
 
-async def warning_of(context: Context, check: str) -> str:
+async def warning_of(context: OperatorContext, check: str) -> str:
     """What a check says although all is well; empty: nothing."""
     answer = await health.ready(context)
     told = json.loads(bytes(answer.body))["checks"][check]
@@ -195,7 +195,7 @@ async def test_a_fence_is_a_warning(house: House) -> None:
 
 
 async def test_without_an_edge_or_with_one_that_hangs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    def listening_at(listen: str) -> Context:
+    def listening_at(listen: str) -> OperatorContext:
         given = house.context.settings.model_copy(update={"listen": listen})
         return dataclasses.replace(house.context, settings=given)
 

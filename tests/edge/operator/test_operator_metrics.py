@@ -18,7 +18,7 @@ from conserje.storage.database import Pool
 from conserje.storage.jobs import Job
 from conserje.telemetry import heartbeat, metrics
 from conserje_edge.operator import metrics as shown
-from conserje_edge.server.listener import application
+from conserje_edge.server.operator import application
 
 ACCOUNT = "INSERT INTO accounts (tenant_id, channel, address) VALUES ($1, 'json', 'json') RETURNING id"
 CONVERSATION = "SELECT conversation_for($1, $2, 'json', $3, '{}', '')"

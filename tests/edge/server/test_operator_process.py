@@ -21,7 +21,7 @@ from conserje.intake.spool import Spool
 from conserje.settings import SettingsError
 from conserje.storage.database import Pool
 from conserje_edge.predecessors import messages
-from conserje_edge.server.listener import application, open_context
+from conserje_edge.server.operator import application, open_context
 from conserje_edge.wire.addresses import OPERATOR_LISTEN, address
 
 
@@ -31,16 +31,21 @@ async def installation(pool: Pool, database_url: str, keyring: Path) -> AsyncIte
         yield installation
 
 
-def listener(server: Serving) -> int:
-    """The process's id."""
-    return next(
-        pid for pid in children(server.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    )
+def listener(server: Serving, installation: Installation, which: str = "OPERATOR") -> int:
+    """The id of the process that listens there."""
+    path = installation.environment[f"CONSERJE_{which}_LISTEN"]
+    sockets = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+    inodes = {f"socket:[{words[6]}]" for words in sockets if words[7:] == [path]}
+    return next(pid for pid in children(server.pid) if inodes & _open_files(pid))
+
+
+def _open_files(pid: int) -> set[str]:
+    return {os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir() if each.is_symlink()}
 
 
 @asynccontextmanager
-async def asking(installation: Installation) -> AsyncIterator[httpx2.AsyncClient]:
-    transport = httpx2.AsyncHTTPTransport(uds=installation.environment["CONSERJE_OPERATOR_LISTEN"])
+async def asking(installation: Installation, which: str = "OPERATOR") -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.AsyncHTTPTransport(uds=installation.environment[f"CONSERJE_{which}_LISTEN"])
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost", timeout=LIMIT) as http:
         yield http
 
@@ -56,7 +61,11 @@ async def test_it_knows_when_all_is_well_and_comes_back_when_it_is_killed(instal
     async with installation.serving() as server, asking(installation) as http:
         await until(lambda: lives(http))
         path = Path(installation.environment["CONSERJE_OPERATOR_LISTEN"])
-        assert server.said.startswith(f"Listening on http://{server.listen}\nFor the operator: unix:{path}\n")
+        consoles = installation.environment["CONSERJE_CONSOLE_LISTEN"]
+        assert server.said.startswith(
+            f"Listening on http://{server.listen}\nFor the operator: unix:{path}\n"
+            f"For other systems: unix:{consoles}\n"
+        )
         assert path.stat().st_mode & 0o777 == 0o660
         assert (await http.get("/readyz")).json()["checks"]["worker"]["ok"] is False
         async with installation.working():
@@ -68,7 +77,7 @@ async def test_it_knows_when_all_is_well_and_comes_back_when_it_is_killed(instal
             assert 'conserje_processes{kind="work"} 1.0' in (await http.get("/metrics")).text
         workers = server.workers
         for _ in range(2):
-            victim = listener(server)
+            victim = listener(server, installation)
             os.kill(victim, signal.SIGKILL)
             await until(lambda victim=victim: not alive(victim))  # type: ignore[misc]
             await until(lambda: lives(http))
@@ -76,12 +85,28 @@ async def test_it_knows_when_all_is_well_and_comes_back_when_it_is_killed(instal
         assert server.said.count("The operator's listener ended (-9) and is started again") == 2
 
 
+async def test_beside_it_the_console_s_listens_and_comes_back_when_it_is_killed(
+    installation: Installation,
+) -> None:
+    await installation.add("acme")
+    async with installation.serving() as server, asking(installation, "CONSOLE") as http:
+        await until(lambda: lives(http))
+        listed = (await http.get("/api/v1/tenants")).json()
+        assert [each["slug"] for each in listed["items"]] == ["acme"]
+        assert (await http.get("/metrics")).status_code == 404
+        victim = listener(server, installation, "CONSOLE")
+        os.kill(victim, signal.SIGKILL)
+        await until(lambda: not alive(victim))
+        await until(lambda: lives(http))
+        assert server.said.count("The console's listener ended (-9) and is started again") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_to_the_server_leaves_nothing(installation: Installation, number: int) -> None:
     async with installation.serving() as server, asking(installation) as http:
         await until(lambda: lives(http))
         members = family(server.pid)
-        assert listener(server) in members
+        assert listener(server, installation) in members
         os.killpg(server.pid, number)  # as a terminal does
         assert await asyncio.wait_for(server.process.wait(), LIMIT) == 0
         await until(lambda: not [member for member in members if alive(member)])
@@ -93,7 +118,7 @@ async def test_it_ends_when_the_server_is_killed(installation: Installation) -> 
     async with installation.serving() as server, asking(installation) as http:
         await until(lambda: lives(http))
         members = family(server.pid)
-        assert {listener(server), *server.workers} < {*members}
+        assert {listener(server, installation), *server.workers} < {*members}
         server.process.kill()
         await until(lambda: not [member for member in members if alive(member)])
 
@@ -109,7 +134,7 @@ async def test_it_does_not_wait_for_those_who_wait(installation: Installation) -
             return await installation.pool.fetchval("SELECT count(*) FROM messages")
 
         await until(stored)
-        ended = listener(server)
+        ended = listener(server, installation)
         os.kill(ended, signal.SIGTERM)
         await until(lambda: not alive(ended), messages.ANSWER_LIMIT / 2)  # after all of it there is an answer
         await asyncio.wait({waiting})

@@ -66,6 +66,7 @@ def environment(tmp_path: Path, database_url: str, keyring: Path) -> dict[str, s
         "CONSERJE_DATA_DIR": str(tmp_path),
         "CONSERJE_LISTEN": f"127.0.0.1:{free_port()}",
         "CONSERJE_OPERATOR_LISTEN": str(tmp_path / "operator.sock"),
+        "CONSERJE_CONSOLE_LISTEN": str(tmp_path / "console.sock"),
     }
 
 

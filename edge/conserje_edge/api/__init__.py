@@ -1,0 +1,1 @@
+"""The API: what other systems read and write of tenants, over HTTP."""

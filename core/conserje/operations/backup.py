@@ -129,18 +129,18 @@ async def _head(order: Order, connection: Connection, seen: Seen, there: _Files)
 
 def _node(data_dir: Path) -> str:
     """By what backups of this data directory are told from others' in the same folder; made at the first."""
-    path = data_dir / "node"
     embedded.make_folder(data_dir)
     try:
-        if not path.exists():
-            part = path.with_suffix(f".{os.getpid()}")
-            part.write_text(f"{socket.gethostname()}-{secrets.token_hex(4)}")
-            part.rename(path)
-        return path.read_text()
+        if (named := shelf.node_of(data_dir)) is None:
+            named = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+            part = data_dir / f"{shelf.NODE}.{os.getpid()}"
+            part.write_text(named)
+            part.rename(data_dir / shelf.NODE)
+        return named
     except OSError as error:
         raise BackupError(
-            f"{path}, which names this machine, cannot be used ({error.strerror}): make room, or let this"
-            " user write there."
+            f"{data_dir / shelf.NODE}, which names this machine, cannot be used ({error.strerror}):"
+            " make room, or let this user write there."
         ) from None
 
 
@@ -222,12 +222,25 @@ class _Files:
     @classmethod
     @contextmanager
     def there(cls, folder: Path) -> Iterator[Self]:
-        with tempfile.TemporaryFile("w+") as listed:
-            found = cls(listed)
-            for name, size in _files(folder):
-                listed.write(f"{name}\n")
-                found.count, found.bytes = found.count + 1, found.bytes + size
+        """Raises BackupError where they cannot be listed."""
+        try:
+            with ExitStack() as stack:
+                found = cls(stack.enter_context(tempfile.TemporaryFile("w+")))
+                found._list(folder)
+                kept = stack.pop_all()
+        except OSError as error:
+            raise BackupError(
+                f"{error.filename or tempfile.gettempdir()} cannot be used ({error.strerror}), where"
+                " contacts' files are listed: make room, or let this user read and write there."
+            ) from None
+        with kept:
             yield found
+
+    def _list(self, folder: Path) -> None:
+        for name, size in _files(folder):
+            self.listed.write(f"{name}\n")
+            self.count, self.bytes = self.count + 1, self.bytes + size
+        self.listed.flush()
 
     def names(self) -> Iterator[str]:
         self.listed.seek(0)

@@ -16,6 +16,7 @@ from conserje.operations.archive import BackupError, Head
 from conserje.settings import KEEP
 
 SUFFIX, HALF = ".backup", ".part"
+NODE = "node"  # the file in a data directory that names it
 SKEW = timedelta(hours=1)  # between the clocks of Postgres, of the folder's machine and ours
 OLD_AFTER = timedelta(hours=36)  # a daily one was left out, or does not end well
 _PERIODS: tuple[Callable[[datetime], tuple[int, ...]], ...] = (
@@ -137,9 +138,22 @@ def _proven(there: Sequence[Backup]) -> list[Backup]:
     return [each for each in there if each.proven and not each.oddity]
 
 
-def newest(folder: Path) -> Backup | None:
-    """The newest that was proven; None: there is none. Raises BackupError."""
-    return next(iter(_proven(list_all(folder))), None)
+def node_of(data_dir: Path) -> str | None:
+    """The name that backups of this data directory have; None: it has made none. Raises OSError."""
+    try:
+        return (data_dir / NODE).read_text()
+    except FileNotFoundError:
+        return None
+
+
+def _of_node(there: Sequence[Backup], node: str | None) -> list[Backup]:
+    """With older ones, which name none; all of them for who has made none."""
+    return [each for each in there if node is None or each.node in (node, "", None)]
+
+
+def newest(folder: Path, node: str | None = None) -> Backup | None:
+    """The newest of this node that was proven; None: there is none. Raises BackupError."""
+    return next(iter(_proven(_of_node(list_all(folder), node))), None)
 
 
 def to_restore(folder: Path) -> Path:
@@ -163,26 +177,29 @@ def needed_since(folder: Path) -> datetime:
     return min((min(each.made_at, each.written_at) for each in known), default=datetime.now(UTC))
 
 
-def warning(folder: Path) -> str | None:
-    """What an operator has to do about the backups; None: nothing."""
+def warning(folder: Path, node: str | None = None) -> str | None:
+    """What an operator has to do about the backups of this node; None: nothing."""
     try:
         there = list_all(folder)
     except BackupError as error:
         return str(error)
     odd = [each.oddity for each in there if each.oddity]
-    return " ".join(filter(None, [*odd[:1], _want(folder, there)])) or None
+    return " ".join(filter(None, [*odd[:1], _want(folder, _of_node(there, node), node)])) or None
 
 
-def _want(folder: Path, there: Sequence[Backup]) -> str | None:
+def _want(folder: Path, there: Sequence[Backup], node: str | None) -> str | None:
     """A newer or a proven one; None: they do."""
     if not (proven := _proven(there)):
         latest = there[0].head if there else None
         why = f"none that was proven ({latest.unproven})" if latest and latest.unproven else "none"
-        return f"Of the backups in {folder} there is {why}: run `conserje backup`."
+        whose = f" of {node}" if node else ""
+        return f"Of the backups{whose} in {folder} there is {why}: run `conserje backup`."
     if (age := proven[0].age) > OLD_AFTER:
         hours = age.total_seconds() / 3600
+        whose = f" of {named}" if (named := node or proven[0].node) else ""
         return (
-            f"The newest proven backup in {folder} is {hours:.0f} hours old: see why `conserje backup` ends."
+            f"The newest proven backup{whose} in {folder} is {hours:.0f} hours old: see why `conserje backup`"
+            " ends."
         )
     return None
 

@@ -156,7 +156,11 @@ async def _keeping(context: OperatorContext) -> None:
 
 async def _backups(context: OperatorContext) -> None:
     if folder := context.settings.backups:
-        said = [await asyncio.to_thread(each, folder) for each in (shelf.warning, journal.warning)]
+        node = shelf.node_of(context.settings.data_dir)
+        said = (
+            await asyncio.to_thread(shelf.warning, folder, node),
+            await asyncio.to_thread(journal.warning, folder),
+        )
         if odd := list(filter(None, said)):
             raise Odd(" ".join(odd))
 

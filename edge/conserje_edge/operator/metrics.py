@@ -65,22 +65,22 @@ async def _collect(context: Context) -> Collected:
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
         log.warning("Postgres is not in the metrics: %s", explained(error, describe(error)))
     if context.settings.backups:
-        stored += await asyncio.to_thread(_backups, context.settings.backups)
+        stored += await asyncio.to_thread(_backups, context.settings.backups, context.settings.data_dir)
     up = GaugeMetricFamily("conserje_postgres_up", "Whether Postgres answers this listener.", answers)
     return Collected([up, *stored, *metrics.join(written)])
 
 
-def _backups(folder: Path) -> list[Metric]:
+def _backups(folder: Path, data_dir: Path) -> list[Metric]:
     try:
-        newest = shelf.newest(folder)
-    except BackupError as error:
+        newest = shelf.newest(folder, shelf.node_of(data_dir))
+    except (BackupError, OSError) as error:
         log.warning("The backups are not in the metrics: %s", error)
         return []
     if newest is None:
         return []
     age = newest.age.total_seconds()
     return [
-        GaugeMetricFamily("conserje_backup_age_seconds", "Age of the newest backup that was proven.", age)
+        GaugeMetricFamily("conserje_backup_age_seconds", "Age of this machine's newest proven backup.", age)
     ]
 
 

@@ -15,9 +15,10 @@ from scene import Scene
 from conserje import InboundMessage, Text
 from conserje.conversations import messages
 from conserje.conversations.rows import InboundRow, prepare
-from conserje.intake.intake import STORE_LIMIT, Intake
+from conserje.intake.intake import STORE_LIMIT, Intake, NotDurable
 from conserje.intake.packing import pack
 from conserje.intake.spool import Spool
+from conserje.storage import silence
 from conserje.storage.database import CANNOT_ASK, Connection
 from conserje.storage.sqlite import NodeFileError
 
@@ -218,3 +219,24 @@ async def test_a_process_starts_on_a_full_disk(spool: Spool) -> None:
     with full_disk():
         async with Spool(spool.folder, spool.limit) as other:
             assert [event for _, event in await other.oldest(5)] == [b"1"]
+
+
+@pytest.mark.new_database
+async def test_what_comes_while_a_backup_is_restored_waits_for_its_end_or_is_refused(
+    scene: Scene, intake: Intake, spool: Spool
+) -> None:
+    await scene.entry()
+    owner = await asyncpg.connect(scene.url, server_settings={"role": "conserje_owner"})
+    await owner.execute(silence.begin(silence.LOADED))
+    with pytest.raises(NotDurable):  # without a spool: who posted it comes again
+        await write(scene, scene.intake, "hola", "1")
+    await write(scene, intake, "hola", "1")
+    with pytest.raises(CANNOT_ASK):
+        await intake._drain(spool)
+    assert (await stored(scene), await spool.count()) == ([], 1)
+    await silence.fall(owner, "x.backup", None, None)
+    await silence.end(owner)
+    await owner.close()
+    await intake._drain(spool)
+    assert await stored(scene) == ["hola"]
+    assert await scene.pool.fetchval("SELECT count(*) FROM pgqueuer.pgqueuer") == 1

@@ -221,6 +221,13 @@ async def test_a_backup_that_lacks_a_file_without_a_word_is_none(
     assert place.left() == []
 
 
+async def test_a_full_temporary_disk_is_a_sentence(scene: Scene, place: Place) -> None:
+    place.keep(await inhabit(scene), 1, b"x")
+    with full_disk(), pytest.raises(BackupError, match=r"contacts' files are listed: make room"):
+        await place.make()
+    assert place.left() == []
+
+
 async def test_the_snapshot_is_held_no_longer_than_it_is_dumped(
     scene: Scene, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,17 @@ def test_an_operator_is_told_of_none_of_an_old_one_and_of_one_that_was_not_prove
     assert shelf.warning(tmp_path) is None
 
 
+def test_an_operator_is_told_of_this_machine_s_backups(tmp_path: Path, vault: Vault) -> None:
+    (tmp_path / "data").mkdir()
+    assert shelf.node_of(tmp_path / "data") is None
+    put(tmp_path, vault, datetime.now(UTC), node="web2")
+    old = put(tmp_path, vault, datetime.now(UTC) - timedelta(hours=40), node="web1")
+    assert shelf.warning(tmp_path, "web2") is shelf.warning(tmp_path) is None
+    assert "backup of web1 in" in (shelf.warning(tmp_path, "web1") or "")
+    assert "backups of web3 in" in (shelf.warning(tmp_path, "web3") or "")
+    assert (found := shelf.newest(tmp_path, "web1")) and found.path == old
+
+
 def test_an_unproven_one_is_kept_as_the_newest_until_the_next(tmp_path: Path, vault: Vault) -> None:
     proven = put(tmp_path, vault, NOON - timedelta(hours=2))
     unproven = put(tmp_path, vault, NOON - timedelta(hours=1), "it was made with --unproven")

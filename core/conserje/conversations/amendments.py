@@ -101,7 +101,7 @@ WITH turn AS (
     WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'out'
     ORDER BY messages.id FOR NO KEY UPDATE OF messages
 ), withdrawn AS (
-    UPDATE messages SET state = 'refused', cause = $4 FROM said
+    UPDATE messages SET state = 'refused', cause = $4, sent_number = notification_number() FROM said
     WHERE tenant_id = $1 AND conversation_id = $2 AND messages.id = said.id AND waits
       AND (NOT EXISTS (SELECT FROM asked) OR NOT EXISTS (SELECT FROM said WHERE waits IS NOT TRUE))
     RETURNING messages.id

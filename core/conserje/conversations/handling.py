@@ -14,7 +14,7 @@ from conserje.conversations import feed, sending, state
 from conserje.conversations.listing import ConversationState, Item, OptedOut, of_conversation
 from conserje.conversations.rows import restored, stored
 from conserje.errors import OperatorError
-from conserje.storage import jobs
+from conserje.storage import jobs, notifications
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.scope import acting_for
@@ -120,7 +120,8 @@ Wanted = Literal["person", "held", "waiting"]
 Beside = Callable[[Connection, Sequence[int]], Awaitable[None]]
 
 LOCK = """
-SELECT state, account_id, turn_id, state = 'person' AND hand_back_at > now() AS with_person
+SELECT state, account_id, turn_id, state = 'person' AND hand_back_at > now() AS with_person,
+       state = 'person' AND hand_back_at > now() AND person IS NOT NULL AS taken
 FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
 """
 
@@ -224,6 +225,10 @@ async def take(pool: Pool, tenant: Tenant, conversation_id: int, person: str = "
         row = await _lock(scope.connection, tenant, conversation_id)
         statement = state.EXTEND if row["with_person"] else state.TAKE
         until = await scope.connection.fetchval(statement, *place, tenant.hand_back_after, person)
+        if not row["taken"]:  # it may have been handed over before, to nobody yet
+            await notifications.record(
+                scope.connection, tenant.id, "conversation.taken", conversation_id, person=person
+            )
         await feed.wake(scope.connection, *place)
         return Taken(until, again=row["with_person"])
 
@@ -245,6 +250,7 @@ async def give(pool: Pool, tenant: Tenant, conversation_id: int) -> int:
             raise PersonError(f"Conversation {conversation_id} is with the assistant already.")
         await state.leave_to_person(scope.connection, *place)
         unanswered: int = await scope.connection.fetchval(state.GIVE, *place, row["turn_id"])
+        await notifications.record(scope.connection, tenant.id, "conversation.given_back", conversation_id)
         await feed.wake(scope.connection, *place)
         scope.due.append(Job(jobs.CONVERSE, *place))
     return unanswered

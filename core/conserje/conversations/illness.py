@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import asyncpg
 
 from conserje.contract.message import Fault
+from conserje.storage import notifications
 from conserje.storage.database import Connection
 from conserje.tenants.accounts import no_account
 
@@ -100,12 +101,23 @@ async def fall_ill(
     newly: bool = await connection.fetchval(
         FALL_ILL, tenant_id, account_id, conversation_id, cause, fault != "lasting", FIRST_PAUSE
     )
+    if newly:
+        about = {"account": account_id, "cause": cause}
+        await notifications.record(connection, tenant_id, "account.ill", None, **about)
     return newly
 
 
 async def recover(connection: Connection, tenant_id: int, account_id: int) -> bool:
     """The provider has taken a message; False: the account was well."""
-    return bool(await connection.fetchval(RECOVER, tenant_id, account_id))
+    if not await connection.fetchval(RECOVER, tenant_id, account_id):
+        return False
+    await note_well(connection, tenant_id, account_id)
+    return True
+
+
+async def note_well(connection: Connection, tenant_id: int, account_id: int) -> None:
+    """Keep that the account is well since this transaction."""
+    await notifications.record(connection, tenant_id, "account.well", None, account=account_id)
 
 
 async def try_now(connection: Connection, tenant_id: int, channel: str, address: str) -> bool:

@@ -14,7 +14,8 @@ from conserje.storage.database import Connection, columns
 
 # Stores the events whose conversation is known; the others come back without one. The ids follow the order
 # of the events, which is that of their taking; the rows are stored in one order for all nodes, so that none
-# waits for another in a circle. `taken` is false for what was there already.
+# waits for another in a circle. `taken` is false for what was there already. The transaction has its own
+# number before it takes ids: notifications are read up to where no older one is open.
 TAKE = """
 WITH event AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::text[],
@@ -41,7 +42,7 @@ WITH event AS (
                                          event.at) END
         LIMIT 1) AS place ON true
 ), numbered AS MATERIALIZED (
-    SELECT *, nextval('messages_id_seq') AS id
+    SELECT *, nextval(CASE WHEN pg_current_xact_id() IS NOT NULL THEN 'messages_id_seq'::regclass END) AS id
     FROM (SELECT * FROM placed WHERE conversation_id IS NOT NULL ORDER BY n) AS in_order
 ), taken AS (
     INSERT INTO messages (tenant_id, conversation_id, id, account_id, direction, content, kind, provider_id,
@@ -123,6 +124,8 @@ SET state = CASE WHEN later AND created_at < now() - $1::interval THEN 'held' WH
     cause = found.cause, fault = found.fault,
     sent_at = CASE WHEN NOT again THEN coalesce(messages.sent_at, now()) END,
     provider_id = CASE WHEN NOT again THEN coalesce(messages.provider_id, found.provider_id) END,
+    sent_number = CASE WHEN again THEN NULL WHEN found.status = 'failed' THEN sent_number
+                       ELSE coalesce(sent_number, notification_number()) END,
     outside_as = CASE WHEN outside THEN found.provider_id ELSE messages.outside_as END,
     failed_as = CASE WHEN again AND NOT outside THEN failed_as || found.provider_id ELSE failed_as END,
     due_at = CASE WHEN later THEN now() + least(greatest(try_after * interval '1 second',
@@ -158,11 +161,13 @@ WITH event AS (
 ), {APPLY}
 """  # noqa: S608 - of our own
 
-# Applies what was reported by the provider's id before anybody here knew whose that is.
+# Applies what was reported by the provider's id before anybody here knew whose that is. Whoever reads what is
+# to be told has passed it, and finds it again.
 REPORTED_BEFORE = f"""
 WITH kept AS (
-    SELECT * FROM statuses
+    UPDATE statuses SET number = notification_number()
     WHERE tenant_id = $3 AND account_id = $4 AND provider_id = $5 AND message_id IS NULL
+    RETURNING *
 ), {APPLY}
 """  # noqa: S608 - of our own
 

@@ -51,7 +51,7 @@ MOVED = (
         "messages",
         {"id": "messages", "conversation_id": "conversations", "account_id": "accounts", "turn_id": "turns"},
         "conversation_id, id",
-        {"fault": None, "due_at": None},
+        {"fault": None, "due_at": None, "sent_number": None},
     ),
     Moved(
         "summaries",
@@ -61,6 +61,12 @@ MOVED = (
     ),
     Moved("notes", {"id": "notes", "conversation_id": "conversations"}, "conversation_id, id"),
     Moved("statuses", {"account_id": "accounts", "message_id": "messages"}, "account_id, event_key"),
+    Moved(
+        "statuses",
+        {"account_id": "accounts", "message_id": "messages"},
+        "account_id, event_key",
+        {"number": None},
+    ),
     Moved("rejects", {"id": "rejects", "account_id": "accounts"}, "id"),
     Moved("own_words", {"account_id": "accounts"}, "account_id, digest"),
     Moved("forgotten", {"contact_id": "contacts"}, "contact_id"),

@@ -24,10 +24,10 @@ def has_said(content: str, *, turn: str, provider_id: str, at: str) -> str:
     """Stores the one `content` that has left by another way in its place of `moved`."""
     return f"""
     INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, kind, turn_id, sequence,
-                          state, provider_id, created_at, sent_at)
+                          state, provider_id, created_at, sent_at, sent_number)
     SELECT moved.tenant_id, moved.id, moved.account_id, 'out', {content}, kind_of({content}), {turn},
            moved.next_sequence - 1, 'sent', {provider_id},
-           least(coalesce({at}, now()), now()), least(coalesce({at}, now()), now())
+           least(coalesce({at}, now()), now()), least(coalesce({at}, now()), now()), notification_number()
     FROM moved
     RETURNING id"""  # noqa: S608 - of our own
 
@@ -39,7 +39,8 @@ RETURNING tenant_id, conversation_id
 """
 
 DROP_MESSAGE = """
-UPDATE messages SET state = 'refused', cause = 'dropped by the operator', fault = NULL
+UPDATE messages SET state = 'refused', cause = 'dropped by the operator', fault = NULL,
+    sent_number = notification_number()
 WHERE id = $1 AND state = 'held'
 RETURNING tenant_id, conversation_id
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from conserje.conversations import state
+from conserje.conversations import illness, state
 from conserje.storage import jobs, queue
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
@@ -109,8 +109,10 @@ async def _attend_next(pool: Pool) -> bool:
 async def try_next(connection: Connection, tenant_id: int, account_id: int) -> list[Job]:
     """Let the conversation try that has waited longest; the jobs are the caller's to enqueue."""
     conversation = await connection.fetchval(FIRST, tenant_id, account_id)
-    await connection.execute(TRY, tenant_id, account_id, conversation, PAUSES)
+    tried = await connection.execute(TRY, tenant_id, account_id, conversation, PAUSES)
     if conversation is None:
+        if tried != "UPDATE 0":
+            await illness.note_well(connection, tenant_id, account_id)
         return []
     sends = await connection.execute(SEND, tenant_id, conversation, None) != "UPDATE 0"
     return [Job(jobs.DELIVER if sends else jobs.CONVERSE, tenant_id, conversation, delay=HEARD)]

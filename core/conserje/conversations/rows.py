@@ -37,6 +37,7 @@ OLDEST_ANSWERED = timedelta(days=30)  # what was written before that starts no t
 OLDEST_MEANT = timedelta(days=3650)  # an earlier time is a clock's that was never set, and says nothing
 NOBODYS, TO_COME = 0, -1  # turns: of what nobody answers, and of what was edited or taken back before it came
 _JSON_STRINGS = TypeAdapter(list[str])
+_ORDER = '"type":"order"}'  # how its JSON ends: that of a content does so with its type
 FORGOTTEN = to_json(Revocation(""))  # what stands in the place of what a contact said who was forgotten
 
 
@@ -120,6 +121,10 @@ class InboundRow(NamedTuple):
     def turn_id(self) -> int | None:
         """The turn that it has from the beginning."""
         return TO_COME if self.to_come else NOBODYS if self.wordless else None
+
+    @property
+    def is_order(self) -> bool:
+        return self.content.endswith(_ORDER)
 
     @property
     def takes_back(self) -> bool:

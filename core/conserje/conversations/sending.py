@@ -68,7 +68,8 @@ WITH place AS MATERIALIZED (SELECT FROM conversations WHERE tenant_id = $1 AND i
 
 # The provider has it.
 _TAKEN = """
-UPDATE messages SET provider_id = $5, sent_at = coalesce(sent_at, now()), state = 'sent', cause = NULL
+UPDATE messages SET provider_id = $5, sent_at = coalesce(sent_at, now()), state = 'sent', cause = NULL,
+    sent_number = coalesce(sent_number, notification_number())
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
   AND state IN ('sending', 'uncertain', 'held') AND EXISTS (SELECT FROM place)
 """
@@ -93,7 +94,8 @@ FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3
 # Anything else that a sending may come to; a message that a report has moved on stays there.
 END = f"""{_CONVERSATION_FIRST}
 UPDATE messages SET state = $5, cause = $6, due_at = now() + $7::interval,
-    outside_as = CASE WHEN $8 THEN '' ELSE outside_as END, fault = nullif($9, '')
+    outside_as = CASE WHEN $8 THEN '' ELSE outside_as END, fault = nullif($9, ''),
+    sent_number = CASE WHEN $5 = 'refused' THEN notification_number() ELSE sent_number END
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
   AND state IN ('queued', 'sending', 'uncertain') AND EXISTS (SELECT FROM place)
 """  # noqa: S608 - of our own

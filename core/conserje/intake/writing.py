@@ -18,7 +18,7 @@ from conserje.intake.packing import pack
 from conserje.intake.priority import Flight
 from conserje.rules import consent
 from conserje.rules.consent import ConversationSign
-from conserje.storage import jobs, queue
+from conserje.storage import jobs, notifications, queue
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 
@@ -64,6 +64,11 @@ async def write(connection: Connection, items: Sequence[Item], flight: Flight, p
     follows = await consent.follow(connection, signs)
     again, gone = await amendments.amend(connection, [each.row for each in new])
     come = await _come(connection, known)
+    for each in [*new, *come]:
+        if each.row.is_order:
+            kind: notifications.Recorded = "order.received"
+            place = (each.row.tenant_id, kind, each.conversation_id)
+            await notifications.record(connection, *place, message=each.message_id)
     due = await _turns(connection, [*new, *come], flight)
     due += await files.note(connection, [*map(_sent, new), *map(_spoken, spoken)])
     await files.drop(connection, gone)

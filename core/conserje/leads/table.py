@@ -10,6 +10,7 @@ from typing import Literal
 from conserje.contract.opt_out import folded
 from conserje.contract.tool import Lead
 from conserje.errors import OperatorError
+from conserje.storage import notifications
 from conserje.storage.database import Connection
 
 MOST_OPEN = 20  # of one contact
@@ -53,7 +54,7 @@ WITH given AS (
 ), turn AS (
     UPDATE people SET given_at = given.given_at FROM given WHERE tenant_id = $1 AND people.id = $3
 )
-SELECT conversation_id FROM given
+SELECT conversation_id, (SELECT name FROM people WHERE tenant_id = $1 AND people.id = $3) AS name FROM given
 """
 CLOSE = """
 UPDATE leads SET state = 'closed', closed_at = now() WHERE tenant_id = $1 AND id = $2 AND state = 'open'
@@ -124,14 +125,18 @@ async def open_lead(
     wish = hashlib.sha256(folded(wanted).encode()).digest()
     said = [tidy(getattr(lead, part), LONGEST[part]) for part in ("name", "phone", "when")]
     row = await connection.fetchrow(OPEN, tenant_id, conversation_id, key, wish, wanted, *said, MOST_OPEN)
-    return (row["id"], row["is_new"]) if row else (None, False)
+    if row is None:
+        return None, False
+    if row["is_new"]:
+        await notifications.record(connection, tenant_id, "lead.created", conversation_id, lead=row["id"])
+    return row["id"], row["is_new"]
 
 
 async def give_by_rule(connection: Connection, tenant_id: int, lead_id: int) -> None:
     """Give it to whose turn it is, by the tenant's rule; to nobody where there is nobody."""
     await connection.execute(LOCK_PEOPLE, tenant_id)
     if (person := await connection.fetchval(BY_RULE, tenant_id)) is not None:
-        await connection.execute(GIVE, tenant_id, lead_id, person)
+        await _give(connection, tenant_id, lead_id, person)
 
 
 async def give(connection: Connection, tenant_id: int, lead_id: int, name: str) -> None:
@@ -139,8 +144,18 @@ async def give(connection: Connection, tenant_id: int, lead_id: int, name: str) 
     person = await connection.fetchval(BY_NAME, tenant_id, name)
     if person is None:
         raise LeadError(f"The tenant has no person {name}: see `conserje person list`.", "person")
-    if await connection.fetchval(GIVE, tenant_id, lead_id, person) is None:
+    if not await _give(connection, tenant_id, lead_id, person):
         raise _no_lead(lead_id)
+
+
+async def _give(connection: Connection, tenant_id: int, lead_id: int, person_id: int) -> bool:
+    """False: there is no such open lead."""
+    given = await connection.fetchrow(GIVE, tenant_id, lead_id, person_id)
+    if given is None:
+        return False
+    about = {"lead": lead_id, "person": given["name"]}
+    await notifications.record(connection, tenant_id, "lead.given", given["conversation_id"], **about)
+    return True
 
 
 async def close(connection: Connection, tenant_id: int, lead_id: int) -> None:

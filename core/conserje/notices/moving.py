@@ -13,3 +13,12 @@ MOVED = (
     ),
 )
 SILENCE = ("UPDATE notices SET due_at = NULL, cause = $2 WHERE tenant_id = $1 AND due_at IS NOT NULL",)
+
+# The operator's subscriptions are told of what happens to the tenant here.
+READ = """
+INSERT INTO positions (tenant_id, subscription_id, message_id, number)
+SELECT $1, id, (SELECT last_value FROM messages_id_seq), (SELECT last_value FROM notification_numbers)
+FROM subscriptions WHERE tenant_id IS NULL
+ON CONFLICT (tenant_id, subscription_id)
+DO UPDATE SET message_id = excluded.message_id, number = excluded.number
+"""

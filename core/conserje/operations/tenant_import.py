@@ -79,6 +79,7 @@ async def _import(connection: Connection, vault: Vault, settings: Settings, line
             cause = f"imported from {head['source']}, which may have answered it."
             for statement in SILENCE:
                 await connection.execute(statement, arrival.tenant_id, cause, timeout=LONGEST)
+            await connection.execute(notices.READ, arrival.tenant_id, timeout=LONGEST)
             await connection.execute(files.COUNT, arrival.tenant_id, timeout=LONGEST)
             held = await connection.fetchrow(HELD, arrival.tenant_id, timeout=LONGEST)
             assert held is not None

@@ -15,7 +15,7 @@ from conserje.conversations.listing import OptedOut
 from conserje.conversations.messages import OF_REPORT
 from conserje.conversations.rows import InboundRow, ReportRow, stored
 from conserje.conversations.sending import Next
-from conserje.storage import jobs
+from conserje.storage import jobs, notifications
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
 from conserje.tenants import words
@@ -135,6 +135,9 @@ async def record(connection: Connection, tenant_id: int, conversation_id: int, s
         [sign.confirmation] if sign.confirmation else [],
         turn_id,
     )
+    kind: notifications.Recorded = "contact.opted_out" if sign.change.endswith("out") else "contact.opted_in"
+    about = {"of": "marketing" if "marketing" in sign.change else "all", "source": sign.source}
+    await notifications.record(connection, tenant_id, kind, conversation_id, **about)
     return True
 
 

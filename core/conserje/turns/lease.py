@@ -17,6 +17,7 @@ from conserje.conversations.rows import stored
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
 from conserje.shop import asked
+from conserje.storage import notifications
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
 from conserje.storage.text import clean
@@ -107,6 +108,8 @@ async def lease_out(
         state.LEASE_OUT, *place, state.LEASE, state.RECENT, most_turns, entry.tenant.context
     )
     assert leased is not None  # the row is locked
+    if conversation.state == "person":  # whose time is over
+        await notifications.record(connection, job.tenant_id, "conversation.given_back", job.conversation_id)
     return Claim(
         conversation_id=job.conversation_id,
         account_id=conversation.account_id,

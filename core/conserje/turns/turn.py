@@ -23,10 +23,11 @@ from conserje.rules import budget
 from conserje.rules.budget import Bounds
 from conserje.shop.catalogues import Catalogues
 from conserje.shop.lore import Lore
-from conserje.storage import jobs
+from conserje.storage import jobs, notifications
 from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.scope import Scope, acting_for
+from conserje.storage.text import clean
 from conserje.telemetry import metrics, pulse
 from conserje.tenants.directory import Directory
 from conserje.tenants.entry import Entry
@@ -155,6 +156,9 @@ class Conversation:
         said = fit(Text(text), limits, entry.tenant.locale) if text else []
         told = [stored(content) for content in said]
         await scope.connection.execute(state.HOLD, job.tenant_id, job.conversation_id, cause, told)
+        await notifications.record(
+            scope.connection, job.tenant_id, "turn.held", job.conversation_id, cause=cause
+        )
         await self._wake(scope.connection, entry, job, account_id)
         log.error("Conversation %s of %s is held", job.conversation_id, entry.tenant.slug)
         if told:
@@ -231,6 +235,15 @@ class Conversation:
         if thought.reply.hand_over:
             told = await notices.note(scope.connection, entry.tenant, job.conversation_id, claim.turn_id)
             scope.due.extend(told)
+            await notifications.record(
+                scope.connection,
+                job.tenant_id,
+                "conversation.handed_over",
+                job.conversation_id,
+                turn=claim.turn_id,
+                assistant=thought.assistant,
+                intent=thought.reply.intent and clean(thought.reply.intent),
+            )
 
     async def _wake(self, connection: Connection, entry: Entry, job: Job, account_id: int) -> None:
         """Let those look who follow the conversation on a page."""

@@ -79,6 +79,14 @@ async def fill(scene: Scene, slug: str) -> int:
         "INSERT INTO forgotten_addresses (tenant_id, account_id, digest)"
         " SELECT tenant_id, id, sha256('x') FROM accounts WHERE tenant_id = $1",
         "INSERT INTO mailings (tenant_id, recipient) VALUES ($1, 'team@acme.example')",
+        "INSERT INTO notifications (tenant_id, kind) VALUES ($1, 'account.well')",
+        "INSERT INTO subscriptions (tenant_id, url, secret, token_secret)"
+        " VALUES ($1, 'https://acme.example', 'v1.x', 'v1.x')",
+        "INSERT INTO positions SELECT tenant_id, id, 1, 1 FROM subscriptions WHERE tenant_id = $1",
+        "INSERT INTO tellings (tenant_id, subscription_id, name, kind, about, happened_at)"
+        " SELECT tenant_id, id, 'account-well-1', 'account.well', 1, now() FROM subscriptions"
+        " WHERE tenant_id = $1",
+        "INSERT INTO private_hosts VALUES ($1, 'http', 'n8n.internal', 5678)",
         "INSERT INTO consents (tenant_id, conversation_id, change, source, cause)"
         " SELECT tenant_id, id, 'out', 'contact', 'stop' FROM conversations WHERE tenant_id = $1",
         "INSERT INTO sender_tenants (tenant_id, phone) SELECT $1, '+5690000' || $1::bigint",
@@ -155,9 +163,9 @@ async def test_every_key_and_foreign_key_starts_with_the_tenant(pool: Pool) -> N
         "SELECT conrelid::regclass::text AS name, contype, ("
         "  SELECT attname FROM pg_attribute WHERE attrelid = conrelid AND attnum = conkey[1]) AS first"
         " FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'f')"
-        # A key may be the operator's, a process is nobody's.
-        " AND conrelid::regclass::text"
-        " NOT IN ('tenants', 'migrations', 'api_keys', 'heartbeats', 'restorations', 'prices')"
+        # A key, or who is told, may be the operator's, a process is nobody's.
+        " AND conrelid::regclass::text NOT IN"
+        " ('tenants', 'migrations', 'api_keys', 'heartbeats', 'restorations', 'prices', 'subscriptions')"
     )
     assert rows
     assert {(row["name"], row["first"]) for row in rows if row["first"] != "tenant_id"} == set()

@@ -15,8 +15,9 @@ from rapidfuzz.distance import OSA
 from conserje.contract.assistant import Known, Tenant, Topic
 from conserje.contract.opt_out import bare
 from conserje.shop import cues, saying
-from conserje.shop.asking import Cues, Word, composed, words_of
+from conserje.shop.asking import Cues, Word, composed, is_named, words_of
 from conserje.shop.knowledge import Question, Told
+from conserje.shop.search import clipped_from
 from conserje.shop.words import WORD, meanings
 
 _READ = 2000  # characters of a text: whoever writes more tells a story
@@ -86,6 +87,7 @@ class Answers:
         for place, wording in enumerate(self._wordings):
             for key in {key for keys in wording.content + wording.rest for key in keys}:
                 self._having[key].append(place)
+        self._sorted = sorted(key for key in self._having if not key.startswith("="))
         self._alike = defaultdict[tuple[str, int], list[str]](list)
         for key in self._having.keys() | _OF_FACTS:
             if len(key) >= _LONG_ENOUGH - 1 and not key.startswith("="):
@@ -118,14 +120,17 @@ class Answers:
         place, tolerated = 0, 0
         clauses = []
         for clause in _CLAUSE.split(composed(text)):
-            words = []
-            for written in WORD.findall(clause):
+            words: list[Word] = []
+            said = WORD.findall(clause)
+            for n, written in enumerate(said):
                 keys = meanings(written)
                 unknown = not keys & _OF_FACTS and not any(key in self._having for key in keys)
                 if unknown and len(written) >= _LONG_ENOUGH and written.isalpha() and tolerated < _TOLERATED:
                     tolerated += 1
                     keys |= frozenset(self._misspelt(keys))
-                words.append(Word(place, written, keys))
+                elif unknown:
+                    keys |= {each for each in (clipped_from(key, self._sorted) for key in keys) if each}
+                words.append(Word(place, written, keys, is_named(said, n)))
                 place += 1
             clauses.append(words)
         return clauses

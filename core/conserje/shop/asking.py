@@ -14,6 +14,9 @@ from conserje.shop.words import WORD, meanings
 _BETWEEN = 3  # other words between two of a cue
 _STOPS = frozenset((ASKING + STOP_WORDS + OF_PRODUCTS).split())
 
+_ASKED_FOR = {"consulta", "consultas", "pregunta"}
+_PRICED = {"cuesta", "vale", "sale", "valor", "precio", "cobran", "cuestan", "valen"}
+
 _Cue = tuple[frozenset[str], ...]
 
 
@@ -55,10 +58,11 @@ class Word:
     place: int  # in the text
     written: str
     keys: frozenset[str]
+    is_named: bool = False
 
     @property
     def is_content(self) -> bool:
-        return self.written not in _STOPS
+        return self.written not in _STOPS or self.is_named
 
 
 def _followed(cue: _Cue, words: Sequence[Word], at: int) -> Iterator[int]:
@@ -81,4 +85,11 @@ def composed(text: str) -> str:
 
 
 def words_of(text: str) -> list[Word]:
-    return [Word(n, each, meanings(each)) for n, each in enumerate(WORD.findall(composed(text)))]
+    words = WORD.findall(composed(text))
+    return [Word(n, each, meanings(each), is_named(words, n)) for n, each in enumerate(words)]
+
+
+def is_named(words: Sequence[str], at: int) -> bool:
+    """Whether a word that mostly is small talk is what is asked for: "la consulta", no "una consulta"."""
+    before = words[max(at - 2, 0) : at]
+    return words[at] in _ASKED_FOR and (before[-1:] == ["la"] or bool(_PRICED & set(before[:1])))

@@ -15,10 +15,12 @@ tem têm fazem com porque
 _DAY = (
     "lunes|martes|miercoles|jueves|viernes|sabado|domingo|hoy|mañana|manana|finde|feriado|feriados|festivos"
     "|semana|segunda|terça|quarta|quinta|sexta|hoje|amanhã|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
-    "|today|tomorrow|weekend|weekends|holidays|tarde|noche|navidad"
+    "|today|tomorrow|weekend|weekends|holidays|tarde|noche|navidad|nochebuena"
     "|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|almuerzo|mediodia"
 )
 _OPEN = "abre|cierra|atienden"
+_COME = "ir|pasar|voy|paso"
+_DATE = "|".join(f"{day}" for day in range(1, 32))
 _SHOP = "local|showroom|tienda"
 _TAKE = "aceptan|acepta|reciben|recibe|puedo|puede|pueden|podria|con|accept|take|aceitam|aceita|tienen"
 
@@ -38,6 +40,13 @@ what hours|time open|close
 que horas fecha|fecham|abre|abrem
 {_OPEN} los|on|at|aos
 tienen|tenis|hay turno
+hora|horas puedo|podria|podemos|puede {_COME}
+{_DAY} puedo|podria|podemos|puede {_COME}
+puedo|podria|podemos|puede {_COME} {_DAY}
+hasta|desde hora|horas {_DAY}
+hasta|desde hora|horas el|dia {_DATE}
+{_OPEN} el|dia {_DATE}
+{_OPEN} almorzar|almuerzo|colacion|siesta
 """
 
 ADDRESS = f"""
@@ -112,11 +121,15 @@ RETURNS = """
 devolver
 puedo|pueden|se|si|hacen|politica|plazo|para|como cambiar|cambio|cambiarlo|cambiarla|devolverlo|devolverla
 si no me|le gusta|queda|sirve|funciona
+si se|sale|viene|llega muere|rompe|seca|echa|quiebra|daña|malo|mala|fallado|fallada|descose|marchita
 """
 
 WHOLESALE = """
 mayorista|mayoristas|wholesale|atacado|reventa|revendedor|revendedores|revender|distribuidor|distribuidores|bulk
 por mayor
+compro|compramos harto|bastante|cantidad|cantidades|seguido
+tengo|tenemos|para taller|negocio|almacen|minimarket|restaurant|restaurante|empresa
+otro|mejor|buen precio
 comprar volumen|cantidad|cantidades
 precio|precios|descuento volumen|cantidad|cantidades
 """

@@ -18,11 +18,11 @@ _WRITTEN = (
     (re.compile(r"(?<!c)h"), ""),
     (re.compile(r"g(?=[ei])"), "j"),
     (re.compile(r"gu(?=[eiao])|w"), "u"),
+    (re.compile(r"([a-z])\1"), r"\1"),
     (re.compile(r"x"), "ks"),
     (re.compile(r"v"), "b"),
     (re.compile(r"y"), "i"),
     (re.compile(r"ñ"), "n"),
-    (re.compile(r"([a-z])\1"), r"\1"),
     (re.compile(r"(?<=...)s$"), ""),
 )
 # As English is said.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from conserje.contract.assistant import Topic
@@ -123,6 +123,8 @@ _WEEKDAYS = {
     )
     for name in names.split()
 }  # fmt: skip
+_ARTICLES = {"el", "dia", "o", "the"}
+_MONTHS = frozenset(name for words in _LANGUAGES.values() for name in words.months)
 _WEEKEND = {"finde", "weekend", "weekends", "semana"}
 _HOLIDAYS = {"feriado", "feriados", "festivo", "festivos", "holidays"}
 _NAMED = {"navidad": (12, 25), "natal": (12, 25), "christmas": (12, 25), "nochebuena": (12, 24)}  # month, day
@@ -198,6 +200,8 @@ def _days(folded: set[str], asked: Sequence[str], now: datetime) -> list[date]:
     if folded & _TODAY:
         return [today]
     named = {_WEEKDAYS[word] for word in folded if word in _WEEKDAYS}
+    if numbered := _numbered(asked, today):
+        return [numbered]
     if folded & _WEEKEND and ("fin" in folded or "semana" not in folded):
         named |= {5, 6}
     if named:
@@ -209,6 +213,21 @@ def _days(folded: set[str], asked: Sequence[str], now: datetime) -> list[date]:
     if folded & _TOMORROW:
         return [today + timedelta(days=2 if "pasado" in folded else 1)]
     return []
+
+
+def _numbered(asked: Sequence[str], today: date) -> date | None:
+    """The next day of a number that stands for one: "el 24", "el martes 8"; its month is not said."""
+    for before, word in pairwise(asked):
+        is_day = bare(before) in _WEEKDAYS or before in _ARTICLES
+        if is_day and _NUMBER.fullmatch(word) and int(word) and not _MONTHS & set(asked):
+            days = (today + timedelta(days=ahead) for ahead in range(62))
+            return next((day for day in days if day.day == int(word) and _is_the(before, day)), None)
+    return None
+
+
+def _is_the(named: str, day: date) -> bool:
+    """Whether the day is one of that weekday, where one is named."""
+    return _WEEKDAYS.get(bare(named), day.weekday()) == day.weekday()
 
 
 def _date(today: date, month: int, number: int) -> date | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ _READ = 2000  # characters of a message: whoever writes more tells a story
 _LONG_ENOUGH = 6  # letters; shorter words have too many honest neighbours to be slips of the pen
 _TOLERATED = 30  # unknown words of a message that are looked for as slips of the pen
 _DESCRIBED = 0.55  # what only a description says is not what the product is
+_OF = 0.84  # "aceite de cadena" is a chain less surely than "cadena" is
 _INDEXED = 500  # characters of a description: a catalogue's index is kept in memory
 _HEARD = 7  # letters of a word that may be heard a little otherwise
+_CLIPPED, _CUT, _FEW = (4, 6), 3, 6  # letters that are left of a word, and left out of it; words
 _CLAUSES = 30  # of a message that name something
 _FIRST = 30  # products that have a word of a clause and none other are looked at, the best ones
 _LOOKED_UP, _SCORED = 100_000, 2_500  # products, for all clauses of a message
@@ -49,6 +52,7 @@ vendis ver weno wena wenas wn weon y ya yo q k d xfa hermano hermana hijo hija m
 pololo señora marido cumple cumpleaños años regalo regalar
 """
 
+_PART = re.compile(r"(?<=\w) (?:del?|para|con|sin|for|with|com) ((?:la |el |los |las )?\w+)", re.IGNORECASE)
 _CLAUSE = re.compile(r"\n|[.,;:!?¡¿…]+(?!\d)")
 _WORD = re.compile(r"[a-z0-9ñ]{1,40}")
 _SOUNDS = (
@@ -104,11 +108,13 @@ class _Indexed:
 def _indexed(product: Product, known: dict[str, str]) -> _Indexed:
     """What finds the product; each word is one string, whatever products have it."""
     words: dict[str, float] = {}
-    texts = (product.description[:_INDEXED], product.category, " ".join(product.keywords), product.name)
-    for text, weight in zip(texts, (_DESCRIBED, 0.9, 0.95, 1.0), strict=True):
+    parts, head = " ".join(_PART.findall(product.name)), _PART.sub(" ", product.name)
+    texts = (product.description[:_INDEXED], parts, product.category, " ".join(product.keywords), head)
+    for text, weight in zip(texts, (_DESCRIBED, _OF, 0.9, 0.95, 1.0), strict=True):
         heard_words = (_sound(word) for word in fold(text) if word not in _STOPS)
         words.update((known.setdefault(word, word), weight) for word in heard_words)
-    return _Indexed(frozenset(word for word, weight in words.items() if weight == 1.0), words)
+    name = frozenset(known[_sound(word)] for word in fold(product.name) if word not in _STOPS)
+    return _Indexed(name, words)
 
 
 class _Clause:
@@ -150,6 +156,7 @@ class Catalogue:
         for word in self._having:
             if len(word) >= _LONG_ENOUGH:
                 self._alike[word[0], len(word)].append(word)
+        self._sorted = sorted(self._having)  # in which what a word begins with is found
         self._heard = defaultdict[str, set[str]](set)  # words by what is heard of them
         for product in self.products:
             for name in fold(" ".join((product.name, *product.keywords))):
@@ -212,6 +219,8 @@ class Catalogue:
                 readings[word] = {word: 1.0}
             elif not word.isdigit() and (known := self._heard.get(heard.key(word))):
                 readings[word] = dict.fromkeys(known, 0.9)
+            elif clipped := clipped_from(word, self._sorted):
+                readings[word] = {clipped: 0.9}
             elif word.isdigit() or len(word) < _LONG_ENOUGH or tolerated == _TOLERATED:
                 readings[word] = {}
             else:
@@ -248,6 +257,22 @@ class Catalogue:
                 seen.update(places)
         found.update(dict.fromkeys(several))
         return islice(found, _SCORED // clauses)
+
+
+def clipped_from(word: str, known: Sequence[str]) -> str | None:
+    """The one known word that it is the beginning of, as people shorten it: "bici", "refri", "compu"."""
+    if not _CLIPPED[0] <= len(word) <= _CLIPPED[1] or word.isdigit():
+        return None
+    at = bisect_left(known, word)
+    fitting = [each for each in known[at : at + _FEW] if each.startswith(word)]
+    is_clipped = bool(fitting) and all(len(each) >= len(word) + _CUT for each in fitting)
+    return fitting[0] if is_clipped and len(fitting) < _FEW and _alike(fitting) else None
+
+
+def _alike(words: Sequence[str]) -> bool:
+    """Whether all are forms of the shortest: "bicicleta", "bicicletas"."""
+    stem = min(words, key=len)[:-1]
+    return all(word.startswith(stem) for word in words)
 
 
 def _places(products: Sequence[Product], indexed: Sequence[_Indexed]) -> dict[str, array[int]]:

@@ -47,6 +47,11 @@ boleta factura boletas facturas invoice receipt facturan
 estacionamiento estacionar parking estacionamento
 descuento descuentos promocion promociones promo oferta ofertas rebaja discount desconto
 mascota mascotas pet pets
+instala instalan instalar instalacion coloca colocan colocar pone ponen poner montan montar
+arregla arreglan arreglar repara reparan reparar reparacion mantiene mantienen mantener mantencion
+  mantenimiento componen componer
+arrienda arriendan arrendar arriendo alquila alquilan alquilar alquiler rent rental alugam aluguel
+curso cursos taller talleres clase clases
 demora demoran demoraria tarda tardan tardaria tardanza
 """
 

@@ -21,7 +21,7 @@ from conserje import (
     in_language,
     plain,
 )
-from conserje_catalog import choices, errands, left, meaning, wishes
+from conserje_catalog import choices, errands, left, meaning, things, wishes
 from conserje_catalog.asked import Asked
 from conserje_catalog.looking import Looking
 from conserje_catalog.meaning import Meant
@@ -69,6 +69,8 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
             return _say(wishes.sentence(reason, words), wishes.REASONS[reason], 0.9, hand_over=True)
         if reply := await errands.kept(turn, text, asked):
             return reply
+        if asked.says("leaves") and not asked.is_question and not asked.asks:
+            return _say(words.thanked if asked.thanks else words.no_hurry, "despedida", 0.7)
         said = (
             await _about_the_shop(turn, text, asked, offers)
             or await _about_what_it_does(turn, text, asked, offers)
@@ -174,6 +176,7 @@ async def _about_what_it_does(turn: _Turn, text: str, asked: Asked, offers: Offe
     if found:
         return _say(offers.hello + found[0].answer, "pregunta", found[0].score)
     is_a_thing = bool(await turn.products.search(verb, 1) if verb else await _names_a_thing(turn, asked))
+    is_a_thing = is_a_thing or (not verb and bool(await things.mentioned(turn, list(asked.wanted()))))
     if asked.says_little or (is_a_thing and not is_process):
         return None
     return _say(offers.hello + offers.words.no_data, "pregunta", 0.5, hand_over=True, unanswered=[text])

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+from conserje import Product
 from conserje_catalog.asked import naming
 from conserje_catalog.vocabulary import NUMBERS, words_of
 
 _DIGITS = 4
+_MEASURED = re.compile(r"\b([1-9][0-9]{0,2}) (metros?|mts?|kilos?|kg|litros?)\b")
+_SOLD_BY = {
+    "m": re.compile(r"\b(?:por|x|el) (?:m2?|metro)\b|\bm2$|\bm2 "),
+    "k": re.compile(r"\b(?:por|x|el) (?:kg|kilo)\b"),
+    "l": re.compile(r"\b(?:por|x|el) litro\b"),
+}
+# So many: "camaras x2".
+_TIMES = re.compile(r"\bx ?([1-9][0-9]?)(?= (?:par|pares|unidades?|cajas?|sacos?|bolsas?)\b|$)")
 _MEASURES = words_of(
-    "kg kilo kilos kgs gr grs g gramos ml l lt litro litros m mt metros cm mm w watts gb tb lucas mil"
+    "anos ano meses mes dias dia semanas semana horas hora minutos personas persona"
+    " kg kilo kilos kgs gr grs g gramos ml l lt litro litros m mt metros cm mm w watts gb tb lucas mil"
 )
 _PLACES = words_of("de del do da of para pa for talla numero")
 
@@ -15,9 +28,14 @@ _PLACES = words_of("de del do da of para pa for talla numero")
 def amount(part: str) -> tuple[int, str]:
     """How many are asked for, 1 where nothing is said, and the words that say of what."""
     words = part.split()
+    if (times := _TIMES.search(part)) and naming(part[: times.start()]):
+        return int(times[1]), " ".join(naming(part[: times.start()]))
+    place = -1
     for n, word in enumerate(words):
         if word in _PLACES:
-            break  # "el de 20"
+            place = n + 1  # "el de 20"
+        if n == place:
+            continue
         is_number = word.isdecimal() and len(word) <= _DIGITS
         count = int(word) if is_number else NUMBERS.get(word, 0)
         if count > 1 and not set(words[n + 1 : n + 2]) & _MEASURES:
@@ -25,3 +43,28 @@ def amount(part: str) -> tuple[int, str]:
         if naming(word) and not count:
             break  # what follows is the name's own number: "play 5"
     return 1, " ".join(naming(part))
+
+
+def counted(part: str) -> list[str]:
+    """The parts that a number begins each, where the first word that says something is one."""
+    words = part.split()
+    starts = [n for n in range(len(words) - 1) if _begins(words, n)]
+    if not starts or naming(" ".join(words[: starts[0]])):
+        return [part]
+    return [" ".join(words[n:end]) for n, end in zip(starts, [*starts[1:], len(words)], strict=True)]
+
+
+def _begins(words: Sequence[str], at: int) -> bool:
+    """Whether a number there says how many of what comes after it."""
+    word, after = words[at : at + 2]
+    is_number = (word.isdecimal() and len(word) <= _DIGITS) or word in NUMBERS
+    return is_number and after.isalpha() and after not in _MEASURES and words[at - 1] not in _PLACES
+
+
+def sold_by_measure(product: Product, clauses: Sequence[str]) -> int:
+    """How many of what is sold by the metre or the kilo: "20 metros de pasto"; else 1."""
+    about = f"{product.name} {product.description}".lower()
+    for clause in clauses:
+        if (found := _MEASURED.search(clause)) and _SOLD_BY[found[2][0]].search(about):
+            return int(found[1])
+    return 1

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from itertools import groupby
 
-from conserje_catalog.vocabulary import PATTERNS, WORDS
+from conserje_catalog.vocabulary import HASTY, PATTERNS, WORDS
 
 _CLAUSE = re.compile(r"[.,;:!?¡¿\n…()+&]+(?!\d)")
 _WORD = re.compile(r"[a-z0-9]+(?:[.,][0-9]+)*")
@@ -29,7 +29,9 @@ _QUESTION = re.compile(
     r"\?|¿|^(?:y |pero )?(?:como|cuando|donde|quien|cual|cuales|(?:por|en|a|de|con|hasta|para) que"
     r"|what|when|where|how|is|are|do|does|quando|onde|se puede|puedo|pueden|puedes)\b"
 )
+_HASTY = re.compile(rf"(?<![0-9] )\b(?:{'|'.join(HASTY)})\b(?!['’-])")
 _SERVICE = re.compile(r"[a-z]{3,20}(?:an|en)")  # "instalan", "reparten"
+_OF_SHOP = re.compile(r"\b(?:ustedes|uds) (?:(?:me|nos|se|los?|las?|les?) ){0,2}([a-z]{3,20}(?:an|en))\b")
 _CLAUSES = 10  # of a message: each is looked for by itself
 _CHAT = WORDS["greetings"] | WORDS["thanks"] | WORDS["closings"] | WORDS["farewells"] | WORDS["chat"]
 _ASKING = WORDS["asking"] | WORDS["price"] | WORDS["stock"]
@@ -40,7 +42,7 @@ class Asked:
     """What a contact wrote, as this assistant reads it."""
 
     def __init__(self, text: str) -> None:
-        self._text = _short("".join(map(_bare, text.lower())))
+        self._text = _spelt_out(_short("".join(map(_bare, text.lower()))))
         self._words = _WORD.findall(self._text)
         self._said = frozenset(self._words)
         parts = (_WORD.findall(part) for part in _CLAUSE.split(self._text))
@@ -102,6 +104,8 @@ class Asked:
     def service(self) -> str:
         """The verb that asks what the shop does, where the first word that names something may be one."""
         for clause in self.clauses:
+            if (of_shop := _OF_SHOP.search(clause)) and of_shop[1] not in _EMPTY:
+                return of_shop[1]
             first, *others = naming(clause) or [""]
             is_verb = _SERVICE.fullmatch(first) and f"{first} de" not in clause  # "kuchen de frambuesa"
             if is_verb and (self.is_question or others):
@@ -205,6 +209,11 @@ def _short(text: str) -> str:
     """Letters that are drawn out are one: "holaaaa"."""
     runs = ("".join(run) for _, run in groupby(text))
     return "".join(run[0] if len(run) > 2 and run.isalpha() else run for run in runs)
+
+
+def _spelt_out(text: str) -> str:
+    """What is typed in haste, as it is written: "k tal", "dnd estan"."""
+    return _HASTY.sub(lambda found: HASTY[found[0]], text)
 
 
 @lru_cache(maxsize=4096)

@@ -25,7 +25,9 @@ async def questions(turn: AnyTurn, text: str) -> list[str]:
 
 async def topics(turn: AnyTurn, asked: Asked, known: Sequence[Known]) -> list[str]:
     """The topics that are asked for beside those that are known, of which the shop has said nothing."""
-    told = {each.topic for each in known}
+    told: set[str] = {each.topic for each in known}
+    if "wholesale" in told:
+        told.add("haggling")  # what it says of the one is its answer to the other
     left: dict[str, None] = {}
     for topic, part in wishes.parts(asked):
         if topic not in told and not await turn.knowledge.search(part):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from conserje import Match, Product, Turn
-from conserje_catalog import choices
-from conserje_catalog.amounts import amount
+from conserje_catalog import choices, things
+from conserje_catalog.amounts import amount, counted, sold_by_measure
 from conserje_catalog.asked import Asked, naming
 from conserje_catalog.money import Budget, budget
 from conserje_catalog.offers import SHOWN, has
@@ -17,6 +17,7 @@ from conserje_catalog.vocabulary import PATTERNS
 
 _SURE = 0.7  # below this a product shares a word with what was asked, no more
 _NEAR = 0.51  # all of the words are in its description, or most are the product's
+_HARDLY = 0.1  # less sure than the surest: what only is of its category is less so
 _FOUND = 30  # products that are looked at
 _WORDS = 3  # of whom something is for
 _PARTS = 6  # things asked for at once
@@ -53,7 +54,7 @@ class _Wish:
 
 def sure(matches: Sequence[Match]) -> list[Match]:
     """The matches that are surely meant, and those that are hardly less so."""
-    return [match for match in matches if match.score >= max(_SURE, matches[0].score - 0.15)]
+    return [match for match in matches if match.score >= max(_SURE, matches[0].score - _HARDLY)]
 
 
 async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
@@ -62,8 +63,8 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     if several := await _several(turn, wish, asked):
         return several
     offered = choices.shown(turn.history, await turn.products.all()) if turn.history else []
-    count = max((amount(clause)[0] for clause in wish.clauses), default=1)
     matches = _without(wish, await named(turn, wish.clauses))
+    count = _count(wish, matches)
     if offered and asked.says("its"):
         meant = Meant(offered[:SHOWN], "compare" if len(offered) > 1 else "offer", described=True)
     elif matches:
@@ -85,6 +86,12 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     described = meant.described or asked.says("attribute") or asked.says("size")
     described = described or (asked.is_question and not asked.asks)
     return _narrowed(replace(meant, described=described), wish, asked)
+
+
+def _count(wish: _Wish, matches: Sequence[Match]) -> int:
+    """How many are asked for, also by the measure that the thing is sold by."""
+    count = max((amount(clause)[0] for clause in wish.clauses), default=1)
+    return sold_by_measure(matches[0].product, wish.clauses) if matches and count == 1 else count
 
 
 async def _cheaper(turn: AnyTurn, meant: Meant) -> Meant:
@@ -140,18 +147,32 @@ async def _about(turn: AnyTurn, wish: _Wish, asked: Asked) -> list[Product]:
     passed off.
     """
     for clause in wish.clauses:
-        words = naming(clause)
-        nearly = await turn.products.search(" ".join(words), 3)
-        if nearly and nearly[0].score >= (_SURE if _asks_for_a_thing(words, clause) else _NEAR):
-            return [match.product for match in _without(wish, nearly) if match.score > nearly[0].score - 0.1]
-        if purposed := await _for_a_purpose(turn, wish, clause):
-            return purposed
-        attribute = asked.says("attribute")
-        if not (attribute or wish.budget or _extreme(asked) or (asked.is_question and not asked.asks)):
-            continue
-        for word in dict.fromkeys(words[:_ASKED_ABOUT]) if attribute else words[:1]:
-            if matches := sure(await turn.products.search(word, _FOUND)):
-                return [match.product for match in _without(wish, matches)]
+        if about := await _about_clause(turn, wish, clause, asked):
+            return about
+    if mentioned := _without(wish, await things.mentioned(turn, wish.clauses)):
+        return [match.product for match in mentioned]
+    for clause in wish.clauses if asked.asks or not asked.is_question else ():
+        if shelved := await things.shelved(turn, naming(clause)):
+            return shelved
+    return []
+
+
+async def _about_clause(turn: AnyTurn, wish: _Wish, clause: str, asked: Asked) -> list[Product]:
+    """The same of one clause."""
+    words = naming(clause)
+    nearly = await turn.products.search(" ".join(words), 3)
+    if nearly and nearly[0].score >= (_SURE if _asks_for_a_thing(words, clause) else _NEAR):
+        return [match.product for match in _without(wish, nearly) if match.score > nearly[0].score - 0.1]
+    if purposed := await _for_a_purpose(turn, wish, clause):
+        return purposed
+    if headed := _without(wish, await things.headed(turn, clause)):
+        return [match.product for match in headed]
+    attribute = asked.says("attribute")
+    if not (attribute or wish.budget or _extreme(asked) or (asked.is_question and not asked.asks)):
+        return []
+    for word in dict.fromkeys(words[:_ASKED_ABOUT]) if attribute else words[:1]:
+        if matches := sure(await turn.products.search(word, _FOUND)):
+            return [match.product for match in _without(wish, matches)]
     return []
 
 
@@ -182,6 +203,8 @@ async def _several(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
         ("compare", [part for clause in clauses for part in PATTERNS["or"].split(clause)]),
         ("total", [part for clause in clauses for part in PATTERNS["and"].split(clause)]),
     ):
+        if way == "total":
+            parts = [each for part in parts for each in await _by_count(turn, part)]
         found = []
         joined = len(parts) > (len(clauses) if way == "compare" else 1)  # a comma alone compares nothing
         for part in [part for part in parts if part.strip()][:_PARTS] if joined else ():
@@ -192,6 +215,12 @@ async def _several(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
         if len({frozenset(product.name for product in products) for _, products in found}) > 1:
             return _together(found, asked, compare=way == "compare")
     return None
+
+
+async def _by_count(turn: AnyTurn, part: str) -> list[str]:
+    """What each number begins, where all together is no thing's name: "5 lavandas 3 romeros"."""
+    each = counted(part)
+    return [part] if len(each) < 2 or await named(turn, [amount(part.strip())[1]]) else each
 
 
 def _together(found: Sequence[tuple[int, list[Product]]], asked: Asked, *, compare: bool) -> Meant:
@@ -221,6 +250,7 @@ def _fitting(products: Sequence[Product], others: Sequence[Product]) -> Sequence
 async def _before(turn: AnyTurn, asked: Asked, offered: Sequence[Product], count: int) -> Sequence[Product]:
     """The products that were spoken of, where this asks for more of them: "¿y cuánto cuesta?"."""
     more = asked.follows_up or asked.says("attribute") or asked.says("compare")
+    more = more or (bool(offered) and asked.asks and asked.says_little)
     counted = count > 1 and bool(offered)
     if not (more or counted or (_extreme(asked) and asked.says_little)):
         return []

@@ -52,7 +52,7 @@ def _amounts(words: Sequence[str]) -> list[tuple[int, int, Decimal]]:
     """Where amounts of money begin and end; a number takes the unit of the one right after it."""
     found: list[tuple[int, int, Decimal]] = []
     for n, word in enumerate(words):
-        if (number := _number(word)) is None:
+        if (number := _number(word) or _thousand(words, n)) is None:
             continue
         value, thousands = number
         unit = words[n + 1] if n + 1 < len(words) else ""
@@ -70,6 +70,12 @@ def _amounts(words: Sequence[str]) -> list[tuple[int, int, Decimal]]:
         elif value >= _LEAST_MONEY and _BOUNDS & set(words[max(n - 3, 0) : n]):
             found.append((n, n + 1, value))
     return found[:2]
+
+
+def _thousand(words: Sequence[str], at: int) -> tuple[Decimal, bool] | None:
+    """One, of which "mil" says that it means thousands: "menos de mil"."""
+    is_one = words[at] == "mil" and at > 0 and bool(_BOUNDS & set(words[max(at - 2, 0) : at]))
+    return (Decimal(1), True) if is_one and _number(words[at - 1]) is None else None
 
 
 def _number(word: str) -> tuple[Decimal, bool] | None:

@@ -26,7 +26,8 @@ _SPANISH_WORDS = {
     """,
     "price": """
         precio precios cuanto kuanto cuanta cuesta cuestan vale valen valor valores sale salen total
-        serian
+        serian saldria saldrian saldra costaria costarian costara valdria valdrian quedaria quedarian cobran
+        cobras cobrarian
     """,
     "stock": "stock queda quedan cuantos cuantas disponible disponibles disponibilidad unidades",
     "asking": """
@@ -53,7 +54,7 @@ _SPANISH_WORDS = {
         living comedor pieza dormitorio cocina patio terraza oficina
         desde sobre rango under anything something above over
         hacer mandame mandenme envia enviame foto fotos imagen imagenes video fisico cada alcanza talla
-        mi mis me
+        mi mis me le en se nos
         pueda puedan sea sean jugar usar uso regalarle regalarles diferencia diferencias conviene convienen
         deberia demora calentar entonces creo oiga serian otra otro aparte super buenisimo buen gran
         algo alguna alguno algunas algunos bonito bonita lindo linda rico rica bueno buena buenos original
@@ -67,6 +68,7 @@ _SPANISH_WORDS = {
         mirar llevo encargo encargar pedir pido comprar komprar gustaria encantaria interesado interesada
         interesan interesa tal vez caleta harto poco mucho onda cachai bkn bacan filete quisiera ando
         buscando estaba vi foto instagram publicacion anuncio pagina anos cumpleanos cumple cosa cosas
+        pase pasen supere superen xl xxl xs
         modelo modelos vieja viejo hijo hija nino nina senora pololo polola mama papa menos hasta entre
         maximo presupuesto lucas luca luquitas mil pesos plata tope alcanza rondando
     """,
@@ -116,6 +118,10 @@ _SPANISH = {
         quedo_atent[oa] (?:ja|je|ji|jk)(?:ja|je|ji|jk)\w*
         (?:solo|solamente)_(?:estaba_|estoy_|andaba_)?(?:mira\w*|vitrine\w*|cotiz\w*|pregunt\w*|ve[ri]\w*)
         por_ahora_no no_por_ahora lo_voy_a_pensar lo_pienso despues_(?:te_|les_)?(?:hablo|escribo|aviso)
+        (?:solo|solamente)?_?(?:estaba|andaba|ando|estoy)_(?:mirando|vitrineando|cotizando|preguntando|viendo)
+        (?:despues|luego|mas_tarde|manana)_(?:vuelvo|paso|voy|compro|vengo|escribo|hablamos)
+        (?:le|les|te|lo|la)_(?:confirmo|comento|cuento|converso|consulto|pregunto)
+        ^(?:\w+_){0,4}(?:ahi_|entonces_)?(?:paso|pasamos|pasare|voy)_(?:el|manana|mas|luego|hoy|en_la|a_la|por_alla)
         (?:eso|nada)_(?:seria|mas|era)(?:_todo)? te_aviso les?_aviso mas_rato
         lo_(?:converso|consulto|hablo|veo|pienso)(?:_con)?
     """,
@@ -123,6 +129,8 @@ _SPANISH = {
         como_(?:va|vamos|estas?|estai|estan|andas?|andai|te_va|les_va|amaneci\w*)
         (?:que|q|k)_(?:tal|onda|hubo)
         estas?_ahi hay_alguien me_(?:puedes?|pueden|podrias?)_ayudar
+        (?:disculp[ae]|disculpen|perdon)_(?:la|las|el|que)_(?:\w+_)?(?:molest\w+|horas?|demora)
+        ^(?:disculp[ae]|perdon)$
         una_(?:consulta|consultita|preguntita|pregunta|dudita|duda)
         no_(?:te_)?entiend\w+
     """,
@@ -171,11 +179,14 @@ _SPANISH = {
        
         (?:compre|pague|pedi|encargue)_(?:\w+_){0,3}(?:ayer|semana|lunes|martes|miercoles|jueves|viernes|sabado|domingo|hace|dias)
         ya_(?:compre|transferi|hice) (?:anular|cancelar)_(?:mi|el|la|un)_(?:pedido|compra)
+        que_(?:me_|le_|les_|nos_)?(?:compre|pedi|encargue|compramos|pedimos|encargamos|vendieron|mandaron)
+        (?:hoy|ayer|manana)_(?:me_)?(?:salia|llegaba) mi_encomienda
         nunca_(?:me_|le_|nos_)?(?:lleg|recib|entreg)\w+ no_(?:he_|ha_|hemos_)?recibi\w*
         lo_que_(?:compre|pedi) pedido_(?:numero|n|nro|\d)
     """,
     "haggling": r"""
-        me_l[oa]s?_(?:\w+_)?dej\w+
+        me_l[oa]s?_(?:\w+_)?dej\w+ d[ei]j(?:e|a|en|ai)(?:me|nos)l?[oa]?s?(?:_\w+){0,4}_(?:en|a|por)_[0-9]+
+        (?:otro|mejor|buen)_precio precio_(?:me|nos|le|les)_(?:hac|dej|d)\w+
         descuent\w+ rebaj\w+ me_l[oa]s?_dej\w+ me_dej\w+(?:_\w+){0,4}_(?:mas_barat\w+|por_menos)
         (?:ultimo|mejor)_precio precio_(?:amigo|de_amigo|especial)
         (?:bajar|bajarle|bajas|bajame)(?:_\w+){0,2}_(?:precio|algo|poco) por_menos(?!_de) cupon\w* yapa
@@ -190,6 +201,7 @@ _SPANISH = {
     "restock": r"""
         avis(?:ame|enme|eme|arme|an|as)(?:_cuando)? me_avis\w+
         cuando_(?:les_|te_)?(?:llega|llegan|vuelve|vuelven|va_a_haber|tendr\w+)
+        cuando_(?:va|van|vas|vai)_a_(?:tener|haber|llegar|traer)
         (?:va|van)_a_(?:llegar|volver|traer|reponer) repon\w+ reserv[ae]\w*
     """,
     "work": r"""
@@ -200,6 +212,7 @@ _SPANISH = {
     "invoices": r"factur\w+ boletas? rut_(?:de_)?empresa",
     "returns": r"""
         (?:sale|viene|fallara?)_(?:mal[oa]|fallad[oa]|defectuos[oa])s? si_(?:falla|no_funciona)
+        si_se_(?:(?:me|le|nos)_)?(?:muer\w+|romp\w+|ech\w+|sec\w+|descos\w+|quiebr\w+|danan?|malogr\w+|pudr\w+)
         si_no_(?:me|le|les)_(?:queda|gusta|sirve|acomoda)n?
         devol\w+ devuelv\w+ cambi(?:o|os|ar|arlo|arla|an)\b garanti\w+ reembols\w+ retracto arrepient\w+
     """,
@@ -210,7 +223,9 @@ _SPANISH = {
         datos_(?:de|para)_(?:transferencia|transferir|pago)
     """,
     "hours": r"""
-        horarios? a_que_hora hasta_que_hora abren? abiertos? abierta cierran? cerrad[oa]s? atienden
+        horarios? a_que_horas? hasta_que_horas? desde_que_horas? (?:nochebuena|navidad|ano_nuevo)$
+        (?:puedo|podria|podemos)_(?:ir|pasar)_(?:hoy|manana|el|los|ahora|a_las|tipo|mas)
+        almorzar almuerzo$ abren? abiertos? abierta cierran? cerrad[oa]s? atienden
         atendiendo que_dias feriados?
         (?:los|el|este)_(?:domingo|sabado|lunes|martes|miercoles|jueves|viernes)s? abriran abriendo
     """,
@@ -219,7 +234,8 @@ _SPANISH = {
         donde_(?:estan|quedan?|se_ubican|se_encuentran|es|son|esta|tienen|puedo_ir|los_encuentro|los_pillo)
         ubicad\w* ubicacion local locales tienda_(?:fisica|en) tienda$ sucursal\w* como_(?:llego|llegar)
         en_que_(?:\w+_)?(?:estan|esta|quedan?|parte|mall|calle|sector|piso)
-        que_comuna metro mapa estacionamiento\w* showroom presencial\w* online son_de
+        que_comuna (?:cerca_del?|estacion_de|del|al|que)_metro mapa estacionamiento\w* showroom presencial\w*
+        online son_de
         ir_a_(?:ver|buscar|comprar|la_tienda) pasar_a_(?:ver|buscar)
     """,
     "delivery": r"""
@@ -241,8 +257,11 @@ _SPANISH = {
         funciona[ns]?_(?:con|en|pa|para) que_(?:medidas|tamano|talla|tallas|color|colores|capacidad)
         como_es mas_info\w* detalles caracteristicas describ\w+ cuentame
         es_(?:pa|para|inalambric[oa]|de|muy|fuerte|recargable|original)
+        se_(?:puede[ns]?|pueden)_\w+ le_hac\w+_(?:mal|bien|dano)
         tiene_(?:garra|microfono|lector|luz|luces|cable)
         ^(?:y_|pero_)?(?:el|la|los|las)_\w+(?:_de_\w+)?_(?:tienen?|l[ae]s?_cabe|alcanzan?|necesitan?|rinden?|lleva)
+        cuanto_(?!cuest|cost|sal|val|cobr|es|me|le|se|por|vend)\w+_(?:el|la|los|las|un|una)_\w+
+        cuant[oa]s_(?!vale|sale|cuesta)\w+_\w+_(?:el|la|los|las)_\w+$
         cuant[oa]s_\w+_(?:tienen?|traen?|contienen?|vienen?)
         cuant[oa]s_(?:metros|kilos|gramos|litros|personas|porciones|watts|pulgadas|centimetros|piezas|horas)
         (?:que|cuales)_(?:numeros?|tallas|medidas)
@@ -285,6 +304,7 @@ _SPANISH = {
         _(?:y|e|con|mas|tambien|junto_a|ademas_de)_(?:(?:un|una|unos|unas|el|la|los|las|otr[oa])_)? ,_?
     """,
     "or": r"_(?:o|u|versus|vs|entre)_(?:el_|la_|los_|las_)?",
+    "wish": r"_que_ _(?:para|pa)_(?=\w+[aei]r(?:me|l[aeo]s?)?_)",
 }
 _PORTUGUESE = {
     "leaves": r"""
@@ -338,6 +358,7 @@ _PORTUGUESE = {
     "for": r"_(?:para|pra)_",
     "and": r"_(?:e|com|mais)_(?:(?:um|uma|o|a)_)?",
     "or": r"_ou_(?:o_|a_)?",
+    "wish": r"_que_ _(?:para|pra)_(?=\w+[aei]r_)",
 }
 _ENGLISH = {
     "leaves": r"just_(?:looking|browsing) i_ll_think that_s_all not_now maybe_later",
@@ -397,7 +418,20 @@ _ENGLISH = {
     "for": r"_for_",
     "and": r"_(?:and|with|plus)_(?:(?:a|an|the)_)?",
     "or": r"_or_(?:the_|a_)?",
+    "wish": r"_that_ _which_ _to_",
 }
+
+
+# As it is typed in haste, and as it is written; numbers past ten, as they are said.
+HASTY = {
+    "q": "que", "k": "que", "ke": "que", "xq": "porque", "pq": "porque", "xk": "porque", "d": "de",
+    "dnd": "donde", "aonde": "donde", "kuando": "cuando", "cdo": "cuando",
+    "tb": "tambien", "tbn": "tambien", "tmb": "tambien", "tambn": "tambien", "kiero": "quiero",
+    "ntonces": "entonces", "toy": "estoy",
+    "doce": "12", "quince": "15", "dieciseis": "16", "dieciocho": "18", "veinte": "20", "veinticinco": "25",
+    "ventiseis": "26", "veintiseis": "26", "veintinueve": "29", "treinta": "30", "cuarenta": "40",
+    "cincuenta": "50",
+}  # fmt: skip
 
 
 def words_of(listed: str) -> frozenset[str]:
@@ -415,7 +449,7 @@ def _any(kind: str) -> str:
 
 
 WORDS: Mapping[str, frozenset[str]] = {kind: _said(kind) for kind in _SPANISH_WORDS}
-_BETWEEN = ("and", "or", "but", "for")  # these have their own spaces at both ends
+_BETWEEN = ("and", "or", "but", "for", "wish")  # these have their own spaces at both ends
 PATTERNS: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(_any(kind) if kind in _BETWEEN else rf"\b(?:{_any(kind)})\b") for kind in _SPANISH
 }

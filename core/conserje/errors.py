@@ -24,6 +24,10 @@ class OperatorError(Exception):
         self.of = of
 
 
+class NotThere(OperatorError):
+    """What is named is not there, or it is another tenant's."""
+
+
 class UnknownTenant(OperatorError):
     """There is no such tenant."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from conserje.cli.conversation import clocked
 from conserje.cli.table import json_option, show_json, show_rows
 from conserje.cli.times import zone
 from conserje.installation import Installation, with_installation
+from conserje.operations import lore
 from conserje.shop import asked, written
 from conserje.shop import knowledge as known
-from conserje.shop.knowledge import FACTS, KnowledgeError, Told
-from conserje.storage.database import Connection
+from conserje.shop.knowledge import Told
 from conserje.tenants import tenants
 from conserje.tenants.tenants import Tenant
 
@@ -47,27 +48,12 @@ async def import_knowledge(
     """
     listed = written.read(file.name, _content(file))
     async with installation.pool.acquire() as connection, connection.transaction():
-        tenant = await tenants.get(connection, slug)
-        gone = await known.remove_others(connection, tenant.id, listed.told) if replace else 0
-        await known.take(connection, tenant.id, listed.told)
-        if listed.hours is not None:
-            await tenants.set_hours(connection, slug, listed.hours)
-        elif replace and tenant.hours:
-            gone += 1
-            await tenants.change(connection, slug, hours=None)
-        await _remove_answered(connection, slug)
-    facts, questions = len(listed.told.facts) + (listed.hours is not None), len(listed.told.questions)
+        taken = await lore.take(connection, slug, listed, replace=replace)
     if as_json:
-        show_json({"facts": facts, "questions": questions, "removed": gone})
+        show_json(asdict(taken))
         return
-    removed = f", removed {gone}" if replace else ""
-    click.echo(f"Took {facts} facts and {questions} questions of {slug}{removed}.")
-
-
-async def _remove_answered(connection: Connection, slug: str) -> None:
-    """Take from what was asked what the tenant says now."""
-    tenant = await tenants.get(connection, slug)
-    await asked.remove_answered(connection, tenant.id, tenant.seen)
+    removed = f", removed {taken.removed}" if replace else ""
+    click.echo(f"Took {taken.facts} facts and {taken.questions} questions of {slug}{removed}.")
 
 
 def _content(file: Path) -> bytes:
@@ -164,19 +150,10 @@ async def set_knowledge(
       conserje knowledge set acme hours "lunes a viernes 10:00-20:00; 2026-12-25 cerrado"
       conserje knowledge set acme "¿Tienen estacionamiento?" "Sí, gratis." --wording "¿Dónde me estaciono?"
     """
-    topic = written.topic_of(about)
-    if topic and wordings:
+    if wordings and written.topic_of(about):
         raise click.UsageError(f"--wording is for questions: {about} is a topic.")
     async with installation.pool.acquire() as connection, connection.transaction():
-        tenant = await tenants.get(connection, slug)
-        if topic == "hours":
-            await tenants.change_hours(connection, slug, written.opening_hours(answer))
-        elif topic:
-            await known.take(connection, tenant.id, Told({topic: written.fact(topic, answer)}))
-        else:
-            question = written.one_question(about, answer, wordings)
-            await known.take(connection, tenant.id, Told({}, [question]))
-        await _remove_answered(connection, slug)
+        topic = await lore.say(connection, slug, about, answer, wordings)
     click.echo(f"{slug} says {topic or about!r} so now.")
 
 
@@ -192,19 +169,8 @@ async def remove_knowledge(installation: Installation, slug: str, about: str) ->
       conserje knowledge remove acme delivery.cost
     """
     async with installation.pool.acquire() as connection, connection.transaction():
-        tenant = await tenants.get(connection, slug)
-        name = _named(about)
-        if name == "hours" and tenant.hours:
-            await tenants.change(connection, slug, hours=None)
-        elif not await known.remove(connection, tenant.id, name):
-            raise KnowledgeError(
-                f"{slug} says nothing of {about!r}: `conserje knowledge list {slug}`.", "about"
-            )
+        await lore.unsay(connection, slug, about)
     click.echo(f"{about} of {slug} is removed.")
-
-
-def _named(about: str) -> str:
-    return about if about in FACTS or about == "delivery" else written.topic_of(about) or about
 
 
 async def _read(installation: Installation, slug: str) -> tuple[Tenant, Told]:

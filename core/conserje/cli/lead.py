@@ -13,7 +13,7 @@ from conserje.cli.times import zone
 from conserje.installation import Installation, with_installation
 from conserje.leads import table as leads
 from conserje.leads.table import Listed, State
-from conserje.notices import table as notices
+from conserje.notices import giving
 from conserje.storage.scope import acting_for
 from conserje.tenants import tenants
 from conserje.tenants.tenants import Tenant
@@ -93,10 +93,7 @@ async def give(installation: Installation, slug: str, lead_id: int, person: str,
     """
     tenant = await _tenant(installation, slug)
     async with acting_for(installation.pool, tenant.id) as scope:
-        await leads.give(scope.connection, tenant.id, lead_id, person)
-        given = await leads.get(scope.connection, tenant.id, lead_id)
-        whom = (given.conversation_id, lead_id, given.email)
-        scope.due.extend(await notices.note_lead(scope.connection, tenant, *whom))
+        given = await giving.give(scope, tenant, lead_id, person)
     if as_json:
         show_json(_fields(given, zone(tenant)))
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from conserje.errors import OperatorError
+from conserje.errors import NotThere
 from conserje.storage.database import Connection
 
 IDENTITIES = """
@@ -50,7 +50,7 @@ WHERE tenant_id = $1
 """
 
 
-class ContactError(OperatorError):
+class ContactError(NotThere):
     """There is no such contact; the text says how to find one."""
 
 

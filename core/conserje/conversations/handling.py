@@ -13,7 +13,7 @@ from conserje.contract.message import Content
 from conserje.conversations import feed, sending, state
 from conserje.conversations.listing import ConversationState, Item, OptedOut, of_conversation
 from conserje.conversations.rows import restored, stored
-from conserje.errors import OperatorError
+from conserje.errors import NotThere, OperatorError
 from conserje.storage import jobs, notifications
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
@@ -134,6 +134,10 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND id = ANY ($3::bigint[]) ORDER 
 
 class PersonError(OperatorError):
     """What a person asked of a conversation cannot be; the text says why, and what to do."""
+
+
+class NoConversation(PersonError, NotThere):
+    """The tenant has no such conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,8 +305,8 @@ async def _lock(connection: Connection, tenant: Tenant, conversation_id: int) ->
     return row
 
 
-def _no_conversation(tenant: Tenant, conversation_id: int) -> PersonError:
-    return PersonError(
+def _no_conversation(tenant: Tenant, conversation_id: int) -> NoConversation:
+    return NoConversation(
         f"{tenant.slug} has no conversation {conversation_id}:"
         f" see `conserje conversation list {tenant.slug}`.",
         "conversation",

@@ -14,7 +14,7 @@ from conserje.contract.message import plain
 from conserje.conversations import effects, outbox, state
 from conserje.conversations.rows import restored
 from conserje.conversations.sending import OUTCOME_UNKNOWN
-from conserje.errors import OperatorError
+from conserje.errors import NotThere, OperatorError
 from conserje.storage import jobs
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
@@ -98,6 +98,10 @@ RETRIES = {
 
 class HeldError(OperatorError):
     """What was asked of something held cannot be; the text says why."""
+
+
+class NotHeld(HeldError, NotThere):
+    """Nothing held is called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,5 +237,5 @@ def _parse(held_id: str) -> tuple[str, int]:
     return found[1], int(found[2])
 
 
-def _not_held(held_id: str) -> HeldError:
-    return HeldError(f"Nothing held is called {held_id}: see `conserje held list`.", "id")
+def _not_held(held_id: str) -> NotHeld:
+    return NotHeld(f"Nothing held is called {held_id}: see `conserje held list`.", "id")

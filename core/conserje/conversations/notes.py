@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from conserje.errors import OperatorError
+from conserje.errors import NotThere, OperatorError
 from conserje.storage.database import Connection
 from conserje.storage.pruning import EARLIEST, LOOKED_AT, Rule
 
@@ -46,6 +46,10 @@ class NoteError(OperatorError):
     """A note cannot be kept; the text says why."""
 
 
+class NothingToNote(NoteError, NotThere):
+    """There is no such conversation, or it is forgotten."""
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """What somebody noted about a conversation."""
@@ -66,7 +70,7 @@ async def add(connection: Connection, tenant_id: int, conversation_id: int, auth
         raise NoteError(f"An author has at most {LONGEST_AUTHOR} characters.", "author")
     row = await connection.fetchrow(ADD, tenant_id, conversation_id, author, text)
     if row is None:
-        raise NoteError(
+        raise NothingToNote(
             f"The tenant has no conversation {conversation_id} that notes are kept of:"
             " see `conserje conversation list`.",
             "conversation",

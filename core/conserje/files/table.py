@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from conserje.contract.message import Content, Edit, File, Media
 from conserje.conversations import messages
 from conserje.conversations.amendments import Key
 from conserje.conversations.messages import Locked
 from conserje.conversations.rows import FileRow
+from conserje.errors import NotThere
 from conserje.files.quota import Quota
 from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool, columns
@@ -83,6 +84,18 @@ WHERE messages.tenant_id = said.tenant AND messages.account_id = said.account AN
   AND files.message_id = messages.id
 """
 
+GET = """
+SELECT id, conversation_id, message_id, name, content_type, state, cause, bytes, created_at FROM files
+WHERE tenant_id = $1 AND id = $2
+"""
+OF_MESSAGE = """
+SELECT files.id, files.conversation_id, message_id, name, content_type, files.state, files.cause, bytes,
+       files.created_at
+FROM messages JOIN files ON files.tenant_id = $1 AND files.conversation_id = messages.conversation_id
+ AND message_id = messages.id
+WHERE messages.tenant_id = $1 AND messages.id = $2 ORDER BY position
+"""
+
 NOT_KEPT = """
 SELECT message_id, cause FROM files
 JOIN unnest($2::bigint[], $3::bigint[]) AS shown (conversation_id, message_id)
@@ -103,6 +116,9 @@ FORGET = """
 DELETE FROM removed_files USING unnest($1::bigint[], $2::bigint[]) AS done (tenant_id, id)
 WHERE removed_files.tenant_id = done.tenant_id AND removed_files.id = done.id
 """
+
+
+State = Literal["wanted", "kept", "gone"]
 
 
 class Sent(NamedTuple):
@@ -161,6 +177,37 @@ class NotKept:
     cause: str
     again: timedelta | None = None
     counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as a tenant's people see it."""
+
+    id: int
+    conversation_id: int
+    message_id: int
+    name: str
+    content_type: str
+    state: State
+    cause: str | None
+    bytes: int | None
+    created_at: datetime
+
+
+class NoFile(NotThere):
+    """The tenant has no such file."""
+
+
+async def get(connection: Connection, tenant_id: int, file_id: int) -> Seen:
+    """Raises NoFile."""
+    if row := await connection.fetchrow(GET, tenant_id, file_id):
+        return Seen(**row)
+    raise NoFile(f"The tenant has no file {file_id}: see `conserje message list --links`.", "id")
+
+
+async def of_message(connection: Connection, tenant_id: int, message_id: int) -> list[Seen]:
+    """A message's, in their order."""
+    return [Seen(**row) for row in await connection.fetch(OF_MESSAGE, tenant_id, message_id)]
 
 
 async def note(connection: Connection, sent: Iterable[Sent]) -> list[Job]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from conserje.contract.opt_out import folded
 from conserje.contract.tool import Lead
-from conserje.errors import OperatorError
+from conserje.errors import NotThere, OperatorError
 from conserje.storage import notifications
 from conserje.storage.database import Connection
 
@@ -85,6 +85,10 @@ State = Literal["open", "closed"]
 
 class LeadError(OperatorError):
     """What was asked of a lead cannot be; the text says why."""
+
+
+class NoLead(LeadError, NotThere):
+    """The tenant has no such lead, or it is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +189,8 @@ async def get(connection: Connection, tenant_id: int, lead_id: int) -> Listed:
     """Raises LeadError."""
     if found := await find(connection, tenant_id, lead_id):
         return found
-    raise LeadError(f"The tenant has no lead {lead_id}: see `conserje lead list`.", "id")
+    raise NoLead(f"The tenant has no lead {lead_id}: see `conserje lead list`.", "id")
 
 
-def _no_lead(lead_id: int) -> LeadError:
-    return LeadError(f"The tenant has no open lead {lead_id}: see `conserje lead list`.", "id")
+def _no_lead(lead_id: int) -> NoLead:
+    return NoLead(f"The tenant has no open lead {lead_id}: see `conserje lead list`.", "id")

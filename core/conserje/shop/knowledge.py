@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from conserje.contract.assistant import Topic
-from conserje.errors import OperatorError
+from conserje.errors import NotThere, OperatorError
 from conserje.storage.database import Connection
 
 FACTS = (
@@ -46,6 +46,10 @@ REMOVE_OTHER_QUESTIONS = "DELETE FROM questions WHERE tenant_id = $1 AND questio
 
 class KnowledgeError(OperatorError):
     """Something cannot be known as it is written; the text names it and says what to do."""
+
+
+class NothingSaid(KnowledgeError, NotThere):
+    """The tenant says nothing of that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import asyncpg
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from conserje.contract.assistant import Product
 from conserje.contract.prices import PriceError, price_of
-from conserje.errors import OperatorError, first_fault
+from conserje.errors import NotThere, OperatorError, first_fault
 from conserje.shop.columns import COLUMNS
 from conserje.storage import database
 
@@ -27,10 +27,16 @@ SELECT id, name, price, stock, category, description, keywords, picture, link, s
 FROM products WHERE tenant_id = $1 ORDER BY name
 """
 
-LOCKED = """
+PAGE = """
 SELECT id, name, price, stock, category, description, keywords, picture, link, status
-FROM products WHERE tenant_id = $1 AND name = $2 FOR NO KEY UPDATE
+FROM products WHERE tenant_id = $1 AND name > $2 ORDER BY name LIMIT $3
 """
+
+GET = """
+SELECT id, name, price, stock, category, description, keywords, picture, link, status
+FROM products WHERE tenant_id = $1 AND name = $2
+"""
+LOCKED = GET + "FOR NO KEY UPDATE"
 
 CHANGE = """
 UPDATE products
@@ -59,8 +65,15 @@ _ADDRESS = re.compile(r"https://[^\s/]+(/\S*)?")
 _BETWEEN_KEYWORDS = re.compile(r"[,;]")
 
 
+Status = Literal["active", "inactive"]
+
+
 class ProductError(OperatorError):
     """A product cannot be taken as it is listed; the text names it and what is wrong."""
+
+
+class NoProduct(ProductError, NotThere):
+    """No product has that name."""
 
 
 def _stock(value: object) -> object:
@@ -161,18 +174,35 @@ async def remove(connection: database.Connection, tenant_id: int, name: str) -> 
         raise _no_product(name)
 
 
-def _no_product(name: str) -> ProductError:
-    return ProductError(f"There is no product {name!r}: `conserje product list` has the names.", "name")
+def _no_product(name: str) -> NoProduct:
+    return NoProduct(f"There is no product {name!r}: `conserje product list` has the names.", "name")
 
 
-async def list_everything(connection: database.Connection, tenant_id: int) -> list[tuple[Product, str]]:
+async def list_everything(connection: database.Connection, tenant_id: int) -> list[tuple[Product, Status]]:
     """All of the tenant's products with their status, by name."""
-    found = []
-    for row in await connection.fetch(ALL, tenant_id):
-        columns = {**row, "keywords": tuple(row["keywords"])}
-        status = columns.pop("status")
-        found.append((Product(**columns), status))
-    return found
+    return [_with_status(row) for row in await connection.fetch(ALL, tenant_id)]
+
+
+async def page(
+    connection: database.Connection, tenant_id: int, after: str, limit: int
+) -> list[tuple[Product, Status]]:
+    """The next of them by name."""
+    return [_with_status(row) for row in await connection.fetch(PAGE, tenant_id, after, limit)]
+
+
+async def get(
+    connection: database.Connection, tenant_id: int, name: str, *, locked: bool = False
+) -> tuple[Product, Status]:
+    """The product of this name with its status; `locked` for the transaction. Raises NoProduct."""
+    if row := await connection.fetchrow(LOCKED if locked else GET, tenant_id, name):
+        return _with_status(row)
+    raise _no_product(name)
+
+
+def _with_status(row: asyncpg.Record) -> tuple[Product, Status]:
+    columns = {**row, "keywords": tuple(row["keywords"])}
+    status: Status = columns.pop("status")
+    return Product(**columns), status
 
 
 async def list_all(connection: database.Connection, tenant_id: int) -> list[Product]:

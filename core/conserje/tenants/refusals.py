@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from conserje.errors import OperatorError
+from conserje.errors import NotThere, OperatorError
 
 
 class TenantError(OperatorError):
     """What was asked of a tenant or an account cannot be; the text says why."""
 
 
-class Missing(TenantError):
+class Missing(TenantError, NotThere):
     """What is named is not there."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from conserje.contract.account import NotOffered
 from conserje.contract.tool import Lead
 from conserje.leads import table as leads
-from conserje.notices import table as notices
+from conserje.notices import giving
 from conserje.storage.database import Pool
 from conserje.storage.scope import acting_for
 from conserje.tenants.tenants import Tenant
@@ -30,8 +30,5 @@ class ContactLeads:
         async with acting_for(self.pool, self.tenant.id) as scope:
             lead_id, is_new = await leads.open_lead(scope.connection, *place, lead)
             if lead_id is not None and is_new:
-                await leads.give_by_rule(scope.connection, self.tenant.id, lead_id)
-                given = await leads.get(scope.connection, self.tenant.id, lead_id)
-                whom = (self.conversation_id, lead_id, given.email)
-                scope.due.extend(await notices.note_lead(scope.connection, self.tenant, *whom))
+                await giving.give_by_rule(scope, self.tenant, lead_id)
         return lead_id is not None

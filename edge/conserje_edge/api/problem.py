@@ -6,13 +6,21 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
-from conserje.errors import DirectoryUnavailable, OperatorError, UnknownTenant
+from conserje.conversations.handling import PersonError
+from conserje.conversations.held import HeldError
+from conserje.conversations.notes import NoteError
+from conserje.conversations.statistics import PeriodError
+from conserje.errors import DirectoryUnavailable, NotThere, OperatorError, UnknownTenant
+from conserje.leads.table import LeadError
+from conserje.operations.forgetting import ForgettingError
 from conserje.plugins.plugins import PluginMissing
+from conserje.shop.knowledge import KnowledgeError
+from conserje.shop.products import ProductError
 from conserje.tenants.api_keys import MoreThanItsMaker, NoKey
 from conserje.tenants.entry import AccountUnusable
 from conserje.tenants.idempotency import KeyInUse, KeyReused
 from conserje.tenants.keyring import VaultError
-from conserje.tenants.refusals import Missing, Taken, TenantError
+from conserje.tenants.refusals import Taken, TenantError
 from conserje_edge.wire.answers import Header, Problem
 
 PAGES = "/api/v1/problems"
@@ -117,9 +125,17 @@ OF_ERRORS: tuple[tuple[type[OperatorError], str], ...] = (
     (KeyReused, "idempotency-key-reused"),
     (UnknownTenant, "not-found"),
     (NoKey, "not-found"),
-    (Missing, "not-found"),
     (Taken, "taken"),
+    (NotThere, "not-found"),
     (TenantError, "refused"),
+    (PersonError, "conflict"),
+    (HeldError, "conflict"),
+    (NoteError, "refused"),
+    (LeadError, "refused"),
+    (ProductError, "refused"),
+    (KnowledgeError, "refused"),
+    (PeriodError, "refused"),
+    (ForgettingError, "unavailable"),
     (MoreThanItsMaker, "refused"),
     (AccountUnusable, "refused"),
     (PluginMissing, "refused"),

@@ -4,12 +4,37 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from conserje_edge.api import keys, reference, tenants
+from conserje_edge.api import (
+    contacts,
+    conversations,
+    files,
+    held,
+    keys,
+    knowledge,
+    leads,
+    messages,
+    products,
+    reference,
+    statistics,
+    tenants,
+)
 from conserje_edge.api.endpoint import Endpoint
 from conserje_edge.operator.context import Context
 
 BASE = "/api/v1"
-PLACES = (*tenants.PLACES, *keys.PLACES)
+PLACES = (
+    *tenants.PLACES,
+    *products.PLACES,
+    *knowledge.PLACES,
+    *contacts.PLACES,
+    *conversations.PLACES,
+    *messages.PLACES,
+    *files.PLACES,
+    *leads.PLACES,
+    *held.PLACES,
+    *statistics.PLACES,
+    *keys.PLACES,
+)
 
 
 def routes(context: Context) -> list[Route]:

@@ -27,8 +27,9 @@ from conserje import (
     Text,
     Turn,
 )
-from conserje.conversations import effects, overdue, overflow, recovery
+from conserje.conversations import effects, overdue, overflow, paces, recovery
 from conserje.delivery.delivery import Delivery
+from conserje.delivery.pacing import Pacing
 from conserje.files.collector import Collector
 from conserje.files.folder import Folder
 from conserje.files.quota import Quota
@@ -170,6 +171,13 @@ class Scene:
                 bring=partial(overflow.bring, self.pool),
             ),
             Task(jobs.DELIVER, self.delivery.deliver, upkeep=partial(recovery.keep_up, self.pool)),
+            Task(jobs.SEND, self.delivery.deliver, "paced"),
+            Task(
+                jobs.RELEASE,
+                Pacing(self.pool, self.directory, self.conversation.plugins).release,
+                "paced",
+                partial(paces.recover, self.pool),
+            ),
             Task(
                 jobs.SUMMARISE,
                 Summaries(self.pool, self.directory, self.conversation.thinking).summarise,

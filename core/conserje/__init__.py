@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     )
     from conserje.contract.hours import Hours, Opening
     from conserje.contract.language import in_language
-    from conserje.contract.limits import Limits
+    from conserje.contract.limits import Limits, Pace
     from conserje.contract.message import (
         BusinessMessage,
         Button,
@@ -158,6 +158,7 @@ __all__ = [
     "OrderItem",
     "OutboundMessage",
     "OutsideWindow",
+    "Pace",
     "Page",
     "Pressed",
     "Product",

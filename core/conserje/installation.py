@@ -131,8 +131,9 @@ def tasks(
     pool: Pool, directory: Directory, plugins: Plugins, vault: Vault, settings: Settings
 ) -> tuple[Task, ...]:
     """All that a worker does."""
-    from conserje.conversations import effects, overdue, overflow, recovery
+    from conserje.conversations import effects, overdue, overflow, paces, recovery
     from conserje.delivery.delivery import Delivery
+    from conserje.delivery.pacing import Pacing
     from conserje.files.collector import Collector
     from conserje.files.folder import Folder
     from conserje.files.quota import Quota
@@ -147,6 +148,7 @@ def tasks(
 
     collector = Collector(pool, directory, plugins, vault, Folder(settings.files), Quota.of(settings))
     conversation = Conversation(pool, directory, plugins, vault, settings.turn_limit, Bounds.of(settings))
+    delivery = Delivery(pool, directory, plugins, vault, settings)
     return (
         Task(
             jobs.CONVERSE,
@@ -154,10 +156,13 @@ def tasks(
             upkeep=functools.partial(overdue.sweep, pool),
             bring=functools.partial(overflow.bring, pool),
         ),
+        Task(jobs.DELIVER, delivery.deliver, upkeep=functools.partial(recovery.keep_up, pool)),
+        Task(jobs.SEND, delivery.deliver, "paced"),
         Task(
-            jobs.DELIVER,
-            Delivery(pool, directory, plugins, vault, settings).deliver,
-            upkeep=functools.partial(recovery.keep_up, pool),
+            jobs.RELEASE,
+            Pacing(pool, directory, plugins).release,
+            "paced",
+            functools.partial(paces.recover, pool),
         ),
         Task(jobs.SUMMARISE, Summaries(pool, directory, conversation.thinking).summarise, "slow"),
         Task(

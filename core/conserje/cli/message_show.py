@@ -67,6 +67,7 @@ def _data(found: Explained, lines: Iterable[Line], tenant: Tenant) -> dict[str, 
         "direction": message.direction,
         "state": message.state,
         "cause": message.cause,
+        "said_by": message.said_by,
         "content": plain(message.content),
         "turn": None,
     }

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ConfigDict
 
 from conserje.contract.account import Account, Finding, NotOffered
-from conserje.contract.limits import Limits
+from conserje.contract.limits import Limits, Pace
 from conserje.contract.message import (
     Event,
     File,
@@ -258,6 +258,17 @@ class Channel(Generic[C, S, O]):
     def limits_of(self, address: str) -> Limits:
         """What the account of this address can carry, where accounts differ."""
         return self.limits
+
+    def pace(self, address: str) -> Pace:
+        """How fast the account's provider takes what is no answer, with room left for answers."""
+        return Pace()
+
+    def reach(self, phone: str, address: str) -> str | None:
+        """The contact whose phone this is, as the account would write to them; None: it reaches no phones.
+
+        The phone is "+56912345678".
+        """
+        return None
 
     def window(self, address: str) -> timedelta | None:
         """How long after a contact's last message not only templates are taken; None: always."""

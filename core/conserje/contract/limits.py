@@ -52,5 +52,17 @@ class Limits:
         return ""
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast what a business says of its own accord leaves an account; answers do not wait for it.
+
+    One contact is sent `burst` messages at once, and then one in `pause` seconds.
+    """
+
+    each_second: float = 20.0
+    burst: int = 0
+    pause: float = 0.0
+
+
 def _megabytes(size: int) -> str:
     return f"{size / 2**20:.3g} MB"

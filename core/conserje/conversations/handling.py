@@ -209,7 +209,7 @@ async def get(pool: Pool, tenant: Tenant, conversation_id: int) -> Conversation:
     async with acting_for(pool, tenant.id) as scope:
         row = await scope.connection.fetchrow(GET, tenant.id, conversation_id)
     if row is None:
-        raise _no_conversation(tenant, conversation_id)
+        raise no_conversation(tenant, conversation_id)
     return Conversation.from_row(row)
 
 
@@ -224,17 +224,22 @@ async def take(pool: Pool, tenant: Tenant, conversation_id: int, person: str = "
 
     What was said before and still waits to be sent is sent. Contacts are shown the person's name, if given.
     """
-    place = (tenant.id, conversation_id)
     async with acting_for(pool, tenant.id) as scope:
-        row = await _lock(scope.connection, tenant, conversation_id)
-        statement = state.EXTEND if row["with_person"] else state.TAKE
-        until = await scope.connection.fetchval(statement, *place, tenant.hand_back_after, person)
-        if not row["taken"]:  # it may have been handed over before, to nobody yet
-            await notifications.record(
-                scope.connection, tenant.id, "conversation.taken", conversation_id, person=person
-            )
-        await feed.wake(scope.connection, *place)
-        return Taken(until, again=row["with_person"])
+        return await take_in(scope.connection, tenant, conversation_id, person)
+
+
+async def take_in(connection: Connection, tenant: Tenant, conversation_id: int, person: str = "") -> Taken:
+    """The same in the caller's transaction."""
+    place = (tenant.id, conversation_id)
+    row = await _lock(connection, tenant, conversation_id)
+    statement = state.EXTEND if row["with_person"] else state.TAKE
+    until = await connection.fetchval(statement, *place, tenant.hand_back_after, person)
+    if not row["taken"]:  # it may have been handed over before, to nobody yet
+        await notifications.record(
+            connection, tenant.id, "conversation.taken", conversation_id, person=person
+        )
+    await feed.wake(connection, *place)
+    return Taken(until, again=row["with_person"])
 
 
 async def give(pool: Pool, tenant: Tenant, conversation_id: int) -> int:
@@ -301,11 +306,11 @@ async def message_states(
 async def _lock(connection: Connection, tenant: Tenant, conversation_id: int) -> asyncpg.Record:
     row: asyncpg.Record | None = await connection.fetchrow(LOCK, tenant.id, conversation_id)
     if row is None:
-        raise _no_conversation(tenant, conversation_id)
+        raise no_conversation(tenant, conversation_id)
     return row
 
 
-def _no_conversation(tenant: Tenant, conversation_id: int) -> NoConversation:
+def no_conversation(tenant: Tenant, conversation_id: int) -> NoConversation:
     return NoConversation(
         f"{tenant.slug} has no conversation {conversation_id}:"
         f" see `conserje conversation list {tenant.slug}`.",

@@ -46,7 +46,7 @@ SELECT message.id, message.created_at AS at, message.conversation_id, conversati
             WHEN {LEFT_TO_PERSON} THEN 'with a person'
             ELSE 'answered' END AS state,
        CASE WHEN message.direction = 'out' THEN message.cause
-            WHEN message.turn_id IS NULL THEN conversations.cause END AS cause
+            WHEN message.turn_id IS NULL THEN conversations.cause END AS cause, message.said_by
 FROM messages AS message
 {OF_CONVERSATION.format(item="message")}
 LEFT JOIN LATERAL (
@@ -138,6 +138,7 @@ class Message:
     took: timedelta | None  # from its making until the provider had it
     state: sending.State | Answered
     cause: str | None
+    said_by: str | None = None  # of its own accord: an API key's id, or `operator`
 
     @classmethod
     def from_row(cls, row: asyncpg.Record) -> Message:

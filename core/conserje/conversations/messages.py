@@ -119,8 +119,8 @@ APPLY = f"""found AS (
     SELECT *, outside OR later OR fault IS NOT NULL AS again FROM found
 )
 UPDATE messages
-SET state = CASE WHEN later AND created_at < now() - $1::interval THEN 'held' WHEN again THEN 'queued'
-                 ELSE found.status END,
+SET state = CASE WHEN later AND coalesce(released_at, created_at) < now() - $1::interval THEN 'held'
+                 WHEN again THEN 'queued' ELSE found.status END,
     cause = found.cause, fault = found.fault,
     sent_at = CASE WHEN NOT again THEN coalesce(messages.sent_at, now()) END,
     provider_id = CASE WHEN NOT again THEN coalesce(messages.provider_id, found.provider_id) END,

@@ -77,7 +77,7 @@ MOVED_LAST = (Moved("forgotten_addresses", {"account_id": "accounts"}, "account_
 # Of the tenant $1, for the cause $2: the installation that it comes from may have answered, or sent it.
 SILENCE = (
     f"UPDATE messages SET state = 'held', cause = '{OUTCOME_UNKNOWN}: ' || $2"  # noqa: S608 - of our own
-    " WHERE tenant_id = $1 AND state IN ('queued', 'sending', 'uncertain')",
+    " WHERE tenant_id = $1 AND state IN ('paced', 'queued', 'sending', 'uncertain')",
     state.SILENCE,
     effects.SILENCE,
 )

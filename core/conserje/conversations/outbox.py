@@ -20,6 +20,31 @@ def speak(contents: str, turn: str = "NULL::bigint", quotes: str = "NULL::text")
     RETURNING id"""  # noqa: S608 - of our own
 
 
+def put_by(content: str, *, quotes: str, said_by: str, due_at: str) -> str:
+    """Stores the one `content` in its place of `moved`, where it waits for its account's pace."""
+    return f"""
+    INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, kind, turn_id, sequence,
+                          state, quotes, said_by, due_at)
+    SELECT moved.tenant_id, moved.id, moved.account_id, 'out', {content}, kind_of({content}), NULL,
+           moved.next_sequence - 1, 'paced', {quotes}, {said_by}, {due_at}
+    FROM moved
+    RETURNING id"""  # noqa: S608 - of our own
+
+
+def let_out(held_before: str, cause: str) -> str:
+    """Lets the messages `said` of `moved` leave, behind what was said until now; those are held that were
+    stored before."""
+    return f"""
+    UPDATE messages SET state = CASE WHEN messages.created_at < {held_before} THEN 'held' ELSE 'queued' END,
+        cause = CASE WHEN messages.created_at < {held_before} THEN {cause} END,
+        due_at = NULL, released_at = now(),
+        sequence = moved.next_sequence - cardinality(said) + leaving.n - 1
+    FROM moved CROSS JOIN LATERAL unnest(said) WITH ORDINALITY AS leaving (id, n)
+    WHERE messages.tenant_id = $1 AND conversation_id = moved.id AND messages.id = leaving.id
+      AND messages.state = 'paced'
+    RETURNING conversation_id"""  # noqa: S608 - of our own
+
+
 def has_said(content: str, *, turn: str, provider_id: str, at: str) -> str:
     """Stores the one `content` that has left by another way in its place of `moved`."""
     return f"""

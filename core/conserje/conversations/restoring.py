@@ -11,7 +11,7 @@ from conserje.storage.database import Connection
 
 HOLD_MESSAGES = """
 UPDATE messages SET state = 'held', cause = $1, due_at = NULL, fault = NULL
-WHERE state IN ('queued', 'sending', 'uncertain') OR fault IS NOT NULL
+WHERE state IN ('paced', 'queued', 'sending', 'uncertain') OR fault IS NOT NULL
 """
 
 WAITING = """

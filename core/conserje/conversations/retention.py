@@ -22,7 +22,7 @@ NAMED = 5  # tenants
 _ROWS_STAY = f"interval '{ROWS_STAY.days} days'"
 
 ENDED = """CASE messages.direction WHEN 'in' THEN messages.turn_id IS NOT NULL
-               ELSE messages.state NOT IN ('queued', 'sending', 'uncertain', 'held') END"""
+               ELSE messages.state NOT IN ('paced', 'queued', 'sending', 'uncertain', 'held') END"""
 
 RESTING = """NOT (conversations.state = 'held' OR ill_since IS NOT NULL
                   OR conversations.state = 'person' AND hand_back_at > now())"""

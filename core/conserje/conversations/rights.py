@@ -111,7 +111,8 @@ WITH said AS MATERIALIZED (
     UPDATE messages SET content = $4, provider_id = NULL, quotes = NULL, cause = NULL, outside_as = NULL,
         failed_as = NULL, fault = NULL, due_at = NULL,
         turn_id = CASE WHEN messages.direction = 'in' THEN coalesce(messages.turn_id, 0) ELSE turn_id END,
-        state = CASE WHEN state IN ('queued', 'sending', 'uncertain', 'held') THEN 'refused' ELSE state END
+        state = CASE WHEN state IN ('paced', 'queued', 'sending', 'uncertain', 'held') THEN 'refused'
+                     ELSE state END
     FROM said WHERE tenant_id = $1 AND conversation_id = $2 AND messages.id = said.id
 ), named AS MATERIALIZED (
     SELECT DISTINCT account_id, provider_id FROM said, unnest(provider_ids) AS provider_id

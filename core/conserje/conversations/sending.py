@@ -19,7 +19,7 @@ PATIENCE = timedelta(hours=1)  # of trying again what the provider does not take
 OUTCOME_UNKNOWN = "Nobody knows whether it was sent"  # how the cause of one begins that is held for that
 
 State = Literal[
-    "queued", "sending", "uncertain", "refused", "held", "sent", "failed", "delivered", "read"
+    "paced", "queued", "sending", "uncertain", "refused", "held", "sent", "failed", "delivered", "read"
 ]  # fmt: skip
 Leaving = Literal["queued", "sending", "uncertain"]
 Ending = Literal["queued", "uncertain", "refused", "held"]
@@ -27,7 +27,8 @@ Ending = Literal["queued", "uncertain", "refused", "held"]
 # The next one to leave, locked, with what `find` must not mistake for it. The conversation is locked too,
 # and first: a message that an opt-out finds queued is never marked `sending` after it.
 NEXT = f"""
-SELECT messages.id, messages.account_id, messages.state, attempt, attempted_at, due_at, messages.created_at,
+SELECT messages.id, messages.account_id, messages.state, attempt, attempted_at, due_at,
+    coalesce(released_at, messages.created_at) AS created_at,
     messages.cause, fault, {HEALTH} AS health,
     content, quotes, peer AS contact_address, outside_as, opted_out, coalesce(
         opted_out = 'all' AND messages.id = (
@@ -111,7 +112,7 @@ class Next:
     attempt: int
     attempted_at: datetime | None  # the last one
     due_at: datetime | None  # not before
-    created_at: datetime
+    created_at: datetime  # or since when it may leave, where it waited for its account's pace
     content: Content
     quotes: str | None
     contact_address: str

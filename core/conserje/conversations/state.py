@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from conserje.conversations.illness import HEALTH, Health
 from conserje.conversations.listing import LEFT_TO_PERSON, ConversationState, OptedOut
-from conserje.conversations.outbox import has_said, number, speak
+from conserje.conversations.outbox import has_said, let_out, number, put_by, speak
 from conserje.conversations.rows import FORGOTTEN
 from conserje.storage.database import Connection
 
@@ -175,6 +175,38 @@ WITH turn AS MATERIALIZED (
 {has_said("$3", turn="(SELECT id FROM turn)", provider_id="$4", at="$5")}
 """  # noqa: S608 - of our own
 
+# What the business says of its own accord waits for its account's pace and, at $6 for each, until the contact
+# has no more than $7 ahead. What is a day ahead is of a clock that was set back.
+TELL = f"""
+WITH moved AS (
+    UPDATE conversations SET {number("ARRAY[$3::text]")}, active_at = now(), said_until = $6::interval +
+        greatest(CASE WHEN said_until < now() + interval '1 day' THEN said_until END, now())
+    WHERE tenant_id = $1 AND id = $2
+    RETURNING *
+)
+{put_by("$3", quotes="$4", said_by="$5", due_at="greatest(moved.said_until - $7::interval, now())")}
+"""  # noqa: S608 - of our own
+
+# The next $3 of the account $2, but for those of a conversation that somebody has.
+RELEASE = f"""
+WITH next AS MATERIALIZED (
+    SELECT id, conversation_id, due_at FROM messages
+    WHERE tenant_id = $1 AND account_id = $2 AND state = 'paced' AND due_at <= now()
+    ORDER BY due_at, id LIMIT $3
+), place AS MATERIALIZED (
+    SELECT locked.id, said FROM (
+        SELECT conversation_id, array_agg(id ORDER BY due_at, id) AS said FROM next GROUP BY 1 ORDER BY 1)
+        AS wanted
+    CROSS JOIN LATERAL (
+        SELECT id FROM conversations WHERE tenant_id = $1 AND id = conversation_id
+        FOR NO KEY UPDATE SKIP LOCKED) AS locked
+), moved AS (
+    UPDATE conversations SET {number("said")} FROM place WHERE tenant_id = $1 AND conversations.id = place.id
+    RETURNING conversations.*, said
+)
+{let_out("now() - $4::interval", "$5")}
+"""  # noqa: S608 - of our own
+
 LEAVE_TO_PERSON = """
 WITH moved AS (
     UPDATE conversations SET active_at = now() WHERE tenant_id = $1 AND id = $2
@@ -330,7 +362,7 @@ WITH idle AS NOT MATERIALIZED (
     (SELECT 'deliver', idle.tenant_id, idle.id FROM messages
      JOIN idle ON idle.tenant_id = messages.tenant_id AND idle.id = conversation_id
      WHERE messages.state IN ('queued', 'sending', 'uncertain')
-       AND coalesce(due_at, attempted_at, created_at)
+       AND coalesce(due_at, attempted_at, released_at, created_at)
            NOT BETWEEN now() - $1::interval AND CASE WHEN due_at IS NULL THEN now() ELSE now() + $2 END
      LIMIT 1000)
 ), free AS (

@@ -46,7 +46,7 @@ from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.rules import budget, consent, window
 from conserje.rules.budget import Bounds
 from conserje.settings import Settings
-from conserje.storage import jobs, queue
+from conserje.storage import queue
 from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.scope import Scope, acting_for
@@ -184,7 +184,7 @@ class Delivery:
         place = (job.tenant_id, job.conversation_id)
         while message := await sending.find_next(connection, *place):
             queued = message.state == "queued"
-            if queued and (why := consent.refusal(message, message.content)):
+            if queued and (why := _refusal(message, message.content)):
                 leaving: Content | Outcome = Outcome(state="refused", cause=why)
             elif queued and (ailing := Ailing.of(message)):
                 return ailing
@@ -235,7 +235,7 @@ class Delivery:
         template = window.way_out(content, account)
         if template is None:
             return Outcome(state="held", cause=window.cause(limit, entry.tenant.slug, account))
-        why = consent.refusal(message, template)
+        why = _refusal(message, template)
         return Outcome(state="refused", cause=why) if why else template
 
     def _step(
@@ -337,6 +337,11 @@ class Delivery:
             await _enqueue(connection, job, after)
 
 
+def _refusal(message: Next, content: Content) -> str | None:
+    """Why the message must not leave as `content` for the contact's sake; that of an opt-out itself may."""
+    return consent.refusal(message.contact_address, None if message.confirms else message.opted_out, content)
+
+
 async def _write_end(
     connection: Connection, job: Job, message_id: int, attempt: int, outcome: Outcome
 ) -> None:
@@ -351,5 +356,5 @@ async def _write_end(
 
 
 async def _enqueue(connection: Connection, job: Job, after: timedelta) -> None:
-    again = Job(jobs.DELIVER, job.tenant_id, job.conversation_id, priority=job.priority, delay=after)
+    again = replace(job, message_id=0, delay=after)
     await queue.enqueue(connection, [again])

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from conserje.contract.account import Abilities, Finding
 from conserje.contract.assistant import Reply, Result
 from conserje.contract.channel import Answer, Page, Receipt, Webhook
-from conserje.contract.limits import Limits
+from conserje.contract.limits import Limits, Pace
 from conserje.contract.message import Event, Unreadable
 from conserje.storage.text import clean
 
@@ -73,6 +73,7 @@ _found: Checked[Receipt | None] = sound(Receipt | None)
 webhook: Checked[Webhook] = sound(Webhook)
 window: Checked[timedelta | None] = sound(timedelta | None)
 _limits: Checked[Limits] = sound(Limits)
+_pace: Checked[Pace] = sound(Pace)
 abilities: Checked[Abilities] = sound(Abilities)
 findings: Checked[Sequence[Finding]] = sound(Sequence[Finding])
 part: Checked[bytes] = sound(bytes)
@@ -114,6 +115,15 @@ def limits(given: object) -> Limits:
     if small:
         little = f"Limits with a wrong {small[0]}"
         raise Wrong(little)
+    return known
+
+
+def pace(given: object) -> Pace:
+    """Raises Wrong, also for one at which nothing would ever leave."""
+    known = _pace(given)
+    if not (0.001 <= known.each_second <= 10_000 and 0 <= known.burst <= 10_000 and 0 <= known.pause <= 3600):
+        odd = "Pace with a wrong number"
+        raise Wrong(odd)
     return known
 
 

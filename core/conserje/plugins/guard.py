@@ -37,7 +37,7 @@ from conserje.contract.channel import (
     Uncertain,
     Webhook,
 )
-from conserje.contract.limits import Limits
+from conserje.contract.limits import Limits, Pace
 from conserje.contract.message import Event
 from conserje.contract.tool import AnyTool, Call
 from conserje.plugins import fences, given
@@ -148,6 +148,15 @@ def limits_of(channel: AnyChannel, slug: str, address: str) -> Limits:
     except PluginFailed as error:
         log.warning("Channel %s: limits_of failed for %s: %s", channel.name, slug, error.place)
         return channel.limits
+
+
+def pace_of(channel: AnyChannel, slug: str, address: str) -> Pace:
+    """The account's pace; a channel that cannot say has that of all others."""
+    try:
+        return called(channel, slug, "pace", given.pace, address)
+    except PluginFailed as error:
+        log.warning("Channel %s: pace failed for %s: %s", channel.name, slug, error.place)
+        return Pace()
 
 
 async def awaited(plugin: AnyPlugin, slug: str, method: str, checked: Checked[T], *arguments: object) -> T:

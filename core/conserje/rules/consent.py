@@ -14,7 +14,6 @@ from conserje.conversations import state
 from conserje.conversations.listing import OptedOut
 from conserje.conversations.messages import OF_REPORT
 from conserje.conversations.rows import InboundRow, ReportRow, stored
-from conserje.conversations.sending import Next
 from conserje.storage import jobs, notifications
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
@@ -156,12 +155,12 @@ def state_after(before: OptedOut | None, change: Change, source: Source) -> Opte
             assert_never(change)
 
 
-def refusal(message: Next, content: Content) -> str | None:
-    """Why the message must not leave as `content` for the contact's sake; None: it may."""
-    if not message.contact_address:
+def refusal(contact_address: str, opted_out: OptedOut | None, content: Content) -> str | None:
+    """Why nothing may leave as `content` for the contact's sake; None: it may."""
+    if not contact_address:
         return IS_FORGOTTEN
-    if message.opted_out == "all" and not message.confirms:
+    if opted_out == "all":
         return state.WANTS_NONE
-    if message.opted_out == "marketing" and isinstance(content, Template):
+    if opted_out == "marketing" and isinstance(content, Template):
         return WANTS_NO_MARKETING
     return None

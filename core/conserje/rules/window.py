@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from conserje.contract.fit import fit
 from conserje.contract.limits import Limits
@@ -41,7 +41,15 @@ async def is_open(
     since = [message.now - window] if window else []
     if message.outside_as is not None and message.attempted_at:
         since.append(message.attempted_at)
-    return not since or bool(await connection.fetchval(HEARD_SINCE, tenant_id, conversation_id, max(since)))
+    return not since or await heard_since(connection, tenant_id, conversation_id, max(since))
+
+
+async def heard_since(
+    connection: Connection, tenant_id: int, conversation_id: int, moment: datetime | None
+) -> bool:
+    """Whether the contact has written since then, or ever, among the last that was said."""
+    since = moment or datetime.min.replace(tzinfo=UTC)
+    return bool(await connection.fetchval(HEARD_SINCE, tenant_id, conversation_id, since))
 
 
 def way_out(content: Content, account: AccountRow) -> Template | None:

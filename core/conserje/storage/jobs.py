@@ -12,6 +12,8 @@ COLLECT = "collect"
 NOTIFY = "notify"
 SUMMARISE = "summarise"
 ACT = "act"
+RELEASE = "release"
+SEND = "send"
 
 FLOODED = -100  # the priority of a job of a tenant that has very many waiting
 LAST = -200  # the priority of what can wait for everything else

@@ -42,8 +42,9 @@ AFTER_A_STOP = timedelta(seconds=2)  # until then what was cut off still has its
 UPKEEP_EVERY = 5.0
 FEEL_EVERY = 0.02  # seconds between two looks at how late the loop comes round
 
-# A slow job takes a minute where a quick one takes a second: a quarter of the slots is for all of them.
-Lane = Literal["quick", "slow"]
+# A slow job takes a minute where a quick one takes a second; nobody waits for a paced one. A quarter of the
+# slots is for all of either kind.
+Lane = Literal["quick", "slow", "paced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,11 @@ class Worker:
     async def _work(self) -> None:
         driver = QueueDriver(self.pool, self.url)
         manager = QueueManager(queue.queries(driver), queue.SETTINGS.channel)
-        shares: dict[Lane, Share] = {"quick": Share(self.slots), "slow": Share(self.slots // 4, pace=0.5)}
+        shares: dict[Lane, Share] = {
+            "quick": Share(self.slots),
+            "slow": Share(self.slots // 4, pace=0.5),
+            "paced": Share(self.slots // 4),
+        }
         for task in self.tasks:
             manager.entrypoint(task.kind, on_failure="hold", accepts_context=False)(
                 self._handler(task, shares[task.lane])

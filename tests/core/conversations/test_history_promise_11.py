@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,10 +24,12 @@ from conserje import (
     Edit,
     File,
     InboundMessage,
+    Limits,
     Media,
     Nothing,
     Reaction,
     Revocation,
+    Template,
     Text,
 )
 from conserje.contract.channel import Page, Uncertain
@@ -41,12 +43,16 @@ from conserje.conversations import (
     illness,
     listing,
     overdue,
+    paces,
     recovery,
     summaries,
 )
 from conserje.conversations.feed import Feed
 from conserje.conversations.held import Filter
 from conserje.conversations.rows import digest
+from conserje.delivery.addressees import Whom
+from conserje.delivery.pacing import Pacing
+from conserje.delivery.sends import SendRefused, Wanted, send
 from conserje.files import links, uploads
 from conserje.files.quota import Quota
 from conserje.files.table import Kept
@@ -81,8 +87,14 @@ PEERS = (("acme", "ana"), ("bravo", f"c{SHORT // 2}"))
 class Provider(Album):
     """It has a window, files to send, and messages that it could not post."""
 
+    def limits_of(self, address: str) -> Limits:
+        return Limits(carries=frozenset({"media", "template"}))
+
     def window(self, address: str) -> timedelta:
         return DAY
+
+    def reach(self, phone: str, address: str) -> str:
+        return phone
 
     async def fetch(self, account: Account[Nothing, Nothing], cursor: str | None) -> Page:
         return Page((), "cursor")
@@ -105,6 +117,7 @@ class Day:
         entry = await self.scene.entry(slug)
         place = await self.place(entry, peer)
         await self.talk(entry, peer, place)
+        await self.write_first(entry, peer, place)
         await self.send_files(entry, peer, place)
         await self.upload(entry, peer, place)
         await self.doubt(entry, peer, place)
@@ -178,6 +191,36 @@ class Day:
             )
             assert found and found.replies
             await listing.exchange_at(scope.connection, *place, found.message.id)
+
+    async def write_first(self, entry: Entry, peer: str, place: tuple[int, int]) -> None:
+        """The business writes of its own accord: to who wrote, to who did not, in vain; and it leaves."""
+        plugins = self.scene.conversation.plugins
+        contact = await self.scene.pool.fetchval(
+            "SELECT contact_id FROM conversations WHERE id = $1", place[1]
+        )
+        said = await self.scene.pool.fetchval(
+            "SELECT max(id) FROM messages WHERE tenant_id = $1 AND conversation_id = $2"
+            " AND provider_id IS NOT NULL",
+            *place,
+        )
+        for whom, quotes in (
+            (Whom(conversation=place[1]), said),
+            (Whom(contact=contact), None),
+            (Whom(phone=f"+5691{next(self._numbers):07}"), None),
+        ):
+            wanted = Wanted(Template("t", text="hola"), whom, "operator", quotes)
+            async with acting_for(self.scene.pool, entry.tenant.id) as scope:
+                sent = await send(scope, entry, plugins, wanted)
+            await self.scene.pool.execute(
+                "UPDATE messages SET due_at = due_at - interval '1 hour' WHERE state = 'paced'"
+            )
+            await paces.recover(self.scene.pool)
+            pacing = Pacing(self.scene.pool, self.scene.directory, plugins)
+            await pacing.release(Job(jobs.RELEASE, place[0], sent.conversation))
+            await self.scene.delivery.deliver(Job(jobs.SEND, place[0], sent.conversation))
+        with suppress(SendRefused):
+            async with acting_for(self.scene.pool, entry.tenant.id) as scope:
+                await send(scope, entry, plugins, Wanted(HELLO, whom, "operator"))
 
     async def sum_up(self, place: tuple[int, int]) -> None:
         """What was said is summed up, as a job does it, and then anew."""

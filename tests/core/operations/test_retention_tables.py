@@ -17,6 +17,7 @@ NOTHING_OF_A_PERSON = {
     "illnesses": "what an account's provider refuses, until it is well",
     "mailings": "when the shop's own people were mailed to",
     "own_words": "hashes of what the business itself says",
+    "paces": "when an account's next message leaves",
     "people": "the tenant's own, until it removes them",
     "positions": "numbers",
     "private_hosts": "the tenant's own",

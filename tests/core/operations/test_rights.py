@@ -22,6 +22,7 @@ HOLDS_NOBODY = {
     "idempotency_keys": "what a program was answered, for a day",
     "illnesses": "of what an account is ill, as its provider says",
     "mailings": "the addresses of the business's own people",
+    "paces": "when an account's next message leaves",
     "people": "the business's own people",
     "positions": "how far somebody has read",
     "private_hosts": "the business's own hosts",
@@ -52,7 +53,7 @@ WORDS = {
     "turns": {"assistant", "intent", "usage", "cause", "person", "told", "calls"},
     "messages": {
         "direction", "content", "provider_id", "event_key", "state", "cause", "quotes", "kind", "outside_as",
-        "fault", "failed_as",
+        "fault", "failed_as", "said_by",
     },
     "summaries": {"text"},
     "effects": {"tool", "arguments", "state", "shown", "cause"},

@@ -49,6 +49,7 @@ STAYS = {
     "mailings": "when people were mailed to, of the last minutes",
     "notifications": "what happened there is told there",
     "overflow": "what waits is held there, and waits for nobody's turn",
+    "paces": "what waits is held there, and leaves at nobody's pace",
     "positions": "how far the operator's own systems have read",
     "private_hosts": "of this installation's network",
     "removed_files": "of this disk",

@@ -57,6 +57,7 @@ async def fill(scene: Scene, slug: str) -> int:
         " SELECT tenant_id, account_id, conversation_id, id, 0, 'x', '', '' FROM messages"
         " WHERE tenant_id = $1 AND direction = 'in'",
         f"INSERT INTO illnesses (tenant_id, account_id, cause) VALUES ($1, {account.id}, 'no token')",
+        f"INSERT INTO paces (tenant_id, account_id) VALUES ($1, {account.id})",
         f"INSERT INTO own_words (tenant_id, account_id, digest) VALUES ($1, {account.id}, 'x')",
         "INSERT INTO effects (tenant_id, conversation_id, turn_id, number, tool, arguments, state)"
         " SELECT tenant_id, conversation_id, id, 1, 'x', '{}', 'done' FROM turns WHERE tenant_id = $1",

@@ -28,6 +28,7 @@ from conserje import (
     Media,
     NotOffered,
     OutboundMessage,
+    Pace,
     Pressed,
     Receipt,
     Refused,
@@ -152,6 +153,14 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
             if (value := getattr(own, name)) is not None
         }
         return MetaCredentials.model_validate(given) if given else None
+
+    def pace(self, address: str) -> Pace:
+        # Meta takes 80 a second of a number, what contacts write among them, and more than one in 6 s to a
+        # contact for a while.
+        return Pace(60, burst=40, pause=6)
+
+    def reach(self, phone: str, address: str) -> str:
+        return phone.removeprefix("+")
 
     def window(self, address: str) -> timedelta | None:
         return timedelta(hours=24)

@@ -28,6 +28,7 @@ from conserje import (
     Media,
     NotOffered,
     OutboundMessage,
+    Pace,
     Page,
     Pressed,
     Receipt,
@@ -128,6 +129,13 @@ _SHORT_CODE = re.compile(r"[1-9][0-9]{2,5}")
 _SMS = Limits(text=1600, carries=frozenset({"template"}))
 
 
+# As fast as Twilio's queue of the sender empties, or an answer would wait at its end. WhatsApp takes 80 in a
+# second of a sender, what contacts write among them, and more than one in 6 s to a contact for a while.
+_OF_WHATSAPP = Pace(60, burst=40, pause=6)
+_OF_PHONE = Pace(1)
+_OF_SHORT_CODE = Pace(10)
+
+
 class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
     """WhatsApp and SMS; an account's address is what Twilio calls it: "whatsapp:+56..." or "+56..."."""
 
@@ -153,6 +161,14 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
 
     def limits_of(self, address: str) -> Limits:
         return _WHATSAPP if address.startswith(WHATSAPP) else _SMS
+
+    def pace(self, address: str) -> Pace:
+        if address.startswith(WHATSAPP):
+            return _OF_WHATSAPP
+        return _OF_SHORT_CODE if _SHORT_CODE.fullmatch(address) else _OF_PHONE
+
+    def reach(self, phone: str, address: str) -> str:
+        return (WHATSAPP if address.startswith(WHATSAPP) else "") + phone
 
     def window(self, address: str) -> timedelta | None:
         return _CUSTOMER_SERVICE if address.startswith(WHATSAPP) else None

@@ -11,6 +11,7 @@ from conserje.shop import asked as asked_for
 from conserje.shop import knowledge as known
 from conserje.shop import written
 from conserje.shop.knowledge import LONGEST_ANSWER, LONGEST_QUESTION, MOST_WORDINGS
+from conserje.tenants import tenants
 from conserje_edge.api.asked import Asked
 from conserje_edge.api.models import Given, Shown, Time
 from conserje_edge.api.operation import Place, operation
@@ -95,8 +96,9 @@ class AskedList(Shown):
 async def show_knowledge(asked: Asked) -> KnowledgeShown:
     """Show what the tenant says about itself."""
     async with asked.context.pool.acquire() as connection:
-        told = await known.read(connection, asked.tenant.id)
-    facts = written.as_json(told, asked.tenant.hours)
+        tenant = await tenants.get(connection, asked.tenant.slug)  # whose hours may have just been changed
+        told = await known.read(connection, tenant.id)
+    facts = written.as_json(told, tenant.hours)
     return KnowledgeShown(questions=facts.pop("questions"), facts=facts)
 
 

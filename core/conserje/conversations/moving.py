@@ -60,7 +60,6 @@ MOVED = (
         {"asked_at": None},
     ),
     Moved("notes", {"id": "notes", "conversation_id": "conversations"}, "conversation_id, id"),
-    Moved("statuses", {"account_id": "accounts", "message_id": "messages"}, "account_id, event_key"),
     Moved(
         "statuses",
         {"account_id": "accounts", "message_id": "messages"},

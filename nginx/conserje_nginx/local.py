@@ -36,6 +36,7 @@ def prepare(settings: Settings, http_listen: str, https_listen: str, body_limits
         domains=domains,
         upstream=_upstream(settings.listen),
         operator_upstream=_upstream(settings.operator_listen),
+        console_upstream=_upstream(settings.console_listen),
         body_limits=body_limits,
         certificates=str(folder / "certificates"),
         acme_root=str(folder / "acme"),

@@ -34,6 +34,7 @@ class Edge:
     domains: tuple[str, ...]
     upstream: str = "127.0.0.1:8080"
     operator_upstream: str = "127.0.0.1:9001"
+    console_upstream: str = "127.0.0.1:9101"
     body_limits: str = "meta=3m"
     certificates: str = "/etc/conserje/certificates"
     acme_root: str = "/var/lib/conserje/acme"
@@ -47,7 +48,7 @@ class Edge:
         for name, value in self.given().items():
             if not _PLAIN.fullmatch(value):
                 raise SettingsError(f"{name}: {value!r} may have letters, digits and ._:/,=[]- only.")
-        for name in ("upstream", "operator_upstream"):
+        for name in ("upstream", "operator_upstream", "console_upstream"):
             self._check(name, _SERVER, "neither host:port nor unix:/path")
         for name in ("http_listen", "https_listen"):
             self._check(name, _LISTEN, "neither a port nor address:port, such as 443 or [::]:443")
@@ -79,6 +80,7 @@ class Edge:
             "BASE_EXPRESSION": "|".join(domain.replace(".", r"\.") for domain in self.domains),
             "UPSTREAM_SERVERS": _each(self.upstream, "server {} max_fails=0;"),
             "OPERATOR_UPSTREAM_SERVERS": _each(self.operator_upstream, "server {} max_fails=0;"),
+            "CONSOLE_UPSTREAM_SERVERS": _each(self.console_upstream, "server {} max_fails=0;"),
             "LARGE_WEBHOOKS": self._large("~ ^/bot/{}/(?:webhook|status)$"),
             "LARGE_SHARED_WEBHOOKS": self._large("= /webhook/{}"),
             "HTTP_LISTENS": _each(self.http_listen, "listen {};"),

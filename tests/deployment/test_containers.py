@@ -131,12 +131,12 @@ def test_docker_waits_for_what_is_in_hand() -> None:
         assert float(SERVICES[name]["stop_grace_period"].removesuffix("s")) > seconds
 
 
-def test_nginx_finds_both_servers_and_both_operators_listeners() -> None:
+def test_nginx_finds_all_listeners_of_both_servers() -> None:
     served = [SERVICES[name]["environment"] for name in SERVE]
     found = SERVICES["nginx"]["environment"]
-    for setting, upstream in (("LISTEN", "UPSTREAM"), ("OPERATOR_LISTEN", "OPERATOR_UPSTREAM")):
-        listens = ",".join(f"unix:{environment[PREFIX + setting]}" for environment in served)
-        assert found[PREFIX + upstream] == listens
+    for which in ("", "OPERATOR_", "CONSOLE_"):
+        listens = ",".join(f"unix:{environment[f'{PREFIX}{which}LISTEN']}" for environment in served)
+        assert found[f"{PREFIX}{which}UPSTREAM"] == listens
     assert SERVICES["nginx"]["user"] == "101:10001"
     assert "--gid 10001 conserje" in DOCKERFILE
 

@@ -94,18 +94,17 @@ def test_every_setting_in_a_unit_is_one_of_the_program_that_it_runs(unit: str) -
     assert given <= known
 
 
-def test_nginx_finds_both_servers_and_both_operators_listeners() -> None:
+def test_nginx_finds_all_listeners_of_both_servers() -> None:
     served, known = environment("conserje-serve@.service"), environment("conserje-nginx.service")
-    sockets = [f"unix:{served['CONSERJE_LISTEN'].replace('%i', i)}" for i in "12"]
-    operators = [f"unix:{served['CONSERJE_OPERATOR_LISTEN'].replace('%i', i)}" for i in "12"]
-    assert known["CONSERJE_UPSTREAM"].split(",") == sockets
-    assert known["CONSERJE_OPERATOR_UPSTREAM"].split(",") == operators
+    for which in ("", "OPERATOR_", "CONSOLE_"):
+        sockets = [f"unix:{served[f'CONSERJE_{which}LISTEN'].replace('%i', i)}" for i in "12"]
+        assert known[f"CONSERJE_{which}UPSTREAM"].split(",") == sockets
 
 
 def test_root_and_nginx_alone_reach_the_listeners() -> None:
     """Whatever runs on the machine could reach a port, where no key is asked for."""
     unit, served = read("conserje-serve@.service"), environment("conserje-serve@.service")
-    for setting in ("CONSERJE_LISTEN", "CONSERJE_OPERATOR_LISTEN"):
+    for setting in ("CONSERJE_LISTEN", "CONSERJE_OPERATOR_LISTEN", "CONSERJE_CONSOLE_LISTEN"):
         assert served[setting].startswith("/run/conserje/%i/")
     assert (unit["RuntimeDirectory"], unit["RuntimeDirectoryMode"]) == (["conserje/%i"], ["0750"])
     assert listener.SOCKET_PERMISSIONS == 0o660

@@ -44,15 +44,22 @@ async def front(
             await shop.add(slug)
         async with pool.acquire() as connection:
             await domains.add(connection, (await tenants.get(connection, "acme")).id, CUSTOM)
-        operator = f"unix:{shop.environment['CONSERJE_OPERATOR_LISTEN']}"
+        operator, console = (
+            f"unix:{shop.environment[f'CONSERJE_{which}_LISTEN']}" for which in ("OPERATOR", "CONSOLE")
+        )
         async with (
             shop.serving(),
             nginx(
-                folder / "nginx", shop.environment["CONSERJE_LISTEN"], operator, folder / "certificates"
+                folder / "nginx",
+                shop.environment["CONSERJE_LISTEN"],
+                operator,
+                folder / "certificates",
+                console_upstream=console,
             ) as gate,
         ):
             caller = Caller(gate)
-            await until(Path(shop.environment["CONSERJE_OPERATOR_LISTEN"]).exists)
+            for which in ("OPERATOR", "CONSOLE"):
+                await until(Path(shop.environment[f"CONSERJE_{which}_LISTEN"]).exists)
             yield caller, shop
             await caller.close()
 
@@ -139,6 +146,8 @@ async def test_the_console_asks_for_a_key_whatever_a_client_says(front: Front, h
         assert (await caller.ask(host, "/tenants", http2=http2)).status_code == 404
     async with shop.pool.acquire() as connection:
         _, key = await api_keys.add(connection, f"key {http2}", tenant_id=None, scopes=("read",))
-    told = await caller.of("console", "/tenants", headers={"authorization": f"Bearer {key}"}, http2=http2)
-    assert told.status_code == 200
-    assert BASE in told.text
+    for path in ("/tenants", "/api/v1/tenants"):  # of the operator's listener, and of the console's
+        told = await caller.of("console", path, headers={"authorization": f"Bearer {key}"}, http2=http2)
+        assert told.status_code == 200
+        assert BASE in told.text
+        assert (await caller.of("console", path, http2=http2)).status_code == 401

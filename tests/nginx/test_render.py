@@ -39,6 +39,7 @@ RICH = Edge(
     domains=("bots.example.com", "chat.agencia.cl"),
     upstream="unix:/run/conserje/1.sock,unix:/run/conserje/2.sock,[fd00::1]:8080",
     operator_upstream="unix:/run/conserje/operator.sock",
+    console_upstream="unix:/run/conserje/console.sock",
     body_limits="meta=3m,other-one=100k",
     certificates="/srv/certificates",
     acme_root="/srv/acme",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from conserje.storage import jobs, queue
 from conserje.storage.database import Connection, Pool
@@ -46,11 +47,11 @@ async def add(connection: Connection, waiting: Sequence[Job]) -> None:
         await connection.execute(ADD, *map(list, zip(*places, strict=True)))
 
 
-async def bring(pool: Pool, tenant_id: int, most: int) -> None:
+async def bring(pool: Pool, tenant_id: int, most: int, delay: timedelta = timedelta(0)) -> None:
     """Put the tenant's next conversations into the queue, as many as may be thought about."""
     async with pool.acquire() as connection, connection.transaction():
         brought = await connection.fetch(BRING, tenant_id, most)
-        await queue.enqueue(connection, [_turn(tenant_id, row["conversation_id"]) for row in brought])
+        await queue.enqueue(connection, [_turn(tenant_id, row["conversation_id"], delay) for row in brought])
 
 
 async def sweep(pool: Pool) -> None:
@@ -59,5 +60,5 @@ async def sweep(pool: Pool) -> None:
         await bring(pool, row["id"], 1)
 
 
-def _turn(tenant_id: int, conversation_id: int) -> Job:
-    return Job(jobs.CONVERSE, tenant_id, conversation_id, priority=jobs.FLOODED)
+def _turn(tenant_id: int, conversation_id: int, delay: timedelta) -> Job:
+    return Job(jobs.CONVERSE, tenant_id, conversation_id, priority=jobs.FLOODED, delay=delay)

@@ -51,14 +51,14 @@ Lane = Literal["quick", "slow", "paced"]
 class Task:
     """A kind of job: who handles it, beside which others, and what brings back those that were lost.
 
-    `bring` puts a tenant's next jobs of a flood into the queue, at most so many, when one has ended.
+    `bring` puts a tenant's next jobs of a flood into the queue, at most so many, for after so long.
     """
 
     kind: str
     handle: Callable[[Job], Awaitable[None]]
     lane: Lane = "quick"
     upkeep: Callable[[], Awaitable[None]] | None = None
-    bring: Callable[[int, int], Awaitable[None]] | None = None
+    bring: Callable[[int, int, timedelta], Awaitable[None]] | None = None
 
 
 @dataclass
@@ -149,9 +149,11 @@ class Worker:
                 raise
             finally:
                 share.leave(tenant_id, task.kind, began, time.monotonic())
-            if flooded and task.bring and (more := share.wanted(tenant_id, time.monotonic())):
-                with suppress(*CANNOT_ASK):  # upkeep brings one later
-                    await task.bring(tenant_id, more)
+            if flooded and task.bring:
+                more, rest = share.wanted(tenant_id, task.kind, time.monotonic())
+                if more:
+                    with suppress(*CANNOT_ASK):  # upkeep brings one later
+                        await task.bring(tenant_id, more, rest)
 
         return run
 

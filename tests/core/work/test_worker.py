@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -154,42 +155,67 @@ def test_what_is_above_the_share_goes_back_spread_over_the_time_that_it_takes() 
     assert share.enter(2, "converse", 100.0) is None
 
 
-def test_beside_others_a_tenant_gets_a_quarter_and_a_flood_what_its_work_needs() -> None:
+def test_beside_others_a_tenant_gets_a_quarter_and_a_flood_what_its_rate_needs() -> None:
     share = Share(40)
     assert share.room(1, 0.0, flooded=True) == 30
     assert share.enter(2, "converse", 0.0) is None
     assert share.room(1, 0.0, flooded=False) == 10
     assert share.room(1, 0.0, flooded=True) == 1
-    for _ in range(100):  # jobs that wait for others, for a long time
+    for second in range(100):  # jobs that wait for others, for a long time
+        assert share.enter(2, "converse", second) is None
+        assert share.enter(1, "converse", second, flooded=True) is None
+        share.leave(1, "converse", second - 2.0, second)
+        share.leave(2, "converse", second, second)
+    assert share.room(1, 100.0, flooded=True) == 10
+    assert share.room(1, 108.0, flooded=True) == 30  # the other one has had no job for long
+
+
+def ended(share: Share, seconds: float, late: float = 0.0) -> int:
+    """How many of a flood's jobs of 1 ms end in that time beside others; each brings the next."""
+    for _ in range(1000):  # it was alone
         assert share.enter(1, "converse", 0.0, flooded=True) is None
-        share.leave(1, "converse", 0.0, 2.0)
-    assert share.room(1, 0.0, flooded=True) == 10
-    assert share.room(1, 8.0, flooded=True) == 30  # the other one has had no job for long
+        share.leave(1, "converse", 0.0, 0.0)
+    share.late, count, due, now = late, 0, [0.0], 0.0
+    while due and (now := due.pop(0)) < seconds:
+        assert share.enter(2, "converse", now) is None
+        share.leave(2, "converse", now, now)
+        if (pause := share.enter(1, "converse", now, flooded=True)) is not None:
+            due.append(now + pause.total_seconds())
+            continue
+        share.leave(1, "converse", now, now + 0.001)
+        count += 1
+        more, rest = share.wanted(1, "converse", now + 0.001)
+        due += [now + 0.001 + rest.total_seconds()] * more
+    return count
 
 
-def test_beside_others_a_flood_gets_no_more_than_the_loop_can_bear() -> None:
-    share = Share(40)
-    assert share.enter(1, "converse", 0.0, flooded=True) is None
-    share.leave(1, "converse", 0.0, 2.0)
-    assert share.enter(2, "converse", 2.0) is None
-    rooms = []
-    for share.late in (0.001, 0.01, 0.2):
-        rooms.append(share.room(1, 2.0, flooded=True))
-    assert rooms == [10, 5, 1]
-    assert share.room(1, 2.0, flooded=False) == 10  # its turns may be waiting for others
-    assert share.room(1, 9.0, flooded=True) == 30  # alone, it makes nobody else slow
+def test_beside_others_a_flood_keeps_to_its_rate_and_to_what_the_loop_can_bear() -> None:
+    assert 190 <= ended(Share(40), 10.0) <= 205
+    assert 45 <= ended(Share(40), 10.0, late=0.02) <= 55
 
 
 def test_of_a_flood_no_more_is_brought_than_there_is_room_for() -> None:
     share = Share(40)
     assert share.enter(1, "converse", 0.0, flooded=True) is None
-    assert share.wanted(1, 0.0) == 29
-    assert share.wanted(1, 0.0) == 0  # they are on their way
+    assert share.wanted(1, "converse", 0.0) == (29, timedelta(0))
+    assert share.wanted(1, "converse", 0.0) == (0, timedelta(0))  # they are on their way
+    assert share.enter(1, "deliver", 0.0, flooded=True) is None  # none of them
+    share.leave(1, "deliver", 0.0, 0.0)
     for _ in range(29):
         assert share.enter(1, "converse", 1.0, flooded=True) is None
     share.leave(1, "converse", 0.0, 1.0)
-    assert share.wanted(1, 1.0) == 1
-    assert share.wanted(1, 20.0) == 1  # another worker has it
+    assert share.wanted(1, "converse", 1.0) == (1, timedelta(0))
+    assert share.wanted(1, "converse", 20.0) == (1, timedelta(0))  # another worker has it
+
+
+def test_of_a_flood_that_went_back_none_else_is_brought() -> None:
+    share = Share(40)
+    assert share.enter(2, "converse", 0.0) is None
+    assert share.enter(1, "converse", 0.0, flooded=True) is None
+    pauses = [share.enter(1, "converse", 0.0, flooded=True) for _ in range(100)]
+    assert [round(pause.total_seconds(), 2) for pause in pauses if pause][::50] == [0.05, 2.55]
+    share.leave(1, "converse", 0.0, 0.01)
+    assert share.wanted(1, "converse", 0.01)[0] == 0
 
 
 async def test_how_late_the_loop_comes_round_is_felt() -> None:
@@ -207,7 +233,7 @@ def test_of_tenants_whose_jobs_have_long_ended_nothing_is_kept() -> None:
         assert share.enter(tenant_id, "converse", tenant_id * 20.0) is None
         share.leave(tenant_id, "converse", tenant_id * 20.0, tenant_id * 20.0 + 10)
     share.enter(100, "converse", 5000.0)
-    assert not share._took
+    assert share._paces.keys() == {100}
 
 
 async def test_the_queues_log_holds_no_text_of_an_error(scene: Scene) -> None:

@@ -454,3 +454,7 @@ async def test_of_several_questions_the_unknown_one_is_not_dropped(
 async def test_several_questions_that_are_known_disturb_nobody(text: str) -> None:
     reply = await ask("acme", text, knowledge=what_it_says("acme"))
     assert not reply.hand_over and not reply.unanswered
+
+
+async def test_the_last_one_of_nothing_is_none() -> None:
+    assert words(await ask("acme", "el último"))

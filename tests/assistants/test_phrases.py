@@ -31,7 +31,7 @@ PHRASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "phrases.jso
 OF_OTHERS: list[dict[str, Any]] = [
     {"tenant": slug, **phrase} for slug in OTHERS for phrase in demo(slug)["phrases"]
 ]
-GOAL, GOAL_OF_OTHERS = 0.97, 0.94
+GOAL, GOAL_OF_OTHERS = 0.97, 0.95
 HANDED_OVER = 0.1  # at most, of those that need no person
 DENIALS = "no tengo eso|no encontre justo eso|no te entendi|solo leo texto"
 HONEST = "no (?:tengo|manejo|se) (?:ese|esa|el|la) (?:dato|informacion)"

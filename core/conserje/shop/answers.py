@@ -77,11 +77,12 @@ class Answers:
     def __init__(self, told: Told) -> None:
         self.told = told
         self._wordings: list[_Wording] = []
+        self._as_one: dict[
+            str, frozenset[str]
+        ] = {}  # what two words mean that people write as one: "giftcard"
         for number, question in enumerate(told.questions):
             for written in (question.question, *question.wordings):
-                wording = _wording(number, words_of(written)[:_WORDED])
-                if wording.content:  # one of stop words alone is found by nothing
-                    self._wordings.append(wording)
+                self._take(number, words_of(written)[:_WORDED])
         self._spoken = _spoken(told.questions)
         self._having = defaultdict[str, list[int]](list)
         for place, wording in enumerate(self._wordings):
@@ -93,18 +94,32 @@ class Answers:
             if len(key) >= _LONG_ENOUGH - 1 and not key.startswith("="):
                 self._alike[key[0], len(key)].append(key)
 
+    def _take(self, question: int, words: Sequence[Word]) -> None:
+        for before, word in pairwise(words):
+            if before.is_content and word.is_content:
+                self._as_one[before.written + word.written] = before.keys | word.keys
+        wording = _wording(question, words)
+        if wording.content:  # one of stop words alone is found by nothing
+            self._wordings.append(wording)
+
     @property
     def size(self) -> int:
         """About how many bytes of memory it takes."""
         questions = self.told.questions
         texts = sum(len(each.question) + len(each.answer) + len("".join(each.wordings)) for each in questions)
         words = sum(len(each.content) + len(each.rest) for each in self._wordings)
-        return 1000 + texts + 250 * len(self._wordings) + 25 * words + 400 * len(self._having)
+        return 1000 + texts + 250 * len(self._wordings) + (25 + 300) * words + 400 * len(self._having)
 
     def search(self, text: str, tenant: Tenant, now: datetime) -> list[Known]:
         """The best first; a further one answers other words of the text."""
         clauses = self._clauses(text[:_READ])
-        found = [*self._facts(clauses, tenant, now), *self._questions(clauses)]
+        questions = list(self._questions(clauses))
+        facts = [
+            fact
+            for fact in self._facts(clauses, tenant, now)
+            if not any(fact.places < question.places for question in questions)  # "cambian pantallas"
+        ]
+        found = [*facts, *questions]
         found.sort(key=lambda each: (-each.known.score, each.known.kind == "fact"))
         taken: set[int] = set()
         best: list[Known] = []
@@ -124,6 +139,7 @@ class Answers:
             said = WORD.findall(clause)
             for n, written in enumerate(said):
                 keys = meanings(written)
+                keys |= self._as_one.get(written, frozenset())
                 unknown = not keys & _OF_FACTS and not any(key in self._having for key in keys)
                 if unknown and len(written) >= _LONG_ENOUGH and written.isalpha() and tolerated < _TOLERATED:
                     tolerated += 1
@@ -181,7 +197,7 @@ class Answers:
             cost, time = _COST.found(words), _TIME.found(words)
             if cost:
                 asked.setdefault("delivery.cost", set()).update(cost | named)
-            if time and not cost:
+            if time and cost.isdisjoint(time):
                 asked.setdefault("delivery.time", set()).update(time | named)
             if named and not cost and not time and not arrival and not _PAYMENT.found(words):
                 asked.setdefault("delivery.where", set()).update(named)

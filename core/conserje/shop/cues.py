@@ -57,6 +57,7 @@ tienen|tiene|hay|cuentan|tenis|teni|have|têm|tem {_SHOP}
 {_SHOP} fisico|fisica|físico|presencial|santiago
 solo|son|es|solamente|only online|internet
 como llego|llegar|chego
+cerca metro|centro|plaza|mall|terminal|estacion
 where are|is|located|find you|your|located
 comuna|ciudad|calle|sector|parte|lado|metro|mall|piso|barrio|galeria estan|quedan|queda|esta|son|tienen
 puedo|puede|podria|pasar|ir retirar|retiro|visitar|visitarlos|buscar|buscarlo {_SHOP}
@@ -72,6 +73,7 @@ a domicilio
 # Of these "¿cómo llego a la tienda?" has one, too.
 REACH = """
 llevar|llevan|lleven|traer|traen|traigan|mandar|dejar a|hasta casa|obra|departamento|depto|oficina
+pueden|puede|podrian|podria traer|traermelo|traerlo|mandar|mandarmelo|enviar|enviarmelo
 mandan|llegan|manda a|para|hasta regiones|region|todo|chile|provincia|casa|sur|norte
 llegan|mandan|llega a|hasta
 """

@@ -41,6 +41,7 @@ _SAID = (
     (re.compile(r"ue$|oo|ew"), "u"),
     (re.compile(r"ee|ea"), "i"),
     (re.compile(r"ou(?=[a-z])"), "au"),
+    (re.compile(r"ow(?=[a-z])"), "au"),
     (re.compile(r"ow$"), "o"),
     (re.compile(r"^h(?=[aeiou])"), "j"),
 )
@@ -58,10 +59,10 @@ def key(word: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def keys(name: str) -> frozenset[str]:
-    """The keys of a name's word, read as Spanish and as English; none of a short one."""
+    """The keys of a name's word, read as Spanish, as English, and as German; none of a short one."""
     if len(name) < _SHORTEST or not name.isalpha():
         return frozenset()
     said = name
     for pattern, replacement in _SAID:
         said = pattern.sub(replacement, said)
-    return frozenset({key(name), key(said)})
+    return frozenset({key(name), key(said), key(name.replace("ch", "j"))})

@@ -23,10 +23,12 @@ _READ = 2000  # characters of a message: whoever writes more tells a story
 _LONG_ENOUGH = 6  # letters; shorter words have too many honest neighbours to be slips of the pen
 _TOLERATED = 30  # unknown words of a message that are looked for as slips of the pen
 _DESCRIBED = 0.55  # what only a description says is not what the product is
-_OF = 0.84  # "aceite de cadena" is a chain less surely than "cadena" is
+_OF = 0.8  # "aceite de cadena" is a chain less surely than "cadena" is
 _INDEXED = 500  # characters of a description: a catalogue's index is kept in memory
 _HEARD = 7  # letters of a word that may be heard a little otherwise
 _CLIPPED, _CUT, _FEW = (4, 6), 3, 6  # letters that are left of a word, and left out of it; words
+_VERB = re.compile(r"([a-zñ]{4,16})[aei]r(?:l[aeo]|me|te)?")
+_FORMS = 8
 _CLAUSES = 30  # of a message that name something
 _FIRST = 30  # products that have a word of a clause and none other are looked at, the best ones
 _LOOKED_UP, _SCORED = 100_000, 2_500  # products, for all clauses of a message
@@ -52,6 +54,16 @@ vendis ver weno wena wenas wn weon y ya yo q k d xfa hermano hermana hijo hija m
 pololo señora marido cumple cumpleaños años regalo regalar
 """
 
+_MEASURED = re.compile(r"\b(\d{1,6})(w|watts?|gb|mb|tb|kg|kgs|kilos?|gr?s?|ml|lts?|l|cc|mts?|m|cm|mm|mah)\b")
+_UNITS = {
+    unit: short
+    for short, units in {
+        "m": "metro metros mt mts mtrs", "cm": "centimetro centimetros cms", "kg": "kilo kilos kgs",
+        "g": "gr grs gramo gramos", "l": "lt lts litro litros", "ml": "cc mililitros", "w": "watt watts",
+        "gb": "giga gigas",
+    }.items()
+    for unit in units.split()
+}  # fmt: skip
 _PART = re.compile(r"(?<=\w) (?:del?|para|con|sin|for|with|com) ((?:la |el |los |las )?\w+)", re.IGNORECASE)
 _CLAUSE = re.compile(r"\n|[.,;:!?¡¿…]+(?!\d)")
 _WORD = re.compile(r"[a-z0-9ñ]{1,40}")
@@ -77,7 +89,8 @@ _SOUNDS = (
 def fold(text: str) -> list[str]:
     """The words of `text` in lower case, without accents."""
     composed = unicodedata.normalize("NFC", text.lower())  # some keyboards send accents by themselves
-    return _WORD.findall("".join(c if c == "ñ" else bare(c) for c in composed))
+    plain = "".join(c if c == "ñ" else bare(c) for c in composed)
+    return [_UNITS.get(word, word) for word in _WORD.findall(_MEASURED.sub(r"\1 \2", plain))]
 
 
 @lru_cache(maxsize=20_000)
@@ -221,6 +234,8 @@ class Catalogue:
                 readings[word] = dict.fromkeys(known, 0.9)
             elif clipped := clipped_from(word, self._sorted):
                 readings[word] = {clipped: 0.9}
+            elif formed := formed_from(word, self._sorted):
+                readings[word] = dict.fromkeys(formed, 0.9)
             elif word.isdigit() or len(word) < _LONG_ENOUGH or tolerated == _TOLERATED:
                 readings[word] = {}
             else:
@@ -267,6 +282,16 @@ def clipped_from(word: str, known: Sequence[str]) -> str | None:
     fitting = [each for each in known[at : at + _FEW] if each.startswith(word)]
     is_clipped = bool(fitting) and all(len(each) >= len(word) + _CUT for each in fitting)
     return fitting[0] if is_clipped and len(fitting) < _FEW and _alike(fitting) else None
+
+
+def formed_from(word: str, known: Sequence[str]) -> list[str]:
+    """The known words that are formed from a verb as people name it: "limpiar" has "limpiador", "limpia"."""
+    if not (verb := _VERB.fullmatch(word)):
+        return []
+    at = bisect_left(known, verb[1])
+    return [
+        each for each in known[at : at + _FORMS] if each.startswith(verb[1]) and len(each) < len(word) + 4
+    ]
 
 
 def _alike(words: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from conserje import (
     Assistant,
     Content,
+    Known,
     List,
     Media,
     Nothing,
@@ -65,7 +66,8 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
             return await _offer(turn, Meant([chosen]), asked, offers)
         if asked.says("who"):
             return await _otherwise(turn, text, asked, offers)
-        if reason := wishes.reason(asked):
+        reason = wishes.reason(asked)
+        if reason and not (reason == "broken" and await _known(turn, text, asked)):
             return _say(wishes.sentence(reason, words), wishes.REASONS[reason], 0.9, hand_over=True)
         if reply := await errands.kept(turn, text, asked):
             return reply
@@ -172,14 +174,19 @@ async def _about_what_it_does(turn: _Turn, text: str, asked: Asked, offers: Offe
     chats = asked.chats or asked.says("greeting")
     if asked.is_one_name or chats or not (verb or is_process or asked.says("service")):
         return None
-    found = await turn.knowledge.search(text) or (await turn.knowledge.search(verb) if verb else ())
-    if found:
+    if found := await _known(turn, text, asked):
         return _say(offers.hello + found[0].answer, "pregunta", found[0].score)
     is_a_thing = bool(await turn.products.search(verb, 1) if verb else await _names_a_thing(turn, asked))
     is_a_thing = is_a_thing or (not verb and bool(await things.mentioned(turn, list(asked.wanted()))))
     if asked.says_little or (is_a_thing and not is_process):
         return None
     return _say(offers.hello + offers.words.no_data, "pregunta", 0.5, hand_over=True, unanswered=[text])
+
+
+async def _known(turn: _Turn, text: str, asked: Asked) -> Sequence[Known]:
+    """What the shop has said of it, or of what it is asked to do."""
+    verb = asked.service
+    return await turn.knowledge.search(text) or (await turn.knowledge.search(verb) if verb else ())
 
 
 async def _names_a_thing(turn: _Turn, asked: Asked) -> bool:

@@ -31,6 +31,11 @@ _QUESTION = re.compile(
 )
 _HASTY = re.compile(rf"(?<![0-9] )\b(?:{'|'.join(HASTY)})\b(?!['’-])")
 _SERVICE = re.compile(r"[a-z]{3,20}(?:an|en)")  # "instalan", "reparten"
+_DOING = re.compile(
+    r"\b(?:sale|cuesta|vale|valor|precio|cobran?|cobras|saldria|costaria)(?: de| por)?"
+    r" ([a-z]{3,20}[aei]r)(?:l[aeo]s?|me)?\b"
+)
+_DRAWN_OUT = re.compile(r"\b[a-z]{0,10}?([a-z])\1[a-z]{0,10}\b")
 _OF_SHOP = re.compile(r"\b(?:ustedes|uds) (?:(?:me|nos|se|los?|las?|les?) ){0,2}([a-z]{3,20}(?:an|en))\b")
 _CLAUSES = 10  # of a message: each is looked for by itself
 _CHAT = WORDS["greetings"] | WORDS["thanks"] | WORDS["closings"] | WORDS["farewells"] | WORDS["chat"]
@@ -108,7 +113,9 @@ class Asked:
                 return of_shop[1]
             first, *others = naming(clause) or [""]
             is_verb = _SERVICE.fullmatch(first) and f"{first} de" not in clause  # "kuchen de frambuesa"
-            if is_verb and (self.is_question or others):
+            done = _DOING.search(clause)
+            is_done = done is not None and first.startswith(done[1])  # "cuanto sale plastificar"
+            if (is_verb and (self.is_question or others)) or is_done:
                 return first
         return ""
 
@@ -213,7 +220,14 @@ def _short(text: str) -> str:
 
 def _spelt_out(text: str) -> str:
     """What is typed in haste, as it is written: "k tal", "dnd estan"."""
+    text = _DRAWN_OUT.sub(lambda found: _as_said(found[0]), text)
     return _HASTY.sub(lambda found: HASTY[found[0]], text)
+
+
+def _as_said(word: str) -> str:
+    """Without its double letters, where that is small talk: "aloo", "graciass"."""
+    plain = "".join(letter for letter, _ in groupby(word))
+    return plain if plain in _CHAT else word
 
 
 @lru_cache(maxsize=4096)

@@ -37,10 +37,13 @@ def _last_sentence(text: str, named: dict[str, Product]) -> str:
 
 def pointed(asked: Asked, offered: Sequence[Product]) -> list[Product]:
     """Those of the offered ones that are pointed at; none where nothing points."""
+    if not offered:
+        return []
     found: list[Product] = []
     for clause in asked.clauses:
         words = clause.split()
-        found += [offered[ORDINALS[word]] for word in words if -1 <= ORDINALS.get(word, 99) < len(offered)]
+        places = [ORDINALS.get(word.removesuffix("s"), 99) for word in words]
+        found += [offered[place] for place in places if -1 <= place < len(offered)]
         if not found:
             for part in PATTERNS["or"].split(f" {clause} "):
                 found += _alike(naming(part), offered)

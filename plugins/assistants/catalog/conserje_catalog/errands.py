@@ -47,8 +47,11 @@ _SAID = {
 async def kept(turn: Turn[Any, Any], text: str, asked: Asked) -> Reply | None:
     """The answer to who wants to be told or called; None: nobody does, or no lead can be kept."""
     clause, call = _found(asked)
-    if not clause or not any(offer.name == _TOOL for offer in turn.tools.offers):
+    if not clause:
         return None
+    said = in_language(_SAID, turn.tenant.locale)
+    if not any(offer.name == _TOOL for offer in turn.tools.offers):
+        return Reply((Text(said.call),), "llamada", 0.9, hand_over=True) if call else None
     when = _WHEN.search(clause) if call else None
     wanted = " ".join(text.split())[:_LONGEST]
     if not call and turn.history:
@@ -58,7 +61,6 @@ async def kept(turn: Turn[Any, Any], text: str, asked: Asked) -> Reply | None:
     result = await turn.tools.call(_TOOL, arguments)
     if result.failed:
         return None
-    said = in_language(_SAID, turn.tenant.locale)
     return Reply((Text(said.call if call else said.tell),), "llamada" if call else "aviso", 0.9)
 
 

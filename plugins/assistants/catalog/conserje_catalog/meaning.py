@@ -22,8 +22,10 @@ _FOUND = 30  # products that are looked at
 _WORDS = 3  # of whom something is for
 _PARTS = 6  # things asked for at once
 _ASKED_ABOUT = 8  # words that may name what a question is about
+_MADE_FOR = 0.45  # the verb is told of it: "limpiar" of what cleans
 _LESS_SURE = 0.9  # a word was not the product's: its description may say more
 
+_HAS_WITH = re.compile(r"\b(vienen?|funcionan?|compatibles?|sirven?|pagan?|cargan?) con ")  # joins nothing
 _INFINITIVE = re.compile(r"[a-z]{2,20}[aei]r(?:me|l[aeo]s?)?")  # what it is for: "zapatilla para enchufar"
 
 AnyTurn = Turn[Any, Any]
@@ -77,7 +79,7 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
         meant = Meant(about, sure=0.6, described=True)
     elif before := await _before(turn, asked, offered, count):
         meant = Meant(before, count=count)
-    elif (wish.budget or _extreme(asked)) and not any(naming(clause) for clause in wish.clauses):
+    elif (wish.budget or _extreme(asked)) and await _anything_will_do(turn, wish):
         meant = Meant([product for product in await turn.products.all() if has(product)], sure=0.8)
     else:
         return None
@@ -86,6 +88,15 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     described = meant.described or asked.says("attribute") or asked.says("size")
     described = described or (asked.is_question and not asked.asks)
     return _narrowed(replace(meant, described=described), wish, asked)
+
+
+async def _anything_will_do(turn: AnyTurn, wish: _Wish) -> bool:
+    """Whether no thing is named: "algo por 20 lucas", "un regalo entretenido"."""
+    for clause in wish.clauses:
+        named = naming(clause)
+        if named and not (PATTERNS["anything"].search(clause) and not await turn.products.search(clause, 1)):
+            return False
+    return True
 
 
 def _count(wish: _Wish, matches: Sequence[Match]) -> int:
@@ -124,7 +135,16 @@ async def named(turn: AnyTurn, clauses: Iterable[str]) -> list[Match]:
     if found := sure(await turn.products.search("\n".join(written), _FOUND)):
         return found
     said = "\n".join(amount(each)[1] for each in written)
-    return sure(await turn.products.search(said, _FOUND)) or await _for_somebody(turn, written)
+    if found := sure(await turn.products.search(said, _FOUND)):
+        return await _closest(turn, written, found)
+    return await _for_somebody(turn, written)
+
+
+async def _closest(turn: AnyTurn, written: Sequence[str], found: Sequence[Match]) -> list[Match]:
+    """Those of them of which most of what is written is told: "el marco de niño"."""
+    told = {each.product.name: each.score for each in await turn.products.search("\n".join(written), _FOUND)}
+    best = max((told.get(match.product.name, 0.0) for match in found), default=0.0)
+    return [match for match in found if told.get(match.product.name, 0.0) >= best - 0.1]
 
 
 async def _for_somebody(turn: AnyTurn, clauses: Iterable[str]) -> list[Match]:
@@ -180,7 +200,11 @@ async def _for_a_purpose(turn: AnyTurn, wish: _Wish, clause: str) -> list[Produc
     """Of "algo para pintar un muro" what is for walls: all words but what is done are known."""
     if not PATTERNS["purpose"].search(clause):
         return []
-    words = [word for word in naming(clause) if not _INFINITIVE.fullmatch(word)]
+    done = [word for word in naming(clause) if _INFINITIVE.fullmatch(word)]
+    words = [word for word in naming(clause) if word not in done]
+    told = [match for word in done[:_WORDS] for match in await turn.products.search(word, 6)]
+    if made := [match.product for match in _without(wish, told) if match.score >= _MADE_FOR]:
+        return made
     found = await turn.products.search(" ".join(words), 3) if words else []
     if not found or found[0].score < _NEAR:
         return []
@@ -201,7 +225,7 @@ async def _several(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
     clauses = [f" {clause} " for clause in wish.clauses]
     for way, parts in (
         ("compare", [part for clause in clauses for part in PATTERNS["or"].split(clause)]),
-        ("total", [part for clause in clauses for part in PATTERNS["and"].split(clause)]),
+        ("total", [part for clause in clauses for part in await _joined(turn, clause)]),
     ):
         if way == "total":
             parts = [each for part in parts for each in await _by_count(turn, part)]
@@ -215,6 +239,14 @@ async def _several(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
         if len({frozenset(product.name for product in products) for _, products in found}) > 1:
             return _together(found, asked, compare=way == "compare")
     return None
+
+
+async def _joined(turn: AnyTurn, clause: str) -> list[str]:
+    """The parts that an "and" joins; it joins none in a thing's own name: "audífonos con cable"."""
+    parts = PATTERNS["and"].split(_HAS_WITH.sub(r"\1 ", clause))
+    if len(parts) == 2 and (whole := await turn.products.search(amount(clause.strip())[1], 1)):
+        return [clause] if whole[0].score >= _LESS_SURE else parts
+    return parts
 
 
 async def _by_count(turn: AnyTurn, part: str) -> list[str]:

@@ -10,8 +10,8 @@ from decimal import Decimal
 from conserje import Product
 from conserje_catalog.vocabulary import NUMBERS, words_of
 
-_NUMBER = re.compile(r"([0-9]{1,12}(?:[.,][0-9]{1,3}){0,4})(k|lucas?|mil)?")
-_THOUSANDS = words_of("k mil luca lucas luquita luquitas luks thousand grand")
+_NUMBER = re.compile(r"([0-9]{1,12}(?:[.,][0-9]{1,3}){0,4})(k|lu[ck]as?|mil)?")
+_THOUSANDS = words_of("k mil luca lucas luka lukas lukitas luquita luquitas luks thousand grand")
 _UNITS = words_of("pesos clp peso reais real dolares dollars usd euros soles")
 _AT_MOST = words_of("hasta maximo menos bajo under ate tope less presupuesto budget")
 _AT_LEAST = words_of("sobre desde over above")

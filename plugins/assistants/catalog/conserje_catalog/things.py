@@ -37,7 +37,7 @@ async def mentioned(turn: Turn[Any, Any], clauses: Sequence[str]) -> list[Match]
 
 def _runs(words: Sequence[str]) -> Iterator[list[str]]:
     """The words after each article, the longest run first, which nothing goes on to tell from others."""
-    for at, word in enumerate(words, 1):
+    for at, word in enumerate(("el", *words)):  # a sentence may begin with the thing
         if word in _BEFORE_A_THING and naming(" ".join(words[at : at + 1])):
             ends = range(min(at + _LONGEST, len(words)), at, -1)
             yield [" ".join(words[at:end]) for end in ends if _ends(words[end : end + 1])]

@@ -161,17 +161,19 @@ _SPANISH = {
         lleg\w+_(?:\w+_){0,4}(?:rot|mal|danad|equivocad|vencid|abiert|incomplet|quebrad|fallad|trizad|manchad)[oa]?s?
        
         (?:vino|vinieron|venian?|salio|esta|estaba)_(?:\w+_)?(?:rot|danad|equivocad|vencid|fallad|quebrad|mal[oa])[oa]?s?
+        (?:salieron|llegaron|quedo|quedaron)_(?:\w+_)?(?:mal[oa]?|rot[oa]|defectuos[oa]|fallad[oa]|chuec[oa]|cort[oa]|sec[oa])s?
+        (?:veo|funciona|suena|anda|cierra|quedo)_(?:borros[oa]|mal|raro|pesimo)
         (?:vino|vinieron|venian?|salio|estaban?)_(?:\w+_)?(?:aplastad|derretid|suci|abiert|trizad|manchad)[oa]s?
         (?:vino|vinieron|venian?|salio|estaban?)_(?:\w+_)?(?:quemad|crud|podrid|incomplet|descosid|rayad|agri)[oa]s?
         (?:encontr\w+|salio|venia|traia)(?:_\w+){0,2}_(?:pelos?|bichos?|insectos?|moscas?|gusanos?|hongos|moho|vidrios?)
         no_(?:me_)?(?:funciona|prende|enciende|sirvio|anda|carga)(?:_\w+)?$ dejo_de_(?:funcionar|prender)
-        se_(?:(?:me|le|nos)_)?(?:rompio|quebro|echo_a_perder|murio|descosio)
         devuelv\w+_(?:la|mi)_(?:plata|platita|dinero) (?:quiero|necesito)_(?:mi|la)_(?:plata|dinero)
        
         me_(?:cobraron|enganaron|mandaron|enviaron|entregaron|dieron|pasaron)_(?:\w+_){0,4}(?:mal|otr[oa]|de_mas|doble|dos_veces|equivocad[oa])
         (?:mala|pesima|pesimo)_(?:atencion|servicio|calidad) me_hizo_mal me_falt[oa]\w* llego_otr[oa]
         no_era_lo_que
     """,
+    "broken": r"se_(?:(?:me|le|nos)_)?(?:rompio|quebro|echo_a_perder|murio|descosio|solto|cayo|pincho)",
     "order": r"""
         mi_(?:pedido|compra|orden|paquete|encargo|envio|despacho) en_que_va seguimiento tracking ya_pague
         (?:el|mi)_numero_de_(?:pedido|orden) (?:no|aun|todavia)_(?:no_)?(?:me_)?(?:ha_)?lleg(?:a|o|ado)\b
@@ -186,6 +188,7 @@ _SPANISH = {
     """,
     "haggling": r"""
         me_l[oa]s?_(?:\w+_)?dej\w+ d[ei]j(?:e|a|en|ai)(?:me|nos)l?[oa]?s?(?:_\w+){0,4}_(?:en|a|por)_[0-9]+
+        me_dej(?:a|as|ai|an|aria|arias)_(?:\w+_){0,4}(?:en|a|por)_[0-9]+
         (?:otro|mejor|buen)_precio precio_(?:me|nos|le|les)_(?:hac|dej|d)\w+
         descuent\w+ rebaj\w+ me_l[oa]s?_dej\w+ me_dej\w+(?:_\w+){0,4}_(?:mas_barat\w+|por_menos)
         (?:ultimo|mejor)_precio precio_(?:amigo|de_amigo|especial)
@@ -241,7 +244,7 @@ _SPANISH = {
     "delivery": r"""
         despach\w* envi(?:o|os|an|as|a|ar|arian|ando|enme) delivery repart\w+
         (?:mandan|llevan|llegan)_(?:a|pa|para|hasta) starken chilexpress blue_?express bluexpress retir\w+
-        mandar(?:me|lo|la)?
+        mandar(?:me|lo|la)? (?:pueden?|podrian?)_(?:traer|llevar|enviar)(?:me|lo|la|melo|mela)?
         cuant[oa]s?_(?:dias_|tiempo_)?(?:se_)?demora[ns]?_(?:en_llegar|a|el_(?:envio|despacho|pedido))
         a_regiones region(?:es)? domicilio flete entreg\w+ cuanto_(?:tarda|se_tarda)\w*
         cuando_(?:me_)?(?:llegaria|llega) llega(?:ria|n)?_(?:hoy|manana|altiro|el_mismo)
@@ -285,6 +288,7 @@ _SPANISH = {
     """,
     "purpose": r"(?:algo|cosa|cosas|que)_(?:\w+_){0,3}(?:para|pa)_\w+[aei]r con_que_(?:puedo|se)",
     "some": r"algo alguna? algun cosas? para pa pal sin con",
+    "anything": r"algo regal(?:o|ito) cosa cosita detalle",
     "its": r"""
         ^(?:(?:y|pero|ya|e)_)*(?:traen?|vienen?|incluyen?|aguant\w+|soport\w+|sirven?|miden?|pesan?|duran?)
         ^(?:(?:y|pero|ya|e)_)*(?:funcionan?|es|son|de_que|que_(?:medidas?|tallas?|colores|tamano|color))
@@ -319,9 +323,9 @@ _PORTUGUESE = {
     "insult": r"ladroes golpistas? merda idiotas? lixo caloteir\w+",
     "complaint": r"""
         reclam\w+ chegou_(?:\w+_){0,3}(?:quebrad|errad|danificad|aberto|estragad)\w* nao_funciona$
-        veio_(?:\w+_)?(?:quebrad|errad|estragad)\w* meu_dinheiro reembolso procon pessimo
-        parou_de_funcionar
+        veio_(?:\w+_)?(?:quebrad|errad|estragad)\w* meu_dinheiro (?:quero|meu|o)_reembolso procon pessimo
     """,
+    "broken": r"quebrou parou_de_funcionar",
     "order": r"""
         meu_(?:pedido|pacote) minha_(?:compra|encomenda) rastre\w+ ainda_nao_chegou nao_chegou ja_paguei
     """,
@@ -349,6 +353,7 @@ _PORTUGUESE = {
     "sells": r"tem vendem?",
     "purpose": r"algo_(?:\w+_){0,3}(?:para|pra)_\w+[aei]r",
     "some": r"algo alguma? algum coisas? para pra sem com",
+    "anything": r"algo presente coisa",
     "its": r"^(?:e_)?(?:vem|serve|aguenta|suporta|mede|pesa|dura)",
     "cheaper": r"(?:algo|algum|outro)_mais_barato mais_barat[oa]s?_(?:do_)?que",
     "size": r"tamanho_(?:pp|p|m|g|gg)",
@@ -376,8 +381,9 @@ _ENGLISH = {
     "insult": r"thieves scammers? idiots? shit bastards? assholes? useless",
     "complaint": r"""
         complain\w* (?:arrived|came|is|was)_(?:\w+_)?(?:broken|damaged|wrong|expired|torn) does_?n_t_work
-        not_working stopped_working money_back refund_me terrible awful
+        not_working money_back refund_me terrible awful
     """,
+    "broken": r"it_broke stopped_working",
     "order": r"""
         my_(?:order|package|parcel|purchase) track\w* has_?n_t_arrived not_arrived already_paid
     """,
@@ -409,6 +415,7 @@ _ENGLISH = {
     "sells": r"have sell",
     "purpose": r"something_(?:for|to)_\w+",
     "some": r"something anything for with without",
+    "anything": r"something gift present",
     "its": r"^(?:and_)?(?:does_it|is_it|what_size)",
     "cheaper": r"(?:something|anything|one)_cheaper cheaper_than",
     "size": r"size_(?:xs|s|m|l|xl|xxl)",

@@ -12,7 +12,13 @@ from conserje_catalog.words import Words
 _PARTS = 4  # of a message, and of each
 
 # The intents, as the notice to the shop's people has them. Of these nothing is answered.
-REASONS = {"insult": "molestia", "complaint": "reclamo", "order": "pedido", "work": "trabajo"}
+REASONS = {
+    "insult": "molestia",
+    "complaint": "reclamo",
+    "broken": "reclamo",
+    "order": "pedido",
+    "work": "trabajo",
+}
 # Of these it is answered what the shop has said.
 TOPICS = {
     "restock": "aviso",
@@ -73,4 +79,4 @@ def is_a_day(found: str) -> bool:
 
 def sentence(wish: str, words: Words) -> str:
     """What the contact is told who is given to a person."""
-    return str(getattr(words, wish, words.no_data))
+    return str(getattr(words, "complaint" if wish == "broken" else wish, words.no_data))

@@ -13,6 +13,8 @@ from conserje.storage.database import Connection
 
 LONGEST = timedelta(days=366)
 
+TODAY = "SELECT (now() AT TIME ZONE $1)::date"
+
 # When the day $2 begins by the clock of $1, and the one after $3.
 MOMENTS = "SELECT $2::date::timestamp AT TIME ZONE $1, ($3::date + 1)::timestamp AT TIME ZONE $1"
 
@@ -123,6 +125,12 @@ class Statistics:
     days: dict[date, Count]
     intents: list[Intent]
     answers: list[Answers]
+
+
+async def today(connection: Connection, time_zone: str) -> date:
+    """By the tenant's clock."""
+    found: date = await connection.fetchval(TODAY, time_zone)
+    return found
 
 
 async def of_period(

@@ -96,6 +96,7 @@ if TYPE_CHECKING:
         Step,
         VendorFailed,
         Wanted,
+        retry_after,
     )
     from conserje.net.fetch import Fetched, fetch
 
@@ -204,6 +205,7 @@ __all__ = [
     "new_session",
     "phone_number",
     "plain",
+    "retry_after",
     "signed",
     "visitor",
 ]

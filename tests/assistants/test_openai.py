@@ -211,6 +211,13 @@ async def test_a_contact_is_anonymous_yet_the_same(asker: Asker) -> None:
     assert len(names[0]) == 64 and names[0] != "77" and "acme" not in names[0]
 
 
+async def test_turns_of_a_tenant_meet_in_one_cache_whose_name_says_nothing(asker: Asker) -> None:
+    for contact in (77, 78):
+        await asker.ask("hola", contact=contact)
+    first, second = (request["body"]["prompt_cache_key"] for request in asker.stand_in.requests)
+    assert first == second and len(first) == 64
+
+
 async def test_each_turn_pays_with_its_own_key(asker: Asker) -> None:
     await asyncio.gather(asker.ask("a"), asker.ask("b", key="sk-of-another"))
     keys = {r["body"]["input"][-1]["content"]: r["headers"]["authorization"] for r in asker.stand_in.requests}

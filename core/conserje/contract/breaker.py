@@ -46,7 +46,7 @@ class Breaker:
         part. Who is cancelled after a long time has waited for the server.
         """
         names, began = (server, f"{server} {sha256(key.encode()).hexdigest()}"), self._clock()
-        self._heed(names)
+        trying = self._heed(names)
         try:
             yield
         except VendorFailed as failed:
@@ -62,12 +62,11 @@ class Breaker:
         else:
             self._well(names)
         finally:
-            for name in names:
-                if name in self._circuits:
-                    self._circuits[name].tried = False
+            for circuit in trying:
+                circuit.tried = False
 
-    def _heed(self, names: tuple[str, ...]) -> None:
-        """Raises NoAnswer; where nothing is left alone, whoever comes first tries for all."""
+    def _heed(self, names: tuple[str, ...]) -> list[_Circuit]:
+        """What this one tries for all: whoever was under way before tries nothing. Raises NoAnswer."""
         known = [self._circuits[name] for name in names if name in self._circuits]
         for circuit in known:
             if circuit.failures < FAILURES:
@@ -79,8 +78,10 @@ class Breaker:
                     f"The model's server failed {circuit.failures} times in a row; it is tried again {what}."
                 )
                 raise NoAnswer(why)
-        for circuit in known:
-            circuit.tried = circuit.failures >= FAILURES
+        trying = [circuit for circuit in known if circuit.failures >= FAILURES]
+        for circuit in trying:
+            circuit.tried = True
+        return trying
 
     def _failed(self, name: str, after: float) -> None:
         circuit, now = self._circuits.setdefault(name, _Circuit()), self._clock()

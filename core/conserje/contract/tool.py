@@ -88,10 +88,9 @@ class Tool(Generic[P, C, S, O]):
         Without effect: while the assistant thinks; what is raised is a failure that the model is told
         without its text. With one: by a job, after the reply is stored, once. What certainly was not done
         is a Result that has failed; where something is raised, the time is over, or a crash ends the call,
-        nobody knows: it is not made again, but where the tool is `repeatable`, and the tenant's people are
-        told. What reserves is called while the assistant thinks, with a `key` by conversation and
-        arguments; a turn that is thought again gets what it gave before, or, after a crash, calls it again
-        with the same `key`.
+        nobody knows: it is not made again, but where the tool is `repeatable`, and is held for an operator.
+        What reserves is called while the assistant thinks, with a `key` by conversation and arguments; a turn
+        that is thought again gets what it gave before, or, after a crash, calls it again with the same `key`.
         """
         raise NotImplementedError
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
@@ -60,7 +62,18 @@ class ModelOperator(BaseModel):
     def _absolute(cls, url: str) -> str:
         if not url.startswith(("http://", "https://")):
             raise ValueError("write an absolute address, like https://api.openai.com/v1")
+        if "@" in urlsplit(url).netloc:  # causes and logs name the address
+            raise ValueError("write no user and password into it: the key has its own setting, ..._API_KEY")
         return url.rstrip("/")
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """For how many seconds the server wants to be left alone; 0: it does not say, or not in seconds."""
+    try:
+        after = float(headers.get("retry-after", ""))
+    except ValueError:
+        return 0.0
+    return after if math.isfinite(after) and after > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,11 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND turn_id = $3 AND number = $4
 RETURNING tries
 """
 
-# By whoever began it, also where others gave it up meanwhile: it is known now.
+# By whoever began it, also where others gave it up meanwhile: it is known now. One that was not called after
+# all has used up no try.
 END = """
 UPDATE effects SET state = $6, shown = $7, cause = $8, due_at = now() + coalesce($9::interval, '0'),
+    tries = CASE WHEN $10 THEN tries ELSE tries - 1 END,
     ended_at = CASE WHEN $6 = 'queued' THEN NULL ELSE now() END
 WHERE tenant_id = $1 AND conversation_id = $2 AND turn_id = $3 AND number = $4 AND tries = $5
   AND state IN ('doing', 'uncertain')
@@ -177,12 +179,13 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What became of a call; one that is queued again comes after `pause`."""
+    """What became of a call, if it was `called`; one that is queued again comes after `pause`."""
 
     state: State
     shown: str = ""
     cause: str | None = None
     pause: timedelta | None = None
+    called: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +231,8 @@ async def end(
 ) -> None:
     """Write down what became of the try `effect.tries`."""
     place = (tenant_id, conversation_id, effect.turn_id, effect.number, effect.tries)
-    await connection.execute(END, *place, ending.state, ending.shown, ending.cause, ending.pause)
+    what = (ending.state, ending.shown, ending.cause, ending.pause, ending.called)
+    await connection.execute(END, *place, *what)
 
 
 async def next_due(connection: Connection, tenant_id: int, conversation_id: int) -> timedelta | None:

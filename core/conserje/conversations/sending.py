@@ -77,18 +77,20 @@ WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
 
 # With its account where it was reported of before the answer came.
 _REPORTED = """
-CASE WHEN EXISTS (
-    SELECT FROM statuses WHERE tenant_id = $1 AND account_id = messages.account_id AND provider_id = $5)
-    THEN account_id END
+EXISTS (SELECT FROM statuses WHERE tenant_id = $1 AND account_id = messages.account_id AND provider_id = $5)
 """
 
-SENT = f"{_CONVERSATION_FIRST} {_TAKEN} RETURNING {_REPORTED} AS account_id, NULL::int AS warning"
+SENT = f"""{_CONVERSATION_FIRST} {_TAKEN}
+RETURNING CASE WHEN {_REPORTED} THEN account_id END AS account_id, NULL::int AS warning
+"""
 
-# With what it costs, whatever a report has made of it meanwhile.
-SENT_CHARGED = f"""{_CONVERSATION_FIRST}, sent AS ({_TAKEN}), line AS (
+# With what it costs, whatever a report has made of it meanwhile. One that has moved it on may be younger than
+# what this statement sees of reports.
+SENT_CHARGED = f"""{_CONVERSATION_FIRST}, sent AS ({_TAKEN} RETURNING id), line AS (
 {ledger.message_line("$6", "$7", "$8", "$9", "$10", "$11")}
 )
-SELECT {_REPORTED} AS account_id, {ledger.warning("$6", "$12", "$11")} AS warning
+SELECT CASE WHEN {_REPORTED} OR NOT EXISTS (SELECT FROM sent) THEN account_id END AS account_id,
+       {ledger.warning("$6", "$12", "$11")} AS warning
 FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3
 """  # noqa: S608 - of our own
 

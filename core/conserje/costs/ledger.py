@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from conserje.costs.countries import country_of
 from conserje.costs.prices import Key, Kind, PriceList, Usage, usd
@@ -127,6 +128,15 @@ class Charge:
     micros: int | None
 
 
+class Correction(NamedTuple):
+    """What the provider says of a message's line; `micros` None: unknown."""
+
+    tenant_id: int
+    line_id: int
+    category: str
+    micros: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Sum:
     """What one tenant's spendings of one kind come to."""
@@ -208,11 +218,9 @@ async def of_month(connection: Connection, tenant_id: int, zone: str) -> int:
     return spent
 
 
-async def correct(
-    connection: Connection, tenant_id: int, line_id: int, category: str, cost: int | None
-) -> None:
-    """Put what the provider says in the place of what was thought."""
-    await connection.execute(CORRECT, tenant_id, line_id, category, cost)
+async def correct(connection: Connection, corrections: Iterable[Correction]) -> None:
+    """Put what the provider says in the place of what was thought, line by line in this order."""
+    await connection.executemany(CORRECT, corrections)
 
 
 async def sums(connection: Connection, month: date, tenant_id: int | None = None) -> list[Sum]:

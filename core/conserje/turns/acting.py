@@ -77,7 +77,7 @@ class Acting:
         slug = entry.tenant.slug
         if rest := fences.rest(effect.tool, slug):
             pause = min(timedelta(seconds=rest), PAUSES[-1])  # what is due later than that counts as due
-            return Ending("queued", cause=f"{effect.tool} is fenced off.", pause=pause)
+            return Ending("queued", cause=f"{effect.tool} is fenced off.", pause=pause, called=False)
         try:
             tool = self.thinking.plugins.tool(effect.tool)
             account = entry.tool(tool, self.thinking.vault)
@@ -88,7 +88,7 @@ class Acting:
         except (PluginMissing, AccountUnusable, WrongArguments) as error:
             return Ending("failed", cause=str(error))
         except PluginFenced as error:
-            return Ending("queued", cause=str(error), pause=PAUSES[-1])
+            return Ending("queued", cause=str(error), pause=PAUSES[-1], called=False)
         except TimeoutError:
             return self._unknown(tool, effect, f"no answer within {LIMIT:g} s")
         except PluginFailed as error:

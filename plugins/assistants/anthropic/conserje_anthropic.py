@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
@@ -29,6 +28,7 @@ from conserje import (
     Turn,
     VendorFailed,
     Wanted,
+    retry_after,
 )
 
 _VERSION = "2026-10-21"
@@ -210,12 +210,4 @@ def _refused(response: httpx2.Response) -> NoAnswer:
             text = f"The model's server answered {status}."
             if status < 500 and status not in _PASSING:
                 return NoAnswer(text)
-    return VendorFailed(text, of_key=response.status_code in _OF_KEY, after=_after(response))
-
-
-def _after(response: httpx2.Response) -> float:
-    try:
-        after = float(response.headers.get("retry-after", ""))
-    except ValueError:
-        return 0.0
-    return after if math.isfinite(after) and after > 0 else 0.0
+    return VendorFailed(text, of_key=response.status_code in _OF_KEY, after=retry_after(response.headers))

@@ -144,3 +144,13 @@ def test_who_tried_and_was_cancelled_leaves_it_to_the_next(vendor: Vendor) -> No
     with pytest.raises(asyncio.CancelledError), vendor.asking():
         raise asyncio.CancelledError
     assert vendor.is_asked()
+
+
+def test_one_tries_though_others_were_under_way_before(vendor: Vendor) -> None:
+    under_way = vendor.breaker.asking("s", "another")
+    under_way.__enter__()
+    vendor.fail(3)
+    vendor.clock.now += 5
+    with vendor.asking():
+        under_way.__exit__(asyncio.CancelledError, asyncio.CancelledError(), None)
+        assert not vendor.is_asked()

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from conserje import (
     Contact,
@@ -35,6 +35,7 @@ from conserje import (
     Utterance,
     VendorFailed,
     Wanted,
+    retry_after,
 )
 from conserje.testing import (
     GivenBudget,
@@ -372,3 +373,19 @@ async def test_what_was_summed_up_is_read_before_the_talk() -> None:
     model = Planned("Hola.")
     await model.reply(turn(summary="Se llama Ana."))
     assert "in short:\nSe llama Ana." in model.given[0].changing
+
+
+@pytest.mark.parametrize("url", ["https://me:hunter2@a.example/v1", "https://hunter2@a.example", "http://@a"])
+def test_an_address_with_a_password_is_none_and_the_setting_of_the_key_is_named(url: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        ModelOperator(base_url=url)
+    [said] = refused.value.errors(include_url=False, include_input=False)
+    assert "_API_KEY" in said["msg"] and "hunter2" not in said["msg"]
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("2.5", 2.5), ("0", 0), ("-1", 0), ("nan", 0), ("inf", 0), ("tomorrow", 0)]
+)
+def test_for_how_long_a_server_wants_to_be_left_alone(said: str, seconds: float) -> None:
+    assert retry_after({"retry-after": said}) == seconds
+    assert retry_after({}) == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import date
 from typing import Any
 
@@ -13,9 +15,14 @@ from waiting import until
 
 from conserje import NoAnswer, Nothing, Reply, StatusUpdate, Text, Turn
 from conserje.contract.channel import Refused
+from conserje.conversations.rows import ReportRow, prepare
+from conserje.costs import ledger
+from conserje.costs.ledger import Correction
 from conserje.costs.prices import Key, Prices
+from conserje.intake import writing
 from conserje.operations import forgetting
 from conserje.storage import jobs
+from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
 
 LINES = "SELECT kind, name, category, country, units, micros FROM costs ORDER BY id"
@@ -28,6 +35,11 @@ SUMS_OF_LINES = """
 SELECT kind, name, category, country, count(*)::int, count(*) FILTER (WHERE micros IS NULL)::int,
        sum(units)::int, sum(input + output)::int, coalesce(sum(micros), 0)::int
 FROM costs GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""
+
+SOMEBODY_WAITS = """
+SELECT count(*) > 0 FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE NOT granted AND datname = current_database()
 """
 
 
@@ -93,7 +105,9 @@ async def test_a_message_that_failed_costs_nothing(scene: Scene) -> None:
     assert await lines(scene) == [("message", "post", "service", "CL", 1, 0)]
 
 
-async def test_a_report_that_comes_before_the_answer_corrects_the_line(scene: Scene) -> None:
+@asynccontextmanager
+async def being_sent(scene: Scene, **told: Any) -> AsyncIterator[ReportRow]:
+    """A message whose provider has not answered yet, and what it reports of it; answered at the end."""
     await price(scene, Key("message", "post", "service", "CL"), each="0.02")
     gate = asyncio.Event()
     scene.post.does.append(gate)
@@ -103,14 +117,69 @@ async def test_a_report_that_comes_before_the_answer_corrects_the_line(scene: Sc
     await scene.conversation.converse(Job(jobs.CONVERSE, *place))
     delivering = asyncio.create_task(scene.delivery.deliver(Job(jobs.DELIVER, *place)))
     id = await scene.pool.fetchval("SELECT id FROM messages WHERE direction = 'out'")
+    await until(lambda: scene.pool.fetchval("SELECT state = 'sending' FROM messages WHERE id = $1", id))
     entry = await scene.entry()
     account = entry.accounts[0]
-    told = StatusUpdate(account.address, "r", "delivered", f"P{id}", id, billable=False, category="service")
-    await until(lambda: scene.pool.fetchval("SELECT state = 'sending' FROM messages WHERE id = $1", id))
-    await scene.intake.take(entry.tenant, [(account, told)])
+    update = StatusUpdate(account.address, "r", provider_id=f"P{id}", message_id=id, **told)
+    row = prepare(entry.tenant.id, account, update)
+    assert isinstance(row, ReportRow)
+    yield row
     gate.set()
     await delivering
+
+
+async def test_a_report_that_comes_before_the_answer_corrects_the_line(scene: Scene) -> None:
+    async with (
+        being_sent(scene, status="delivered", billable=False, category="service") as row,
+        scene.pool.acquire() as connection,
+        connection.transaction(),
+    ):
+        await writing._report(connection, [row], scene.intake.prices)
     assert await lines(scene) == [("message", "post", "service", "CL", 1, 0)]
+
+
+async def test_a_report_that_comes_with_the_answer_corrects_the_line(scene: Scene) -> None:
+    """What writes the line down waits for the report, which its statement does not see."""
+    async with scene.pool.acquire() as connection, connection.transaction():
+        sent = being_sent(scene, status="failed", cause="gone")
+        await writing._report(connection, [await sent.__aenter__()], scene.intake.prices)
+        ending = asyncio.create_task(sent.__aexit__(None, None, None))
+        await until(lambda: scene.pool.fetchval(SOMEBODY_WAITS))
+    await ending
+    assert await lines(scene) == [("message", "post", "service", "CL", 1, 0)]
+
+
+async def test_what_failed_before_a_message_was_sent_anew_makes_that_free_of_nothing(scene: Scene) -> None:
+    await price(scene, Key("message", "post", "service", "CL"), each="0.02")
+    await answered(scene)
+    await scene.pool.execute("UPDATE messages SET provider_id = 'another' WHERE direction = 'out'")
+    await report(scene, "failed", cause="gone")
+    assert await lines(scene) == [("message", "post", "service", "CL", 1, 20_000)]
+
+
+async def test_reports_of_many_messages_are_one_round_trip(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await price(scene, Key("message", "post", "service", "CL"), each="0.02")
+    for sender in (ANA, "+56922222222", "+56933333333"):
+        await answered(scene, sender)
+    entry = await scene.entry()
+    account = entry.accounts[0]
+    told = [
+        StatusUpdate(account.address, f"r{sent.id}", "delivered", f"P{sent.id}", sent.id, billable=False)
+        for sent in scene.post.sent
+    ]
+    corrected = []
+
+    async def correct(connection: Connection, corrections: Sequence[Correction]) -> None:
+        corrected.append(len(corrections))
+        await really(connection, corrections)
+
+    really = ledger.correct
+    monkeypatch.setattr(ledger, "correct", correct)
+    await scene.intake.take(entry.tenant, [(account, each) for each in told])
+    assert corrected == [3]
+    assert [line[-1] for line in await lines(scene)] == [0, 0, 0]
 
 
 async def test_n16_a_call_of_a_model_is_counted_where_it_is_spent(scene: Scene) -> None:

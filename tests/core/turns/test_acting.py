@@ -217,7 +217,7 @@ async def test_one_whose_tool_is_fenced_off_waits(scene: Scene, monkeypatch: pyt
     async with asyncio.timeout(10):
         await scene.acting.act(job)
     assert make.calls == [] and await states(scene) == ["queued"]
-    assert await scene.pool.fetchval("SELECT tries FROM effects") == 2
+    assert await scene.pool.fetchval("SELECT tries FROM effects") == 1, "the one before; waiting is none"
 
 
 async def test_what_a_tool_says_holds_no_secret(scene: Scene) -> None:

@@ -60,6 +60,7 @@ class Asked(BaseModel):
     reasoning: _Reasoning | None = None
     max_output_tokens: int = Field(1000, ge=16)
     safety_identifier: str = Field("", max_length=64)
+    prompt_cache_key: str = Field("", max_length=64)
     store: bool = True
     include: list[Literal["reasoning.encrypted_content"]] = []
     tools: list[_Tool] = []

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from typing import Any
 
 import httpx2
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError
 
-from conserje import CannotTell, Finding, NoAnswer, Prompt, Spoken, VendorFailed
+from conserje import CannotTell, Finding, NoAnswer, Prompt, Spoken, VendorFailed, retry_after
 from conserje_openai import chat, responses
 from conserje_openai.asked import Asked, word
 from conserje_openai.models import OpenAICredentials, OpenAIOperator, OpenAISettings
@@ -85,7 +84,7 @@ def explained(error: OpenAIError, operator: OpenAIOperator) -> NoAnswer:
         case APIStatusError(status_code=status, code=code):
             text = f"The model's server answered {status} ({word(code)})."
             if status >= 500 or status in _PASSING:
-                return VendorFailed(text, of_key=status == 429, after=_after(error))
+                return VendorFailed(text, of_key=status == 429, after=retry_after(error.response.headers))
             return Misunderstood(text) if status in (400, 422) else NoAnswer(text)
         case APITimeoutError():
             return VendorFailed(_late(operator))
@@ -97,11 +96,3 @@ def explained(error: OpenAIError, operator: OpenAIOperator) -> NoAnswer:
 
 def _late(operator: OpenAIOperator) -> str:
     return f"The model gave no answer within CONSERJE_OPENAI_TIMEOUT, {operator.timeout:g} s."
-
-
-def _after(error: APIStatusError) -> float:
-    try:
-        after = float(error.response.headers.get("retry-after", ""))
-    except ValueError:
-        return 0.0
-    return after if math.isfinite(after) and after > 0 else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 from openai import AsyncOpenAI
@@ -41,6 +42,7 @@ async def ask(client: AsyncOpenAI, asked: Asked, prompt: Prompt) -> Spoken:
         input=list(_items(prompt)),
         max_output_tokens=settings.max_output_tokens,
         safety_identifier=prompt.contact,
+        prompt_cache_key=sha256(prompt.stable.encode()).hexdigest(),  # one tenant's turns meet in one cache
         store=False,
         **options,
     )

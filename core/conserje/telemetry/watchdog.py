@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.5  # seconds; longer than the time between two beats
 STILL_LIMIT = 3.0  # seconds without a beat in which it could have run
-SUSPECT_LIMIT = 1.0  # the same before others of the machine are warned
+SUSPECT_LIMIT = 1.0  # seconds without a beat before others of the machine, who may take over, are warned
+SUSPECT_AGAIN = 4.0  # seconds after which they are warned again
 START_LIMIT = 60.0  # the same before its first beat, and after its last one
 ABORT_SECONDS = 2.0  # to write where it stands; then it is killed
 TERM_SECONDS = 5.0  # for one that holds too much memory to end what it has in hand
@@ -54,7 +55,8 @@ class _Watched:
     still: float = 0.0  # seconds without a beat in which it could have run
     cpu: float = 0.0  # what it had had when its last beat was seen
     waited: dict[str, float] = field(default_factory=dict)  # for a processor, by thread
-    suspected: bool = False  # of others, since its last beat
+    silent: float = 0.0  # seconds without a beat, also those in which it waited for a processor
+    warned_at: float | None = None  # in those seconds, when others were
     killed_at: float | None = None  # when it is killed, having been told to end
 
     @property
@@ -66,10 +68,16 @@ class _Watched:
         beats, waited = self.pulse.beats, procfs.waited(self.pid)
         if beats != self.beats:
             self.beats, self.still, self.cpu = beats, 0.0, procfs.cpu(self.pid)
-            self.suspected = False
+            self.silent, self.warned_at = 0.0, None
         elif procfs.can_run(self.pid):
+            self.silent += seconds
             self.still += max(seconds - self._waited_since(waited), 0.0)
         self.waited = waited
+
+    @property
+    def is_to_be_told_of(self) -> bool:
+        """Whether others are to be warned now: one that spins on a busy machine stands still for longer."""
+        return self.silent >= (SUSPECT_LIMIT if self.warned_at is None else self.warned_at + SUSPECT_AGAIN)
 
     def _waited_since(self, waited: dict[str, float]) -> float:
         """Whichever thread holds the interpreter's lock may be the one that waits for a processor."""
@@ -136,8 +144,8 @@ class Watchdog:
                 watched.send(signal.SIGKILL)
             return
         watched.look(seconds)
-        if watched.still >= SUSPECT_LIMIT and not watched.suspected and (call := watched.pulse.call):
-            watched.suspected = True
+        if watched.is_to_be_told_of and (call := watched.pulse.call):
+            watched.warned_at = watched.silent
             self.suspect(call)
         if watched.still >= (STILL_LIMIT if watched.beats else START_LIMIT):
             self._strike(watched)

@@ -1,10 +1,12 @@
-"""Tenants' assistants: who uses which, and which of them cannot answer, so that the fallback does."""
+"""Tenants' assistants: who uses which, and which of them, and of their tools, cannot be used as set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from conserje.contract.assistant import AnyAssistant
+from conserje.contract.tool import AnyTool
 from conserje.plugins import guard
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import Plugins
@@ -22,6 +24,12 @@ ORDER BY slug LIMIT $2
 SETTINGS = """
 SELECT slug, key AS assistant, value::text AS settings FROM tenants, jsonb_each(assistant_settings)
 WHERE status = 'active' AND assistant_settings <> '{}' AND key IN (assistant, fallback_assistant)
+ORDER BY slug LIMIT 5000
+"""
+
+TOOL_SETTINGS = """
+SELECT slug, key AS tool, value::text AS settings FROM tenants, jsonb_each(tool_settings)
+WHERE status = 'active' AND tool_settings <> '{}' AND value <> 'false'
 ORDER BY slug LIMIT 5000
 """
 
@@ -56,7 +64,15 @@ async def unready(connection: Connection, plugins: Plugins, most: int) -> list[s
     rows = await connection.fetch(WITHOUT_CREDENTIALS, needing, most)
     found = [f"{row['assistant']} has no credentials of {row['slug']}." for row in rows]
     for row in await connection.fetch(SETTINGS):
-        found += _wrong(plugins, row["slug"], row["assistant"], row["settings"])
+        found += _wrong(plugins.assistants.get(row["assistant"]), row["slug"], row["settings"])
+    return found[:most]
+
+
+async def unready_tools(connection: Connection, plugins: Plugins, most: int) -> list[str]:
+    """A sentence for each that a tenant has switched on with settings that it refuses."""
+    found: list[str] = []
+    for row in await connection.fetch(TOOL_SETTINGS):
+        found += _wrong(plugins.tools.get(row["tool"]), row["slug"], row["settings"])
     return found[:most]
 
 
@@ -72,9 +88,9 @@ def _needs_own(plugins: Plugins, name: str) -> bool:
     return False
 
 
-def _wrong(plugins: Plugins, slug: str, name: str, settings: str) -> Iterator[str]:
-    if assistant := plugins.assistants.get(name):
+def _wrong(plugin: AnyAssistant | AnyTool | None, slug: str, settings: str) -> Iterator[str]:
+    if plugin:
         try:
-            validated(assistant.Settings, settings, f"settings of {name} of {slug}")
+            validated(plugin.Settings, settings, f"settings of {plugin.name} of {slug}")
         except AccountUnusable as error:
             yield str(error)

@@ -30,7 +30,7 @@ from conserje.turns import late, lease, sale, wish
 from conserje.turns.called import Called, Noted
 from conserje.turns.lease import Claim, Thought
 from conserje.turns.spending import Spending
-from conserje.turns.toolbox import Toolbox, opened
+from conserje.turns.toolbox import Opened, Toolbox, opened
 
 log = logging.getLogger(__name__)
 
@@ -109,11 +109,11 @@ class Thinking:
             return Thought(wish.reply(tenant.seen, datetime.now(UTC)), wish.ASSISTANT, timedelta(0))
         if sale.ordered(contents):
             return Thought(sale.reply(tenant.locale), sale.ASSISTANT, timedelta(0))
-        cause, called, reason = None, list[Called](), ""
+        cause, called, reason, usable = None, list[Called](), "", opened(entry, self.plugins, self.vault)
         for name in dict.fromkeys((tenant.assistant, tenant.fallback_assistant)):
             try:
                 assistant = self.plugins.assistant(name)
-                tools = replace(self._toolbox(entry, claim), reason=reason)
+                tools = self._toolbox(entry, claim, usable, reason)
                 turn = self._turn(entry, claim, assistant, tools, called)
                 try:
                     async with asyncio.timeout(self.turn_limit):
@@ -135,7 +135,7 @@ class Thinking:
                 return Thought(reply, name, took, cause, called, tools.proposed)
         raise NoReply(cause)
 
-    def _toolbox(self, entry: Entry, claim: Claim) -> Toolbox:
+    def _toolbox(self, entry: Entry, claim: Claim, tools: Opened, reason: str = "") -> Toolbox:
         tenant = entry.tenant
         return Toolbox(
             pool=self.pool,
@@ -144,7 +144,8 @@ class Thinking:
             contact=claim.contact,
             products=TenantProducts(self.catalogues, tenant.id),
             knowledge=TenantKnowledge(self.lore, tenant.id, tenant.seen),
-            tools=opened(entry, self.plugins, self.vault),
+            tools=tools,
+            reason=reason,
         )
 
     def _turn(
@@ -183,8 +184,7 @@ class Thinking:
         name = entry.tenant.assistant
         try:
             assistant = self.plugins.assistant(name)
-            tools = replace(self._toolbox(entry, claim), tools={})
-            turn = self._turn(entry, claim, assistant, tools, [])
+            turn = self._turn(entry, claim, assistant, self._toolbox(entry, claim, {}), [])
             async with asyncio.timeout(self.turn_limit):
                 return await guard.awaited(assistant, entry.tenant.slug, "summarise", given.text, turn)
         except TimeoutError:

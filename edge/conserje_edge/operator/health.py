@@ -83,7 +83,7 @@ async def _checked(
     except (Unready, DatabaseError, NodeFileError, VaultError, SettingsError) as error:
         return {"ok": False, "detail": str(error)}
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-        if check in (_assistants, _keeping, _silence):  # the other checks say so
+        if check in (_assistants, _tools, _keeping, _silence):  # the other checks say so
             return {"ok": True}
         away = f"Postgres cannot be asked ({describe(error)}): see that it runs at CONSERJE_DATABASE_URL"
         return {"ok": False, "detail": f"{explained(error, away)}."}
@@ -115,6 +115,12 @@ async def _assistants(context: OperatorContext) -> None:
     async with context.pool.acquire() as connection:
         if found := await assistants.unready(connection, context.plugins, MOST_NAMED):
             raise Odd("Assistants cannot answer, and the fallback does: " + " ".join(found))
+
+
+async def _tools(context: OperatorContext) -> None:
+    async with context.pool.acquire() as connection:
+        if found := await assistants.unready_tools(connection, context.plugins, MOST_NAMED):
+            raise Odd("Assistants go without tools that are switched on: " + " ".join(found))
 
 
 def _broken(context: OperatorContext) -> Iterator[str]:
@@ -212,6 +218,7 @@ CHECKS: dict[str, Callable[[OperatorContext], Awaitable[None]]] = {
     "plugins": _plugins,
     "accounts": _accounts,
     "assistants": _assistants,
+    "tools": _tools,
     "keeping": _keeping,
     "backups": _backups,
     "silence": _silence,

@@ -19,7 +19,7 @@ from conserje.plugins.given import MOST_MESSAGES
 from conserje.plugins.strikes import Strikes
 from conserje.telemetry import pulse
 from conserje.telemetry.pulse import Call
-from conserje.turns import thinking
+from conserje.turns import thinking, toolbox
 
 SECRET = "Bearer abcdefghijkl"
 
@@ -93,6 +93,20 @@ async def test_promise_8_whatever_an_assistant_raises_the_worker_goes_on(
     async with scene.working():
         await scene.write("otra", sender="bea")
         await until(lambda: "otra" in scene.post.texts)
+
+
+async def test_tools_are_opened_once_though_the_fallback_answers(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = []
+
+    def opened(*given: Any) -> Any:
+        times.append(given)
+        return toolbox.opened(*given)
+
+    monkeypatch.setattr(thinking, "opened", opened)
+    assert (await turn(scene, raises(OSError())))[0] == "parrot"
+    assert len(times) == 1
 
 
 async def test_as_many_messages_as_there_may_be_are_all_said(scene: Scene) -> None:

@@ -19,6 +19,9 @@ from processes import free_port
 from starlette.applications import Starlette
 from waiting import LIMIT, until
 
+from conserje import Nothing
+from conserje.leads.tool import OpenLead
+from conserje.net.client import client
 from conserje.plugins import fences
 from conserje.storage import silence
 from conserje.storage.database import Pool
@@ -257,3 +260,15 @@ async def test_an_assistant_that_cannot_answer_as_it_stands_is_a_warning(house: 
     assert "The settings of catalog of acme: colour" in (said := await warned(house)) and "s3cret" not in said
     await pool.execute("UPDATE tenants SET status = 'suspended'")
     assert await warned(house) == ""
+
+
+async def test_a_tool_whose_settings_it_refuses_is_a_warning(house: House) -> None:
+    await house.office.add("acme")
+    house.context.plugins.tools["lead"] = OpenLead(Nothing(), client())
+    assert await warning_of(house.context, "tools") == ""
+    set_to = "UPDATE tenants SET tool_settings = $1 WHERE slug = 'acme'"
+    await house.context.pool.execute(set_to, '{"lead": {"colour": "s3cret"}}')
+    said = await warning_of(house.context, "tools")
+    assert "The settings of lead of acme: colour" in said and "s3cret" not in said
+    await house.context.pool.execute(set_to, '{"lead": false, "gone": {"colour": "blue"}}')
+    assert await warning_of(house.context, "tools") == ""

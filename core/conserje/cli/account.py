@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import re
-from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, BinaryIO, Literal, TypeGuard
+from typing import Any, BinaryIO, Literal
 
 import click
 from pydantic import RootModel
 
-from conserje.cli import checkup
 from conserje.cli.account_list import list_accounts
 from conserje.cli.failure import Failed
 from conserje.cli.insert import insert_account
 from conserje.cli.table import json_option, refuse_both, show_json, show_rows
 from conserje.contract import sessions
 from conserje.contract.assistant import Assistant
-from conserje.contract.channel import AnyChannel, Channel, Malformed
+from conserje.contract.channel import Channel
 from conserje.contract.message import Template
-from conserje.conversations import illness
 from conserje.installation import Installation, with_installation
-from conserje.plugins import given, guard
-from conserje.plugins.guard import AnyPlugin, PluginFailed
+from conserje.operations import checkup, enrolment
+from conserje.plugins.guard import AnyPlugin
 from conserje.rules.window import PLACE
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
 from conserje.tenants.entry import Entry, validated
-from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Status, Tenant
 
 _NAMED = re.compile(r"\{\{([A-Za-z0-9_]{1,64})\}\}=(.*)", re.DOTALL)  # the place {{name}} of a template
@@ -83,20 +78,17 @@ async def add(
       conserje account add acme twilio whatsapp:+56912345678 --credentials acme.json
     """
     refuse_both(sql, as_json)
-    plugin = _plugin(installation, channel)
-    address = _normal(plugin, slug, address)
-    _check(plugin, address, settings)
-    validated(plugin.Settings, settings, "settings")
+    plugin = enrolment.plugin_of(installation.plugins, channel)
+    address = enrolment.address_of(plugin, slug, address)
+    asked = _settings(plugin, settings) or {}
     async with installation.pool.acquire() as connection, connection.transaction():
         tenant = await tenants.get(connection, slug)
         await _say_others(connection, tenant, plugin, address)
-        sealed = None
-        if credentials:
-            sealed = await _seal(installation, connection, tenant, plugin, address, credentials.read())
-        elif not _made_by_core(plugin) and guard.shared_credentials(plugin) is None:
-            validated(plugin.Credentials, "{}", "credentials (none are given)")
-        if not sql:
-            await _store(installation, connection, tenant, plugin, address, settings, sealed)
+        plain = credentials.read() if credentials else None
+        store = enrolment.looked_at if sql else enrolment.add
+        sealed = await store(
+            installation, connection, tenant, plugin, address, settings=asked, credentials=plain
+        )
     if sql:
         columns = {"channel": channel, "address": address, "settings": settings, "credentials": sealed}
         click.echo(insert_account(slug, {name: value for name, value in columns.items() if value}))
@@ -160,21 +152,18 @@ async def set_account(
     if settings is None and credentials is None and status is None and window_template is None:
         raise click.UsageError("Give --settings, --credentials, --status or --window-template.")
     template = _template(window_template, template_language, values)
-    plugin = _plugin(installation, channel)
+    plugin = enrolment.plugin_of(installation.plugins, channel)
     async with installation.pool.acquire() as connection, connection.transaction():
         tenant = await tenants.get(connection, slug)
-        address = await _as_stored(installation, connection, tenant, channel, address)
-        _check(plugin, address, settings)
-        sealed = None
-        if credentials:
-            sealed = await _seal(installation, connection, tenant, plugin, address, credentials.read())
-        if _made_by_core(plugin):
-            await accounts.ensure(connection, installation.vault, tenant.id, plugin)
-        place = (connection, tenant.id, channel, address)
-        await accounts.change(
-            *place,
-            settings=await _merged(plugin, settings, *place) if settings else None,
-            credentials=sealed,
+        address = await enrolment.stored_address(installation.plugins, connection, tenant, channel, address)
+        await enrolment.change(
+            installation,
+            connection,
+            tenant,
+            plugin,
+            address,
+            settings=_settings(plugin, settings),
+            credentials=credentials.read() if credentials else None,
             status=status,
             window_template=template,
         )
@@ -211,11 +200,10 @@ async def check(installation: Installation, slug: str, channel: str, address: st
     Example:
       conserje account check acme meta 123456
     """
-    plugin = _plugin(installation, channel)
+    plugin = enrolment.plugin_of(installation.plugins, channel)
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-        is_ill = await illness.try_now(connection, tenant.id, channel, address)
-    found = await checkup.examine(installation, slug, plugin, address)
+    found, is_ill = await checkup.check(installation, tenant, plugin, address)
     show_rows([asdict(each) for each in found], as_json, "Nothing is known of it.")
     if is_ill:
         click.echo("It is ill: the oldest of what is held for it is tried in some seconds.", err=True)
@@ -245,7 +233,7 @@ async def remove(installation: Installation, slug: str, channel: str, address: s
     """
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-        address = await _as_stored(installation, connection, tenant, channel, address)
+        address = await enrolment.stored_address(installation.plugins, connection, tenant, channel, address)
         if not yes:
             click.confirm(f"Remove {channel} {address} of {slug} and its conversations?", abort=True)
         await accounts.remove(connection, tenant.id, channel, address)
@@ -268,12 +256,12 @@ async def move(
     Example:
       conserje account move acme twilio whatsapp:+56912345678 whatsapp:+56987654321
     """
-    plugin = _plugin(installation, channel)
-    to = _normal(plugin, slug, to)
-    _check(plugin, to, None)
+    plugin = enrolment.plugin_of(installation.plugins, channel)
+    to = enrolment.address_of(plugin, slug, to)
+    enrolment.refuse_place(plugin, to, {})
     async with installation.pool.acquire() as connection, connection.transaction():
         tenant = await tenants.get(connection, slug)
-        address = await _as_stored(installation, connection, tenant, channel, address)
+        address = await enrolment.stored_address(installation.plugins, connection, tenant, channel, address)
         await _say_others(connection, tenant, plugin, to)
         await accounts.move(connection, installation.vault, tenant.id, channel, address, to)
     said = f"{channel} {address} of {slug} is {to} now, with all its conversations."
@@ -321,45 +309,25 @@ async def seal(installation: Installation, slug: str, channel: str, address: str
       conserje seal acme twilio whatsapp:+56912345678 < acme.json
     """
     plain = click.open_file("-", "rb").read()
-    plugin = _plugin(installation, channel)
-    address = _normal(plugin, slug, address)
+    plugin = enrolment.plugin_of(installation.plugins, channel)
+    address = enrolment.address_of(plugin, slug, address)
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-        sealed = await _seal(installation, connection, tenant, plugin, address, plain)
+        sealed = await enrolment.seal(installation, connection, tenant, plugin, address, plain)
     if as_json:
         show_json({"credentials": sealed})
     else:
         click.echo(sealed)
 
 
-def _plugin(installation: Installation, name: str) -> AnyPlugin:
-    plugins = installation.plugins
-    found = plugins.assistants.get(name) or plugins.tools.get(name)
-    return found or plugins.channel(name)
-
-
-def _normal(plugin: AnyPlugin, slug: str, address: str) -> str:
-    """The address as the channel has it. Raises Failed."""
-    if not isinstance(plugin, Channel):
-        return address
-    try:
-        return guard.called(plugin, slug, "address", given.text, address)
-    except Malformed as error:
-        raise Failed(str(error)) from None
-    except PluginFailed as error:
-        raise Failed(f"The channel {plugin.name} cannot read the address: {error.place}.") from None
-
-
-async def _as_stored(
-    installation: Installation, connection: Connection, tenant: Tenant, channel: str, address: str
-) -> str:
-    """The address of an account that may be there, however it is written. Raises PluginMissing."""
-    listed = await accounts.list_all(connection, tenant.id)
-    if address in [each.address for each in listed if each.channel == channel]:
-        return address
-    with suppress(Failed):
-        return _normal(_plugin(installation, channel), tenant.slug, address)
-    return address
+def _settings(plugin: AnyPlugin, written: str | None) -> dict[str, Any] | None:
+    """What is given of the account's settings. Raises UsageError or AccountUnusable."""
+    if not isinstance(plugin, Channel) and written not in (None, "{}"):
+        kind = "assistant" if isinstance(plugin, Assistant) else "tool"
+        raise click.UsageError(
+            f"--settings is not for {kind}s: `conserje tenant set --{kind}-setting` changes theirs."
+        )
+    return validated(RootModel[dict[str, Any]], written, "settings").root if written else None
 
 
 async def _say_others(connection: Connection, tenant: Tenant, plugin: AnyPlugin, address: str) -> None:
@@ -379,75 +347,10 @@ def _say_place(
     as_json: bool,
 ) -> None:
     """Say where the account is, and where its provider has to post."""
-    is_posted_to = isinstance(plugin, Channel) and not plugin.per_tenant
-    url = f"{installation.settings.tenant_url(slug)}/bot/{plugin.name}/webhook" if is_posted_to else None
+    url = enrolment.webhook_of(installation, slug, plugin)
     if as_json:
         show_json({"tenant": slug, "channel": plugin.name, "address": address, "webhook": url})
         return
     click.echo(said)
     if url:
         click.echo(f"Webhook for the provider: {url}")
-
-
-def _made_by_core(plugin: AnyPlugin) -> TypeGuard[AnyChannel]:
-    """Whether every tenant has an account of it, made at its first use."""
-    return isinstance(plugin, Channel) and plugin.per_tenant
-
-
-def _check(plugin: AnyPlugin, address: str, settings: str | None) -> None:
-    """Raises UsageError or TenantError."""
-    if not isinstance(plugin, Channel) and settings not in (None, "{}"):
-        kind = "assistant" if isinstance(plugin, Assistant) else "tool"
-        raise click.UsageError(
-            f"--settings is not for {kind}s: `conserje tenant set --{kind}-setting` changes theirs."
-        )
-    if _made_by_core(plugin) and address != plugin.name:
-        raise TenantError(f"The address of the account {plugin.name} must be {plugin.name}.")
-
-
-async def _merged(
-    plugin: AnyPlugin,
-    given: str,
-    connection: Connection,
-    tenant_id: int,
-    channel: str,
-    address: str,
-) -> dict[str, Any]:
-    """The account's settings with those that are given. Raises TenantError or AccountUnusable."""
-    changes = validated(RootModel[dict[str, Any]], given, "settings").root
-    merged = await accounts.merged_settings(connection, tenant_id, channel, address, changes)
-    validated(plugin.Settings, json.dumps(merged), "settings")
-    return merged
-
-
-async def _store(
-    installation: Installation,
-    connection: Connection,
-    tenant: Tenant,
-    plugin: AnyPlugin,
-    address: str,
-    settings: str,
-    sealed: str | None,
-) -> None:
-    """Add the account; one that core makes may be there already."""
-    place = (connection, tenant.id, plugin.name, address)
-    if _made_by_core(plugin):
-        await accounts.ensure(connection, installation.vault, tenant.id, plugin)
-        merged = await _merged(plugin, settings, *place)
-        await accounts.change(*place, settings=merged, credentials=sealed)
-    else:
-        await accounts.add(*place, settings=json.loads(settings), credentials=sealed)
-
-
-async def _seal(
-    installation: Installation,
-    connection: Connection,
-    tenant: Tenant,
-    plugin: AnyPlugin,
-    address: str,
-    plain: bytes,
-) -> str:
-    validated(plugin.Credentials, plain, "credentials")
-    return await accounts.seal_credentials(
-        connection, installation.vault, tenant.id, plugin.name, address, plain
-    )

@@ -74,7 +74,7 @@ class CommandLine(click.Group):
 _HELP = {  # the module of each, and the first sentence of its help
     "account:account": "Add, change, move, check, list and remove tenants' accounts.",
     "account:seal": "Seal an account's credentials, read as JSON.",
-    "api_key:api_key": "Add, list and revoke the keys to the operator's listener.",
+    "api_key:api_key": "Add, list and revoke the keys to the API and to the operator's listener.",
     "assistant:assistant": "Look at the assistants installed, and try one by phrases of customers.",
     "backup:backup": "Save the database and contacts' files, sealed, and prove that they come back.",
     "completion:completion": "Print what lets a shell complete commands, options and their choices.",

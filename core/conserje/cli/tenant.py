@@ -19,7 +19,7 @@ from conserje.cli.tenant_move import (
     import_tenant,
     passphrase_option,
 )
-from conserje.cli.tenant_set import set_tenant, warn_of_assistants
+from conserje.cli.tenant_set import set_tenant, warn
 from conserje.cli.times import term
 from conserje.installation import Installation, open_installation, read_settings, with_installation
 from conserje.rules.budget import Bounds
@@ -89,7 +89,7 @@ async def _add(slug: str, columns: dict[str, str], phones: tuple[str, ...], as_j
             for phone in phones:
                 await tenant_phones.add(connection, added.id, phone)
             if "assistant" in columns:
-                await warn_of_assistants(installation, connection, slug)
+                await warn(installation, connection, slug)
     if as_json:
         show_json(_described(added, installation.settings))
     else:

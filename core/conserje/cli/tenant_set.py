@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, BinaryIO, get_args
+from typing import TYPE_CHECKING, Any, BinaryIO, get_args
 
 import click
 import uvloop
 from pydantic import RootModel
 
-from conserje.cli.tenant_tools import set_tools, tool_options
+from conserje.cli.tenant_tools import tool_options
 from conserje.cli.times import EVER, Duration, Term
 from conserje.contract.hours import DAYS
 from conserje.installation import Installation, open_installation
 from conserje.storage.database import Connection
-from conserje.tenants import accounts, people, tenants
-from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import LateRule
+
+if TYPE_CHECKING:
+    from conserje.operations.tenant_change import Changes
 
 
 class Bound(click.ParamType[Any]):
@@ -192,7 +193,14 @@ def set_tenant(
         raise click.UsageError("--settings-of needs --assistant-settings or --assistant-setting.")
     if not (columns or settings or aliases or dropped or opening or tools):
         raise click.UsageError("Give an option with what changes: see --help.")
-    uvloop.run(_set(slug, columns, settings, settings_of, aliases, dropped, opening, tools))
+    from conserje.operations.tenant_change import (
+        Changes,
+    )  # with what it looks at, which `--help` does not need
+
+    changes = Changes(
+        columns, tools=tools, hours={"week": opening} if opening else {}, aliases=aliases, dropped=dropped
+    )
+    uvloop.run(_set(slug, changes, settings_of, settings))
     click.echo(f"{slug} is changed.")
     if "slug" in columns:
         click.echo(
@@ -231,89 +239,39 @@ def _opening(hours: Sequence[str]) -> dict[str, list[str] | None]:
     return opening
 
 
-async def _set(
-    slug: str,
-    columns: Mapping[str, object],
-    settings: Mapping[str, Any],
-    settings_of: str | None,
-    aliases: Sequence[str],
-    dropped: Sequence[str],
-    opening: Mapping[str, object],
-    tools: Mapping[str, Any],
-) -> None:
-    async with open_installation() as installation:
-        await _refuse(installation, columns)
-        async with installation.pool.acquire() as connection, connection.transaction():
-            if rule := columns.get("lead_rule"):
-                await _refuse_rule(connection, slug, str(rule))
-            if columns:
-                slug = (await tenants.change(connection, slug, **columns)).slug
-            if aliases or dropped:
-                await tenants.change_aliases(connection, slug, aliases, dropped)
-            if settings:
-                await _set_settings(installation, connection, slug, settings_of, settings)
-            if opening:
-                await tenants.change_hours(connection, slug, {"week": opening})
-            if tools:
-                await set_tools(installation, connection, slug, tools)
-            if settings or {"assistant", "fallback_assistant"} & columns.keys():
-                await warn_of_assistants(installation, connection, slug)
+async def _set(slug: str, changes: Changes, settings_of: str | None, settings: Mapping[str, Any]) -> None:
+    """`settings` are of the assistant `settings_of`, or of the one that answers then."""
+    from conserje.operations import tenant_change
+
+    async with (
+        open_installation() as installation,
+        installation.pool.acquire() as connection,
+        connection.transaction(),
+    ):
+        now = await tenant_change.change(installation, connection, slug, changes)
+        if settings:
+            of_assistant = tenant_change.Changes(assistant_settings={settings_of or now.assistant: settings})
+            await tenant_change.change(installation, connection, now.slug, of_assistant)
+        others = bool(settings or {"assistant", "fallback_assistant"} & changes.columns.keys())
+        await warn(installation, connection, now.slug, changes.tools, assistants=others)
 
 
-async def _refuse(installation: Installation, columns: Mapping[str, object]) -> None:
-    """Raises OperatorError for what the database cannot judge."""
-    from conserje.net.mail import MailServer
-    from conserje.notices import notifier
-
-    if base := tenants.reserving_base(str(columns.get("slug")), installation.settings.domains):
-        raise TenantError(f"The slug belongs to the base domain {base} (CONSERJE_DOMAINS): choose another.")
-    for option in ("assistant", "fallback_assistant"):
-        if option in columns:
-            installation.plugins.assistant(str(columns[option]))  # raises where there is none
-    if url := columns.get("notice_url"):
-        await notifier.refuse_open_http(str(url), installation.settings.fetch_allow)
-    if columns.get("notice_email"):
-        MailServer.of(installation.settings)  # raises where there is none
-
-
-async def _refuse_rule(connection: Connection, slug: str, rule: str) -> None:
-    """Raises TenantError for the name of nobody."""
-    tenant = await tenants.get(connection, slug)
-    named = [each.name for each in await people.list_all(connection, tenant.id)]
-    if rule not in ("turns", "least_open", *named):
-        raise TenantError(f"{slug} has no person {rule}: `conserje person add {slug}` adds one.", "lead_rule")
-
-
-async def _set_settings(
+async def warn(
     installation: Installation,
     connection: Connection,
     slug: str,
-    name: str | None,
-    changes: Mapping[str, Any],
+    tools: Collection[str] = (),
+    *,
+    assistants: bool = True,
 ) -> None:
-    """Merge them into what the assistant has. Raises PluginMissing or AccountUnusable."""
-    from conserje.tenants.entry import validated
+    """Say which of the tenant's assistants cannot answer as it stands, which of these tools cannot be
+    called, and why."""
+    from conserje.operations import tenant_change
 
-    tenant = await tenants.get(connection, slug)
-    plugin = installation.plugins.assistant(name or tenant.assistant)
-    merged = await tenants.merged_settings(connection, slug, {plugin.name: changes})
-    of_plugin = json.dumps(merged.get(plugin.name, {}))
-    validated(plugin.Settings, of_plugin, f"settings of {plugin.name} of {slug}")
-    await tenants.change(connection, slug, assistant_settings=json.dumps(merged))
-
-
-async def warn_of_assistants(installation: Installation, connection: Connection, slug: str) -> None:
-    """Say which of the tenant's assistants cannot answer as it stands, and why."""
-    from conserje.tenants.entry import AccountUnusable, Entry
-    from conserje.tenants.vault import Vault
-
-    tenant = await tenants.get(connection, slug)
-    entry = Entry(tenant, tuple(await accounts.list_all(connection, tenant.id)))
-    sealed = any(account.credentials for account in entry.accounts)
-    vault = installation.vault if sealed else Vault(installation.settings.keyring, {})
-    for name in dict.fromkeys((tenant.assistant, tenant.fallback_assistant)):
-        try:
-            entry.assistant(installation.plugins.assistant(name), vault)
-        except AccountUnusable as error:
-            click.echo(f"{name} cannot answer for {slug} yet. {error}", err=True)
+    found = await tenant_change.unready(installation, connection, slug, assistants=assistants, tools=tools)
+    for name, why in found.items():
+        if name in tools:
+            click.echo(f"{name} cannot be called for {slug} yet. {why}", err=True)
+        else:
+            click.echo(f"{name} cannot answer for {slug} yet. {why}", err=True)
             click.echo(f"Next: conserje account add {slug} {name} ADDRESS --credentials FILE", err=True)

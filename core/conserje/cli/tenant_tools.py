@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
-
-from conserje.installation import Installation
-from conserje.storage.database import Connection
-from conserje.tenants import accounts, tenants
 
 R = TypeVar("R")
 
@@ -64,40 +60,3 @@ def _value(written: str) -> Any:
         return json.loads(written)
     except ValueError:
         return written
-
-
-async def set_tools(
-    installation: Installation, connection: Connection, slug: str, changes: Mapping[str, Any]
-) -> None:
-    """Merge them into what the tools have; one that cannot be called yet is said.
-
-    Raises PluginMissing, TenantError or AccountUnusable.
-    """
-    from conserje.tenants.entry import validated  # with cryptography, which `tenant list` does not need
-
-    there = (await tenants.get(connection, slug)).tool_settings
-    merged = await tenants.merged_settings(connection, slug, changes, "tool_settings")
-    for name in changes.keys() - there.keys():  # one that is gone can be switched off
-        installation.plugins.tool(name)
-    on = [name for name in changes if merged[name] is not False]
-    for name in on:
-        plugin, settings = installation.plugins.tool(name), json.dumps(merged[name])
-        validated(plugin.Settings, settings, f"settings of {name} of {slug}")
-    await tenants.change(connection, slug, tool_settings=json.dumps(merged))
-    await _warn(installation, connection, slug, on)
-
-
-async def _warn(installation: Installation, connection: Connection, slug: str, names: Sequence[str]) -> None:
-    """Say which of these tools cannot be called for the tenant as it stands, and why."""
-    from conserje.tenants.entry import AccountUnusable, Entry
-    from conserje.tenants.vault import Vault
-
-    tenant = await tenants.get(connection, slug)
-    entry = Entry(tenant, tuple(await accounts.list_all(connection, tenant.id)))
-    sealed = any(account.credentials for account in entry.accounts)
-    vault = installation.vault if sealed else Vault(installation.settings.keyring, {})
-    for name in names:
-        try:
-            entry.tool(installation.plugins.tool(name), vault)
-        except AccountUnusable as error:
-            click.echo(f"{name} cannot be called for {slug} yet. {error}", err=True)

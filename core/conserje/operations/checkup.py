@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from conserje.contract.account import Abilities, AnyAccount, Finding, NotOffered
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, CannotTell, Channel, Urls
-from conserje.installation import Installation
+from conserje.conversations import illness
+from conserje.installation import Opened
 from conserje.plugins import given, guard
 from conserje.plugins.guard import AnyPlugin, PluginFailed
 from conserje.tenants import accounts
 from conserje.tenants.accounts import AccountRow, no_account
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.refusals import TenantError
+from conserje.tenants.tenants import Tenant
 
 LIMIT = 20.0  # seconds for the provider's answers
 PROBING = 90.0  # seconds for a model's: it may have to be loaded first
@@ -22,19 +25,34 @@ PROBING = 90.0  # seconds for a model's: it may have to be loaded first
 _AGAIN = "Try again later, by `conserje account check`."
 
 
-async def examine(
-    installation: Installation, slug: str, plugin: AnyPlugin, address: str
-) -> Sequence[Finding]:
+class Checked(NamedTuple):
+    """What is found, and whether the account is ill: then the oldest of what is held for it is tried soon."""
+
+    findings: Sequence[Finding]
+    is_ill: bool
+
+
+async def check(opened: Opened, tenant: Tenant, plugin: AnyPlugin, address: str) -> Checked:
+    """Ask the provider whether an account is well, and let what is held for one that was ill be tried again.
+
+    Raises TenantError where there is no account.
+    """
+    async with opened.pool.acquire() as connection:
+        is_ill = await illness.try_now(connection, tenant.id, plugin.name, address)
+    return Checked(await examine(opened, tenant.slug, plugin, address), is_ill)
+
+
+async def examine(opened: Opened, slug: str, plugin: AnyPlugin, address: str) -> Sequence[Finding]:
     """What is found, a warning where nobody could be asked; what a model can do is kept with the account.
 
     Raises TenantError where there is no account.
     """
-    entry, account = await _found(installation, slug, plugin.name, address)
-    asked = [_urls(installation, slug, plugin)] if isinstance(plugin, Channel) else []
+    entry, account = await _found(opened, slug, plugin.name, address)
+    asked = [_urls(opened, slug, plugin)] if isinstance(plugin, Channel) else []
     try:
-        opened = entry.opened(account, plugin, installation.vault)
+        at_provider = entry.opened(account, plugin, opened.vault)
         async with asyncio.timeout(LIMIT):
-            found = await guard.awaited(plugin, slug, "examine", given.findings, opened, *asked)
+            found = await guard.awaited(plugin, slug, "examine", given.findings, at_provider, *asked)
     except AccountUnusable as error:
         return [Finding("error", str(error))]
     except TimeoutError:
@@ -46,16 +64,16 @@ async def examine(
     except PluginFailed as error:
         return [Finding("warning", f"It could not be examined: {plugin.name} {error.told}.")]
     if isinstance(plugin, Assistant) and all(each.level != "error" for each in found):
-        return [*found, *await _probe(installation, entry, account, plugin, opened)]
+        return [*found, *await _probe(opened, entry, account, plugin, at_provider)]
     return found
 
 
 async def _probe(
-    installation: Installation, entry: Entry, account: AccountRow, plugin: AnyAssistant, opened: AnyAccount
+    opened: Opened, entry: Entry, account: AccountRow, plugin: AnyAssistant, at_provider: AnyAccount
 ) -> list[Finding]:
     try:
         async with asyncio.timeout(PROBING):
-            able = await guard.awaited(plugin, entry.tenant.slug, "probe", given.abilities, opened)
+            able = await guard.awaited(plugin, entry.tenant.slug, "probe", given.abilities, at_provider)
     except NotOffered:
         return []
     except CannotTell as error:
@@ -64,7 +82,7 @@ async def _probe(
         return [Finding("warning", f"The model could not be tried within {PROBING:g} s.", _AGAIN)]
     except PluginFailed as error:
         return [Finding("warning", f"What its model can do could not be tried: {plugin.name} {error.told}.")]
-    async with installation.pool.acquire() as connection:
+    async with opened.pool.acquire() as connection:
         await accounts.note_abilities(connection, entry.tenant.id, account.id, able)
     return _told(able)
 
@@ -83,8 +101,8 @@ def _told(able: Abilities) -> list[Finding]:
     return [tools, Finding("ok", f"The model {form} answer in the form of a JSON Schema.")]
 
 
-async def _found(installation: Installation, slug: str, name: str, address: str) -> tuple[Entry, AccountRow]:
-    if (found := await accounts.find(installation.pool, "slug", slug)) is None:
+async def _found(opened: Opened, slug: str, name: str, address: str) -> tuple[Entry, AccountRow]:
+    if (found := await accounts.find(opened.pool, "slug", slug)) is None:
         raise TenantError(f"There is no tenant {slug}: see `conserje tenant list`.", "slug")
     entry = Entry(*found)
     account = next((each for each in entry.accounts_of(name) if each.address == address), None)
@@ -93,6 +111,6 @@ async def _found(installation: Installation, slug: str, name: str, address: str)
     return entry, account
 
 
-def _urls(installation: Installation, slug: str, plugin: AnyChannel) -> Urls:
-    place = f"{installation.settings.tenant_url(slug)}/bot/{plugin.name}"
+def _urls(opened: Opened, slug: str, plugin: AnyChannel) -> Urls:
+    place = f"{opened.settings.tenant_url(slug)}/bot/{plugin.name}"
     return Urls(f"{place}/webhook", f"{place}/status")

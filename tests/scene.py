@@ -37,6 +37,7 @@ from conserje.intake.intake import Intake
 from conserje.net.client import client
 from conserje.notices import table as notices
 from conserje.notices.notifier import Notifier
+from conserje.notices.telling import Teller
 from conserje.plugins.plugins import Plugins
 from conserje.settings import Settings
 from conserje.storage import jobs
@@ -127,6 +128,7 @@ class Scene:
     collector: Collector
     notifier: Notifier
     acting: Acting
+    teller: Teller
     slug: str = "acme"
     _keys: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -186,6 +188,7 @@ class Scene:
             Task(jobs.ACT, self.acting.act, "slow", partial(effects.recover, self.pool)),
             Task(jobs.COLLECT, self.collector.collect, "slow", self.collector.keep_up),
             Task(jobs.NOTIFY, self.notifier.notify, "slow", partial(notices.recover, self.pool)),
+            Task(jobs.TELL, self.teller.tell, "outside", self.teller.look, every=0.05),
         )
         return Worker(self.pool, self.url, tasks, slots)
 
@@ -223,4 +226,5 @@ async def stage(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Scene]:
             Collector(pool, directory, plugins, vault, Folder(settings.files), Quota.of(settings)),
             Notifier(pool, directory, vault, settings),
             Acting(pool, directory, conversation.thinking),
+            Teller(pool, directory, vault, settings),
         )

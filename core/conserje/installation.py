@@ -155,6 +155,7 @@ def tasks(
     from conserje.files.quota import Quota
     from conserje.notices import table as notices
     from conserje.notices.notifier import Notifier
+    from conserje.notices.telling import LOOKS_EVERY, Teller
     from conserje.rules.budget import Bounds
     from conserje.storage import jobs
     from conserje.turns.acting import Acting
@@ -165,6 +166,7 @@ def tasks(
     collector = Collector(pool, directory, plugins, vault, Folder(settings.files), Quota.of(settings))
     conversation = Conversation(pool, directory, plugins, vault, settings.turn_limit, Bounds.of(settings))
     delivery = Delivery(pool, directory, plugins, vault, settings)
+    teller = Teller(pool, directory, vault, settings)
     return (
         Task(
             jobs.CONVERSE,
@@ -194,6 +196,7 @@ def tasks(
             "slow",
             functools.partial(notices.recover, pool),
         ),
+        Task(jobs.TELL, teller.tell, "outside", teller.look, every=LOOKS_EVERY),
     )
 
 

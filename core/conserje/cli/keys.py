@@ -11,6 +11,7 @@ import click
 from conserje.cli.failure import Failed
 from conserje.cli.table import json_option, show_json, show_rows
 from conserje.installation import Installation, read_settings, with_installation
+from conserje.notices import subscriptions
 from conserje.operations import destruction
 from conserje.storage.database import Connection
 from conserje.tenants import data_keys, tenants
@@ -128,6 +129,7 @@ async def _rewrap(connection: Connection, vault: Vault, as_json: bool) -> None:
     while count := await data_keys.rewrap_data_keys(connection, vault):
         done += count
         click.echo(f"{done} data keys wrapped by {vault.sealing_key.id}", err=True)
+    await subscriptions.reseal(connection, vault)
     _say_wrapped({"id": vault.sealing_key.id, "wrapped": done}, as_json)
 
 

@@ -98,9 +98,10 @@ class Fetcher:
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
+        cut: bool = False,
     ) -> AsyncIterator[Fetched]:
         """Ask `url`, which a stranger may have given; at most `most` bytes are taken, in `limit` seconds.
-        With 0 nothing is read, and no answer is refused for its body.
+        With 0 nothing is read, and no answer is refused for its body; nor is one that is to be `cut` there.
 
         At most five redirects of a GET are followed, each checked like the first address; `headers` go to the
         first host alone. Raises FetchRefused or FetchFailed; a status that is no success is an answer.
@@ -111,9 +112,10 @@ class Fetcher:
                 async with asyncio.timeout_at(deadline):
                     question = _Question(method, httpx2.URL(url), headers or {}, content)
                     answer, asked = await self._follow(stack, question)
-            if most:
+            if most and not cut:
                 _refuse_body(answer, most)
-            yield Fetched(answer.status_code, answer.headers, str(asked), _body(answer, most, deadline))
+            body = _body(answer, most, deadline, cut=cut)
+            yield Fetched(answer.status_code, answer.headers, str(asked), body)
 
     async def _follow(self, stack: AsyncExitStack, question: _Question) -> tuple[httpx2.Response, httpx2.URL]:
         for _ in range(REDIRECTS + 1):
@@ -210,7 +212,7 @@ def _too_large(most: int) -> FetchRefused:
     return FetchRefused(f"The answer is larger than {most:,} bytes.")
 
 
-async def _body(answer: httpx2.Response, most: int, deadline: float) -> AsyncIterator[bytes]:
+async def _body(answer: httpx2.Response, most: int, deadline: float, *, cut: bool) -> AsyncIterator[bytes]:
     parts, left = answer.aiter_raw(), most
     while True:
         with _failures():
@@ -219,9 +221,11 @@ async def _body(answer: httpx2.Response, most: int, deadline: float) -> AsyncIte
         if part is None:
             return
         left -= len(part)
-        if left < 0:
+        if left < 0 and not cut:
             raise _too_large(most)
-        yield part
+        yield part[: left or None] if left < 0 else part
+        if left <= 0 and cut:
+            return
 
 
 _fetcher = Fetcher()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hmac
 import json
 import logging
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from conserje.net.mail import UNSET, MailFailed, MailServer
 from conserje.notices import table as notices
 from conserje.notices.ailment import FallenIll
 from conserje.notices.errand import GivenLead
+from conserje.notices.signing import signature
 from conserje.notices.spent import Spent
 from conserje.notices.table import Name, Notice
 from conserje.settings import Settings
@@ -130,13 +130,6 @@ async def secret(connection: Connection, vault: Vault, tenant_id: int) -> str:
     """
     key = await data_keys.signing_key(connection, vault, tenant_id)
     return "whsec_" + base64.b64encode(vault.sign(key, "notices", (str(tenant_id),))).decode()
-
-
-def signature(secret: str, notice_id: str, at: int, body: bytes) -> str:
-    """The header `webhook-signature`; `at` is in seconds since 1970."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    signed = hmac.digest(key, f"{notice_id}.{at}.".encode() + body, "sha256")
-    return "v1," + base64.b64encode(signed).decode()
 
 
 async def refuse_open_http(url: str, allowed: Sequence[Network]) -> None:

@@ -135,9 +135,9 @@ async def read(
     # Each in its own order, of the next two the earlier one first.
     found = list(islice(heapq.merge(received, others, key=attrgetter("at")), limit))
     came = sum(each.kind == "message.received" for each in found)
-    position = Position(
-        _reached(received, came, limit, until.message_id),
-        _reached(others, len(found) - came, limit, until.number),
+    position = Position(  # which may be before the other one, of somebody who has just begun
+        max(after.message_id, _reached(received, came, limit, until.message_id)),
+        max(after.number, _reached(others, len(found) - came, limit, until.number)),
     )
     return [each for each in found if each.kind in wanted], position
 
@@ -184,6 +184,11 @@ def _told(tenant: Tenant, happened: Happened, row: asyncpg.Record) -> dict[str, 
         data |= {key: value for key, value in json.loads(row["data"]).items() if key not in data}
     return {
         "type": happened.kind,
-        "timestamp": happened.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "timestamp": written(happened.at),
         "data": data,
     }
+
+
+def written(at: datetime) -> str:
+    """As systems read it."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from conserje.notices import subscriptions
 from conserje.operations import journal, shelf
 from conserje.operations.shelf import Backup
 from conserje.storage.database import Connection
@@ -26,6 +27,10 @@ async def require_needless(
         raise VaultError(
             f"Master key {key_id} wraps the data keys of {wrapped.tenants} tenants: `conserje keys rotate`"
             " first."
+        )
+    if count := await subscriptions.sealed_by(connection, key_id):
+        raise VaultError(
+            f"Master key {key_id} seals the secrets of {count} subscriptions: `conserje keys rotate` first."
         )
     for folder in folders:
         backups, logs = shelf.list_all(folder), journal.files(folder)

@@ -14,6 +14,7 @@ SUMMARISE = "summarise"
 ACT = "act"
 RELEASE = "release"
 SEND = "send"
+TELL = "tell"
 
 FLOODED = -100  # the priority of a job of a tenant that has very many waiting
 LAST = -200  # the priority of what can wait for everything else

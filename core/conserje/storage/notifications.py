@@ -22,16 +22,16 @@ RECORD = """
 INSERT INTO notifications (tenant_id, kind, conversation_id, data) VALUES ($1, $2, $3, $4::text::jsonb)
 """
 
+# Up to where there may be anything by now.
+LAST_MESSAGE = "(SELECT last_value - 1 + is_called::int FROM messages_id_seq)"
+LAST_NUMBER = "(SELECT last_value - 1 + is_called::int FROM notification_numbers)"
+
 # The numbers are read before this transaction has its own: whoever has taken one of them began before it. A
 # snapshot's xmax would not do, above which somebody may have begun already.
-MARK = """
-WITH numbers AS MATERIALIZED (
-    SELECT messages.last_value - 1 + messages.is_called::int AS message_id,
-           others.last_value - 1 + others.is_called::int AS number
-    FROM messages_id_seq AS messages, notification_numbers AS others
-)
+MARK = f"""
+WITH numbers AS MATERIALIZED (SELECT {LAST_MESSAGE} AS message_id, {LAST_NUMBER} AS number)
 SELECT message_id, number, pg_current_xact_id()::text::bigint AS began FROM numbers
-"""
+"""  # noqa: S608 - of our own
 OLDEST_OPEN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 

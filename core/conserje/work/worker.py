@@ -42,9 +42,9 @@ AFTER_A_STOP = timedelta(seconds=2)  # until then what was cut off still has its
 UPKEEP_EVERY = 5.0
 FEEL_EVERY = 0.02  # seconds between two looks at how late the loop comes round
 
-# A slow job takes a minute where a quick one takes a second; nobody waits for a paced one. A quarter of the
-# slots is for all of either kind.
-Lane = Literal["quick", "slow", "paced"]
+# A slow job takes a minute where a quick one takes a second; nobody waits for a paced one; what posts to
+# tenants' own servers waits for them. A quarter of the slots is for all of each kind.
+Lane = Literal["quick", "slow", "paced", "outside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class Task:
     lane: Lane = "quick"
     upkeep: Callable[[], Awaitable[None]] | None = None
     bring: Callable[[int, int, timedelta], Awaitable[None]] | None = None
+    every: float = UPKEEP_EVERY  # seconds between two upkeeps
 
 
 @dataclass
@@ -77,7 +78,10 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`. The queue's own loop is started again should it end."""
-        upkeep = asyncio.create_task(self._keep_up())
+        upkeep = {
+            asyncio.create_task(self._keep_up(every))
+            for every in {UPKEEP_EVERY, *(t.every for t in self.tasks)}
+        }
         try:
             while not self._stopping:
                 try:
@@ -86,7 +90,7 @@ class Worker:
                     log.error("The queue stopped and starts again: %s", type(error).__name__)
                     await asyncio.sleep(1)
         finally:
-            left = {upkeep, *self._returns}
+            left = {*upkeep, *self._returns}
             for task in left:
                 task.cancel()
             await asyncio.wait(left, timeout=LAST_LIMIT)
@@ -104,6 +108,7 @@ class Worker:
             "quick": Share(self.slots),
             "slow": Share(self.slots // 4, pace=0.5),
             "paced": Share(self.slots // 4),
+            "outside": Share(max(self.slots // 4, 1), pace=0.5),
         }
         for task in self.tasks:
             manager.entrypoint(task.kind, on_failure="hold", accepts_context=False)(
@@ -196,15 +201,17 @@ class Worker:
             except CANNOT_ASK:
                 await asyncio.sleep(1)
 
-    async def _keep_up(self) -> None:
+    async def _keep_up(self, every: float) -> None:
+        """Do the upkeep that is done so often."""
         while True:
-            await asyncio.sleep(UPKEEP_EVERY)
+            await asyncio.sleep(every)
             with suppress(*CANNOT_ASK):
                 for task in self.tasks:
-                    if task.upkeep:
+                    if task.upkeep and task.every == every:
                         await task.upkeep()
-                await queue.prune(self.pool)
-                await statistics.renew(self.pool)
+                if every == UPKEEP_EVERY:
+                    await queue.prune(self.pool)
+                    await statistics.renew(self.pool)
 
 
 async def _feel(shares: Sequence[Share]) -> None:

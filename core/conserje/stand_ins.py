@@ -71,14 +71,15 @@ class GivenBudget:
 
     def __init__(self, *, empty: bool = False) -> None:
         self.spent: list[tuple[str, Mapping[str, int]]] = []
+        self.estimated: list[tuple[str, Mapping[str, int]]] = []  # of calls that were cut off
         self._empty = empty
 
     async def check(self) -> None:
         if self._empty:
             raise NoAnswer("The budget is spent.")
 
-    async def spend(self, model: str, usage: Mapping[str, int]) -> None:
-        self.spent.append((model, usage))
+    async def spend(self, model: str, usage: Mapping[str, int], *, estimated: bool = False) -> None:
+        (self.estimated if estimated else self.spent).append((model, usage))
 
 
 class SearchedKnowledge:

@@ -136,7 +136,12 @@ def _priced(lines: list[Line]) -> str:
     if not lines:
         return "nothing"
     unknown = sum(line.usd is None for line in lines)
-    return f"USD {_total(lines)}" + (f", and {unknown} without a price" if unknown else "")
+    guessed = sum(line.category == ledger.ESTIMATED for line in lines)
+    return (
+        f"USD {_total(lines)}"
+        + (f", {guessed} of it at a guess, since the call was cut off" if guessed else "")
+        + (f", and {unknown} without a price" if unknown else "")
+    )
 
 
 def _calls(found: Explained) -> Iterator[str]:

@@ -139,11 +139,12 @@ class Budget(Protocol):
         """Asked before each call of a model. Raises NoAnswer where a bound is reached."""
         ...
 
-    async def spend(self, model: str, usage: Mapping[str, int]) -> None:
+    async def spend(self, model: str, usage: Mapping[str, int], *, estimated: bool = False) -> None:
         """Told after each call of a model, whatever becomes of its answer.
 
         `model` is its name in the table of prices; of `usage` `input_tokens`, `cached_tokens` (a part of
-        them), `output_tokens` and `seconds` (of sound) are counted.
+        them), `output_tokens` and `seconds` (of sound) are counted. What was cut off, so that its server
+        never said what it used, is told as `estimated`, and shown so.
         """
         ...
 

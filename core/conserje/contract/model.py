@@ -115,14 +115,23 @@ class ModelAssistant(Assistant[C, S, O]):
         try:
             with self._breaker.asking(self.operator.base_url, turn.credentials.api_key.get_secret_value()):
                 try:
-                    async with asyncio.timeout_at(deadline):
-                        return await self.ask(prompt, turn)
+                    return await self._counted(turn, deadline, prompt)
                 except TimeoutError:
                     if left < self.operator.timeout / 2:
                         raise  # held against nobody: what came before took most of the time
                     raise VendorFailed(late) from None
         except TimeoutError:
             raise NoAnswer(late) from None
+
+    async def _counted(self, turn: Turn[C, S], deadline: float, prompt: Prompt) -> Spoken:
+        """What was asked and cut off has cost something, of which only what was read can be guessed."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self.ask(prompt, turn)
+        except (TimeoutError, asyncio.CancelledError):
+            read = {"input_tokens": prompt.estimated_tokens}
+            await asyncio.shield(turn.budget.spend(turn.settings.model, read, estimated=True))
+            raise
 
 
 def _prompt(turn: Turn[C, S], gathered: Gathered, correction: str = "") -> Prompt:

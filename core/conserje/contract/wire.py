@@ -132,6 +132,16 @@ class Prompt:
     def instructions(self) -> str:
         return f"{self.stable}\n\n{self.changing}"
 
+    @property
+    def estimated_tokens(self) -> int:
+        """How many tokens a model reads of it, at a guess: one for four characters."""
+        told = [self.instructions, *(line.text for line in self.said)]
+        told += (f"{offer.name} {offer.description} {offer.parameters}" for offer in self.offers)
+        for step in self.steps:
+            told += (step.spoken.text, *(call.arguments for call in step.spoken.calls))
+            told += (result.text for result in step.results)
+        return sum(map(len, told)) // 4 + 1
+
     def alternating(self) -> list[Line]:
         """The lines for servers that want a customer's first, and then the two in turn."""
         joined = [

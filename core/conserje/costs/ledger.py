@@ -17,6 +17,7 @@ from conserje.storage.database import Connection
 
 WARNED_AT = (80, 100)  # percent of a month's bound
 SERVICE, SMS = "service", "sms"
+ESTIMATED = "estimated"  # the category of a model's call that was cut off
 
 _TODAY = "(now() AT TIME ZONE {zone}::text)::date"
 
@@ -57,8 +58,8 @@ def warning(zone: str, bound: str, more: str) -> str:
 SPEND = f"""
 WITH line AS (
     INSERT INTO costs (tenant_id, day, kind, name, conversation_id, turn_id, input, cached, output, seconds,
-                       micros)
-    VALUES ($1, {_TODAY.format(zone="$2")}, 'model', $3, $4, $5, $6, $7, $8, $9, $10)
+                       micros, category)
+    VALUES ($1, {_TODAY.format(zone="$2")}, 'model', $3, $4, $5, $6, $7, $8, $9, $10, $13)
 ), of_contact AS (
     INSERT INTO contact_costs AS known (tenant_id, contact_id, day, tokens, micros)
     SELECT $1, contacts.id, {_TODAY.format(zone="$2")}, $6::bigint + $8::bigint, coalesce($10::bigint, 0)
@@ -193,15 +194,15 @@ async def spend(
     connection: Connection,
     tenant_id: int,
     zone: str,
-    call: tuple[str, Usage, int | None],
+    call: tuple[str, str, Usage, int | None],
     place: tuple[int | None, int | None, int],
     bound: int | None,
 ) -> int | None:
-    """Count a call of a model (its name, what it used, what it cost) of the conversation, turn and contact at
+    """Count a call of a model (its name, category, usage and cost) of the conversation, turn and contact at
     `place`; the share of the month's bound of which somebody is to be told."""
-    (model, usage, cost), (conversation_id, turn_id, contact_id) = call, place
+    (model, category, usage, cost), (conversation_id, turn_id, contact_id) = call, place
     told: int | None = await connection.fetchval(
-        SPEND, tenant_id, zone, model, conversation_id, turn_id, *usage, cost, contact_id, bound
+        SPEND, tenant_id, zone, model, conversation_id, turn_id, *usage, cost, contact_id, bound, category
     )
     return told
 

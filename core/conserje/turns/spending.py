@@ -53,17 +53,17 @@ class Spending:
         except CANNOT_ASK:
             return "Postgres does not say what may still be spent."
 
-    async def spend(self, model: str, usage: Mapping[str, int]) -> None:
+    async def spend(self, model: str, usage: Mapping[str, int], *, estimated: bool = False) -> None:
         """The counting goes on where the turn is ended meanwhile."""
         name, used = clean(model)[:LONGEST_NAME], Usage.of(usage)
         took = timedelta(seconds=time.monotonic() - self._asked_at if self._asked_at else 0)
         self.called.append(Called("model", name, took=took))
-        counting = asyncio.create_task(self._count(name, used))
+        counting = asyncio.create_task(self._count(name, used, ledger.ESTIMATED if estimated else ""))
         _counting.add(counting)
         counting.add_done_callback(_counting.discard)
         await asyncio.shield(counting)
 
-    async def _count(self, model: str, usage: Usage) -> None:
+    async def _count(self, model: str, usage: Usage, category: str) -> None:
         try:
             prices = await self.prices.current()
             cost = prices.of_call(model, usage, datetime.now(UTC).date())
@@ -72,7 +72,7 @@ class Spending:
                     scope.connection,
                     self.tenant.id,
                     self.tenant.time_zone,
-                    (model, usage, cost),
+                    (model, category, usage, cost),
                     (
                         self.claim.conversation_id or None,
                         max(self.claim.turn_id, 0) or None,

@@ -176,8 +176,40 @@ async def test_all_rounds_together_have_one_time_limit() -> None:
         raise AssertionError
 
     model.ask = stall  # type: ignore[method-assign]
+    budget = GivenBudget()
     with pytest.raises(NoAnswer, match=r"CONSERJE_PLANNED_TIMEOUT, 0\.05 s"):
-        await model.reply(turn())
+        await model.reply(turn(budget=budget))
+    [(name, usage)] = budget.estimated
+    assert (name, list(usage)) == ("m", ["input_tokens"]) and usage["input_tokens"] > 100
+    assert budget.spent == []
+
+
+async def test_a_call_that_is_cancelled_is_counted_at_a_guess() -> None:
+    model, asked, budget = Planned("Hola."), asyncio.Event(), GivenBudget()
+
+    async def stall(prompt: Prompt, turn: Turn[Any, Any]) -> Spoken:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    model.ask = stall  # type: ignore[method-assign]
+    replying = asyncio.create_task(model.reply(turn(budget=budget)))
+    await asked.wait()
+    replying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await replying
+    assert len(budget.estimated) == 1
+
+
+async def test_a_server_that_is_left_alone_or_refuses_costs_nothing() -> None:
+    def away(prompt: Prompt) -> Spoken:
+        raise VendorFailed("The model's server answered 500.")
+
+    model, budget = Planned(away), GivenBudget()
+    for _ in range(5):
+        with pytest.raises(NoAnswer):
+            await model.reply(turn(budget=budget))
+    assert budget.estimated == budget.spent == []
 
 
 async def test_it_is_told_the_hours_now_by_the_tenant_s_clock(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -213,6 +213,17 @@ async def test_a_turn_that_is_ended_while_it_counts_has_counted(scene: Scene) ->
     await until(lambda: scene.pool.fetchval("SELECT true FROM costs WHERE kind = 'model'"))
 
 
+async def test_a_call_that_is_cut_off_is_a_line_of_its_own_category(scene: Scene) -> None:
+    class Slow(Oracle):
+        async def reply(self, turn: Turn[Nothing, Nothing]) -> Reply:
+            await turn.budget.spend(self.model, {"input_tokens": 1000}, estimated=True)
+            raise NoAnswer("The model gave no answer in time.")
+
+    await give_oracle(scene, Slow())
+    await answered(scene)
+    assert (await lines(scene))[0] == ("model", "gpt-6.1-sol", "estimated", "", 1, 2000)
+
+
 async def test_a_forgotten_contact_s_costs_are_nobody_s(scene: Scene) -> None:
     await give_oracle(scene, Oracle())
     await answered(scene)

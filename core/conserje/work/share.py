@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 BUSY_FOR = 5.0  # seconds for which a tenant counts as one that has jobs, after its last one
-FLOOD_RATE = 20  # jobs of a kind that a worker may do of a flood in a second beside other tenants' jobs
+RATE = 20  # jobs of a kind that a worker may do of a flood in a second beside other tenants' jobs
 AHEAD = 0.1  # seconds that they may come before their time, as the queue brings them
-EASY = 0.005  # seconds that the loop may come round late before a flood gets less beside others
+BURST = 1.0  # the same of a tenant that is no flood
+EASY = 0.001  # seconds that the loop may come round late before that is less, and everybody's rate
 CLOSEST = 0.005  # seconds between jobs that go back: each costs about what a short one does
 
 
@@ -18,7 +19,7 @@ class Pace:
     """How one tenant's jobs of a kind go through its share."""
 
     took: float  # seconds of one, a moving average
-    due: float = 0.0  # when the next one of a flood may begin beside others
+    due: float = 0.0  # when the next one may begin beside others
     next: float = 0.0  # when the next one that went back may come
     coming: deque[float] = field(default_factory=deque)  # when those of a flood are to come that are not here
 
@@ -28,9 +29,9 @@ class Share:
     """Gives a tenant three quarters of the slots while it is alone, else one; what is above that goes back,
     spread over the time that its share takes for it.
 
-    Beside others, a flood gets FLOOD_RATE, the slots that it needs for that, a quarter at most, and less
-    where the loop comes round late: its jobs would make all others' slow. `pace` is the seconds that a job
-    takes by itself.
+    Beside others, a flood gets RATE, and the slots that it needs for that, a quarter at most. Where the loop
+    comes round late a flood gets less, and nobody gets more than RATE: one tenant's jobs would make all
+    others' slow. `pace` is the seconds that a job takes by itself.
     """
 
     slots: int
@@ -38,25 +39,25 @@ class Share:
     late: float = 0.0  # seconds that the loop comes round late, a moving average
     running: Counter[int] = field(default_factory=Counter)
     _paces: dict[int, dict[str, Pace]] = field(default_factory=dict)
-    _seen: dict[int, float] = field(default_factory=dict)  # when a tenant last had a job, the latest last
+    # When a tenant last had a job, and when one that was no flood's; the latest last.
+    _seen: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def enter(self, tenant_id: int, kind: str, now: float, *, flooded: bool = False) -> timedelta | None:
         """None: the job may run, and `leave` must follow. Else it goes back for that long."""
-        self._see(tenant_id, now)
+        self._see(tenant_id, now, flooded=flooded)
         # One pace for each kind: a reply that is to be sent does not queue behind a flood to be read.
         pace = self._pace(tenant_id, kind)
         if flooded and pace.coming:
             pace.coming.popleft()
-        paced = flooded and not self._is_alone(tenant_id, now)
+        rate = self._rate_of(tenant_id, now, flooded=flooded)
         free = self.running.total() < self.slots and self.room(tenant_id, now, flooded=flooded)
-        if free and not (paced and pace.due > now + AHEAD):
+        if free and not (rate and pace.due > now + (AHEAD if flooded else BURST)):
             self.running[tenant_id] += 1
-            if paced:
-                pace.due = max(pace.due, now) + 1 / self._flood_rate
+            if rate:
+                pace.due = max(pace.due, now) + 1 / rate
             return None
         most = self._most(tenant_id, now, flooded=flooded)
-        least = 1 / self._flood_rate if paced else CLOSEST
-        pace.next = max(pace.next, now) + max(pace.took / most, least)
+        pace.next = max(pace.next, now) + max(pace.took / most, 1 / rate if rate else CLOSEST)
         if flooded:
             pace.coming.append(pace.next)
         return timedelta(seconds=pace.next - now)
@@ -65,7 +66,7 @@ class Share:
         self.running[tenant_id] -= 1
         if not self.running[tenant_id]:
             del self.running[tenant_id]
-        self._see(tenant_id, now)
+        self._see(tenant_id, now, flooded=True)
         pace = self._pace(tenant_id, kind)
         pace.took += (now - began - pace.took) / 20
 
@@ -75,16 +76,18 @@ class Share:
 
     def _most(self, tenant_id: int, now: float, *, flooded: bool) -> int:
         quarter = max(self.slots // 4, 1)
-        if self._is_alone(tenant_id, now):
-            return max(self.slots - quarter, 1)
+        if not self._is_beside_others(tenant_id, now, flooded=flooded):
+            return max((self.slots - quarter) // (1 + self._others(tenant_id, now)), 1)
         if not flooded:
             return quarter
-        needed = sum(pace.took for pace in self._paces.get(tenant_id, {}).values()) * self._flood_rate
+        needed = sum(pace.took for pace in self._paces.get(tenant_id, {}).values()) * RATE
         return min(1 + int(needed), quarter)
 
-    @property
-    def _flood_rate(self) -> float:
-        return FLOOD_RATE * min(EASY / max(self.late, EASY), 1.0)
+    def _rate_of(self, tenant_id: int, now: float, *, flooded: bool) -> float | None:
+        """How many of the tenant's jobs of a kind may begin in a second; None: any number."""
+        if not (flooded or self.late > EASY) or not self._is_beside_others(tenant_id, now, flooded=flooded):
+            return None
+        return RATE * min(EASY / self.late, 1.0) if flooded and self.late else RATE
 
     def wanted(self, tenant_id: int, kind: str, now: float) -> tuple[int, timedelta]:
         """How many of a flood's jobs are to be brought, which are expected from then on, and in what time:
@@ -93,19 +96,24 @@ class Share:
         while pace.coming and pace.coming[0] < now - BUSY_FOR:
             pace.coming.popleft()
         more = max(self.room(tenant_id, now, flooded=True) - len(pace.coming), 0)
-        rest = 0.0 if self._is_alone(tenant_id, now) else max(pace.due - now, 0.0)
+        rest = max(pace.due - now, 0.0) if self._rate_of(tenant_id, now, flooded=True) else 0.0
         pace.coming.extend([now + rest] * more)
         return more, timedelta(seconds=rest)
 
     def _pace(self, tenant_id: int, kind: str) -> Pace:
         return self._paces.setdefault(tenant_id, {}).setdefault(kind, Pace(self.pace))
 
-    def _see(self, tenant_id: int, now: float) -> None:
-        self._seen.pop(tenant_id, None)
-        self._seen[tenant_id] = now
-        while self._seen[first := next(iter(self._seen))] < now - BUSY_FOR:
+    def _see(self, tenant_id: int, now: float, *, flooded: bool) -> None:
+        since = self._seen.pop(tenant_id, (now, float("-inf")))[1]
+        self._seen[tenant_id] = (now, since if flooded else now)
+        while self._seen[first := next(iter(self._seen))][0] < now - BUSY_FOR:
             del self._seen[first]
             self._paces.pop(first, None)
 
-    def _is_alone(self, tenant_id: int, now: float) -> bool:
-        return not any(seen >= now - BUSY_FOR for other, seen in self._seen.items() if other != tenant_id)
+    def _is_beside_others(self, tenant_id: int, now: float, *, flooded: bool) -> bool:
+        """Whether others have jobs; to a flood, who is none: floods share what all of them may have."""
+        return self._others(tenant_id, now, but_floods=flooded) > 0
+
+    def _others(self, tenant_id: int, now: float, *, but_floods: bool = False) -> int:
+        since = now - BUSY_FOR
+        return sum(seen[but_floods] >= since for other, seen in self._seen.items() if other != tenant_id)

@@ -170,14 +170,14 @@ def test_beside_others_a_tenant_gets_a_quarter_and_a_flood_what_its_rate_needs()
     assert share.room(1, 108.0, flooded=True) == 30  # the other one has had no job for long
 
 
-def ended(share: Share, seconds: float, late: float = 0.0) -> int:
+def ended(share: Share, seconds: float, late: float = 0.0, floods: bool = False) -> int:
     """How many of a flood's jobs of 1 ms end in that time beside others; each brings the next."""
     for _ in range(1000):  # it was alone
         assert share.enter(1, "converse", 0.0, flooded=True) is None
         share.leave(1, "converse", 0.0, 0.0)
     share.late, count, due, now = late, 0, [0.0], 0.0
     while due and (now := due.pop(0)) < seconds:
-        assert share.enter(2, "converse", now) is None
+        assert share.enter(2, "converse", now, flooded=floods) is None
         share.leave(2, "converse", now, now)
         if (pause := share.enter(1, "converse", now, flooded=True)) is not None:
             due.append(now + pause.total_seconds())
@@ -191,7 +191,28 @@ def ended(share: Share, seconds: float, late: float = 0.0) -> int:
 
 def test_beside_others_a_flood_keeps_to_its_rate_and_to_what_the_loop_can_bear() -> None:
     assert 190 <= ended(Share(40), 10.0) <= 205
-    assert 45 <= ended(Share(40), 10.0, late=0.02) <= 55
+    assert 45 <= ended(Share(40), 10.0, late=0.004) <= 55
+
+
+def test_floods_share_what_one_of_them_may_have() -> None:
+    assert ended(Share(40), 1.0, floods=True) > 900
+    share = Share(40)
+    for tenant_id in (1, 2, 3):
+        assert share.enter(tenant_id, "converse", 0.0, flooded=True) is None
+    assert share.room(1, 0.0, flooded=True) == 9
+
+
+def test_where_the_loop_comes_round_late_everybody_keeps_to_the_rate() -> None:
+    share = Share(40)
+    for share.late, count in ((0.0, 100), (0.01, 20)):
+        assert share.enter(2, "converse", 0.0) is None
+        share.leave(2, "converse", 0.0, 0.0)
+        entered = 0
+        for _ in range(100):
+            if share.enter(1, "converse", 0.0) is None:
+                share.leave(1, "converse", 0.0, 0.0)
+                entered += 1
+        assert entered == count
 
 
 def test_of_a_flood_no_more_is_brought_than_there_is_room_for() -> None:

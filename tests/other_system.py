@@ -15,6 +15,7 @@ from conserje import Nothing
 from conserje.net.client import client
 from conserje.plugins.plugins import Plugins
 from conserje.settings import Settings
+from conserje.shop.tools import SearchProducts
 from conserje.storage.database import Pool
 from conserje.tenants import api_keys, tenants
 from conserje.tenants.api_keys import SCOPES
@@ -108,6 +109,7 @@ async def open_system(
             "catalog": Catalog(Catalog.Operator(), http),
             "openai": OpenAI(OpenAI.Operator(), http),
         },
+        {"search_products": SearchProducts(Nothing(), http)},
     )
     given = Settings(data_dir=keyring.parent.parent, **settings)
     async with Directory(pool, url) as directory:

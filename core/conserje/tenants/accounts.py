@@ -112,6 +112,9 @@ LIST = f"""
 SELECT {COLUMNS} FROM accounts WHERE tenant_id = $1 ORDER BY channel, address
 """  # noqa: S608 - names of our own
 
+GET = f"SELECT {COLUMNS} FROM accounts WHERE tenant_id = $1 AND id = $2"  # noqa: S608 - names of our own
+GET_LOCKED = GET + " FOR NO KEY UPDATE"
+
 ADD = f"""
 INSERT INTO accounts (tenant_id, channel, address, settings, credentials, status, quiet_period,
                       window_template)
@@ -295,6 +298,14 @@ async def others_at(database: Connection | Pool, tenant_id: int, channel: str, a
 
 async def list_all(connection: Connection, tenant_id: int) -> list[AccountRow]:
     return [AccountRow.from_row(row) for row in await connection.fetch(LIST, tenant_id)]
+
+
+async def get(connection: Connection, tenant_id: int, account_id: int, *, lock: bool = False) -> AccountRow:
+    """An account by its id; locked, it stays so until the transaction ends. Raises TenantError."""
+    row = await connection.fetchrow(GET_LOCKED if lock else GET, tenant_id, account_id)
+    if row is None:
+        raise Missing(f"The tenant has no account {account_id}: see `conserje account list`.", "id")
+    return AccountRow.from_row(row)
 
 
 async def tenants_at(

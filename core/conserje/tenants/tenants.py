@@ -114,6 +114,7 @@ BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
 COLUMNS = ", ".join(each.name for each in fields(Tenant))
 TENANT = f"SELECT {COLUMNS} FROM tenants "  # noqa: S608 - names of our own
 GET = TENANT + "WHERE slug = $1"
+LOCK = TENANT + "WHERE id = $1 FOR NO KEY UPDATE"
 LIST = TENANT + "ORDER BY slug"
 PAGE = TENANT + "WHERE slug > $1 AND ($3::bigint IS NULL OR id = $3) ORDER BY slug LIMIT $2"
 CALLED_NOW = """
@@ -151,6 +152,14 @@ async def get(connection: Connection, slug: str) -> Tenant:
     if now := await connection.fetchval(CALLED_NOW, slug):
         raise Missing(f"{slug} is called {now} now.", "slug")
     raise _no_tenant(slug)
+
+
+async def lock(connection: Connection, tenant_id: int) -> Tenant:
+    """It as it is, until the transaction ends. Raises TenantError where there is none any more."""
+    row = await connection.fetchrow(LOCK, tenant_id)
+    if row is None:
+        raise Missing("The tenant is removed: see `conserje tenant list`.", "slug")
+    return Tenant.from_row(row)
 
 
 async def list_all(connection: Connection) -> list[Tenant]:

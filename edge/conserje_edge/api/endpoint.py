@@ -109,6 +109,15 @@ class Endpoint:
         self, operation: Operation, asked: Asked, arguments: dict[str, Any], request: Request, body: bytes
     ) -> Response:
         once = _once(asked, request, body)
+        try:
+            return await self._done_once(operation, asked, arguments, once)
+        finally:
+            if asked.entry and operation.transaction == "core":
+                self.context.directory.changed(asked.entry.tenant.id)
+
+    async def _done_once(
+        self, operation: Operation, asked: Asked, arguments: dict[str, Any], once: idempotency.Asked | None
+    ) -> Response:
         async with self._transaction(operation, asked) as asked.scope:
             connection = asked.connection
             if once and (before := await idempotency.recall(connection, once)):

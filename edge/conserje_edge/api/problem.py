@@ -12,8 +12,12 @@ from conserje.conversations.notes import NoteError
 from conserje.conversations.statistics import PeriodError
 from conserje.errors import DirectoryUnavailable, NotThere, OperatorError, UnknownTenant
 from conserje.leads.table import LeadError
+from conserje.net.mail import MailFailed
+from conserje.notices.notifier import NotTold
+from conserje.operations.enrolment import NotTheTenants
 from conserje.operations.forgetting import ForgettingError
 from conserje.plugins.plugins import PluginMissing
+from conserje.settings import SettingsError
 from conserje.shop.knowledge import KnowledgeError
 from conserje.shop.products import ProductError
 from conserje.tenants.api_keys import MoreThanItsMaker, NoKey
@@ -79,6 +83,10 @@ KINDS = {
     "taken": Kind(
         HTTPStatus.CONFLICT, "It is there already", "Choose another name, or change what is there."
     ),
+    "being-checked": Kind(
+        HTTPStatus.CONFLICT, "An account of the tenant is being checked", "Ask again in a moment."
+    ),
+    "still-active": Kind(HTTPStatus.CONFLICT, "The tenant is active", "Suspend it before it is removed."),
     "idempotency-key-in-use": Kind(
         HTTPStatus.CONFLICT,
         "The request of this Idempotency-Key is being done",
@@ -127,6 +135,7 @@ OF_ERRORS: tuple[tuple[type[OperatorError], str], ...] = (
     (NoKey, "not-found"),
     (Taken, "taken"),
     (NotThere, "not-found"),
+    (NotTheTenants, "operator-only"),
     (TenantError, "refused"),
     (PersonError, "conflict"),
     (HeldError, "conflict"),
@@ -139,6 +148,9 @@ OF_ERRORS: tuple[tuple[type[OperatorError], str], ...] = (
     (MoreThanItsMaker, "refused"),
     (AccountUnusable, "refused"),
     (PluginMissing, "refused"),
+    (NotTold, "refused"),
+    (SettingsError, "conflict"),
+    (MailFailed, "conflict"),
     (DirectoryUnavailable, "unavailable"),
     (VaultError, "unavailable"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from conserje_edge.api import (
+    accounts,
     contacts,
     conversations,
     files,
@@ -24,6 +25,7 @@ from conserje_edge.operator.context import Context
 BASE = "/api/v1"
 PLACES = (
     *tenants.PLACES,
+    *accounts.PLACES,
     *products.PLACES,
     *knowledge.PLACES,
     *contacts.PLACES,

@@ -380,7 +380,8 @@ class Channel(Generic[C, S, O]):
     ) -> Webhook:
         """The signed request that the provider would post to `url` if `sender` wrote or sent this.
 
-        Called by `conserje say`. Raises NotOffered, also for what the provider's contacts cannot send.
+        Called by `conserje say`, and of the channel json with an `id` by which the sender names it once.
+        Raises NotOffered, also for what the provider's contacts cannot send.
         """
         raise NotOffered(f"The channel {self.name} cannot write as a contact.")
 

@@ -50,6 +50,11 @@ FROM (
 WHERE account_id = $2 AND said_by IS NOT NULL
 """
 
+DUE = """
+SELECT conversation_id, id FROM messages
+WHERE tenant_id = $1 AND account_id = $2 AND state = 'paced' AND due_at <= now() ORDER BY due_at, id LIMIT $3
+"""
+
 NEXT = """
 SELECT conversation_id, due_at FROM messages WHERE tenant_id = $1 AND account_id = $2 AND state = 'paced'
 ORDER BY due_at, id LIMIT 1
@@ -138,19 +143,29 @@ async def release(
         await connection.execute(NOTE, *place, row["next_at"], None)
         return []
     pace = pace_of(row["account_id"])
-    under_way = await connection.fetchrow(UNDER_WAY, *place, LOOKED_AT)
-    assert under_way is not None  # it counts
     since = max(min(row["next_at"], now + LONGEST), now - EVERY)
-    room = max(int(pace.each_second * ON_ITS_WAY), LEAST) - under_way["on_its_way"]
-    many = min(_allowed(since, now, pace), room, PUT_OFF - under_way["put_off"])
-    left = await connection.fetch(state.RELEASE, *place, many, TOO_OLD, AGED) if many > 0 else []
+    left = await _let_out(connection, place, _allowed(since, now, pace), pace)
     next_at = since + timedelta(seconds=len(left) / pace.each_second)
     following = await connection.fetchrow(NEXT, *place)
     look_at = following and min(max(following["due_at"], next_at, now + EVERY), now + LONGEST)
     await connection.execute(NOTE, *place, next_at, look_at)
-    leaving = sorted({each["conversation_id"] for each in left})
-    due = [Job(jobs.SEND, tenant_id, each, priority=jobs.FLOODED) for each in leaving]
-    return [*due, _look(tenant_id, following["conversation_id"], look_at - now)] if following else due
+    sending = [Job(jobs.SEND, tenant_id, each, priority=jobs.FLOODED) for each in sorted(set(left))]
+    if following is None:
+        return sending
+    return [*sending, _look(tenant_id, following["conversation_id"], look_at - now)]
+
+
+async def _let_out(connection: Connection, place: tuple[int, int], most: int, pace: Pace) -> list[int]:
+    """Queue the account's next messages; the conversation of each."""
+    under_way = await connection.fetchrow(UNDER_WAY, *place, LOOKED_AT)
+    assert under_way is not None  # it counts
+    room = max(int(pace.each_second * ON_ITS_WAY), LEAST) - under_way["on_its_way"]
+    due = await connection.fetch(DUE, *place, max(min(most, room, PUT_OFF - under_way["put_off"]), 0))
+    if not due:
+        return []
+    waiting = [each["conversation_id"] for each in due], [each["id"] for each in due]
+    left = await connection.fetch(state.RELEASE, place[0], *waiting, TOO_OLD, AGED)
+    return [each["conversation_id"] for each in left]
 
 
 def _allowed(since: datetime, now: datetime, pace: Pace) -> int:

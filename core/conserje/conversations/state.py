@@ -187,16 +187,13 @@ WITH moved AS (
 {put_by("$3", quotes="$4", said_by="$5", due_at="greatest(moved.said_until - $7::interval, now())")}
 """  # noqa: S608 - of our own
 
-# The next $3 of the account $2, but for those of a conversation that somebody has.
+# The messages $3, which wait in the conversations $2, but for those of one that somebody has.
 RELEASE = f"""
-WITH next AS MATERIALIZED (
-    SELECT id, conversation_id, due_at FROM messages
-    WHERE tenant_id = $1 AND account_id = $2 AND state = 'paced' AND due_at <= now()
-    ORDER BY due_at, id LIMIT $3
-), place AS MATERIALIZED (
+WITH place AS MATERIALIZED (  -- row by row: for other than arrays a plan may read all of the tenant's
     SELECT locked.id, said FROM (
-        SELECT conversation_id, array_agg(id ORDER BY due_at, id) AS said FROM next GROUP BY 1 ORDER BY 1)
-        AS wanted
+        SELECT conversation_id, array_agg(id ORDER BY n) AS said
+        FROM unnest($2::bigint[], $3::bigint[]) WITH ORDINALITY AS next (conversation_id, id, n)
+        GROUP BY 1 ORDER BY 1) AS wanted
     CROSS JOIN LATERAL (
         SELECT id FROM conversations WHERE tenant_id = $1 AND id = conversation_id
         FOR NO KEY UPDATE SKIP LOCKED) AS locked

@@ -30,8 +30,18 @@ class ProblemPart(Shown):
     detail: str
 
 
+class ProblemAccount(Shown):
+    """An account to choose from."""
+
+    channel: str
+    address: str
+
+
 class ProblemDocument(Shown):
-    """What goes wrong, by RFC 9457; `code` stays as it is, `type` is a page about it."""
+    """What goes wrong, by RFC 9457; `code` stays as it is, `type` is a page about it.
+
+    `template` is one that may leave where words may not.
+    """
 
     type: str
     title: str
@@ -40,6 +50,8 @@ class ProblemDocument(Shown):
     request_id: str
     detail: str | None = None
     errors: list[ProblemPart] | None = None
+    template: str | None = None
+    accounts: list[ProblemAccount] | None = None
 
 
 def describe(base: str, places: Sequence[Place]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from conserje_edge.api.models import Id, Shown, Time
 from conserje_edge.api.operation import Place, operation
 from conserje_edge.api.page import Number, Page, Paged, after, page
 from conserje_edge.api.problem import problem
+from conserje_edge.api.sends import send_message
 
 
 class Messages(Paged):
@@ -197,7 +198,7 @@ def _seconds(took: timedelta | None) -> float | None:
 
 
 PLACES = (
-    Place("/tenants/{slug}/messages", {"GET": list_messages}),
+    Place("/tenants/{slug}/messages", {"GET": list_messages, "POST": send_message}),
     Place("/tenants/{slug}/messages/{id}", {"GET": show_message}),
     Place("/tenants/{slug}/conversations/{id}/messages", {"GET": list_conversation_messages}),
 )

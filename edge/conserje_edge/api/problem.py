@@ -92,6 +92,25 @@ KINDS = {
         "The request of this Idempotency-Key is being done",
         "Ask again in a moment, with the same key: the answer will be the one of that request.",
     ),
+    "opted-out": Kind(
+        HTTPStatus.CONFLICT,
+        "The contact wants no such messages",
+        "Write no more to them, until they write that they want it again.",
+    ),
+    "forgotten": Kind(
+        HTTPStatus.CONFLICT, "The contact was forgotten", "Nothing is kept by which they could be reached."
+    ),
+    "window-closed": Kind(
+        HTTPStatus.CONFLICT,
+        "The contact wrote too long ago",
+        "The provider takes only a template now; `template` names the account's, if it has one.",
+    ),
+    "template-needed": Kind(
+        HTTPStatus.CONFLICT,
+        "The contact has never written",
+        "The provider takes only a template first; `template` names the account's, if it has one.",
+    ),
+    "suspended": Kind(HTTPStatus.CONFLICT, "The tenant is suspended", "Resume it, and send again."),
     "changed-meanwhile": Kind(
         HTTPStatus.PRECONDITION_FAILED,
         "It is not as If-Match has it",
@@ -105,6 +124,45 @@ KINDS = {
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "The request makes no sense",
         "`errors` says where, by JSON pointers into the body, the query or the headers, and why.",
+    ),
+    "no-account": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "No account reaches them",
+        "Add one of a channel that does, or set it active.",
+    ),
+    "several-accounts": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "Several accounts reach them",
+        "Name one of `accounts` as `account`.",
+    ),
+    "no-phone": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "This is no phone", "Write it like +56912345678, its country first."
+    ),
+    "no-templates": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The channel has no templates",
+        "Send words, or give the template's `text`.",
+    ),
+    "empty": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The message says nothing", "Give it words."),
+    "too-long": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "It would be several messages on the channel",
+        "Shorten it, or send one after the other: each has its price.",
+    ),
+    "file-not-taken": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The channel does not take such files",
+        "`detail` says which types it takes.",
+    ),
+    "unknown-quote": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "There is no such message to quote",
+        "Quote one of the same conversation that has left, or leave `quotes` out.",
+    ),
+    "no-window": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The channel cannot say what it takes",
+        "Ask the operator: its plugin fails.",
     ),
     "refused": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "What is asked for cannot be", "See `detail`."),
     "idempotency-key-reused": Kind(

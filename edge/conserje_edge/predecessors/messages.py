@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from conserje.contract.channel import AnyChannel, Malformed, Webhook, read_json
 from conserje.contract.message import Event, InboundMessage, contents, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Exchange
-from conserje.conversations.rows import digest
+from conserje.conversations.rows import digest, restored, stored
 from conserje.errors import DirectoryUnavailable, UnknownTenant, first_fault
 from conserje.plugins import given, guard
 from conserje.plugins.guard import PluginFailed
@@ -32,7 +33,7 @@ from conserje_edge.operator.auth import caller
 from conserje_edge.operator.context import OperatorContext
 from conserje_edge.wire.answers import Problem, unavailable
 from conserje_edge.wire.hosts import SLUG
-from conserje_edge.wire.requests import read_body
+from conserje_edge.wire.requests import idempotency_key, read_body
 
 CHANNEL = "json"
 ANSWER_LIMIT = 15.0  # seconds
@@ -55,6 +56,7 @@ class Written(BaseModel):
 
     telefono: str
     mensaje: str
+    id: str | None = None  # names it once for its sender; an Idempotency-Key does, too
 
 
 @dataclass
@@ -143,8 +145,10 @@ class Messages:
     async def _read(self, request: Request) -> Written:
         """The body, whatever content type it claims: curl calls everything a form. Raises Problem."""
         body = await read_body(request.headers, request.receive, self.context.settings.body_limit)
+        key = idempotency_key(request.headers)
         try:
-            return Written.model_validate(read_json(body))
+            written = Written.model_validate(read_json(body))
+            return written if key is None else written.model_copy(update={"id": _named_by(key)})
         except Malformed:
             raise _refusal(HTTPStatus.BAD_REQUEST, "The body: it is not JSON.") from None
         except ValidationError as error:
@@ -155,9 +159,13 @@ class Messages:
     async def _exchange(self, entry: Entry, written: Written) -> Response:
         """Write as a contact, and answer with what is answered. Raises Problem."""
         entry, account, channel = await self._account(entry)
-        hook, key = self._compose(entry, account, channel, written)
+        hook, event = self._compose(entry, account, channel, written)
         await self.context.webhooks.take(channel, hook, entry)
-        return _answer(entry, await self._wait(entry, account, key))
+        exchange = await self._wait(entry, account, digest(event.key))
+        if restored(stored(event.content)) != exchange.message.content:
+            detail = "This Idempotency-Key, or id, was another message's: make a new one for each."
+            raise _refusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+        return _answer(entry, exchange)
 
     async def _account(self, entry: Entry) -> tuple[Entry, AccountRow, AnyChannel]:
         """The tenant's account of the channel, made where it is not there yet. Raises Problem."""
@@ -181,13 +189,13 @@ class Messages:
 
     def _compose(
         self, entry: Entry, account: AccountRow, channel: AnyChannel, written: Written
-    ) -> tuple[Webhook, bytes]:
-        """The signed request, and the key under which its message will be stored. Raises Problem."""
+    ) -> tuple[Webhook, InboundMessage]:
+        """The signed request, and the message in it. Raises Problem."""
         url = f"{self.context.settings.tenant_url(entry.tenant.slug)}/bot/{CHANNEL}/webhook"
         events: list[Event] = []
         try:
             opened = entry.opened(account, channel, self.context.vault)
-            said = (opened, url, written.telefono, written.mensaje)
+            said = (opened, url, written.telefono, written.mensaje, *filter(None, [written.id]))
             hook = guard.called(channel, entry.tenant.slug, "compose", given.webhook, *said)
             guard.called(channel, entry.tenant.slug, "parse", given.events(events), hook)
         except AccountUnusable as error:
@@ -198,7 +206,7 @@ class Messages:
             raise _refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
         (event,) = events
         assert isinstance(event, InboundMessage)
-        return hook, digest(event.key)
+        return hook, event
 
     async def _wait(self, entry: Entry, account: AccountRow, key: bytes) -> Exchange:
         """The message with its answer, or without one after ANSWER_LIMIT. Raises Problem."""
@@ -223,6 +231,11 @@ class Messages:
                 f"{entry.tenant.slug}: a message was taken and is not stored",
             )
         return exchange
+
+
+def _named_by(key: str) -> str:
+    """The id of what is written under an Idempotency-Key."""
+    return "key." + hashlib.sha256(key.encode()).hexdigest()[:40]
 
 
 def _refusal(status: HTTPStatus, detail: str, **more: Any) -> Problem:

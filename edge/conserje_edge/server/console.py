@@ -16,7 +16,7 @@ from conserje_edge.api.problem import documented
 from conserje_edge.operator import health
 from conserje_edge.operator.auth import AuthMiddleware, Listener
 from conserje_edge.operator.context import Context
-from conserje_edge.predecessors import back_office
+from conserje_edge.predecessors import back_office, sending
 from conserje_edge.server.listener import Served, serve_until_stopped
 from conserje_edge.server.resources import check_keyring_of
 from conserje_edge.wire.addresses import CONSOLE_LISTEN
@@ -59,7 +59,12 @@ def _is_open(path: str) -> bool:
 def application(context: Context) -> AuthMiddleware:
     """The ASGI application."""
     settings = context.settings
-    routes: list[Route] = [*health.alive_routes(), *back_office.routes(context), *api.routes(context)]
+    routes: list[Route] = [
+        *health.alive_routes(),
+        *back_office.routes(context),
+        *sending.routes(context),
+        *api.routes(context),
+    ]
     listener = Listener(NAME, _is_open, documented, Window(settings.api_rate, MINUTE))
     hosts, proxies = Hosts(settings.domains), Proxies(settings.trusted_proxies)
     return AuthMiddleware(Router(routes, redirect_slashes=False), hosts, proxies, context.pool, listener)

@@ -16,6 +16,7 @@ from conserje.settings import SettingsError
 from conserje_edge.wire.answers import Problem, unread
 
 BODY_SECONDS = 10  # for a whole body; a proxy that buffers sends it at once
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 
 
@@ -70,6 +71,15 @@ def request_id(scope: Scope, trusted: bool) -> str:
             if name == b"x-request-id" and (given := _REQUEST_ID.fullmatch(value)):
                 return given[0].decode()
     return uuid.uuid4().hex
+
+
+def idempotency_key(headers: Mapping[str, str]) -> str | None:
+    """The key under which a request is done once, if it has one. Raises Problem."""
+    key = headers.get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        detail = "Idempotency-Key: it is 1 to 200 printable characters of ASCII, without spaces."
+        raise Problem(HTTPStatus.BAD_REQUEST, told={"detail": detail})
+    return key
 
 
 async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:

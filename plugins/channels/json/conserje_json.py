@@ -100,11 +100,17 @@ class Json(Channel[JsonCredentials, Nothing, Nothing]):
         return Receipt(str(message.id))
 
     def compose(
-        self, account: _JsonAccount, url: str, sender: str, said: str | Media | Location | Pressed
+        self,
+        account: _JsonAccount,
+        url: str,
+        sender: str,
+        said: str | Media | Location | Pressed,
+        id: str = "",
     ) -> Webhook:
         if not isinstance(said, str):
             raise NotOffered("The channel json carries words alone.")
-        body = json.dumps({"id": secrets.token_hex(16), "telefono": sender, "mensaje": said}).encode()
+        written = {"id": id or secrets.token_hex(16), "telefono": sender, "mensaje": said}
+        body = json.dumps(written).encode()
         headers = {"content-type": "application/json", _HEADER: sign(body, account)}
         return Webhook("POST", "webhook", url, headers, body)
 

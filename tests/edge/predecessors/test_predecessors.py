@@ -112,6 +112,33 @@ async def test_a_body_that_makes_no_sense_is_told_which_field(office: Office) ->
         assert answer.json()["detail"].startswith(f"{field}: "), body
 
 
+@pytest.mark.parametrize("by", ["header", "body"])
+async def test_the_same_post_twice_is_one_message_and_the_same_answer(office: Office, by: str) -> None:
+    headers = {"idempotency-key": "order 7".replace(" ", ":")} if by == "header" else {}
+    more = {"id": "order.7"} if by == "body" else {}
+    body = {"telefono": "+569", "mensaje": "hola", **more}
+    async with office.working():
+        answers = await asyncio.gather(
+            *(office.http.post("/webhook/acme", json=body, headers=headers) for _ in range(3))
+        )
+        again = await office.http.post("/webhook/acme", json=body, headers=headers)
+        other = await office.http.post("/webhook/acme", json=body | {"mensaje": "chao"}, headers=headers)
+        new = await office.http.post("/webhook/acme", json=body | {"telefono": "+568"}, headers=headers)
+    assert {answer.text for answer in answers} == {again.text}
+    assert (again.status_code, again.json()["respuesta"]) == (200, "hola")
+    assert other.status_code == 422 and "another message" in other.json()["detail"]
+    assert new.json()["message_id"] != again.json()["message_id"], "each sender has keys of their own"
+    assert await office.context.pool.fetchval("SELECT count(*) FROM messages WHERE direction = 'in'") == 2
+
+
+async def test_a_key_that_is_none_is_said(office: Office) -> None:
+    for body, headers in (({}, {"idempotency-key": "a b"}), ({"id": "a:b"}, {})):
+        answer = await office.http.post(
+            "/webhook/acme", json={"telefono": "+569", "mensaje": "x", **body}, headers=headers
+        )
+        assert answer.status_code == 400
+
+
 async def test_an_answer_that_takes_long_is_asked_for_later(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

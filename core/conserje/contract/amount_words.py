@@ -73,7 +73,7 @@ TURNS = _words(", : pero but sino mas —")
 ABOUT = _words(
     """
     unos unas casi cerca aprox aproximadamente alrededor about around almost roughly quase uns umas
-    bordea como menos bajo hasta under over below less more entre between ate menor mayor ~ approx
+    bordea como menos bajo hasta under over below less more entre between ate ~ approx
     """
 )
 DIFFERENCE = _words(
@@ -87,7 +87,8 @@ DIFFERENCE = _words(
 DIVIDED = _words(
     """
     cuota cuotas parcelas parcela instalments installments cada c each unidad unidade unit persona
-    pessoa mensual mensuales mes uno una promedio par gramo kilo litro
+    pessoa vezes veces payment payments porcion porciones racion taza vaso slice slices serving
+    portion porcao fatia per mensual mensuales mes uno una promedio par gramo kilo litro
     """
 )
 BUDGET = _words(
@@ -105,7 +106,36 @@ PROMISE = _words(
     reembolso refund reembolsamos faco fazemos done agreed accept sera seria total listo ok
     """
 )
-REDUCED = _words("descuento descuentos desconto discount off dcto rebaja rebajado dscto menos")
+REDUCED = _words(
+    "descuento descuentos desconto discount off dcto rebaja rebajado dscto menos cupon cupom coupon promo"
+    " promocion"
+)
+TOGETHER = _words("together both total ambos ambas juntos juntas dos dois duas two suma suman")
+EACH = _words("cada el la por c / per each o un una unidad unidade kilo metro")
+PER = _words("por per cada each")
+ORDINALS = _words(
+    "segundo segunda tercer tercera tercero cuarta cuarto second third fourth terceira terceiro"
+)
+TELLS_NOTHING = _words(
+    """
+    con por los las del desde para una uno que hay mas menos com the and for with off sobre descuento
+    descuentos desconto discount hasta compra compras pagando todo toda todos todas unidades unidad the you
+    """
+)
+FOR_SO_MUCH = _words("por con for com with")
+TO_BE_HAD = _words("tienes hay puedes podrias tenemos alcanza encuentras you can tem pode voce temos")
+DOUBLE = _words("mitad half metade doble double dobro")
+LEAST = _words("minimo minima minimum")
+BOUND = _words("sobre superan supera superiores superior mayores over above acima mais exceed")
+SORTS = _words(
+    """
+    modelos modelo opciones opcion tallas colores tipos variedades alternativas formatos tamanos sabores
+    models options sizes colors colours kinds flavors modelos opcoes tamanhos cores tipos
+    """
+)
+TAKE = _words("lleva llevas llevando llevar leva leve levando leves take buy compra compras compre")
+CHANGE = _words("vuelto cambio troco change")
+PAY = _words("paga pagas pagando pague pagues pay pagar")
 CENTS = _words("centavo centavos cent cents")
 PRICED = _words(
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Literal
 
 from conserje.contract import amount_words
@@ -93,7 +94,7 @@ def _sentences(words: Sequence[Token]) -> list[tuple[int, int]]:
 def _numeric(words: Sequence[Token], figure: Figure) -> tuple[Kind, str]:
     """What a number is, and of which currency."""
     before = [word.text for word in words[max(figure.first - 4, 0) : figure.first]]
-    after = [word.text for word in words[figure.after : figure.after + 3]]
+    after = [word.text for word in words[figure.after : figure.after + 4]]
     if after[:1] == ["%"] or (after[:1] in (["por"], ["per"]) and set(after[1:2]) & amount_words.PER_CENT):
         return "percent", ""
     if set(after[:1]) & {"porciento", "percent", "porcento"}:
@@ -151,6 +152,9 @@ def _is_stock(figure: Figure, before: Sequence[str], after: Sequence[str]) -> bo
     if near & amount_words.LEFT and not set(after[:1]) & (amount_words.UNITS - amount_words.STOCKED):
         return True
     stocked = after[:1] and after[0] in amount_words.STOCKED
+    sorts = set(after[:1]) & (amount_words.SORTS | amount_words.UNITS - amount_words.STOCKED)
+    if near & amount_words.STOCK_VERBS and set(after[1:4]) & amount_words.STOCKED and not sorts:
+        return True
     in_stock = after[:2] in (["en", "stock"], ["in", "stock"], ["em", "estoque"]) or set(after[:1]) & {"left"}
     return bool(
         in_stock or (stocked and (near & amount_words.STOCK_VERBS or set(after[1:3]) & amount_words.STOCKED))
@@ -191,6 +195,8 @@ def _with_cents(
 
 def _offers(text: str, words: Sequence[Token], sentences: Sequence[tuple[int, int]]) -> Iterator[Amount]:
     """Two for one, and half the price."""
+    for n, taken, paid in _taken_and_paid(words):
+        yield _amount(text, words, sentences, n, n + 1, "offer", "", taken * 10 + paid)
     for n, word in enumerate(words):
         one, other = word.value, words[n + 2].value if n + 2 < len(words) else None
         if one and other and words[n + 1].text in ("x", "×") and one == other + 1 and one < 10:
@@ -200,6 +206,17 @@ def _offers(text: str, words: Sequence[Token], sentences: Sequence[tuple[int, in
         for said in _HALF:
             if tuple(each.text for each in words[n : n + len(said)]) == said:
                 yield _amount(text, words, sentences, n, n + len(said), "percent", "", Decimal(50))
+
+
+def _taken_and_paid(words: Sequence[Token]) -> Iterator[tuple[int, Decimal, Decimal]]:
+    """Where so many are to be taken for the price of fewer: "lleva 3 y paga 2"."""
+    for n, word in enumerate(words[:-1]):
+        taken = words[n + 1].value
+        if word.text not in amount_words.TAKE or not taken or taken > 9:
+            continue
+        for paid, next_ in pairwise(words[n + 2 : n + 6]):
+            if paid.text in amount_words.PAY and next_.value and next_.value < taken:
+                yield n + 1, taken, next_.value
 
 
 def _free(text: str, words: Sequence[Token], sentences: Sequence[tuple[int, int]]) -> Iterator[Amount]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from conserje.contract import amount_words
 from conserje.contract.amounts import Amount, read
 from conserje.contract.prices import WHOLE_CURRENCIES
 
@@ -21,6 +22,10 @@ class KnownAmounts:
         own = [each for each in amounts if each.currency in ("", currency)]
         least = _LEAST if currency in WHOLE_CURRENCIES else _LEAST_WITH_CENTS
         self.money = {each.value for each in own if each.kind == "money"}
+        self.fees = {each.value for each in own if each.kind == "money" and not _is_bound(each)}
+        self.each = {each.value for each in own if each.kind == "money" and _is_of_one(each)}
+        self.reductions = [(each.value, each.sentence) for each in amounts if each.kind == "percent"]
+        self.of_items = {each.value for each in amounts if each.kind == "percent" and _is_of_an_item(each)}
         self.numbers = {
             each.value for each in amounts if each.kind in ("count", "stock") and each.value >= least
         }
@@ -33,6 +38,29 @@ class KnownAmounts:
 
     def has_money(self, value: Decimal) -> bool:
         return value in self.money or value in self.numbers
+
+
+def _is_bound(amount: Amount) -> bool:
+    """Whether it is from where on something holds: "gratis sobre $40.000"; nobody pays it."""
+    near = amount.before[-4:]
+    free = bool(amount_words.FREE & set(amount.before))
+    least = bool(amount_words.LEAST & set(amount.before[-8:]))
+    return (
+        least
+        or bool(amount_words.BOUND & set(near))
+        or (free and bool({"desde", "from", "partir"} & set(near)))
+    )
+
+
+def _is_of_one(amount: Amount) -> bool:
+    """Whether it is what one costs: "$2.000 el metro"."""
+    per = bool(amount_words.PER & set(amount.before[-4:]))
+    return per or bool(amount_words.EACH & set(amount.after[:2]))
+
+
+def _is_of_an_item(amount: Amount) -> bool:
+    """Whether one of several is reduced: "la segunda con 30 % de descuento"."""
+    return bool(amount_words.ORDINALS & set(amount.sentence))
 
 
 def counted(amount: Amount) -> list[Decimal]:

@@ -16,6 +16,9 @@ _PARTS = re.compile(r"[.,]")
 
 THOUSANDS = frozenset({"mil", "luca", "lucas", "luquita", "luquitas", "k", "thousand", "grand"})
 _MILLIONS = frozenset({"millon", "millones", "milhao", "milhoes", "million", "palo", "palos"})
+_DOZENS = frozenset({"docena", "docenas", "dozen", "dozens", "duzia", "duzias"})
+_HALVES = frozenset({"medio", "media", "meio", "meia", "half"})
+_HALVED = _DOZENS | {"kilo", "kg", "litro", "metro", "quilo", "liter", "litre", "metre", "meter"}
 _HALF = frozenset({"media", "meia"})
 _AND = frozenset({"y", "e", "and"})
 _ALONE = frozenset({"un", "una", "uno", "um", "uma", "one"})  # an article more often than a number
@@ -23,7 +26,7 @@ _ALONE = frozenset({"un", "una", "uno", "um", "uma", "one"})  # an article more 
 _WRITTEN = """
 un una uno um uma one 1|dos dois duas two par 2|tres three 3|cuatro quatro four 4|cinco five 5|seis six 6
 |siete sete seven 7|ocho oito eight 8|nueve nove nine 9|diez dez ten 10|once onze eleven 11
-|doce doze twelve docena duzia dozen 12|trece treze thirteen 13|catorce quatorze fourteen 14
+|doce doze twelve docena docenas duzia duzias dozen 12|trece treze thirteen 13|catorce quatorze fourteen 14
 |quince quinze fifteen 15|dieciseis dezesseis sixteen 16|diecisiete dezessete seventeen 17
 |dieciocho dezoito eighteen 18|diecinueve dezenove nineteen 19|veinte vinte twenty 20|veintiuno veintiun 21
 |veintidos 22|veintitres 23|veinticuatro 24|veinticinco 25|veintiseis 26|veintisiete 27|veintiocho 28
@@ -111,6 +114,10 @@ def _spelled(words: Sequence[Token], place: int) -> Figure | None:
     """A number in words, with what multiplies it; a lone "uno" is none."""
     if words[place].text == "mil" and [word.text for word in words[place + 1 : place + 2]] == ["pesos"]:
         return Figure(Decimal(1000), place, place + 1, True)  # and not "mil gracias"
+    after = words[place + 1].text if place + 1 < len(words) else ""
+    if words[place].text in _HALVES and after in _HALVED:
+        times = 12 if after in _DOZENS else 1
+        return Figure(Decimal(times) / 2, place, place + (2 if times > 1 else 1))
     if not (sum_ := _sum(words, place)):
         return None
     figure = _multiplied(words, sum_)
@@ -138,6 +145,8 @@ def _room(part: int) -> int:
 def _multiplied(words: Sequence[Token], figure: Figure) -> Figure:
     after = figure.after
     unit = words[after].text if after < len(words) else ""
+    if unit in _DOZENS:
+        return Figure(figure.value * 12, figure.first, after + 1)
     if unit not in THOUSANDS | _MILLIONS:
         return figure
     times = 1000 if unit in THOUSANDS else 1_000_000

@@ -1,7 +1,7 @@
 """Amounts in answers: what 200 right answers say passes, and what is invented is found.
 
 `amounts.json` has shops, and talks with each: what the contact wrote, what tools gave, right and
-wrong answers.
+wrong answers. Those of `computed_amounts.json` are mostly counted: sums with fees, reductions, change.
 """
 
 from __future__ import annotations
@@ -19,18 +19,24 @@ from cpu import at_most
 from conserje.contract.assistant import Product
 from conserje.contract.grounds import Grounds
 
-TALKS = json.loads(Path(__file__).with_name("amounts.json").read_text())
+TALKS = json.loads(Path(__file__).with_name("amounts.json").read_text("utf-8"))
+COMPUTED = json.loads(Path(__file__).with_name("computed_amounts.json").read_text("utf-8"))
 
 
-def answers(kind: Literal["right", "wrong"]) -> Iterator[tuple[Grounds, str]]:
-    for talk in TALKS["talks"]:
-        shop: dict[str, Any] = TALKS["shops"][talk["shop"]]
+def answers(kind: Literal["right", "wrong"], talks: dict[str, Any] = TALKS) -> Iterator[tuple[Grounds, str]]:
+    for talk in talks["talks"]:
+        shop: dict[str, Any] = talks["shops"][talk["shop"]]
         products = [
             Product(n, name, Decimal(price), stock, description=description)
             for n, (name, price, stock, description) in enumerate(shop["products"])
         ]
         grounds = Grounds(
-            products, shop["texts"], talk["results"], talk["asked"], shop["currency"], shop["locale"][:2]
+            products,
+            shop["texts"],
+            talk["results"],
+            talk["asked"],
+            shop["currency"],
+            talk.get("locale", shop["locale"])[:2],
         )
         for answer in talk[kind]:
             yield grounds, answer
@@ -48,6 +54,14 @@ def test_nine_of_ten_wrong_answers_are_found() -> None:
     total = sum(1 for _ in answers("wrong"))
     assert total >= 60
     assert len(missed) <= total / 10, missed
+
+
+def test_what_is_counted_passes_more_often_than_what_is_invented() -> None:
+    right, wrong = list(answers("right", COMPUTED)), list(answers("wrong", COMPUTED))
+    alarms = [(answer, said) for grounds, answer in right if (said := grounds.unfounded(answer))]
+    missed = [answer for grounds, answer in wrong if not grounds.unfounded(answer)]
+    assert len(alarms) <= 0.035 * len(right), alarms
+    assert len(missed) <= 0.14 * len(wrong), missed
 
 
 SHOP = Grounds(

@@ -80,11 +80,12 @@ async def served(system: System) -> AsyncIterator[str]:
 def about(document: dict[str, Any], there: dict[str, list[Any]]) -> dict[str, Any]:
     """The description where a path names what is there, by the noun before it, or what is not."""
     for path, operations in document["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             for parameter in operation["parameters"]:
                 if parameter["in"] == "path":
                     noun = path.partition(f"{{{parameter['name']}}}")[0].rstrip("/").rpartition("/")[2]
-                    noun = "going" if path == "/tenants/{slug}" else noun
+                    if (method, path) == ("delete", "/tenants/{slug}"):
+                        noun = "going"
                     parameter["schema"] = {"enum": there.get(noun, UNKNOWN)}
     return document
 
@@ -147,7 +148,7 @@ async def fill(shop: Shop, system: System) -> dict[str, list[Any]]:
     path = path_of(system.context.settings.files, **kept)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"png")
-    nouns = ("messages", "conversations", "contacts", "leads", "files")
+    nouns = ("messages", "conversations", "contacts", "leads", "files", "accounts")
     ids = {noun: [row["id"] for row in await shop.pool.fetch(f"SELECT id FROM {noun}")] for noun in nouns}
     held = [
         f"t{row['id']}" for row in await shop.pool.fetch("SELECT id FROM conversations WHERE peer = 'luis'")

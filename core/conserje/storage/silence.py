@@ -31,10 +31,9 @@ CREATE OR REPLACE TRIGGER {mark} BEFORE INSERT ON pgqueuer.pgqueuer
 DELETE FROM pgqueuer.pgqueuer;
 """
 
+# As text: for an array of names each new connection would first ask Postgres what that is.
 MARK = """
-SELECT tgname FROM pg_trigger
-JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
-WHERE nspname = 'pgqueuer' AND relname = 'pgqueuer' AND tgname = ANY ($1)
+SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass('pgqueuer.pgqueuer') AND tgname::text = ANY ($1)
 """
 
 FINISH = """

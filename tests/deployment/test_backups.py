@@ -219,9 +219,9 @@ async def test_a_backup_comes_back_on_a_new_server(programs: Path | None) -> Non
                 await is_all_there(installation, left)
 
 
-async def test_a_lost_keyring_ends_with_what_it_sealed(programs: Path | None) -> None:
+async def test_a_lost_keyring_ends_with_what_it_sealed() -> None:
     with new_folder() as disk, new_folder() as folder:
-        async with postgres.running(disk, programs=programs) as server:
+        async with postgres.running(disk, programs=require_postgres()) as server:
             host = Host(folder / "host", server)
             create_keyring(host.data / "keys" / "master.json")
             await migrate(server.url)
@@ -286,12 +286,12 @@ def run_at_home(home: Path, script: str) -> None:
     )
 
 
-async def test_what_an_operator_types_in_a_week_and_in_a_year(programs: Path | None) -> None:
+async def test_what_an_operator_types_in_a_week_and_in_a_year() -> None:
     [week], [month, year, renewed] = blocks("The week"), blocks("The month")
     [disk], [leaked] = blocks("The disk is full"), blocks("A token has leaked")
     [kept], [left], [asked] = blocks("Retention"), blocks("A tenant leaves"), blocks("A person asks")
     with new_folder() as server_disk, new_folder() as folder:
-        async with postgres.running(server_disk, programs=programs) as server:
+        async with postgres.running(server_disk, programs=require_postgres()) as server:
             host = Host(folder / "host", server)
             create_keyring(host.data / "keys" / "master.json")
             shutil.copy(host.data / "keys" / "master.json", host.folder / "media/safe")

@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 2.0  # seconds that a start waits for the names
 AGAIN_AFTER = 0.5  # seconds, where Postgres did not answer
-ON_ITS_WAY = 0.1  # seconds that a notification may take
+# Seconds before it is said: a notification may be on its way, and strangers on a connection ask no oftener.
+PONDERED = 0.5
 PAGE = 1000  # names between which others have their turn
 
 ALL = """
@@ -68,9 +69,9 @@ class Names:
         return " ".join(name) in self._known
 
     async def appear(self, names: Sequence[tuple[str, str]]) -> bool:
-        """Whether one of these is somebody's; returns once it is, or ON_ITS_WAY later."""
+        """Whether one of these is somebody's; returns once it is, or PONDERED later."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(ON_ITS_WAY):
+            async with asyncio.timeout(PONDERED):
                 while not any(name in self for name in names):
                     await self._next.wait()
         return any(name in self for name in names)

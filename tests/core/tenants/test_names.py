@@ -86,7 +86,7 @@ async def test_promise_10_a_new_name_is_live(pool: Pool, directory: Directory) -
 async def test_a_notification_that_is_on_its_way_is_waited_for(
     pool: Pool, directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(names, "ON_ITS_WAY", LIMIT)
+    monkeypatch.setattr(names, "PONDERED", LIMIT)
     asking = asyncio.create_task(directory.by_slug("acme"))
     at = asyncio.create_task(directory.at("twilio", ["+1", "+2"]))
     acme = await tenant_id(pool)

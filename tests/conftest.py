@@ -9,9 +9,9 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ CONNECTIONS = "400"
 
 END_OTHERS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()
+WHERE datname = current_database() AND usename = session_user
+  AND pid <> ALL (pg_backend_pid() || $1::int[])
 """
 
 # Tenants first, with all that is theirs; then what their removal left, and what belongs to nobody.
@@ -51,6 +52,23 @@ _serial = itertools.count(1)
 
 # Each client of a test reads the machine's certificate authorities otherwise, which takes 25 ms.
 httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
+
+OWN_TYPES = 16384  # the number from which on types are a database's own; those below are the same everywhere
+_introspect = asyncpg.Connection._introspect_types  # type: ignore[attr-defined]
+_types: dict[tuple[int, ...], Any] = {}
+
+
+async def _introspect_once(connection: Any, numbers: Iterable[int], timeout: float | None) -> Any:
+    """What a new connection asks before it sends its first array, which takes 8 ms; a test has several."""
+    asked = tuple(sorted(numbers))
+    if asked[-1] >= OWN_TYPES:
+        return await _introspect(connection, asked, timeout)
+    if asked not in _types:
+        _types[asked] = await _introspect(connection, asked, timeout)
+    return _types[asked]
+
+
+asyncpg.Connection._introspect_types = _introspect_once  # type: ignore[attr-defined]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a shell's background job. This process goes on ignoring it; those that it starts hear it.
@@ -156,13 +174,13 @@ async def template(server: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-def new_database(server: str, template: str) -> Callable[[], AbstractAsyncContextManager[str]]:
-    """Makes a migrated database, there for as long as a block runs."""
+def new_database(server: str, template: str) -> Callable[..., AbstractAsyncContextManager[str]]:
+    """Makes a migrated database, or a copy of the one named, there for as long as a block runs."""
 
     @asynccontextmanager
-    async def made() -> AsyncIterator[str]:
+    async def made(like: str = template) -> AsyncIterator[str]:
         name = f"test_{os.getpid()}_{next(_serial)}"
-        await _run(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+        await _run(server, f"CREATE DATABASE {name} TEMPLATE {like}")
         yield _in(server, name)
         await _drop(server, name)
 
@@ -176,12 +194,33 @@ class _Shared:
     url: str
     connection: asyncpg.Connection[Any]
     deletes: str
+    pools: list[database.Pool] = field(default_factory=list)  # one, once a test has asked for it
+
+    async def pool(self) -> database.Pool:
+        """A pool whose connections have met the statements of earlier tests, which is most of their work."""
+        if not self.pools:
+            self.pools.append(await connect_pool(self.url))
+        return self.pools[0]
 
     async def empty(self) -> None:
         """End whoever is left, then delete every row: who is left would hear of it, or add to it."""
-        while await self.connection.fetchval(END_OTHERS):
+        kept = await self._clean()
+        while await self.connection.fetchval(END_OTHERS, kept):
             await asyncio.sleep(FIRST_PAUSE)
         await self.connection.execute(self.deletes)
+
+    async def _clean(self) -> list[int]:
+        """Let the pool's connections be as new, or end it where one is not free; their processes."""
+        for pool in self.pools:
+            left = [holder._con for holder in pool._holders if holder.is_connected()]  # type: ignore[attr-defined]
+            if len(left) == pool.get_idle_size() and not pool.is_closing():
+                with suppress(*database.CANNOT_ASK):  # a test may have ended one
+                    for connection in left:
+                        await connection.execute("UNLISTEN *; RESET ALL")
+                    return [connection.get_server_pid() for connection in left]
+            pool.terminate()
+        self.pools.clear()
+        return []
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -190,7 +229,10 @@ async def _shared(
 ) -> AsyncIterator[_Shared]:
     async with new_database() as url:
         connection = await asyncpg.connect(url)
-        yield _Shared(url, connection, await connection.fetchval(DELETES))
+        shared = _Shared(url, connection, await connection.fetchval(DELETES))
+        yield shared
+        for pool in shared.pools:
+            pool.terminate()
         await connection.close()
 
 
@@ -219,11 +261,14 @@ async def empty_database_url(server: str) -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture
-async def pool(database_url: str) -> AsyncIterator[database.Pool]:
+async def pool(_shared: _Shared, database_url: str) -> AsyncIterator[database.Pool]:
     """A pool of the application's own, in the test's database."""
-    pool = await connect_pool(database_url)
-    yield pool
-    pool.terminate()
+    if database_url == _shared.url:
+        yield await _shared.pool()
+    else:
+        pool = await connect_pool(database_url)
+        yield pool
+        pool.terminate()
 
 
 @pytest_asyncio.fixture(scope="session")

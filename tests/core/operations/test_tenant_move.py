@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -95,15 +97,40 @@ class Installation:
         return found
 
 
+@pytest_asyncio.fixture(scope="module")
+async def play_once(
+    new_database: Callable[..., AbstractAsyncContextManager[str]], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[str, Path]]:
+    """Of a shop to which everything has happened: the name of its database, and its data directory."""
+    keyring = tmp_path_factory.mktemp("played") / "keys" / "master.json"
+    create_keyring(keyring)
+    async with new_database() as url:
+        pool = await connect_pool(url)
+        async with stage(pool, url, keyring) as scene:
+            await play(Shop(scene))
+            key = await data_key(pool, scene.vault, 1)
+            context = accounts.credentials_context(1, "twilio", "+56900000101")
+            sealed = scene.vault.seal(key, context, SECRET)
+            await pool.execute("UPDATE accounts SET credentials = $1 WHERE tenant_id = 1 AND id = 1", sealed)
+        await pool.close()  # nobody is connected to what is copied
+        yield urlsplit(url).path.removeprefix("/"), keyring.parent.parent
+
+
 @pytest_asyncio.fixture
-async def played(pool: Pool, database_url: str, keyring: Path) -> AsyncIterator[Installation]:
-    """A shop to which everything has happened, of which one file is on the disk."""
-    async with stage(pool, database_url, keyring) as scene:
-        await play(Shop(scene))
-        key = await data_key(pool, scene.vault, 1)
-        sealed = scene.vault.seal(key, accounts.credentials_context(1, "twilio", "+56900000101"), SECRET)
-        await pool.execute("UPDATE accounts SET credentials = $1 WHERE tenant_id = 1 AND id = 1", sealed)
-        yield Installation(pool, scene.vault, Settings(data_dir=keyring.parent.parent), database_url)
+async def played(
+    play_once: tuple[str, Path],
+    new_database: Callable[..., AbstractAsyncContextManager[str]],
+    tmp_path: Path,
+) -> AsyncIterator[Installation]:
+    """A shop of the test's own to which everything has happened, of which one file is on the disk."""
+    name, folder = play_once
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    async with new_database(name) as url:
+        pool = await connect_pool(url)
+        yield Installation(
+            pool, Vault.read(tmp_path / "keys" / "master.json"), Settings(data_dir=tmp_path), url
+        )
+        pool.terminate()
 
 
 async def data_key(pool: Pool, vault: Vault, tenant_id: int) -> str:
@@ -113,7 +140,7 @@ async def data_key(pool: Pool, vault: Vault, tenant_id: int) -> str:
 
 @pytest_asyncio.fixture
 async def other(
-    new_database: Callable[[], AbstractAsyncContextManager[str]], tmp_path: Path
+    new_database: Callable[..., AbstractAsyncContextManager[str]], tmp_path: Path
 ) -> AsyncIterator[Installation]:
     """Another installation, which has a tenant already."""
     keyring = tmp_path / "other" / "keys" / "master.json"

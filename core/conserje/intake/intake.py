@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 IN_FLIGHT = 2  # one batch is being written while the next one's commit waits for the disk
 LARGEST_BATCH = 256
 LARGEST_PART = 64  # events of one post in a batch: whoever posts one meanwhile waits for it
+GATHER = 0.05  # seconds in which a flood's events wait for each other: a transaction costs what ten events do
+ENOUGH = 8  # of them that do not wait
 STORE_LIMIT = 1.0  # seconds that Postgres may take before the spool does
 DRAIN_EVERY = 0.2  # seconds between two looks at the spool, and two tries to empty it
 LARGEST_DRAIN = 512  # events that are taken out of the spool at once
@@ -67,12 +69,14 @@ class _Waiting:
 
     items: list[Item]
     durable: asyncio.Future[None]
+    tenant_id: int
 
 
 @dataclass
 class Intake:
     """Group commit: whoever waits while a batch is written goes into the next one, and whoever has posted
-    more than LARGEST_PART waits again for each part.
+    more than LARGEST_PART waits again for each part. A flood's events gather first: they are many, and each
+    batch takes from others what it takes.
 
     With a spool, what Postgres does not take within STORE_LIMIT goes there, and so does all that comes
     while something is in it.
@@ -82,6 +86,7 @@ class Intake:
     plugins: Plugins
     spool: Spool | None = None
     _queue: deque[_Waiting] = field(default_factory=deque)
+    _gathered: list[_Waiting] = field(default_factory=list)
     _flights: set[asyncio.Task[None]] = field(default_factory=set)
     _storing: set[asyncio.Task[list[Item]]] = field(default_factory=set)
     _loads: Loads = field(default_factory=Loads)
@@ -95,6 +100,7 @@ class Intake:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._queue_up(self._gathered)
         while self._flights:
             await asyncio.wait(self._flights)
         for task in self._storing:  # what they store is in the spool as well
@@ -110,13 +116,12 @@ class Intake:
                 await asyncio.sleep(0)  # others' posts come in between
         if not items:
             return
-        durable = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(items, durable))
-        if len(self._flights) < IN_FLIGHT:
-            flight = asyncio.create_task(self._fly())
-            self._flights.add(flight)
-            flight.add_done_callback(self._flights.discard)
-        await durable
+        waiting = _Waiting(items, asyncio.get_running_loop().create_future(), tenant.id)
+        if self._loads.is_flood(tenant.id):
+            self._gather(waiting)
+        else:
+            self._queue_up([waiting])
+        await waiting.durable
 
     async def take_with(
         self,
@@ -166,6 +171,24 @@ class Intake:
             return row._replace(silences=row.silences and _is_silenced(channel, tenant, account))
         return row
 
+    def _gather(self, waiting: _Waiting) -> None:
+        if not self._gathered:
+            asyncio.get_running_loop().call_later(GATHER, self._queue_up, self._gathered)
+        self._gathered.append(waiting)
+        if sum(len(each.items) for each in self._gathered) >= ENOUGH:
+            self._queue_up(self._gathered)
+
+    def _queue_up(self, waiting: list[_Waiting]) -> None:
+        """Have these written; a list that was gathered is emptied, and others gather in a new one."""
+        if waiting is self._gathered:
+            self._gathered = []
+        self._queue.extend(waiting)
+        waiting.clear()
+        if self._queue and len(self._flights) < IN_FLIGHT:
+            flight = asyncio.create_task(self._fly())
+            self._flights.add(flight)
+            flight.add_done_callback(self._flights.discard)
+
     async def _fly(self) -> None:
         while self._queue:
             batch = self._next_batch()
@@ -186,11 +209,16 @@ class Intake:
         return batch
 
     def _go_on(self, waiting: _Waiting, error: NotDurable | None) -> None:
-        """What is left goes behind those who wait: after its first part, since the order is kept."""
+        """What is left goes behind those who wait: after its first part, since the order is kept.
+
+        Of a flood it comes later: its batches are large, and others' wait for the same processors.
+        """
         if waiting.durable.done():  # the request was cancelled
             return
         if error:
             waiting.durable.set_exception(error)
+        elif waiting.items and self._loads.is_flood(waiting.tenant_id):
+            asyncio.get_running_loop().call_later(GATHER, self._queue_up, [waiting])
         elif waiting.items:
             self._queue.append(waiting)
         else:

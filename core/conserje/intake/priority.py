@@ -46,6 +46,11 @@ class Loads:
                 load.waiting, load.asked = waiting + load.in_flight, now
         return {tenant_id: self._known[tenant_id] for tenant_id in tenant_ids}
 
+    def is_flood(self, tenant_id: int) -> bool:
+        """Whether the tenant was one when it was last looked at."""
+        load = self._known.get(tenant_id)
+        return load is not None and load.waiting > FLOOD
+
     def _is_old(self, tenant_id: int, now: float) -> bool:
         load = self._known.get(tenant_id)
         return load is None or load.asked + LOOK_AGAIN < now

@@ -13,8 +13,8 @@ from conserje import InboundMessage, Text
 from conserje.conversations import overdue, overflow
 from conserje.conversations.overdue import SWEEP_AFTER
 from conserje.costs.prices import Prices
-from conserje.intake import writing
-from conserje.intake.intake import LARGEST_PART
+from conserje.intake import intake, writing
+from conserje.intake.intake import ENOUGH, LARGEST_PART
 from conserje.intake.priority import CHAINS, FLOOD, LOOK_AGAIN, Flight, Loads
 from conserje.intake.writing import Item
 from conserje.storage.database import Connection
@@ -112,18 +112,35 @@ async def test_what_is_held_is_no_flood(scene: Scene) -> None:
     assert await queued(scene) == [0]
 
 
-async def test_a_post_of_thousands_is_stored_in_parts_with_others_between(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await scene.add("bravo")
-    sizes: list[int] = []
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many events each transaction has stored."""
+    stored: list[int] = []
 
     async def seen(connection: Connection, items: Sequence[Item], flight: Flight, prices: Prices) -> None:
-        sizes.append(len(items))
+        stored.append(len(items))
         await write(connection, items, flight, prices)
 
     write = writing.write
     monkeypatch.setattr(writing, "write", seen)
+    return stored
+
+
+async def test_a_flood_s_events_are_stored_together(
+    scene: Scene, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await flood(scene, FLOOD + CHAINS)
+    monkeypatch.setattr(intake, "GATHER", 3600)
+    sizes.clear()
+    for _ in range(3):
+        await asyncio.gather(*(scene.write("hola", sender=f"y{n}") for n in range(ENOUGH)))
+    assert sizes == [ENOUGH] * 3
+
+
+async def test_a_post_of_thousands_is_stored_in_parts_with_others_between(
+    scene: Scene, sizes: list[int]
+) -> None:
+    await scene.add("bravo")
     entry = await scene.entry()
     account = entry.accounts[0]
     events = [(account, InboundMessage(account.address, f"k{n}", f"s{n}", Text("x"))) for n in range(2000)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from other_system import System, read
+from waiting import until_heard
 
 PHONE = "+56912345678"
 WHATSAPP = "whatsapp:+56987654321"
@@ -96,6 +97,7 @@ async def test_what_is_refused_is_not_stored_and_may_be_tried_again(system: Syst
 async def test_the_template_that_would_do_is_named(system: System) -> None:
     await shop(system)
     await system.context.pool.execute("UPDATE accounts SET window_template = $1", f'{{"name": "{SID}"}}')
+    await until_heard(system.context.directory, system.context.pool)
     answer = await system.ask("POST", "/tenants/acme/messages", json={"phone": PHONE, "content": WORDS})
     assert (answer.status_code, answer.json()["template"]) == (409, SID)
 
@@ -151,6 +153,7 @@ async def test_what_makes_no_sense_has_a_code(system: System, body: Any, code: s
 async def test_each_kind_is_stored_as_it_is(system: System, content: dict[str, Any]) -> None:
     await shop(system)
     await system.context.pool.execute("UPDATE accounts SET address = '+56987654321'")  # SMS has no window
+    await until_heard(system.context.directory, system.context.pool)
     sent = await send(system, {"phone": PHONE, "content": content})
     shown = await system.get(f"/tenants/acme/messages/{sent['id']}")
     assert shown["state"] == "paced"

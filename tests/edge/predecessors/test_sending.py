@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from other_system import System, open_system
+from waiting import until_heard
 
 from conserje.storage.database import Pool
 
@@ -55,6 +56,7 @@ async def test_what_is_refused_is_no_success(system: System) -> None:
     told = await post(system, SMS | {"phone": "hola"}, 422)
     assert (told["success"], told["code"]) == (False, "no-phone")
     await system.context.pool.execute("UPDATE accounts SET address = 'whatsapp:+56900000000'")
+    await until_heard(system.context.directory, system.context.pool)
     told = await post(system, SMS, 409)
     assert (told["success"], told["code"]) == (False, "template-needed")
 

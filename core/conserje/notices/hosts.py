@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from conserje.errors import OperatorError
+from conserje.errors import NotThere, OperatorError
 from conserje.storage.database import Connection
 
 PORTS = {"http": 80, "https": 443}
@@ -23,6 +23,10 @@ SELECT EXISTS (
 
 class SubscriptionError(OperatorError):
     """What was asked of a subscription cannot be; the text says why."""
+
+
+class NoSubscription(SubscriptionError, NotThere):
+    """There is no such subscription of this tenant's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,15 @@ from typing import Any
 
 from conserje.contract.channel import FetchFailed, FetchRefused
 from conserje.net.fetch import Fetched, Fetcher
-from conserje.notices.hosts import Host
+from conserje.notices import hosts, reader, subscriptions
+from conserje.notices.hosts import Host, SubscriptionError
 from conserje.notices.signing import signatures, token
-from conserje.notices.subscriptions import Secrets
+from conserje.notices.subscriptions import Secrets, Subscription
+from conserje.settings import Settings
+from conserje.storage.database import Connection, Pool
 from conserje.storage.text import clean
+from conserje.tenants.keyring import VaultError
+from conserje.tenants.vault import Vault
 
 LIMIT = 15.0  # seconds that a receiver may take to answer
 KEPT = 1024  # bytes of its answer
@@ -106,3 +111,35 @@ def _asked_for(answer: Fetched) -> timedelta | None:
     if not (seconds.isascii() and seconds.isdecimal()):
         return None
     return min(timedelta(seconds=int(seconds[:9])), LONGEST_WAIT)
+
+
+async def receiver_of(
+    connection: Connection,
+    vault: Vault,
+    settings: Settings,
+    subscription: Subscription,
+    trust: SSLContext | None = None,
+) -> Receiver | str:
+    """Where it is told; or why it cannot be."""
+    try:
+        secrets = await subscriptions.secrets(connection, vault, subscription)
+        host = Host.of(subscription.url)
+    except (VaultError, SubscriptionError) as error:
+        return str(error)
+    private = await hosts.is_allowed(connection, subscription.tenant_id, host)
+    if host.scheme == "http" and not private:
+        return f"The operator does not allow {host} any more: `conserje subscription host add` does."
+    return Receiver(subscription.id, subscription.url, secrets, settings.domains[0], private, trust)
+
+
+async def test(pool: Pool, vault: Vault, settings: Settings, subscription: Subscription) -> Answer:
+    """Post a notification that says nothing; what the receiver makes of it. Raises SubscriptionError."""
+    async with pool.acquire() as connection:
+        await subscriptions.may_test(connection, subscription.tenant_id, subscription.id)
+        receiver = await receiver_of(connection, vault, settings, subscription)
+    if isinstance(receiver, str):
+        return Answer(cause=receiver)
+    at = datetime.now(UTC)
+    data = {"tenant": subscription.slug, "subscription": subscription.id}
+    told = {"type": "test", "timestamp": reader.written(at), "data": data}
+    return await receiver.post(f"test-{subscription.id}-{at:%Y%m%d%H%M%S}", told)

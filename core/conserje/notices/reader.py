@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import json
 from collections.abc import Collection, Sequence
@@ -17,9 +18,11 @@ from conserje.contract.message import plain
 from conserje.conversations.messages import OF_REPORT
 from conserje.conversations.rows import restored
 from conserje.storage.database import Connection
-from conserje.storage.notifications import KINDS, Position, Recorded
+from conserje.storage.notifications import KINDS, Horizon, Position, Recorded
 from conserje.tenants.tenants import Tenant
 
+BEGINNING = Position()
+LOOKS, PAUSE = 50, 0.02  # seconds between two of them
 LONGEST = 1000  # characters of a message that are told
 
 # What was edited or taken back before it came is told once it has come, under another id.
@@ -107,6 +110,16 @@ class Happened:
     @property
     def is_of_message(self) -> bool:
         return self.kind.startswith("message.")
+
+
+async def settled(connection: Connection) -> Position:
+    """Up to where all is known that has happened by now; who still writes is waited for, a while."""
+    horizon = Horizon()
+    for _ in range(LOOKS):
+        if (position := await horizon.advance(connection)) != BEGINNING:
+            break
+        await asyncio.sleep(PAUSE)
+    return position
 
 
 async def read(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from secrets import token_urlsafe
@@ -11,7 +11,7 @@ from typing import Literal
 import asyncpg
 
 from conserje.notices import hosts
-from conserje.notices.hosts import Host, SubscriptionError
+from conserje.notices.hosts import Host, NoSubscription, SubscriptionError
 from conserje.notices.signing import is_secret, new_secret
 from conserje.storage.database import Connection
 from conserje.storage.notifications import KINDS, LAST_MESSAGE, LAST_NUMBER
@@ -22,8 +22,9 @@ BOTH_SIGN = timedelta(hours=24)  # after a secret was changed
 TESTED_EVERY = timedelta(minutes=1)
 LONGEST_SECRET, SHORTEST_SECRET = 200, 24  # characters of a token's
 
-_COLUMNS = """
-id, tenant_id, url, kinds, ordered, state, cause, failing_since, failures, former_until, created_at
+COLUMNS = """
+id, tenant_id, (SELECT slug FROM tenants WHERE tenants.id = subscriptions.tenant_id) AS slug, url, kinds,
+ordered, state, cause, failing_since, failures, former_until, created_at
 """
 _HERE = "tenant_id IS NOT DISTINCT FROM $1 AND id = $2"
 
@@ -32,7 +33,7 @@ COUNT = "SELECT count(*) FROM subscriptions WHERE tenant_id IS NOT DISTINCT FROM
 NEXT_ID = "SELECT nextval('subscriptions_id_seq')"
 ADD = f"""
 INSERT INTO subscriptions (id, tenant_id, url, kinds, ordered, secret, token_secret)
-OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {_COLUMNS}
+OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {COLUMNS}
 """  # noqa: S608 - of our own
 
 # What happened before is not told.
@@ -41,9 +42,11 @@ INSERT INTO positions (tenant_id, subscription_id, message_id, number)
 SELECT id, $1, {LAST_MESSAGE}, {LAST_NUMBER} FROM tenants WHERE $2::bigint IS NULL OR id = $2
 """  # noqa: S608 - of our own
 LIST = f"""
-SELECT {_COLUMNS} FROM subscriptions WHERE tenant_id IS NOT DISTINCT FROM $1 ORDER BY id
+SELECT {COLUMNS} FROM subscriptions WHERE tenant_id IS NOT DISTINCT FROM $1 ORDER BY id
 """  # noqa: S608 - of our own
-GET = f"SELECT {_COLUMNS} FROM subscriptions WHERE {_HERE}"  # noqa: S608 - of our own
+OF_ALL = f"SELECT {COLUMNS} FROM subscriptions ORDER BY tenant_id NULLS FIRST, id"  # noqa: S608 - of our own
+FIND = f"SELECT {COLUMNS} FROM subscriptions WHERE id = $1"  # noqa: S608 - of our own
+GET = f"SELECT {COLUMNS} FROM subscriptions WHERE {_HERE}"  # noqa: S608 - of our own
 CHANGE = f"""
 UPDATE subscriptions SET url = coalesce($3, url), kinds = coalesce($4, kinds),
     ordered = coalesce($5, ordered), state = coalesce($6, state),
@@ -54,7 +57,7 @@ UPDATE subscriptions SET url = coalesce($3, url), kinds = coalesce($4, kinds),
     former_secret = CASE WHEN $7::text IS NULL THEN former_secret ELSE secret END,
     former_until = CASE WHEN $7::text IS NULL THEN former_until ELSE now() + $9 END,
     secret = coalesce($7, secret), token_secret = coalesce($8, token_secret)
-WHERE {_HERE} RETURNING {_COLUMNS}
+WHERE {_HERE} RETURNING {COLUMNS}
 """  # noqa: S608 - of our own
 REMOVE = f"DELETE FROM subscriptions WHERE {_HERE} RETURNING true"  # noqa: S608 - of our own
 REMOVE_POSITIONS = "DELETE FROM positions WHERE subscription_id = $1"
@@ -79,12 +82,12 @@ SEALED_BY = """
 SELECT count(*) FROM subscriptions
 WHERE $1 IN (split_part(secret, '.', 2), split_part(former_secret, '.', 2), split_part(token_secret, '.', 2))
 """
-OFF = """
-SELECT coalesce(slug, '') AS slug, subscriptions.id, url, cause FROM subscriptions
-LEFT JOIN tenants ON tenants.id = tenant_id
-WHERE state = 'off' AND cause IS NOT NULL AND coalesce(tenants.status = 'active', true)
-ORDER BY subscriptions.id LIMIT $1
-"""
+OFF = f"""
+SELECT {COLUMNS} FROM subscriptions
+WHERE state = 'off' AND cause IS NOT NULL
+  AND coalesce((SELECT status = 'active' FROM tenants WHERE tenants.id = subscriptions.tenant_id), true)
+ORDER BY id LIMIT $1
+"""  # noqa: S608 - of our own
 
 State = Literal["on", "off"]
 
@@ -95,6 +98,7 @@ class Subscription:
 
     id: int
     tenant_id: int | None
+    slug: str | None  # of the tenant
     url: str
     kinds: Sequence[str]  # none: all
     ordered: bool  # within a conversation
@@ -155,6 +159,16 @@ async def add(
 async def list_all(connection: Connection, tenant_id: int | None) -> list[Subscription]:
     """A tenant's, or the operator's."""
     return [Subscription(**row) for row in await connection.fetch(LIST, tenant_id)]
+
+
+async def of_all(connection: Connection) -> list[Subscription]:
+    """The operator's, and then all tenants'."""
+    return [Subscription(**row) for row in await connection.fetch(OF_ALL)]
+
+
+async def find(connection: Connection, id: int) -> Subscription:
+    """Whosever it is. Raises SubscriptionError."""
+    return _found(await connection.fetchrow(FIND, id), id)
 
 
 async def get(connection: Connection, tenant_id: int | None, id: int) -> Subscription:
@@ -226,9 +240,9 @@ async def sealed_by(connection: Connection, key_id: str) -> int:
     return count
 
 
-async def off(connection: Connection, most: int) -> list[Mapping[str, object]]:
+async def off(connection: Connection, most: int) -> list[Subscription]:
     """Those that were put off because nothing was taken, of all tenants."""
-    return [dict(row) for row in await connection.fetch(OFF, most)]
+    return [Subscription(**row) for row in await connection.fetch(OFF, most)]
 
 
 async def _check(connection: Connection, tenant_id: int | None, change: Change) -> None:
@@ -281,5 +295,5 @@ def _found(row: asyncpg.Record | None, id: int) -> Subscription:
     return Subscription(**row)
 
 
-def _none(id: int) -> SubscriptionError:
-    return SubscriptionError(f"There is no subscription {id}: see `conserje subscription list`.", "id")
+def _none(id: int) -> NoSubscription:
+    return NoSubscription(f"There is no subscription {id}: see `conserje subscription list`.", "id")

@@ -8,15 +8,14 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import takewhile
 from ssl import SSLContext
 from typing import Any
 
 from conserje.errors import UnknownTenant
-from conserje.notices import hosts, reader, subscriptions, tellings
-from conserje.notices.hosts import Host, SubscriptionError
-from conserje.notices.posting import KEPT, Answer, Receiver
+from conserje.notices import reader, tellings
+from conserje.notices.posting import KEPT, Answer, Receiver, receiver_of
 from conserje.notices.subscriptions import Subscription
 from conserje.notices.tellings import LEASE, Outcome, Stand, Telling
 from conserje.settings import Settings
@@ -25,7 +24,6 @@ from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.notifications import Horizon
 from conserje.tenants.directory import Directory
-from conserje.tenants.keyring import VaultError
 from conserje.tenants.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -87,41 +85,17 @@ class Teller:
                     return
                 most = 1 if subscription.failures >= LOST else AT_ONCE
                 due = await tellings.find_next(connection, subscription, most)
-                receiver = await self._receiver(connection, subscription) if due else None
+                receiver = (
+                    await receiver_of(connection, self.vault, self.settings, subscription, self.trust)
+                    if due
+                    else None
+                )
                 contents = await self._contents(connection, due)
             posts = [self._tell(receiver, each, contents.get(each.id)) for each in due]
             outcomes = await asyncio.gather(*posts)
             goes_on = len(due) == most and time.monotonic() < ends
             if not await self._note(subscription, job.message_id, outcomes, goes_on=goes_on) or not goes_on:
                 return
-
-    async def test(self, subscription: Subscription, slug: str) -> Answer:
-        """Post a notification that says nothing; what the receiver makes of it. Raises SubscriptionError."""
-        async with self.pool.acquire() as connection:
-            await subscriptions.may_test(connection, subscription.tenant_id, subscription.id)
-            receiver = await self._receiver(connection, subscription)
-        at = datetime.now(UTC)
-        told = {
-            "type": "test",
-            "timestamp": reader.written(at),
-            "data": {"tenant": slug or None, "subscription": subscription.id},
-        }
-        if isinstance(receiver, str):
-            return Answer(cause=receiver)
-        return await receiver.post(f"test-{subscription.id}-{at:%Y%m%d%H%M%S}", told)
-
-    async def _receiver(self, connection: Connection, subscription: Subscription) -> Receiver | str:
-        """Where it is told; or why it cannot be."""
-        try:
-            secrets = await subscriptions.secrets(connection, self.vault, subscription)
-            host = Host.of(subscription.url)
-        except (VaultError, SubscriptionError) as error:
-            return str(error)
-        private = await hosts.is_allowed(connection, subscription.tenant_id, host)
-        if host.scheme == "http" and not private:
-            return f"The operator does not allow {host} any more: `conserje subscription host add` does."
-        issuer = self.settings.domains[0]
-        return Receiver(subscription.id, subscription.url, secrets, issuer, private, self.trust)
 
     async def _contents(self, connection: Connection, due: Sequence[Telling]) -> dict[int, dict[str, Any]]:
         """What is told by each, by its id; nothing of what is kept no longer."""

@@ -10,9 +10,10 @@ from typing import Literal
 
 import asyncpg
 
+from conserje.conversations.paging import LAST_ID
 from conserje.notices import reader
 from conserje.notices.reader import Happened
-from conserje.notices.subscriptions import Subscription
+from conserje.notices.subscriptions import COLUMNS, Subscription
 from conserje.storage import jobs
 from conserje.storage.database import Connection, columns
 from conserje.storage.jobs import Job
@@ -82,10 +83,9 @@ WITH due AS MATERIALIZED (
 UPDATE subscriptions SET due_at = now() + $2, epoch = epoch + 1 FROM due WHERE subscriptions.id = due.id
 RETURNING subscriptions.id, coalesce(tenant_id, 0) AS tenant_id, epoch
 """
-TAKE = """
-UPDATE subscriptions SET due_at = now() + $3 WHERE id = $1 AND epoch = $2 AND state = 'on'
-RETURNING id, tenant_id, url, kinds, ordered, state, cause, failing_since, failures, former_until, created_at
-"""
+TAKE = f"""
+UPDATE subscriptions SET due_at = now() + $3 WHERE id = $1 AND epoch = $2 AND state = 'on' RETURNING {COLUMNS}
+"""  # noqa: S608 - of our own
 
 # The next ones; in order, of each conversation the first that is not told.
 NEXT = """
@@ -113,7 +113,7 @@ WHERE id = $1 AND epoch = $2 RETURNING coalesce(failing_since < now() - $7::inte
 PUT_OFF = "UPDATE subscriptions SET state = 'off', cause = $3 WHERE id = $1 AND epoch = $2 AND state = 'on'"
 
 _SHOWN = """
-SELECT name, subscription_id, kind, conversation_id, happened_at, tries, due_at, told_at, status, answer,
+SELECT id, name, subscription_id, kind, conversation_id, happened_at, tries, due_at, told_at, status, answer,
        cause
 FROM tellings WHERE tenant_id = $1
 """
@@ -123,7 +123,7 @@ _WANTED = """
   AND CASE $5 WHEN 'waiting' THEN due_at IS NOT NULL WHEN 'told' THEN told_at IS NOT NULL
               WHEN 'failed' THEN due_at IS NULL AND told_at IS NULL ELSE true END
 """
-LIST = f"{_SHOWN} {_WANTED} ORDER BY id DESC LIMIT $6"
+LIST = f"{_SHOWN} {_WANTED} AND id < $7 ORDER BY id DESC LIMIT $6"
 COUNT = f"SELECT subscription_id, count(*) FROM tellings WHERE tenant_id = $1 {_WANTED} GROUP BY 1 ORDER BY 1"  # noqa: S608
 REPLAY = f"""
 UPDATE tellings SET due_at = now(), told_at = NULL, tries = 0 WHERE tenant_id = $1 {_WANTED}
@@ -178,6 +178,7 @@ class Stand:
 class Told:
     """A telling as its tenant sees it."""
 
+    id: int
     name: str
     subscription_id: int
     kind: str
@@ -279,9 +280,11 @@ async def put_off(connection: Connection, id: int, epoch: int, cause: str) -> No
     await connection.execute(PUT_OFF, id, epoch, cause)
 
 
-async def list_all(connection: Connection, tenant_id: int, wanted: Filter, most: int) -> list[Told]:
-    """The newest first."""
-    rows = await connection.fetch(LIST, tenant_id, *_values(wanted), most)
+async def list_all(
+    connection: Connection, tenant_id: int, wanted: Filter, most: int, before: int = LAST_ID
+) -> list[Told]:
+    """Those before that id, the newest first."""
+    rows = await connection.fetch(LIST, tenant_id, *_values(wanted), most, before)
     return [Told(**row) for row in rows]
 
 

@@ -65,9 +65,10 @@ def page(
 ) -> Page[S]:
     """The page out of what was found: one thing more than asked for, where there are more."""
     here = found[: paged.limit]
-    following = _cursor(place(here[-1])) if len(found) > paged.limit else None
+    following = cursor_of(place(here[-1])) if len(found) > paged.limit else None
     return Page(items=[shown(each) for each in here], next=following)
 
 
-def _cursor(place: tuple[object, ...]) -> str:
+def cursor_of(place: tuple[object, ...]) -> str:
+    """The cursor of what follows on this place."""
     return base64.urlsafe_b64encode(to_json([VERSION, *place])).rstrip(b"=").decode()

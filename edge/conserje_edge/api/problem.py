@@ -13,6 +13,7 @@ from conserje.conversations.statistics import PeriodError
 from conserje.errors import DirectoryUnavailable, NotThere, OperatorError, UnknownTenant
 from conserje.leads.table import LeadError
 from conserje.net.mail import MailFailed
+from conserje.notices.hosts import SubscriptionError
 from conserje.notices.notifier import NotTold
 from conserje.operations.enrolment import NotTheTenants
 from conserje.operations.forgetting import ForgettingError
@@ -199,6 +200,7 @@ OF_ERRORS: tuple[tuple[type[OperatorError], str], ...] = (
     (HeldError, "conflict"),
     (NoteError, "refused"),
     (LeadError, "refused"),
+    (SubscriptionError, "refused"),
     (ProductError, "refused"),
     (KnowledgeError, "refused"),
     (PeriodError, "refused"),

@@ -14,9 +14,11 @@ from conserje_edge.api import (
     knowledge,
     leads,
     messages,
+    notifications,
     products,
     reference,
     statistics,
+    subscriptions,
     tenants,
 )
 from conserje_edge.api.endpoint import Endpoint
@@ -35,6 +37,8 @@ PLACES = (
     *leads.PLACES,
     *held.PLACES,
     *statistics.PLACES,
+    *notifications.PLACES,
+    *subscriptions.PLACES,
     *keys.PLACES,
 )
 

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from conserje.conversations import illness, retention
+from conserje.notices import subscriptions
 from conserje.operations import journal, shelf
 from conserje.plugins import fences
 from conserje.settings import SettingsError
@@ -144,6 +145,18 @@ async def _accounts(context: OperatorContext) -> None:
         raise Odd(f"Accounts are ill: mend them, then `conserje account check` ({named}{more}).")
 
 
+async def _subscriptions(context: OperatorContext) -> None:
+    async with context.pool.acquire() as connection:
+        off = await subscriptions.off(connection, SHOWN + 1)
+    if off:
+        named = "; ".join(f"{each.id} of {each.slug or 'all'}: {each.cause}" for each in off[:SHOWN])
+        more = "; and more" if len(off) > SHOWN else ""
+        raise Odd(
+            f"Subscriptions are off: mend their receivers, then `conserje subscription change ID --on`"
+            f" ({named}{more})."
+        )
+
+
 async def _keeping(context: OperatorContext) -> None:
     async with context.pool.acquire() as connection:
         keeping_all, first = await tenants.keeping_all(connection)
@@ -217,6 +230,7 @@ CHECKS: dict[str, Callable[[OperatorContext], Awaitable[None]]] = {
     "keyring": _keyring,
     "plugins": _plugins,
     "accounts": _accounts,
+    "subscriptions": _subscriptions,
     "assistants": _assistants,
     "tools": _tools,
     "keeping": _keeping,

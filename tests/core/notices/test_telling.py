@@ -192,7 +192,7 @@ async def test_after_five_days_of_failing_it_is_off_until_somebody_puts_it_on(sc
         assert row["state"] == "off" and "5 days" in row["cause"]
         async with scene.pool.acquire() as connection:
             [named] = await subscriptions.off(connection, 5)
-            assert named["slug"] == "acme"
+            assert named.slug == "acme"
             await scene.write("otra")
             await make_due(scene)
             assert await look(scene) == []
@@ -200,7 +200,8 @@ async def test_after_five_days_of_failing_it_is_off_until_somebody_puts_it_on(sc
             await subscriptions.change(connection, scene.vault, tenant, receiver.subscription.id, on)
         await make_due(scene)
         await tell(scene)
-    assert [each["data"]["text"] for each in receiver.told] == ["hola", "hola", "hola", "otra"]
+    said = [each["data"]["text"] for each in receiver.told]
+    assert said[:2] == ["hola", "hola"] and sorted(said[2:]) == ["hola", "otra"]
 
 
 async def test_who_is_gone_is_told_nothing_more(scene: Scene) -> None:
@@ -351,10 +352,10 @@ async def test_of_a_public_answer_a_kilobyte_is_kept_and_no_redirect_is_followed
 async def test_a_test_says_what_is_wrong_and_is_one_a_minute(scene: Scene) -> None:
     async with told_of(scene) as receiver:
         receiver.desk.answers = [Response(status_code=403)]
-        said = await scene.teller.test(receiver.subscription, "acme")
+        said = await posting.test(scene.pool, scene.vault, scene.teller.settings, receiver.subscription)
         assert said.cause and "ignore no bots" in said.cause
         with pytest.raises(SubscriptionError, match="less than a minute"):
-            await scene.teller.test(receiver.subscription, "acme")
+            await posting.test(scene.pool, scene.vault, scene.teller.settings, receiver.subscription)
         [told] = receiver.told
         assert told["type"] == "test" and told["data"]["tenant"] == "acme"
 

@@ -27,6 +27,28 @@ async def test_without_a_key_only_the_operator_on_this_machine_gets_in(
         await far.get("/tenants", await far.key(None, "read"))
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "console.localhost"}, 401),
+        ({"x-forwarded-for": "127.0.0.1"}, 401),
+        ({"x-conserje-console": "1"}, 401),
+        ({"host": "acme.localhost"}, 404),
+        ({"host": "rebound.example"}, 404),
+        ({"origin": "http://acme.localhost"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://localhost:9101"}, 200),
+        ({"authorization": "Bearer x"}, 401),
+    ],
+)
+async def test_the_same_is_asked_of_callers_as_at_the_operator_s_listener(
+    system: System, headers: dict[str, str], status: int
+) -> None:
+    answer = await system.ask("GET", "/tenants", headers=headers)
+    assert answer.status_code == status
+    assert status == 200 or answer.json()["code"]
+
+
 async def test_what_is_written_about_the_api_needs_no_key(
     pool: Pool, database_url: str, keyring: Path
 ) -> None:

@@ -12,7 +12,7 @@ from conserje.storage.database import Pool
 from conserje.tenants.directory import Directory
 
 LIMIT = 60.0  # seconds: what takes longer hangs; busy machines are slow
-FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.02  # seconds between two looks
+FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05  # seconds between two looks, which cost who is waited for
 
 # No inbound message is without its turn, and no reply's fate is unknown.
 SETTLED = """

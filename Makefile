@@ -28,11 +28,12 @@ install: .venv/tools
 test: install  ## all tests that are not long, in parallel
 	$(BIN)/pytest -n auto --dist worksteal -m "$(TESTS)" $(OPTIONS)
 
-soak: install  ## a thousand deaths under load (figures for docs/reliability.md), a million bad posts, a long past, a hostile day
+soak: install  ## a thousand deaths under load (figures for docs/reliability.md), a million bad posts, a long past, a hostile day, ten thousand sends
 	cd tests && ../$(BIN)/python -m crash.run --deaths 1000
 	cd tests && ../$(BIN)/python -m fuzz --count 1000000
 	HISTORY=1000000 $(BIN)/pytest -n0 -k promise_11 tests/core/conversations tests/core/operations
 	cd tests && ../$(BIN)/python -m hostile.run --minutes 10
+	SENDS=10000 $(BIN)/pytest -n0 tests/system/test_sends.py
 
 check: install  ## style, types, layers
 	$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/rumdl check --quiet

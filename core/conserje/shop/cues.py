@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-ASKING = " dónde cuándo cuánto cómo qué donde cuando cuanto cuanta cuantos cuantas como cual cuales quien"
+ASKING = (
+    " dónde cuándo cuánto cuánta cuántos cuántas cuál cuáles quién cómo qué"
+    " donde cuando cuanto cuanta cuantos cuantas como cual cuales quien"
+)
 STOP_WORDS = """
 hacen hace hacer uds pregunta consulta duda quería queria quisiera saber podrian podrias favor uma hay existe
 existen manejan cuentan cuenta acaso the do you is are what can your have for where when how vocês voce você
@@ -99,6 +102,7 @@ para hoy|mañana
 # Of these no word of delivery is needed.
 ARRIVAL = """
 cuanto demora llegar|llega|entregar|entrega
+cuanto rato|tiempo llega|llegan|demora
 en cuantos dias llega|llegaria|entregan
 llega|llegaria|llegan|entregan hoy|mañana|altiro
 cuantos dias|tiempo demora
@@ -130,7 +134,7 @@ WHOLESALE = """
 mayorista|mayoristas|wholesale|atacado|reventa|revendedor|revendedores|revender|distribuidor|distribuidores|bulk
 por mayor
 compro|compramos harto|bastante|cantidad|cantidades|seguido
-tengo|tenemos|para taller|negocio|almacen|minimarket|restaurant|restaurante|empresa
+tengo|para taller|negocio|almacen|minimarket|restaurant|restaurante|empresa
 otro|mejor|buen precio
 comprar volumen|cantidad|cantidades
 precio|precios|descuento volumen|cantidad|cantidades
@@ -147,4 +151,4 @@ UNDER_WAY = (
     "pedido pedidos compra orden envio despacho paquete encomienda encargo order package direccion boleta"
     " factura pago transferencia entrega reembolso"
 )
-DONE = "hice realice pague transferi deposite compre pedi encargue paid ordered bought comprei"
+DONE = "hice realice pague transferi deposite compre pedi encargue devuelvan paid ordered bought comprei"

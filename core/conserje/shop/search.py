@@ -64,7 +64,9 @@ _UNITS = {
     }.items()
     for unit in units.split()
 }  # fmt: skip
-_PART = re.compile(r"(?<=\w) (?:del?|para|con|sin|for|with|com) ((?:la |el |los |las )?\w+)", re.IGNORECASE)
+_PART = re.compile(
+    r"(?<=\w) (?:del?|en|para|con|sin|for|with|com) ((?:la |el |los |las )?\w+)", re.IGNORECASE
+)
 _CLAUSE = re.compile(r"\n|[.,;:!?¡¿…]+(?!\d)")
 _WORD = re.compile(r"[a-z0-9ñ]{1,40}")
 _SOUNDS = (

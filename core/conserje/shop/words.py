@@ -23,7 +23,7 @@ _SMALL = (
 _DOING = re.compile(r"(?<=....)[ai]cion(?:es)?$")  # of what is done: "instalaciones" has what "instalan" has
 # Forms of a verb that are told of what somebody does, or is asked to: "arman", "armamos", "armanos".
 _VERB = re.compile(
-    r"([a-z]{3,16}?)(?:[aei]mos|[ae]n|[aei]r|[ae]ndo)(?:me|nos|l[aeo]s?)?|([a-z]{3,16}?)[ae](?:nos|me)"
+    r"([a-z]{2,16}?)(?:[aei]mos|[ae]n|[aei]r|[ae]ndo)(?:me|nos|l[aeo]s?)?|([a-z]{3,16}?)[ae](?:nos|me)"
 )
 _SOUNDS = (
     (re.compile(r"gu$|gu(?=[ei])"), "g"),
@@ -83,7 +83,7 @@ def _keys(word: str) -> Iterator[str]:
             stem = _STEMMER.stemWord(form)
         yield sound(bare(stem))
     if verb := _VERB.fullmatch(plain):
-        yield f"~{sound(verb[1] or verb[2])}"
+        yield f"~{sound((verb[1] or verb[2]).replace('ue', 'o').replace('ie', 'e'))}"
     if (root := _DOING.sub("", plain)) != plain:
         yield sound(root)
 

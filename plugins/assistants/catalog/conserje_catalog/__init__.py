@@ -129,6 +129,7 @@ async def _about_the_shop(turn: _Turn, text: str, asked: Asked, offers: Offers) 
     """What the shop has said of itself, else that a person will say; None where nothing of it is asked."""
     meant: list[Product] = []
     topics: list[str] = []
+    is_of_a_thing = False
     for topic, found, clause in wishes.topics(asked):
         matches = await meaning.named(turn, [clause])
         if matches and wishes.names_product(found, matches[0]):
@@ -137,7 +138,8 @@ async def _about_the_shop(turn: _Turn, text: str, asked: Asked, offers: Offers) 
         matches = matches or await meaning.named(turn, [clause.replace(found, " ")])
         if matches and wishes.is_a_day(found):
             return None
-        meant += [match.product for match in matches[:1]]
+        is_of_a_thing = is_of_a_thing or bool(matches)
+        meant += [matches[0].product] if len(matches) == 1 else []
     if not topics:
         return None
     topic = topics[0]
@@ -151,6 +153,8 @@ async def _about_the_shop(turn: _Turn, text: str, asked: Asked, offers: Offers) 
         rest = await left.topics(turn, asked, known)
         sentences = dict.fromkeys(wishes.sentence(each, offers.words) for each in rest)
         return _besides(answer, list(sentences), _asked_of_the_shop(rest, text)) if rest else answer
+    if topic == "hours" and is_of_a_thing:
+        return None  # "a qué hora sale el pan" may be told of the bread
     said = wishes.sentence(topic, offers.words)
     if topic in ("haggling", "restock") and not meant and turn.history:
         meant = choices.shown(turn.history, await turn.products.all())[:1]
@@ -228,7 +232,8 @@ async def _offer(turn: _Turn, meant: Meant, asked: Asked, offers: Offers) -> Rep
     elif meant.way == "compare":
         said = offers.compared(products)
     elif len(products) == 1 and not has(products[0]):
-        said = offers.sold_out(products[0], near(products[0], await turn.products.all()))
+        instead = near(products[0], await turn.products.all())
+        said = offers.sold_out(products[0], instead, described=meant.described)
     elif len(products) == 1:
         said = offers.one(products[0], meant.count, _heading(meant, offers), described=meant.described)
     elif meant.described:
@@ -246,6 +251,8 @@ def _heading(meant: Meant, offers: Offers) -> str:
             return words.cheapest
         case "dearest":
             return words.dearest
+        case "shelf":
+            return words.shelf_of.format(named=meant.products[0].category.lower())
         case "too_dear":
             return words.nothing_so_cheap
         case "budget" if meant.budget:
@@ -263,7 +270,20 @@ async def _otherwise(turn: _Turn, text: str, asked: Asked, offers: Offers) -> Re
     if asked.has_words and not asked.names_nothing and (known := await turn.knowledge.search(text)):
         answers = list(dict.fromkeys(each.answer for each in known))
         return _say(offers.hello + "\n\n".join(answers), "pregunta", known[0].score)
-    return _small_talk(turn, asked, shelf, offers.words) or await _not_found(turn, text, asked, shelf, offers)
+    if said := _small_talk(turn, asked, shelf, offers.words):
+        return said
+    nameless = Asked(_without_name(text, turn.tenant.name))
+    if asked.begins_with_hello and nameless.greets:
+        return _small_talk(turn, nameless, shelf, offers.words) or await _not_found(
+            turn, text, asked, shelf, offers
+        )
+    return await _not_found(turn, text, asked, shelf, offers)
+
+
+def _without_name(text: str, name: str) -> str:
+    """Without the words of the shop's name: "buenas don lucho"."""
+    own = set(name.lower().split())
+    return " ".join(word for word in text.split() if word.lower().strip(".,;:!?¡¿") not in own)
 
 
 def _small_talk(turn: _Turn, asked: Asked, shelf: str, words: Words) -> Reply | None:

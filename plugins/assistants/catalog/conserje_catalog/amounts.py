@@ -10,6 +10,9 @@ from conserje_catalog.asked import naming
 from conserje_catalog.vocabulary import NUMBERS, words_of
 
 _DIGITS = 4
+_AFTER = re.compile(
+    r"(?<=[a-z] )([2-9]|[1-9][0-9]) (?:cajas|bolsas|sacos|botellas|latas|paquetes|unidades|pares)$"
+)
 _MEASURED = re.compile(r"\b([1-9][0-9]{0,2}) (metros?|mts?|kilos?|kg|litros?)\b")
 _SOLD_BY = {
     "m": re.compile(r"\b(?:por|x|el) (?:m2?|metro)\b|\bm2$|\bm2 "),
@@ -43,6 +46,12 @@ def amount(part: str) -> tuple[int, str]:
         if naming(word) and not count:
             break  # what follows is the name's own number: "play 5"
     return 1, " ".join(naming(part))
+
+
+def counted_after(part: str) -> int:
+    """How many are said behind the thing: "leche entera 6 cajas"; 0: it is not said so."""
+    found = _AFTER.search(part)
+    return int(found[1]) if found and naming(part[: found.start()]) else 0
 
 
 def counted(part: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from conserje import Match, Product, Turn
 from conserje_catalog import choices, things
-from conserje_catalog.amounts import amount, counted, sold_by_measure
+from conserje_catalog.amounts import amount, counted, counted_after, sold_by_measure
 from conserje_catalog.asked import Asked, naming
 from conserje_catalog.money import Budget, budget
 from conserje_catalog.offers import SHOWN, has
@@ -21,6 +21,7 @@ _HARDLY = 0.1  # less sure than the surest: what only is of its category is less
 _FOUND = 30  # products that are looked at
 _WORDS = 3  # of whom something is for
 _PARTS = 6  # things asked for at once
+_LISTED = 4  # things in a row
 _ASKED_ABOUT = 8  # words that may name what a question is about
 _MADE_FOR = 0.45  # the verb is told of it: "limpiar" of what cleans
 _LESS_SURE = 0.9  # a word was not the product's: its description may say more
@@ -29,7 +30,7 @@ _HAS_WITH = re.compile(r"\b(vienen?|funcionan?|compatibles?|sirven?|pagan?|carga
 _INFINITIVE = re.compile(r"[a-z]{2,20}[aei]r(?:me|l[aeo]s?)?")  # what it is for: "zapatilla para enchufar"
 
 AnyTurn = Turn[Any, Any]
-Way = Literal["offer", "compare", "total", "cheapest", "dearest", "budget", "too_dear"]
+Way = Literal["offer", "compare", "total", "cheapest", "dearest", "budget", "too_dear", "shelf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     if several := await _several(turn, wish, asked):
         return several
     offered = choices.shown(turn.history, await turn.products.all()) if turn.history else []
-    matches = _without(wish, await named(turn, wish.clauses))
+    matches = await _of_the_subject(turn, wish, _without(wish, await named(turn, wish.clauses)))
     count = _count(wish, matches)
     if offered and asked.says("its"):
         meant = Meant(offered[:SHOWN], "compare" if len(offered) > 1 else "offer", described=True)
@@ -79,8 +80,8 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
         meant = Meant(about, sure=0.6, described=True)
     elif before := await _before(turn, asked, offered, count):
         meant = Meant(before, count=count)
-    elif (wish.budget or _extreme(asked)) and await _anything_will_do(turn, wish):
-        meant = Meant([product for product in await turn.products.all() if has(product)], sure=0.8)
+    elif others := await _unnamed(turn, wish, asked):
+        meant = others
     else:
         return None
     if asked.says("cheaper"):
@@ -90,19 +91,40 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     return _narrowed(replace(meant, described=described), wish, asked)
 
 
+async def _unnamed(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
+    """What there is for the money, or of a category, where no thing is named that there is."""
+    if shelved := await _shelved(turn, wish, asked):
+        return Meant(shelved, "shelf", sure=0.6)
+    if (wish.budget or _extreme(asked)) and await _anything_will_do(turn, wish):
+        return Meant([product for product in await turn.products.all() if has(product)], sure=0.8)
+    return None
+
+
 async def _anything_will_do(turn: AnyTurn, wish: _Wish) -> bool:
     """Whether no thing is named: "algo por 20 lucas", "un regalo entretenido"."""
     for clause in wish.clauses:
-        named = naming(clause)
+        named = [word for word in naming(clause) if word not in Asked(turn.tenant.name).clauses[0].split()]
         if named and not (PATTERNS["anything"].search(clause) and not await turn.products.search(clause, 1)):
             return False
     return True
 
 
+async def _of_the_subject(turn: AnyTurn, wish: _Wish, matches: Sequence[Match]) -> Sequence[Match]:
+    """Those of which something is asked, where the matches only are like what is asked of them."""
+    subjects = [match for clause in wish.clauses[:1] for match in await things.subject(turn, clause)]
+    names = {match.product.name for match in subjects}
+    return [match for match in matches if match.product.name in names] or subjects or matches
+
+
 def _count(wish: _Wish, matches: Sequence[Match]) -> int:
     """How many are asked for, also by the measure that the thing is sold by."""
     count = max((amount(clause)[0] for clause in wish.clauses), default=1)
-    return sold_by_measure(matches[0].product, wish.clauses) if matches and count == 1 else count
+    if count > 1 or not matches:
+        return count
+    after = max((counted_after(clause) for clause in wish.clauses), default=0)
+    if after and str(after) not in matches[0].product.name.split():
+        return after
+    return sold_by_measure(matches[0].product, wish.clauses)
 
 
 async def _cheaper(turn: AnyTurn, meant: Meant) -> Meant:
@@ -156,7 +178,7 @@ async def _for_somebody(turn: AnyTurn, clauses: Iterable[str]) -> list[Match]:
             said = [word for word in naming(whom)[:_WORDS] if word.isalpha()]
             whole = [word for word in said if not _INFINITIVE.fullmatch(word)]
             if matches and all([await turn.products.search(word, 1) for word in whole]):
-                return matches
+                return await _closest(turn, [clause], matches)
     return []
 
 
@@ -171,6 +193,11 @@ async def _about(turn: AnyTurn, wish: _Wish, asked: Asked) -> list[Product]:
             return about
     if mentioned := _without(wish, await things.mentioned(turn, wish.clauses)):
         return [match.product for match in mentioned]
+    return []
+
+
+async def _shelved(turn: AnyTurn, wish: _Wish, asked: Asked) -> list[Product]:
+    """What there is of the category that is named beside something unheard of."""
     for clause in wish.clauses if asked.asks or not asked.is_question else ():
         if shelved := await things.shelved(turn, naming(clause)):
             return shelved
@@ -198,6 +225,10 @@ async def _about_clause(turn: AnyTurn, wish: _Wish, clause: str, asked: Asked) -
 
 async def _for_a_purpose(turn: AnyTurn, wish: _Wish, clause: str) -> list[Product]:
     """Of "algo para pintar un muro" what is for walls: all words but what is done are known."""
+    if PATTERNS["anything"].search(clause) and (whom := PATTERNS["for"].split(f" {clause} ", 1)[1:]):
+        told = [match for word in naming(whom[0])[:1] for match in await turn.products.search(word, 6)]
+        if made := [match.product for match in _without(wish, told) if match.score >= _MADE_FOR]:
+            return made
     if not PATTERNS["purpose"].search(clause):
         return []
     done = [word for word in naming(clause) if _INFINITIVE.fullmatch(word)]
@@ -228,12 +259,13 @@ async def _several(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
         ("total", [part for clause in clauses for part in await _joined(turn, clause)]),
     ):
         if way == "total":
-            parts = [each for part in parts for each in await _by_count(turn, part)]
+            parts = [each for part in parts[:_PARTS] for each in await _by_count(turn, part)]
+            parts = [each for part in parts[:_PARTS] for each in await _one_by_one(turn, part, parts)]
         found = []
         joined = len(parts) > (len(clauses) if way == "compare" else 1)  # a comma alone compares nothing
         for part in [part for part in parts if part.strip()][:_PARTS] if joined else ():
             count, thing = amount(part.strip())
-            if matches := _without(wish, await named(turn, [thing])):
+            if matches := _without(wish, await named(turn, [part.strip()]) or await named(turn, [thing])):
                 whole = [match for match in matches if match.score == 1.0]  # all of its name, and no more
                 found.append((count, [match.product for match in whole or matches]))
         if len({frozenset(product.name for product in products) for _, products in found}) > 1:
@@ -244,7 +276,7 @@ async def _several(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
 async def _joined(turn: AnyTurn, clause: str) -> list[str]:
     """The parts that an "and" joins; it joins none in a thing's own name: "audífonos con cable"."""
     parts = PATTERNS["and"].split(_HAS_WITH.sub(r"\1 ", clause))
-    if len(parts) == 2 and (whole := await turn.products.search(amount(clause.strip())[1], 1)):
+    if len(parts) == 2 and (whole := await turn.products.search(clause, 1)):
         return [clause] if whole[0].score >= _LESS_SURE else parts
     return parts
 
@@ -253,6 +285,16 @@ async def _by_count(turn: AnyTurn, part: str) -> list[str]:
     """What each number begins, where all together is no thing's name: "5 lavandas 3 romeros"."""
     each = counted(part)
     return [part] if len(each) < 2 or await named(turn, [amount(part.strip())[1]]) else each
+
+
+async def _one_by_one(turn: AnyTurn, part: str, parts: Sequence[str]) -> list[str]:
+    """The things that a part lists without an "and", where others follow: "arroz fideos y aceite"."""
+    words = naming(part)
+    if len(parts) < 2 or not 2 <= len(words) <= _LISTED or await named(turn, [part.strip()]):
+        return [part]
+    found = [await turn.products.search(word, 1) for word in words]
+    first = {matches[0].product.name for matches in found if matches and matches[0].score >= _LESS_SURE}
+    return words if len(first) == len(words) else [part]
 
 
 def _together(found: Sequence[tuple[int, list[Product]]], asked: Asked, *, compare: bool) -> Meant:

@@ -28,9 +28,9 @@ class Offers:
         shown = bool(product.picture or product.link)
         return Text(text, cards=(self.row(product),) if shown else ())
 
-    def sold_out(self, product: Product, near: Sequence[Product]) -> Content:
+    def sold_out(self, product: Product, near: Sequence[Product], *, described: bool = False) -> Content:
         """That there is none now, without a question that a yes would answer."""
-        text = f"{self.hello}{self.line(product)}"
+        text = f"{self.hello}{self.line(product, described=described)}"
         if near:
             text += "\n".join(["", self.words.near_it, *(f"• {self.line(each)}" for each in near)])
         return Text(text, cards=tuple(self.row(each) for each in near if each.picture or each.link))

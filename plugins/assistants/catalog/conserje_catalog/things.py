@@ -20,6 +20,10 @@ _FEW = 6  # of more, a name says too little
 _BEFORE_A_THING = words_of(
     "el la los las ese esa esos esas este esta estos estas del al que cual cuales o a os as the which"
 )
+_BEFORE_A_SUBJECT = words_of("el la los las ese esa esos esas este esta estos estas o a os as the")
+_SAYS = words_of(
+    "es son tiene tienen trae traen viene vienen sirve sirven se le les mide pesa dura tem vem is has"
+)
 _GOES_ON = words_of("de del da do para pa pal sin con talla tipo marca for of")  # "el tubo de 110" is another
 
 
@@ -32,6 +36,17 @@ async def mentioned(turn: Turn[Any, Any], clauses: Sequence[str]) -> list[Match]
                 whole = [match for match in matches if match.score >= _WHOLE]
                 if 0 < len(whole) <= _FEW:
                     return whole
+    return []
+
+
+async def subject(turn: Turn[Any, Any], clause: str) -> list[Match]:
+    """What the clause says something of, or asks it: "el sofá cama es de 2 plazas?"."""
+    words = clause.split()
+    if words[:1] and words[0] in _BEFORE_A_SUBJECT:
+        for end in range(min(_LONGEST + 1, len(words) - 1), 1, -1):
+            if words[end] in _SAYS:
+                matches = await turn.products.search(" ".join(words[1:end]), _FOUND)
+                return [match for match in matches if match.score >= max(_SURE, matches[0].score - 0.1)]
     return []
 
 

@@ -54,6 +54,7 @@ class Words:
     restock: str
     work: str
     still_unclear: str
+    shelf_of: str
     only_text: str
     which: str
     near: str
@@ -117,6 +118,7 @@ _SPANISH = Words(
     still_unclear=(
         "Sigo sin entenderte, disculpa. Le aviso a una persona del equipo para que te ayude por aquí."
     ),
+    shelf_of="Eso mismo no lo veo. En {named} tenemos esto.",
     only_text="Por aquí solo leo texto: cuéntame qué buscas.",
     which="¿De qué producto me hablas?",
     near="No encontré justo eso.",
@@ -178,6 +180,7 @@ _PORTUGUESE = Words(
     work="Agradecemos a mensagem. Vou avisar uma pessoa da equipe para que responda por aqui.",
     still_unclear="Ainda não entendi, desculpe. Vou avisar uma pessoa da equipe para ajudar você por aqui.",
     only_text="Por aqui só leio texto: conte o que você procura.",
+    shelf_of="Isso mesmo não vejo. Em {named} temos isto.",
     which="De qual produto você está falando?",
     near="Não encontrei exatamente isso.",
     none="Não tenho isso.",
@@ -233,6 +236,7 @@ _ENGLISH = Words(
     work="Thank you for writing. I will tell somebody from our team to answer you here.",
     still_unclear="I still do not understand, sorry. I will tell somebody from our team to help you here.",
     only_text="I can only read text here: tell me what you are looking for.",
+    shelf_of="I do not see exactly that. In {named} we have these.",
     which="Which product do you mean?",
     near="I did not find exactly that.",
     none="I do not have that.",

@@ -1,0 +1,84 @@
+"""What contacts write to a shop, in English; what each kind is for, `vocabulary` says."""
+
+WORDS = {
+    "greetings": "hey hello hi morning afternoon evening",
+    "thanks": "thanks thank thx ty cheers appreciated",
+    "closings": "okay great cool perfect fine sure no nothing",
+    "farewells": "goodbye bye later",
+    "chat": """
+        good you very much so are how there is it all that day just for the your help see have a nice well
+        doing going looking browsing
+    """,
+    "price": "price prices cost costs much",
+    "stock": "stock left available",
+    "asking": "have sell want need buy looking got",
+    "yes": "yes yeah yep sure want take buy it",
+    "filler": """
+        do you i a an the any some is are there have sell want need buy looking for got of to with my me
+        please what which how much many does it this that cheap cheapest best would like can could get one
+        ones or and under less than up
+    """,
+}
+
+EXPRESSIONS = {
+    "leaves": r"just_(?:looking|browsing) i_ll_think that_s_all not_now maybe_later",
+    "greeting": r"""
+        how_are_you how_is_it_going what_s_up good_(?:morning|afternoon|evening) are_you_there
+        can_you_help_me
+    """,
+    "catalogue": r"""
+        catalog(?:ue)? what_do_you_(?:have|sell|offer)$ (?:price|product)_list
+        what_(?:products|else)_do_you_(?:have|sell)
+    """,
+    "who": r"""
+        who_are_you are_you_(?:a_)?(?:bot|robot|human|real) who_am_i_(?:talking|speaking)_(?:to|with)
+    """,
+    "insult": r"thieves scammers? idiots? shit bastards? assholes? useless",
+    "complaint": r"""
+        complain\w* (?:arrived|came|is|was)_(?:\w+_)?(?:broken|damaged|wrong|expired|torn) does_?n_t_work
+        not_working money_back refund_me terrible awful
+    """,
+    "broken": r"it_broke stopped_working",
+    "order": r"""
+        my_(?:order|package|parcel|purchase) track\w* has_?n_t_arrived not_arrived already_paid
+    """,
+    "haggling": r"discounts? cheaper_price best_price lower_(?:the_)?price coupons? too_expensive",
+    "wholesale": r"wholesale resell\w* in_bulk",
+    "restock": r"back_in_stock when_will_you_have let_me_know_when notify_me",
+    "work": r"job_openings? work_for_you are_you_hiring supplier",
+    "invoices": r"invoices? receipts?",
+    "returns": r"return(?:s|ing)? exchange warranty guarantee refunds?",
+    "payment": r"""
+        pay(?:ment|ments|ing)? credit_cards? debit cash bank_transfer paypal instal?lments?
+    """,
+    "hours": r"""
+        opening_hours hours what_time open opens? clos(?:e|ed|es) sundays? saturdays? holidays?
+    """,
+    "address": r"""
+        address where_are_you where_is_(?:your|the)_(?:shop|store) physical_store location located
+        directions
+    """,
+    "delivery": r"deliver\w* shipping ship_(?:to|it) ships? pick_?up",
+    "compare": r"which_(?:one_)?(?:is_better|do_you_recommend|should_i) difference compare",
+    "attribute": r"""
+        does_it_(?:come|work|hold|fit|include|have) compatible what_size made_of more_(?:info|details)
+        hold holds tell_me_(?:more_)?about
+    """,
+    "cheapest": r"cheapest cheap lowest_price",
+    "service": r"can_(?:you|i) could_you do_you_(?:do|make|offer)",
+    "process": r"how_(?:many_days|long|far)_(?:before|in_advance|ahead)",
+    "sells": r"have sell",
+    "purpose": r"something_(?:for|to)_\w+",
+    "some": r"something anything for with without",
+    "anything": r"something gift present",
+    "its": r"^(?:and_)?(?:does_it|is_it|what_size)",
+    "cheaper": r"(?:something|anything|one)_cheaper cheaper_than",
+    "size": r"size_(?:xs|s|m|l|xl|xxl)",
+    "dearest": r"most_expensive",
+    "no": r"(?:i_)?(?:don_t|do_not|dont)_(?:want|need|like) ^without no_more",
+    "but": r"_(?:but|want|prefer)_",
+    "for": r"_for_",
+    "and": r"_(?:and|with|plus)_(?:(?:a|an|the)_)?",
+    "or": r"_or_(?:the_|a_)?",
+    "wish": r"_that_ _which_ _to_",
+}

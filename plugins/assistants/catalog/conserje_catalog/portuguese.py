@@ -1,0 +1,77 @@
+"""What contacts write to a shop, in Portuguese; what each kind is for, `vocabulary` says."""
+
+WORDS = {
+    "greetings": "oi ola opa bom boa boas eai",
+    "thanks": "obrigado obrigada obg valeu brigado brigada agradeco",
+    "closings": "ta beleza blz certo otimo perfeito nao",
+    "farewells": "tchau ate falou abraco",
+    "chat": """
+        tudo bem voce voces dia tarde noite muito obrigado obrigada pela atencao ajuda e ate logo mais so
+        por enquanto isso mesmo
+    """,
+    "price": "preco precos quanto custa custam valor sai saem",
+    "stock": "estoque resta restam quantos quantas disponivel",
+    "asking": "tem voces vendem vende quero queria gostaria procuro preciso comprar",
+    "yes": "sim claro quero compro levo pode",
+    "filler": """
+        um uma uns umas algum alguma algo favor bonito barato melhor serve aguenta suporta para pra do
+        da dos das com o os meu minha voces vocês tem teria ai esse essa qual e de em no na ser mais menos
+        ate reais quero queria gostaria procuro preciso comprar quanto custa
+    """,
+}
+
+EXPRESSIONS = {
+    "leaves": r"""
+        so_(?:estava_|estou_)?olhando vou_pensar por_enquanto_(?:e_)?so depois_eu_(?:falo|volto)
+    """,
+    "greeting": r"tudo_(?:bem|bom|certo) como_vai bo[am]_(?:dia|tarde|noite) pode_me_ajudar",
+    "catalogue": r"""
+        catalogo cardapio lista_de_precos (?:o_)?que_(?:voces_|vcs_)?(?:tem|vendem|oferecem)$
+        quais_produtos
+    """,
+    "who": r"quem_e_voce com_quem_(?:eu_)?falo voce_e_(?:um_)?(?:robo|bot)",
+    "insult": r"ladroes golpistas? merda idiotas? lixo caloteir\w+",
+    "complaint": r"""
+        reclam\w+ chegou_(?:\w+_){0,3}(?:quebrad|errad|danificad|aberto|estragad)\w* nao_funciona$
+        veio_(?:\w+_)?(?:quebrad|errad|estragad)\w* meu_dinheiro (?:quero|meu|o)_reembolso procon pessimo
+    """,
+    "broken": r"quebrou parou_de_funcionar",
+    "order": r"""
+        meu_(?:pedido|pacote) minha_(?:compra|encomenda) rastre\w+ ainda_nao_chegou nao_chegou ja_paguei
+    """,
+    "haggling": r"descont\w+ faz_por abatimento mais_em_conta esta_caro ta_caro",
+    "wholesale": r"atacado revend\w+ no_atacado",
+    "restock": r"quando_(?:chega|volta|vai_ter|tera) me_avis\w+",
+    "work": r"vaga_de_emprego trabalhar_com_voces fornecedor\w*",
+    "invoices": r"nota_fiscal notas?_fiscais cnpj",
+    "returns": r"troc(?:a|as|ar) devol\w+ garantia",
+    "payment": r"pag(?:o|amento|amentos|ar) pix cartao cartoes boleto dinheiro parcel\w+",
+    "hours": r"""
+        que_horas horarios? abrem? aberto fecham? fechado atendem domingos? sabados? feriados?
+    """,
+    "address": r"""
+        endereco onde_(?:fica|ficam|voces_ficam|e_a_loja) loja_fisica localizacao como_chego
+    """,
+    "delivery": r"entreg\w+ fretes? enviam envio mandam_(?:para|pra) retirada retirar",
+    "compare": r"qual_(?:e_)?(?:o_|a_)?melhor qual_(?:voce_)?recomend\w+ diferenca",
+    "attribute": r"""
+        aguenta\w* suporta\w* serve_(?:para|pra) vem_com compativ\w+ de_que_(?:e|material) mais_detalhes
+    """,
+    "cheapest": r"mais_barat[oa]s? mais_em_conta menor_preco",
+    "service": r"fazem voces_podem posso da_para",
+    "process": r"com_quant[oa]s?_(?:dias?|tempo|antecedencia)",
+    "sells": r"tem vendem?",
+    "purpose": r"algo_(?:\w+_){0,3}(?:para|pra)_\w+[aei]r",
+    "some": r"algo alguma? algum coisas? para pra sem com",
+    "anything": r"algo presente coisa",
+    "its": r"^(?:e_)?(?:vem|serve|aguenta|suporta|mede|pesa|dura)",
+    "cheaper": r"(?:algo|algum|outro)_mais_barato mais_barat[oa]s?_(?:do_)?que",
+    "size": r"tamanho_(?:pp|p|m|g|gg)",
+    "dearest": r"mais_car[oa]s?",
+    "no": r"nao_(?:quero|preciso|gosto)(?:_de)? ^sem",
+    "but": r"_(?:mas|quero|prefiro)_",
+    "for": r"_(?:para|pra)_",
+    "and": r"_(?:e|com|mais)_(?:(?:um|uma|o|a)_)?",
+    "or": r"_ou_(?:o_|a_)?",
+    "wish": r"_que_ _(?:para|pra)_(?=\w+[aei]r_)",
+}

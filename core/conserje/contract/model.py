@@ -62,6 +62,7 @@ class ModelAssistant(Assistant[C, S, O]):
     def __init__(self, operator: O, http: httpx2.AsyncClient) -> None:
         super().__init__(operator, http)
         self._breaker = Breaker()
+        self._counting: set[asyncio.Future[None]] = set()  # of calls that were cut off
 
     async def ask(self, prompt: Prompt, turn: Turn[C, S]) -> Spoken:
         """One round: ask the model once, and say what it gave; cancelled when the time is over.
@@ -124,13 +125,18 @@ class ModelAssistant(Assistant[C, S, O]):
             raise NoAnswer(late) from None
 
     async def _counted(self, turn: Turn[C, S], deadline: float, prompt: Prompt) -> Spoken:
-        """What was asked and cut off has cost something, of which only what was read can be guessed."""
+        """What was asked and cut off has cost something, of which only what was read can be guessed.
+
+        The counting is not waited for: whoever is cancelled ends at once.
+        """
         try:
             async with asyncio.timeout_at(deadline):
                 return await self.ask(prompt, turn)
         except (TimeoutError, asyncio.CancelledError):
             read = {"input_tokens": prompt.estimated_tokens}
-            await asyncio.shield(turn.budget.spend(turn.settings.model, read, estimated=True))
+            spend = turn.budget.spend(turn.settings.model, read, estimated=True)
+            self._counting.add(counting := asyncio.ensure_future(spend))
+            counting.add_done_callback(self._counting.discard)
             raise
 
 

@@ -164,7 +164,7 @@ async def _let_out(connection: Connection, place: tuple[int, int], most: int, pa
     if not due:
         return []
     waiting = [each["conversation_id"] for each in due], [each["id"] for each in due]
-    left = await connection.fetch(state.RELEASE, place[0], *waiting, TOO_OLD, AGED)
+    left = await connection.fetch(state.LET_OUT, place[0], *waiting, TOO_OLD, AGED)
     return [each["conversation_id"] for each in left]
 
 

@@ -188,7 +188,7 @@ WITH moved AS (
 """  # noqa: S608 - of our own
 
 # The messages $3, which wait in the conversations $2, but for those of one that somebody has.
-RELEASE = f"""
+LET_OUT = f"""
 WITH place AS MATERIALIZED (  -- row by row: for other than arrays a plan may read all of the tenant's
     SELECT locked.id, said FROM (
         SELECT conversation_id, array_agg(id ORDER BY n) AS said

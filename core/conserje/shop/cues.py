@@ -23,7 +23,7 @@ _DAY = (
 )
 _OPEN = "abre|cierra|atienden"
 _COME = "ir|pasar|voy|paso"
-_DATE = "|".join(f"{day}" for day in range(1, 32))
+_DATE = "|".join(map(str, range(1, 32)))
 _SHOP = "local|showroom|tienda"
 _TAKE = "aceptan|acepta|reciben|recibe|puedo|puede|pueden|podria|con|accept|take|aceitam|aceita|tienen"
 
@@ -48,6 +48,7 @@ hora|horas puedo|podria|podemos|puede {_COME}
 puedo|podria|podemos|puede {_COME} {_DAY}
 hasta|desde hora|horas {_DAY}
 hasta|desde hora|horas el|dia {_DATE}
+el|dia {_DATE} hasta|desde hora|horas
 {_OPEN} el|dia {_DATE}
 {_OPEN} almorzar|almuerzo|colacion|siesta
 """

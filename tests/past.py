@@ -105,24 +105,9 @@ TABLES = (
 )  # fmt: skip
 
 
-# Autovacuum comes when it likes: while it looks at a table no dead row of another one is pruned.
-LEAVE_ALONE = """
-DO $$ DECLARE each text; BEGIN
-    FOR each IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-                WHERE schemaname IN ('public', 'pgqueuer') LOOP
-        EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = false)', each);
-    END LOOP;
-END $$
-"""
-
-
 async def lengthen(url: str, before: int, after: int) -> None:
-    """Let each of the two tenants have `after` messages where it has `before`, and the server know of it.
-
-    By itself it looks at none of them any more.
-    """
+    """Let each of the two tenants have `after` messages where it has `before`, and the server know of it."""
     connection = await asyncpg.connect(url, server_settings={"role": "conserje_owner"})
-    await connection.execute(LEAVE_ALONE)
     for statement in STATEMENTS:
         await connection.execute(statement.replace("$1", str(before)).replace("$2", str(after)))
         await connection.execute("ANALYZE conversations")  # whose row each message's looks for

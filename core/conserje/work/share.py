@@ -8,9 +8,10 @@ from datetime import timedelta
 
 BUSY_FOR = 5.0  # seconds for which a tenant counts as one that has jobs, after its last one
 RATE = 20  # jobs of a kind that a worker may do of a flood in a second beside other tenants' jobs
+SLOWEST = 4  # the same where the loop comes round late
 AHEAD = 0.1  # seconds that they may come before their time, as the queue brings them
-BURST = 1.0  # the same of a tenant that is no flood
-EASY = 0.001  # seconds that the loop may come round late before that is less, and everybody's rate
+BURST = 0.5  # the same of a tenant that is no flood
+EASY = 0.001  # seconds that the loop may come round late before the rate is less, and everybody's
 CLOSEST = 0.005  # seconds between jobs that go back: each costs about what a short one does
 
 
@@ -30,8 +31,8 @@ class Share:
     spread over the time that its share takes for it.
 
     Beside others, a flood gets RATE, and the slots that it needs for that, a quarter at most. Where the loop
-    comes round late a flood gets less, and nobody gets more than RATE: one tenant's jobs would make all
-    others' slow. `pace` is the seconds that a job takes by itself.
+    comes round late everybody has a rate, and a lower one: one tenant's jobs would make all others' slow.
+    `pace` is the seconds that a job takes by itself.
     """
 
     slots: int
@@ -58,6 +59,7 @@ class Share:
             return None
         most = self._most(tenant_id, now, flooded=flooded)
         pace.next = max(pace.next, now) + max(pace.took / most, 1 / rate if rate else CLOSEST)
+        pace.next = min(pace.next, now + BUSY_FOR) if rate else pace.next  # by then there may be room
         if flooded:
             pace.coming.append(pace.next)
         return timedelta(seconds=pace.next - now)
@@ -87,7 +89,7 @@ class Share:
         """How many of the tenant's jobs of a kind may begin in a second; None: any number."""
         if not (flooded or self.late > EASY) or not self._is_beside_others(tenant_id, now, flooded=flooded):
             return None
-        return RATE * min(EASY / self.late, 1.0) if flooded and self.late else RATE
+        return max(RATE * EASY / max(self.late, EASY), SLOWEST)
 
     def wanted(self, tenant_id: int, kind: str, now: float) -> tuple[int, timedelta]:
         """How many of a flood's jobs are to be brought, which are expected from then on, and in what time:

@@ -220,7 +220,7 @@ async def _feel(shares: Sequence[Share]) -> None:
     while True:
         before = time.monotonic()
         await asyncio.sleep(FEEL_EVERY)
-        late += (time.monotonic() - before - FEEL_EVERY - late) / 20
+        late += (time.monotonic() - before - FEEL_EVERY - late) / 5
         for share in shares:
             share.late = late
 

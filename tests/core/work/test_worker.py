@@ -192,6 +192,7 @@ def ended(share: Share, seconds: float, late: float = 0.0, floods: bool = False)
 def test_beside_others_a_flood_keeps_to_its_rate_and_to_what_the_loop_can_bear() -> None:
     assert 190 <= ended(Share(40), 10.0) <= 205
     assert 45 <= ended(Share(40), 10.0, late=0.004) <= 55
+    assert 38 <= ended(Share(40), 10.0, late=1.0) <= 45
 
 
 def test_floods_share_what_one_of_them_may_have() -> None:
@@ -204,7 +205,7 @@ def test_floods_share_what_one_of_them_may_have() -> None:
 
 def test_where_the_loop_comes_round_late_everybody_keeps_to_the_rate() -> None:
     share = Share(40)
-    for share.late, count in ((0.0, 100), (0.01, 20)):
+    for share.late, count in ((0.0, 100), (0.002, 6)):
         assert share.enter(2, "converse", 0.0) is None
         share.leave(2, "converse", 0.0, 0.0)
         entered = 0

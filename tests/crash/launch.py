@@ -19,12 +19,14 @@ from crash import bugs, points
 import conserje.cli.work
 import conserje.files.collector
 import conserje.notices.notifier
+import conserje.notices.telling
 import conserje.turns.acting
 import conserje.turns.turn  # noqa: F401 - loaded before the fork, as are those above
 import conserje_edge.server.serve  # noqa: F401 - loaded before the fork
 from conserje.cli.main import main
 from conserje.conversations import effects, overdue
 from conserje.delivery import delivery, outcome
+from conserje.notices import telling, tellings
 from conserje_twilio import listing
 
 AGAIN_AFTER = 0.1  # seconds
@@ -41,6 +43,10 @@ def hasten() -> None:
     effects.LEASE = timedelta(seconds=8)  # 20 s; a stamp takes no time
     effects.LOST_AFTER = timedelta(seconds=8)  # 30 s
     overdue.SWEEP_AFTER = timedelta(seconds=8)  # 30 s
+    telling.PAUSES = (timedelta(seconds=0.5),) * 30  # 5 s to 10 hours
+    telling.LONGEST_REST = 2.0  # 5 minutes
+    tellings.LEASE = timedelta(seconds=5)  # 20 s; the subscriber is quick
+    tellings.CALLED = timedelta(seconds=5)  # 10 s
 
 
 def keep() -> None:

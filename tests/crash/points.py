@@ -53,6 +53,11 @@ def to_be_done(_arguments: Arguments, result: object) -> bool:
     return result is not None
 
 
+def with_happened(_arguments: Arguments, result: object) -> bool:
+    """Of reader.read."""
+    return isinstance(result, tuple) and bool(result[0])
+
+
 @dataclass(frozen=True)
 class Point:
     """A moment in a program: before or after the call of what is at one of `places`."""
@@ -71,7 +76,7 @@ SENDS = ("conserje_twilio:Twilio.send", "conserje_web:Web.send", "conserje_meta:
 CONVERSATION, DELIVERY = "conserje.turns.turn:", "conserje.delivery.delivery:"
 MESSAGES, SPOOL = "conserje.conversations.messages:", "conserje.intake.spool:"
 ACTING, EFFECTS = "conserje.turns.acting:", "conserje.conversations.effects:"
-INTAKE = "conserje.intake.intake:"
+INTAKE, TELLING = "conserje.intake.intake:", "conserje.notices.telling:"
 
 # The way of a message, in its order.
 # fmt: off
@@ -132,6 +137,12 @@ POINTS = (
     Point("reported", "serve", "after", (MESSAGES + "report",), "a status applied, not committed"),
     Point("applied", "serve", "after", (INTAKE + "Intake.take",), "a status on a disk, not answered",
           with_reports),
+
+    Point("happened", "work", "after", ("conserje.notices.reader:read",), "read, not kept to be told",
+          with_happened),
+    Point("telling", "work", "before", (TELLING + "Teller._tell",), "the lease is committed, nobody told"),
+    Point("told", "work", "after", ("conserje.notices.posting:Receiver.post",), "told, not written down"),
+    Point("noting", "work", "after", ("conserje.notices.tellings:note",), "written, not committed"),
 )
 # fmt: on
 BY_NAME = {point.name: point for point in POINTS}

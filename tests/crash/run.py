@@ -163,6 +163,8 @@ async def _is_settled(town: Town) -> bool:
     except CANNOT_ASK:
         return False
     await town.look(town.unanswered())
+    if town.subscriber.untold(town.contacts):
+        return False
     given_up = {line for item in await _held(town) for text in item["texts"] for line in text.split("\n")}
     missing = {text for contact in town.unanswered() for text in contact.acknowledged}
     answered = {line for texts in town.received().values() for text in texts for line in text.split("\n")}
@@ -193,6 +195,9 @@ async def _judge(town: Town, machine: Machine, settled: bool) -> Verdict:
     pairs = [(contact, received.get(contact.key, [])) for contact in town.contacts]
     late = {id for log in machine.logs("work") for id in unanswered(log)}
     verdict = judge(pairs, given_up, machine.deaths, late, town.stamps())
+    held_texts = {text for item in given_up for text in item["texts"]}
+    replies = {reply for texts in received.values() for reply in texts}
+    verdict.wrong += town.subscriber.faults(town.contacts, replies, held_texts)
     if not settled:
         verdict.wrong.append(f"not settled within {SETTLE_LIMIT:g} s")
     for slug, shown in zip(SLUGS, lists, strict=True):

@@ -21,6 +21,7 @@ from crash import notary
 from crash.contacts import Contact, Post, write
 from crash.points import ORDERS
 from crash.providers import Meta, Pages, Received, Twilio, meta
+from crash.subscriber import Subscriber, subscribed
 from crash.verdict import SEND_LIMIT
 from installation import Installation, install
 
@@ -45,6 +46,7 @@ class Town:
     twilio: Twilio
     meta: Meta
     pages: Pages
+    subscriber: Subscriber
     chance: random.Random
     contacts: list[Contact] = field(default_factory=list)
     over: bool = False
@@ -108,9 +110,12 @@ async def settled_in(folder: Path, url: str, chance: random.Random) -> AsyncIter
                 base_url=f"http://127.0.0.1:{port}", timeout=5, limits=limits, trust_env=False
             ) as http,
             meta(chance) as (at_meta, meta_url),
+            subscribed(installation, chance) as subscriber,
         ):
             installation.environment.update(_environment(folder, meta_url))
-            town = Town(installation, Twilio(installation, base), at_meta, Pages(base, http), chance)
+            town = Town(
+                installation, Twilio(installation, base), at_meta, Pages(base, http), subscriber, chance
+            )
             for slug in SLUGS:
                 await _add(town, slug, f"{base.format(slug=slug)}/bot/meta/webhook")
             yield town

@@ -17,7 +17,7 @@ from conserje.errors import UnknownTenant
 from conserje.notices import reader, tellings
 from conserje.notices.posting import KEPT, Answer, Receiver, receiver_of
 from conserje.notices.subscriptions import Subscription
-from conserje.notices.tellings import LEASE, Outcome, Stand, Telling
+from conserje.notices.tellings import Outcome, Stand, Telling
 from conserje.settings import Settings
 from conserje.storage import queue
 from conserje.storage.database import Connection, Pool
@@ -144,7 +144,7 @@ class Teller:
                 failed[0].cause if failed else None if tried else subscription.cause,
                 failures,
                 afresh=afresh,
-                rest=rest or (LEASE if goes_on else timedelta()),
+                rest=rest or (tellings.LEASE if goes_on else timedelta()),
             )
             lost = await tellings.stand(connection, subscription.id, epoch, stand, OFF_AFTER)
             if final or lost:

@@ -123,7 +123,14 @@ class Teller:
             pause = max(PAUSES[telling.tries], answer.wait or timedelta())
         said = answer.said and answer.said[:KEPT]
         return Outcome(
-            *place, answer.cause is None, pause, answer.status, said, answer.cause, final=answer.final
+            *place,
+            answer.cause is None,
+            pause,
+            answer.status,
+            said,
+            answer.cause,
+            final=answer.final,
+            conversation_id=telling.conversation_id,
         )
 
     async def _note(
@@ -139,7 +146,7 @@ class Teller:
             rest = timedelta(seconds=min(FIRST_REST * 2 ** min(failures - LOST, 10), LONGEST_REST))
         final = next((each.cause for each in tried if each.final), None)
         async with self.pool.acquire() as connection, connection.transaction():
-            await tellings.note(connection, outcomes)
+            await tellings.note(connection, subscription, outcomes)
             stand = Stand(
                 failed[0].cause if failed else None if tried else subscription.cause,
                 failures,

@@ -104,6 +104,13 @@ FROM unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::interval[], $5::int[]
     AS outcome (tenant_id, id, told, pause, status, answer, cause)
 WHERE tellings.tenant_id = outcome.tenant_id AND tellings.id = outcome.id AND due_at IS NOT NULL
 """
+# In order: what follows in the conversation need not be looked at before.
+PUT_BACK = """
+UPDATE tellings SET due_at = now() + failed.pause
+FROM unnest($2::bigint[], $3::bigint[], $4::interval[]) AS failed (conversation_id, id, pause)
+WHERE subscription_id = $1 AND tellings.conversation_id = failed.conversation_id AND tellings.id > failed.id
+  AND due_at < now() + failed.pause
+"""
 # Afresh ($5): since something was taken.
 STAND = """
 UPDATE subscriptions SET cause = $3, failures = $4, due_at = now() + $6,
@@ -162,6 +169,7 @@ class Outcome:
     answer: str | None = None
     cause: str | None = None
     final: bool = False  # the receiver wants no more
+    conversation_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +272,14 @@ async def find_next(connection: Connection, subscription: Subscription, most: in
     return [Telling(**row) for row in rows]
 
 
-async def note(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+async def note(connection: Connection, subscription: Subscription, outcomes: Sequence[Outcome]) -> None:
+    """Keep what became of them, and put off what is not to pass them."""
     names = ("tenant_id", "id", "told", "pause", "status", "answer", "cause")
     await connection.execute(NOTE, *columns(outcomes, *names))
+    again = [each for each in outcomes if each.pause and each.conversation_id is not None]
+    if subscription.ordered and again:
+        what = columns(again, "conversation_id", "id", "pause")
+        await connection.execute(PUT_BACK, subscription.id, *what)
 
 
 async def stand(connection: Connection, id: int, epoch: int, stand: Stand, most: timedelta) -> bool:

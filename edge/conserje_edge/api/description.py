@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -57,6 +58,7 @@ class ProblemDocument(Shown):
 def describe(base: str, places: Sequence[Place]) -> dict[str, Any]:
     """The document at `openapi.json`."""
     schemas = _schemas(places)
+    queries = {schemas.name(each.query) for each in _each(places) if each.query}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -75,7 +77,7 @@ def describe(base: str, places: Sequence[Place]) -> dict[str, Any]:
             for place in places
         },
         "components": {
-            "schemas": {name: schema for name, schema in schemas.items() if name not in _queries(places)},
+            "schemas": {name: each for name, each in schemas.named.items() if name not in queries},
             "securitySchemes": {
                 "key": {
                     "type": "http",
@@ -92,11 +94,21 @@ def _each(places: Sequence[Place]) -> Iterator[Operation]:
         yield from place.operations.values()
 
 
-def _queries(places: Sequence[Place]) -> set[str]:
-    return {each.query.__name__ for each in _each(places) if each.query}
+@dataclass(frozen=True)
+class _Schemas:
+    """The models' schemas by name, and what they are called: the second of one name has a longer one."""
+
+    named: dict[str, Any]
+    references: Mapping[type[Any], str]
+
+    def name(self, model: type[BaseModel]) -> str:
+        return self.references[model].rpartition("/")[2]
+
+    def refer(self, model: type[BaseModel]) -> dict[str, str]:
+        return {"$ref": self.references[model]}
 
 
-def _schemas(places: Sequence[Place]) -> dict[str, Any]:
+def _schemas(places: Sequence[Place]) -> _Schemas:
     given = {model for each in _each(places) for model in (each.query, each.body) if model}
     shown = {each.answer for each in _each(places) if each.answer}
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [
@@ -104,10 +116,10 @@ def _schemas(places: Sequence[Place]) -> dict[str, Any]:
         *((model, "serialization") for model in sorted(shown, key=lambda model: model.__name__)),
         (ProblemDocument, "serialization"),
     ]
-    _, made = models_json_schema(models, ref_template=REF)
-    schemas: dict[str, Any] = made["$defs"]
+    found, made = models_json_schema(models, ref_template=REF)
+    schemas = _Schemas(made["$defs"], {model: each["$ref"] for (model, _), each in found.items()})
     for model in given:
-        _bound({"$ref": REF.format(model=model.__name__)}, schemas, set())
+        _bound(schemas.refer(model), schemas.named, set())
     return schemas
 
 
@@ -127,31 +139,30 @@ def _bound(schema: Any, schemas: dict[str, Any], done: set[str]) -> None:
             _bound(each, schemas, done)
 
 
-def _operation(place: Place, method: str, each: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(place: Place, method: str, each: Operation, schemas: _Schemas) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": each.name,
         "summary": each.summary,
         "tags": [each.tag],
         "parameters": list(_parameters(place, method, each, schemas)),
-        "responses": _responses(place, method, each),
+        "responses": _responses(place, method, each, schemas),
+        "x-problems": _codes(place, method, each),
     }
     needs = f"Needs the scope `{each.scope}`" + (", of the operator." if each.whose == "operator" else ".")
     described["description"] = f"{each.text}\n\n{needs}".strip()
     if each.body:
-        schema = {"$ref": REF.format(model=each.body.__name__)}
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        content = {"application/json": {"schema": schemas.refer(each.body)}}
+        described["requestBody"] = {"required": True, "content": content}
     return described
 
 
-def _parameters(
-    place: Place, method: str, each: Operation, schemas: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
+def _parameters(place: Place, method: str, each: Operation, schemas: _Schemas) -> Iterator[dict[str, Any]]:
     for name in _PARAMETER.findall(place.path):
         adapter: TypeAdapter[Any] | None = each.path.get(name)
         schema = adapter.json_schema() if adapter else _SLUG
         yield {"name": name, "in": "path", "required": True, "schema": schema}
     if each.query:
-        model = schemas[each.query.__name__]
+        model = schemas.named[schemas.name(each.query)]
         for name, schema in model.get("properties", {}).items():
             said = {key: value for key, value in schema.items() if key != "title"}
             yield {
@@ -176,11 +187,10 @@ def _header(name: str, text: str, **more: str) -> dict[str, Any]:
     return {"name": name, "in": "header", "required": False, "description": text, "schema": schema}
 
 
-def _responses(place: Place, method: str, each: Operation) -> dict[str, Any]:
+def _responses(place: Place, method: str, each: Operation, schemas: _Schemas) -> dict[str, Any]:
     good: dict[str, Any] = {"description": each.status.phrase}
     if each.answer:
-        schema = {"$ref": REF.format(model=each.answer.__name__)}
-        good["content"] = {"application/json": {"schema": schema}}
+        good["content"] = {"application/json": {"schema": schemas.refer(each.answer)}}
     elif each.media:
         good["content"] = {each.media: {"schema": {}}}
     if each.tagged:

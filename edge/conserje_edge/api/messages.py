@@ -95,7 +95,7 @@ class TurnShown(Shown):
     calls: list[CallShown]
 
 
-class CostShown(Shown):
+class ChargeShown(Shown):
     """One spending; what has no price is null, and in no total."""
 
     kind: Kind
@@ -114,7 +114,7 @@ class MessageWhole(MessageShown):
     """A message, its turn, and what that cost."""
 
     turn: TurnShown | None
-    costs: list[CostShown]
+    costs: list[ChargeShown]
     usd: str
 
 
@@ -178,8 +178,8 @@ def _turn(turn: Turn, usage: dict[str, int], told: str, calls: tuple[Called, ...
     )
 
 
-def _cost(line: Line) -> CostShown:
-    return CostShown(
+def _cost(line: Line) -> ChargeShown:
+    return ChargeShown(
         kind=line.kind,
         name=line.name,
         category=line.category,

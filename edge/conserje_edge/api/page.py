@@ -40,10 +40,6 @@ class Page(Shown, Generic[S]):
     items: list[S]
     next: str | None
 
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        return f"{params[0].__name__}Page"
-
 
 def after(paged: Paged, place: type[R] | Any, first: R) -> R:
     """Where the page begins: a place such as `tuple[Moment, Number]`, or `first`. Raises Problem."""

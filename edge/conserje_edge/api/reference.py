@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any
 
 from starlette.requests import Request
@@ -79,22 +79,28 @@ def _text(text: str) -> str:
 
 
 def _reference(described: dict[str, Any]) -> str:
+    operations = [each for methods in described["paths"].values() for each in methods.values()]
+    always = frozenset.intersection(*(frozenset(each["x-problems"]) for each in operations))
     tags: dict[str, list[str]] = {}
     for path, methods in described["paths"].items():
         for method, each in methods.items():
-            tags.setdefault(each["tags"][0], []).append(_section(method, path, each))
-    menu = "".join(f'<a href="#{tag}">{tag}</a>' for tag in tags)
+            tags.setdefault(each["tags"][0], []).append(_section(method, path, each, always))
+    menu = " ".join(f'<a href="#{tag}">{tag}</a>' for tag in (*tags, "models", "problems"))
     parts = "".join(f'<h2 id="{tag}">{tag}</h2>{"".join(found)}' for tag, found in tags.items())
     base = described["servers"][0]["url"]
     intro = (
         f"<p>{_text(described['info']['description'])} Paths are below <code>{base}</code>; "
         f'the same for programs is <a href="{base}/openapi.json">openapi.json</a>.</p>'
-        f'<nav>{menu}<a href="#models">models</a><a href="#problems">problems</a></nav>'
+        f"<nav>{menu}</nav><p>Whatever is asked may be answered by {_codes(always)}.</p>"
     )
     return _page("The API of Conserje", intro + parts + _models(described) + _problems(base))
 
 
-def _section(method: str, path: str, each: dict[str, Any]) -> str:
+def _codes(codes: Iterable[str]) -> str:
+    return ", ".join(f'<a href="#problem-{code}"><code>{code}</code></a>' for code in sorted(codes))
+
+
+def _section(method: str, path: str, each: dict[str, Any], always: Set[str]) -> str:
     parts = [
         f'<section id="{each["operationId"]}"><h3><code>{method.upper()} {html.escape(path)}</code></h3>',
         f"<p>{_text(each['summary'])}</p>",
@@ -104,8 +110,10 @@ def _section(method: str, path: str, each: dict[str, Any]) -> str:
         parts.append(f"<table>{''.join(map(_parameter, each['parameters']))}</table>")
     if body := each.get("requestBody"):
         parts.append(f"<p>Body: {_kind(body['content']['application/json']['schema'])}</p>")
-    parts.append(f"<table>{''.join(_answers(each['responses']))}</table></section>")
-    return "".join(parts)
+    parts += _answers(each["responses"])
+    if codes := set(each["x-problems"]) - always:
+        parts.append(f"<p>Problems: {_codes(codes)}</p>")
+    return "".join([*parts, "</section>"])
 
 
 def _parameter(each: dict[str, Any]) -> str:
@@ -117,10 +125,12 @@ def _parameter(each: dict[str, Any]) -> str:
 
 
 def _answers(responses: dict[str, Any]) -> Iterator[str]:
-    for status, each in sorted(responses.items()):
-        [content] = each.get("content", {"": {}}).values()
-        said = "<br>".join(map(_text, each["description"].split("\n\n")))
-        yield f"<tr><td>{status}<td>{_kind(content.get('schema', {}))}<td>{said}</tr>"
+    """Those that are no problems."""
+    for status, each in responses.items():
+        if status < "400":
+            for media, content in each.get("content", {"": {}}).items():
+                kind = _kind(content["schema"]) if content.get("schema") else media or "nothing"
+                yield f"<p>Answer: {status}, {kind}</p>"
 
 
 def _kind(schema: dict[str, Any]) -> str:
@@ -156,8 +166,8 @@ def _fields(schema: dict[str, Any]) -> Iterator[str]:
 
 def _problems(base: str) -> str:
     rows = "".join(
-        f'<tr><td>{int(kind.status)}<td><a href="{base}/problems/{code}"><code>{code}</code></a>'
-        f"<td>{_text(kind.title)}</tr>"
+        f'<tr id="problem-{code}"><td>{int(kind.status)}'
+        f'<td><a href="{base}/problems/{code}"><code>{code}</code></a><td>{_text(kind.title)}</tr>'
         for code, kind in sorted(KINDS.items(), key=lambda each: (each[1].status, each[0]))
     )
     return f'<h2 id="problems">problems</h2><table>{rows}</table>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from http import HTTPStatus
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from other_system import BASE, System, open_system
 
 from conserje.storage.database import Pool
 from conserje.tenants import idempotency
+from conserje_edge.api.routes import PLACES
 
 KEY = {"name": "x", "scopes": ["read"]}
 
@@ -62,6 +64,17 @@ async def test_what_is_written_about_the_api_needs_no_key(
                 "<script" not in page.text and "default-src 'none'" in page.headers["content-security-policy"]
             )
         assert (await far.ask("GET", "/problems/nothing")).status_code == 404
+
+
+async def test_the_reference_has_every_operation_and_no_link_to_nowhere(system: System) -> None:
+    page = (await system.ask("GET", "/")).text
+    ids = re.findall(r'id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert {each[1:] for each in re.findall(r'href="(#[^"]+)"', page)} <= {*ids}
+    assert {each.name for place in PLACES for each in place.operations.values()} <= {*ids}
+    assert not [each for each in ids if "__" in each]  # two models of one name
+    for link in {*re.findall(rf'href="{BASE}([^"]*)"', page)}:
+        assert (await system.ask("GET", link)).status_code == 200, link
 
 
 async def test_a_list_goes_on_where_it_ended_whatever_is_added(system: System) -> None:

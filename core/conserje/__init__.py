@@ -85,7 +85,7 @@ if TYPE_CHECKING:
     from conserje.contract.phones import phone_number
     from conserje.contract.prices import format_price
     from conserje.contract.sessions import SessionKey, new_session, signed, visitor
-    from conserje.contract.tool import Call, Lead, Leads, Tool
+    from conserje.contract.tool import Call, Lead, Leads, Offering, Tool
     from conserje.contract.wire import (
         Line,
         ModelCredentials,
@@ -152,6 +152,7 @@ __all__ = [
     "Note",
     "Nothing",
     "Offer",
+    "Offering",
     "Opened",
     "Opening",
     "OptedOut",

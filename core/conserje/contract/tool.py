@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 from pydantic import BaseModel
 
 from conserje.contract.account import Account, Finding, NotOffered
-from conserje.contract.assistant import Contact, Knowledge, Products, Result, Tenant
+from conserje.contract.assistant import Contact, Knowledge, Offer, Products, Result, Tenant
 
 if TYPE_CHECKING:
     import httpx2
@@ -55,6 +55,17 @@ class Call(Generic[P, C, S]):
     leads: Leads
     credentials: C
     settings: S
+    name: str = ""  # which of its offers is called, where the tool makes several
+    address: str = ""  # of the tenant's account for the tool
+
+
+@dataclass(frozen=True, slots=True)
+class Offering:
+    """What a tool offers one tenant in its own place; `withheld` says what is switched off, why, and what to
+    do about it."""
+
+    offers: Sequence[Offer] = ()
+    withheld: str = ""
 
 
 class Tool(Generic[P, C, S, O]):
@@ -94,9 +105,24 @@ class Tool(Generic[P, C, S, O]):
         """
         raise NotImplementedError
 
+    async def offer(self, account: Account[C, S]) -> Offering:
+        """What the tenant's assistants may call in the tool's place, each named `<name of the tool>_...`.
+
+        Optional: for a tool that is several, which only the tenant's own server can say. `run` is called for
+        each of them, with its name in `call.name`; whether it has an effect is said by its Offer. Called in a
+        worker before a turn is thought, cancelled after 10 seconds, and kept for five minutes. Raises
+        CannotTell: then nothing is offered for a minute.
+        """
+        raise NotOffered(f"The tool {self.name} offers itself.")
+
     async def examine(self, account: Account[C, S]) -> Sequence[Finding]:
         """Ask whether the credentials are good; changes nothing. Raises NotOffered or CannotTell."""
         raise NotOffered(f"The tool {self.name} cannot be examined.")
 
 
 AnyTool = Tool[Any, Any, Any, Any]
+
+
+def is_several(tool: AnyTool) -> bool:
+    """Whether it offers others in its place."""
+    return type(tool).offer is not Tool.offer

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from conserje.contract.account import Abilities, AnyAccount, Finding, NotOffered
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, CannotTell, Channel, Urls
+from conserje.contract.tool import Tool, is_several
 from conserje.conversations import illness
 from conserje.installation import Opened
 from conserje.plugins import given, guard
@@ -18,6 +20,7 @@ from conserje.tenants.accounts import AccountRow, no_account
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Tenant
+from conserje.turns import offered
 
 LIMIT = 20.0  # seconds for the provider's answers
 PROBING = 90.0  # seconds for a model's: it may have to be loaded first
@@ -63,6 +66,9 @@ async def examine(opened: Opened, slug: str, plugin: AnyPlugin, address: str) ->
         return []
     except PluginFailed as error:
         return [Finding("warning", f"It could not be examined: {plugin.name} {error.told}.")]
+    if isinstance(plugin, Tool) and is_several(plugin) and entry.tenant.has_tool(plugin.name):
+        with suppress(CannotTell, PluginFailed):  # what is found says so
+            await offered.ask(opened.pool, entry.tenant, plugin, at_provider)
     if isinstance(plugin, Assistant) and all(each.level != "error" for each in found):
         return [*found, *await _probe(opened, entry, account, plugin, at_provider)]
     return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from functools import cache
@@ -12,10 +14,11 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from conserje.contract.account import Abilities, Finding
-from conserje.contract.assistant import Reply, Result
+from conserje.contract.assistant import Offer, Reply, Result
 from conserje.contract.channel import Answer, Page, Receipt, Webhook
 from conserje.contract.limits import Limits, Pace
 from conserje.contract.message import Event, Unreadable
+from conserje.contract.tool import Offering
 from conserje.storage.text import clean
 
 T = TypeVar("T")
@@ -24,6 +27,10 @@ MOST_EVENTS = 5000  # of one call of `parse`
 PART = 128  # of them, which are read before others have their turn
 MAY_BE_NONE = frozenset({"buttons", "rows", "files"})  # of limits; of the others there must be some
 MOST_MESSAGES = 20  # of one reply, as the assistant gives them
+
+MOST_OFFERS = 32  # of one tool; each is read by the model in each turn
+LONGEST_OFFER, LONGEST_SCHEMA, LONGEST_WITHHELD = 1000, 8000, 1000  # characters
+CALLABLE = re.compile(r"[a-z][a-z0-9_]{0,63}")  # the name of a tool, as every model takes it
 
 LONGEST_CATEGORY, MOST_UNITS = 100, 1000  # of what a message is charged as
 
@@ -79,6 +86,7 @@ findings: Checked[Sequence[Finding]] = sound(Sequence[Finding])
 part: Checked[bytes] = sound(bytes)
 result: Checked[Result] = sound(Result)
 _page: Checked[Page] = sound(Page)
+_offering: Checked[Offering] = sound(Offering)
 _event: Checked[Event] = sound(Event)
 _reply: Checked[Reply] = sound(Reply)
 
@@ -146,6 +154,50 @@ def _readable(address: str, event: Any) -> Event:
     return Unreadable(address, key, raw, f"The channel {_wrong(Event, event)}")
 
 
+def offering(name: str) -> Checked[Offering]:
+    """A check of what the tool of this name offers in its place, whose words a stranger may have written."""
+
+    def check(given: object) -> Offering:
+        known = _offering(given)
+        names = [each.name for each in known.offers]
+        if len(set(names)) < len(names) or len(names) > MOST_OFFERS:
+            many = f"Offering with {len(names)} offers, {len(set(names))} names"
+            raise Wrong(many)
+        offers = tuple(_offer(name, each) for each in known.offers)
+        return Offering(offers, " ".join(clean(known.withheld).split())[:LONGEST_WITHHELD])
+
+    return check
+
+
+def _offer(tool: str, given: Offer) -> Offer:
+    if not CALLABLE.fullmatch(given.name) or not given.name.startswith(f"{tool}_"):
+        odd = "Offer with a wrong name"
+        raise Wrong(odd)
+    try:
+        schema = json.dumps(dict(given.parameters), allow_nan=False)
+        parameters = _printable(json.loads(schema)) if len(schema) <= LONGEST_SCHEMA else {}
+    except (TypeError, ValueError, RecursionError):
+        parameters = {}
+    if parameters.get("type") != "object":
+        odd = "Offer with wrong parameters"
+        raise Wrong(odd)
+    described = _printable(given.description)[:LONGEST_OFFER]
+    return replace(given, description=described, parameters=parameters)
+
+
+def _printable(given: Any) -> Any:
+    """The same in one line, without signs that nobody sees but a model."""
+    match given:
+        case str():
+            return " ".join("".join(sign if sign.isprintable() else " " for sign in given).split())
+        case dict():
+            return {_printable(name): _printable(value) for name, value in given.items()}
+        case list():
+            return [_printable(value) for value in given]
+        case _:
+            return given
+
+
 def reply(given: object) -> Reply:
     """Raises Wrong, also for more messages than there may be."""
     known = _reply(given)
@@ -200,7 +252,7 @@ def _check(wanted: Any) -> Check:
             return lambda value: isinstance(value, str) and value in parts
         case kind if kind in (Union, UnionType):
             return _of_one(parts)
-        case kind if kind is dict:
+        case kind if kind in (dict, Mapping):
             return _of_dict(_check(parts[0]), _check(parts[1]))
         case kind if kind in (frozenset, set):
             return _of_each(parts[0], (frozenset, set))

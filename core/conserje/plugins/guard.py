@@ -69,6 +69,7 @@ MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
     "media": (NotOffered, *_REFUSALS, TryLater, FetchRefused, FetchFailed),
     "examine": (NotOffered, CannotTell),
     "probe": (NotOffered, CannotTell),
+    "offer": (NotOffered, CannotTell),
     "configure": (NotOffered, *_REFUSALS, CannotTell),
     "reply": (NoAnswer,),
     "summarise": (NoAnswer,),

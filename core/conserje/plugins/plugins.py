@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from conserje import commands, settings
 from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, Channel
-from conserje.contract.tool import AnyTool, Tool
+from conserje.contract.tool import AnyTool, Tool, is_several
 from conserje.errors import OperatorError, first_fault
 from conserje.plugins import given
 from conserje.plugins.redaction import redacted
@@ -73,6 +73,14 @@ class Plugins:
     def tool(self, name: str) -> AnyTool:
         """Raises PluginMissing."""
         return self._named(self.tools, "tool", name)
+
+    def tool_of(self, name: str) -> AnyTool:
+        """The tool of this name, or the one that offers it. Raises PluginMissing."""
+        if name not in self.tools:
+            several = [each for each, tool in self.tools.items() if is_several(tool)]
+            if owners := [each for each in several if name.startswith(f"{each}_")]:
+                return self.tools[max(owners, key=len)]
+        return self.tool(name)
 
     def say_broken(self) -> None:
         """Log what could not be loaded: for whoever serves all tenants; a command names what it misses."""

@@ -365,6 +365,27 @@ async def note_abilities(
     await connection.execute(NOTE_ABILITIES, tenant_id, account_id, written)
 
 
+NOTE_WITHHELD = """
+UPDATE accounts SET withheld = $4 WHERE tenant_id = $1 AND channel = $2 AND address = $3 AND withheld <> $4
+"""
+
+WITHHELD = """
+SELECT slug, channel, address, withheld FROM accounts JOIN tenants ON tenants.id = tenant_id
+WHERE withheld <> '' ORDER BY accounts.id LIMIT $1
+"""
+
+
+async def note_withheld(pool: Pool, tenant_id: int, tool: str, address: str, why: str) -> bool:
+    """Remember what the account's tool withholds, "" for nothing; whether that is news."""
+    return await pool.execute(NOTE_WITHHELD, tenant_id, tool, address, why) != "UPDATE 0"
+
+
+async def withheld(connection: Connection, most: int) -> list[str]:
+    """What tools withhold, of all tenants, each with its account."""
+    rows = await connection.fetch(WITHHELD, most)
+    return ["{slug} {channel} {address}: {withheld}".format(**row) for row in rows]
+
+
 NOTE_SEEN = """
 INSERT INTO secrets_seen (tenant_id, account_id, name)
 SELECT tenant_id, id, $3 FROM accounts WHERE tenant_id = $1 AND id = $2

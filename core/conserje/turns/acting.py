@@ -10,7 +10,7 @@ from typing import Any
 
 from conserje.contract.account import AnyAccount
 from conserje.contract.assistant import Contact
-from conserje.contract.tool import AnyTool, Call
+from conserje.contract.tool import AnyTool, Call, is_several
 from conserje.conversations import effects
 from conserje.conversations.effects import UNKNOWN, Effect, Ending
 from conserje.plugins import fences, given, guard
@@ -75,12 +75,14 @@ class Acting:
 
     async def _do(self, entry: Entry, job: Job, effect: Effect) -> Ending:
         slug = entry.tenant.slug
-        if rest := fences.rest(effect.tool, slug):
-            pause = min(timedelta(seconds=rest), PAUSES[-1])  # what is due later than that counts as due
-            return Ending("queued", cause=f"{effect.tool} is fenced off.", pause=pause, called=False)
         try:
-            tool = self.thinking.plugins.tool(effect.tool)
+            tool = self.thinking.plugins.tool_of(effect.tool)
+            if rest := fences.rest(tool.name, slug):
+                pause = min(timedelta(seconds=rest), PAUSES[-1])  # what is due later than that counts as due
+                return Ending("queued", cause=f"{tool.name} is fenced off.", pause=pause, called=False)
             account = entry.tool(tool, self.thinking.vault)
+            if is_several(tool) and (ending := await self._not_offered(entry, effect, tool, account)):
+                return ending
             arguments = checked(tool, slug, effect.arguments)
             call = self._call(entry, job.conversation_id, effect, account, arguments)
             async with asyncio.timeout(LIMIT):
@@ -99,6 +101,20 @@ class Acting:
         if result.failed:
             return Ending("failed", shown, f"{effect.tool} says: {redacted(result.text, *secrets)[:300]}")
         return Ending("done", shown)
+
+    async def _not_offered(
+        self, entry: Entry, effect: Effect, tool: AnyTool, account: AnyAccount
+    ) -> Ending | None:
+        """Why what was proposed is not done: it is not offered any more, or nobody knows for now."""
+        offers = await self.thinking.offered.of(entry.tenant, tool, account)
+        if offers is None:
+            cause = f"{tool.name} does not say what it offers."
+            if effect.tries > len(PAUSES):
+                return Ending("failed", cause=cause)
+            return Ending("queued", cause=cause, pause=PAUSES[effect.tries - 1])
+        if effect.tool in [each.name for each in offers]:
+            return None
+        return Ending("failed", cause=f"{tool.name} does not offer {effect.tool} any more.")
 
     def _unknown(self, tool: AnyTool, effect: Effect, why: str) -> Ending:
         cause = f"{UNKNOWN}: {why}."
@@ -120,6 +136,8 @@ class Acting:
             leads=ContactLeads(self.pool, tenant, conversation_id, effect.key),
             credentials=account.credentials,
             settings=account.settings,
+            name=effect.tool,
+            address=account.address,
         )
 
     async def _end(self, entry: Entry, job: Job, effect: Effect, ending: Ending) -> None:

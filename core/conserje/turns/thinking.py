@@ -29,6 +29,7 @@ from conserje.tenants.vault import Vault
 from conserje.turns import late, lease, sale, wish
 from conserje.turns.called import Called, Noted
 from conserje.turns.lease import Claim, Thought
+from conserje.turns.offered import Offered
 from conserje.turns.spending import Spending
 from conserje.turns.toolbox import Opened, Toolbox, opened
 
@@ -53,6 +54,7 @@ class Thinking:
     vault: Vault
     turn_limit: float  # seconds
     prices: Prices
+    offered: Offered
     bounds: Bounds = budget.NONE
 
     async def attend(self, entry: Entry, claim: Claim) -> None:
@@ -109,7 +111,12 @@ class Thinking:
             return Thought(wish.reply(tenant.seen, datetime.now(UTC)), wish.ASSISTANT, timedelta(0))
         if sale.ordered(contents):
             return Thought(sale.reply(tenant.locale), sale.ASSISTANT, timedelta(0))
-        cause, called, reason, usable = None, list[Called](), "", opened(entry, self.plugins, self.vault)
+        cause, called, reason, usable = (
+            None,
+            list[Called](),
+            "",
+            await opened(entry, self.plugins, self.vault, self.offered),
+        )
         for name in dict.fromkeys((tenant.assistant, tenant.fallback_assistant)):
             try:
                 assistant = self.plugins.assistant(name)

@@ -12,7 +12,7 @@ from typing import Any
 
 from conserje.contract.account import AnyAccount
 from conserje.contract.assistant import Contact, Knowledge, Offer, Products, Reply, Result
-from conserje.contract.tool import AnyTool, Call
+from conserje.contract.tool import AnyTool, Call, is_several
 from conserje.conversations import effects
 from conserje.conversations.effects import Proposed
 from conserje.plugins import given, guard
@@ -23,8 +23,9 @@ from conserje.storage.scope import acting_for
 from conserje.storage.text import clean
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
-from conserje.turns.arguments import WrongArguments, checked, written
+from conserje.turns.arguments import WrongArguments, checked, refuse_misfit, written
 from conserje.turns.errands import ContactLeads
+from conserje.turns.offered import Offered
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +33,37 @@ LIMIT = 10.0  # seconds for a call
 MOST_CALLS = 24  # in a turn
 LONGEST, LONGEST_SHOWN, LONGEST_REASON = 8000, 1000, 200  # characters
 
-Opened = Mapping[str, tuple[AnyTool, AnyAccount]]
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A tool as a turn may call it, and what it gets."""
+
+    tool: AnyTool
+    account: AnyAccount
+    offer: Offer
 
 
-def opened(entry: Entry, plugins: Plugins, vault: Vault) -> Opened:
-    """The tools that the tenant has switched on, by name, and what each gets; none that cannot be used."""
-    found: dict[str, tuple[AnyTool, AnyAccount]] = {}
+Opened = Mapping[str, Ready]
+
+
+async def opened(entry: Entry, plugins: Plugins, vault: Vault, offered: Offered) -> dict[str, Ready]:
+    """What the tenant has switched on, by the name of each offer, without what cannot be used."""
+    found: dict[str, Ready] = {}
+    several: list[Ready] = []
     for name, tool in plugins.tools.items():
         if entry.tenant.has_tool(name):
             try:
-                found[name] = (tool, entry.tool(tool, vault))
+                account = entry.tool(tool, vault)
             except AccountUnusable as error:
                 log.debug("%s", error)
+                continue
+            if is_several(tool):
+                offers = await offered.of(entry.tenant, tool, account) or ()
+                several += [Ready(tool, account, each) for each in offers]
+            else:
+                found[name] = Ready(tool, account, offer(tool))
+    for each in several:
+        found.setdefault(each.offer.name, each)  # none takes another tool's name
     return found
 
 
@@ -84,7 +104,7 @@ class Toolbox:
 
     @property
     def offers(self) -> Sequence[Offer]:
-        return [offer(tool) for tool, _ in self.tools.values()]
+        return [ready.offer for ready in self.tools.values()]
 
     async def call(self, name: str, arguments: Mapping[str, Any] | str) -> Result:
         """As the contract says; raises nothing."""
@@ -94,16 +114,19 @@ class Toolbox:
         if name not in self.tools:
             there = ", ".join(self.tools) or "none"
             return _failed(f"There is no tool {name!r:.100}: there is {there}.")
-        tool, account = self.tools[name]
+        ready = self.tools[name]
+        tool = ready.tool
         try:
-            text = written(tool, arguments)
+            text = written(name, arguments)
             parameters = checked(tool, self.entry.tenant.slug, text)
+            if is_several(tool):
+                refuse_misfit(name, ready.offer.parameters, text)
         except WrongArguments as error:
             return _failed(str(error))
-        if tool.effect and not (tool.reserves and self.conversation_id):
+        if ready.offer.effect or (tool.reserves and not self.conversation_id):
             return self._propose(name, text)
-        result = await self._reserve(tool, account, text, parameters) if tool.reserves else None
-        result = result or await self._run(tool, account, "", parameters)
+        result = await self._reserve(ready, text, parameters) if tool.reserves else None
+        result = result or await self._run(ready, "", parameters)
         self.reason = self.reason or result.hand_over
         return result
 
@@ -112,8 +135,9 @@ class Toolbox:
             self.proposed.append(proposed)
         return Result(f"{name} is noted, and done once your reply is sent: say that it will be.")
 
-    async def _reserve(self, tool: AnyTool, account: AnyAccount, text: str, parameters: Any) -> Result:
+    async def _reserve(self, ready: Ready, text: str, parameters: Any) -> Result:
         """What was given for the same call before, else what is given now and kept for the next time."""
+        tool = ready.tool
         digest = hashlib.sha256(f"{tool.name}\n{text}".encode()).digest()
         place = (self.entry.tenant.id, self.conversation_id, digest)
         try:
@@ -121,7 +145,7 @@ class Toolbox:
                 if kept := await effects.reserved(scope.connection, *place):
                     return kept
             key = f"{self.conversation_id}-{digest.hex()[:32]}"
-            result = await self._run(tool, account, key, parameters)
+            result = await self._run(ready, key, parameters)
             if not result.failed:
                 async with acting_for(self.pool, self.entry.tenant.id) as scope:
                     await effects.reserve(scope.connection, *place, result)
@@ -129,8 +153,8 @@ class Toolbox:
             return _failed(f"{tool.name} cannot be called now: try again later.")
         return result
 
-    async def _run(self, tool: AnyTool, account: AnyAccount, key: str, parameters: Any) -> Result:
-        tenant = self.entry.tenant
+    async def _run(self, ready: Ready, key: str, parameters: Any) -> Result:
+        tenant, tool, account = self.entry.tenant, ready.tool, ready.account
         call = Call(
             key=key,
             tenant=tenant.seen,
@@ -141,15 +165,17 @@ class Toolbox:
             leads=ContactLeads(self.pool, tenant, self.conversation_id, key),
             credentials=account.credentials,
             settings=account.settings,
+            name=ready.offer.name,
+            address=account.address,
         )
         try:
             async with asyncio.timeout(LIMIT):
                 return bounded(await guard.awaited(tool, tenant.slug, "run", given.result, call))
         except TimeoutError:
-            return _failed(f"{tool.name} gave no answer within {LIMIT:g} s: answer without it.")
+            return _failed(f"{ready.offer.name} gave no answer within {LIMIT:g} s: answer without it.")
         except PluginFailed as error:
             log.warning("Tool %s of %s failed: %s", tool.name, tenant.slug, error.place)
-            return _failed(f"{tool.name} failed: answer without it.")
+            return _failed(f"{ready.offer.name} failed: answer without it.")
 
     def applied(self, reply: Reply) -> Reply:
         """The reply, by which a person is called where a tool has found that one is needed."""

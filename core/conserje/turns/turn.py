@@ -35,6 +35,7 @@ from conserje.tenants.vault import Vault
 from conserje.turns import lease, loop, nod
 from conserje.turns.claim import Hold, Think, Wait, decide, turn_of
 from conserje.turns.lease import Claim, LostLease, Thought
+from conserje.turns.offered import Offered
 from conserje.turns.thinking import NoReply, Thinking, channel_of, is_automatic, limits_of
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class Conversation:
     def __post_init__(self) -> None:
         catalogues = Catalogues(self.pool, self.directory.changes)
         lore = Lore(self.pool, self.directory.changes)
-        able = (self.plugins, self.vault, self.turn_limit, Prices(self.pool), self.bounds)
+        able = (self.plugins, self.vault, self.turn_limit, Prices(self.pool), Offered(self.pool), self.bounds)
         self.thinking = Thinking(self.pool, catalogues, lore, *able)
 
     async def converse(self, job: Job) -> None:

@@ -24,7 +24,7 @@ from conserje.storage.schema import refuse_other_schema
 from conserje.storage.sqlite import NodeFileError
 from conserje.storage.stillness import explained
 from conserje.telemetry import heartbeat
-from conserje.tenants import assistants, tenants
+from conserje.tenants import accounts, assistants, tenants
 from conserje.tenants.data_keys import check_keyring
 from conserje.tenants.keyring import VaultError
 from conserje.tenants.vault import Vault
@@ -139,10 +139,14 @@ def _fenced(context: OperatorContext) -> Iterator[str]:
 async def _accounts(context: OperatorContext) -> None:
     async with context.pool.acquire() as connection:
         ill = await illness.of_all(connection, SHOWN + 1)
+        withheld = await accounts.withheld(connection, SHOWN)
+    odd = [f"Tools withhold something ({each})." for each in withheld]
     if ill:
         named = "; ".join(f"{each.slug} {each.channel} {each.address}: {each.cause}" for each in ill[:SHOWN])
         more = "; and more" if len(ill) > SHOWN else ""
-        raise Odd(f"Accounts are ill: mend them, then `conserje account check` ({named}{more}).")
+        odd.append(f"Accounts are ill: mend them, then `conserje account check` ({named}{more}).")
+    if odd:
+        raise Odd(" ".join(odd))
 
 
 async def _subscriptions(context: OperatorContext) -> None:

@@ -132,6 +132,18 @@ async def warning_of(context: OperatorContext, check: str) -> str:
     return str(told.get("warning", ""))
 
 
+async def test_what_a_tool_withholds_is_a_warning(house: House) -> None:
+    tenant = await house.office.add("acme")
+    assert await warning_of(house.context, "accounts") == ""
+    await house.context.pool.execute(
+        "INSERT INTO accounts (tenant_id, channel, address, withheld) VALUES ($1, 'mcp', 'https://a/', $2)",
+        tenant,
+        "find_order is off. Look at it.",
+    )
+    warning = await warning_of(house.context, "accounts")
+    assert warning == "Tools withhold something (acme mcp https://a/: find_order is off. Look at it.)."
+
+
 async def test_backups_that_stay_out_are_a_warning(house: House, tmp_path: Path) -> None:
     assert await warning_of(house.context, "backups") == ""
     given = house.context.settings.model_copy(update={"backups": tmp_path / "backups"})

@@ -21,6 +21,7 @@ class Heard:
     tools: Sequence[str]
     results: Sequence[str]  # of the tools that it has called, in this turn
     form: Mapping[str, Any] | None = None  # a JSON Schema that it has to answer by
+    described: str = ""  # what is said of the tools
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -116,6 +117,7 @@ def heard(asked: dict[str, Any]) -> Heard:
         tools if asked.get("tool_choice") != "none" else [],
         [each["content"] for each in messages if each["role"] == "tool"],
         form,
+        json.dumps(asked.get("tools", []), ensure_ascii=False).replace('\\"', '"'),
     )
 
 

@@ -49,6 +49,9 @@ class MessageShown(Shown):
     )
     turn_id: int | None = Field(description="The turn that answers it, or says it.")
     took: float | None = Field(description="Seconds from its making until the provider had it.")
+    said_by: str | None = Field(
+        description="Of what the business said of its own accord: a key's id, or `operator`."
+    )
 
     @classmethod
     def of(cls, found: Message) -> Self:
@@ -65,6 +68,7 @@ class MessageShown(Shown):
             content=contents.dump_python(found.content, mode="json"),
             turn_id=found.turn_id,
             took=_seconds(found.took),
+            said_by=found.said_by,
         )
 
 

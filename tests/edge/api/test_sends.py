@@ -57,6 +57,7 @@ async def test_a_template_waits_in_the_name_of_the_key(system: System) -> None:
     assert await stored(system) == [(sent["id"], "paced", key_id, sent["conversation"])]
     shown = await system.get(f"/tenants/acme/messages/{sent['id']}")
     assert (shown["state"], shown["text"], shown["contact"]) == ("paced", "Hola, Ana", f"whatsapp:{PHONE}")
+    assert shown["said_by"] == key_id
 
 
 async def test_the_same_under_one_key_is_said_once(system: System) -> None:

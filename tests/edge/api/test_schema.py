@@ -40,6 +40,11 @@ SELECT tenant_id, account_id, conversation_id, id, 0, 'x', 'a.png', 'image/png',
 FROM messages ORDER BY id LIMIT 1
 RETURNING tenant_id, id AS file_id
 """
+TOLD = {
+    "url": "https://127.0.0.1/told",  # of nobody, and never asked
+    "secret": "whsec_" + "0" * 32,
+    "token_secret": "0" * 43,
+}
 FAR = ("203.0.113.9", 1)  # where a key is needed
 
 
@@ -143,12 +148,13 @@ async def fill(shop: Shop, system: System) -> dict[str, list[Any]]:
     await system.post("/tenants/acme/products", {"products": [{"name": "Pan", "price": 990}]})
     talk = await shop.pool.fetchval("SELECT min(id) FROM conversations")
     await system.post("/tenants/acme/leads", {"conversation_id": talk, "wanted": "pan"}, code=201)
+    await system.post("/tenants/acme/subscriptions", TOLD, code=201)
     kept = await shop.pool.fetchrow(KEPT)
     assert kept is not None
     path = path_of(system.context.settings.files, **kept)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"png")
-    nouns = ("messages", "conversations", "contacts", "leads", "files", "accounts")
+    nouns = ("messages", "conversations", "contacts", "leads", "files", "accounts", "subscriptions")
     ids = {noun: [row["id"] for row in await shop.pool.fetch(f"SELECT id FROM {noun}")] for noun in nouns}
     held = [
         f"t{row['id']}" for row in await shop.pool.fetch("SELECT id FROM conversations WHERE peer = 'luis'")

@@ -89,7 +89,7 @@ SENTENCES = {
 
 
 _OF = re.compile(
-    r"(?:former_slugs|people|tenants|domains|accounts|api_keys|sender_tenants)_(\w+?)_(?:check|key|form|reserved|sealed)"
+    r"(?:former_slugs|people|tenants|domains|accounts|api_keys|sender_tenants)_(\w{1,60}?)_(?:check|key|form|reserved|sealed)"
 )
 
 

@@ -84,7 +84,7 @@ async def _checked(
     except (Unready, DatabaseError, NodeFileError, VaultError, SettingsError) as error:
         return {"ok": False, "detail": str(error)}
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-        if check in (_assistants, _tools, _keeping, _silence):  # the other checks say so
+        if check in (_assistants, _tools, _subscriptions, _keeping, _silence):  # the other checks say so
             return {"ok": True}
         away = f"Postgres cannot be asked ({describe(error)}): see that it runs at CONSERJE_DATABASE_URL"
         return {"ok": False, "detail": f"{explained(error, away)}."}

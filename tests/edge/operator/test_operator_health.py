@@ -32,6 +32,10 @@ from conserje_edge.operator import health
 from conserje_edge.operator.context import OperatorContext
 from conserje_fakes import server
 
+OFF = """
+INSERT INTO subscriptions (tenant_id, url, secret, token_secret, state, cause)
+SELECT id, 'https://acme.example/', 'v1.x', 'v1.x', 'off', 'Nothing was taken for 5 days.' FROM tenants
+"""
 ILL = """
 WITH account AS (
     INSERT INTO accounts (tenant_id, channel, address) VALUES ($1, 'meta', '1100') RETURNING tenant_id, id
@@ -142,6 +146,15 @@ async def test_what_a_tool_withholds_is_a_warning(house: House) -> None:
     )
     warning = await warning_of(house.context, "accounts")
     assert warning == "Tools withhold something (acme mcp https://a/: find_order is off. Look at it.)."
+
+
+async def test_a_subscription_that_is_off_is_a_warning_unless_somebody_put_it_off(house: House) -> None:
+    await house.office.add("acme")
+    await house.context.pool.execute(OFF)
+    said = await warning_of(house.context, "subscriptions")
+    assert "of acme: Nothing was taken for 5 days" in said and "--on" in said
+    await house.context.pool.execute("UPDATE subscriptions SET cause = NULL")
+    assert await warning_of(house.context, "subscriptions") == ""
 
 
 async def test_backups_that_stay_out_are_a_warning(house: House, tmp_path: Path) -> None:

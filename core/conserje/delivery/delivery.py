@@ -46,7 +46,7 @@ from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.rules import budget, consent, window
 from conserje.rules.budget import Bounds
 from conserje.settings import Settings
-from conserje.storage import queue
+from conserje.storage import jobs, queue
 from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.scope import Scope, acting_for
@@ -85,7 +85,7 @@ class Delivery:
         entry = await self.directory.by_id(job.tenant_id)
         if not entry.tenant.active:
             return
-        async with acting_for(self.pool, job.tenant_id, impatient=True) as scope:
+        async with acting_for(self.pool, job.tenant_id, impatient=True, aside=_is_send(job)) as scope:
             step = await self._take_next(scope.connection, entry, job)
         while isinstance(step, Step | Ailing):
             if isinstance(step, Ailing):
@@ -143,7 +143,7 @@ class Delivery:
 
     async def _attend(self, entry: Entry, job: Job, ailing: Ailing) -> Found:
         """Do what the account's illness asks for, in a transaction that has locked nothing before."""
-        async with acting_for(self.pool, job.tenant_id) as scope:
+        async with acting_for(self.pool, job.tenant_id, aside=_is_send(job)) as scope:
             await attend(scope, entry, job, ailing)
             return None if ailing.why == "spent" else await self._take_next(scope.connection, entry, job)
 
@@ -162,7 +162,7 @@ class Delivery:
         charge = await self._charge(entry, step, outcome.receipt) if outcome.receipt else None
         while True:
             try:
-                async with acting_for(self.pool, job.tenant_id) as scope:
+                async with acting_for(self.pool, job.tenant_id, aside=_is_send(job)) as scope:
                     if step.tries and outcome.receipt:
                         await taken(scope, entry, step.account_id)
                     await self._write_down(scope, entry, job, step.message.id, step.attempt, outcome, charge)
@@ -335,6 +335,11 @@ class Delivery:
     async def _come_back(self, job: Job, after: timedelta) -> None:
         async with self.pool.acquire() as connection:
             await _enqueue(connection, job, after)
+
+
+def _is_send(job: Job) -> bool:
+    """Whether nobody waits for what it delivers."""
+    return job.entrypoint == jobs.SEND
 
 
 def _refusal(message: Next, content: Content) -> str | None:

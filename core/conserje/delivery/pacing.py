@@ -29,7 +29,7 @@ class Pacing:
         entry = await self.directory.by_id(job.tenant_id)
         if not entry.tenant.active:
             return
-        async with acting_for(self.pool, job.tenant_id) as scope:
+        async with acting_for(self.pool, job.tenant_id, aside=True) as scope:
             place = (job.tenant_id, job.conversation_id)
             due = await paces.release(
                 scope.connection, *place, lambda account_id: self._pace(entry, account_id)

@@ -16,7 +16,7 @@ from conserje.storage.jobs import Job
 AT_ONCE = 3  # of a pool's connections for one tenant: with more it would make all others' slow
 LOCK_LIMIT = 250  # milliseconds: a healthy worker has a conversation for some of them
 
-_rooms: WeakValueDictionary[tuple[int, int], asyncio.Semaphore] = WeakValueDictionary()
+_rooms: WeakValueDictionary[tuple[int, int, bool], asyncio.Semaphore] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,15 @@ class Scope:
 
 
 @asynccontextmanager
-async def acting_for(pool: Pool, tenant_id: int, *, impatient: bool = False) -> AsyncIterator[Scope]:
+async def acting_for(
+    pool: Pool, tenant_id: int, *, impatient: bool = False, aside: bool = False
+) -> AsyncIterator[Scope]:
     """A transaction that sees this tenant's rows and no others; its jobs are its last statement.
 
     An impatient one raises asyncpg.LockNotAvailableError where somebody else has a row for longer than
-    LOCK_LIMIT.
+    LOCK_LIMIT. What goes aside waits for none of the tenant's others, nor they for it.
     """
-    async with _room_of(pool, tenant_id), pool.acquire() as connection:
+    async with _room_of(pool, tenant_id, aside), pool.acquire() as connection:
         # One round trip: begin, take the tenant's role, name the tenant.
         await connection.execute(
             f"BEGIN; SET LOCAL ROLE conserje_tenant; SET LOCAL conserje.tenant = '{tenant_id:d}'"
@@ -61,12 +63,12 @@ async def acting_for_all(pool: Pool) -> AsyncIterator[Scope]:
         await _enqueue(scope)
 
 
-def _room_of(pool: Pool, tenant_id: int) -> asyncio.Semaphore:
+def _room_of(pool: Pool, tenant_id: int, aside: bool) -> asyncio.Semaphore:
     """What a tenant's transactions go through; it is kept while somebody uses it, and so its pool."""
-    place = (id(pool), tenant_id)
+    place = (id(pool), tenant_id, aside)
     room = _rooms.get(place)
     if room is None:
-        room = _rooms[place] = asyncio.Semaphore(AT_ONCE)
+        room = _rooms[place] = asyncio.Semaphore(1 if aside else AT_ONCE)
     return room
 
 

@@ -292,8 +292,10 @@ async def test_a_worker_may_die_after_each_commit(
     made = itertools.count(1)
 
     @asynccontextmanager
-    async def mortal(pool: Pool, tenant_id: int, *, impatient: bool = False) -> AsyncIterator[Scope]:
-        async with acting_for(pool, tenant_id, impatient=impatient) as scope:
+    async def mortal(
+        pool: Pool, tenant_id: int, *, impatient: bool = False, aside: bool = False
+    ) -> AsyncIterator[Scope]:
+        async with acting_for(pool, tenant_id, impatient=impatient, aside=aside) as scope:
             yield scope
         if next(made) == commits:
             raise Died

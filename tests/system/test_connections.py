@@ -22,7 +22,7 @@ LISTENING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name IN ('conserje changes', 'conserje queue')
 """
-LISTENERS = 5  # two edge workers', the operator's and the worker's for changes, the worker's for jobs
+LISTENERS = 6  # two edge workers', the operator's, the console's, the worker's for changes; its own for jobs
 TAKEN_FROM_BRAVO = """
 SELECT count(*) FROM messages JOIN tenants ON tenants.id = tenant_id
 WHERE slug = 'bravo' AND direction = 'in'

@@ -14,6 +14,7 @@ from conserje_fakes.twilio_messages import TwilioAccount
 
 TENANTS = 400
 LIVE_WITHIN = 0.1  # seconds, for 99 of 100
+ASKED = 10  # of so many one was asked for before: who asks for nobody waits for the answer
 LONGEST = 20  # times what a quarter stays below, on machines for which that is more
 INSERT = """
 WITH tenant AS (
@@ -47,7 +48,7 @@ def prepare(installation: Installation, number: int) -> Client:
 async def test_promise_10_a_row_takes_messages_within_100_ms_of_its_commit(
     installation: Installation,
 ) -> None:
-    """Every second slug was asked for before its row was there: the only worker remembers its absence.
+    """Some slugs were asked for before their rows were there: the only worker remembers its absence.
 
     A machine at work on something else gets a second try, and then what is usual on it.
     """
@@ -68,7 +69,7 @@ async def insert_all(installation: Installation, server: Serving, first: int) ->
     for number in range(first, first + TENANTS):
         client = prepare(installation, number)
         request = installation.message(client.slug, "whatsapp:+56911111111", "hola")
-        if number % 2:
+        if number % ASKED == 0:
             assert await server.status(request) == 404
         await installation.pool.execute(INSERT, *client.row)
         committed = time.monotonic()

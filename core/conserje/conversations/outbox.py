@@ -31,9 +31,9 @@ def put_by(content: str, *, quotes: str, said_by: str, due_at: str) -> str:
     RETURNING id"""  # noqa: S608 - of our own
 
 
-def let_out(held_before: str, cause: str) -> str:
-    """Lets the messages `said` of `moved` leave, behind what was said until now; those are held that were
-    stored before."""
+def let_out(ids: str, held_before: str, cause: str) -> str:
+    """Lets the messages `said` of `moved`, all of them `ids`, leave behind what was said until now; those are
+    held that were stored before."""
     return f"""
     UPDATE messages SET state = CASE WHEN messages.created_at < {held_before} THEN 'held' ELSE 'queued' END,
         cause = CASE WHEN messages.created_at < {held_before} THEN {cause} END,
@@ -41,7 +41,7 @@ def let_out(held_before: str, cause: str) -> str:
         sequence = moved.next_sequence - cardinality(said) + leaving.n - 1
     FROM moved CROSS JOIN LATERAL unnest(said) WITH ORDINALITY AS leaving (id, n)
     WHERE messages.tenant_id = $1 AND conversation_id = moved.id AND messages.id = leaving.id
-      AND messages.state = 'paced'
+      AND messages.id = ANY ({ids}) AND messages.state = 'paced'
     RETURNING conversation_id"""  # noqa: S608 - of our own
 
 

@@ -187,9 +187,10 @@ WITH moved AS (
 {put_by("$3", quotes="$4", said_by="$5", due_at="greatest(moved.said_until - $7::interval, now())")}
 """  # noqa: S608 - of our own
 
-# The messages $3, which wait in the conversations $2, but for those of one that somebody has.
+# The messages $3, which wait in the conversations $2, but for those of one that somebody has. By arrays: a
+# plan for others may read all of the tenant's.
 LET_OUT = f"""
-WITH place AS MATERIALIZED (  -- row by row: for other than arrays a plan may read all of the tenant's
+WITH place AS MATERIALIZED (
     SELECT locked.id, said FROM (
         SELECT conversation_id, array_agg(id ORDER BY n) AS said
         FROM unnest($2::bigint[], $3::bigint[]) WITH ORDINALITY AS next (conversation_id, id, n)
@@ -198,10 +199,11 @@ WITH place AS MATERIALIZED (  -- row by row: for other than arrays a plan may re
         SELECT id FROM conversations WHERE tenant_id = $1 AND id = conversation_id
         FOR NO KEY UPDATE SKIP LOCKED) AS locked
 ), moved AS (
-    UPDATE conversations SET {number("said")} FROM place WHERE tenant_id = $1 AND conversations.id = place.id
+    UPDATE conversations SET {number("said")} FROM place
+    WHERE tenant_id = $1 AND conversations.id = place.id AND conversations.id = ANY ($2::bigint[])
     RETURNING conversations.*, said
 )
-{let_out("now() - $4::interval", "$5")}
+{let_out("$3::bigint[]", "now() - $4::interval", "$5")}
 """  # noqa: S608 - of our own
 
 LEAVE_TO_PERSON = """

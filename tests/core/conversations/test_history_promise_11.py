@@ -76,9 +76,7 @@ LONG = int(os.environ.get("HISTORY", "100000"))  # messages of one conversation,
 SHORT = LONG // 10
 MOST = 3  # times as many pages
 FEW = 12  # pages: below that an index that is a level higher is not told from growth
-DEAD = (
-    20  # pages of rows that nobody may remove while autovacuum looks at something, whatever was said before
-)
+DEAD = 20  # pages of rows that are dead and stay while autovacuum looks, whatever was said before
 AGAIN = 7  # days: from the sixth run on Postgres may have made a plan for whatever arguments
 
 DAY = timedelta(hours=24)

@@ -428,15 +428,25 @@ async def staged(url: str, keyring: Path, terminal: Terminal) -> AsyncIterator[D
 
 
 async def passed(day: Day, pages: Pages) -> dict[str, int]:
-    """The pages that each statement touches at most, in some days."""
+    """The pages that each statement touches, in one day and in the next one.
+
+    In a single day a busy machine may leave more rows behind, or autovacuum keep them.
+    """
     pages.most()
+    days = []
     for _ in range(AGAIN):
         await tidy(day.scene.url)
         for slug, peer in PEERS:
             await day.pass_by(slug, peer)
+        days.append(pages.most())
     for slug, peer in PEERS:
         await day.read(slug, peer)
-    return pages.most()
+    touched = pages.most()
+    for statement in {each for one in days for each in one}:
+        each_day = [one[statement] for one in days if statement in one]
+        twice = [min(pair) for pair in itertools.pairwise(each_day)] or each_day
+        touched[statement] = max(*twice, touched.get(statement, 0))
+    return touched
 
 
 async def test_a_day_costs_the_same_whatever_was_said_before(

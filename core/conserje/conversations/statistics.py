@@ -12,6 +12,7 @@ from conserje.errors import OperatorError
 from conserje.storage.database import Connection
 
 LONGEST = timedelta(days=366)
+EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 31)
 
 TODAY = "SELECT (now() AT TIME ZONE $1)::date"
 
@@ -139,6 +140,8 @@ async def of_period(
     """Raises PeriodError."""
     if not timedelta(0) <= last - first < LONGEST:
         raise PeriodError(f"A period has 1 to {LONGEST.days} days: from {first} to {last} is none.", "since")
+    if first < EARLIEST or last > LATEST:
+        raise PeriodError(f"A period lies between {EARLIEST} and {LATEST}.", "since")
     moments = await connection.fetchrow(MOMENTS, time_zone, first, last)
     assert moments is not None  # it has no rows to find
     period, since = (tenant_id, *moments), moments[0] - OUT_OF_ORDER

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from conserje.contract.message import plain
 from conserje.conversations import handling, notes, paging
@@ -14,9 +14,9 @@ from conserje.conversations.listing import ConversationState, OptedOut
 from conserje.conversations.notes import LONGEST, LONGEST_AUTHOR, Note
 from conserje.storage.scope import acting_for
 from conserje_edge.api.asked import Asked
-from conserje_edge.api.models import Given, Id, Shown, Time
+from conserje_edge.api.models import Given, Id, Moment, Shown, Time
 from conserje_edge.api.operation import Place, operation
-from conserje_edge.api.page import Moment, Number, Page, Paged, after, page
+from conserje_edge.api.page import Number, Page, Paged, after, page
 
 
 class Conversations(Paged):
@@ -30,7 +30,7 @@ class Conversations(Paged):
         ),
     ] = None
     since: Annotated[
-        AwareDatetime | None, Field(description="Only where a turn or a person was at work since then.")
+        Moment | None, Field(description="Only where a turn or a person was at work since then.")
     ] = None
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from conserje.conversations import held
 from conserje.conversations.held import Filter, Held
 from conserje.storage.pruning import EARLIEST
 from conserje_edge.api.asked import Asked
-from conserje_edge.api.models import Shown, Time
+from conserje_edge.api.models import Moment, Shown, Time
 from conserje_edge.api.operation import Place, operation
-from conserje_edge.api.page import Moment, Page, Paged, Word, after, page
+from conserje_edge.api.page import Page, Paged, Word, after, page
 from conserje_edge.api.problem import problem
 
 HeldId = Annotated[str, Field(pattern="^[tmre][0-9]{1,18}$")]
@@ -22,8 +22,8 @@ class HeldOnes(Paged):
     """Which held things are asked for."""
 
     cause: Annotated[str | None, Field(max_length=200, description="Only with this in the cause.")] = None
-    since: AwareDatetime | None = None
-    before: AwareDatetime | None = None
+    since: Moment | None = None
+    before: Moment | None = None
 
 
 class HeldShown(Shown):

@@ -11,9 +11,9 @@ from pydantic import Field
 from conserje.tenants import api_keys
 from conserje.tenants.api_keys import ApiKey, KeyScope
 from conserje_edge.api.asked import Asked
-from conserje_edge.api.models import Given, Shown, Slug, Time
+from conserje_edge.api.models import Given, Moment, Shown, Slug, Time
 from conserje_edge.api.operation import Place, operation
-from conserje_edge.api.page import Moment, Page, Paged, Word, after, page
+from conserje_edge.api.page import Page, Paged, Word, after, page
 from conserje_edge.api.problem import problem
 
 LONGEST_LIFE = 3650  # days

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from conserje.contract.message import contents, plain
 from conserje.conversations import handling, listing, paging
@@ -17,7 +17,7 @@ from conserje.costs.ledger import Line
 from conserje.costs.prices import Kind
 from conserje.storage.scope import acting_for
 from conserje_edge.api.asked import Asked
-from conserje_edge.api.models import Id, Shown, Time
+from conserje_edge.api.models import Id, Moment, Shown, Time
 from conserje_edge.api.operation import Place, operation
 from conserje_edge.api.page import Number, Page, Paged, after, page
 from conserje_edge.api.problem import problem
@@ -27,9 +27,9 @@ from conserje_edge.api.sends import send_message
 class Messages(Paged):
     """Which messages are asked for."""
 
-    since: Annotated[
-        AwareDatetime | None, Field(description="Only those that were taken, or made, since then.")
-    ] = None
+    since: Annotated[Moment | None, Field(description="Only those that were taken, or made, since then.")] = (
+        None
+    )
 
 
 class MessageShown(Shown):

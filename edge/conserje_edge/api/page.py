@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AwareDatetime, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 from pydantic_core import from_json, to_json
 
 from conserje_edge.api.models import LARGEST, Given, Shown
@@ -22,7 +22,6 @@ S = TypeVar("S", bound=Shown)
 # What the places in a list are told by.
 Number = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Word = Annotated[str, Field(max_length=300, pattern=r"^[^\x00]*$")]
-Moment = AwareDatetime
 
 
 class Paged(Given):

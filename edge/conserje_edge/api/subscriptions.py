@@ -5,14 +5,14 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from conserje.conversations import paging
 from conserje.notices import posting, subscriptions, tellings
 from conserje.notices.subscriptions import LONGEST_SECRET, Change, Secrets, State, Subscription
 from conserje.notices.tellings import Filter, Told
 from conserje_edge.api.asked import Asked
-from conserje_edge.api.models import Given, Id, Shown, Time
+from conserje_edge.api.models import Given, Id, Moment, Shown, Time
 from conserje_edge.api.notifications import Kind
 from conserje_edge.api.operation import Place, operation
 from conserje_edge.api.page import Number, Page, Paged, after, page
@@ -82,7 +82,7 @@ class Tellings(Paged):
     """Which are asked for."""
 
     state: tellings.State | None = None
-    since: AwareDatetime | None = None
+    since: Moment | None = None
 
 
 class TellingShown(Shown):
@@ -106,7 +106,7 @@ class Replay(Given):
 
     name: Annotated[str | None, Field(max_length=100)] = None
     state: Literal["failed"] | None = None
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     dry_run: Annotated[bool, Field(description="Only say how many these are.")] = False
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
@@ -18,15 +19,19 @@ from conserje.conversations.statistics import Intent, Statistics
 from conserje.storage.scope import acting_for
 from conserje.tenants import api_keys, tenants
 from conserje.tenants.api_keys import ApiKeyError
+from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Tenant
 from conserje_edge.operator.auth import caller
 from conserje_edge.operator.context import Context
 from conserje_edge.wire.answers import Problem
+from conserje_edge.wire.hosts import SLUG
 from conserje_edge.wire.requests import read_body
 
 LOGIN = "/auth/login"
+LARGEST = 4096  # bytes of a login, which any stranger may post
 DAYS, MOST_DAYS = 30, 366
 MOST_CLIENTS = 200  # whose numbers are added up in one answer
+EVERYBODY = 2**31 - 1
 
 
 class Login(BaseModel):
@@ -59,7 +64,7 @@ def routes(context: Context) -> list[Route]:
 
 async def _log_in(context: Context, request: Request) -> Response:
     """The token is the key itself: what lives for an hour would be one secret more to keep."""
-    body = await read_body(request.headers, request.receive, context.settings.body_limit)
+    body = await read_body(request.headers, request.receive, LARGEST)
     try:
         given = Login.model_validate_json(body)
     except ValidationError:
@@ -83,7 +88,7 @@ def _refused() -> Problem:
 
 
 async def _list_clients(context: Context, request: Request) -> Response:
-    found = await _clients(context, request)
+    found = await _clients(context, request, EVERYBODY)
     return JSONResponse(
         [
             {
@@ -137,17 +142,19 @@ async def _count_intents(context: Context, request: Request) -> Response:
     return JSONResponse({"intents": sorted(counted, key=lambda each: (-each["count"], each["intent"]))})
 
 
-async def _clients(context: Context, request: Request) -> Sequence[Tenant]:
+async def _clients(context: Context, request: Request, most: int) -> Sequence[Tenant]:
     """Those that who asks may see, or the one that is named. Raises Problem."""
     asking = caller(request)
     asking.require("read", asking.tenant_id)
+    slug = request.query_params.get("client")
     async with context.pool.acquire() as connection:
-        found = await tenants.page(connection, "", 2**31 - 1, asking.tenant_id)
-    if (slug := request.query_params.get("client")) is None:
-        return found
-    if not (named := [each for each in found if each.slug == slug]):
-        raise Problem(HTTPStatus.NOT_FOUND)
-    return named
+        if slug is None:
+            return await tenants.page(connection, "", most, asking.tenant_id)
+        with suppress(TenantError):
+            named = await tenants.get(connection, slug) if SLUG.match(slug) else None
+            if named and asking.tenant_id in (None, named.id):
+                return [named]
+    raise Problem(HTTPStatus.NOT_FOUND)
 
 
 async def _numbers(context: Context, request: Request) -> list[Statistics]:
@@ -155,9 +162,9 @@ async def _numbers(context: Context, request: Request) -> list[Statistics]:
     days = request.query_params.get("days", str(DAYS))
     if not (days.isascii() and days.isdigit() and len(days) < 4 and 1 <= int(days) <= MOST_DAYS):
         raise _odd(f"`days` is a number from 1 to {MOST_DAYS}.")
-    found = await _clients(context, request)
+    found = await _clients(context, request, MOST_CLIENTS + 1)
     if len(found) > MOST_CLIENTS:
-        raise _odd(f"There are {len(found)} clients: name one with `client`, {MOST_CLIENTS} are added up.")
+        raise _odd(f"There are more clients than {MOST_CLIENTS} that are added up: name one with `client`.")
     return [await _of_client(context, each, int(days)) for each in found]
 
 

@@ -163,3 +163,19 @@ async def test_files_of_a_message_are_listed_and_read_by_who_may(scene: Scene, s
     reading = await system.key(row["tenant_id"], "read")
     refused = await system.ask("GET", f"/tenants/acme/files/{row['id']}/content", headers=reading)
     assert read(refused, 403) == "scope-missing"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "messages?since=0001-01-01T00:00:00Z",
+        "messages?since=0001-01-01T00:00:00%2B14:00",
+        "conversations?since=0001-01-01T00:00:00%2B14:00",
+        "held?since=9999-12-31T23:59:59-12:00",
+        "statistics?since=9999-12-31&until=9999-12-31",
+        "statistics?since=0001-01-01&until=0001-01-01",
+    ],
+)
+async def test_a_time_that_nobody_can_count_with_is_refused(system: System, path: str) -> None:
+    await system.add("acme", time_zone="Asia/Tokyo")
+    assert await system.get(f"/tenants/acme/{path}", code=422) in ("invalid", "refused")

@@ -53,6 +53,7 @@ async def test_who_logs_in_reads_the_clients(far: System) -> None:
         ({"username": "back office"}, 422),
         ({"username": 1, "password": "x"}, 422),
         ([], 422),
+        ({"username": "x" * 5000, "password": "x"}, 413),
     ],
 )
 async def test_a_wrong_login_is_refused(far: System, body: Any, code: int) -> None:
@@ -83,7 +84,8 @@ async def test_the_numbers_are_of_who_may_see_them(scene: Scene, far: System) ->
     assert (intent["intent"], intent["count"], intent["avg_confidence"]) == ("parroted", 1, 1.0)
     other = await logged_in(far, await far.add("bravo"), "bravo's")
     assert (await far.http.get(STATS, headers=other)).json()["total_conversations"] == 0
-    assert (await far.http.get(f"{STATS}?client=acme", headers=other)).status_code == 404
+    for slug in ("acme", "nobody", "%00"):
+        assert (await far.http.get(f"{STATS}?client={slug}", headers=other)).status_code == 404
 
 
 @pytest.mark.parametrize("days", ["0", "367", "x", "9" * 5000, "-1", "²"])

@@ -105,18 +105,19 @@ class Thinking:
 
         Raises NoReply.
         """
-        started, tenant = time.monotonic(), entry.tenant
+        tenant = entry.tenant
         contents = [said.content for said in lease.read(claim, tenant.locale)[0]]
         if wish.wished(contents):
             return Thought(wish.reply(tenant.seen, datetime.now(UTC)), wish.ASSISTANT, timedelta(0))
         if sale.ordered(contents):
             return Thought(sale.reply(tenant.locale), sale.ASSISTANT, timedelta(0))
-        cause, called, reason, usable = (
-            None,
-            list[Called](),
-            "",
-            await opened(entry, self.plugins, self.vault, self.offered),
-        )
+        return await self._ask_assistants(entry, claim)
+
+    async def _ask_assistants(self, entry: Entry, claim: Claim) -> Thought:
+        """Raises NoReply."""
+        started, tenant = time.monotonic(), entry.tenant
+        cause, called, reason = None, list[Called](), ""
+        usable = await opened(entry, self.plugins, self.vault, self.offered)
         for name in dict.fromkeys((tenant.assistant, tenant.fallback_assistant)):
             try:
                 assistant = self.plugins.assistant(name)

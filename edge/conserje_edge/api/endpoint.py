@@ -53,7 +53,7 @@ class Endpoint:
         try:
             answer = await self._answer(request)
         except OperatorError as error:
-            if told := of_error(error):
+            if told := of_error(error, "query" if request.method == "GET" else "body"):
                 raise told from None
             raise
         except asyncpg.DataError as error:

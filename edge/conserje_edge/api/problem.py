@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from conserje.conversations.handling import PersonError
 from conserje.conversations.held import HeldError
@@ -246,13 +246,13 @@ def documented(raised: Problem) -> Problem:
     return Problem(raised.status, raised.cause, *raised.headers, told={**told, **raised.told})
 
 
-def of_error(error: OperatorError) -> Problem | None:
-    """What core refuses, as it is told to who asks; None: it is no matter of theirs."""
+def of_error(error: OperatorError, where: Literal["body", "query"] = "body") -> Problem | None:
+    """What core refuses of what was given there, as who asks is told it; None: it is no matter of theirs."""
     code = next((code for type_, code in OF_ERRORS if isinstance(error, type_)), None)
     if code is None:
         return None
     if code == "unavailable":
         return Problem(KINDS[code].status, str(error), (b"retry-after", b"5"), told=problem(code).told)
     said = "" if code in _SILENT else str(error)
-    place = [Wrong(f"/body/{error.of}", said)] if error.of and said else []
+    place = [Wrong(f"/{where}/{error.of}", said)] if error.of and said else []
     return problem(code, said, errors=place)

@@ -108,7 +108,8 @@ async def _silence(
 ) -> None:
     if with_person:
         await state.leave_to_person(connection, *place)
-    await connection.execute(state.EXTEND if with_person else state.TAKE, *place, rest, "")  # nobody signs
+    # Nobody signs.
+    await connection.execute(state.EXTEND if with_person else state.TAKE, *place, rest, "", None)
 
 
 async def _note_words(connection: Connection, said: Sequence[Spoken]) -> set[tuple[int, int, bytes]]:

@@ -121,7 +121,7 @@ Beside = Callable[[Connection, Sequence[int]], Awaitable[None]]
 
 LOCK = """
 SELECT state, account_id, turn_id, state = 'person' AND hand_back_at > now() AS with_person,
-       state = 'person' AND hand_back_at > now() AND person IS NOT NULL AS taken
+       state = 'person' AND hand_back_at > now() AND person IS NOT NULL AS taken, person, login_id
 FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
 """
 
@@ -138,6 +138,14 @@ class PersonError(OperatorError):
 
 class NoConversation(PersonError, NotThere):
     """The tenant has no such conversation."""
+
+
+class TakenByAnother(PersonError):
+    """Somebody else has the conversation."""
+
+    def __init__(self, person: str) -> None:
+        super().__init__(f"{person or 'Somebody else'} has this conversation: take it from them on purpose.")
+        self.person = person  # without a name: ''
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,22 +227,46 @@ async def said_in(pool: Pool, tenant: Tenant, conversation_id: int, limit: int) 
         return await of_conversation(scope.connection, tenant.id, conversation_id, limit)
 
 
-async def take(pool: Pool, tenant: Tenant, conversation_id: int, person: str = "") -> Taken:
+async def take(
+    pool: Pool,
+    tenant: Tenant,
+    conversation_id: int,
+    person: str = "",
+    login_id: int | None = None,
+    *,
+    from_another: bool = False,
+) -> Taken:
     """Let a person have the conversation: nothing that is being thought is said. Raises PersonError.
 
     What was said before and still waits to be sent is sent. Contacts are shown the person's name, if given.
     """
     async with acting_for(pool, tenant.id) as scope:
-        return await take_in(scope.connection, tenant, conversation_id, person)
+        taking = (scope.connection, tenant, conversation_id, person, login_id)
+        return await take_in(*taking, from_another=from_another)
 
 
-async def take_in(connection: Connection, tenant: Tenant, conversation_id: int, person: str = "") -> Taken:
-    """The same in the caller's transaction."""
+async def take_in(
+    connection: Connection,
+    tenant: Tenant,
+    conversation_id: int,
+    person: str = "",
+    login_id: int | None = None,
+    *,
+    from_another: bool = False,
+) -> Taken:
+    """The same in the caller's transaction.
+
+    Raises TakenByAnother where a login wants what somebody else has, but `from_another`; who comes without a
+    login takes it from whoever has it.
+    """
     place = (tenant.id, conversation_id)
     row = await _lock(connection, tenant, conversation_id)
+    is_anothers = row["taken"] and login_id is not None and row["login_id"] != login_id
+    if is_anothers and not from_another:
+        raise TakenByAnother(row["person"])
     statement = state.EXTEND if row["with_person"] else state.TAKE
-    until = await connection.fetchval(statement, *place, tenant.hand_back_after, person)
-    if not row["taken"]:  # it may have been handed over before, to nobody yet
+    until = await connection.fetchval(statement, *place, tenant.hand_back_after, person, login_id)
+    if is_anothers or not row["taken"]:  # it may have been handed over before, to nobody yet
         await notifications.record(
             connection, tenant.id, "conversation.taken", conversation_id, person=person
         )

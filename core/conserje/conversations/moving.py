@@ -39,7 +39,7 @@ MOVED = (
         "conversations",
         {"id": "conversations", "account_id": "accounts", "contact_id": "contacts", "turn_id": "turns"},
         "id",
-        {"leased_until": None, "starts": 0, "swept_at": None, "ill_since": None},
+        {"leased_until": None, "starts": 0, "swept_at": None, "ill_since": None, "login_id": None},
     ),
     Moved("turns", {"id": "turns", "conversation_id": "conversations"}, "conversation_id, id"),
     Moved(

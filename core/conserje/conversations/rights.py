@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from conserje.conversations import feed, state
+from conserje.conversations import feed, reads, state
 from conserje.conversations.contacts import ContactError
 from conserje.conversations.names import ACCOUNTS, DROP_REJECTS, SENT_AS
 from conserje.conversations.retention import OF_DUE
@@ -170,6 +170,7 @@ FORGET = (
     f"UPDATE summaries SET version = version + 1, text = '', covers = NULL, since = NULL, made_at = NULL,"  # noqa: S608
     f" asked_at = NULL WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",
     f"DELETE FROM notes WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",  # noqa: S608
+    reads.FORGET,
     f"DELETE FROM effects WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",  # noqa: S608
     f"DELETE FROM reservations WHERE tenant_id = $1 AND conversation_id IN ({OF_CONTACT})",  # noqa: S608
     REMEMBER,

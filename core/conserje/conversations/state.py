@@ -37,7 +37,7 @@ SHORTEN = "UPDATE conversations SET leased_until = now() + $3 WHERE tenant_id = 
 LEASE_OUT = """
 UPDATE conversations SET epoch = epoch + 1, leased_until = now() + $3, starts = starts + 1,
     turn_id = CASE WHEN state = 'person' OR turn_id IS NULL THEN nextval('turn_ids') ELSE turn_id END,
-    state = 'open', hand_back_at = NULL, person = NULL
+    state = 'open', hand_back_at = NULL, person = NULL, login_id = NULL
 WHERE tenant_id = $1 AND id = $2
 RETURNING epoch, turn_id, greatest(now() - $4::interval, unparked_at) AS recent_since,
     coalesce((SELECT text FROM summaries WHERE summaries.tenant_id = $1 AND summaries.conversation_id = $2
@@ -90,7 +90,7 @@ WITH answered AS (
         {number("$12::text[]")},
         turn_id = CASE WHEN $13::interval IS NULL THEN NULL ELSE $3 END,
         state = CASE WHEN $13::interval IS NULL THEN 'open' ELSE 'person' END,
-        hand_back_at = now() + $13::interval, person = NULL
+        hand_back_at = now() + $13::interval, person = NULL, login_id = NULL
     WHERE tenant_id = $1 AND id = $2
     RETURNING *
 ), spoken AS (
@@ -112,13 +112,16 @@ WITH turn AS MATERIALIZED (
     WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'in' AND turn_id IS NULL
 )
 UPDATE conversations SET state = 'person', epoch = epoch + 1, leased_until = NULL, starts = 0, cause = NULL,
-    turn_id = turn.id, hand_back_at = now() + $3, active_at = now(), person = $4
+    turn_id = turn.id, hand_back_at = now() + $3, active_at = now(), person = $4, login_id = $5
 FROM turn WHERE tenant_id = $1 AND conversations.id = $2
 RETURNING hand_back_at
 """
 
+# A login is whoever it is; without one somebody who says no other name is whoever has it.
 EXTEND = """
-UPDATE conversations SET hand_back_at = now() + $3, person = coalesce(nullif($4, ''), person, '')
+UPDATE conversations SET hand_back_at = now() + $3,
+    person = CASE WHEN $5::bigint IS NULL THEN coalesce(nullif($4, ''), person, '') ELSE $4 END,
+    login_id = coalesce($5, CASE WHEN $4 IN ('', person) THEN login_id END)
 WHERE tenant_id = $1 AND id = $2
 RETURNING hand_back_at
 """
@@ -128,7 +131,7 @@ RETURNING hand_back_at
 GIVE = f"""
 WITH given AS (
     UPDATE conversations SET state = 'open', hand_back_at = NULL, turn_id = NULL, starts = 0, cause = NULL,
-        person = NULL, unparked_at = now()
+        person = NULL, login_id = NULL, unparked_at = now()
     WHERE tenant_id = $1 AND id = $2
 ), unanswered AS (
     UPDATE messages AS message SET turn_id = NULL FROM turns
@@ -283,7 +286,7 @@ SELECT tenant_id, id AS conversation_id FROM freed
 # The contact is forgotten: nothing more is said, and what is being thought is thrown away.
 FORGET = """
 UPDATE conversations SET peer = '', state = 'open', cause = NULL, hand_back_at = NULL, person = NULL,
-    turn_id = NULL, epoch = epoch + 1, leased_until = NULL, starts = 0, ill_since = NULL
+    login_id = NULL, turn_id = NULL, epoch = epoch + 1, leased_until = NULL, starts = 0, ill_since = NULL
 WHERE tenant_id = $1 AND contact_id = $2
 """
 
@@ -390,7 +393,7 @@ WITH theirs AS (
 )
 UPDATE conversations SET state = 'held', cause = {{cause}}, epoch = epoch + 1, leased_until = NULL,
     starts = 0, turn_id = CASE WHEN state = 'person' THEN NULL ELSE turn_id END, hand_back_at = NULL,
-    person = NULL
+    person = NULL, login_id = NULL
 WHERE {{of}} state <> 'held' AND EXISTS (
     SELECT FROM messages
     WHERE messages.tenant_id = conversations.tenant_id AND conversation_id = conversations.id

@@ -122,7 +122,7 @@ async def _lived(town: Town) -> None:
     await town.take(odd, BusinessMessage(address, "wamid.zoe7", ZOE, Text("Hola Zoe, soy la hormiga")))
     async with acting_for(scene.pool, tenant) as scope:
         said = [Text("Le habla el pelicano")]
-        await scope.connection.execute(state.TAKE, tenant, conversation, timedelta(hours=1), "Ana")
+        await scope.connection.execute(state.TAKE, tenant, conversation, timedelta(hours=1), "Ana", 1)
     await handling.say(scene.pool, entry.tenant, conversation, said)
 
 

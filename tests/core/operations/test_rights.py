@@ -41,6 +41,7 @@ NOT_HANDED_OUT = {
     "forgotten_addresses": "hashes; whose address it is, asks under it",
     "overflow": "which conversations wait for their turn: said by their messages",
     "own_words": "hashes of what the business said, which its messages say",
+    "reads": "how far the tenant's people have read",
 }
 # What is said of them in other tables' statements goes with these, which are theirs.
 NOT_FORGOTTEN: dict[str, str] = {}

@@ -64,6 +64,7 @@ async def fill(scene: Scene, slug: str) -> int:
         "INSERT INTO reservations SELECT tenant_id, id, 'x', '{}' FROM conversations WHERE tenant_id = $1",
         "INSERT INTO notes (tenant_id, conversation_id, author, text)"
         " SELECT tenant_id, id, '', 'x' FROM conversations WHERE tenant_id = $1",
+        "INSERT INTO reads SELECT tenant_id, id, 1, 1 FROM conversations WHERE tenant_id = $1",
         "INSERT INTO people (tenant_id, name, email) VALUES ($1, 'Ana', 'ana@example.com')",
         "INSERT INTO leads"
         " (tenant_id, conversation_id, contact_id, key, wish, wanted, name, phone, call_at)"

@@ -29,6 +29,11 @@ NUMBERED = (
     ),
     Numbered("effects", "effects_id_seq", "SELECT id FROM effects WHERE tenant_id = $1 ORDER BY id"),
     Numbered("notes", "notes_id_seq", "SELECT id FROM notes WHERE tenant_id = $1 ORDER BY id"),
+    Numbered(
+        "prepared_answers",
+        "prepared_answers_id_seq",
+        "SELECT id FROM prepared_answers WHERE tenant_id = $1 ORDER BY id",
+    ),
     Numbered("messages", "messages_id_seq", "SELECT id FROM messages WHERE tenant_id = $1 ORDER BY id"),
     Numbered("rejects", "rejects_id_seq", "SELECT id FROM rejects WHERE tenant_id = $1 ORDER BY id"),
 )
@@ -59,6 +64,7 @@ MOVED = (
         "conversation_id",
         {"asked_at": None},
     ),
+    Moved("prepared_answers", {"id": "prepared_answers"}, "id"),
     Moved("notes", {"id": "notes", "conversation_id": "conversations"}, "conversation_id, id"),
     Moved(
         "statuses",

@@ -20,6 +20,7 @@ NOTHING_OF_A_PERSON = {
     "paces": "when an account's next message leaves",
     "people": "the tenant's own, until it removes them",
     "positions": "numbers",
+    "prepared_answers": "the tenant's own, until it removes them",
     "private_hosts": "the tenant's own",
     "products": "the tenant's own",
     "facts": "the tenant's own",

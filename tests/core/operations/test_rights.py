@@ -25,6 +25,8 @@ HOLDS_NOBODY = {
     "paces": "when an account's next message leaves",
     "people": "the business's own people",
     "positions": "how far somebody has read",
+    "prepared_answers": "what the business says",
+    "presences": "which of the business's own people look at a conversation, for a minute",
     "private_hosts": "the business's own hosts",
     "products": "what the business sells",
     "facts": "what the business says",

@@ -53,6 +53,7 @@ STAYS = {
     "overflow": "what waits is held there, and waits for nobody's turn",
     "paces": "what waits is held there, and leaves at nobody's pace",
     "positions": "how far the operator's own systems have read",
+    "presences": "who looked at a conversation in the last minute",
     "private_hosts": "of this installation's network",
     "reads": "by the logins of this installation",
     "removed_files": "of this disk",

@@ -65,6 +65,9 @@ async def fill(scene: Scene, slug: str) -> int:
         "INSERT INTO notes (tenant_id, conversation_id, author, text)"
         " SELECT tenant_id, id, '', 'x' FROM conversations WHERE tenant_id = $1",
         "INSERT INTO reads SELECT tenant_id, id, 1, 1 FROM conversations WHERE tenant_id = $1",
+        "INSERT INTO prepared_answers (tenant_id, title, text) VALUES ($1, 'x', 'x')",
+        "INSERT INTO presences (tenant_id, conversation_id, login_id, name, writes)"
+        " SELECT tenant_id, id, 1, 'x', false FROM conversations WHERE tenant_id = $1",
         "INSERT INTO people (tenant_id, name, email) VALUES ($1, 'Ana', 'ana@example.com')",
         "INSERT INTO leads"
         " (tenant_id, conversation_id, contact_id, key, wish, wanted, name, phone, call_at)"

@@ -68,7 +68,8 @@ ILL: list[tuple[dict[str, Any], dict[str, Any], Finding]] = [
         Finding(
             "error",
             f"Meta posts to https://other.example/, not to {URLS.webhook}.",
-            "Have `conserje doctor --fix` set it.",
+            "Have `conserje account configure` set it.",
+            "https://other.example/",
         ),
     ),
     (
@@ -77,7 +78,8 @@ ILL: list[tuple[dict[str, Any], dict[str, Any], Finding]] = [
         Finding(
             "error",
             f"Meta posts to nobody, not to {URLS.webhook}.",
-            "Have `conserje doctor --fix` set it.",
+            "Have `conserje account configure` set it.",
+            "",
         ),
     ),
     (
@@ -100,7 +102,8 @@ ILL: list[tuple[dict[str, Any], dict[str, Any], Finding]] = [
         Finding(
             "error",
             "No app is subscribed to the WhatsApp Business Account.",
-            "Have `conserje doctor --fix` set it.",
+            "Have `conserje account configure` set it.",
+            "",
         ),
     ),
     (

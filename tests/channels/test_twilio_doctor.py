@@ -111,6 +111,16 @@ async def test_where_messages_go(
     assert await front.troubles(address) == ([trouble] if trouble else [])
 
 
+@pytest.mark.parametrize("address", [WHATSAPP, SMS])
+async def test_what_configuring_mends_says_where_messages_go_now(front: Front, address: str) -> None:
+    for url, method in (("", "POST"), ("https://otro.example/", "POST"), (WEBHOOK, "GET"), (WEBHOOK, "POST")):
+        front.post_to(address, f"{url}#rc=3" if url else "", method)
+        assert [each.posts_to for each in await front.examine(address) if each.level != "ok"] == [url]
+    front.post_to(address, WEBHOOK + "#rp=all")
+    assert {each.posts_to for each in await front.examine(address)} == {None}
+    assert {each.posts_to for each in await front.examine(address, auth_token="otro")} == {None}
+
+
 async def test_a_sender_that_is_offline_says_why(front: Front) -> None:
     front.post_to(WHATSAPP, WEBHOOK + "#rp=all")
     reasons = [{"code": "1", "message": "The business is not verified."}]
@@ -125,6 +135,7 @@ async def test_a_twiml_app_takes_the_messages(front: Front) -> None:
     front.post_to(SMS, WEBHOOK + "#rp=all")
     front.stand_in.setup.number(SMS)["sms_application_sid"] = "AP1"
     assert await front.troubles(SMS) == [("error", f"A TwiML app takes the messages to {SMS}.")]
+    assert [each.posts_to for each in await front.examine(SMS)][-1] == "TwiML app AP1"
     await front.channel.configure(account(SMS), URLS)
     assert await front.troubles(SMS) == []
 

@@ -18,7 +18,7 @@ from conserje.contract.assistant import Assistant
 from conserje.contract.channel import Channel
 from conserje.contract.message import Template
 from conserje.installation import Installation, with_installation
-from conserje.operations import checkup, enrolment
+from conserje.operations import checkup, destination, enrolment
 from conserje.plugins.guard import AnyPlugin
 from conserje.rules.window import PLACE
 from conserje.storage.database import Connection
@@ -31,7 +31,7 @@ _NAMED = re.compile(r"\{\{([A-Za-z0-9_]{1,64})\}\}=(.*)", re.DOTALL)  # the plac
 
 @click.group()
 def account() -> None:
-    """Add, change, move, check, list and remove tenants' accounts."""
+    """Add, change, move, check, configure, list and remove tenants' accounts."""
 
 
 account.add_command(list_accounts)
@@ -209,6 +209,36 @@ async def check(installation: Installation, slug: str, channel: str, address: st
         click.echo("It is ill: the oldest of what is held for it is tried in some seconds.", err=True)
     if any(each.level == "error" for each in found):
         raise Failed(f"{channel} {address} of {slug} is not well.")
+
+
+@account.command()
+@click.argument("slug")
+@click.argument("channel")
+@click.argument("address")
+@click.option(
+    "--instead-of",
+    default="",
+    metavar="PLACE",
+    help="Where the provider posts now, and shall not any more, as `account check` says it.",
+)
+@with_installation
+async def configure(
+    installation: Installation, slug: str, channel: str, address: str, instead_of: str
+) -> None:
+    """Have an account's provider post to us; what posts to others does so only instead of what is named.
+
+    \b
+    Example:
+      conserje account configure acme meta 123456
+    """
+    plugin = installation.plugins.channel(channel)
+    async with installation.pool.acquire() as connection:
+        tenant = await tenants.get(connection, slug)
+        address = await enrolment.stored_address(installation.plugins, connection, tenant, channel, address)
+    found = await destination.take(installation, slug, plugin, address, instead_of)
+    if wrong := [each for each in found if each.level == "error"]:
+        raise Failed(f"{channel} {address} of {slug} is not well: {wrong[0].text}")
+    click.echo(f"The provider of {channel} {address} of {slug} posts to us.")
 
 
 async def _tell_of(installation: Installation, slug: str, plugin: AnyPlugin, address: str) -> None:

@@ -86,6 +86,7 @@ def _wrong_of(error: Exception, group: click.Group, words: Sequence[str]) -> dic
     from conserje.settings import PREFIX
 
     of = error.of if isinstance(error, OperatorError) else ""
+    of = of if of.startswith(PREFIX) else of.partition(".")[0]
     if of.startswith(PREFIX):
         return {"setting": of}
     named = [each for each in _called(group, words).params if of and each.name == of]

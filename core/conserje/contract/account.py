@@ -17,11 +17,16 @@ class NotOffered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found out about an account at its provider, and how to mend it where it is not well."""
+    """What was found out about an account at its provider, and how to mend it where it is not well.
+
+    `posts_to`: what is not well is where the provider posts, which `Channel.configure` mends; it says where
+    that is now, "" for nowhere.
+    """
 
     level: Literal["ok", "warning", "error"]
     text: str
     remedy: str = ""
+    posts_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

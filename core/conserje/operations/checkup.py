@@ -1,10 +1,10 @@
-"""The checkup: what an account's provider says of it, and what its model can do."""
+"""The checkup: what an account's provider says of it, kept or not, and what its model can do."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from conserje.contract.account import Abilities, AnyAccount, Finding, NotOffered
@@ -12,10 +12,11 @@ from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, CannotTell, Channel, Urls
 from conserje.contract.tool import Tool, is_several
 from conserje.conversations import illness
+from conserje.errors import OperatorError
 from conserje.installation import Opened
 from conserje.plugins import given, guard
 from conserje.plugins.guard import AnyPlugin, PluginFailed
-from conserje.tenants import accounts
+from conserje.tenants import accounts, checks
 from conserje.tenants.accounts import AccountRow, no_account
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.refusals import TenantError
@@ -27,12 +28,30 @@ PROBING = 90.0  # seconds for a model's: it may have to be loaded first
 
 _AGAIN = "Try again later, by `conserje account check`."
 
+_checked: set[int] = set()  # tenants of which an account is being checked by this process
+
+
+class BeingChecked(OperatorError):
+    """Of a tenant's accounts one is looked at, at a time."""
+
 
 class Checked(NamedTuple):
     """What is found, and whether the account is ill: then the oldest of what is held for it is tried soon."""
 
     findings: Sequence[Finding]
     is_ill: bool
+
+
+@contextmanager
+def alone(tenant_id: int) -> Iterator[None]:
+    """Nobody else has an account of the tenant checked by this process meanwhile. Raises BeingChecked."""
+    if tenant_id in _checked:
+        raise BeingChecked("An account of the tenant is being checked: ask again in a moment.")
+    _checked.add(tenant_id)
+    try:
+        yield
+    finally:
+        _checked.discard(tenant_id)
 
 
 async def check(opened: Opened, tenant: Tenant, plugin: AnyPlugin, address: str) -> Checked:
@@ -46,32 +65,59 @@ async def check(opened: Opened, tenant: Tenant, plugin: AnyPlugin, address: str)
 
 
 async def examine(opened: Opened, slug: str, plugin: AnyPlugin, address: str) -> Sequence[Finding]:
-    """What is found, a warning where nobody could be asked; what a model can do is kept with the account.
+    """What is found, a warning where nobody could be asked; it is kept, and what a model can do.
 
     Raises TenantError where there is no account.
     """
-    entry, account = await _found(opened, slug, plugin.name, address)
-    asked = [_urls(opened, slug, plugin)] if isinstance(plugin, Channel) else []
+    entry, account = await found(opened, slug, plugin.name, address)
+    findings = await _examined(opened, entry, account, plugin)
+    async with opened.pool.acquire() as connection:
+        await checks.note(connection, entry.tenant.id, account.id, findings)
+    return findings
+
+
+async def tried(opened: Opened, candidate: Entry, plugin: AnyPlugin) -> Sequence[Finding]:
+    """What is found of the only account of this entry, which nobody keeps yet.
+
+    Raises AccountUnusable, or CannotTell where nobody could be asked.
+    """
+    [account] = candidate.accounts
+    return await _asked(
+        opened, candidate.tenant.slug, plugin, candidate.opened(account, plugin, opened.vault)
+    )
+
+
+async def _examined(
+    opened: Opened, entry: Entry, account: AccountRow, plugin: AnyPlugin
+) -> Sequence[Finding]:
+    slug = entry.tenant.slug
     try:
         at_provider = entry.opened(account, plugin, opened.vault)
-        async with asyncio.timeout(LIMIT):
-            found = await guard.awaited(plugin, slug, "examine", given.findings, at_provider, *asked)
+        findings = await _asked(opened, slug, plugin, at_provider)
     except AccountUnusable as error:
         return [Finding("error", str(error))]
-    except TimeoutError:
-        return [Finding("warning", f"The provider gave no answer within {LIMIT:g} s.")]
     except CannotTell as error:
         return [Finding("warning", str(error), _AGAIN)]
-    except NotOffered:
-        return []
-    except PluginFailed as error:
-        return [Finding("warning", f"It could not be examined: {plugin.name} {error.told}.")]
     if isinstance(plugin, Tool) and is_several(plugin) and entry.tenant.has_tool(plugin.name):
         with suppress(CannotTell, PluginFailed):  # what is found says so
             await offered.ask(opened.pool, entry.tenant, plugin, at_provider)
-    if isinstance(plugin, Assistant) and all(each.level != "error" for each in found):
-        return [*found, *await _probe(opened, entry, account, plugin, at_provider)]
-    return found
+    if isinstance(plugin, Assistant) and all(each.level != "error" for each in findings):
+        return [*findings, *await _probe(opened, entry, account, plugin, at_provider)]
+    return findings
+
+
+async def _asked(opened: Opened, slug: str, plugin: AnyPlugin, at_provider: AnyAccount) -> Sequence[Finding]:
+    """What the provider says; nothing where the plugin asks none. Raises CannotTell."""
+    where = [urls(opened, slug, plugin)] if isinstance(plugin, Channel) else []
+    try:
+        async with asyncio.timeout(LIMIT):
+            return await guard.awaited(plugin, slug, "examine", given.findings, at_provider, *where)
+    except TimeoutError:
+        raise CannotTell(f"The provider gave no answer within {LIMIT:g} s.") from None
+    except NotOffered:
+        return []
+    except PluginFailed as error:
+        raise CannotTell(f"It could not be examined: {plugin.name} {error.told}.") from None
 
 
 async def _probe(
@@ -107,16 +153,18 @@ def _told(able: Abilities) -> list[Finding]:
     return [tools, Finding("ok", f"The model {form} answer in the form of a JSON Schema.")]
 
 
-async def _found(opened: Opened, slug: str, name: str, address: str) -> tuple[Entry, AccountRow]:
-    if (found := await accounts.find(opened.pool, "slug", slug)) is None:
+async def found(opened: Opened, slug: str, name: str, address: str) -> tuple[Entry, AccountRow]:
+    """The tenant, and its account. Raises TenantError."""
+    if (known := await accounts.find(opened.pool, "slug", slug)) is None:
         raise TenantError(f"There is no tenant {slug}: see `conserje tenant list`.", "slug")
-    entry = Entry(*found)
+    entry = Entry(*known)
     account = next((each for each in entry.accounts_of(name) if each.address == address), None)
     if account is None:
         raise no_account(name, address)
     return entry, account
 
 
-def _urls(opened: Opened, slug: str, plugin: AnyChannel) -> Urls:
+def urls(opened: Opened, slug: str, plugin: AnyChannel) -> Urls:
+    """Where the provider has to post."""
     place = f"{opened.settings.tenant_url(slug)}/bot/{plugin.name}"
     return Urls(f"{place}/webhook", f"{place}/status")

@@ -15,8 +15,9 @@ from conserje.plugins import given, guard
 from conserje.plugins.guard import AnyPlugin, PluginFailed
 from conserje.plugins.plugins import Plugins
 from conserje.storage.database import Connection
-from conserje.tenants import accounts
-from conserje.tenants.entry import validated
+from conserje.tenants import accounts, tenants
+from conserje.tenants.accounts import AccountRow
+from conserje.tenants.entry import Entry, validated
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Status, Tenant
 
@@ -102,6 +103,27 @@ async def looked_at(
     if not is_made_by_core(plugin) and guard.shared_credentials(plugin) is None:
         validated(plugin.Credentials, "{}", "credentials (none are given)")
     return None
+
+
+async def candidate(
+    opened: Opened,
+    connection: Connection,
+    tenant: Tenant,
+    plugin: AnyPlugin,
+    address: str,
+    *,
+    settings: Mapping[str, Any],
+    credentials: bytes | None,
+) -> Entry:
+    """The tenant with this account alone, as it would be if it were kept, for `checkup.tried`.
+
+    Raises as `looked_at`.
+    """
+    sealed = await looked_at(
+        opened, connection, tenant, plugin, address, settings=settings, credentials=credentials
+    )
+    row = AccountRow(0, plugin.name, address, dict(settings), sealed, "active")
+    return Entry(await tenants.get(connection, tenant.slug), (row,))  # with its data key
 
 
 async def change(

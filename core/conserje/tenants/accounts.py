@@ -137,7 +137,8 @@ SELECT settings FROM accounts WHERE tenant_id = $1 AND channel = $2 AND address 
 CHANGE = """
 UPDATE accounts SET settings = coalesce($4, settings), credentials = coalesce($5, credentials),
     status = coalesce($6, status),
-    window_template = CASE WHEN $7::text IS NULL THEN window_template ELSE nullif($7, '')::jsonb END
+    window_template = CASE WHEN $7::text IS NULL THEN window_template ELSE nullif($7, '')::jsonb END,
+    checked = CASE WHEN $4 IS NULL AND $5 IS NULL THEN checked END
 WHERE tenant_id = $1 AND channel = $2 AND address = $3
 """
 
@@ -145,7 +146,9 @@ SEALED = """
 SELECT id, credentials FROM accounts WHERE tenant_id = $1 AND channel = $2 AND address = $3 FOR UPDATE
 """
 
-MOVE = "UPDATE accounts SET address = $3, credentials = $4 WHERE tenant_id = $1 AND id = $2"
+MOVE = """
+UPDATE accounts SET address = $3, credentials = $4, checked = NULL WHERE tenant_id = $1 AND id = $2
+"""
 
 CHANNELS = """
 SELECT tenant_id, array_agg(DISTINCT channel ORDER BY channel) AS channels

@@ -136,6 +136,11 @@ def validated(model: type[M], given: str | bytes, what: str) -> M:
         fault = first_fault(error)
         if fault.type not in SILENT_ON_VALUES:
             fault = fault._replace(why="is wrong")
-        raise AccountUnusable(f"The {what}: {fault}", what.partition(" ")[0]) from None
+        raise AccountUnusable(f"The {what}: {fault}", _place(what, fault.place)) from None
     except BaseException as error:  # a plugin's own validator, whose text may say the value
         raise AccountUnusable(f"The {what}: {type(error).__name__}.") from None
+
+
+def _place(what: str, field: str) -> str:
+    """Credentials or settings, and which of them."""
+    return ".".join(filter(None, (what.partition(" ")[0], field)))

@@ -67,6 +67,7 @@ SENTENCES = {
     "accounts_settings_check": "An account's settings are a JSON object.",
     "accounts_credentials_sealed": "Credentials are sealed and begin with v1: `conserje seal` makes them.",
     "accounts_abilities_check": "What an account's model can do is a JSON object: `account check` makes it.",
+    "accounts_checked_check": "What a check found is a JSON object: `account check` makes it.",
     "accounts_withheld_check": "What a tool withholds is said in 1000 characters: a worker writes it.",
     "accounts_status_check": "An account's status is active or suspended.",
     "accounts_tenant_id_channel_address_key": (

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -34,8 +32,6 @@ Settings = Annotated[dict[str, JsonValue], Field(description="As the channel has
 Credentials = Annotated[
     dict[str, JsonValue], Field(description="As the channel, assistant or tool has them; all of them.")
 ]
-
-_checked: set[int] = set()  # tenants of which an account is being checked by this process
 
 
 class TemplateShown(Shown):
@@ -214,22 +210,10 @@ async def check_account(asked: Asked, id: Id) -> Checked:
     async with asked.context.pool.acquire() as connection:
         row = await accounts.get(connection, asked.tenant.id, id)
     plugin = enrolment.plugin_of(asked.context.plugins, row.channel)
-    with _one_by_one(asked.tenant.id):
+    with checkup.alone(asked.tenant.id):
         found, is_ill = await checkup.check(asked.context, asked.tenant, plugin, row.address)
     findings = [FindingShown(level=each.level, text=each.text, remedy=each.remedy) for each in found]
     return Checked(is_well=all(each.level != "error" for each in found), is_ill=is_ill, findings=findings)
-
-
-@contextmanager
-def _one_by_one(tenant_id: int) -> Iterator[None]:
-    """Raises Problem."""
-    if tenant_id in _checked:
-        raise problem("being-checked")
-    _checked.add(tenant_id)
-    try:
-        yield
-    finally:
-        _checked.discard(tenant_id)
 
 
 def _template(given: NewTemplate | None) -> Template | Literal[""]:

@@ -15,6 +15,7 @@ from conserje.leads.table import LeadError
 from conserje.net.mail import MailFailed
 from conserje.notices.hosts import SubscriptionError
 from conserje.notices.notifier import NotTold
+from conserje.operations.checkup import BeingChecked
 from conserje.operations.enrolment import NotTheTenants
 from conserje.operations.forgetting import ForgettingError
 from conserje.plugins.plugins import PluginMissing
@@ -195,6 +196,7 @@ OF_ERRORS: tuple[tuple[type[OperatorError], str], ...] = (
     (Taken, "taken"),
     (NotThere, "not-found"),
     (NotTheTenants, "operator-only"),
+    (BeingChecked, "being-checked"),
     (TenantError, "refused"),
     (PersonError, "conflict"),
     (HeldError, "conflict"),
@@ -254,5 +256,5 @@ def of_error(error: OperatorError, where: Literal["body", "query"] = "body") -> 
     if code == "unavailable":
         return Problem(KINDS[code].status, str(error), (b"retry-after", b"5"), told=problem(code).told)
     said = "" if code in _SILENT else str(error)
-    place = [Wrong(f"/{where}/{error.of}", said)] if error.of and said else []
+    place = [Wrong(f"/{where}/{error.of.replace('.', '/')}", said)] if error.of and said else []
     return problem(code, said, errors=place)

@@ -13,7 +13,8 @@ from terminal import Terminal
 from conserje.cli.main import main
 
 SAY_SENTENCES = {  # which hold nothing but what was given
-    "account remove", "account set", "api-key revoke", "certificate remove", "edge render", "keys destroy",
+    "account configure", "account remove", "account set", "api-key revoke", "certificate remove",
+    "edge render", "keys destroy",
     "knowledge remove", "knowledge set", "message fetch", "plugin resume", "price remove",
     "price set", "product remove", "product set", "tenant domain add", "tenant domain remove",
     "tenant phone add", "tenant phone remove", "tenant remove", "tenant resume", "tenant set",

@@ -35,6 +35,7 @@ async def test_no_answer_has_a_credential(system: System) -> None:
     said.append(await system.ask("GET", "/tenants/acme/accounts"))
     assert [each.status_code for each in said] == [201, 201, 200, 422, 422, 200, 200]
     assert not [each for each in said if SECRET in each.text]
+    assert [each["pointer"] for each in said[3].json()["errors"]] == ["/body/credentials/auth_token"]
     stored = await system.context.pool.fetch("SELECT a::text, body FROM accounts a, idempotency_keys")
     assert SECRET not in json.dumps([[*row] for row in stored])
 

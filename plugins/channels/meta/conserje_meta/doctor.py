@@ -11,7 +11,7 @@ from conserje_meta.api import Graph
 from conserje_meta.errors import GraphError, NoAnswer
 
 _FIELDS = "display_phone_number,verified_name,status,quality_rating,webhook_configuration"
-_CONFIGURE = "Have `conserje doctor --fix` set it."
+_CONFIGURE = "Have `conserje account configure` set it."
 _MANAGER = "See WhatsApp Manager."
 # Of the webhooks that are configured, the first one in this order counts.
 _PRECEDENCE = ("phone_number", "whatsapp_business_account", "application")
@@ -53,7 +53,7 @@ def _of_webhook(found: dict[str, Any], webhook: str) -> Finding:
     used = next((str(url) for url in urls if url), "")
     if used in (webhook, _shared(webhook)):
         return Finding("ok", f"Meta posts to {used}.")
-    return Finding("error", f"Meta posts to {used or 'nobody'}, not to {webhook}.", _CONFIGURE)
+    return Finding("error", f"Meta posts to {used or 'nobody'}, not to {webhook}.", _CONFIGURE, used)
 
 
 def _shared(webhook: str) -> str:
@@ -77,7 +77,7 @@ async def _of_apps(graph: Graph, account: str) -> Finding:
         raise CannotTell(str(error)) from None
     if found.get("data"):
         return Finding("ok", "An app is subscribed to the WhatsApp Business Account.")
-    return Finding("error", "No app is subscribed to the WhatsApp Business Account.", _CONFIGURE)
+    return Finding("error", "No app is subscribed to the WhatsApp Business Account.", _CONFIGURE, "")
 
 
 async def configure(graph: Graph, number: str, account: str, webhook: str, verify_token: str) -> None:

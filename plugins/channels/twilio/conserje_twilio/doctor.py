@@ -103,8 +103,9 @@ async def _set(line: api.Line, address: str, sender: dict[str, Any], url: str) -
 
 def _sender(address: str, sender: dict[str, Any], ours: str, shared: frozenset[str]) -> list[Finding]:
     findings = [_online(address, sender)] if address.startswith(WHATSAPP) else []
-    if sender.get("sms_application_sid"):
-        return [*findings, Finding("error", f"A TwiML app takes the messages to {address}.", _fix(ours))]
+    if app := sender.get("sms_application_sid"):
+        text = f"A TwiML app takes the messages to {address}."
+        return [*findings, Finding("error", text, _fix(ours), f"TwiML app {app}")]
     return findings + _posting(*_posts_to(address, sender), ours, shared)
 
 
@@ -146,15 +147,16 @@ def _posts_to(address: str, sender: dict[str, Any]) -> tuple[str, str]:
 def _posting(url: str, method: str, ours: str, shared: frozenset[str]) -> list[Finding]:
     target, _, fragment = url.partition("#")
     if not target:
-        return [Finding("error", "Twilio posts messages nowhere.", _fix(ours))]
+        return [Finding("error", "Twilio posts messages nowhere.", _fix(ours), "")]
     if target != ours:
         _, _, name = urlsplit(target).path.rpartition("/webhook/")
         level: Literal["warning", "error"] = "warning" if name in shared else "error"
-        return [Finding(level, f"Twilio posts messages to {target}.", _fix(ours))]
+        return [Finding(level, f"Twilio posts messages to {target}.", _fix(ours), target)]
     if method != "POST":
-        return [Finding("error", f"Twilio brings messages by {method}.", _fix(ours))]
+        return [Finding("error", f"Twilio brings messages by {method}.", _fix(ours), target)]
     if not _repeats(fragment):
-        return [Finding("warning", "Twilio does not post again what could not be taken.", _fix(ours))]
+        text = "Twilio does not post again what could not be taken."
+        return [Finding("warning", text, _fix(ours), target)]
     return [Finding("ok", f"Twilio posts messages to {target}.")]
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 
 import asyncpg
 
+from conserje.access import retention as access
 from conserje.conversations import retention as conversations
 from conserje.conversations import rights
 from conserje.costs import retention as costs
@@ -41,7 +42,7 @@ NAMED = 5  # of what failed
 
 RULES = (
     *notices.RULES, *leads.RULES, *conversations.RULES, *files.RULES, *rights.RULES, *shop.RULES,
-    *costs.RULES, *idempotency.RULES,
+    *costs.RULES, *idempotency.RULES, *access.RULES,
 )  # fmt: skip
 """Each room's own, in the order in which they go."""
 

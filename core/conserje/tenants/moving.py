@@ -14,6 +14,6 @@ MOVED = (
     Moved("domains", {}, "host"),
     Moved("sender_tenants", {}, "phone"),
     Moved("accounts", {"id": "accounts"}, "id"),
-    Moved("people", {"id": "people"}, "id"),
+    Moved("people", {"id": "people"}, "id", {"login_id": None}),
     Moved("secrets_seen", {"account_id": "accounts"}, "account_id, name"),
 )

@@ -12,6 +12,7 @@ from conserje.storage.database import Pool
 HOLDS_NOBODY = {
     "accounts": "the business's own numbers and secrets",
     "asked": "what was asked, without who did",
+    "audit": "what the business's people did, and a contact's number",
     "api_keys": "the operator's keys",
     "cost_warnings": "of which share of a bound somebody was told",
     "daily_costs": "what was spent in a day, on all contacts together",
@@ -21,6 +22,7 @@ HOLDS_NOBODY = {
     "former_slugs": "the business's names",
     "idempotency_keys": "what a program was answered, for a day",
     "illnesses": "of what an account is ill, as its provider says",
+    "invitations": "the business's own people",
     "mailings": "the addresses of the business's own people",
     "paces": "when an account's next message leaves",
     "people": "the business's own people",

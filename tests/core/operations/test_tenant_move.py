@@ -40,6 +40,7 @@ SECRET = b'{"auth_token": "not-a-secret-xyz"}'
 # What stays where it is, or is made anew.
 STAYS = {
     "api_keys": "a key is shown once; the other installation makes its own",
+    "audit": "what was done here; the other installation has none of these logins",
     "contact_costs": "what a contact cost today and yesterday",
     "contact_files": "how much a contact sent today and yesterday",
     "cost_warnings": "people are told anew there",
@@ -48,6 +49,7 @@ STAYS = {
     "former_slugs": "what the tenant was called leads nowhere there",
     "idempotency_keys": "what a program was answered here, for a day",
     "illnesses": "the other installation finds out by itself",
+    "invitations": "a link is shown once, and leads here",
     "mailings": "when people were mailed to, of the last minutes",
     "notifications": "what happened there is told there",
     "overflow": "what waits is held there, and waits for nobody's turn",

@@ -50,6 +50,14 @@ WHERE tenant_id = $1
 """
 
 
+WRITTEN = "SELECT EXISTS (SELECT FROM conversations WHERE tenant_id = $1 AND account_id = $2)"
+
+
+async def have_written(connection: Connection, tenant_id: int, account_id: int) -> bool:
+    """Whether anybody has, to this account, or been written to."""
+    return bool(await connection.fetchval(WRITTEN, tenant_id, account_id))
+
+
 class ContactError(NotThere):
     """There is no such contact; the text says how to find one."""
 

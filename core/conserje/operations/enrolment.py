@@ -15,7 +15,7 @@ from conserje.plugins import given, guard
 from conserje.plugins.guard import AnyPlugin, PluginFailed
 from conserje.plugins.plugins import Plugins
 from conserje.storage.database import Connection
-from conserje.tenants import accounts, tenants
+from conserje.tenants import accounts, data_keys, tenants
 from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import Entry, validated
 from conserje.tenants.refusals import TenantError
@@ -165,6 +165,16 @@ async def seal(
     VaultError."""
     validated(plugin.Credentials, plain, "credentials")
     return await accounts.seal_credentials(connection, opened.vault, tenant.id, plugin.name, address, plain)
+
+
+async def unsealed(
+    opened: Opened, connection: Connection, tenant: Tenant, channel: str, address: str, sealed: str
+) -> dict[str, Any]:
+    """Credentials as they were given. Raises VaultError for what was not sealed for this place."""
+    key = await data_keys.sealing_key(connection, opened.vault, tenant.id)
+    plain = opened.vault.unseal(key, accounts.credentials_context(tenant.id, channel, address), sealed)
+    found: dict[str, Any] = json.loads(plain)
+    return found
 
 
 def refuse_claim(plugin: AnyPlugin) -> None:

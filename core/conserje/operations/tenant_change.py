@@ -11,12 +11,19 @@ from conserje.installation import Opened
 from conserje.net.mail import MailServer
 from conserje.notices import notifier
 from conserje.plugins.plugins import Plugins
+from conserje.settings import Settings
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, people, tenants
 from conserje.tenants.entry import AccountUnusable, Entry, validated
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Tenant
 from conserje.tenants.vault import Vault
+
+# Nobody of a tenant can change these, whatever they may do else.
+_OPERATORS = frozenset({
+    "slug", "aliases", "tokens_of_contact", "usd_of_contact", "tokens_of_day", "usd_of_day",
+    "tokens_of_month", "usd_of_month", "hold_over_month",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,16 @@ class Changes:
     hours: Mapping[str, Any] = field(default_factory=dict)  # merged
     aliases: Sequence[str] = ()
     dropped: Sequence[str] = ()  # of the aliases
+
+
+def operators_only(settings: Settings, given: Mapping[str, object]) -> list[str]:
+    """What of this only the operator may change: its name, what it may spend, and an address without TLS, or
+    any where addresses in private networks are asked."""
+    names = [name for name in given if name in _OPERATORS]
+    url = given.get("notice_url")
+    if url and (settings.fetch_allow or not str(url).startswith("https://")):
+        names.append("notice_url")
+    return names
 
 
 async def change(opened: Opened, connection: Connection, slug: str, changes: Changes) -> Tenant:

@@ -37,6 +37,9 @@ SET_QUESTION = """
 INSERT INTO questions (tenant_id, question, answer, wordings) VALUES ($1, $2, $3, $4)
 ON CONFLICT (tenant_id, question) DO UPDATE SET (answer, wordings) = (excluded.answer, excluded.wordings)
 """
+ANY = """
+SELECT EXISTS (SELECT FROM facts WHERE tenant_id = $1) OR EXISTS (SELECT FROM questions WHERE tenant_id = $1)
+"""
 COUNT_QUESTIONS = "SELECT count(*) FROM questions WHERE tenant_id = $1"
 REMOVE_FACTS = "DELETE FROM facts WHERE tenant_id = $1 AND (name = $2 OR starts_with(name, $2 || '.'))"
 REMOVE_QUESTION = "DELETE FROM questions WHERE tenant_id = $1 AND question = $2"
@@ -74,6 +77,11 @@ async def read(connection: Connection, tenant_id: int) -> Told:
     rows = await connection.fetch(READ_QUESTIONS, tenant_id, MOST_QUESTIONS)
     questions = [Question(row["question"], row["answer"], tuple(row["wordings"])) for row in rows]
     return Told(facts, questions)
+
+
+async def has_any(connection: Connection, tenant_id: int) -> bool:
+    """Whether it has said anything of itself but its hours."""
+    return bool(await connection.fetchval(ANY, tenant_id))
 
 
 async def take(connection: Connection, tenant_id: int, told: Told) -> None:

@@ -27,6 +27,8 @@ SELECT id, name, price, stock, category, description, keywords, picture, link, s
 FROM products WHERE tenant_id = $1 ORDER BY name
 """
 
+ANY = "SELECT EXISTS (SELECT FROM products WHERE tenant_id = $1 AND status = 'active')"
+
 PAGE = """
 SELECT id, name, price, stock, category, description, keywords, picture, link, status
 FROM products WHERE tenant_id = $1 AND name > $2 ORDER BY name LIMIT $3
@@ -203,6 +205,11 @@ def _with_status(row: asyncpg.Record) -> tuple[Product, Status]:
     columns = {**row, "keywords": tuple(row["keywords"])}
     status: Status = columns.pop("status")
     return Product(**columns), status
+
+
+async def has_any(connection: database.Connection, tenant_id: int) -> bool:
+    """Whether something is on sale."""
+    return bool(await connection.fetchval(ANY, tenant_id))
 
 
 async def list_all(connection: database.Connection, tenant_id: int) -> list[Product]:

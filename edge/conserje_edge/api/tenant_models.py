@@ -16,11 +16,6 @@ SECONDS = (
     "quiet_period", "longest_wait", "hand_back_after", "late_after", "keep_messages", "keep_files",
     "keep_statuses",
 )  # fmt: skip
-# A tenant's key cannot change these, whatever its scopes.
-OPERATORS = frozenset({
-    "slug", "aliases", "tokens_of_contact", "usd_of_contact", "tokens_of_day", "usd_of_day",
-    "tokens_of_month", "usd_of_month", "hold_over_month",
-})  # fmt: skip
 _PLAIN = (
     "slug", "name", "status", "locale", "currency", "time_zone", "assistant", "fallback_assistant",
     "assistant_settings", "tool_settings", "lead_rule", "late_rule", "late_text", "held_text", "notice_url",

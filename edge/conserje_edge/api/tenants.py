@@ -15,7 +15,6 @@ from conserje_edge.api.operation import Place, operation
 from conserje_edge.api.page import Page, Paged, Word, after, page
 from conserje_edge.api.problem import Wrong, problem
 from conserje_edge.api.tenant_models import (
-    OPERATORS,
     ChangedTenant,
     NewTenant,
     TenantListed,
@@ -107,11 +106,7 @@ async def change_tenant(asked: Asked, body: ChangedTenant) -> TenantShown:
 
 def _refuse_operators(asked: Asked, given: dict[str, object]) -> None:
     """Raises Problem for what a tenant cannot decide."""
-    not_its = [name for name in given if name in OPERATORS]
-    url = given.get("notice_url")
-    if url and (asked.context.settings.fetch_allow or not str(url).startswith("https://")):
-        not_its.append("notice_url")
-    if not_its:
+    if not_its := tenant_change.operators_only(asked.context.settings, given):
         wrong = [Wrong(f"/body/{name}", "Only the operator may change it") for name in not_its]
         raise problem("operator-only", errors=wrong)
 

@@ -14,7 +14,8 @@ from scene import Parrot
 from conserje.contract.account import Finding
 from conserje.contract.channel import CannotTell
 from conserje.net.client import client
-from conserje.operations import checkup, destination, enrolment
+from conserje.operations import admission, checkup, destination, enrolment
+from conserje.operations.admission import NotAdmitted
 from conserje.operations.checkup import BeingChecked
 from conserje.operations.destination import NotConfigured, PostsElsewhere
 from conserje.plugins.plugins import Plugins
@@ -22,6 +23,7 @@ from conserje.settings import Settings
 from conserje.storage.database import Pool
 from conserje.tenants import accounts, checks, tenants
 from conserje.tenants.entry import AccountUnusable
+from conserje.tenants.keyring import VaultError
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Tenant
 from conserje.tenants.vault import Vault
@@ -67,6 +69,12 @@ class House:
                 settings={}, credentials=json.dumps(CREDENTIALS | credentials).encode(),
             )  # fmt: skip
         return list(await checkup.tried(self, candidate, self.twilio))
+
+    async def admit(self, **credentials: str) -> None:
+        await admission.admit(
+            self, self.tenant, self.twilio, NUMBER,
+            settings={}, credentials=json.dumps(CREDENTIALS | credentials).encode(),
+        )  # fmt: skip
 
     async def keep(self, **credentials: str) -> None:
         async with self.pool.acquire() as connection, connection.transaction():
@@ -118,11 +126,39 @@ async def test_a_provider_that_cannot_be_asked_has_refused_nothing(
     monkeypatch.setattr(Twilio, "examine", silent)
     with pytest.raises(CannotTell, match="silent"):
         await house.tried()
+    with pytest.raises(NotAdmitted, match="silent") as raised:
+        await house.admit()
+    assert not raised.value.is_refused
     await house.keep()
     [found] = await checkup.examine(house, "acme", house.twilio, NUMBER)
     assert (found.level, found.text) == ("warning", "Twilio is silent.")
     [check] = await house.checked()
     assert not check.errors and not check.is_told
+
+
+async def test_who_is_refused_may_be_kept_all_the_same_with_what_was_given(house: House) -> None:
+    house.post_to(ELSEWHERE)
+    await house.admit()  # where it posts is another question
+    with pytest.raises(NotAdmitted) as raised:
+        await house.admit(auth_token="otro")
+    assert raised.value.is_refused and raised.value.sealed
+    async with house.pool.acquire() as connection, connection.transaction():
+        place = (house, connection, house.tenant, "twilio")
+        given = await enrolment.unsealed(*place, NUMBER, raised.value.sealed)
+        assert given == CREDENTIALS | {"auth_token": "otro"}
+        with pytest.raises(VaultError):
+            await enrolment.unsealed(*place, "whatsapp:+56922222222", raised.value.sealed)
+
+
+async def test_what_is_kept_is_settled_where_it_takes_nothing_from_anybody(house: House) -> None:
+    await house.keep()
+    assert await admission.settle(house, house.tenant, house.twilio, NUMBER) is None
+    assert house.posts_to == OURS
+    house.post_to(ELSEWHERE)
+    unsettled = await admission.settle(house, house.tenant, house.twilio, NUMBER)
+    assert isinstance(unsettled, PostsElsewhere) and house.posts_to == ELSEWHERE
+    [check] = await house.checked()
+    assert destination.elsewhere(check.findings) == ELSEWHERE
 
 
 async def test_what_a_check_found_is_known_until_the_account_is_another(house: House) -> None:

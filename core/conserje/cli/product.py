@@ -16,12 +16,12 @@ from conserje.cli.table import json_option, show_json, show_rows
 from conserje.contract.assistant import Product
 from conserje.installation import Installation, with_installation
 from conserje.shop import products
-from conserje.shop.columns import COLUMNS, column_of, unknown, with_columns
+from conserje.shop.columns import COLUMNS, ON_SALE, column_of, unknown, with_columns
 from conserje.shop.products import ProductError
 from conserje.storage.scope import acting_for
 from conserje.tenants import tenants
 
-ON_SALE = {"active": "yes", "inactive": "no"}
+_SALE = {"active": "yes", "inactive": "no"}
 
 
 @click.group()
@@ -42,7 +42,7 @@ async def import_products(
 
     A product of the same name is replaced; those not listed stay. Columns: name, price ($12.990 or 12990),
     stock (empty: not counted), category, description, keywords (with commas or semicolons between them),
-    picture and link (https://); their heads may be Spanish: nombre, precio, existencias, foto, enlace.
+    picture and link (https://), on_sale (yes or no); their heads may be Spanish: nombre, precio, existencias.
 
     \b
     Example:
@@ -51,9 +51,10 @@ async def import_products(
     rows = read_rows(file)
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
-    listed = [products.from_row(row, tenant.currency) for row in rows]
+    listed = [products.from_row(_without(row), tenant.currency) for row in rows]
+    off_sale = {str(row["name"]).strip() for row in rows if not products.is_on_sale(row.get(ON_SALE, ""))}
     async with acting_for(installation.pool, tenant.id) as scope:
-        await products.upsert_many(scope.connection, tenant.id, listed)
+        await products.upsert_many(scope.connection, tenant.id, listed, off_sale)
         gone = await products.remove_others(scope.connection, tenant.id, listed) if replace else 0
         on_sale = await products.list_all(scope.connection, tenant.id)
     if as_json:
@@ -94,6 +95,11 @@ async def export_products(installation: Installation, slug: str, form: str) -> N
         writer.writerows(row | {"keywords": ", ".join(row["keywords"])} for row in rows)
 
 
+def _without(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of what is a product's own."""
+    return {column: value for column, value in row.items() if column != ON_SALE}
+
+
 def _row(each: Product) -> dict[str, Any]:
     return products.as_row(each) | {"price": f"{each.price:f}".removesuffix(".00")}
 
@@ -114,7 +120,7 @@ async def list_products(installation: Installation, slug: str, as_json: bool) ->
     async with acting_for(installation.pool, tenant.id) as scope:
         found = await products.list_everything(scope.connection, tenant.id)
     rows = [
-        _row(each) | {"on_sale": status == "active" if as_json else ON_SALE[status]} for each, status in found
+        _row(each) | {"on_sale": status == "active" if as_json else _SALE[status]} for each, status in found
     ]
     show_rows(rows, as_json, f"{slug} has no products: `conserje product import {slug} FILE` takes some.")
 

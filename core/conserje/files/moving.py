@@ -22,6 +22,7 @@ MOVED = (
         },
         "id",
     ),
+    Moved("pictures", {}, "key"),
 )
 
 COUNT = """

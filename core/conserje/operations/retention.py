@@ -19,6 +19,7 @@ from conserje.conversations import rights
 from conserje.costs import retention as costs
 from conserje.errors import OperatorError
 from conserje.files import retention as files
+from conserje.files import showcase
 from conserje.files.folder import Folder, NoRoom
 from conserje.leads import retention as leads
 from conserje.notices import retention as notices
@@ -41,8 +42,8 @@ ON_DISK = "files without a message"
 NAMED = 5  # of what failed
 
 RULES = (
-    *notices.RULES, *leads.RULES, *conversations.RULES, *files.RULES, *rights.RULES, *shop.RULES,
-    *costs.RULES, *idempotency.RULES, *access.RULES,
+    *notices.RULES, *leads.RULES, *conversations.RULES, *files.RULES, *showcase.RULES, *rights.RULES,
+    *shop.RULES, *costs.RULES, *idempotency.RULES, *access.RULES,
 )  # fmt: skip
 """Each room's own, in the order in which they go."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from conserje.files import showcase
 from conserje.installation import Opened
 from conserje.net.mail import MailServer
 from conserje.notices import notifier
@@ -57,7 +58,10 @@ async def change(opened: Opened, connection: Connection, slug: str, changes: Cha
     if rule := changes.columns.get("lead_rule"):
         await _refuse_rule(connection, slug, str(rule))
     if changes.columns:
-        slug = (await tenants.change(connection, slug, **changes.columns)).slug
+        changed = await tenants.change(connection, slug, **changes.columns)
+        if changed.slug != slug:
+            await showcase.rebase(connection, changed.id, opened.settings.tenant_url(changed.slug))
+        slug = changed.slug
     if changes.aliases or changes.dropped:
         await tenants.change_aliases(connection, slug, changes.aliases, changes.dropped)
     if changes.assistant_settings:

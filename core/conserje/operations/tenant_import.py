@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from conserje.contract.channel import Refused
 from conserje.conversations import moving as conversations
 from conserje.files import moving as files
+from conserje.files import showcase
 from conserje.files.folder import Folder, NoRoom
 from conserje.notices import moving as notices
 from conserje.operations.tenant_export import LONGEST, MOVED, NUMBERED
@@ -81,6 +82,7 @@ async def _import(connection: Connection, vault: Vault, settings: Settings, line
                 await connection.execute(statement, arrival.tenant_id, cause, timeout=LONGEST)
             await connection.execute(notices.READ, arrival.tenant_id, timeout=LONGEST)
             await connection.execute(files.COUNT, arrival.tenant_id, timeout=LONGEST)
+            await showcase.rebase(connection, arrival.tenant_id, settings.tenant_url(head["slug"]))
             held = await connection.fetchrow(HELD, arrival.tenant_id, timeout=LONGEST)
             assert held is not None
             return Arrived(head["slug"], head["source"], arrival.rows, *held)

@@ -8,6 +8,7 @@ from typing import Any
 from conserje.contract.opt_out import bare
 
 COLUMNS = ("name", "price", "stock", "category", "description", "keywords", "picture", "link")
+ON_SALE = "on_sale"  # a column that may be there beside
 _HEADS = {
     "name": ("nombre", "producto", "nome", "product"),
     "price": ("precio", "valor", "preco"),
@@ -17,6 +18,7 @@ _HEADS = {
     "keywords": ("palabras clave", "palabras", "etiquetas", "palavras chave"),
     "picture": ("foto", "imagen", "image", "imagem"),
     "link": ("enlace", "url", "pagina"),
+    ON_SALE: ("on sale", "en venta", "a venda", "disponible", "disponivel"),
 }
 _MEANT = {head: column for column, heads in _HEADS.items() for head in (column, *heads)}
 
@@ -28,7 +30,7 @@ def column_of(head: str) -> str:
 
 def unknown(heads: Iterable[str]) -> list[str]:
     """The heads that mean no column."""
-    return [head for head in heads if column_of(head) not in COLUMNS]
+    return [head for head in heads if column_of(head) not in (*COLUMNS, ON_SALE)]
 
 
 def with_columns(row: Mapping[str, Any]) -> dict[str, Any]:

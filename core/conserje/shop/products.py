@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -39,6 +40,11 @@ SELECT id, name, price, stock, category, description, keywords, picture, link, s
 FROM products WHERE tenant_id = $1 AND name = $2
 """
 LOCKED = GET + "FOR NO KEY UPDATE"
+NAME_OF = "SELECT name FROM products WHERE tenant_id = $1 AND id = $2"
+ADD = """
+INSERT INTO products (tenant_id, name, price, stock, category, description, keywords, picture, link)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant_id, name) DO NOTHING RETURNING id
+"""
 
 CHANGE = """
 UPDATE products
@@ -51,19 +57,22 @@ REMOVE = "DELETE FROM products WHERE tenant_id = $1 AND name = $2"
 REMOVE_OTHERS = "DELETE FROM products WHERE tenant_id = $1 AND name <> ALL ($2::text[])"
 
 UPSERT = """
-INSERT INTO products (tenant_id, name, price, stock, category, description, keywords, picture, link)
-SELECT $1, name, price, stock, category, description, keywords, picture, link
+INSERT INTO products (tenant_id, name, price, stock, category, description, keywords, picture, link, status)
+SELECT $1, name, price, stock, category, description, keywords, picture, link, status
 FROM jsonb_to_recordset($2::text::jsonb)
      AS listed (name text, price numeric, stock int, category text, description text, keywords text[],
-                    picture text, link text)
+                    picture text, link text, status text)
 ON CONFLICT (tenant_id, name) DO UPDATE
 SET (price, stock, category, description, keywords, picture, link, status)
   = (excluded.price, excluded.stock, excluded.category, excluded.description, excluded.keywords,
-     excluded.picture, excluded.link, 'active')
+     excluded.picture, excluded.link, excluded.status)
 """
 
 
 _ADDRESS = re.compile(r"https://[^\s/]+(/\S*)?")
+_OWN = re.compile(r"http://[a-z0-9-]+\.localhost(:[0-9]+)?/pictures/\S*")  # where Conserje is only tried
+_YES = frozenset(["yes", "sí", "si", "sim", "true", "verdadero", "verdadeiro", "1", "x"])
+_NO = frozenset(["no", "não", "nao", "false", "falso", "0"])
 _BETWEEN_KEYWORDS = re.compile(r"[,;]")
 
 
@@ -76,6 +85,10 @@ class ProductError(OperatorError):
 
 class NoProduct(ProductError, NotThere):
     """No product has that name."""
+
+
+class ChangedMeanwhile(ProductError):
+    """Somebody else changed the product since it was read."""
 
 
 def _stock(value: object) -> object:
@@ -96,6 +109,10 @@ def _https(address: str) -> str:
     return address
 
 
+def _picture(address: str) -> str:
+    return address if _OWN.fullmatch(address) else _https(address)
+
+
 _Address = Annotated[_Words, AfterValidator(_https)]
 
 
@@ -110,27 +127,54 @@ class _Listed(BaseModel):
     category: _Words = ""
     description: _Words = ""
     keywords: Annotated[tuple[_Words, ...], BeforeValidator(_keywords)] = ()
-    picture: _Address = ""
+    picture: Annotated[_Words, AfterValidator(_picture)] = ""
     link: _Address = ""
 
 
 def from_row(row: Mapping[str, Any], currency: str) -> Product:
     """The product in a row of a list, not stored yet: its id is 0. Raises ProductError."""
     try:
+        return listed(row, currency)
+    except ProductError as error:
+        raise ProductError(f"Product {row.get('name')!r}, {error.of}: {error}") from None
+
+
+def listed(row: Mapping[str, Any], currency: str) -> Product:
+    """The same. Raises ProductError, whose `of` is the column that is wrong."""
+    try:
         price = price_of(row.get("price", ""), currency)
         listed = _Listed.model_validate({**row, "price": price})
     except PriceError as error:
-        raise ProductError(f"Product {row.get('name')!r}, price: {error}") from None
+        raise ProductError(str(error), "price") from None
     except ValidationError as error:
         fault = first_fault(error)
-        column = fault.place.partition(".")[0]
-        raise ProductError(f"Product {row.get('name')!r}, {column}: {fault.why}.") from None
+        raise ProductError(f"{fault.why}.", fault.place.partition(".")[0]) from None
     keywords = tuple(word for word in listed.keywords if word)
     return Product(0, **{**dict(listed), "keywords": keywords})
 
 
-async def upsert_many(connection: database.Connection, tenant_id: int, products: Sequence[Product]) -> None:
-    """Store the products, all or none; one of the same name is replaced and put on sale again.
+def is_on_sale(said: object) -> bool:
+    """What a list says of whether a product is on sale; nothing: it is. Raises ProductError."""
+    word = str(said).strip().lower()
+    if word and word not in _YES | _NO:
+        raise ProductError(f"{said!r} is neither yes nor no.", "on_sale")
+    return word not in _NO
+
+
+def tag_of(product: Product, status: Status) -> str:
+    """The same as long as nobody changes it."""
+    said = repr((product, status, f"{product.price:.2f}"))
+    return hashlib.sha256(said.encode(errors="replace")).hexdigest()[:32]
+
+
+async def upsert_many(
+    connection: database.Connection,
+    tenant_id: int,
+    products: Sequence[Product],
+    off_sale: Collection[str] = (),
+) -> None:
+    """Store the products, all or none; one of the same name is replaced and put on sale again, but those
+    whose names are `off_sale`.
 
     Raises ProductError for a name that comes twice.
     """
@@ -139,7 +183,10 @@ async def upsert_many(connection: database.Connection, tenant_id: int, products:
         if product.name in names:
             raise ProductError(f"Product {product.name!r} is listed twice: keep one.")
         names.add(product.name)
-    rows = [as_row(product) | {"price": str(product.price)} for product in products]
+    rows = [
+        as_row(each) | {"price": str(each.price), "status": "inactive" if each.name in off_sale else "active"}
+        for each in products
+    ]
     await connection.execute(UPSERT, tenant_id, json.dumps(rows))
 
 
@@ -152,6 +199,13 @@ async def remove_others(connection: database.Connection, tenant_id: int, product
     """Remove all but these, by name; how many."""
     done = await connection.execute(REMOVE_OTHERS, tenant_id, [product.name for product in products])
     return int(done.rpartition(" ")[2])
+
+
+async def add(connection: database.Connection, tenant_id: int, product: Product) -> int:
+    """Store a new product, which is on sale; its id. Raises ProductError where the name is taken."""
+    if id := await connection.fetchval(ADD, tenant_id, *as_row(product).values()):
+        return int(id)
+    raise _taken(product.name)
 
 
 async def change(
@@ -167,7 +221,7 @@ async def change(
     try:
         await connection.execute(CHANGE, tenant_id, row["id"], *as_row(product).values(), status)
     except asyncpg.UniqueViolationError:
-        raise ProductError(f"There is a product {product.name!r} already: choose another name.") from None
+        raise _taken(product.name) from None
 
 
 async def remove(connection: database.Connection, tenant_id: int, name: str) -> None:
@@ -176,20 +230,24 @@ async def remove(connection: database.Connection, tenant_id: int, name: str) -> 
         raise _no_product(name)
 
 
+def _taken(name: str) -> ProductError:
+    return ProductError(f"There is a product {name!r} already: choose another name.")
+
+
 def _no_product(name: str) -> NoProduct:
     return NoProduct(f"There is no product {name!r}: `conserje product list` has the names.", "name")
 
 
 async def list_everything(connection: database.Connection, tenant_id: int) -> list[tuple[Product, Status]]:
     """All of the tenant's products with their status, by name."""
-    return [_with_status(row) for row in await connection.fetch(ALL, tenant_id)]
+    return [with_status(row) for row in await connection.fetch(ALL, tenant_id)]
 
 
 async def page(
     connection: database.Connection, tenant_id: int, after: str, limit: int
 ) -> list[tuple[Product, Status]]:
     """The next of them by name."""
-    return [_with_status(row) for row in await connection.fetch(PAGE, tenant_id, after, limit)]
+    return [with_status(row) for row in await connection.fetch(PAGE, tenant_id, after, limit)]
 
 
 async def get(
@@ -197,11 +255,30 @@ async def get(
 ) -> tuple[Product, Status]:
     """The product of this name with its status; `locked` for the transaction. Raises NoProduct."""
     if row := await connection.fetchrow(LOCKED if locked else GET, tenant_id, name):
-        return _with_status(row)
+        return with_status(row)
     raise _no_product(name)
 
 
-def _with_status(row: asyncpg.Record) -> tuple[Product, Status]:
+async def locked(
+    connection: database.Connection, tenant_id: int, id: int, tag: str
+) -> tuple[Product, Status]:
+    """The product of this id with its status, locked for the transaction, as it was when it had this tag.
+
+    Raises NoProduct or ChangedMeanwhile.
+    """
+    name = await connection.fetchval(NAME_OF, tenant_id, id)
+    if name is None:
+        raise NoProduct("The product is there no more: somebody removed it.")
+    found = await get(connection, tenant_id, name, locked=True)
+    if tag_of(*found) != tag:
+        raise ChangedMeanwhile(
+            f"Somebody else has changed {found[0].name!r} meanwhile: look at it, and change it again."
+        )
+    return found
+
+
+def with_status(row: asyncpg.Record) -> tuple[Product, Status]:
+    """The product in a row of ALL."""
     columns = {**row, "keywords": tuple(row["keywords"])}
     status: Status = columns.pop("status")
     return Product(**columns), status

@@ -25,6 +25,7 @@ from conserje.telemetry.pulse import beating
 from conserje_edge.server.resources import open_resources
 from conserje_edge.tenant.files import Files
 from conserje_edge.tenant.pages import Pages
+from conserje_edge.tenant.pictures import BELOW, Pictures
 from conserje_edge.tenant.shared import SharedWebhooks
 from conserje_edge.tenant.uploads import Uploads
 from conserje_edge.tenant.webhooks import Webhooks
@@ -37,11 +38,12 @@ AGAIN_SECONDS = 0.1
 
 @dataclass
 class TenantHosts:
-    """What is asked for by its path: a tenant's webhook, one of the shared host, a file, or a page."""
+    """What is asked for by its path: a tenant's webhook, a shared one, a file, a picture, or a page."""
 
     webhooks: Webhooks
     shared: SharedWebhooks
     files: Files
+    pictures: Pictures
     pages: Pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,6 +54,8 @@ class TenantHosts:
             await self.shared(scope, receive, send)
         elif path.startswith(b"/files/"):
             await self.files(scope, receive, send)
+        elif path.startswith(BELOW):
+            await self.pictures(scope, receive, send)
         else:
             await self.pages(scope, receive, send)
 
@@ -61,7 +65,8 @@ def tenant_hosts(webhooks: Webhooks, feed: Feed, folder: Folder, quota: Quota) -
     reception = webhooks.reception
     uploads = Uploads(reception.pool, reception.vault, webhooks.intake, folder, quota)
     pages = Pages(reception, webhooks.plugins, feed, webhooks.limits, uploads)
-    return TenantHosts(webhooks, SharedWebhooks(webhooks), Files(reception, folder.path), pages)
+    files, pictures = Files(reception, folder.path), Pictures(reception)
+    return TenantHosts(webhooks, SharedWebhooks(webhooks), files, pictures, pages)
 
 
 def create() -> Router:

@@ -31,6 +31,8 @@ HOLDS_NOBODY = {
     "presences": "which of the business's own people look at a conversation, for a minute",
     "private_hosts": "the business's own hosts",
     "products": "what the business sells",
+    "imports": "what the business sells",
+    "pictures": "what the business sells",
     "facts": "what the business says",
     "questions": "what the business says",
     "removed_files": "ids of files that are being removed",

@@ -48,6 +48,7 @@ STAYS = {
     "fetches": "the other installation asks each provider from its own first day on",
     "former_slugs": "what the tenant was called leads nowhere there",
     "idempotency_keys": "what a program was answered here, for a day",
+    "imports": "lists that are looked at, for a day",
     "illnesses": "the other installation finds out by itself",
     "invitations": "a link is shown once, and leads here",
     "mailings": "when people were mailed to, of the last minutes",

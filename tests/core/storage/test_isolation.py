@@ -43,6 +43,9 @@ async def fill(scene: Scene, slug: str) -> int:
         "INSERT INTO facts VALUES ($1, 'payment', 'x')",
         "INSERT INTO questions VALUES ($1, 'x', 'y')",
         "INSERT INTO asked VALUES ($1, 'x', 'x')",
+        "INSERT INTO pictures VALUES ($1, repeat('0', 32), 'image/gif', 'x', 1)",
+        "INSERT INTO imports (tenant_id, name, columns, unused, rows, wrong)"
+        " VALUES ($1, 'x', '{}', '{}', '[]', '[]')",
         "INSERT INTO costs (tenant_id, day, kind, name) VALUES ($1, current_date, 'model', 'x')",
         "INSERT INTO contact_costs"
         " SELECT tenant_id, id, current_date, 1, 1 FROM contacts WHERE tenant_id = $1",

@@ -1,0 +1,55 @@
+"""Pictures of what a tenant sells, at its host, for everybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from conserje.files import showcase
+from conserje.storage.database import CANNOT_ASK, describe
+from conserje_edge.tenant.reception import Reception
+from conserje_edge.wire.answers import Problem, unavailable
+from conserje_edge.wire.requests import read_headers
+
+BELOW = b"/pictures/"
+# An address means one picture for ever; it is one by its bytes, and no browser takes it for anything else.
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "sandbox; default-src 'none'",
+    "cross-origin-resource-policy": "cross-origin",
+    "cache-control": "public, max-age=31536000, immutable",
+}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The ASGI application below /pictures/."""
+
+    reception: Reception
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            response = await self._find(scope)
+        except Problem as problem:
+            start, body = self.reception.explain(problem, scope)
+            await send(start)
+            await send(body)
+        else:
+            await response(scope, receive, send)
+
+    async def _find(self, scope: Scope) -> Response:
+        """Raises Problem."""
+        if scope["method"] not in ("GET", "HEAD"):
+            raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "", (b"allow", b"GET, HEAD"))
+        entry = await self.reception.entry(read_headers(scope)["host"])
+        name = scope["raw_path"].removeprefix(BELOW).decode("latin-1")
+        try:
+            found = await showcase.find(self.reception.pool, entry.tenant.id, name)
+        except CANNOT_ASK as error:
+            raise unavailable(f"{entry.tenant.slug}: {describe(error)}") from None
+        if found is None or not entry.tenant.active:
+            raise Problem(HTTPStatus.NOT_FOUND)
+        return Response(found.content, media_type=found.content_type, headers=HEADERS)

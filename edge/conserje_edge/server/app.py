@@ -33,7 +33,6 @@ from conserje_edge.tenant.webhooks import Webhooks
 log = logging.getLogger(__name__)
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
-AGAIN_SECONDS = 0.1
 
 
 @dataclass
@@ -83,12 +82,12 @@ def create() -> Router:
                 _give_up(error)
             folder, quota = Folder(resources.settings.files), Quota.of(resources.settings)
             router.default = tenant_hosts(resources.webhooks, resources.feed, folder, quota)
-            _end_with_server()
-            _call_on_signals(resources.feed.stop)
             await stack.enter_async_context(Heartbeat(resources.reception.pool, "edge"))
             await stack.enter_async_context(beating())
             gc.collect()
             gc.freeze()  # what is loaded stays; to look through it again and again would cost every webhook
+            _end_with_server()
+            _call_on_signals(resources.feed.stop)
             yield
 
     router = Router(lifespan=lifespan, redirect_slashes=False)
@@ -108,23 +107,31 @@ def _end_on_signals() -> None:
 def _call_on_signals(stop: Callable[[], None]) -> None:
     """Granian, told to stop, waits for the streams that are open, and tells nobody that it does.
 
-    Its own handler, which the loop calls, hears nothing before it serves: such a signal comes again. Later it
-    may not: told twice, it waits for a lock that its thread holds while that waits for the interpreter.
+    Its own handler, which the loop calls, hears nothing where the loop ends first, as it does before it
+    serves: till then a signal ends the worker, which has nothing in hand. Told thrice, it waits for its own
+    thread, which waits for the interpreter: it is told once.
     """
     loop = asyncio.get_running_loop()
 
-    def end(number: int, was_heard: bool) -> None:
-        stop()
-        if not was_heard:
-            loop.call_later(AGAIN_SECONDS, signal.raise_signal, number)
+    def end(number: int, _: object) -> None:
+        if not _is_served(loop):
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        for each in ENDING:
+            signal.signal(each, signal.SIG_IGN)
+        loop.call_soon_threadsafe(stop)
 
     for number in ENDING:
-        signal.signal(number, lambda number, _: loop.call_soon_threadsafe(end, number, _is_served(loop)))
+        signal.signal(number, end)
 
 
 def _is_served(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether granian takes requests: the task that it runs the loop for is not its `startup` any more."""
-    return any(getattr(task.get_coro(), "__name__", "") == "_main" for task in asyncio.all_tasks(loop))
+    """Whether granian waits in the loop for its end: in `_main`, which comes after its `startup`."""
+    return any(
+        getattr(work := task.get_coro(), "__name__", "") == "_main"
+        and getattr(work, "cr_await", None) is not None
+        for task in asyncio.all_tasks(loop)
+    )
 
 
 def _give_up(error: Exception) -> NoReturn:

@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
+from multiprocessing import connection
 from typing import Any
 
 import click
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server.mp import MPServer
+from granian.server.mp import MPServer, WorkerProcess
 from starlette.routing import Router
 
 from conserje.installation import read_settings
@@ -60,6 +61,15 @@ def _signals_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def goes_on(worker: WorkerProcess) -> bool:
+    """Whether it has not ended.
+
+    By itself it says so too until granian's other thread, which waits for it as well, has noted its end: on a
+    busy machine a worker that has ended would be killed, and said to have refused to stop.
+    """
+    return not connection.wait([worker.inner.sentinel], timeout=0)
+
+
 class Server(MPServer):
     """Granian, which by itself ends when one worker dies twice within seconds; this one goes on."""
 
@@ -84,7 +94,9 @@ class Server(MPServer):
 
     def _spawn_worker(self, idx: int, target: Any, callback_loader: Any, *others: Any) -> Any:
         pulse = self._pulses[idx] = create_pulse()
-        return super()._spawn_worker(idx, target, partial(callback_loader, pulse), *others)
+        worker = super()._spawn_worker(idx, target, partial(callback_loader, pulse), *others)
+        worker.is_alive = partial(goes_on, worker)  # type: ignore[method-assign]
+        return worker
 
     def _watch(self) -> None:
         for idx, pulse in self._pulses.items():

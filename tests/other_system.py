@@ -93,9 +93,7 @@ def _id(headers: dict[str, str]) -> str:
 
 
 @asynccontextmanager
-async def open_system(
-    pool: Pool, url: str, keyring: Path, *, peer: str = "127.0.0.1", **settings: Any
-) -> AsyncIterator[System]:
+async def open_installation(pool: Pool, url: str, keyring: Path, **settings: Any) -> AsyncIterator[Context]:
     """With the channels json, twilio and web."""
     http, vault = client(), Vault.read(keyring)
     plugins = Plugins(
@@ -113,7 +111,14 @@ async def open_system(
     )
     given = Settings(data_dir=keyring.parent.parent, **settings)
     async with Directory(pool, url) as directory:
-        context = Context(given, pool, directory, vault, plugins)
+        yield Context(given, pool, directory, vault, plugins)
+
+
+@asynccontextmanager
+async def open_system(
+    pool: Pool, url: str, keyring: Path, *, peer: str = "127.0.0.1", **settings: Any
+) -> AsyncIterator[System]:
+    async with open_installation(pool, url, keyring, **settings) as context:
         transport = httpx2.ASGITransport(application(context), client=(peer, 1))
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:9101") as asking:
             yield System(context, asking)

@@ -1,4 +1,4 @@
-"""The process of the console's listener: the API."""
+"""The process of the console's listener: the API, and the console itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from conserje.installation import open_installation
 from conserje.plugins import fences
@@ -13,8 +14,9 @@ from conserje.telemetry.pulse import Pulse
 from conserje.tenants.directory import Directory
 from conserje_edge.api import routes as api
 from conserje_edge.api.problem import documented
+from conserje_edge.console.app import Console
 from conserje_edge.operator import health
-from conserje_edge.operator.auth import AuthMiddleware, Listener
+from conserje_edge.operator.auth import ALIVE, AuthMiddleware, Listener
 from conserje_edge.operator.context import Context
 from conserje_edge.predecessors import back_office, sending
 from conserje_edge.server.listener import Served, serve_until_stopped
@@ -25,6 +27,7 @@ from conserje_edge.wire.rates import MINUTE, Window
 from conserje_edge.wire.requests import Proxies
 
 NAME = "The console's listener"
+OF_SYSTEMS = ALIVE | {back_office.LOGIN}  # beside what is below /api/
 
 
 def listen(pulse: Pulse) -> None:
@@ -56,7 +59,20 @@ def _is_open(path: str) -> bool:
     return api.is_open(path) or back_office.is_open(path)
 
 
-def application(context: Context) -> AuthMiddleware:
+class Listeners:
+    """What other systems ask, and what people see: told apart by the path alone."""
+
+    def __init__(self, systems: ASGIApp, people: ASGIApp) -> None:
+        self._systems = systems
+        self._people = people
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope.get("path", "/api/")
+        of_systems = path.startswith("/api/") or path in OF_SYSTEMS
+        await (self._systems if of_systems else self._people)(scope, receive, send)
+
+
+def application(context: Context) -> Listeners:
     """The ASGI application."""
     settings = context.settings
     routes: list[Route] = [
@@ -67,4 +83,5 @@ def application(context: Context) -> AuthMiddleware:
     ]
     listener = Listener(NAME, _is_open, documented, Window(settings.api_rate, MINUTE))
     hosts, proxies = Hosts(settings.domains), Proxies(settings.trusted_proxies)
-    return AuthMiddleware(Router(routes, redirect_slashes=False), hosts, proxies, context.pool, listener)
+    systems = AuthMiddleware(Router(routes, redirect_slashes=False), hosts, proxies, context.pool, listener)
+    return Listeners(systems, Console(context))

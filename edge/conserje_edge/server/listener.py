@@ -16,11 +16,11 @@ import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
+from starlette.types import ASGIApp
 
 from conserje.installation import explained
 from conserje.telemetry.pulse import Pulse, beating
 from conserje.telemetry.watchdog import be_watched
-from conserje_edge.operator.auth import AuthMiddleware
 from conserje_edge.wire.addresses import Address, address, require_free
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ SOCKET_PERMISSIONS = 0o660
 class Served:
     """What such a process serves, and what is called first when it stops."""
 
-    app: AuthMiddleware
+    app: ASGIApp
     listen: str
     stop: Callable[[], None]
 
@@ -69,7 +69,7 @@ async def _serve(served: Served, where: Address) -> None:
         serving.result()
 
 
-def _server(app: AuthMiddleware, where: Address) -> Server:
+def _server(app: ASGIApp, where: Address) -> Server:
     server = Server(
         app,
         address=where.host,

@@ -1,0 +1,1 @@
+"""The desk: a tenant's conversations, as they come."""

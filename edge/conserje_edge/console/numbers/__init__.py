@@ -1,0 +1,1 @@
+"""The numbers: what was said, answered and spent, in figures and charts."""

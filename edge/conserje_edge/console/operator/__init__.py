@@ -1,0 +1,1 @@
+"""The operator's pages: tenants, what is held, plugins, machines, backups."""

@@ -1,0 +1,1 @@
+"""The shop: products, knowledge, and the assistant that tells of them."""

@@ -1,0 +1,1 @@
+// Keys for those who have them.

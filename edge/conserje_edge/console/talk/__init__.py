@@ -1,0 +1,1 @@
+"""The talk: one conversation, and the contact who has it."""

@@ -28,6 +28,10 @@ class NotThere(OperatorError):
     """What is named is not there, or it is another tenant's."""
 
 
+class ChangedMeanwhile(OperatorError):
+    """Somebody else changed it since it was read."""
+
+
 class UnknownTenant(OperatorError):
     """There is no such tenant."""
 

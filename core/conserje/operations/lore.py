@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from conserje.shop import asked, written
 from conserje.shop import knowledge as known
-from conserje.shop.knowledge import FACTS, KnowledgeError, NothingSaid, Told
+from conserje.shop.knowledge import FACTS, KnowledgeError, NothingSaid, Question, Told
 from conserje.shop.written import Written
 from conserje.storage.database import Connection
 from conserje.tenants import tenants
@@ -57,6 +58,53 @@ async def say(
         await known.take(connection, tenant.id, Told({}, [written.one_question(about, answer, wordings)]))
     await _remove_answered(connection, slug)
     return topic
+
+
+async def say_facts(connection: Connection, slug: str, facts: Mapping[str, str], tag: str) -> None:
+    """Let the tenant say these facts, and no more of those that are empty, where its own have this tag.
+
+    Raises TenantError, KnowledgeError or ChangedMeanwhile.
+    """
+    tenant = await tenants.get(connection, slug)
+    there = await known.lock_facts(connection, tenant.id, tag)
+    said = {name: written.fact(name, text) for name, text in facts.items() if text}
+    for name in there.keys() & (facts.keys() - said.keys()):
+        await known.remove(connection, tenant.id, name)
+    await known.take(connection, tenant.id, Told(said))
+    await _remove_answered(connection, slug)
+
+
+async def reword(connection: Connection, slug: str, before: str, tag: str, question: Question) -> None:
+    """Let the tenant answer this question in the place of one, where that has this tag.
+
+    Raises TenantError, KnowledgeError or ChangedMeanwhile.
+    """
+    tenant = await tenants.get(connection, slug)
+    await known.lock_question(connection, tenant.id, before, tag)
+    if question.question != before:
+        await _refuse_known(connection, tenant.id, question.question)
+        await known.remove(connection, tenant.id, before)
+    await known.take(connection, tenant.id, Told({}, [question]))
+    await _remove_answered(connection, slug)
+
+
+async def add(connection: Connection, slug: str, question: Question, answered: str = "") -> None:
+    """Let the tenant answer a new question, which is what people asked under the key `answered`.
+
+    Raises TenantError or KnowledgeError.
+    """
+    tenant = await tenants.get(connection, slug)
+    await _refuse_known(connection, tenant.id, question.question)
+    await known.take(connection, tenant.id, Told({}, [question]))
+    if answered:
+        await asked.dismiss(connection, tenant.id, answered)
+    await _remove_answered(connection, slug)
+
+
+async def _refuse_known(connection: Connection, tenant_id: int, question: str) -> None:
+    told = await known.read(connection, tenant_id)
+    if question in [each.question for each in told.questions]:
+        raise KnowledgeError(f"The question {question!r} is there already: change its answer.", "question")
 
 
 async def unsay(connection: Connection, slug: str, about: str) -> None:

@@ -35,9 +35,9 @@ DELETE FROM asked WHERE tenant_id = $1 AND key = ANY (ARRAY(
     SELECT key FROM asked WHERE tenant_id = $1
     ORDER BY times DESC, last_at DESC OFFSET $2 FOR UPDATE SKIP LOCKED))
 """
-LIST = (
-    "SELECT question, times, last_at FROM asked WHERE tenant_id = $1 ORDER BY times DESC, last_at DESC, key"
-)
+LIST = """
+SELECT question, times, last_at, key FROM asked WHERE tenant_id = $1 ORDER BY times DESC, last_at DESC, key
+"""
 OPEN = "SELECT key, question FROM asked WHERE tenant_id = $1"
 REMOVE = "DELETE FROM asked WHERE tenant_id = $1 AND key = ANY ($2::text[])"
 
@@ -48,6 +48,7 @@ class Asked(NamedTuple):
     question: str
     times: int
     last_at: datetime
+    key: str
 
 
 async def note(connection: Connection, tenant_id: int, questions: Sequence[str], name: str) -> None:
@@ -61,6 +62,11 @@ async def note(connection: Connection, tenant_id: int, questions: Sequence[str],
 async def listed(connection: Connection, tenant_id: int) -> list[Asked]:
     """The most asked first."""
     return [Asked(*row) for row in await connection.fetch(LIST, tenant_id)]
+
+
+async def dismiss(connection: Connection, tenant_id: int, key: str) -> None:
+    """Take away what nobody is going to answer."""
+    await connection.execute(REMOVE, tenant_id, [key])
 
 
 async def remove_answered(connection: Connection, tenant_id: int, tenant: Tenant) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
 from conserje.contract.assistant import Topic
-from conserje.errors import NotThere, OperatorError
+from conserje.errors import ChangedMeanwhile, NotThere, OperatorError
 from conserje.storage.database import Connection
 
 FACTS = (
@@ -39,6 +40,10 @@ ON CONFLICT (tenant_id, question) DO UPDATE SET (answer, wordings) = (excluded.a
 """
 ANY = """
 SELECT EXISTS (SELECT FROM facts WHERE tenant_id = $1) OR EXISTS (SELECT FROM questions WHERE tenant_id = $1)
+"""
+LOCK_FACTS = "SELECT name, said FROM facts WHERE tenant_id = $1 ORDER BY name FOR UPDATE"
+LOCK_QUESTION = """
+SELECT question, answer, wordings FROM questions WHERE tenant_id = $1 AND question = $2 FOR UPDATE
 """
 COUNT_QUESTIONS = "SELECT count(*) FROM questions WHERE tenant_id = $1"
 REMOVE_FACTS = "DELETE FROM facts WHERE tenant_id = $1 AND (name = $2 OR starts_with(name, $2 || '.'))"
@@ -82,6 +87,36 @@ async def read(connection: Connection, tenant_id: int) -> Told:
 async def has_any(connection: Connection, tenant_id: int) -> bool:
     """Whether it has said anything of itself but its hours."""
     return bool(await connection.fetchval(ANY, tenant_id))
+def tag_of(said: Question | Mapping[str, str]) -> str:
+    """The same as long as nobody changes it."""
+    written = repr(sorted(said.items()) if isinstance(said, Mapping) else said)
+    return hashlib.sha256(written.encode(errors="replace")).hexdigest()[:32]
+
+
+async def lock_facts(connection: Connection, tenant_id: int, tag: str) -> Mapping[str, str]:
+    """The tenant's facts, which have this tag, locked for the transaction. Raises ChangedMeanwhile."""
+    facts = {row["name"]: row["said"] for row in await connection.fetch(LOCK_FACTS, tenant_id)}
+    if tag_of(facts) != tag:
+        raise _changed()
+    return facts
+
+
+async def lock_question(connection: Connection, tenant_id: int, asked: str, tag: str) -> Question:
+    """The question, which has this tag, locked for the transaction.
+
+    Raises NothingSaid or ChangedMeanwhile.
+    """
+    row = await connection.fetchrow(LOCK_QUESTION, tenant_id, asked)
+    if row is None:
+        raise NothingSaid(f"The question {asked!r} is there no more: somebody removed it.")
+    question = Question(row["question"], row["answer"], tuple(row["wordings"]))
+    if tag_of(question) != tag:
+        raise _changed()
+    return question
+
+
+def _changed() -> ChangedMeanwhile:
+    return ChangedMeanwhile("Somebody else has changed it meanwhile: look at it, and change it again.")
 
 
 async def take(connection: Connection, tenant_id: int, told: Told) -> None:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from conserje.contract.assistant import Product
 from conserje.contract.prices import PriceError, price_of
-from conserje.errors import NotThere, OperatorError, first_fault
+from conserje.errors import ChangedMeanwhile, NotThere, OperatorError, first_fault
 from conserje.shop.columns import COLUMNS
 from conserje.storage import database
 
@@ -85,10 +85,6 @@ class ProductError(OperatorError):
 
 class NoProduct(ProductError, NotThere):
     """No product has that name."""
-
-
-class ChangedMeanwhile(ProductError):
-    """Somebody else changed the product since it was read."""
 
 
 def _stock(value: object) -> object:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from conserje.conversations.feed import Feed
 from conserje.intake.intake import Intake
 from conserje.plugins.plugins import Plugins
+from conserje.rules.budget import Bounds
 from conserje.settings import Settings
 from conserje.storage.database import Pool
 from conserje.tenants.directory import Directory
 from conserje.tenants.vault import Vault
+from conserje.turns.thinking import Thinking
+from conserje.turns.turn import Conversation
 from conserje_edge.tenant.reception import Reception
 from conserje_edge.tenant.webhooks import Webhooks
 
@@ -24,6 +28,12 @@ class Context:
     directory: Directory
     vault: Vault
     plugins: Plugins
+
+    @cached_property
+    def thinking(self) -> Thinking:
+        """How assistants are tried."""
+        given = (self.pool, self.directory, self.plugins, self.vault, self.settings.turn_limit)
+        return Conversation(*given, Bounds.of(self.settings)).thinking
 
 
 @dataclass

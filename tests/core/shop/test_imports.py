@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from conserje.contract.assistant import Product
+from conserje.errors import ChangedMeanwhile
 from conserje.operations.retention import RULES
 from conserje.shop import browsing, exporting, imports, products, sheet
 from conserje.shop.imports import NoImport
-from conserje.shop.products import ChangedMeanwhile, NoProduct, ProductError, from_row, tag_of
+from conserje.shop.products import NoProduct, ProductError, from_row, tag_of
 from conserje.storage import pruning
 from conserje.storage.database import Connection, Pool
 from conserje.storage.scope import acting_for

@@ -84,6 +84,20 @@ LEFT JOIN accounts ON accounts.tenant_id = $1
  AND accounts.id = coalesce(place.account_id, (data ->> 'account')::bigint)
 """
 
+# Whether anything happened to a tenant after a place and not after $1 and $2.
+NEWS = """(
+    (SELECT true FROM messages
+     WHERE messages.tenant_id = tenants.id AND messages.id > {message_id} AND messages.id <= $1 LIMIT 1)
+    OR (SELECT true FROM messages
+        WHERE messages.tenant_id = tenants.id AND sent_number > {number} AND sent_number <= $2 LIMIT 1)
+    OR (SELECT true FROM statuses
+        WHERE statuses.tenant_id = tenants.id AND statuses.number > {number} AND statuses.number <= $2
+        LIMIT 1)
+    OR (SELECT true FROM notifications
+        WHERE notifications.tenant_id = tenants.id AND notifications.id > {number}
+          AND notifications.id <= $2 LIMIT 1))
+"""
+
 _OF_REPORTS = {"message.delivered", "message.read", "message.failed"}
 _SOURCES = (
     (SENT, {"message.sent", "message.failed"}),

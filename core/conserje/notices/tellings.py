@@ -26,7 +26,7 @@ CALLS = 200  # subscriptions in a look
 
 # Of each subscription the tenants of whom something has happened since, as far as all is known. The
 # operator's go through all tenants, some at a time, behind $3.
-NEWS = """
+NEWS = f"""
 SELECT subscriptions.id AS subscription_id, tenants.id AS tenant_id
 FROM subscriptions
 JOIN LATERAL (
@@ -38,19 +38,10 @@ JOIN LATERAL (
 LEFT JOIN positions ON positions.tenant_id = tenants.id AND positions.subscription_id = subscriptions.id
 CROSS JOIN LATERAL (
     SELECT coalesce(positions.message_id, 0) AS message_id, coalesce(positions.number, 0) AS number) AS place
-WHERE subscriptions.state = 'on' AND (
-    (SELECT true FROM messages
-     WHERE messages.tenant_id = tenants.id AND messages.id > place.message_id AND messages.id <= $1 LIMIT 1)
-    OR (SELECT true FROM messages
-        WHERE messages.tenant_id = tenants.id AND sent_number > place.number AND sent_number <= $2 LIMIT 1)
-    OR (SELECT true FROM statuses
-        WHERE statuses.tenant_id = tenants.id AND statuses.number > place.number AND statuses.number <= $2
-        LIMIT 1)
-    OR (SELECT true FROM notifications
-        WHERE notifications.tenant_id = tenants.id AND notifications.id > place.number
-          AND notifications.id <= $2 LIMIT 1))
+WHERE subscriptions.state = 'on'
+  AND {reader.NEWS.format(message_id="place.message_id", number="place.number")}
 LIMIT 1000
-"""
+"""  # noqa: S608 - of our own
 ANY = "SELECT EXISTS (SELECT FROM subscriptions WHERE state = 'on')"
 NEXT_TENANTS = "SELECT max(id) FROM (SELECT id FROM tenants WHERE id > $1 ORDER BY id LIMIT $2) AS next"
 

@@ -43,6 +43,11 @@ class Asked:
         return self.entry.tenant
 
     @property
+    def tenant_id(self) -> int | None:
+        """Of the one in the path; without one it is asked of all, by the operator."""
+        return self.entry.tenant.id if self.entry else None
+
+    @property
     def transaction(self) -> Scope:
         """What is done in it is done once under an Idempotency-Key; its `due` are the jobs of it."""
         assert self.scope is not None  # the operation says `transaction`

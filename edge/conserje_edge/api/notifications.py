@@ -1,12 +1,18 @@
-"""Notifications: what happened to a tenant's, as its webhooks tell it."""
+"""Notifications: what happened to a tenant's, or to all tenants', as webhooks tell it."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from conserje.notices import reader
+from conserje.errors import UnknownTenant
+from conserje.notices import reader, sweep
+from conserje.notices.reader import Happened
+from conserje.notices.sweep import Sweep
+from conserje.storage.database import Connection
 from conserje.storage.notifications import KINDS, Position
 from conserje_edge.api.asked import Asked
 from conserje_edge.api.models import Given, Shown
@@ -59,4 +65,38 @@ async def list_notifications(asked: Asked, query: Since) -> Feed:
     return Feed(items=items, next=cursor_of(place))
 
 
-PLACES = (Place("/tenants/{slug}/notifications", {"GET": list_notifications}),)
+@operation(scope="read", whose="operator", errors=("bad-cursor",))
+async def list_notifications_of_all(asked: Asked, query: Since) -> Feed:
+    """List what happened to all tenants', as the operator's subscriptions are told it.
+
+    Tenant after tenant, each one's oldest first. Ask again with `after` = `next`, also after an empty answer:
+    nothing is left out, nothing comes twice.
+    """
+    paged = Paged(limit=query.limit, cursor=query.after)
+    numbers = after(paged, tuple[Number, Number, Number, Number, Number, Number, Number], _ALL_READ)
+    place = Sweep(Position(*numbers[:2]), Position(*numbers[2:4]), numbers[4], Position(*numbers[5:]))
+    async with asked.context.pool.acquire() as connection:
+        place = place.onwards(await reader.settled(connection))
+        kinds = (query.kind,) if query.kind else ()
+        found, place = await sweep.read(connection, place, query.limit, kinds)
+        items: list[NotificationShown] = []
+        for tenant_id in dict(found):
+            items += await _of(asked, connection, tenant_id, [each for id, each in found if id == tenant_id])
+    return Feed(items=items, next=cursor_of((*place.after, *place.until, place.tenant_id, *place.within)))
+
+
+async def _of(
+    asked: Asked, connection: Connection, tenant_id: int, happened: Collection[Happened]
+) -> list[NotificationShown]:
+    with suppress(UnknownTenant):  # it was removed
+        tenant = (await asked.context.directory.by_id(tenant_id)).tenant
+        told = await reader.contents(connection, tenant, happened)
+        return [NotificationShown(id=each.name, **told[each]) for each in happened if each in told]
+    return []
+
+
+_ALL_READ = (0,) * 7
+PLACES = (
+    Place("/tenants/{slug}/notifications", {"GET": list_notifications}),
+    Place("/notifications", {"GET": list_notifications_of_all}),
+)

@@ -23,6 +23,7 @@ class Operation:
     """What may be asked, by whom, and what comes of it."""
 
     function: Function
+    name: str
     status: HTTPStatus
     scope: KeyScope
     whose: Literal["operator", "any"]
@@ -34,10 +35,6 @@ class Operation:
     query: type[Given] | None
     body: type[Given] | None
     answer: type[Shown] | None  # None: nothing, or of `media`
-
-    @property
-    def name(self) -> str:
-        return self.function.__name__
 
     @property
     def tag(self) -> str:
@@ -83,7 +80,7 @@ def operation(
         query, body = hints.pop("query", None), hints.pop("body", None)
         del hints["asked"]
         return Operation(
-            function, status, scope, whose, transaction, errors, tagged, media,
+            function, function.__name__, status, scope, whose, transaction, errors, tagged, media,
             path={name: TypeAdapter(hint) for name, hint in hints.items()},
             query=query,
             body=body,

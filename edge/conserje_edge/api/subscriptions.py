@@ -1,7 +1,8 @@
-"""Subscriptions: where a tenant's systems are told what happens, and what they were told."""
+"""Subscriptions: where a tenant's systems, or the operator's, are told what happens; and what they were."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -124,9 +125,9 @@ class Replayed(Shown):
 
 @operation(scope="admin")
 async def list_subscriptions(asked: Asked) -> Subscriptions:
-    """List where a tenant's systems are told."""
+    """List where it is told what happens."""
     async with asked.context.pool.acquire() as connection:
-        found = await subscriptions.list_all(connection, asked.tenant.id)
+        found = await subscriptions.list_all(connection, asked.tenant_id)
     return Subscriptions(items=[_shown(each) for each in found])
 
 
@@ -134,9 +135,10 @@ async def list_subscriptions(asked: Asked) -> Subscriptions:
 async def make_subscription(asked: Asked, body: NewSubscription) -> SubscriptionShown:
     """Tell from now on what happens."""
     secrets = Secrets((body.secret.get_secret_value(),), body.token_secret.get_secret_value())
-    place = (asked.connection, asked.context.vault, asked.tenant.id)
+    place = (asked.connection, asked.context.vault, asked.tenant_id)
     made = await subscriptions.add(*place, body.url, body.kinds, secrets, ordered=body.ordered)
-    asked.headers["location"] = f"/api/v1/tenants/{asked.tenant.slug}/subscriptions/{made.id}"
+    of = f"/tenants/{asked.tenant.slug}" if asked.entry else ""
+    asked.headers["location"] = f"/api/v1{of}/subscriptions/{made.id}"
     return _shown(made)
 
 
@@ -149,7 +151,7 @@ async def show_subscription(asked: Asked, id: Id) -> SubscriptionShown:
 @operation(scope="admin", transaction="core", tagged=True, errors=("refused", "changed-meanwhile"))
 async def change_subscription(asked: Asked, id: Id, body: ChangedSubscription) -> SubscriptionShown:
     """Change what is given; a new secret signs beside the one before for a day."""
-    connection, tenant_id = asked.connection, asked.tenant.id
+    connection, tenant_id = asked.connection, asked.tenant_id
     asked.match(_shown(await subscriptions.get(connection, tenant_id, id)))
     change = Change(
         body.url,
@@ -164,7 +166,7 @@ async def change_subscription(asked: Asked, id: Id, body: ChangedSubscription) -
 @operation(scope="admin", status=HTTPStatus.NO_CONTENT, transaction="core")
 async def remove_subscription(asked: Asked, id: Id) -> None:
     """Tell nothing more, and forget what was told."""
-    await subscriptions.remove(asked.connection, asked.tenant.id, id)
+    await subscriptions.remove(asked.connection, asked.tenant_id, id)
 
 
 @operation(scope="admin", errors=("refused",))
@@ -199,7 +201,7 @@ async def replay(asked: Asked, id: Id, body: Replay) -> Replayed:
 
 async def _get(asked: Asked, id: int) -> Subscription:
     async with asked.context.pool.acquire() as connection:
-        return await subscriptions.get(connection, asked.tenant.id, id)
+        return await subscriptions.get(connection, asked.tenant_id, id)
 
 
 def _shown(found: Subscription) -> SubscriptionShown:
@@ -232,14 +234,28 @@ def _told(found: Told) -> TellingShown:
     )
 
 
+def _of_all(place: Place) -> Place:
+    """The same of the operator's own, which are told of all tenants."""
+    path = place.path.removeprefix("/tenants/{slug}")
+    operations = {
+        method: replace(each, name=f"{each.name}_of_all", whose="operator")
+        for method, each in place.operations.items()
+    }
+    return Place(path, operations)
+
+
 _ALL = "/tenants/{slug}/subscriptions"
-PLACES = (
+_BOTH = (
     Place(_ALL, {"GET": list_subscriptions, "POST": make_subscription}),
     Place(
         _ALL + "/{id}",
         {"GET": show_subscription, "PATCH": change_subscription, "DELETE": remove_subscription},
     ),
     Place(_ALL + "/{id}/test", {"POST": test_subscription}),
+)
+PLACES = (
+    *_BOTH,
+    *map(_of_all, _BOTH),
     Place(_ALL + "/{id}/tellings", {"GET": list_tellings}),
     Place(_ALL + "/{id}/replay", {"POST": replay}),
 )

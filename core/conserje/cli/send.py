@@ -10,16 +10,13 @@ import click
 from conserje.cli.failure import Failed
 from conserje.cli.send_first import say_first, written
 from conserje.cli.table import json_option, show_json
-from conserje.contract.fit import fit
-from conserje.contract.limits import Limits
-from conserje.contract.message import Media, Text
 from conserje.conversations import handling
-from conserje.conversations.handling import MessageState, PersonError
+from conserje.conversations.handling import MessageState
 from conserje.errors import OperatorError
 from conserje.installation import Installation, with_installation
 from conserje.plugins import guard
-from conserje.storage.database import Connection
 from conserje.storage.deadline import looks
+from conserje.storage.scope import acting_for
 from conserje.tenants import tenants
 from conserje.tenants.tenants import Tenant
 
@@ -127,37 +124,23 @@ def _place(words: Sequence[str]) -> tuple[int, str]:
 async def _say(
     installation: Installation, tenant: Tenant, conversation: int, text: str, file: Path | None
 ) -> list[int]:
-    """Write as a person; the ids of the messages."""
-    if not tenant.active:
-        raise PersonError(
-            f"{tenant.slug} is suspended: `conserje tenant resume {tenant.slug}` lets it send again."
-        )
-    found = await handling.get(installation.pool, tenant, conversation)
-    limits = guard.limits_of(installation.plugins.channel(found.channel), tenant.slug, found.account)
-    if file:
-        return await _say_file(installation, tenant, conversation, file, text, limits)
-    return await handling.say(installation.pool, tenant, conversation, fit(Text(text), limits, tenant.locale))
-
-
-async def _say_file(
-    installation: Installation, tenant: Tenant, conversation: int, path: Path, text: str, limits: Limits
-) -> list[int]:
-    """Keep the file, and say it with `text`; the ids of the messages. Raises FileRefused or PersonError."""
+    """Write as a person; the ids of the messages. Raises FileRefused or PersonError."""
+    from conserje.delivery import persons
     from conserje.files import outbound
     from conserje.files.folder import Folder
     from conserje.files.quota import Quota
 
     pool, folder = installation.pool, Folder(installation.settings.files)
-    attached = await outbound.attach(pool, folder, tenant.id, path, limits)
-    said = fit(Media((attached.file,), text), limits, tenant.locale)
-
-    async def keep(connection: Connection, ids: Sequence[int]) -> None:
-        await attached.keep(connection, said, ids, Quota.of(installation.settings))
-
+    found = await handling.get(pool, tenant, conversation)
+    limits = guard.limits_of(installation.plugins.channel(found.channel), tenant.slug, found.account)
+    attached = await outbound.attach(pool, folder, tenant.id, outbound.at(file), limits) if file else None
+    quota = Quota.of(installation.settings)
     try:
-        return await handling.say(pool, tenant, conversation, said, keep)
+        async with acting_for(pool, tenant.id) as scope:
+            return await persons.say(scope, tenant, conversation, text, limits, attached, quota)
     except OperatorError:  # whatever else ends it, the message may be stored: retention looks after a day
-        await outbound.detach(folder, attached)
+        if attached:
+            await outbound.detach(folder, attached)
         raise
 
 

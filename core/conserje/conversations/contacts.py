@@ -7,6 +7,7 @@ from datetime import datetime
 
 from conserje.errors import NotThere
 from conserje.storage.database import Connection
+from conserje.storage.text import clean
 
 IDENTITIES = """
 ARRAY(SELECT channel || ' ' || name FROM identities
@@ -49,6 +50,14 @@ WHERE tenant_id = $1
             WHERE tenant_id = $1 AND conversations.id = $2 AND peer <> '')
 """
 
+# By somebody of the tenant. What a contact calls themselves later changes nothing: they have a name.
+RENAME = """
+UPDATE contacts SET name = $3 WHERE tenant_id = $1 AND id = $2
+  AND NOT EXISTS (SELECT FROM forgotten WHERE tenant_id = $1 AND contact_id = $2)
+RETURNING id
+"""
+LONGEST_NAME = 200  # characters
+
 
 WRITTEN = "SELECT EXISTS (SELECT FROM conversations WHERE tenant_id = $1 AND account_id = $2)"
 
@@ -86,8 +95,22 @@ async def vouch(connection: Connection, tenant_id: int, conversation_id: int, na
     await connection.execute(VOUCH, tenant_id, conversation_id, name, phone)
 
 
+async def rename(connection: Connection, tenant_id: int, contact_id: int, name: str) -> None:
+    """Call the contact so; without a name they are called by what they say of themselves.
+
+    Raises ContactError.
+    """
+    said = " ".join(clean(name).split())[:LONGEST_NAME]
+    if await connection.fetchval(RENAME, tenant_id, contact_id, said) is None:
+        raise _none(contact_id)
+
+
 async def get(connection: Connection, tenant_id: int, contact_id: int) -> ContactSeen:
     """Raises ContactError."""
     if row := await connection.fetchrow(GET, tenant_id, contact_id):
         return ContactSeen(**row)
-    raise ContactError(f"The tenant has no contact {contact_id}: see `conserje contact list`.", "contact")
+    raise _none(contact_id)
+
+
+def _none(contact_id: int) -> ContactError:
+    return ContactError(f"The tenant has no contact {contact_id}: see `conserje contact list`.", "contact")

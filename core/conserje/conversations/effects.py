@@ -100,10 +100,12 @@ UPDATE effects SET state = 'uncertain', cause = '{UNKNOWN}: ' || $2, ended_at = 
 WHERE tenant_id = $1 AND state IN ('queued', 'doing')
 """  # noqa: S608 - of our own
 
-OF_CONVERSATION = """
+_LISTED = """
 SELECT id, tool, arguments, state, created_at, ended_at, shown, cause FROM effects
-WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY turn_id DESC, number DESC LIMIT $3
+WHERE tenant_id = $1 AND conversation_id = $2
 """
+OF_CONVERSATION = f"{_LISTED} ORDER BY turn_id DESC, number DESC LIMIT $3"
+OF_TURN = f"{_LISTED} AND turn_id = $3 ORDER BY number"
 
 RESERVED = """
 SELECT result FROM reservations
@@ -261,6 +263,12 @@ async def of_conversation(
     """The last `limit` effects of a conversation, oldest first."""
     rows = await connection.fetch(OF_CONVERSATION, tenant_id, conversation_id, limit)
     return [Listed(**row) for row in reversed(rows)]
+
+
+async def of_turn(connection: Connection, tenant_id: int, conversation_id: int, turn_id: int) -> list[Listed]:
+    """The effects of one turn, in their order."""
+    rows = await connection.fetch(OF_TURN, tenant_id, conversation_id, turn_id)
+    return [Listed(**row) for row in rows]
 
 
 async def reserved(

@@ -17,7 +17,7 @@ from conserje.errors import NotThere, OperatorError
 from conserje.storage import jobs, notifications
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
-from conserje.storage.scope import acting_for
+from conserje.storage.scope import Scope, acting_for
 from conserje.tenants.tenants import Tenant
 
 # Whom it was left to is over at `hand_back_at`, also before the next message makes the row say so.
@@ -305,24 +305,29 @@ async def say(
     `said` is within the channel's limits; `beside` writes of its files, in the same transaction. It is the
     assistant's turn again only so long after this.
     """
-    place = (tenant.id, conversation_id)
     async with acting_for(pool, tenant.id) as scope:
-        row = await _lock(scope.connection, tenant, conversation_id)
-        if not row["with_person"]:
-            raise PersonError(
-                f"Conversation {conversation_id} is not with a person: take it over by"
-                f" `conserje conversation take {tenant.slug} {conversation_id}` first."
-            )
-        await state.leave_to_person(scope.connection, *place)
-        contents = [stored(content) for content in said]
-        spoken = await scope.connection.fetch(
-            state.SAY, *place, row["turn_id"], contents, tenant.hand_back_after
+        return await say_in(scope, tenant, conversation_id, said, beside)
+
+
+async def say_in(
+    scope: Scope, tenant: Tenant, conversation_id: int, said: Sequence[Content], beside: Beside | None = None
+) -> list[int]:
+    """The same in the caller's transaction."""
+    place, connection = (tenant.id, conversation_id), scope.connection
+    row = await _lock(connection, tenant, conversation_id)
+    if not row["with_person"]:
+        raise PersonError(
+            f"Conversation {conversation_id} is not with a person: take it over by"
+            f" `conserje conversation take {tenant.slug} {conversation_id}` first."
         )
-        ids = [each["id"] for each in spoken]
-        if beside:
-            await beside(scope.connection, ids)
-        await feed.wake(scope.connection, *place)
-        scope.due.append(Job(jobs.DELIVER, *place))
+    await state.leave_to_person(connection, *place)
+    contents = [stored(content) for content in said]
+    spoken = await connection.fetch(state.SAY, *place, row["turn_id"], contents, tenant.hand_back_after)
+    ids = [each["id"] for each in spoken]
+    if beside:
+        await beside(connection, ids)
+    await feed.wake(connection, *place)
+    scope.due.append(Job(jobs.DELIVER, *place))
     return ids
 
 

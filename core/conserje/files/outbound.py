@@ -67,21 +67,35 @@ class Attachment:
             raise FileRefused(str(error)) from None
 
 
-async def attach(pool: Pool, folder: Folder, tenant_id: int, path: Path, limits: Limits) -> Attachment:
-    """Copy a file into the folder, once it is known that the channel carries it. Raises FileRefused."""
-    said = guess_type(path.name)[0] or ""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A file that is to be sent: its beginning, and all of it in parts."""
+
+    name: str
+    size: int
+    head: bytes
+    parts: AsyncIterator[bytes]
+
+
+def at(path: Path) -> Given:
+    """The file that lies there."""
     with path.open("rb") as file:
-        kind = judged(file.read(HEAD), said)
-    size = path.stat().st_size
-    if why := limits.refusal(kind, size):
-        raise FileRefused(f"{path.name} cannot be sent: {why}")
+        head = file.read(HEAD)
+    return Given(path.name, path.stat().st_size, head, _parts(path))
+
+
+async def attach(pool: Pool, folder: Folder, tenant_id: int, file: Given, limits: Limits) -> Attachment:
+    """Copy a file into the folder, once it is known that the channel carries it. Raises FileRefused."""
+    said = guess_type(file.name)[0] or ""
+    if why := limits.refusal(judged(file.head, said), file.size):
+        raise FileRefused(f"{file.name} cannot be sent: {why}")
     async with pool.acquire() as connection:
         id: int = await connection.fetchval(NEXT_ID)
     try:
-        kept = await folder.keep(tenant_id, id, _parts(path), said, size)
+        kept = await folder.keep(tenant_id, id, file.parts, said, file.size)
     except (NoRoom, Refused) as error:  # it has grown meanwhile
-        raise FileRefused(f"{path.name} cannot be kept: {error}") from None
-    return Attachment(tenant_id, id, path.name, kept)
+        raise FileRefused(f"{file.name} cannot be kept: {error}") from None
+    return Attachment(tenant_id, id, file.name, kept)
 
 
 async def detach(folder: Folder, attachment: Attachment) -> None:

@@ -78,6 +78,7 @@ LIST = (
 ORDER BY leads.id DESC LIMIT $4
 """
 )
+OF_CONTACT = LISTED + " AND leads.contact_id = $2 ORDER BY leads.id DESC LIMIT $3"
 GET = LISTED + " AND leads.id = $2"
 
 State = Literal["open", "closed"]
@@ -178,6 +179,11 @@ async def list_all(
 ) -> list[Listed]:
     """The last ones before that number, newest first."""
     return [Listed(**row) for row in await connection.fetch(LIST, tenant_id, state, person, limit, before)]
+
+
+async def of_contact(connection: Connection, tenant_id: int, contact_id: int, limit: int) -> list[Listed]:
+    """A contact's last ones, newest first."""
+    return [Listed(**row) for row in await connection.fetch(OF_CONTACT, tenant_id, contact_id, limit)]
 
 
 async def find(connection: Connection, tenant_id: int, lead_id: int) -> Listed | None:

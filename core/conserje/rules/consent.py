@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, assert_never
 
 from conserje.contract.channel import AnyChannel
@@ -37,6 +38,18 @@ WHERE NOT EXISTS (SELECT FROM statuses WHERE tenant_id = $1 AND account_id = $2 
 LIMIT 1
 """  # noqa: S608 - of our own
 
+MOST = 100  # signs that are shown of a contact
+OF_CONTACT = """
+SELECT consents.conversation_id, accounts.channel, change, source, consents.cause, consents.created_at AS at
+FROM conversations
+JOIN accounts ON accounts.tenant_id = $1 AND accounts.id = conversations.account_id
+CROSS JOIN LATERAL (
+    SELECT * FROM consents WHERE tenant_id = $1 AND conversation_id = conversations.id
+    ORDER BY id DESC LIMIT $3) AS consents
+WHERE conversations.tenant_id = $1 AND contact_id = $2
+ORDER BY consents.created_at DESC, consents.id DESC LIMIT $3
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Sign:
@@ -49,12 +62,29 @@ class Sign:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """A sign that a contact's will changed by, and at which account."""
+
+    conversation_id: int
+    channel: str
+    change: Change
+    source: Source
+    cause: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationSign:
     """A sign, and the conversation that it is for."""
 
     tenant_id: int
     conversation_id: int
     sign: Sign
+
+
+async def of_contact(connection: Connection, tenant_id: int, contact_id: int) -> list[Given]:
+    """The last signs of a contact, newest first."""
+    return [Given(**row) for row in await connection.fetch(OF_CONTACT, tenant_id, contact_id, MOST)]
 
 
 def marked(row: InboundRow, event: InboundMessage, channel: AnyChannel, locale: str) -> InboundRow:

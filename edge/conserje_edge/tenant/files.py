@@ -20,7 +20,10 @@ from conserje_edge.tenant.reception import Reception
 from conserje_edge.wire.answers import Problem, unavailable
 from conserje_edge.wire.requests import read_headers
 
-# Strangers sent them, and this is the tenant's host: pages show what they embed, a browser saves all else.
+# What a browser shows by itself: dots, in which nothing can run. A drawing (SVG) can hold scripts.
+PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+
+# Strangers sent them, and this is the tenant's host: a page among them runs nothing and loads nothing.
 HEADERS = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "sandbox; default-src 'none'",
@@ -65,7 +68,7 @@ class Files:
             media_type=link.content_type,
             filename=_file_name(link),
             stat_result=found,
-            content_disposition_type="attachment",
+            content_disposition_type="inline" if link.content_type in PICTURES else "attachment",
         )
 
     def _read(self, entry: Entry, scope: Scope) -> Link | None:

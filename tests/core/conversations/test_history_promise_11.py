@@ -37,6 +37,8 @@ from conserje.contract.message import Consent, Content, Event, Status, StatusUpd
 from conserje.conversations import (
     backlog,
     contacts,
+    dialogue,
+    effects,
     feed,
     handling,
     held,
@@ -44,6 +46,7 @@ from conserje.conversations import (
     listing,
     overdue,
     paces,
+    paging,
     recovery,
     summaries,
 )
@@ -59,6 +62,7 @@ from conserje.files.table import Kept
 from conserje.files.uploads import Stored, Upload
 from conserje.intake.reconcile import Gaps, Lane
 from conserje.intake.writing import Place
+from conserje.leads import table as leads
 from conserje.notices import table as notices
 from conserje.rules import consent as consents
 from conserje.rules.consent import Sign
@@ -405,8 +409,23 @@ class Day:
         await self.terminal.type("message", "export", slug, "--since", "2100-01-01")
         [contact, *_] = await self.terminal.read("contact", "list", slug, "--search", peer, "--json")
         await self.terminal.type("contact", "show", slug, str(contact["id"]))
+        await self.leaf_back(place, contact["id"])
         await self.terminal.type("tenant", "list")
         await self.terminal.type("tenant", "show", slug)
+
+    async def leaf_back(self, place: tuple[int, int], contact_id: int) -> None:
+        """What people look at in the console: the end of a talk, its middle, its beginning; the contact."""
+        pool = self.scene.pool
+        ends = await pool.fetchrow(
+            "SELECT min(id), max(id) FROM messages WHERE conversation_id = $1", place[1]
+        )
+        assert ends is not None
+        async with acting_for(pool, place[0]) as scope:
+            for before in (paging.LAST_ID, sum(ends) // 2, ends[0] + dialogue.PAGE):
+                await dialogue.part(scope.connection, *place, before)
+            await effects.of_turn(scope.connection, *place, ends[0])
+            await consents.of_contact(scope.connection, place[0], contact_id)
+            await leads.of_contact(scope.connection, place[0], contact_id, 50)
 
 
 @asynccontextmanager

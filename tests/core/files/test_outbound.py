@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from album import JPEG, Album, contents, on_disk, rows
@@ -14,7 +15,8 @@ from terminal import Terminal
 from waiting import until
 
 from conserje import Account, File, Limits, Media, Nothing, OutboundMessage, Receipt, Text
-from conserje.conversations import handling
+from conserje.storage.database import Pool
+from conserje.storage.scope import Scope, acting_for
 
 PDF = b"%PDF-1.7\n" + bytes(range(256)) * 2000
 
@@ -145,13 +147,15 @@ async def test_a_file_whose_message_may_be_stored_stays(
     monkeypatch: pytest.MonkeyPatch,
     end: type[BaseException],
 ) -> None:
-    id, say = await take(scene, terminal), handling.say
+    id = await take(scene, terminal)
 
-    async def broken_off(*given: Any) -> list[int]:
-        await say(*given)
+    @asynccontextmanager
+    async def broken_off(pool: Pool, tenant_id: int) -> AsyncIterator[Scope]:
+        async with acting_for(pool, tenant_id) as scope:
+            yield scope
         raise end
 
-    monkeypatch.setattr(handling, "say", broken_off)
+    monkeypatch.setattr("conserje.cli.send.acting_for", broken_off)
     await terminal.type("message", "send", "acme", id, "--file", str(receipt), code=1)
     assert len(on_disk(scene)) == len(await contents(scene, "out")) == 1
 

@@ -59,10 +59,17 @@ async def test_a_link_opens_the_file(house: House) -> None:
     told = answer.headers
     assert told["content-type"] == "image/jpeg"
     assert told["content-length"] == str(len(JPEG))
-    assert told["content-disposition"] == 'attachment; filename="foto.jpg"'
+    assert told["content-disposition"] == 'inline; filename="foto.jpg"'
     assert told["x-content-type-options"] == "nosniff"
     assert told["content-security-policy"] == "sandbox; default-src 'none'"
     assert told["cache-control"] == "private"
+
+
+@pytest.mark.parametrize("content_type", ["image/jpeg", "image/png", "image/gif", "image/webp"])
+async def test_a_browser_shows_a_picture_of_dots(house: House, content_type: str) -> None:
+    answer = await house.get(await house.address(replace(house.link, content_type=content_type)))
+    assert answer.headers["content-disposition"].startswith("inline;")
+    assert answer.headers["content-security-policy"].startswith("sandbox;")
 
 
 async def test_head_tells_the_same_without_the_file(house: House) -> None:
@@ -122,7 +129,7 @@ async def test_nothing_is_posted_here(house: House) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["image/jpeg", "image/svg+xml", "text/html", "text/plain", "application/pdf", "application/octet-stream"],
+    ["image/svg+xml", "text/html", "text/plain", "application/pdf", "application/octet-stream"],
 )
 async def test_what_a_stranger_sent_is_saved_and_never_opened_here(house: House, content_type: str) -> None:
     answer = await house.get(await house.address(replace(house.link, content_type=content_type)))
@@ -148,7 +155,7 @@ async def test_what_a_stranger_sent_is_saved_and_never_opened_here(house: House,
 )
 async def test_a_name_is_a_name(house: House, name: str, told: str) -> None:
     answer = await house.get(await house.address(replace(house.link, name=name)))
-    assert answer.headers["content-disposition"] == f"attachment; {told}"
+    assert answer.headers["content-disposition"] == f"inline; {told}"
     assert "set-cookie" not in answer.headers
 
 

@@ -59,7 +59,7 @@ async def test_a_picture_is_a_message_like_any_and_is_shown_on_the_page(host: Ho
     )  # fmt: skip
     got = await visitor.ask("GET", file["address"])
     assert got.content == CLEAN and GPS not in got.content
-    assert got.headers["content-disposition"] == "attachment; filename*=utf-8''mi%20casa.jpg"
+    assert got.headers["content-disposition"] == "inline; filename*=utf-8''mi%20casa.jpg"
     assert got.headers["x-content-type-options"] == "nosniff"
     assert (await host.visitor("other").ask("GET", file["address"])).status_code == 404
 

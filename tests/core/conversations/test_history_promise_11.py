@@ -416,9 +416,8 @@ class Day:
     async def leaf_back(self, place: tuple[int, int], contact_id: int) -> None:
         """What people look at in the console: the end of a talk, its middle, its beginning; the contact."""
         pool = self.scene.pool
-        ends = await pool.fetchrow(
-            "SELECT min(id), max(id) FROM messages WHERE conversation_id = $1", place[1]
-        )
+        span = "SELECT min(id), max(id) FROM messages WHERE tenant_id = $1 AND conversation_id = $2"
+        ends = await pool.fetchrow(span, *place)
         assert ends is not None
         async with acting_for(pool, place[0]) as scope:
             for before in (paging.LAST_ID, sum(ends) // 2, ends[0] + dialogue.PAGE):

@@ -34,6 +34,10 @@ SELECT conversations.id, contact_id, conversations.peer AS contact, contacts.nam
              AND turns.id <= conversations.turn_id AND assistant NOT IN ('consent', 'machine')
              AND (assistant <> 'person' OR intent = 'take')
            ORDER BY turns.id DESC LIMIT 1) END AS since,
+       CASE WHEN conversations.state = 'person' AND hand_back_at > now()
+            THEN conversations.person END AS person,
+       CASE WHEN conversations.state = 'person' AND hand_back_at > now()
+             AND conversations.person IS NOT NULL THEN login_id END AS login_id,
        conversations.cause, active_at, last.at AS last_at, last.content AS last_content
 FROM conversations
 JOIN LATERAL (  -- row by row: a plan for many rows would read all contacts of a tenant
@@ -162,6 +166,8 @@ class Conversation:
     state: ConversationState
     since: datetime | None
     until: datetime | None
+    person: str | None  # with a person: None is nobody yet, '' somebody without a name
+    login_id: int | None
     cause: str | None
     active_at: datetime  # when a turn or a person was at work last
     last_at: datetime | None
@@ -200,7 +206,12 @@ async def active_tenants(pool: Pool, wanted: Wanted | None, limit: int) -> set[i
 async def of_contact(pool: Pool, tenant: Tenant, contact_id: int) -> list[Conversation]:
     """A contact's conversations, the one with the newest message first."""
     async with acting_for(pool, tenant.id) as scope:
-        rows = await scope.connection.fetch(OF_CONTACT, tenant.id, contact_id)
+        return await find_of(scope.connection, tenant, contact_id)
+
+
+async def find_of(connection: Connection, tenant: Tenant, contact_id: int) -> list[Conversation]:
+    """The same in the caller's transaction."""
+    rows = await connection.fetch(OF_CONTACT, tenant.id, contact_id)
     return [Conversation.from_row(row) for row in rows]
 
 
@@ -215,7 +226,12 @@ async def list_all(pool: Pool, tenant: Tenant, state: Wanted | None, limit: int)
 async def get(pool: Pool, tenant: Tenant, conversation_id: int) -> Conversation:
     """Raises PersonError."""
     async with acting_for(pool, tenant.id) as scope:
-        row = await scope.connection.fetchrow(GET, tenant.id, conversation_id)
+        return await find(scope.connection, tenant, conversation_id)
+
+
+async def find(connection: Connection, tenant: Tenant, conversation_id: int) -> Conversation:
+    """The same in the caller's transaction."""
+    row = await connection.fetchrow(GET, tenant.id, conversation_id)
     if row is None:
         raise no_conversation(tenant, conversation_id)
     return Conversation.from_row(row)
@@ -279,21 +295,26 @@ async def give(pool: Pool, tenant: Tenant, conversation_id: int) -> int:
 
     Returns how many messages these are. Raises PersonError.
     """
-    place = (tenant.id, conversation_id)
     async with acting_for(pool, tenant.id) as scope:
-        row = await _lock(scope.connection, tenant, conversation_id)
-        if row["state"] == "held":
-            raise PersonError(
-                f"Conversation {conversation_id} is held: `conserje held show t{conversation_id}` says why,"
-                f" `conserje held retry t{conversation_id}` lets the assistant try again."
-            )
-        if row["state"] != "person":
-            raise PersonError(f"Conversation {conversation_id} is with the assistant already.")
-        await state.leave_to_person(scope.connection, *place)
-        unanswered: int = await scope.connection.fetchval(state.GIVE, *place, row["turn_id"])
-        await notifications.record(scope.connection, tenant.id, "conversation.given_back", conversation_id)
-        await feed.wake(scope.connection, *place)
-        scope.due.append(Job(jobs.CONVERSE, *place))
+        return await give_in(scope, tenant, conversation_id)
+
+
+async def give_in(scope: Scope, tenant: Tenant, conversation_id: int) -> int:
+    """The same in the caller's transaction."""
+    place, connection = (tenant.id, conversation_id), scope.connection
+    row = await _lock(connection, tenant, conversation_id)
+    if row["state"] == "held":
+        raise PersonError(
+            f"Conversation {conversation_id} is held: `conserje held show t{conversation_id}` says why,"
+            f" `conserje held retry t{conversation_id}` lets the assistant try again."
+        )
+    if row["state"] != "person":
+        raise PersonError(f"Conversation {conversation_id} is with the assistant already.")
+    await state.leave_to_person(connection, *place)
+    unanswered: int = await connection.fetchval(state.GIVE, *place, row["turn_id"])
+    await notifications.record(connection, tenant.id, "conversation.given_back", conversation_id)
+    await feed.wake(connection, *place)
+    scope.due.append(Job(jobs.CONVERSE, *place))
     return unanswered
 
 

@@ -23,6 +23,13 @@ LATEST = """
 SELECT id, conversation_id, author, text, created_at AS at FROM notes
 WHERE tenant_id = $1 AND conversation_id = $2 AND id < $3 ORDER BY id DESC LIMIT $4
 """
+OF_CONTACT = """
+SELECT notes.id, conversation_id, author, text, notes.created_at AS at
+FROM conversations CROSS JOIN LATERAL (
+    SELECT * FROM notes WHERE tenant_id = $1 AND conversation_id = conversations.id
+    ORDER BY id DESC LIMIT $3) AS notes
+WHERE conversations.tenant_id = $1 AND contact_id = $2 ORDER BY notes.id DESC LIMIT $3
+"""
 
 _TERM = "SELECT now() - keep_messages AS until FROM tenants WHERE id = $1"
 REMOVE = f"""
@@ -83,4 +90,10 @@ async def latest(
 ) -> list[Note]:
     """The conversation's last notes before that id, newest first."""
     rows = await connection.fetch(LATEST, tenant_id, conversation_id, before, limit)
+    return [Note(**row) for row in rows]
+
+
+async def of_contact(connection: Connection, tenant_id: int, contact_id: int, limit: int) -> list[Note]:
+    """The last notes about a contact's conversations, newest first."""
+    rows = await connection.fetch(OF_CONTACT, tenant_id, contact_id, limit)
     return [Note(**row) for row in rows]

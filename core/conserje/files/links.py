@@ -18,7 +18,7 @@ from conserje.contract.channel import Refused
 from conserje.contract.message import Content, File, Media, OutboundMessage
 from conserje.contract.pages import Shown
 from conserje.settings import Settings
-from conserje.storage.database import Pool
+from conserje.storage.database import Connection, Pool
 from conserje.storage.scope import acting_for
 from conserje.tenants import data_keys
 from conserje.tenants.tenants import Tenant
@@ -121,27 +121,14 @@ class Links:
             rows = await scope.connection.fetch(NAMED, tenant.id, ids)
         return await self._of(tenant, rows, datetime.now(UTC))
 
-    async def shown(
-        self, tenant: Tenant, conversation_id: int, contents: Sequence[Content]
-    ) -> list[tuple[Shown, ...]]:
-        """The files of each of `contents`, messages of that conversation, for a page of another host's."""
-        key, base = await self._key(tenant), self.settings.tenant_url(tenant.slug)
-        known = await _known(self.pool, self.vault, (tenant.id, conversation_id), key, contents)
-        there = {ref: replace(file, address=base + file.address) for ref, file in known.items()}
-        return [_shown(content, there) for content in contents]
-
     async def _of(self, tenant: Tenant, rows: Sequence[Record], since: datetime) -> dict[str, str]:
-        key = await self._key(tenant)
+        key = tenant.signs_with
+        if key is None:
+            async with self.pool.acquire() as connection:
+                key = await data_keys.signing_key(connection, self.vault, tenant.id)
         base, until = self.settings.tenant_url(tenant.slug), int((since + LINKED_FOR).timestamp())
         links = [Link(tenant.id, row["id"], row["name"], row["content_type"], until) for row in rows]
         return {f"kept:{link.id}": link.address(base, self.vault, key) for link in links}
-
-    async def _key(self, tenant: Tenant) -> str:
-        """By which the tenant signs, made where there is none yet."""
-        if tenant.signs_with is not None:
-            return tenant.signs_with
-        async with self.pool.acquire() as connection:
-            return await data_keys.signing_key(connection, self.vault, tenant.id)
 
 
 async def shown(
@@ -151,28 +138,34 @@ async def shown(
 
     Raises VaultError.
     """
-    if tenant.signs_with is None:
+    if not any(kept_ids(content) for content in contents):  # as of most pages
         return [_shown(content, {}) for content in contents]
-    known = await _known(pool, vault, (tenant.id, conversation_id), tenant.signs_with, contents)
+    async with acting_for(pool, tenant.id) as scope:
+        return await beside(scope.connection, vault, tenant, conversation_id, contents)
+
+
+async def beside(
+    connection: Connection,
+    vault: Vault,
+    tenant: Tenant,
+    conversation_id: int,
+    contents: Sequence[Content],
+    base: str = "",
+) -> list[tuple[Shown, ...]]:
+    """The same in the caller's transaction, for a page of whatever host: `base` is the tenant's.
+
+    Before the tenant has a key to sign with it has no kept file either.
+    """
+    ids = [id for content in contents for id in kept_ids(content)]
+    known: dict[str, Shown] = {}
+    if ids and tenant.signs_with:
+        rows = await connection.fetch(NAMED_OF_PAGE, tenant.id, conversation_id, ids)
+        until = (int(time.time()) // 3600 + 1) * 3600 + int(LINKED_FOR.total_seconds())  # browsers keep it
+        for row in rows:
+            link = Link(tenant.id, row["id"], row["name"], row["content_type"], until)
+            address = link.address(base, vault, tenant.signs_with)
+            known[f"kept:{link.id}"] = Shown(address, link.content_type, link.name, row["bytes"])
     return [_shown(content, known) for content in contents]
-
-
-async def _known(
-    pool: Pool, vault: Vault, place: tuple[int, int], key: str, contents: Sequence[Content]
-) -> dict[str, Shown]:
-    """The kept files of these messages of a conversation, by their references; the same for an hour."""
-    if not (ids := [id for content in contents for id in kept_ids(content)]):
-        return {}
-    tenant_id, _ = place
-    async with acting_for(pool, tenant_id) as scope:
-        rows = await scope.connection.fetch(NAMED_OF_PAGE, *place, ids)
-    until = (int(time.time()) // 3600 + 1) * 3600 + int(LINKED_FOR.total_seconds())  # browsers keep it
-    known = {}
-    for row in rows:
-        link = Link(tenant_id, row["id"], row["name"], row["content_type"], until)
-        address = link.address("", vault, key)
-        known[f"kept:{link.id}"] = Shown(address, link.content_type, link.name, row["bytes"])
-    return known
 
 
 def _shown(content: Content, kept: Mapping[str, Shown]) -> tuple[Shown, ...]:

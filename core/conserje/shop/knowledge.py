@@ -87,6 +87,8 @@ async def read(connection: Connection, tenant_id: int) -> Told:
 async def has_any(connection: Connection, tenant_id: int) -> bool:
     """Whether it has said anything of itself but its hours."""
     return bool(await connection.fetchval(ANY, tenant_id))
+
+
 def tag_of(said: Question | Mapping[str, str]) -> str:
     """The same as long as nobody changes it."""
     written = repr(sorted(said.items()) if isinstance(said, Mapping) else said)

@@ -27,6 +27,7 @@ from conserje import (
     Text,
     Turn,
 )
+from conserje.access.mailing import Mailing
 from conserje.conversations import effects, overdue, overflow, paces, recovery
 from conserje.delivery.delivery import Delivery
 from conserje.delivery.pacing import Pacing
@@ -128,6 +129,7 @@ class Scene:
     collector: Collector
     notifier: Notifier
     acting: Acting
+    mailing: Mailing
     teller: Teller
     slug: str = "acme"
     _keys: itertools.count[int] = field(default_factory=itertools.count)
@@ -188,6 +190,7 @@ class Scene:
             Task(jobs.ACT, self.acting.act, "slow", partial(effects.recover, self.pool)),
             Task(jobs.COLLECT, self.collector.collect, "slow", self.collector.keep_up),
             Task(jobs.NOTIFY, self.notifier.notify, "slow", partial(notices.recover, self.pool)),
+            Task(jobs.INVITE, self.mailing.invite, "slow", self.mailing.recover),
             Task(jobs.TELL, self.teller.tell, "outside", self.teller.look, every=0.05),
         )
         return Worker(self.pool, self.url, tasks, slots)
@@ -226,5 +229,6 @@ async def stage(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Scene]:
             Collector(pool, directory, plugins, vault, Folder(settings.files), Quota.of(settings)),
             Notifier(pool, directory, vault, settings),
             Acting(pool, directory, conversation.thinking),
+            Mailing(pool, settings),
             Teller(pool, directory, vault, settings),
         )

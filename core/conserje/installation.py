@@ -147,6 +147,7 @@ def tasks(
     pool: Pool, directory: Directory, plugins: Plugins, vault: Vault, settings: Settings
 ) -> tuple[Task, ...]:
     """All that a worker does."""
+    from conserje.access.mailing import Mailing
     from conserje.conversations import effects, overdue, overflow, paces, recovery
     from conserje.delivery.delivery import Delivery
     from conserje.delivery.pacing import Pacing
@@ -166,6 +167,7 @@ def tasks(
     collector = Collector(pool, directory, plugins, vault, Folder(settings.files), Quota.of(settings))
     conversation = Conversation(pool, directory, plugins, vault, settings.turn_limit, Bounds.of(settings))
     delivery = Delivery(pool, directory, plugins, vault, settings)
+    mailing = Mailing(pool, settings)
     teller = Teller(pool, directory, vault, settings)
     return (
         Task(
@@ -196,6 +198,7 @@ def tasks(
             "slow",
             functools.partial(notices.recover, pool),
         ),
+        Task(jobs.INVITE, mailing.invite, "slow", mailing.recover),
         Task(jobs.TELL, teller.tell, "outside", teller.look, every=LOOKS_EVERY),
     )
 

@@ -307,6 +307,13 @@ class Settings(BaseModel):
             return f"http://{slug}.{domain}:{self.listen.rpartition(':')[2]}"
         return f"https://{slug}.{domain}"
 
+    @property
+    def console_url(self) -> str:
+        """The console's public address, without a slash at the end."""
+        if self.domains[0] == "localhost" and ":" in self.console_listen:
+            return f"http://console.localhost:{self.console_listen.rpartition(':')[2]}"
+        return self.tenant_url("console")
+
 
 def read(environment: Mapping[str, str], plugin_variables: Iterable[str] = ()) -> Settings:
     """The settings in `environment`. Raises SettingsError, also for a variable of nobody's."""

@@ -19,6 +19,7 @@ SENTENCES = {
     "logins_email_key": "There is a login of this e-mail address already.",
     "logins_operator_role_check": "An operator's role is owner, operator or reader.",
     "logins_language_check": "A language is es, pt or en.",
+    "people_login_key": "The login is of these people already: one of them is enough.",
 }
 
 ADD = "INSERT INTO logins (email, name, operator_role) VALUES ($1, $2, $3) RETURNING id"

@@ -52,9 +52,10 @@ CREATE TABLE challenges (
 );
 CREATE INDEX challenges_age ON challenges (created_at);
 
--- Links by which somebody comes in once: the hash of what they say.
+-- Links by which somebody comes in once: the hash of what they say; none until whoever mails one makes it.
 CREATE TABLE invitations (
-    hash          bytea PRIMARY KEY CHECK (length(hash) = 32),
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    hash          bytea UNIQUE CHECK (length(hash) = 32),
     kind          text NOT NULL CHECK (kind IN ('invitation', 'reset', 'link')),
     email         text NOT NULL CHECK (length(email) <= 254),
     name          text NOT NULL CHECK (length(name) <= 100),
@@ -62,17 +63,21 @@ CREATE TABLE invitations (
     person_id     bigint,
     role          text CHECK (role IN ('owner', 'agent', 'reader')),
     operator_role text CHECK (operator_role IN ('owner', 'operator', 'reader')),
-    login_id      bigint REFERENCES logins ON DELETE CASCADE,      -- whose password is forgotten, who signs in
+    login_id      bigint REFERENCES logins ON DELETE CASCADE,      -- who signs in by a link
     created_at    timestamptz NOT NULL DEFAULT now(),
     expires_at    timestamptz NOT NULL,
+    due_at        timestamptz,                                      -- when it is mailed, or tried again
+    mails         int NOT NULL DEFAULT 0,                           -- so many were tried
+    cause         text,                                             -- why the last one failed
     FOREIGN KEY (tenant_id, person_id) REFERENCES people ON DELETE CASCADE,
-    CHECK (CASE WHEN kind <> 'invitation' THEN login_id IS NOT NULL AND num_nulls(tenant_id, operator_role) = 2
+    CHECK (CASE WHEN kind <> 'invitation' THEN num_nulls(tenant_id, operator_role) = 2
                 WHEN tenant_id IS NULL THEN operator_role IS NOT NULL
                 ELSE num_nulls(person_id, role) = 0 AND operator_role IS NULL END)
 );
 CREATE INDEX invitations_person ON invitations (tenant_id, person_id) WHERE person_id IS NOT NULL;
 CREATE INDEX invitations_login ON invitations (login_id) WHERE login_id IS NOT NULL;
 CREATE INDEX invitations_age ON invitations (expires_at);
+CREATE INDEX invitations_due ON invitations (due_at) WHERE due_at IS NOT NULL;
 
 -- How often somebody tried a password in vain, by account and by where they come from.
 CREATE TABLE tries (
@@ -137,7 +142,7 @@ GRANT SELECT, DELETE ON audit TO conserje_core;
 GRANT SELECT ON audit TO conserje_tenant;
 GRANT INSERT (tenant_id, login_id, who, of_operator, role, act, of, before, after, address, request_id)
     ON audit TO conserje_core, conserje_tenant;  -- when, nobody says
-GRANT USAGE ON SEQUENCE logins_id_seq, audit_id_seq TO conserje_core;
+GRANT USAGE ON SEQUENCE logins_id_seq, invitations_id_seq, audit_id_seq TO conserje_core;
 GRANT USAGE ON SEQUENCE audit_id_seq TO conserje_tenant;
 
 DO $$

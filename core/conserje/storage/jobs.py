@@ -15,6 +15,7 @@ ACT = "act"
 RELEASE = "release"
 SEND = "send"
 TELL = "tell"
+INVITE = "invite"
 
 FLOODED = -100  # the priority of a job of a tenant that has very many waiting
 LAST = -200  # the priority of what can wait for everything else

@@ -22,6 +22,7 @@ from conserje.tenants.api_keys import SCOPES
 from conserje.tenants.directory import Directory
 from conserje.tenants.vault import Vault
 from conserje_catalog import Catalog
+from conserje_edge.console.bells import Bells
 from conserje_edge.operator.context import Context
 from conserje_edge.server.console import application
 from conserje_json import Json
@@ -37,6 +38,7 @@ class System:
     """Asks as the operator on this machine, or by a key; paths are below `/api/v1`."""
 
     context: Context
+    bells: Bells
     http: httpx2.AsyncClient
 
     async def add(self, slug: str, **columns: object) -> int:
@@ -93,7 +95,9 @@ def _id(headers: dict[str, str]) -> str:
 
 
 @asynccontextmanager
-async def open_installation(pool: Pool, url: str, keyring: Path, **settings: Any) -> AsyncIterator[Context]:
+async def open_installation(
+    pool: Pool, url: str, keyring: Path, **settings: Any
+) -> AsyncIterator[tuple[Context, Bells]]:
     """With the channels json, twilio and web."""
     http, vault = client(), Vault.read(keyring)
     plugins = Plugins(
@@ -110,15 +114,16 @@ async def open_installation(pool: Pool, url: str, keyring: Path, **settings: Any
         {"search_products": SearchProducts(Nothing(), http)},
     )
     given = Settings(data_dir=keyring.parent.parent, **settings)
-    async with Directory(pool, url) as directory:
-        yield Context(given, pool, directory, vault, plugins)
+    directory = Directory(pool, url)
+    async with Bells(pool, directory.changes) as bells, directory:
+        yield Context(given, pool, directory, vault, plugins), bells
 
 
 @asynccontextmanager
 async def open_system(
     pool: Pool, url: str, keyring: Path, *, peer: str = "127.0.0.1", **settings: Any
 ) -> AsyncIterator[System]:
-    async with open_installation(pool, url, keyring, **settings) as context:
-        transport = httpx2.ASGITransport(application(context), client=(peer, 1))
+    async with open_installation(pool, url, keyring, **settings) as (context, bells):
+        transport = httpx2.ASGITransport(application(context, bells), client=(peer, 1))
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:9101") as asking:
-            yield System(context, asking)
+            yield System(context, bells, asking)

@@ -19,6 +19,7 @@ from conserje.storage.database import Pool
 from conserje.tenants import tenants
 from conserje_edge.console.app import Console
 from conserje_edge.console.areas import PLACES
+from conserje_edge.console.bells import Bells
 from conserje_edge.console.place import Place
 from conserje_edge.operator.context import Context
 
@@ -66,6 +67,7 @@ class House:
     """The console, and whoever comes to it."""
 
     context: Context
+    bells: Bells
     app: Console
     closing: AsyncExitStack
     pool: Pool
@@ -121,5 +123,7 @@ class House:
 async def open_house(
     pool: Pool, url: str, keyring: Path, places: Iterable[Place] = PLACES, **settings: Any
 ) -> AsyncIterator[House]:
-    async with open_installation(pool, url, keyring, **settings) as context, AsyncExitStack() as closing:
-        yield House(context, Console(context, places), closing, pool)
+    async with AsyncExitStack() as closing:
+        opened = open_installation(pool, url, keyring, **settings)
+        context, bells = await closing.enter_async_context(opened)
+        yield House(context, bells, Console(context, bells, places), closing, pool)

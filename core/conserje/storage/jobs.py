@@ -6,6 +6,8 @@ import struct
 from dataclasses import dataclass
 from datetime import timedelta
 
+CHANNEL = "conserje_jobs"  # on which the queue tells that it changed
+
 CONVERSE = "converse"
 DELIVER = "deliver"
 COLLECT = "collect"

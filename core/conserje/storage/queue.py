@@ -25,7 +25,7 @@ from pgqueuer.ports.driver import Driver, NotifyCallback
 
 from conserje.storage.backoff import pause
 from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, Pool, connect_as_core
-from conserje.storage.jobs import Job
+from conserje.storage.jobs import CHANNEL, Job
 from conserje.storage.stillness import LONG, explained, stood_still
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ T = TypeVar("T")
 SETTINGS = DBSettings(
     prefix="",
     db_schema="pgqueuer",
-    channel=Channel("conserje_jobs"),
+    channel=Channel(CHANNEL),
     function="fn_pgqueuer_changed",
     statistics_table="pgqueuer_statistics",
     queue_status_type="pgqueuer_status",

@@ -19,16 +19,18 @@ from starlette.types import Message, Receive, Scope, Send
 from conserje.errors import DirectoryUnavailable
 from conserje.storage.database import CANNOT_ASK, describe
 from conserje.telemetry.log import place
-from conserje_edge.console import doors
+from conserje_edge.console import doors, stream
 from conserje_edge.console.areas import PLACES
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.assets import Assets
+from conserje_edge.console.bells import Bells
 from conserje_edge.console.endpoint import Endpoint, begin, page
 from conserje_edge.console.languages import chosen, speech
 from conserje_edge.console.nav import Nav
 from conserje_edge.console.place import Place, Seen
 from conserje_edge.console.refusal import Refusal
 from conserje_edge.console.render import Templates
+from conserje_edge.console.stream import Stream
 from conserje_edge.operator.context import Context
 from conserje_edge.wire.answers import Problem
 from conserje_edge.wire.hosts import Hosts
@@ -43,7 +45,7 @@ _HOST = re.compile(r"([a-z0-9.-]+|\[::1\])(?::[0-9]{1,5})?")
 class Console:
     """The ASGI application for browsers."""
 
-    def __init__(self, context: Context, places: Iterable[Place] = PLACES) -> None:
+    def __init__(self, context: Context, bells: Bells, places: Iterable[Place] = PLACES) -> None:
         self._context = context
         places = tuple(places)
         self._names = doors.names(Hosts(context.settings.domains).bases)
@@ -53,7 +55,8 @@ class Console:
         self._router = Router(
             [
                 Route("/static/{version}/{name:path}", assets.answer),
-                *(Route(each.path, Endpoint(context, self.templates, each)) for each in places),
+                Route(stream.PATH, Stream(context, bells)),
+                *(Route(each.path, Endpoint(context, bells, self.templates, each)) for each in places),
             ],
             redirect_slashes=False,
         )

@@ -17,10 +17,13 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as Connected
 
 from conserje.access import sign_ins
+from conserje.access.signed import Signed
 from conserje.errors import NotThere, OperatorError, UnknownTenant
 from conserje.storage.scope import Scope, acting_for, acting_for_all
+from conserje.tenants.entry import Entry
 from conserje_edge.console import cookies, forms
 from conserje_edge.console.asked import Asked
+from conserje_edge.console.bells import Bells
 from conserje_edge.console.languages import chosen, speech
 from conserje_edge.console.place import Answer, Deed, Part, Place, See, Seen, View
 from conserje_edge.console.refusal import Refusal
@@ -45,6 +48,7 @@ class Endpoint:
     """An ASGI application for one place. What is refused is raised as Refusal."""
 
     context: Context
+    bells: Bells
     templates: Templates
     place: Place
 
@@ -89,11 +93,8 @@ class Endpoint:
         return _typed(part, given)
 
     async def _look_at_tenant(self, asked: Asked, slug: str) -> None:
-        try:
-            entry = await self.context.directory.by_slug(slug) if SLUG.match(slug) else None
-        except UnknownTenant:
-            entry = None
-        if entry is None or not _has_part(asked, entry.tenant.id):
+        entry = await tenant_of(self.context, asked.person, slug)
+        if entry is None:
             raise Refusal(HTTPStatus.NOT_FOUND)
         asked.entry = entry
         asked.speech = speech(asked.language, entry.tenant)
@@ -102,7 +103,7 @@ class Endpoint:
         try:
             async with self._transaction(asked, view):
                 answer: Answer = await view.function(asked, **path)
-                if view.audited and _comes_from_outside(asked):
+                if view.audited and asked.person.member_of(asked.tenant_id) is None:
                     await asked.audit(asked.connection)
                 return answer
         except NotThere:
@@ -120,6 +121,8 @@ class Endpoint:
             await asked.form.close()
             if deed.transaction == "core" and asked.entry:
                 self.context.directory.changed(asked.entry.tenant.id)
+            if asked.entry:
+                self.bells.ring(asked.entry.tenant.id)
 
     async def _done(self, asked: Asked, deed: Deed, path: Mapping[str, Any]) -> Answer:
         async with self._transaction(asked, deed):
@@ -179,14 +182,15 @@ def _typed(part: Part, given: Mapping[str, str]) -> dict[str, Any]:
         raise Refusal(HTTPStatus.NOT_FOUND) from None
 
 
-def _has_part(asked: Asked, tenant_id: int) -> bool:
-    return bool(asked.person.operator_role) or not _comes_from_outside(asked, tenant_id)
-
-
-def _comes_from_outside(asked: Asked, tenant_id: int | None = None) -> bool:
-    """Whether the person is not one of the tenant's."""
-    wanted = tenant_id or asked.tenant_id
-    return all(each.tenant_id != wanted for each in asked.person.memberships)
+async def tenant_of(context: Context, who: Signed, slug: str) -> Entry | None:
+    """The tenant of this slug, where the person has a part in it; whether there is another, nobody hears."""
+    if not SLUG.match(slug):
+        return None
+    try:
+        entry = await context.directory.by_slug(slug)
+    except UnknownTenant:
+        return None
+    return entry if who.operator_role or who.member_of(entry.tenant.id) else None
 
 
 def _page(asked: Asked) -> str:

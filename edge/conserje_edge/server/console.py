@@ -15,6 +15,7 @@ from conserje.tenants.directory import Directory
 from conserje_edge.api import routes as api
 from conserje_edge.api.problem import documented
 from conserje_edge.console.app import Console
+from conserje_edge.console.bells import Bells
 from conserje_edge.operator import health
 from conserje_edge.operator.auth import ALIVE, AuthMiddleware, Listener
 from conserje_edge.operator.context import Context
@@ -37,12 +38,12 @@ def listen(pulse: Pulse) -> None:
 
 @asynccontextmanager
 async def _opened() -> AsyncIterator[Served]:
-    async with open_context() as context:
-        yield Served(application(context), context.settings.console_listen, lambda: None)
+    async with open_context() as (context, bells):
+        yield Served(application(context, bells), context.settings.console_listen, bells.stop)
 
 
 @asynccontextmanager
-async def open_context() -> AsyncIterator[Context]:
+async def open_context() -> AsyncIterator[tuple[Context, Bells]]:
     """The installation that the environment describes, but for what takes messages.
 
     Raises SettingsError, DatabaseError or VaultError.
@@ -51,8 +52,9 @@ async def open_context() -> AsyncIterator[Context]:
         await check_keyring_of(installation)
         settings, pool = installation.settings, installation.pool
         fences.stand(fences.of_node(settings.data_dir))
-        async with Directory(pool, installation.url) as directory:
-            yield Context(settings, pool, directory, installation.vault, installation.plugins)
+        directory = Directory(pool, installation.url)
+        async with Bells(pool, directory.changes) as bells, directory:
+            yield Context(settings, pool, directory, installation.vault, installation.plugins), bells
 
 
 def _is_open(path: str) -> bool:
@@ -72,7 +74,7 @@ class Listeners:
         await (self._systems if of_systems else self._people)(scope, receive, send)
 
 
-def application(context: Context) -> Listeners:
+def application(context: Context, bells: Bells) -> Listeners:
     """The ASGI application."""
     settings = context.settings
     routes: list[Route] = [
@@ -84,4 +86,4 @@ def application(context: Context) -> Listeners:
     listener = Listener(NAME, _is_open, documented, Window(settings.api_rate, MINUTE))
     hosts, proxies = Hosts(settings.domains), Proxies(settings.trusted_proxies)
     systems = AuthMiddleware(Router(routes, redirect_slashes=False), hosts, proxies, context.pool, listener)
-    return Listeners(systems, Console(context))
+    return Listeners(systems, Console(context, bells))

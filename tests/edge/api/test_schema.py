@@ -54,7 +54,7 @@ async def served(system: System) -> AsyncIterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    asked = application(system.context)
+    asked = application(system.context, system.bells)
 
     async def from_afar(scope: Scope, receive: Receive, send: Send) -> None:
         await asked({**scope, "client": FAR}, receive, send)

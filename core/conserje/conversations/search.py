@@ -111,6 +111,11 @@ async def said(
     return Sayings(has, await connection.fetchval(SAID_TO, tenant_id, before))
 
 
+def place_in(said: str, text: str) -> int:
+    """Where in `said` the first word of `text` begins; below 0: nowhere."""
+    return _folded(said).find(_words(text)[0])
+
+
 def _folded(text: str) -> str:
     """`text` as it is searched for: without case and accents."""
     return text.lower().translate(_BARE)

@@ -1,1 +1,1 @@
-"""The desk: a tenant's conversations, as they come."""
+"""The list of a tenant's conversations, and its leads."""

@@ -1,0 +1,133 @@
+"""The list of conversations: in each line who has it, who wrote last, how long it waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conserje.conversations import desk, search
+from conserje.conversations.desk import COUNTED, Author, Line, Tab
+from conserje.conversations.paging import LAST_ID
+from conserje_edge.console.asked import Asked
+from conserje_edge.console.desk import words
+from conserje_edge.console.desk.question import Question, question, written
+from conserje_edge.console.languages import N_
+from conserje_edge.console.place import Place, Seen, view
+
+ROWS = 50
+PEOPLE = 10  # of a search, before the messages
+MOST_UNREAD = 9
+TABS: dict[Tab, str] = {
+    "waiting": N_("Waiting for a person"),
+    "mine": N_("Yours"),
+    "assistant": N_("With the assistant"),
+    "all": N_("Everything"),
+    "held": N_("On hold"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A conversation as the list shows it."""
+
+    line: Line
+    name: str
+    by: str  # who wrote last; the contact: ''
+    words: str
+    kind: str  # of the badge
+    who: str  # has it
+    unread: str
+
+    @property
+    def rev(self) -> str:
+        """What is another when something has happened that one should look at."""
+        line = self.line
+        return f"{line.last_id}.{line.state}.{line.login_id}.{line.person}"
+
+
+@view("conversation.read", transaction="tenant")
+async def conversations(asked: Asked) -> Seen:
+    asks = question(asked)
+    return await (_found(asked, asks) if asks.text else _listed(asked, asks))
+
+
+async def _listed(asked: Asked, asks: Question) -> Seen:
+    assert asked.entry is not None
+    place = (asked.connection, asked.tenant.id, asked.person.login_id)
+    counts = await desk.counts(*place)
+    part = await desk.find(*place, asks.tab, ROWS, wanted=asks.wanted, after=asks.after)
+    values = {
+        "asks": asks,
+        "tabs": [(tab, asked._(label), _count(counts[tab])) for tab, label in TABS.items()],
+        "rows": [row(asked, line) for line in part.lines],
+        "next": written(part.next),
+        "accounts": asked.entry.accounts,
+        "is_new": not counts["all"],
+    }
+    return Seen("desk/conversations.html", values)
+
+
+async def _found(asked: Asked, asks: Question) -> Seen:
+    """By name and number the newest, then by words, part by part."""
+    place = (asked.connection, asked.tenant.id)
+    people = search.People([], None)
+    if asks.before is None:
+        people = await search.people(*place, asks.text, PEOPLE, asks.after)
+    said, before = search.Sayings([], None)
+    if asks.after is None:
+        said, before = await search.said(*place, asks.text, ROWS, asks.before or LAST_ID)
+    newest = {each.conversation_id: each for each in reversed(said)}
+    ids = [*people.conversations, *reversed(newest)]
+    lines = {line.id: line for line in await desk.lines(*place, asked.person.login_id, ids)}
+    values = {
+        "asks": asks,
+        "people": [row(asked, lines[id]) for id in people.conversations],
+        "said": [
+            (row(asked, lines[id]), each.at, words.around(asked, each.content, asks.text))
+            for id, each in reversed(newest.items())
+        ],
+        "next": written(people.next),
+        "before": before,
+    }
+    return Seen("desk/found.html", values)
+
+
+def row(asked: Asked, line: Line) -> Row:
+    """What the list says of a conversation."""
+    kind, who = _owner(asked, line)
+    return Row(
+        line,
+        name=line.name or line.contact.partition(":")[2] or line.contact or asked._("Forgotten"),
+        by=_author(asked, line) if line.last else "",
+        words=words.line(asked, line.last) if line.last else "",
+        kind=kind,
+        who=who,
+        unread=f"{MOST_UNREAD}+" if line.unread > MOST_UNREAD else str(line.unread or ""),
+    )
+
+
+def _owner(asked: Asked, line: Line) -> tuple[str, str]:
+    if line.state == "held":
+        return "bad", asked._("Is held")
+    if line.state == "open":
+        return "calm", asked._("Assistant")
+    if line.person is None:
+        return "warn", asked._("Nobody yet")
+    mine = line.login_id == asked.person.login_id
+    return "good", asked._("You") if mine else line.person or asked._("Somebody")
+
+
+def _author(asked: Asked, line: Line) -> str:
+    by: dict[Author, str] = {
+        "contact": "",
+        "assistant": asked._("Assistant"),
+        "person": line.signed or asked._("Somebody"),
+        "business": asked._("Sent to many"),
+    }
+    return by[line.author]
+
+
+def _count(number: int) -> str:
+    return f"{COUNTED - 1}+" if number >= COUNTED else str(number or "")
+
+
+PLACES = (Place("/t/{slug}/desk", conversations),)

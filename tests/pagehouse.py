@@ -45,6 +45,7 @@ class House:
     told: list[tuple[int, bool]] = field(default_factory=list)
     refusal: Any = None
     origins: tuple[str, ...] = ()
+    console: str = ""
     hours: dict[str, Any] | None = None
     identified: list[Identity] = field(default_factory=list)
     uploaded: list[tuple[str, str, bytes]] = field(default_factory=list)
@@ -52,7 +53,7 @@ class House:
     async def visit(self, request: Request) -> Visit:
         hours = Hours.read({"week": self.hours}) if self.hours else None
         tenant = Tenant("tienda", self.name, self.locale, "CLP", "America/Santiago", hours)
-        return Visit(tenant, WebSettings.model_validate(self.settings), self.origins)
+        return Visit(tenant, WebSettings.model_validate(self.settings), self.origins, self.console)
 
     async def session(self, request: Request) -> Session | None:
         return None if self.looks is None else Session("ana", 1, 1)

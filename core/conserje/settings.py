@@ -310,7 +310,7 @@ class Settings(BaseModel):
     @property
     def console_url(self) -> str:
         """The console's public address, without a slash at the end."""
-        if self.domains[0] == "localhost" and ":" in self.console_listen:
+        if not self.public_url and self.domains[0] == "localhost" and ":" in self.console_listen:
             return f"http://console.localhost:{self.console_listen.rpartition(':')[2]}"
         return self.tenant_url("console")
 

@@ -75,6 +75,16 @@ async def test_the_page_allows_nothing_but_its_own_parts() -> None:
     assert "style=" not in answer.text and "<style" not in answer.text
 
 
+async def test_a_picture_of_the_tenant_s_own_is_shown_and_its_console_may_show_the_page() -> None:
+    own = f"/pictures/{'0' * 32}.png"
+    console = "https://console.bot.example"
+    answer = await ask(House(settings={"logo": own}, console=console))
+    assert policy(answer)["img-src"] == "'self' blob:" and f'<img src="{own}" alt=""' in answer.text
+    assert policy(answer)["frame-ancestors"] == console
+    answer = await ask(House(settings={"origins": ["https://www.tienda.cl"]}, console=console))
+    assert policy(answer)["frame-ancestors"] == f"https://www.tienda.cl {console}"
+
+
 async def test_a_logo_and_the_sites_that_may_embed_are_in_the_policy() -> None:
     origins = ["https://www.tienda.cl", "http://localhost:8000"]
     house = House(settings={"logo": "https://cdn.example.com:8443/a/logo.png", "origins": origins})
@@ -275,6 +285,7 @@ async def test_a_closed_tenant_says_so() -> None:
         ({"colour": "#12345;"}, "colour"),
         ({"title": " "}, "title"),
         ({"logo": "http://a.example/logo.png"}, "logo"),
+        ({"logo": "/pictures/../history"}, "logo"),
         ({"logo": "https://a.example; script-src *"}, "logo"),
         ({"logo": "https://a.example;b/logo.png"}, "logo"),
         ({"origins": ["https://a.example/"]}, "origins.0"),

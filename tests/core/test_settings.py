@@ -197,6 +197,19 @@ def test_a_tenants_public_address(environment: dict[str, str], url: str) -> None
     assert settings.read(environment).tenant_url("acme") == url
 
 
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        ({}, "http://console.localhost:9101"),
+        ({"CONSERJE_CONSOLE_LISTEN": "127.0.0.1:9000"}, "http://console.localhost:9000"),
+        ({"CONSERJE_DOMAINS": "bots.cl,bots.pe"}, "https://console.bots.cl"),
+        ({"CONSERJE_PUBLIC_URL": "https://{slug}.x.cl"}, "https://console.x.cl"),
+    ],
+)
+def test_where_people_sign_in(environment: dict[str, str], url: str) -> None:
+    assert settings.read(environment).console_url == url
+
+
 def test_a_plugins_values_are_its_operator_models_fields() -> None:
     class Operator(BaseModel):
         base_url: str = "https://api.example.com"

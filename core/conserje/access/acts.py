@@ -53,6 +53,7 @@ ACTS: dict[str, Act] = {
     "assistant.change": _RUN,
     "assistant.try": _RUN,
     "account.read": _READ,
+    "account.check": _RUN,
     "account.change": _GUARDED,
     "tenant.read": _READ,
     "tenant.change": _RUN,

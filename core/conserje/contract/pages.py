@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Visit:
     """The tenant whose page is asked for, and the channel's settings for it; `origins` are those of the
-    pictures of its products."""
+    pictures of its products, `console` is the origin of the installation's own console, which shows its
+    people the page within one of its own."""
 
     tenant: Tenant
     settings: Any  # the channel's Settings
     origins: tuple[str, ...] = ()
+    console: str = ""
 
 
 @dataclass(frozen=True, slots=True)

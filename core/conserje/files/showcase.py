@@ -1,4 +1,4 @@
-"""Pictures of what a tenant sells: its people upload them, Postgres keeps them, its host shows them."""
+"""Pictures of a tenant and its products: its people upload them, Postgres keeps them, its host shows them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ KEPT_UNUSED = "1 day"  # its product is on its way
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/gif": "gif"}
 _PATH = re.compile(r"([0-9a-f]{32})\.(?:jpg|png|webp|gif)")
 _KEY_OF = "substring(picture FROM '^https?://[^/]+/pictures/([0-9a-f]{32})[.][a-z]+$')"
+_LOGO_OF = "substring(settings ->> 'logo' FROM '^/pictures/([0-9a-f]{32})[.][a-z]+$')"
 
 USED = "SELECT coalesce(sum(bytes), 0) FROM pictures WHERE tenant_id = $1"
 KEEP = """
@@ -37,6 +38,7 @@ _DUE = f"""
 SELECT key, made_at FROM pictures WHERE tenant_id = $1 AND made_at < now() - interval '{KEPT_UNUSED}'
   AND key NOT IN (SELECT {_KEY_OF} FROM products
                   WHERE tenant_id = $1 AND picture <> '' AND {_KEY_OF} IS NOT NULL)
+  AND key NOT IN (SELECT {_LOGO_OF} FROM accounts WHERE tenant_id = $1 AND {_LOGO_OF} IS NOT NULL)
 """  # noqa: S608 - of our own
 COUNT_UNUSED = f"SELECT count(*) FROM ({_DUE}) AS due"  # noqa: S608 - of our own
 REMOVE_UNUSED = f"""
@@ -50,7 +52,7 @@ SELECT (SELECT count(*) FROM done) AS rows,
        (SELECT now() - interval '{KEPT_UNUSED}' - min(made_at) FROM due) AS late
 """  # noqa: S608 - of our own
 
-RULES = (Rule("pictures of no product", "pictures", COUNT_UNUSED, REMOVE_UNUSED, EARLIEST),)
+RULES = (Rule("pictures of nothing", "pictures", COUNT_UNUSED, REMOVE_UNUSED, EARLIEST),)
 
 
 class PictureError(OperatorError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -69,7 +70,10 @@ async def settle(opened: Opened, tenant: Tenant, plugin: AnyPlugin, address: str
             await checkup.examine(opened, tenant.slug, plugin, address)
             return None
         try:
-            await destination.take(opened, tenant.slug, plugin, address)
+            async with asyncio.timeout(checkup.LIMIT):
+                await destination.take(opened, tenant.slug, plugin, address)
+        except TimeoutError:
+            return NotConfigured("The provider takes too long to answer: check the account again.")
         except (PostsElsewhere, NotConfigured) as error:
             return error
     return None

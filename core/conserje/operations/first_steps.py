@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from conserje.contract.channel import AnyChannel, Channel, offers
+from conserje.contract.channel import AnyChannel, offers
 from conserje.conversations import contacts, illness
 from conserje.conversations.illness import Illness
 from conserje.installation import Opened
 from conserje.net.mail import MailFailed, MailServer
-from conserje.operations import enrolment
+from conserje.operations import destination, enrolment
 from conserje.plugins.plugins import Plugins
 from conserje.settings import Settings
 from conserje.shop import knowledge, products
@@ -73,32 +73,35 @@ async def _account(
     ill = await illness.list_all(connection, tenant.id)
     checked = await checks.list_all(connection, tenant.id)
     found = [
-        _of(each, opened.plugins.channels.get(each.channel), ill.get(each.id), checked.get(each.id))
+        of_account(opened.plugins, each, ill.get(each.id), checked.get(each.id))
         for each in listed
-        if not _is_core_s(opened.plugins, each)
+        if is_at_provider(opened.plugins, each)
     ]
     worth: Sequence[State] = ("ok", "failed", "todo")
     return min(found, key=lambda each: worth.index(each.state), default=Step("account", "todo", "none"))
 
 
-def _is_core_s(plugins: Plugins, row: AccountRow) -> bool:
-    """Whether it is no provider's: an assistant's key, a tool's, or what every tenant has."""
+def is_at_provider(plugins: Plugins, row: AccountRow) -> bool:
+    """Whether contacts write to it: it is no key of an assistant's or a tool's, nor what every tenant has."""
     if row.channel in plugins.assistants or row.channel in plugins.tools:
-        return True
+        return False
     plugin = plugins.channels.get(row.channel)
-    return isinstance(plugin, Channel) and enrolment.is_made_by_core(plugin)
+    return plugin is None or not enrolment.is_made_by_core(plugin)
 
 
-def _of(row: AccountRow, plugin: AnyChannel | None, ill: Illness | None, check: Check | None) -> Step:
+def of_account(plugins: Plugins, row: AccountRow, ill: Illness | None, check: Check | None) -> Step:
+    """How an account is, as far as that is known."""
     at, id = check.at if check else None, row.id
     if not row.active:
         return Step("account", "todo", "inactive", account_id=id)
-    if plugin is None:
+    if not any(row.channel in each for each in (plugins.channels, plugins.assistants, plugins.tools)):
         return Step("account", "failed", "no-channel", row.channel, account_id=id)
     if ill:
         return Step("account", "failed", "ill", ill.cause, ill.since, id)
     if check is None:
         return Step("account", "todo", "unchecked", account_id=id)
+    if (place := destination.elsewhere(check.errors)) is not None and check.is_mendable:
+        return Step("account", "failed", "elsewhere", place, at, id)
     if check.errors:
         return Step("account", "failed", "refused", check.errors[0].text, at, id)
     if not check.is_told:

@@ -30,6 +30,11 @@ class Check:
         return [each for each in self.findings if each.level == "error"]
 
     @property
+    def is_mendable(self) -> bool:
+        """Whether nothing is wrong but where the provider posts."""
+        return all(each.posts_to is not None for each in self.errors)
+
+    @property
     def is_told(self) -> bool:
         """Whether the provider has said anything of it, good or bad."""
         return not self.findings or any(each.level != "warning" for each in self.findings)

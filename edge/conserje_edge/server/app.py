@@ -59,11 +59,14 @@ class TenantHosts:
             await self.pages(scope, receive, send)
 
 
-def tenant_hosts(webhooks: Webhooks, feed: Feed, folder: Folder, quota: Quota) -> TenantHosts:
-    """All that a tenants' listener serves; the folder is that of the files that contacts sent."""
+def tenant_hosts(
+    webhooks: Webhooks, feed: Feed, folder: Folder, quota: Quota, console: str = ""
+) -> TenantHosts:
+    """All that a tenants' listener serves; the folder is that of the files that contacts sent, the console's
+    origin may show its pages."""
     reception = webhooks.reception
     uploads = Uploads(reception.pool, reception.vault, webhooks.intake, folder, quota)
-    pages = Pages(reception, webhooks.plugins, feed, webhooks.limits, uploads)
+    pages = Pages(reception, webhooks.plugins, feed, webhooks.limits, uploads, console)
     files, pictures = Files(reception, folder.path), Pictures(reception)
     return TenantHosts(webhooks, SharedWebhooks(webhooks), files, pictures, pages)
 
@@ -81,7 +84,8 @@ def create() -> Router:
             except Exception as error:
                 _give_up(error)
             folder, quota = Folder(resources.settings.files), Quota.of(resources.settings)
-            router.default = tenant_hosts(resources.webhooks, resources.feed, folder, quota)
+            console = resources.settings.console_url
+            router.default = tenant_hosts(resources.webhooks, resources.feed, folder, quota, console)
             await stack.enter_async_context(Heartbeat(resources.reception.pool, "edge"))
             await stack.enter_async_context(beating())
             gc.collect()

@@ -63,6 +63,7 @@ class PageHost:
     messages: Feed
     limits: Limits
     uploads: Uploads
+    console: str = ""  # its origin
     _streams: Counter[str] = field(default_factory=Counter)
     _pictures: TTLCache[int, tuple[str, ...]] = field(
         default_factory=lambda: TTLCache(10_000, PICTURES_KEPT, monotonic)
@@ -72,7 +73,8 @@ class PageHost:
     async def visit(self, request: Request) -> Visit:
         entry, _ = await self._at(request)
         settings = self._opened(entry, entry.own(self.channel.name)).settings
-        return Visit(entry.tenant.seen, settings, await self._origins(entry.tenant.id))
+        origins = await self._origins(entry.tenant.id)
+        return Visit(entry.tenant.seen, settings, origins, self.console)
 
     async def _origins(self, tenant_id: int) -> tuple[str, ...]:
         """Of the tenant's pictures; what cannot be asked for is not shown, and the page is."""

@@ -34,11 +34,18 @@ class Pages:
     """The ASGI application for everything that is neither a webhook nor a status."""
 
     def __init__(
-        self, reception: Reception, plugins: Plugins, feed: Feed, limits: Limits, uploads: Uploads
+        self,
+        reception: Reception,
+        plugins: Plugins,
+        feed: Feed,
+        limits: Limits,
+        uploads: Uploads,
+        console: str = "",
     ) -> None:
         self._reception = reception
         page_hosts = [
-            PageHost(channel, reception, feed, limits, uploads) for channel in plugins.channels.values()
+            PageHost(channel, reception, feed, limits, uploads, console)
+            for channel in plugins.channels.values()
         ]
         self._router = Router(_routes(page_hosts), redirect_slashes=False, default=self._nothing)
 

@@ -111,6 +111,8 @@ async def test_an_account_works_once_its_provider_said_so(house: House) -> None:
     assert await house.step("account") == ("todo", "unchecked")
     await house.find(id, Finding("error", "The token is wrong."), Finding("ok", "Else all is well."))
     assert await house.step("account") == ("failed", "refused")
+    await house.find(id, Finding("error", "It posts elsewhere.", posts_to="https://otro.example/"))
+    assert await house.step("account") == ("failed", "elsewhere")
     await house.find(id, Finding("warning", "The provider is silent."))
     assert await house.step("account") == ("todo", "unasked")
     await house.find(id, Finding("ok", "It is well."), Finding("warning", "Almost."))

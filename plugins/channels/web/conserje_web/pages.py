@@ -344,7 +344,7 @@ def _page_headers(visit: Visit) -> dict[str, str]:
         "media-src": "'self' blob:",
         "base-uri": "'none'",
         "form-action": "'none'",
-        "frame-ancestors": " ".join(settings.origins) or "'none'",
+        "frame-ancestors": " ".join(filter(None, (*settings.origins, visit.console))) or "'none'",
     }
     written = "; ".join(f"{name} {value}" for name, value in policy.items())
     return {**_SAFE, "content-security-policy": written, "cache-control": "no-cache"}

@@ -7,15 +7,18 @@ import binascii
 import hmac
 import json
 from collections.abc import Sequence
-from secrets import token_bytes
+from secrets import token_urlsafe
 
 PREFIX = "whsec_"
 TOKEN_LIVES = 300  # seconds
 
 
 def new_secret() -> str:
-    """One that signs, in the form of Standard Webhooks."""
-    return PREFIX + base64.b64encode(token_bytes(32)).decode()
+    """One that signs, in the form of Standard Webhooks.
+
+    Its bytes are letters, since what receives is n8n's Crypto node at times, which can be given no others.
+    """
+    return PREFIX + base64.b64encode(token_urlsafe(32).encode()).decode()
 
 
 def is_secret(text: str) -> bool:

@@ -23,6 +23,7 @@ from conserje.installation import explained
 from conserje.telemetry.heartbeat import Heartbeat
 from conserje.telemetry.pulse import beating
 from conserje_edge.server.resources import open_resources
+from conserje_edge.server.supervisor import ENDING
 from conserje_edge.tenant.files import Files
 from conserje_edge.tenant.pages import Pages
 from conserje_edge.tenant.pictures import BELOW, Pictures
@@ -31,8 +32,6 @@ from conserje_edge.tenant.uploads import Uploads
 from conserje_edge.tenant.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
-
-ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -29,9 +28,9 @@ from conserje.telemetry.pulse import Pulse
 from conserje.telemetry.pulse import create as create_pulse
 from conserje.telemetry.watchdog import Watchdog, be_watched
 from conserje_edge.server import console, operator
-from conserje_edge.server.app import ENDING, create
+from conserje_edge.server.app import create
 from conserje_edge.server.resources import open_resources
-from conserje_edge.server.supervisor import Supervisor
+from conserje_edge.server.supervisor import Supervisor, signals_held_back
 from conserje_edge.wire.addresses import (
     CONSOLE_LISTEN,
     LISTEN,
@@ -46,19 +45,6 @@ STOP_SECONDS = 15  # for requests in hand; then a worker is killed
 IDLE_MILLISECONDS = 30_000  # a proxy must close its idle connections sooner
 BACKLOG = 2048
 IN_HAND = 16_384  # requests at once in one worker; the streams of open pages are most of them
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Who is forked in this block gets signals when it is ready for them; till then they wait.
-
-    It would have our handlers otherwise, which note a signal where nobody looks.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def goes_on(worker: WorkerProcess) -> bool:
@@ -79,13 +65,13 @@ class Server(MPServer):
         self._pulses: dict[int, Pulse] = {}  # of workers that are not watched yet
 
     def _spawn_workers(self, *arguments: Any, **named: Any) -> None:
-        with _signals_held_back():
+        with signals_held_back():
             super()._spawn_workers(*arguments, **named)  # type: ignore[no-untyped-call]
         self._watch()
 
     def _respawn_workers(self, *arguments: Any, **named: Any) -> None:
         time.sleep(RESPAWN_SECONDS)  # a worker that cannot start must not keep the processor busy
-        with _signals_held_back():
+        with signals_held_back():
             super()._respawn_workers(*arguments, **named)
         self._watch()
         self.respawned_wrks.clear()
@@ -166,7 +152,7 @@ def serve() -> None:
             processes.on_startup(lambda: click.echo(said))
             processes.on_startup(service.ready)
             kept = [Supervisor(each.NAME, each.listen, watchdog) for each in (operator, console)]
-            with _looking(watchdog), kept[0], kept[1]:
+            with kept[0], kept[1], _looking(watchdog):
                 processes.serve(target_loader=_worker, wrap_loader=False)
         finally:
             runner.run(held.aclose())

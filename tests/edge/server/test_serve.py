@@ -29,8 +29,8 @@ from conserje.settings import SettingsError
 from conserje.storage.database import Pool
 from conserje.tenants import accounts, tenants
 from conserje.tenants.vault import Vault
-from conserje_edge.server.app import ENDING
 from conserje_edge.server.serve import goes_on
+from conserje_edge.server.supervisor import ENDING
 from conserje_edge.wire.addresses import Address, address, require_free
 
 SECRET = "s3cret-of-acme"

@@ -97,6 +97,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "server" in getattr(item, "fixturenames", ()) and not shares.is_whole(item.path):
             item.add_marker("database")
+            if shares.is_of_its_server(item.path):
+                item.add_marker("both")
     yield
     if workers := getattr(config, "workerinput", {}).get("workercount"):
         items[:] = shares.dealt(items, workers)

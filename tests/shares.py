@@ -15,6 +15,8 @@ from typing import Protocol, TypeVar
 TESTS = Path(__file__).parent
 WHOLE = ("browser/", "crash/", "deployment/", "edge/server/", "hostile/", "system/")
 
+OF_ITS_SERVER = ("core/operations/", "core/storage/", "core/work/")
+
 
 class Located(Protocol):
     """What is in a file, as a test is."""
@@ -29,6 +31,11 @@ T = TypeVar("T", bound=Located)
 def is_whole(path: Path) -> bool:
     """Whether the file's tests are of whole processes."""
     return path.relative_to(TESTS).as_posix().startswith(WHOLE)
+
+
+def is_of_its_server(path: Path) -> bool:
+    """Whether what the file's tests ask of Postgres differs by its version: programs, catalogs, locks."""
+    return path.relative_to(TESTS).as_posix().startswith(OF_ITS_SERVER)
 
 
 def dealt(items: Sequence[T], workers: int) -> list[T]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from shares import TESTS, WHOLE, dealt, is_whole
+from shares import OF_ITS_SERVER, TESTS, WHOLE, dealt, is_whole
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,6 @@ def test_where_there_is_nothing_else_nothing_is_left_out(workers: int) -> None:
     assert dealt(alone, workers) == alone
 
 
-def test_the_folders_of_whole_processes_are_there() -> None:
-    assert all((TESTS / folder).is_dir() for folder in WHOLE)
+def test_the_folders_named_are_there() -> None:
+    assert all((TESTS / folder).is_dir() for folder in (*WHOLE, *OF_ITS_SERVER))
     assert is_whole(TESTS / "system" / "test_kills.py") and not is_whole(TESTS / "core" / "test_plugins.py")

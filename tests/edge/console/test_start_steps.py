@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from people import House
 
-from conserje_edge.console.start.hours import DAYS
+from conserje.contract.hours import DAYS
 
 WEEK = {f"{day}-{n}-{end}": "" for day in DAYS for n in range(2) for end in ("opens", "closes")}
 NEXT_YEAR = str(date.today() + timedelta(days=365))

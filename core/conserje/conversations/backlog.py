@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from conserje.storage.database import Connection
@@ -26,6 +28,23 @@ WHERE direction = 'in' AND messages.turn_id IS NULL
 GROUP BY slug ORDER BY oldest DESC, slug
 """
 
+# Those that a person has, or nobody yet, where the contact wrote last. Row by row, by the index of each.
+FOR_PERSONS = """
+SELECT tenant_id, count(*) FROM conversations
+WHERE tenant_id = ANY ($1::bigint[]) AND state = 'person' AND hand_back_at > now()
+  AND (person IS NULL OR 'in' = (
+      SELECT direction FROM messages
+      WHERE messages.tenant_id = conversations.tenant_id AND conversation_id = conversations.id
+      ORDER BY messages.id DESC LIMIT 1))
+GROUP BY tenant_id
+"""
+
+LAST = """
+SELECT tenant_id, (SELECT created_at FROM messages WHERE messages.tenant_id = wanted.tenant_id
+                   ORDER BY id DESC LIMIT 1) AS at
+FROM unnest($1::bigint[]) AS wanted (tenant_id)
+"""
+
 UNCERTAIN = "SELECT count(*) FROM messages WHERE state = 'uncertain'"
 
 
@@ -45,6 +64,16 @@ async def held(connection: Connection) -> list[tuple[str, int]]:
 async def waiting(connection: Connection) -> list[Waiting]:
     """What waits for a turn, the tenant that has waited longest first."""
     return [Waiting(**row) for row in await connection.fetch(WAITING)]
+
+
+async def for_persons(connection: Connection, tenant_ids: Sequence[int]) -> dict[int, int]:
+    """In how many conversations of each of these tenants a contact waits for a person."""
+    return {tenant_id: number for tenant_id, number in await connection.fetch(FOR_PERSONS, tenant_ids)}
+
+
+async def last(connection: Connection, tenant_ids: Sequence[int]) -> dict[int, datetime]:
+    """When each of these tenants had its last message, if it has any."""
+    return {row["tenant_id"]: row["at"] for row in await connection.fetch(LAST, tenant_ids) if row["at"]}
 
 
 async def uncertain(connection: Connection) -> int:

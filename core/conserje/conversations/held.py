@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 import asyncpg
 
@@ -80,6 +81,11 @@ WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR strpos(lower(ca
 LIST = HELD + MATCHING + "AND (since, id) > ($6, $7) ORDER BY since, id LIMIT $8"
 COUNT = f"SELECT count(*) FROM ({HELD}{MATCHING}) AS matching"  # noqa: S608 - of our own
 GET = HELD + "WHERE id = $1"
+CAUSES = f"""
+SELECT left(id, 1) AS kind, coalesce(cause, '') AS cause, count(*), count(DISTINCT tenant) AS tenants,
+       min(since) AS first, max(since) AS last
+FROM ({HELD}) AS held GROUP BY 1, 2 ORDER BY count(*) DESC, last DESC LIMIT $1
+"""  # noqa: S608 - of our own
 
 
 # Its key stays a while: a provider repeats for some days what it was not told was taken.
@@ -131,6 +137,18 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """What is held for one cause, of all tenants."""
+
+    kind: Literal["t", "m", "r", "e"]
+    cause: str  # empty: none is known
+    count: int
+    tenants: int
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
     """Which of all that is held is meant; what is None does not matter."""
 
@@ -154,6 +172,11 @@ async def list_all(
 async def count(connection: Connection, wanted: Filter) -> int:
     number: int = await connection.fetchval(COUNT, *astuple(wanted))
     return number
+
+
+async def causes(connection: Connection, most: int) -> list[Cause]:
+    """Why things are held, what holds most of them first."""
+    return [Cause(**row) for row in await connection.fetch(CAUSES, most)]
 
 
 async def get(connection: Connection, held_id: str) -> Held:

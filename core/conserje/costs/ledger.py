@@ -99,6 +99,14 @@ WHERE tenant_id = $1 AND day >= date_trunc('month', {_TODAY.format(zone="$2")}):
   AND day < (date_trunc('month', {_TODAY.format(zone="$2")}) + interval '1 month')::date
 """  # noqa: S608 - of our own
 
+OF_MONTHS = f"""
+SELECT tenants.id AS tenant_id, (
+    SELECT coalesce(sum(micros), 0)::bigint FROM daily_costs
+    WHERE tenant_id = tenants.id AND day >= date_trunc('month', {_TODAY.format(zone="time_zone")})::date
+      AND day < (date_trunc('month', {_TODAY.format(zone="time_zone")}) + interval '1 month')::date) AS micros
+FROM tenants WHERE id = ANY ($1::bigint[])
+"""  # noqa: S608 - of our own
+
 CORRECT = "UPDATE costs SET category = $3, micros = $4 WHERE tenant_id = $1 AND id = $2"
 
 SUMS = """
@@ -217,6 +225,11 @@ async def of_month(connection: Connection, tenant_id: int, zone: str) -> int:
     """What this month has cost until now, in millionths of a USD."""
     spent: int = await connection.fetchval(OF_MONTH, tenant_id, zone)
     return spent
+
+
+async def of_months(connection: Connection, tenant_ids: Sequence[int]) -> dict[int, int]:
+    """The same of each of these tenants, by its own clock."""
+    return {row["tenant_id"]: row["micros"] for row in await connection.fetch(OF_MONTHS, tenant_ids)}
 
 
 async def correct(connection: Connection, corrections: Iterable[Correction]) -> None:

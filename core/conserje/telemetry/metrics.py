@@ -15,6 +15,8 @@ from conserje.telemetry import procfs
 
 registry = CollectorRegistry()
 
+RESIDENT = "conserje_resident_bytes"
+
 _WEBHOOKS = Counter(
     "conserje_webhooks",
     "Webhooks by what became of them; without a channel where none was found.",
@@ -60,9 +62,7 @@ _PRUNED_LATE = Gauge(
     registry=registry,
 )
 if sys.platform == "linux":
-    Gauge("conserje_resident_bytes", "Memory that a process holds.", registry=registry).set_function(
-        procfs.resident
-    )
+    Gauge(RESIDENT, "Memory that a process holds.", registry=registry).set_function(procfs.resident)
 _CLOCK_AHEAD = Gauge(
     "conserje_clock_ahead_seconds",
     "By how much a clock was ahead of this machine's when it last told its time.",
@@ -132,6 +132,14 @@ def clock(name: str, ahead: float) -> None:
 def write() -> str:
     """What this process has counted since it started."""
     return json.dumps([_family(metric) for metric in registry.collect()])
+
+
+def resident_bytes(written: str) -> int:
+    """The memory that the process held which wrote this."""
+    values = [
+        sample[2] for family in json.loads(written) for sample in family["samples"] if sample[0] == RESIDENT
+    ]
+    return int(values[0]) if values else 0
 
 
 def _family(metric: Metric) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -116,7 +116,14 @@ TENANT = f"SELECT {COLUMNS} FROM tenants "  # noqa: S608 - names of our own
 GET = TENANT + "WHERE slug = $1"
 LOCK = TENANT + "WHERE id = $1 FOR NO KEY UPDATE"
 LIST = TENANT + "ORDER BY slug"
-PAGE = TENANT + "WHERE slug > $1 AND ($3::bigint IS NULL OR id = $3) ORDER BY slug LIMIT $2"
+PAGE = (
+    TENANT
+    + """
+WHERE slug > $1 AND ($3::bigint IS NULL OR id = $3) AND ($4::text[] IS NULL OR slug = ANY ($4))
+  AND ($5 = '' OR strpos(slug, $5) > 0 OR strpos(lower(name), $5) > 0)
+ORDER BY slug LIMIT $2
+"""
+)
 CALLED_NOW = """
 SELECT tenants.slug FROM former_slugs JOIN tenants ON tenants.id = tenant_id
 WHERE former_slugs.slug = $1 AND until > now()
@@ -166,9 +173,18 @@ async def list_all(connection: Connection) -> list[Tenant]:
     return [Tenant.from_row(row) for row in await connection.fetch(LIST)]
 
 
-async def page(connection: Connection, after: str, limit: int, tenant_id: int | None) -> list[Tenant]:
-    """The next tenants by their slugs, or of them only this one."""
-    return [Tenant.from_row(row) for row in await connection.fetch(PAGE, after, limit, tenant_id)]
+async def page(
+    connection: Connection,
+    after: str,
+    limit: int,
+    tenant_id: int | None = None,
+    *,
+    slugs: Collection[str] | None = None,
+    like: str = "",
+) -> list[Tenant]:
+    """The next tenants by their slugs; of them this one, these, or those whose slug or name has that."""
+    found = await connection.fetch(PAGE, after, limit, tenant_id, slugs, like.lower())
+    return [Tenant.from_row(row) for row in found]
 
 
 async def former_slugs(connection: Connection, tenant_id: int) -> dict[str, datetime]:

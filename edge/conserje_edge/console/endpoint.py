@@ -80,12 +80,12 @@ class Endpoint:
 
     async def _admit(self, asked: Asked, part: Part) -> dict[str, Any]:
         """The path's parameters. Raises Refusal: what is another's is not there."""
+        if self.place.path.startswith(OPERATORS) and not asked.person.operator_role:
+            raise Refusal(HTTPStatus.NOT_FOUND)
         given = dict(asked.request.path_params)
         slug = given.pop("slug", None)
         if slug is not None:
             await self._look_at_tenant(asked, slug)
-        elif self.place.path.startswith(OPERATORS) and not asked.person.operator_role:
-            raise Refusal(HTTPStatus.NOT_FOUND)
         if part.is_act:
             asked.act = part.act
             if not asked.may(part.act):

@@ -35,6 +35,7 @@ OF_TENANT = (
     Item("/t/{slug}/page", N_("Chat page"), "window"),
     Item("/t/{slug}/people", N_("People"), "people"),
     Item("/t/{slug}/keys", N_("API keys"), "key"),
+    Item("/t/{slug}/subscriptions", N_("Subscriptions"), "bell"),
     Item("/t/{slug}/audit", N_("Who did what"), "list"),
 )
 OF_OPERATOR = (

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from conserje_edge.console.operator import backups, held, keys, nodes, plugins, shops, subscriptions
 from conserje_edge.console.place import Place
 
-PLACES: tuple[Place, ...] = ()
+PLACES: tuple[Place, ...] = (
+    *shops.PLACES,
+    *held.PLACES,
+    *nodes.PLACES,
+    *plugins.PLACES,
+    *subscriptions.PLACES,
+    *keys.PLACES,
+    *backups.PLACES,
+)

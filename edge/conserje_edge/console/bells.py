@@ -75,6 +75,11 @@ class Bells:
             if tenant_id is None or line.tenant_id in (None, tenant_id):
                 line.rung.set()
 
+    @property
+    def lines(self) -> int:
+        """How many pages listen."""
+        return len(self._lines)
+
     def is_full(self, login_id: int) -> bool:
         """Whether the login has as many lines as it may."""
         return Counter(line.login_id for line in self._lines)[login_id] >= MOST

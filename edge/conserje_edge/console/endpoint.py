@@ -32,6 +32,7 @@ from conserje_edge.operator.context import Context
 from conserje_edge.wire.hosts import SLUG
 
 STEP_UP, SIGN_IN = "/step-up", "/sign-in"
+LIVE = "x-live"  # of what a script asks, and why: bell, let-go, form
 OPERATORS = "/o/"  # below it nothing is there for who is not of the operator's
 
 
@@ -147,6 +148,8 @@ class Endpoint:
     def _response(self, asked: Asked, answer: Answer) -> Response:
         if isinstance(answer, See):
             response: Response = RedirectResponse(answer.url, HTTPStatus.SEE_OTHER)
+            if asked.request.method == "POST" and asked.request.headers.get(LIVE):  # a script that stays
+                response = Response(status_code=HTTPStatus.NO_CONTENT, headers={"x-see": answer.url})
             cookies.keep_flashes(asked.request, response, asked.flashes)
             return response
         if isinstance(answer, Response):
@@ -156,9 +159,12 @@ class Endpoint:
 
 def page(templates: Templates, asked: Asked, seen: Seen) -> Response:
     """The page, with the sentences that the last one left."""
-    asked.flashes = cookies.flashes(asked.request) + asked.flashes
+    patching = asked.request.headers.get(LIVE, "form") != "form"  # it has no place for them
+    if not patching:
+        asked.flashes = cookies.flashes(asked.request) + asked.flashes
     response = HTMLResponse(templates.render(asked, seen.template, seen.values), seen.status)
-    cookies.drop_flashes(asked.request, response)
+    if not patching:
+        cookies.drop_flashes(asked.request, response)
     return response
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,9 +12,8 @@ from typing import Any
 import hypothesis
 import pytest
 import schemathesis
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from hypothesis import HealthCheck, Phase, settings
+from listening import listening
 from other_system import System, open_system
 from scene import Scene as Shop
 from schemathesis import Case
@@ -51,35 +49,13 @@ FAR = ("203.0.113.9", 1)  # where a key is needed
 @asynccontextmanager
 async def served(system: System) -> AsyncIterator[str]:
     """The address of a listener in this process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     asked = application(system.context, system.bells)
 
     async def from_afar(scope: Scope, receive: Receive, send: Send) -> None:
         await asked({**scope, "client": FAR}, receive, send)
 
-    server = Server(
-        from_afar,
-        address="127.0.0.1",
-        port=port,
-        interface=Interfaces.ASGI,
-        log_enabled=False,
-    )
-    serving = asyncio.create_task(server.serve())
-    try:
-        while not serving.done():
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.01)
-            else:
-                writer.close()
-                break
+    async with listening(from_afar) as port:
         yield f"http://127.0.0.1:{port}"
-    finally:
-        server.stop()  # type: ignore[no-untyped-call]
-        await serving
 
 
 def about(document: dict[str, Any], there: dict[str, list[Any]]) -> dict[str, Any]:

@@ -44,6 +44,8 @@ ACTS: dict[str, Act] = {
     "contact.change": _TALK,
     "contact.export": Act("owner", "operator", step_up=True, tells="names"),
     "contact.forget": Act("owner", "operator", step_up=True, tells="names"),
+    "prepared.read": _READ,
+    "prepared.change": Act("agent", "operator"),
     "lead.read": _READ,
     "lead.change": _TALK,
     "product.read": _READ,

@@ -53,20 +53,20 @@ WHERE turn_id > 0
 # What came to pass in the conversation and is nobody's words: turns of persons who took it, of an assistant
 # who called one, of contacts who want no more messages.
 TURNS = """
-SELECT at, person, cause,
+SELECT id, at, person,
        CASE WHEN assistant = 'person' THEN 'taken' WHEN handed_over THEN 'handed_over'
             ELSE assistant END AS kind
 FROM (
-    SELECT id, settled_at AS at, assistant, intent, person, cause, handed_over FROM turns
+    SELECT id, settled_at AS at, assistant, intent, person, handed_over FROM turns
     WHERE tenant_id = $1 AND conversation_id = $2 AND id >= $3 AND id < $4
     ORDER BY id DESC LIMIT $5) AS latest
 WHERE assistant = 'person' AND intent = 'take' OR handed_over OR assistant IN ('consent', 'machine')
 """
 GIVEN_BACK = """
 WITH theirs AS MATERIALIZED (
-    SELECT kind, created_at FROM notifications WHERE tenant_id = $1 AND conversation_id = $2
+    SELECT id, kind, created_at FROM notifications WHERE tenant_id = $1 AND conversation_id = $2
 )
-SELECT created_at AS at FROM theirs
+SELECT id, created_at AS at FROM theirs
 WHERE kind = 'conversation.given_back' AND created_at >= $3 AND created_at < $4 ORDER BY at LIMIT $5
 """
 NOTES = """
@@ -102,9 +102,9 @@ class Event:
     """Something that came to pass beside what was said."""
 
     kind: EventKind
+    id: int  # among those of its kind
     at: datetime
     person: str | None = None
-    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ async def _beside(
     notes = await connection.fetch(NOTES, *place, since, until, LOOKED_AT)
     return [
         *(Event(**row) for row in turns),
-        *(Event("given_back", row["at"]) for row in given_back),
+        *(Event("given_back", **row) for row in given_back),
         *(Note(**row) for row in notes),
     ]
 
@@ -192,4 +192,4 @@ def _order(item: Line | Event | Note) -> tuple[datetime, bool, int]:
     """A turn and what it says are stored at one time: what came to pass comes first."""
     if isinstance(item, Line):
         return item.at, True, item.message.id
-    return item.at, False, item.id if isinstance(item, Note) else 0
+    return item.at, False, item.id

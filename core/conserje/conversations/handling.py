@@ -357,7 +357,14 @@ async def message_states(
 ) -> list[MessageState]:
     """What became of these messages, in the order of their sending."""
     async with acting_for(pool, tenant.id) as scope:
-        rows = await scope.connection.fetch(BECAME, tenant.id, conversation_id, ids)
+        return await states_in(scope.connection, tenant, conversation_id, ids)
+
+
+async def states_in(
+    connection: Connection, tenant: Tenant, conversation_id: int, ids: Sequence[int]
+) -> list[MessageState]:
+    """The same in the caller's transaction."""
+    rows = await connection.fetch(BECAME, tenant.id, conversation_id, ids)
     return [MessageState(**row) for row in rows]
 
 

@@ -24,6 +24,7 @@ Change = Literal["out", "in", "marketing out", "marketing in"]
 Source = Literal["contact", "provider", "operator"]
 
 IS_FORGOTTEN = "The contact was forgotten."
+WANTS_NONE = state.WANTS_NONE
 WANTS_NO_MARKETING = "The contact wants nothing more that the business begins."
 WANTS_AGAIN = "The contact wants messages again."
 
@@ -151,7 +152,7 @@ async def record(connection: Connection, tenant_id: int, conversation_id: int, s
     turn_id = None
     if "all" in (before, after):
         turn_id = await state.leave(
-            connection, tenant_id, conversation_id, state.WANTS_NONE if after else WANTS_AGAIN
+            connection, tenant_id, conversation_id, WANTS_NONE if after else WANTS_AGAIN
         )
     await connection.execute(
         state.NOTE,
@@ -190,7 +191,7 @@ def refusal(contact_address: str, opted_out: OptedOut | None, content: Content) 
     if not contact_address:
         return IS_FORGOTTEN
     if opted_out == "all":
-        return state.WANTS_NONE
+        return WANTS_NONE
     if opted_out == "marketing" and isinstance(content, Template):
         return WANTS_NO_MARKETING
     return None

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from io import TextIOWrapper
-from tempfile import TemporaryFile
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 from pydantic import Field
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from conserje.conversations import contacts, handling, paging
 from conserje.conversations.contacts import ContactSeen
-from conserje.operations import contact_export, forgetting
+from conserje.operations import forgetting
 from conserje.storage.scope import acting_for
 from conserje_edge.api.asked import Asked
 from conserje_edge.api.conversations import ConversationShown
 from conserje_edge.api.models import Id, Shown, Time
 from conserje_edge.api.operation import Place, operation
 from conserje_edge.api.page import Number, Page, Paged, after, page
-
-PART = 2**16  # bytes of an export that are sent at once
+from conserje_edge.operator import exports
 
 
 class Contacts(Paged):
@@ -88,20 +83,7 @@ async def show_contact(asked: Asked, id: Id) -> ContactWhole:
 @operation(scope="export", media="application/json")
 async def export_contact(asked: Asked, id: Id) -> Response:
     """Hand out all that is kept of a contact but the files' bytes."""
-    kept = TemporaryFile()  # noqa: SIM115 - it is closed once it is sent
-    try:
-        out = TextIOWrapper(kept, encoding="utf-8", write_through=True)
-        await contact_export.write(asked.context.pool, asked.tenant.id, id, out, _in_json)
-        out.detach()
-    except BaseException:
-        kept.close()
-        raise
-    kept.seek(0)
-    headers = {
-        "cache-control": "no-store",
-        "content-disposition": f'attachment; filename="contact-{id}.json"',
-    }
-    return StreamingResponse(_parts(kept), media_type="application/json", headers=headers)
+    return await exports.contact(asked.context.pool, asked.tenant.id, id)
 
 
 @operation(scope="export", errors=("refused",))
@@ -119,16 +101,6 @@ async def forget_contact(asked: Asked, id: Id) -> ForgottenShown:
         spooled=done.spooled,
         backups=forgetting.held_until(settings),
     )
-
-
-def _in_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _parts(kept: BinaryIO) -> Iterator[bytes]:
-    with kept:
-        while part := kept.read(PART):
-            yield part
 
 
 def _shown(found: ContactSeen) -> ContactShown:

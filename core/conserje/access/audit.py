@@ -73,9 +73,10 @@ async def record(
     """
     member = who.member_of(tenant_id)
     role = member.role if member else who.operator_role
+    of_operator = member is None and role is not None
     names = ACTS[act].tells == "names"
     told = (_told(before, names), _told(after, names))
-    values = (tenant_id, who.login_id, who.email, member is None, role or "", act, of, *told)
+    values = (tenant_id, who.login_id, who.email, of_operator, role or "", act, of, *told)
     await connection.execute(RECORD, *values, address, request_id)
 
 

@@ -15,6 +15,8 @@ from conserje.storage.database import Connection
 
 SENTENCES = {
     "logins_email_check": "An e-mail address is like ana@example.com.",
+    "invitations_email_check": "An e-mail address is like ana@example.com.",
+    "invitations_name_check": "A name is 1 to 100 characters.",
     "logins_name_check": "A name is 1 to 100 characters.",
     "logins_email_key": "There is a login of this e-mail address already.",
     "logins_operator_role_check": "An operator's role is owner, operator or reader.",
@@ -143,6 +145,6 @@ def refusals() -> Iterator[None]:
     except asyncpg.IntegrityConstraintViolationError as error:
         rule = error.constraint_name or ""
         said = SENTENCES.get(rule, f"The database refuses the row by its rule {rule}.")
-        raise LoginError(said, rule.removeprefix("logins_").rpartition("_")[0]) from None
+        raise LoginError(said, rule.partition("_")[2].rpartition("_")[0]) from None
     except (asyncpg.DataError, ValueError):
         raise LoginError("A value holds characters that the database cannot store.") from None

@@ -18,7 +18,7 @@ SELECT id, name, email, phone, role, login_id IS NOT NULL AS has_login,
     (SELECT max(seen_at) FROM sign_ins WHERE sign_ins.login_id = people.login_id) AS seen_at
 FROM people WHERE tenant_id = $1 AND active ORDER BY name LIMIT 500
 """
-GET = "SELECT name, role FROM people WHERE tenant_id = $1 AND id = $2 AND active"
+GET = "SELECT name, email, role FROM people WHERE tenant_id = $1 AND id = $2 AND active"
 NAMED = "SELECT id FROM people WHERE tenant_id = $1 AND name = $2 AND active"
 SET_ROLE = "UPDATE people SET role = $3 WHERE tenant_id = $1 AND id = $2"
 LET_GO = "UPDATE people SET login_id = NULL, role = NULL WHERE tenant_id = $1 AND id = $2"
@@ -56,6 +56,15 @@ async def find(connection: Connection, tenant_id: int, name: str) -> int:
     found: int | None = await connection.fetchval(NAMED, tenant_id, " ".join(name.split()))
     if found is None:
         raise _nobody()
+    return found
+
+
+async def email(connection: Connection, tenant_id: int, person_id: int) -> str:
+    """Under which a person is written to. Raises NoMember."""
+    row = await connection.fetchrow(GET, tenant_id, person_id)
+    if row is None:
+        raise _nobody()
+    found: str = row["email"]
     return found
 
 

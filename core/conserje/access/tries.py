@@ -58,10 +58,10 @@ class Attempt:
     most: int = OF_ADDRESS  # of the network's in a window
 
     @classmethod
-    def of(cls, email: str, address: Address | None) -> Attempt:
-        """A password for the account of this e-mail address, be it there or not."""
+    def of(cls, email: str, address: Address | None, what: str = "") -> Attempt:
+        """A password for the account of this e-mail address, be it there or not; or `what` else of it."""
         digest = hashlib.sha256(normalised(email).encode(errors="surrogatepass")).hexdigest()
-        return cls(f"address:{network(address)}", f"account:{digest}")
+        return cls(f"{what}address:{network(address)}", f"{what}account:{digest}")
 
 
 async def count(pool: Pool, attempt: Attempt) -> None:

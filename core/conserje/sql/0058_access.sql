@@ -57,7 +57,7 @@ CREATE TABLE invitations (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     hash          bytea UNIQUE CHECK (length(hash) = 32),
     kind          text NOT NULL CHECK (kind IN ('invitation', 'reset', 'link')),
-    email         text NOT NULL CHECK (length(email) <= 254),
+    email         text NOT NULL,
     name          text NOT NULL CHECK (length(name) <= 100),
     tenant_id     bigint REFERENCES tenants ON DELETE CASCADE,
     person_id     bigint,
@@ -70,6 +70,9 @@ CREATE TABLE invitations (
     mails         int NOT NULL DEFAULT 0,                           -- so many were tried
     cause         text,                                             -- why the last one failed
     FOREIGN KEY (tenant_id, person_id) REFERENCES people ON DELETE CASCADE,
+    CONSTRAINT invitations_email_check CHECK (
+        length(email) <= 254 AND (kind = 'reset'  -- for whatever somebody typed
+            OR email ~ '^[a-z0-9.!#$%&''*+/=?^_`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)*$')),
     CHECK (CASE WHEN kind <> 'invitation' THEN num_nulls(tenant_id, operator_role) = 2
                 WHEN tenant_id IS NULL THEN operator_role IS NOT NULL
                 ELSE num_nulls(person_id, role) = 0 AND operator_role IS NULL END)

@@ -20,7 +20,7 @@ from conserje_edge.wire.answers import Problem
 NOT_ASKED = {
     "ApiKeyError", "BackupError", "DatabaseError", "ExportError", "FileRefused", "PhrasesError", "PriceError",
     "PruningError", "SealBroken", "TenantFileError", "ChangedMeanwhile", "PictureError", "LoginError",
-    "LastOwner", "PreparedError",
+    "LastOwner", "PreparedError", "PasskeyRefused", "TooManyTries", "WeakPassword", "WrongPassword",
 }  # fmt: skip
 OF_THEIR_OPERATION = {"SendRefused", "SendUnfit", "SubscriptionError"}  # which tells more than one code
 

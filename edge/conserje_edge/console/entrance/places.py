@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from conserje_edge.console.entrance import door, links, me, operators, people, trail
 from conserje_edge.console.place import Place
 
-PLACES: tuple[Place, ...] = ()
+PLACES: tuple[Place, ...] = (
+    *door.PLACES,
+    *links.PLACES,
+    *me.PLACES,
+    *people.PLACES,
+    *operators.PLACES,
+    *trail.PLACES,
+)

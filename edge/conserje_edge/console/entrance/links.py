@@ -1,0 +1,208 @@
+"""What links lead to: to look at one changes nothing, to press its button takes it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.responses import JSONResponse, Response
+
+from conserje.access import invitations, logins, passkeys, passwords, sign_ins, tries
+from conserje.access.invitations import Invitation, LinkSpent
+from conserje.access.logins import Login, LoginError, NoLogin
+from conserje.access.passkeys import NewPasskey
+from conserje.access.passwords import WeakPassword
+from conserje.access.tries import Attempt, TooManyTries
+from conserje.storage.scope import acting_for_all
+from conserje_edge.console.asked import Asked
+from conserje_edge.console.entrance.door import agent, refused, signed_in, site, typed_password
+from conserje_edge.console.entrance.mail import is_mailed
+from conserje_edge.console.place import OPEN, Place, See, Seen, deed, view
+
+SPENT = Seen("entrance/spent.html", {}, HTTPStatus.NOT_FOUND)
+
+
+@view(OPEN)
+async def look(asked: Asked, token: str) -> Seen:
+    """To whom it offers what; to whoever has a login already it says that they sign in first."""
+    try:
+        invitation = await _offered(asked, token, "invitation")
+    except LinkSpent:
+        return SPENT
+    return await _shown(asked, token, invitation)
+
+
+async def _offered(asked: Asked, token: str, kind: str) -> Invitation:
+    """Raises LinkSpent."""
+    found = await invitations.find(asked.context.pool, token)
+    if found.kind != kind:
+        raise LinkSpent("The link was used, or is too old: ask for another.", "token")
+    return found
+
+
+async def _shown(
+    asked: Asked, token: str, invitation: Invitation, error: str = "", status: int = HTTPStatus.OK
+) -> Seen:
+    async with asked.context.pool.acquire() as connection:  # this one's transaction may be broken
+        is_known = await logins.find(connection, invitation.email) is not None
+    values = {"invitation": invitation, "token": token, "is_known": is_known, "error": error}
+    return Seen("entrance/invitation.html", values, status)
+
+
+@deed(OPEN, transaction="core")
+async def accept(asked: Asked, token: str) -> Response | Seen:
+    """By whoever is signed in under its e-mail address, or by somebody new with a password or a passkey."""
+    connection = asked.connection
+    try:
+        invitation = await _offered(asked, token, "invitation")
+        login = await logins.find(connection, invitation.email)
+        login_id = await (_join_as(asked, login) if login else _come_new(asked, invitation))
+        taken = await invitations.take(connection, token)
+        await invitations.join(connection, taken, login_id)
+    except LinkSpent:
+        return SPENT
+    except WeakPassword:
+        told = asked._("A password has 12 characters at least: four words will do.")
+        return await _shown(asked, token, invitation, told, HTTPStatus.UNPROCESSABLE_ENTITY)
+    except LoginError:
+        told = asked._("That was not taken: look at what you typed.")
+        return await _shown(asked, token, invitation, told, HTTPStatus.UNPROCESSABLE_ENTITY)
+    await sign_ins.end_others(connection, login_id)
+    begun = await sign_ins.begin(connection, login_id, asked.address, agent(asked))
+    return signed_in(asked, begun, f"/t/{invitation.slug}/desk" if invitation.slug else "/")
+
+
+async def _join_as(asked: Asked, login: Login) -> int:
+    """Raises LoginError for who is not signed in by it: a link gives no login of somebody's away."""
+    if asked.who is None or asked.who.login_id != login.id:
+        raise NoLogin("Sign in first.")
+    return login.id
+
+
+async def _come_new(asked: Asked, invitation: Invitation) -> int:
+    """Raises LoginError."""
+    made, stored = await _ways_in(asked)
+    name = asked.given("name") or invitation.name
+    login_id = await logins.add(asked.connection, invitation.email, name)
+    if made:
+        await passkeys.keep(asked.connection, login_id, made, agent_name(asked))
+    else:
+        await passwords.keep(asked.connection, login_id, stored)
+    return login_id
+
+
+async def _ways_in(asked: Asked) -> tuple[NewPasskey | None, str]:
+    """A passkey, or else what is stored of a password. Raises LoginError."""
+    if answer := asked.given("credential"):
+        return await passkeys.created(asked.connection, site(asked), answer, None), ""
+    return None, await passwords.hashed(typed_password(asked))
+
+
+def agent_name(asked: Asked) -> str:
+    """What a passkey is called if nobody says: the browser that made it."""
+    known = ("Firefox", "Edg", "OPR", "Chrome", "Safari")
+    name = next((each for each in known if each in agent(asked)), "Passkey")
+    return {"Edg": "Edge", "OPR": "Opera"}.get(name, name)
+
+
+@deed(OPEN)
+async def ask_device(asked: Asked, token: str) -> Response:
+    """What a device is asked for, of who takes an invitation."""
+    try:
+        invitation = await _offered(asked, token, "invitation")
+        pool = asked.context.pool
+        asks = await passkeys.creation(pool, site(asked), invitation.email, None, asked.address)
+    except LinkSpent:
+        return Response(status_code=HTTPStatus.NOT_FOUND)
+    except TooManyTries:
+        return Response(status_code=HTTPStatus.TOO_MANY_REQUESTS)
+    return JSONResponse(asks)
+
+
+@view(OPEN)
+async def look_at_reset(asked: Asked, token: str) -> Seen:
+    """The form of a new password."""
+    try:
+        invitation = await _offered(asked, token, "reset")
+    except LinkSpent:
+        return SPENT
+    return Seen("entrance/reset.html", {"invitation": invitation, "token": token, "error": ""})
+
+
+@deed(OPEN, transaction="core")
+async def reset(asked: Asked, token: str) -> Response | Seen:
+    """A new password, and whoever had come in is out."""
+    connection = asked.connection
+    try:
+        invitation = await _offered(asked, token, "reset")
+        stored = await passwords.hashed(typed_password(asked))
+        await invitations.take(connection, token)
+    except LinkSpent:
+        return SPENT
+    except WeakPassword:
+        told = asked._("A password has 12 characters at least: four words will do.")
+        values = {"invitation": invitation, "token": token, "error": told}
+        return Seen("entrance/reset.html", values, HTTPStatus.UNPROCESSABLE_ENTITY)
+    login = await logins.find(connection, invitation.email)
+    if login is None:
+        return SPENT
+    await invitations.begin_anew(connection, login.id, stored)
+    begun = await sign_ins.begin(connection, login.id, asked.address, agent(asked))
+    return signed_in(asked, begun, "/")
+
+
+@view(OPEN)
+async def look_at_link(asked: Asked, token: str) -> Seen:
+    """The button that signs in."""
+    try:
+        invitation = await _offered(asked, token, "link")
+    except LinkSpent:
+        return SPENT
+    return Seen("entrance/link.html", {"invitation": invitation, "token": token})
+
+
+@deed(OPEN, transaction="core")
+async def enter(asked: Asked, token: str) -> Response | Seen:
+    """Sign in by a link that the operator made."""
+    try:
+        begun = await invitations.enter(asked.connection, token, asked.address, agent(asked))
+    except LinkSpent:
+        return SPENT
+    if asked.who:
+        await sign_ins.end(asked.connection, asked.who.sign_in)
+    return signed_in(asked, begun, "/")
+
+
+@view(OPEN)
+async def forgotten(asked: Asked) -> Seen:
+    """Where somebody asks for a new password."""
+    return Seen("entrance/forgotten.html", {"is_mailed": is_mailed(asked), "told": ""})
+
+
+@deed(OPEN)
+async def offer_reset(asked: Asked) -> See | Seen:
+    """Nobody is told whether there is such a login: it is looked for by who mails."""
+    if not is_mailed(asked):
+        return See("/reset")
+    email = asked.given("email")
+    try:
+        await tries.count(asked.context.pool, Attempt.of(email, asked.address, "reset"))
+    except TooManyTries as error:
+        seen = refused(asked, "entrance/forgotten.html", error)
+        return Seen(seen.template, {**seen.values, "is_mailed": True}, seen.status)
+    if len(email) <= LONGEST_EMAIL:
+        async with acting_for_all(asked.context.pool) as scope:
+            offered = await invitations.offer_reset(scope.connection, email)
+            scope.due.append(await invitations.due(scope.connection, offered, None))
+    asked.flash(asked._("If there is a login of this address, a link is on its way to it."))
+    return See("/sign-in")
+
+
+LONGEST_EMAIL = 254
+
+PLACES = (
+    Place("/invitation/{token}", look, accept),
+    Place("/invitation/{token}/passkey", post=ask_device),
+    Place("/reset", forgotten, offer_reset),
+    Place("/reset/{token}", look_at_reset, reset),
+    Place("/link/{token}", look_at_link, enter),
+)

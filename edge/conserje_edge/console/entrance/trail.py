@@ -1,0 +1,31 @@
+"""The audit's pages: who did what, of a tenant or of all."""
+
+from __future__ import annotations
+
+from conserje.access import audit
+from conserje.access.acts import ACTS
+from conserje_edge.console.asked import Asked
+from conserje_edge.console.place import Place, Seen, view
+
+ON_A_PAGE = 50
+
+
+@view("audit.read", transaction="core")
+async def look(asked: Asked) -> Seen:
+    """Newest first, fifty at a time."""
+    act, who, after = (asked.query.get(name, "") for name in ("act", "who", "after"))
+    before = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else audit.LAST
+    lines = await audit.list_all(
+        asked.connection, asked.tenant_id, act=act, who=who, before=before, limit=ON_A_PAGE + 1
+    )
+    values = {
+        "lines": lines[:ON_A_PAGE],
+        "next": lines[ON_A_PAGE - 1].id if len(lines) > ON_A_PAGE else None,
+        "act": act,
+        "who": who,
+        "acts": [("", asked._("Everything")), *((name, name) for name in sorted(ACTS))],
+    }
+    return Seen("entrance/audit.html", values)
+
+
+PLACES = (Place("/t/{slug}/audit", look), Place("/o/audit", look))

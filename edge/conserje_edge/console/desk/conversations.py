@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conserje.conversations import desk, search
+from conserje.conversations import desk, reads, search
 from conserje.conversations.desk import COUNTED, Author, Line, Tab
 from conserje.conversations.paging import LAST_ID
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.desk import words
-from conserje_edge.console.desk.question import Question, question, written
+from conserje_edge.console.desk.question import Id, Question, question, written
 from conserje_edge.console.languages import N_
-from conserje_edge.console.place import Place, Seen, view
+from conserje_edge.console.place import SIGNED_IN, Place, See, Seen, deed, view
 
 ROWS = 50
 PEOPLE = 10  # of a search, before the messages
@@ -130,4 +130,14 @@ def _count(number: int) -> str:
     return f"{COUNTED - 1}+" if number >= COUNTED else str(number or "")
 
 
-PLACES = (Place("/t/{slug}/desk", conversations),)
+@deed(SIGNED_IN, transaction="tenant")
+async def mark_unread(asked: Asked, conversation: Id) -> See:
+    """Nothing that the audit keeps: it changes what this login is shown, and nothing else."""
+    await reads.mark_unread(asked.connection, asked.tenant.id, asked.person.login_id, conversation)
+    return See(asked.to("desk"))
+
+
+PLACES = (
+    Place("/t/{slug}/desk", conversations),
+    Place("/t/{slug}/desk/{conversation}/unread", post=mark_unread),
+)

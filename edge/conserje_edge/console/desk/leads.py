@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from conserje.conversations.paging import LAST_ID
 from conserje.leads import table as leads
 from conserje.leads.table import LeadError, NoLead
 from conserje.notices import giving
 from conserje.tenants import people
 from conserje_edge.console.asked import Asked
+from conserje_edge.console.desk.question import Id
 from conserje_edge.console.place import Place, See, Seen, deed, view
 
 ROWS = 50
-Id = Annotated[int, Field(ge=0, le=LAST_ID)]
 
 
 @view("lead.read", transaction="tenant")

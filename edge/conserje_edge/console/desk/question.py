@@ -6,12 +6,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+from pydantic import Field
 
 from conserje.conversations.desk import FIND, Place, Side, Tab, Wanted
+from conserje.conversations.paging import LAST_ID
 from conserje_edge.console.asked import Asked
 
 T = TypeVar("T")
+Id = Annotated[int, Field(ge=0, le=LAST_ID)]  # in a path
 SIDES: dict[str, Side] = {"contact": "in", "us": "out"}
 LONGEST = 200  # characters of a search
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,7 +62,7 @@ def _place(text: str) -> Place:
 
 def _id(text: str) -> int:
     number = int(text[:20])
-    if not 0 <= number < 2**63:
+    if not 0 <= number <= LAST_ID:
         raise ValueError
     return number
 

@@ -66,12 +66,12 @@ async def settle(opened: Opened, tenant: Tenant, plugin: AnyPlugin, address: str
     Raises BeingChecked or TenantError.
     """
     with checkup.alone(tenant.id):
-        if not (isinstance(plugin, Channel) and offers(plugin, "configure")):
-            await checkup.examine(opened, tenant.slug, plugin, address)
-            return None
         try:
             async with asyncio.timeout(checkup.LIMIT):
-                await destination.take(opened, tenant.slug, plugin, address)
+                if isinstance(plugin, Channel) and offers(plugin, "configure"):
+                    await destination.take(opened, tenant.slug, plugin, address)
+                else:
+                    await checkup.examine(opened, tenant.slug, plugin, address)
         except TimeoutError:
             return NotConfigured("The provider takes too long to answer: check the account again.")
         except (PostsElsewhere, NotConfigured) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import Literal
 
@@ -20,9 +21,10 @@ from conserje_edge.console.asked import Asked
 from conserje_edge.console.place import See, Seen, deed, view
 from conserje_edge.console.refusal import Refusal
 from conserje_edge.console.start import inputs, standing
-from conserje_edge.console.start.guides import guide_of
+from conserje_edge.console.start.guides import guide_of, named
 from conserje_edge.console.start.standing import plugin_of, row_of
 
+LONGEST_LOOK = 50.0  # seconds: a model may have to be loaded first, and nginx waits for 60
 VERIFY_TOKEN = "verify_token"  # noqa: S105 - the name of what a provider has to be told of ours
 
 
@@ -109,7 +111,10 @@ async def check(asked: Asked, account_id: int) -> See:
 async def _look(asked: Asked, row: AccountRow, plugin: AnyPlugin) -> None:
     try:
         with checkup.alone(asked.tenant.id):
-            await checkup.check(asked.context, asked.tenant, plugin, row.address)
+            async with asyncio.timeout(LONGEST_LOOK):
+                await checkup.check(asked.context, asked.tenant, plugin, row.address)
+    except TimeoutError:
+        asked.flash(asked._("Its provider takes too long to answer: check it again later."), "warn")
     except BeingChecked:
         asked.flash(asked._("Another of your numbers is being checked: try again in a moment."), "warn")
 
@@ -171,7 +176,8 @@ async def show_token(asked: Asked, account_id: int) -> Seen:
 @view("account.change")
 async def ask_to_remove(asked: Asked, account_id: int) -> Seen:
     row = await row_of(asked, account_id)
-    return Seen("start/remove.html", {"row": row, "guide": guide_of(row.channel)})
+    values = {"row": row, "name": named(row.channel, row.address), "guide": guide_of(row.channel)}
+    return Seen("start/remove.html", values)
 
 
 @deed("account.change", transaction="core")
@@ -180,7 +186,9 @@ async def remove(asked: Asked, account_id: int) -> See:
     row = await row_of(asked, account_id)
     await accounts.remove(asked.connection, asked.tenant.id, row.channel, row.address)
     asked.of, asked.before = _name(row), {"settings": row.settings, "status": row.status}
-    asked.flash(asked._("%(address)s is removed, with its conversations.", address=row.address))
+    asked.flash(
+        asked._("%(address)s is removed, with its conversations.", address=named(row.channel, row.address))
+    )
     return See(asked.to("accounts"))
 
 

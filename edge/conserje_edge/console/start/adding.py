@@ -26,7 +26,7 @@ from conserje.tenants.refusals import Taken, TenantError
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.place import See, Seen, deed, view
 from conserje_edge.console.start import inputs
-from conserje_edge.console.start.guides import guide_of
+from conserje_edge.console.start.guides import guide_of, named
 from conserje_edge.console.start.standing import plugin_of, row_of
 
 _WRONG = (TenantError, AccountUnusable, BeingChecked, VaultError)
@@ -48,8 +48,10 @@ class Form:
         guide, posted = guide_of(self.plugin.name), asked.request.method == "POST"
         values = {
             "form": self,
+            "name": named(self.row.channel, self.row.address) if self.row else "",
             "guide": guide,
             "kind": asked.given("kind") or (guide.kinds[0][0] if guide.kinds and not posted else ""),
+            "is_key": not isinstance(self.plugin, Channel),
             "has_address": anew and not isinstance(self.plugin, Assistant),
             "inputs": [
                 *inputs.inputs(asked, self.plugin, "credentials", {}, anew=anew),
@@ -61,7 +63,7 @@ class Form:
         return Seen("start/add.html", values, 422 if posted else 200)
 
 
-@view("account.read")
+@view("account.change")
 async def choose(asked: Asked) -> Seen:
     """By what people shall write."""
     plugins = asked.context.plugins

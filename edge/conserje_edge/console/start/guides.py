@@ -94,6 +94,14 @@ GUIDES = {
 }
 
 
+def named(channel: str, address: str) -> str:
+    """The account as people call it: its kind and its number."""
+    for before, kind in guide_of(channel).kinds:
+        if address.startswith(before):
+            return f"{kind} {address.removeprefix(before)}"
+    return address
+
+
 def guide_of(channel: str) -> Guide:
     """Of a channel that nobody has written one for, what its own model says."""
     return GUIDES.get(channel) or Guide(channel)

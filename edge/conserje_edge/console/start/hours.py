@@ -16,7 +16,7 @@ from conserje_edge.console.languages import Speech
 from conserje_edge.console.place import See, Seen, deed, view
 
 SPANS = 2  # offered at least
-NEW_DAYS = 3  # rows for exceptions that are not there yet
+NEW_DAYS = 2  # rows for exceptions that are not there yet
 _WHOLE, _MIDNIGHT = "00:00-24:00", "00:00"
 
 

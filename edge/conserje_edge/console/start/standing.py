@@ -19,6 +19,7 @@ from conserje.tenants.refusals import Missing
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.languages import N_
 from conserje_edge.console.refusal import Refusal
+from conserje_edge.console.start.guides import named
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,10 @@ class Standing:
     step: Step
     check: Check | None
     is_at_provider: bool
+
+    @property
+    def name(self) -> str:
+        return named(self.row.channel, self.row.address)
 
     @property
     def said(self) -> Said:

@@ -217,6 +217,15 @@ async def test_a_page_of_fifty_rows_is_small(shop: Shop) -> None:
     assert len(leaf.answer.content) < 40_000
 
 
+async def test_what_is_held_says_why(shop: Shop) -> None:
+    id = await shop.talk("Ana", "hola")
+    await shop.console.pool.execute(
+        "UPDATE conversations SET state = 'held', cause = 'no token' WHERE id = $1", id
+    )
+    leaf = await shop.owner.get("/t/acme/desk?tab=held")
+    assert "Is held no token" in leaf.text and "On hold 1" in leaf.links
+
+
 async def test_what_was_read_is_marked_unread_by_whoever_may_look(shop: Shop) -> None:
     id, reader = await shop.talk("Ana", "hola", "¿hola?"), await shop.console.as_("reader")
     last = await shop.console.pool.fetchval("SELECT max(id) FROM messages")

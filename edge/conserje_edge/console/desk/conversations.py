@@ -16,6 +16,7 @@ from conserje_edge.console.place import SIGNED_IN, Place, See, Seen, deed, view
 ROWS = 50
 PEOPLE = 10  # of a search, before the messages
 MOST_UNREAD = 9
+LONGEST_NAME = 60
 TABS: dict[Tab, str] = {
     "waiting": N_("Waiting for a person"),
     "mine": N_("Yours"),
@@ -35,6 +36,7 @@ class Row:
     words: str
     kind: str  # of the badge
     who: str  # has it
+    cause: str  # why it is held
     unread: str
 
     @property
@@ -94,13 +96,15 @@ async def _found(asked: Asked, asks: Question) -> Seen:
 def row(asked: Asked, line: Line) -> Row:
     """What the list says of a conversation."""
     kind, who = _owner(asked, line)
+    name = line.name or line.contact.partition(":")[2] or line.contact or asked._("Forgotten")
     return Row(
         line,
-        name=line.name or line.contact.partition(":")[2] or line.contact or asked._("Forgotten"),
+        name=name[:LONGEST_NAME],
         by=_author(asked, line) if line.last else "",
         words=words.line(asked, line.last) if line.last else "",
         kind=kind,
-        who=who,
+        who=who[:LONGEST_NAME],
+        cause=(line.cause or "")[: words.LONGEST] if line.state == "held" else "",
         unread=f"{MOST_UNREAD}+" if line.unread > MOST_UNREAD else str(line.unread or ""),
     )
 

@@ -35,8 +35,8 @@ async def said(talk: Talk) -> list[str]:
     return [row["content"] for row in rows]
 
 
-def key_of(page: Leaf) -> str:
-    return next(form.fields["key"] for form in page.forms if "key" in form.fields)
+def once_of(page: Leaf) -> str:
+    return next(form.fields["once"] for form in page.forms if "once" in form.fields)
 
 
 async def test_a_talk_is_read_with_who_said_what(talk: Talk) -> None:
@@ -51,12 +51,12 @@ async def test_who_writes_takes_over_and_says_it_once_however_often_it_is_posted
     id = await talk.answered()
     agent = await talk.house.as_("agent")
     page = await agent.get(desk(id))
-    key = key_of(page)
-    await asyncio.gather(*(agent.post(desk(id, "say"), key=key, text="soy una persona") for _ in range(3)))
+    once = once_of(page)
+    await asyncio.gather(*(agent.post(desk(id, "say"), once=once, text="soy una persona") for _ in range(3)))
     assert len(await said(talk)) == 2
     found = await talk.found(id)
     assert (found.state, found.login_id) == ("person", agent.login_id)
-    await agent.post(desk(id, "say"), key=key, text="y otra cosa")  # out of the browser's memory
+    await agent.post(desk(id, "say"), once=once, text="y otra cosa")  # out of the browser's memory
     await talk.deliver(id)
     assert talk.post.texts[1:] == ["soy una persona", "y otra cosa"]
     acts = await talk.house.pool.fetch("SELECT act, of FROM audit WHERE act = 'conversation.say'")
@@ -97,7 +97,7 @@ async def test_who_does_not_have_it_writes_notes_and_takes_it_on_purpose(talk: T
     assert f"With {has}" in page.text and f"{has} writes to them" in page.text
     refused = await second.post(desk(id, "say"), 409, text="¿me oyes?")
     assert "¿me oyes?" in refused.form("/note").fields["text"] and len(await said(talk)) == 1
-    await second.post(desk(id, "note"), text="paga <i>mañana</i>", key=key_of(page))
+    await second.post(desk(id, "note"), text="paga <i>mañana</i>", once=once_of(page))
     assert "paga <i>mañana</i>" in (await first.get(desk(id))).text
     taken = await second.post(desk(id, "take"), None, **page.form("/take").fields)
     assert "You have it now." in (await second.follow(taken)).text
@@ -107,9 +107,9 @@ async def test_who_does_not_have_it_writes_notes_and_takes_it_on_purpose(talk: T
 async def test_a_note_is_kept_once_and_never_said(talk: Talk) -> None:
     id = await talk.answered()
     agent = await talk.house.as_("agent")
-    key = key_of(await agent.get(desk(id)))
+    once = once_of(await agent.get(desk(id)))
     for _ in range(2):
-        await agent.post(desk(id, "note"), key=key, text="llamar el lunes")
+        await agent.post(desk(id, "note"), once=once, text="llamar el lunes")
     assert (await agent.get(desk(id))).text.count("llamar el lunes") == 1
     assert (await talk.found(id)).state == "open" and len(await said(talk)) == 1
     empty = await agent.post(desk(id, "note"), 422, text=" ")
@@ -134,10 +134,10 @@ async def test_it_is_given_back_and_the_assistant_answers_what_was_left(talk: Ta
 async def test_a_picture_from_the_phone_is_sent_and_shown_from_the_tenants_own_host(talk: Talk) -> None:
     id = await talk.answered()
     agent = await talk.house.as_("agent")
-    key = key_of(await agent.get(desk(id)))
+    once = once_of(await agent.get(desk(id)))
     for _ in range(2):
         await agent.post(
-            desk(id, "say"), key=key, text="mira", files={"file": ("foto.jpg", JPEG, "image/jpeg")}
+            desk(id, "say"), once=once, text="mira", files={"file": ("foto.jpg", JPEG, "image/jpeg")}
         )
     await talk.deliver(id)
     [_, message] = talk.post.sent

@@ -1,103 +1,107 @@
 // One conversation: who else is here, prepared answers by /, and keys. Without it all works, too.
 
+const EVERY = 15_000; // milliseconds between two words of being here
+const NEAR = 160; // pixels from the end of the talk
+const byId = (id) => document.getElementById(id);
 const talk = document.querySelector(".talk[data-here]");
-const composer = document.getElementById("composer");
-const text = document.getElementById("composer-text");
-const EVERY = 15000;  // ms between two words of being here
-
-function isTyping(target) {
-  return target.closest("input, textarea, select, [contenteditable]") !== null;
-}
+let wrote = 0;
 
 // Who else is here; the server forgets who says nothing for a minute.
-let wrote = 0;
 async function sayHere() {
   if (document.hidden) return;
-  const writes = Date.now() - wrote < EVERY ? "1" : "0";
+  const writes = Date.now() - wrote < EVERY ? 1 : 0;
   try {
     const answer = await fetch(`${talk.dataset.here}?writes=${writes}`, { redirect: "error" });
     if (!answer.ok) return;
-    const read = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const others = document.getElementById("talk-others");
-    if (others.innerHTML.trim() !== read.body.innerHTML.trim()) others.replaceChildren(...read.body.childNodes);
+    const { body } = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const others = byId("talk-others");
+    if (others.textContent.trim() !== body.textContent.trim()) others.replaceChildren(...body.childNodes);
   } catch {
-    // The next one tries again; the frame says that nobody answers.
+    // The frame says that nobody answers, and the next one tries again.
   }
 }
 
-// What the composer does follows whoever has the conversation, and what is typed in it stays.
+// What the composer does follows whoever has the conversation; what is typed in it stays.
 function follow() {
-  const has = document.getElementById("talk-has");
-  const send = document.getElementById("composer-send");
+  const has = byId("talk-has");
+  const send = byId("composer-send");
   if (!has || !send) return;
   const says = has.dataset.says === "yes";
   send.disabled = !says;
-  composer.action = `${talk.dataset.here.replace(/\/here$/, "")}/${says ? "say" : "note"}`;
+  send.form.action = talk.dataset.here.replace(/here$/, says ? "say" : "note");
+  byId("composer-text").placeholder = has.dataset.placeholder;
 }
 
 async function insertPrepared(select) {
-  const chosen = select.value;
-  if (!chosen) return;
-  const answer = await fetch(`${select.dataset.texts}/${chosen}/to/${select.dataset.to}`);
+  if (!select.value) return;
+  const answer = await fetch(`${select.dataset.texts}/${select.value}/to/${select.dataset.to}`);
   if (!answer.ok) return;
-  const words = await answer.text();
   select.value = "";
-  text.setRangeText(words, text.selectionStart, text.selectionEnd, "end");
-  text.focus();
+  const text = byId("composer-text");
+  text.setRangeText(await answer.text(), text.selectionStart, text.selectionEnd, "end");
   text.dispatchEvent(new Event("input", { bubbles: true }));
+  text.focus();
 }
 
-if (composer) {
-  const select = document.getElementById("composer-prepared");
-  const file = document.getElementById("composer-file");
-  text.addEventListener("input", () => {
-    if (text.value && Date.now() - wrote > EVERY) setTimeout(sayHere, 300);
-    if (text.value) wrote = Date.now();
-  });
-  text.addEventListener("keydown", (event) => {
-    if (event.isComposing) return;
-    if (event.key === "/" && select && !text.value.trim()) {
-      event.preventDefault();
-      select.focus();
-      if (select.showPicker) select.showPicker();
-    }
-    if (event.key === "Enter" && !event.shiftKey && matchMedia("(hover: hover) and (pointer: fine)").matches) {
-      const send = document.getElementById("composer-send");
-      if (!send || send.disabled) return;
-      event.preventDefault();
-      if (text.value.trim()) composer.requestSubmit(send);
-    }
-  });
-  if (select) select.addEventListener("change", () => insertPrepared(select));
-  file.addEventListener("change", () => {
-    document.getElementById("composer-chosen").textContent = file.files.length ? file.files[0].name : "";
-  });
-  composer.addEventListener("submit", () => {
-    for (const button of composer.querySelectorAll("button")) setTimeout(() => { button.disabled = true; }, 0);
-    setTimeout(() => {
-      for (const button of composer.querySelectorAll("button")) button.disabled = false;
-      follow();
-    }, 5000);
-  });
+function choosePrepared(event) {
+  const select = byId("composer-prepared");
+  if (!select || event.target.value.trim()) return;
+  event.preventDefault();
+  select.focus();
+  select.showPicker?.();
 }
+
+// Where a keyboard is at hand; a telephone's Enter begins a line.
+function sendByEnter(event) {
+  const send = byId("composer-send");
+  if (event.shiftKey || !send || send.disabled || !matchMedia("(hover: hover) and (pointer: fine)").matches) return;
+  event.preventDefault();
+  if (event.target.value.trim()) send.form.requestSubmit(send);
+}
+
+function showChosen() {
+  const [file] = byId("composer-file").files;
+  byId("composer-chosen").textContent = file ? file.name : "";
+}
+
+document.addEventListener("input", ({ target }) => {
+  if (target.id !== "composer-text" || !target.value) return;
+  const begins = Date.now() - wrote > EVERY;
+  wrote = Date.now();
+  if (begins) sayHere();
+});
+document.addEventListener("change", ({ target }) => {
+  if (target.id === "composer-prepared") insertPrepared(target);
+  if (target.id === "composer-file") showChosen();
+});
+document.addEventListener("taken", ({ target }) => {
+  if (target.id !== "composer") return;
+  wrote = 0;
+  showChosen();
+  sticks = true;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.id === "composer-text") {
+    if (event.key === "/") choosePrepared(event);
+    if (event.key === "Enter") sendByEnter(event);
+  } else if (event.key === "Enter" && event.target === document.body) {
+    byId("composer-text")?.focus();
+    event.preventDefault();
+  }
+});
+
+// Who reads the end of the talk stays there.
+const isAtEnd = () => innerHeight + scrollY > document.documentElement.scrollHeight - NEAR;
+const toEnd = () => scrollTo(0, document.documentElement.scrollHeight);
+let sticks = !location.hash && !new URLSearchParams(location.search).has("before");
 
 if (talk) {
+  if (sticks) toEnd();
+  addEventListener("scroll", () => { sticks = isAtEnd(); }, { passive: true });
+  new MutationObserver(() => sticks && toEnd()).observe(byId("talk-lines"), { childList: true });
+  new MutationObserver(follow).observe(byId("talk-state"), { childList: true, subtree: true, attributes: true });
   sayHere();
   setInterval(sayHere, EVERY);
   document.addEventListener("visibilitychange", sayHere);
-  const state = document.getElementById("talk-state");
-  new MutationObserver(follow).observe(state, { childList: true, subtree: true, attributes: true });
-  document.addEventListener("keydown", (event) => {
-    if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
-    const form = document.getElementById("talk-take");
-    if (event.key === "t" && form) {
-      event.preventDefault();
-      form.requestSubmit();
-    } else if (event.key === "Enter" && event.target === document.body && text) {
-      event.preventDefault();
-      text.focus();
-    }
-  });
-  const isLast = !new URLSearchParams(location.search).has("before");
-  if (isLast && !location.hash) scrollTo(0, document.documentElement.scrollHeight);
 }

@@ -51,7 +51,7 @@ class Page:
     way: Way | None  # None: the person may not write
     prepared: list[Prepared]
     typed: Typed
-    key: str
+    once: str
     is_mine: bool
 
     @property
@@ -99,7 +99,8 @@ async def seen(
         part = await dialogue.part(connection, tenant_id, conversation, before)
         days = await shown.days(asked, connection, conversation, part)
         place = (tenant_id, conversation, login_id)
-        await presence.see(connection, *place, name_of(asked), writes=False)
+        if "x-live" not in asked.request.headers:  # an open page says by itself who is at it
+            await presence.see(connection, *place, name_of(asked), writes=False)
         if last := _last(part):
             await reads.mark(connection, tenant_id, login_id, conversation, last)
         page = Page(

@@ -15,7 +15,7 @@ async def begin(asked: Asked, connection: Connection, *said: str) -> bool:
 
     A form that comes back out of a browser's memory, and says something else, is another one.
     """
-    if not asked.given("key"):
+    if not asked.given("once"):
         return True
     try:
         return await idempotency.recall(connection, _key(asked, said)) is None
@@ -25,11 +25,11 @@ async def begin(asked: Asked, connection: Connection, *said: str) -> bool:
 
 async def end(asked: Asked, connection: Connection, *said: str) -> None:
     """It is done."""
-    if asked.given("key"):
+    if asked.given("once"):
         await idempotency.remember(connection, _key(asked, said), Answered(200, ""))
 
 
 def _key(asked: Asked, said: tuple[str, ...]) -> idempotency.Asked:
-    parts = (asked.request.url.path, str(asked.person.login_id), asked.given("key"), *said)
+    parts = (asked.request.url.path, str(asked.person.login_id), asked.given("once"), *said)
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return idempotency.Asked.of(asked.tenant.id, f"console-{digest}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 from conserje.contract.account import Abilities, AnyAccount, Finding, NotOffered
@@ -16,6 +17,7 @@ from conserje.errors import OperatorError
 from conserje.installation import Opened
 from conserje.plugins import given, guard
 from conserje.plugins.guard import AnyPlugin, PluginFailed
+from conserje.plugins.redaction import redacted
 from conserje.tenants import accounts, checks
 from conserje.tenants.accounts import AccountRow, no_account
 from conserje.tenants.entry import AccountUnusable, Entry
@@ -111,13 +113,21 @@ async def _asked(opened: Opened, slug: str, plugin: AnyPlugin, at_provider: AnyA
     where = [urls(opened, slug, plugin)] if isinstance(plugin, Channel) else []
     try:
         async with asyncio.timeout(LIMIT):
-            return await guard.awaited(plugin, slug, "examine", given.findings, at_provider, *where)
+            told = await guard.awaited(plugin, slug, "examine", given.findings, at_provider, *where)
     except TimeoutError:
         raise CannotTell(f"The provider gave no answer within {LIMIT:g} s.") from None
     except NotOffered:
         return []
     except PluginFailed as error:
         raise CannotTell(f"It could not be examined: {plugin.name} {error.told}.") from None
+    return [_without_secrets(each, plugin, at_provider) for each in told]
+
+
+def _without_secrets(told: Finding, plugin: AnyPlugin, at_provider: AnyAccount) -> Finding:
+    """What is told is kept and shown, and an address at the provider may have a password in it."""
+    held = (plugin.operator, [at_provider.credentials])
+    posts_to = told.posts_to and redacted(told.posts_to, *held)
+    return replace(told, text=redacted(told.text, *held), posts_to=posts_to)
 
 
 async def _probe(

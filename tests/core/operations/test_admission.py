@@ -195,6 +195,16 @@ async def test_a_provider_that_posts_elsewhere_takes_the_second_word(house: Hous
     assert house.posts_to == OURS
 
 
+async def test_a_password_in_an_address_is_neither_kept_nor_told(house: House) -> None:
+    await house.keep()
+    house.post_to("https://ana:5ecret-of-hers@otro.example/hook")
+    with pytest.raises(PostsElsewhere) as raised:
+        await house.take()
+    assert raised.value.posts_to == "https://[redacted]@otro.example/hook"
+    assert "5ecret" not in await house.pool.fetchval("SELECT checked::text FROM accounts")
+    assert await house.take(raised.value.posts_to) == ["ok", "ok", "ok"]
+
+
 async def test_what_posts_to_us_wrongly_is_mended_without_a_second_word(house: House) -> None:
     await house.keep()
     house.post_to(OURS.partition("#")[0])

@@ -41,6 +41,7 @@ class Leaf(HTMLParser):
         self._words: list[str] = []
         self.feed(answer.text)
         self.close()
+        self.forms = [each for each in self.forms if each.method != "dialog"]  # which send nothing
         self.faults += [f"<{tag}> is not closed" for tag, *_ in self._open]
         self.faults += [f"id {each} twice" for each in set(self.ids) if self.ids.count(each) > 1]
 

@@ -21,7 +21,7 @@ TABS: dict[Tab, str] = {
     "waiting": N_("Waiting for a person"),
     "mine": N_("Yours"),
     "assistant": N_("With the assistant"),
-    "all": N_("Everything"),
+    "all": N_("Every conversation"),
     "held": N_("On hold"),
 }
 

@@ -11,7 +11,7 @@ from conserje.settings import PREFIX, SettingsError
 from conserje.tenants.base_domains import base_domains
 
 PACKAGE = files("conserje_nginx")
-PARTS = ("acme", "headers", "proxy", "server", "tenant", "tls", "webhook")
+PARTS = ("acme", "closed", "headers", "proxy", "server", "tenant", "tls", "webhook")
 TEMPLATES = ("conserje.conf", *(f"conserje/{part}.conf" for part in PARTS))
 _PLAIN = re.compile(r"[A-Za-z0-9._:/,=\[\]-]+")  # anything else could end a directive
 _SERVER = re.compile(r"unix:/[^,\[\]:]+|(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -17,6 +18,7 @@ from nginx.gate import BASE, certify, nginx
 from twilio.request_validator import RequestValidator
 from waiting import until
 
+from conserje.access import logins, sign_ins
 from conserje.storage.pool import connect_pool
 from conserje.tenants import api_keys, domains, tenants
 from conserje.tenants.keyring import create_keyring
@@ -151,3 +153,32 @@ async def test_the_console_asks_for_a_key_whatever_a_client_says(front: Front, h
         assert told.status_code == 200
         assert BASE in told.text
         assert (await caller.of("console", path, http2=http2)).status_code == 401
+
+
+@H1_AND_H2
+async def test_the_console_s_pages_assets_and_bells_come_through(front: Front, http2: bool) -> None:
+    caller, shop = front
+    door = await caller.of("console", "/t/acme/nothing", http2=http2)
+    assert (door.status_code, door.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert len(door.headers.get_list("strict-transport-security")) == 1
+    style = re.search(r"/static/\w+/frame\.css", door.text)
+    assert style
+    assert (await caller.of("console", style[0], http2=http2)).headers["cache-control"].endswith("immutable")
+    home = await caller.of("console", "/", http2=http2)
+    assert (home.status_code, home.headers["location"]) == (303, "/sign-in?next=%2F")
+    told = await caller.of("console", "/bells", http2=http2, headers={"x-conserje-console": ""})
+    assert told.status_code == 401
+    async with shop.pool.acquire() as connection:
+        login = await logins.add(connection, f"ana-{http2}@example.com".lower(), "Ana", "reader")
+        token = await sign_ins.begin(connection, login, None, "")
+    cookie = {"cookie": f"__Host-conserje={token}"}
+    host = f"console.{BASE}"
+    async with caller.client(host, http2, None).stream(
+        "GET",
+        f"https://127.0.0.1:{caller.gate.https_port}/bells",
+        headers={"host": host, **cookie},
+        extensions={"sni_hostname": host},
+    ) as bells:
+        assert bells.status_code == 200
+        first = await anext(bells.aiter_raw())
+        assert first.startswith(b"retry:")

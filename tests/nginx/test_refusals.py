@@ -194,12 +194,13 @@ async def test_while_the_core_is_away_it_is_said_when_to_come_again(tmp_path: Pa
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.json()["request_id"] == answer.headers["x-request-id"]
-        page = await caller.of("acme", http2=http2)
-        assert (page.status_code, page.headers["retry-after"]) == (503, "5")
-        assert "Volvemos enseguida" in page.text
+        for host in ("acme", "console"):
+            page = await caller.of(host, http2=http2)
+            assert (page.status_code, page.headers["retry-after"]) == (503, "5")
+            assert "Volvemos enseguida" in page.text
         await caller.close()
-        await until(lambda: len(gate.requests) == 3)  # an answer comes before its line
-        assert [line["upstream_status"] for line in gate.requests] == ["502"] * 3
+        await until(lambda: len(gate.requests) == 4)  # an answer comes before its line
+        assert [line["upstream_status"] for line in gate.requests] == ["502"] * 4
         assert "secret" not in gate.errors + (gate.folder / "access.log").read_text()
 
 

@@ -54,6 +54,7 @@ ACTS: dict[str, Act] = {
     "knowledge.change": _RUN,
     "assistant.change": _RUN,
     "assistant.try": _RUN,
+    "bound.change": Act(None, "operator"),
     "account.read": _READ,
     "account.check": _RUN,
     "account.change": _GUARDED,

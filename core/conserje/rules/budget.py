@@ -8,7 +8,7 @@ from typing import Protocol
 
 from conserje.costs import ledger
 from conserje.costs.prices import micros, usd
-from conserje.storage.database import Connection
+from conserje.storage.database import Connection, Pool
 from conserje.tenants.tenants import Tenant
 
 _WHOSE = {"contact": "this contact today", "day": "today", "month": "this month"}
@@ -66,6 +66,13 @@ class Bounds:
 
 
 NONE = Bounds()
+
+
+async def spent(pool: Pool, tenant: Tenant) -> dict[str, int | Decimal]:
+    """What is spent of each bound that is not a contact's."""
+    row = await pool.fetchrow(ledger.SPENT, tenant.id, tenant.time_zone, 0)
+    assert row is not None  # it sums
+    return {name: usd(row[name]) if name.startswith("usd") else row[name] for name in dict(row)}
 
 
 async def reached(connection: Connection, tenant: Tenant, contact_id: int, bounds: Bounds) -> str | None:

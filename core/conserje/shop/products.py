@@ -40,6 +40,7 @@ SELECT id, name, price, stock, category, description, keywords, picture, link, s
 FROM products WHERE tenant_id = $1 AND name = $2
 """
 LOCKED = GET + "FOR NO KEY UPDATE"
+ID_OF = "SELECT id FROM products WHERE tenant_id = $1 AND name = $2"
 NAME_OF = "SELECT name FROM products WHERE tenant_id = $1 AND id = $2"
 ADD = """
 INSERT INTO products (tenant_id, name, price, stock, category, description, keywords, picture, link)
@@ -81,6 +82,10 @@ Status = Literal["active", "inactive"]
 
 class ProductError(OperatorError):
     """A product cannot be taken as it is listed; the text names it and what is wrong."""
+
+
+class NameTaken(ProductError):
+    """Another product has that name."""
 
 
 class NoProduct(ProductError, NotThere):
@@ -132,7 +137,7 @@ def from_row(row: Mapping[str, Any], currency: str) -> Product:
     try:
         return listed(row, currency)
     except ProductError as error:
-        raise ProductError(f"Product {row.get('name')!r}, {error.of}: {error}") from None
+        raise ProductError(_of_product(row, error)) from None
 
 
 def listed(row: Mapping[str, Any], currency: str) -> Product:
@@ -147,6 +152,10 @@ def listed(row: Mapping[str, Any], currency: str) -> Product:
         raise ProductError(f"{fault.why}.", fault.place.partition(".")[0]) from None
     keywords = tuple(word for word in listed.keywords if word)
     return Product(0, **{**dict(listed), "keywords": keywords})
+
+
+def _of_product(row: Mapping[str, Any], error: ProductError) -> str:
+    return f"Product {row.get('name')!r}, {error.of}: {error}"
 
 
 def is_on_sale(said: object) -> bool:
@@ -213,11 +222,16 @@ async def change(
         raise _no_product(name)
     given = {**{column: row[column] for column in COLUMNS}, **changes}
     status = given.pop("status", row["status"])
-    product = from_row(given, currency)
+    try:
+        product = listed(given, currency)
+    except ProductError as error:
+        raise ProductError(_of_product(given, error), error.of) from None
+    if product.name != name and await connection.fetchval(ID_OF, tenant_id, product.name):
+        raise _taken(product.name)
     try:
         await connection.execute(CHANGE, tenant_id, row["id"], *as_row(product).values(), status)
-    except asyncpg.UniqueViolationError:
-        raise _taken(product.name) from None
+    except asyncpg.UniqueViolationError:  # of this very moment
+        raise ChangedMeanwhile(f"Somebody else has just called a product {product.name!r}.") from None
 
 
 async def remove(connection: database.Connection, tenant_id: int, name: str) -> None:
@@ -226,8 +240,8 @@ async def remove(connection: database.Connection, tenant_id: int, name: str) -> 
         raise _no_product(name)
 
 
-def _taken(name: str) -> ProductError:
-    return ProductError(f"There is a product {name!r} already: choose another name.")
+def _taken(name: str) -> NameTaken:
+    return NameTaken(f"There is a product {name!r} already: choose another name.", "name")
 
 
 def _no_product(name: str) -> NoProduct:
@@ -255,17 +269,24 @@ async def get(
     raise _no_product(name)
 
 
-async def locked(
-    connection: database.Connection, tenant_id: int, id: int, tag: str
+async def by_id(
+    connection: database.Connection, tenant_id: int, id: int, *, locked: bool = False
 ) -> tuple[Product, Status]:
-    """The product of this id with its status, locked for the transaction, as it was when it had this tag.
-
-    Raises NoProduct or ChangedMeanwhile.
-    """
+    """The product of this id, as `get` gives it. Raises NoProduct."""
     name = await connection.fetchval(NAME_OF, tenant_id, id)
     if name is None:
         raise NoProduct("The product is there no more: somebody removed it.")
-    found = await get(connection, tenant_id, name, locked=True)
+    return await get(connection, tenant_id, name, locked=locked)
+
+
+async def locked(
+    connection: database.Connection, tenant_id: int, id: int, tag: str
+) -> tuple[Product, Status]:
+    """The product of this id, locked for the transaction, as it was when it had this tag.
+
+    Raises NoProduct or ChangedMeanwhile.
+    """
+    found = await by_id(connection, tenant_id, id, locked=True)
     if tag_of(*found) != tag:
         raise ChangedMeanwhile(
             f"Somebody else has changed {found[0].name!r} meanwhile: look at it, and change it again."

@@ -10,7 +10,7 @@ from conserje.conversations.handling import PersonError
 from conserje.conversations.held import HeldError
 from conserje.conversations.notes import NoteError
 from conserje.conversations.statistics import PeriodError
-from conserje.errors import DirectoryUnavailable, NotThere, OperatorError, UnknownTenant
+from conserje.errors import ChangedMeanwhile, DirectoryUnavailable, NotThere, OperatorError, UnknownTenant
 from conserje.leads.table import LeadError
 from conserje.net.mail import MailFailed
 from conserje.notices.hosts import SubscriptionError
@@ -203,6 +203,7 @@ OF_ERRORS: tuple[tuple[type[OperatorError], str], ...] = (
     (NoteError, "refused"),
     (LeadError, "refused"),
     (SubscriptionError, "refused"),
+    (ChangedMeanwhile, "changed-meanwhile"),
     (ProductError, "refused"),
     (KnowledgeError, "refused"),
     (PeriodError, "refused"),

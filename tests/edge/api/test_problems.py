@@ -19,7 +19,7 @@ from conserje_edge.wire.answers import Problem
 # Of the command line, or of what the operator alone does: a request never meets them.
 NOT_ASKED = {
     "ApiKeyError", "BackupError", "DatabaseError", "ExportError", "FileRefused", "PhrasesError", "PriceError",
-    "PruningError", "SealBroken", "TenantFileError", "ChangedMeanwhile", "PictureError", "LoginError",
+    "PruningError", "SealBroken", "TenantFileError", "PictureError", "LoginError",
     "LastOwner", "PreparedError", "PasskeyRefused", "TooManyTries", "WeakPassword", "WrongPassword",
 }  # fmt: skip
 OF_THEIR_OPERATION = {"SendRefused", "SendUnfit", "SubscriptionError"}  # which tells more than one code

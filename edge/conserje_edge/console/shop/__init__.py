@@ -1,1 +1,1 @@
-"""The shop: products, knowledge, and the assistant that tells of them."""
+"""What a shop sells and says, and who answers for it, changed by its owner."""

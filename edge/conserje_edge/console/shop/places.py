@@ -1,7 +1,7 @@
-"""The places of the shop."""
+"""The pages of the shop."""
 
 from __future__ import annotations
 
-from conserje_edge.console.place import Place
+from conserje_edge.console.shop import assistant, imports, knowledge, product, products
 
-PLACES: tuple[Place, ...] = ()
+PLACES = (*imports.PLACES, *products.PLACES, *product.PLACES, *knowledge.PLACES, *assistant.PLACES)

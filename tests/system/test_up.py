@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import httpx2
 import pytest
 from processes import Running, alive, bare_environment, family, free_port, new_folder, run_to_end, running
 from waiting import LIMIT, until
@@ -37,7 +39,7 @@ def environment() -> Iterator[dict[str, str]]:
             "CONSERJE_DATA_DIR": str(folder),
             "CONSERJE_LISTEN": f"127.0.0.1:{free_ports()}",
             "CONSERJE_OPERATOR_LISTEN": f"{folder}/operator.sock",
-            "CONSERJE_CONSOLE_LISTEN": f"{folder}/console.sock",
+            "CONSERJE_CONSOLE_LISTEN": f"127.0.0.1:{free_port()}",
             "CONSERJE_WORKERS": "1",
         }
 
@@ -80,6 +82,7 @@ async def test_one_command_answers_ends_by_ctrl_c_and_finds_its_data_again(
             assert f"http://{slug}.localhost:{port}" in first.said
         code, said, errors = await run_to_end(environment, "say", "acme", "wena loco")
         assert code == 0 and said.count("\n") > 2, errors
+        assert "Acme" in await signed_in(first.said)
         members = family(first.pid)
         assert len(members) >= 5  # itself, stand-in, work, serve and its worker
         os.killpg(first.pid, signal.SIGINT)
@@ -93,6 +96,19 @@ async def test_one_command_answers_ends_by_ctrl_c_and_finds_its_data_again(
         second.process.terminate()
         assert await ended(second, members) == 0
         assert postmaster(environment) is None
+
+
+async def signed_in(said: str) -> str:
+    """The console's page of a tenant, for who follows the link that is printed."""
+    link = re.search(r"http://(console\.localhost):(\d+)(/link/\S+)", said)
+    assert link
+    at, headers = f"http://127.0.0.1:{link[2]}", {"host": f"{link[1]}:{link[2]}"}
+    async with httpx2.AsyncClient(headers=headers) as client:
+        assert (await client.get(at + link[3])).status_code == 200
+        taken = await client.post(at + link[3], headers={"sec-fetch-site": "same-origin"})
+        assert taken.status_code == 303
+        cookie = taken.headers["set-cookie"].partition(";")[0]
+        return (await client.get(f"{at}/t/acme/start", headers={"cookie": cookie})).text
 
 
 async def test_what_runs_has_the_secrets_that_it_needs_and_no_others(environment: dict[str, str]) -> None:

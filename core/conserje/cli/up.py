@@ -104,6 +104,7 @@ class Demo:
     environment: dict[str, str] = field(default_factory=dict)
     commands: list[list[str]] = field(default_factory=list)
     tenants: list[dict[str, Any]] = field(default_factory=list)
+    console: str = ""  # a link that signs in, once
     spare: dict[str, str] = field(default_factory=dict)  # an account for a tenant that the reader adds
 
 
@@ -271,7 +272,8 @@ def _banner(server: str, url: str, settings: Settings, demo: Demo, edge: Edge | 
         for tenant in demo.tenants:
             accounts = ", ".join(f"{account} (stand-in)" for account in tenant["accounts"])
             lines.append(f"  {tenant['slug']:{width}}  {tenant['url']:{far}}  {accounts}".rstrip())
-        lines += ["", f'Talk to one:   {program} say {demo.tenants[0]["slug"]} "wena loco"']
+        lines += ["", f"The console:   {demo.console} (signs you in, once)"]
+        lines.append(f'Talk to one:   {program} say {demo.tenants[0]["slug"]} "wena loco"')
     lines.append(f'Add a client:  {program} tenant add nueva-tienda --name "Nueva Tienda"')
     if not settings.database_url:
         lines.append(f"Or by SQL:     {_shown(embedded.psql())} '{url}'")

@@ -31,7 +31,7 @@ OF_TENANT = (
     Item("/t/{slug}/knowledge", N_("Knowledge"), "book"),
     Item("/t/{slug}/assistant", N_("Assistant"), "spark"),
     Item("/t/{slug}/start", N_("First steps"), "flag"),
-    Item("/t/{slug}/accounts", N_("Phone numbers"), "phone"),
+    Item("/t/{slug}/accounts", N_("Phones"), "phone"),
     Item("/t/{slug}/page", N_("Chat page"), "window"),
     Item("/t/{slug}/people", N_("People"), "people"),
     Item("/t/{slug}/keys", N_("API keys"), "key"),

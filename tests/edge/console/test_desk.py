@@ -90,7 +90,11 @@ async def test_the_first_tab_is_who_waits_for_a_person(shop: Shop) -> None:
     await shop.hand_over(luis, "Owner", shop.owner.login_id)
     assert eva
     leaf = await shop.owner.get("/t/acme/desk")
-    assert "Waiting for a person 2" in leaf.links and "Yours 1" in leaf.links and "Every conversation 3" in leaf.links
+    assert (
+        "Waiting for a person 2" in leaf.links
+        and "Yours 1" in leaf.links
+        and "Every conversation 3" in leaf.links
+    )
     shown = {
         text for text, url in leaf.links.items() if url in (f"/t/acme/desk/{ana}", f"/t/acme/desk/{luis}")
     }

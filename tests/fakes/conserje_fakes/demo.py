@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from conserje.access import invitations, logins
 from conserje.cli.table import show_json
 from conserje.installation import Installation, with_installation
 from conserje.shop import knowledge, products, written
@@ -29,6 +30,7 @@ CHANNEL = "twilio"
 PAGE = "web"  # every tenant has one; the row is here for its looks
 ACCOUNTS_FILE = "demo-twilio-accounts.json"
 SPARE_FILE = "demo-twilio-credentials.json"  # of an account for whoever adds a client
+OPERATOR = "demo@example.com"  # who the demo is signed in as at the console
 SPARE_NUMBERS = [f"whatsapp:+5690000020{n}" for n in range(1, 10)]
 
 
@@ -67,6 +69,7 @@ async def prepare(installation: Installation, port: int | None, trust: Path | No
     async with installation.pool.acquire() as connection, connection.transaction():
         await _refuse_foreign_installation(connection)
         staged = [await _stage(installation, connection, slug) for slug in SLUGS]
+        link = f"{installation.settings.console_url}/link/{await _link(connection)}"
     accounts = installation.settings.data_dir / ACCOUNTS_FILE
     spare = installation.settings.data_dir / SPARE_FILE
     owned = [each.account for each in staged if each.account]
@@ -88,10 +91,18 @@ async def prepare(installation: Installation, port: int | None, trust: Path | No
                 }
                 for each in staged
             ],
+            "console": link,
             "commands": [[sys.executable, *stand_in]],
             "spare": {"account": f"{CHANNEL} {SPARE_NUMBERS[0]}", "credentials": str(spare)},
         }
     )
+
+
+async def _link(connection: Connection) -> str:
+    """Signs whoever started the demo in at the console, once, as its operator; each start makes one."""
+    if await logins.find(connection, OPERATOR) is None:
+        await logins.add(connection, OPERATOR, "Demo", "owner")
+    return await invitations.offer_link(connection, OPERATOR)
 
 
 def _port_beside(listen: str) -> int:

@@ -124,9 +124,7 @@ async def offer_reset(connection: Connection, email: str) -> int:
 
 async def offer_link(connection: Connection, email: str) -> str:
     """The token of a link that signs a login in, once. Raises NoLogin."""
-    login = await logins.find(connection, email)
-    if login is None:
-        raise logins.NoLogin("There is no such login: see `conserje login list`.", "email")
+    login = await logins.called(connection, email)
     offered = await connection.fetchval(OFFER, "link", login.email, login.id, LASTS["link"])
     return await make_link(connection, offered)
 

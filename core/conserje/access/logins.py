@@ -97,6 +97,14 @@ async def get(connection: Connection, login_id: int) -> Login:
     return Login(**row)
 
 
+async def called(connection: Connection, email: str) -> Login:
+    """The login of this e-mail address. Raises NoLogin."""
+    found = await find(connection, email)
+    if found is None:
+        raise NoLogin("There is no such login: see `conserje login list`.", "email")
+    return found
+
+
 async def operators(connection: Connection) -> list[Login]:
     """Those who run the installation, by e-mail address."""
     return [Login(**row) for row in await connection.fetch(OPERATORS)]

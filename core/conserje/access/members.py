@@ -11,14 +11,15 @@ from conserje.errors import NotThere
 from conserje.storage.database import Connection
 from conserje.tenants import people
 
-LIST = """
+_MEMBERS = """
 SELECT id, name, email, phone, role, login_id IS NOT NULL AS has_login,
     EXISTS (SELECT FROM invitations WHERE invitations.tenant_id = $1 AND person_id = people.id
             AND expires_at > now()) AS invited,
     (SELECT max(seen_at) FROM sign_ins WHERE sign_ins.login_id = people.login_id) AS seen_at
-FROM people WHERE tenant_id = $1 AND active ORDER BY name LIMIT 500
+FROM people WHERE tenant_id = $1 AND active
 """
-GET = "SELECT name, email, role FROM people WHERE tenant_id = $1 AND id = $2 AND active"
+LIST = _MEMBERS + "ORDER BY name LIMIT 500"
+GET = _MEMBERS + "AND id = $2"
 NAMED = "SELECT id FROM people WHERE tenant_id = $1 AND name = $2 AND active"
 SET_ROLE = "UPDATE people SET role = $3 WHERE tenant_id = $1 AND id = $2"
 LET_GO = "UPDATE people SET login_id = NULL, role = NULL WHERE tenant_id = $1 AND id = $2"
@@ -59,13 +60,12 @@ async def find(connection: Connection, tenant_id: int, name: str) -> int:
     return found
 
 
-async def email(connection: Connection, tenant_id: int, person_id: int) -> str:
-    """Under which a person is written to. Raises NoMember."""
+async def get(connection: Connection, tenant_id: int, person_id: int) -> Member:
+    """Raises NoMember."""
     row = await connection.fetchrow(GET, tenant_id, person_id)
     if row is None:
         raise _nobody()
-    found: str = row["email"]
-    return found
+    return Member(**row)
 
 
 async def add(
@@ -92,13 +92,10 @@ async def change_role(
 
     Raises NoMember, or LastOwner, whom only the operator takes the role from.
     """
-    row = await connection.fetchrow(GET, tenant_id, person_id)
-    if row is None:
-        raise _nobody()
+    former = (await get(connection, tenant_id, person_id)).role
     if role != "owner" and not by_operator:
         await _refuse_last_owner(connection, tenant_id, person_id)
     await connection.execute(SET_ROLE, tenant_id, person_id, role)
-    former: TenantRole | None = row["role"]
     return former
 
 
@@ -107,14 +104,11 @@ async def remove(connection: Connection, tenant_id: int, person_id: int, *, by_o
 
     Raises NoMember, or LastOwner.
     """
-    row = await connection.fetchrow(GET, tenant_id, person_id)
-    if row is None:
-        raise _nobody()
+    name = (await get(connection, tenant_id, person_id)).name
     if not by_operator:
         await _refuse_last_owner(connection, tenant_id, person_id)
     await connection.execute(LET_GO, tenant_id, person_id)
-    await people.remove(connection, tenant_id, row["name"])
-    name: str = row["name"]
+    await people.remove(connection, tenant_id, name)
     return name
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import get_args
 
 import click
 
+from conserje.access import invitations, members
+from conserje.access.signed import TenantRole
 from conserje.cli.table import json_option, show_json, show_rows
 from conserje.installation import Installation, with_installation
+from conserje.storage.database import Connection
 from conserje.tenants import people, phones, tenants
+
+ROLES: tuple[TenantRole, ...] = get_args(TenantRole)
 
 
 @click.group()
 def person() -> None:
-    """Add, list and remove the people of a tenant, who are given leads."""
+    """Add, list and remove a tenant's people: who comes in, or is given leads."""
 
 
 @person.command()
@@ -21,25 +27,55 @@ def person() -> None:
 @click.argument("name")
 @click.argument("email")
 @click.option("--phone", help="Like +56912345678.")
+@click.option(
+    "--role",
+    type=click.Choice(ROLES),
+    help="Let them come in at the console: owner does everything, agent answers contacts, reader looks.",
+)
 @json_option
 @with_installation
 async def add(
-    installation: Installation, slug: str, name: str, email: str, phone: str | None, as_json: bool
+    installation: Installation,
+    slug: str,
+    name: str,
+    email: str,
+    phone: str | None,
+    role: TenantRole | None,
+    as_json: bool,
 ) -> None:
     """Add a person, or change the address of one: leads that are theirs are mailed to EMAIL.
 
+    With --role it prints a link by which they come in once, and choose a password or a passkey.
+
     \b
     Example:
-      conserje person add acme "Ana Soto" ana@acme.example --phone +56912345678
+      conserje person add acme "Ana Soto" ana@acme.example --phone +56912345678 --role owner
     """
-    number = phones.normalised(phone) if phone else None
-    async with installation.pool.acquire() as connection:
+    number, link = phones.normalised(phone) if phone else None, None
+    async with installation.pool.acquire() as connection, connection.transaction():
         tenant = await tenants.get(connection, slug)
         await people.add(connection, tenant.id, name, email, number)
+        if role:
+            link = await _invite(installation, connection, tenant.id, name, role)
     if as_json:
-        show_json({"tenant": slug, "name": name, "email": email, "phone": number})
+        described = {"tenant": slug, "name": name, "email": email, "phone": number, "role": role}
+        show_json(described | {"link": link})
         return
     click.echo(f"{name} is of {slug}.")
+    if link:
+        click.echo(link)
+
+
+async def _invite(
+    installation: Installation, connection: Connection, tenant_id: int, name: str, role: TenantRole
+) -> str | None:
+    """The link; none for who comes in already, by their login."""
+    person_id = await members.find(connection, tenant_id, name)
+    await members.change_role(connection, tenant_id, person_id, role, by_operator=True)
+    if (await members.get(connection, tenant_id, person_id)).has_login:
+        return None
+    made = await invitations.invite_person(connection, tenant_id, person_id)
+    return f"{installation.settings.console_url}/invitation/{await invitations.make_link(connection, made)}"
 
 
 @person.command("list")

@@ -13,7 +13,7 @@ INSERT INTO people (tenant_id, name, email, phone) VALUES ($1, $2, $3, $4)
 ON CONFLICT (tenant_id, name) DO UPDATE SET email = excluded.email, phone = excluded.phone, active = true
 """
 LIST = """
-SELECT name, email, phone, active, (
+SELECT name, email, phone, role, active, (
     SELECT count(*) FROM leads
     WHERE leads.tenant_id = $1 AND person_id = people.id AND leads.state = 'open') AS open_leads
 FROM people WHERE tenant_id = $1 AND (active OR $2) ORDER BY name
@@ -33,6 +33,7 @@ class Person:
     name: str
     email: str
     phone: str | None
+    role: str | None  # None: does not come in at the console
     active: bool
     open_leads: int
 

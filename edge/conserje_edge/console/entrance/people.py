@@ -51,7 +51,7 @@ async def add(asked: Asked) -> See | Seen:
 @deed("people.change", transaction="core")
 async def invite(asked: Asked, person: int) -> See | Seen:
     """Once more: the former link is void."""
-    email = await members.email(asked.connection, asked.tenant.id, person)
+    email = (await members.get(asked.connection, asked.tenant.id, person)).email
     asked.of, asked.after = f"person {person}", {"invited": email}
     return await _invite(asked, person, email)
 

@@ -114,6 +114,8 @@ async def test_a_note_is_kept_once_and_never_said(talk: Talk) -> None:
     assert (await talk.found(id)).state == "open" and len(await said(talk)) == 1
     empty = await agent.post(desk(id, "note"), 422, text=" ")
     assert "Write something." in empty.text
+    file = {"file": ("foto.jpg", JPEG, "image/jpeg")}
+    assert "A note is words alone" in (await agent.post(desk(id, "note"), 422, text="x", files=file)).text
 
 
 async def test_it_is_given_back_and_the_assistant_answers_what_was_left(talk: Talk) -> None:

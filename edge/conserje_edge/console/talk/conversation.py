@@ -17,6 +17,7 @@ from conserje.conversations.prepared import Prepared
 from conserje.conversations.presence import Present
 from conserje.delivery import persons
 from conserje.delivery.persons import Way
+from conserje.files.quota import MEGABYTE
 from conserje.plugins.guard import PluginFailed
 from conserje.storage.database import Connection
 from conserje.storage.scope import acting_for
@@ -26,6 +27,7 @@ from conserje_edge.console.talk import fates, once, shown
 from conserje_edge.console.talk.shown import Day
 
 PAGE = "talk/conversation.html"
+LARGEST = 16 * MEGABYTE  # bytes of a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +188,13 @@ async def give(asked: Asked, conversation: int) -> See:
     return See(asked.to("desk", conversation))
 
 
-@deed("conversation.note")
+@deed("conversation.note", upload=LARGEST)
 async def note(asked: Asked, conversation: int) -> See | Seen:
     asked.of = f"conversation {conversation}"
     text = asked.given("text")
+    if asked.file("file"):
+        told = Typed(text, asked._("A note is words alone: take the file away, or send it."))
+        return await seen(asked, conversation, told, HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         async with acting_for(asked.context.pool, asked.tenant.id) as scope:
             if await once.begin(asked, scope.connection, text):

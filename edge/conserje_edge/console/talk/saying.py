@@ -18,16 +18,15 @@ from conserje.errors import OperatorError
 from conserje.files import outbound
 from conserje.files.folder import HEAD, Folder
 from conserje.files.outbound import PART, Attachment, FileRefused, Given
-from conserje.files.quota import MEGABYTE, Quota
+from conserje.files.quota import Quota
 from conserje.storage.scope import Scope, acting_for
 from conserje.storage.text import clean
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.place import See, Seen, deed
 from conserje_edge.console.talk import once
-from conserje_edge.console.talk.conversation import Typed, anothers, seen, take_over
+from conserje_edge.console.talk.conversation import LARGEST, Typed, anothers, seen, take_over
 from conserje_edge.console.talk.fates import OBSTACLES
 
-LARGEST = 16 * MEGABYTE  # bytes of a file
 LONGEST_NAME = 100  # characters
 
 

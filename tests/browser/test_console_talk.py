@@ -1,0 +1,93 @@
+"""An agent's busy hour in a real browser, on a telephone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from browser.office import PHONE, Office, open_office, violations
+from people import open_house
+from playwright.async_api import Browser, expect
+from talking import JPEG, Talk, open_talk
+from waiting import until
+
+from conserje.conversations import prepared
+from conserje.storage.database import Pool
+from conserje.storage.scope import acting_for
+
+pytestmark = pytest.mark.long
+
+
+@pytest_asyncio.fixture
+async def office(pool: Pool, database_url: str, keyring: Path, browser: Browser) -> AsyncIterator[Office]:
+    async with open_house(pool, database_url, keyring) as house, open_office(house, browser) as office:
+        yield office
+
+
+async def test_an_agents_busy_hour(office: Office) -> None:
+    async with open_talk(office.house) as talk:
+        id = await talk.answered("¿a qué hora abren?")
+        tenant_id = (await talk.entry()).tenant.id
+        async with acting_for(talk.house.pool, tenant_id) as scope:
+            await prepared.add(scope.connection, tenant_id, "Horario", "Hola {name}, abrimos a las 9.")
+        desk = await office.desk(await office.house.as_("agent"), **PHONE)
+        desk.expected = "acme.localhost:8080"  # the tenant's host, which nobody serves here
+        page = await desk.page(f"/t/acme/desk/{id}")
+        assert await violations(page) == []
+        await page.get_by_role("button", name="Take over").click()
+        await expect(page.get_by_text("With you")).to_be_visible()
+
+        text = page.get_by_role("textbox", name="Message or note")
+        await page.get_by_label("Prepared answer").select_option("Horario")
+        await expect(text).to_have_value("Hola Ana, abrimos a las 9.")
+        await page.get_by_role("button", name="Send").click()
+        log = page.get_by_role("log")
+        await expect(log.get_by_text("Hola Ana, abrimos a las 9.")).to_be_visible()
+        await expect(text).to_have_value("")
+
+        await page.get_by_label("Picture or file").set_input_files(
+            {"name": "foto.jpg", "mimeType": "image/jpeg", "buffer": JPEG}
+        )
+        await page.get_by_role("button", name="Send").click()
+        await expect(log.get_by_role("img", name="foto.jpg")).to_have_count(1)
+
+        await text.fill("paga el lunes")
+        await page.get_by_role("button", name="Keep as a note").click()
+        await expect(log.get_by_text("paga el lunes")).to_be_visible()
+
+        await text.fill("a medio escri")  # is kept while others write
+        await talk.write("gracias")
+        await expect(log.get_by_text("gracias")).to_be_visible()
+        await expect(text).to_have_value("a medio escri")
+        await page.get_by_role("button", name="Give it back").click()
+        await expect(page.get_by_text("With the assistant")).to_be_visible()
+        await talk.deliver(id)
+        await talk.deliver(id)
+        assert talk.post.texts[1:] == ["Hola Ana, abrimos a las 9."]
+        assert await violations(page) == []
+
+
+async def test_who_else_is_here_and_what_is_typed_by_keys(office: Office) -> None:
+    async with open_talk(office.house) as talk:
+        id = await talk.answered()
+        first = await office.desk(await office.house.as_("agent"))
+        second = await office.desk(await office.house.as_("agent"))
+        page, other = await first.page(f"/t/acme/desk/{id}"), await second.page(f"/t/acme/desk/{id}")
+        await expect(other.get_by_text("is looking at it, too")).to_be_visible()
+        await page.keyboard.press("t")
+        await expect(page.get_by_text("With you")).to_be_visible()
+        await expect(other.get_by_role("button", name="Take it from")).to_be_visible()
+        await expect(other.get_by_role("button", name="Send")).to_be_disabled()
+        text = page.get_by_role("textbox", name="Message or note")
+        await text.fill("hola")
+        await text.press("Enter")
+        await expect(page.get_by_role("log").get_by_text("hola")).to_have_count(3)
+        await talk.deliver(id)
+        assert talk.post.texts == ["hola", "hola"]
+        await until(lambda: _seen(talk, 2))
+
+
+async def _seen(talk: Talk, count: int) -> bool:
+    return bool(await talk.house.pool.fetchval("SELECT count(*) = $1 FROM presences", count))

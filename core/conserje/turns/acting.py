@@ -106,7 +106,7 @@ class Acting:
         self, entry: Entry, effect: Effect, tool: AnyTool, account: AnyAccount
     ) -> Ending | None:
         """Why what was proposed is not done: it is not offered any more, or nobody knows for now."""
-        offers = await self.thinking.offered.of(entry.tenant, tool, account)
+        offers = await self.thinking.offered.of(entry.tenant, tool, account, patient=True)
         if offers is None:
             cause = f"{tool.name} does not say what it offers."
             if effect.tries > len(PAUSES):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
+from math import inf
 
 from cachetools import LRUCache
 
@@ -23,17 +24,24 @@ log = logging.getLogger(__name__)
 
 LIMIT = 10.0  # seconds
 KEPT = 300.0  # seconds that an answer is good
-REST = 60.0  # seconds until one is asked again that did not answer
+REST = 60.0  # seconds until one is asked again that did not answer; twice as long each time, up to KEPT
 MOST = 10_000  # tenants
 
 Place = tuple[int, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Asked:
     account: AnyAccount
-    until: float
     answer: asyncio.Task[tuple[Offer, ...] | None]
+    failures: int  # in a row
+    until: float = inf  # when it is asked again, once it has answered or not
+
+    def note(self, answer: asyncio.Task[tuple[Offer, ...] | None]) -> None:
+        failed = answer.cancelled() or answer.exception() is not None or answer.result() is None
+        self.failures = self.failures + 1 if failed else 0
+        rest = min(REST * 2 ** min(self.failures - 1, 10), KEPT) if failed else KEPT
+        self.until = time.monotonic() + rest
 
 
 @dataclass
@@ -43,17 +51,27 @@ class Offered:
     pool: Pool
     _asked: LRUCache[Place, _Asked] = field(default_factory=lambda: LRUCache(MOST), repr=False)
 
-    async def of(self, tenant: Tenant, tool: AnyTool, account: AnyAccount) -> tuple[Offer, ...] | None:
-        """What the tool offers the tenant; None: it could not be asked."""
-        place, now = (tenant.id, tool.name), time.monotonic()
+    async def of(
+        self, tenant: Tenant, tool: AnyTool, account: AnyAccount, *, patient: bool = False
+    ) -> tuple[Offer, ...] | None:
+        """What the tool offers the tenant; None: it could not be asked.
+
+        One that did not answer is asked again beside those who want to know, of whom only the patient wait.
+        """
+        place = (tenant.id, tool.name)
         asked = self._asked.get(place)
-        if asked is None or asked.until < now or asked.account != account:
-            answer = asyncio.create_task(self._ask(tenant, tool, account))
-            asked = self._asked[place] = _Asked(account, now + KEPT, answer)
-        found = await asyncio.shield(asked.answer)  # others may wait for it, too
-        if found is None and asked.until > now + REST:
-            self._asked[place] = _Asked(account, now + REST, asked.answer)
-        return found
+        if asked is None or asked.account != account:
+            asked = self._asked[place] = self._asking(tenant, tool, account, 0)
+        elif asked.until < time.monotonic():
+            asked = self._asked[place] = self._asking(tenant, tool, account, asked.failures)
+        if asked.failures and not asked.answer.done() and not patient:
+            return None
+        return await asyncio.shield(asked.answer)  # others may wait for it, too
+
+    def _asking(self, tenant: Tenant, tool: AnyTool, account: AnyAccount, failures: int) -> _Asked:
+        asked = _Asked(account, asyncio.create_task(self._ask(tenant, tool, account)), failures)
+        asked.answer.add_done_callback(asked.note)
+        return asked
 
     async def _ask(self, tenant: Tenant, tool: AnyTool, account: AnyAccount) -> tuple[Offer, ...] | None:
         try:

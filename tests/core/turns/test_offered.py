@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from pydantic import JsonValue, RootModel
 from scene import Scene
 from tools import switch_on, think
+from waiting import until
 
 from conserje import Account, Call, CannotTell, Nothing, Offer, Offering, Result, Tool
 from conserje.conversations.effects import UNKNOWN
@@ -122,7 +124,43 @@ async def test_one_that_is_away_is_asked_again_after_its_rest(
     shelf = Shelf(CannotTell("Away."), Offering((LOOK,)))
     await put(scene, shelf)
     assert (await think(scene, [("shelf_look", {"what": "pan"})]))[0].failed
-    assert not (await think(scene, [("shelf_look", {"what": "pan"})]))[0].failed
+
+    async def is_back() -> bool:
+        return not (await think(scene, [("shelf_look", {"what": "pan"})]))[0].failed
+
+    await until(is_back)
+    assert len(shelf.asked) == 2
+
+
+async def test_no_turn_waits_again_for_one_that_is_away(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offered, "REST", 0.0)
+    shelf, back = Shelf(CannotTell("Away."), Offering((LOOK,))), asyncio.Event()
+    await put(scene, shelf)
+    await think(scene, [("shelf_look", {"what": "pan"})])
+    offer = shelf.offer
+
+    async def slowly(account: Account[Nothing, Nothing]) -> Offering:
+        await back.wait()
+        return await offer(account)
+
+    monkeypatch.setattr(shelf, "offer", slowly)
+    for _ in range(2):  # while it is asked beside
+        assert (await think(scene, [("shelf_look", {"what": "pan"})]))[0].failed
+    back.set()
+    await until(lambda: len(shelf.asked) == 2)
+
+
+def test_the_rest_grows_to_what_an_answer_is_good_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conserje.turns.offered.time.monotonic", lambda: 0.0)
+    answer, rests = asyncio.Future[Any](loop=asyncio.new_event_loop()), list[float]()
+    answer.set_result(None)
+    asked = offered._Asked(None, answer, 0)  # type: ignore[arg-type]
+    for _ in range(5):
+        asked.note(answer)  # type: ignore[arg-type]
+        rests.append(asked.until)
+    assert rests == [60, 120, 240, 300, 300]
 
 
 async def test_what_is_withheld_is_noted_once_said_and_forgotten_once_it_is_mended(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conserje.storage.database import Connection
@@ -17,6 +18,8 @@ KNOWN_AS = """
 SELECT channel, min(name) AS name FROM identities WHERE tenant_id = $1 AND contact_id = $2
 GROUP BY channel HAVING count(*) = 1
 """
+
+KNOWN = "SELECT name FROM identities WHERE tenant_id = $1 AND channel = $2 AND name = ANY ($3)"
 
 ACCOUNT = "SELECT account_id FROM conversations WHERE tenant_id = $1 AND id = $2"
 
@@ -53,6 +56,13 @@ async def known_as(connection: Connection, tenant_id: int, contact_id: int) -> d
     """What the contact is called at channels where they have one name."""
     rows = await connection.fetch(KNOWN_AS, tenant_id, contact_id)
     return {row["channel"]: row["name"] for row in rows}
+
+
+async def first_known(connection: Connection, tenant_id: int, channel: str, names: Sequence[str]) -> str:
+    """The first of these that is a contact's; the first at all where none is."""
+    rows = await connection.fetch(KNOWN, tenant_id, channel, names)
+    known = {row["name"] for row in rows}
+    return next((each for each in names if each in known), names[0])
 
 
 async def account_of(connection: Connection, tenant_id: int, conversation_id: int) -> int | None:

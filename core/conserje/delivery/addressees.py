@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from conserje.contract.phones import otherwise_written
 from conserje.conversations import contacts, whom
 from conserje.conversations.handling import no_conversation
 from conserje.errors import OperatorError
@@ -97,17 +99,22 @@ async def _of_phone(
         number = phones.normalised(phone)
     except TenantError as error:
         raise SendUnfit("no-phone", str(error)) from None
-    known_as = {each.id: _reached(entry, plugins, each, number) for each in allowed}
-    account = _only(entry, [each for each in allowed if known_as[each.id]])
-    return await _with(connection, entry, account, known_as[account.id] or "")
+    numbers = [each for each in (number, otherwise_written(number)) if each]
+    names = {each.id: _reached(entry, plugins, each, numbers) for each in allowed}
+    account = _only(entry, [each for each in allowed if names[each.id]])
+    name = await whom.first_known(connection, entry.tenant.id, account.channel, names[account.id])
+    return await _with(connection, entry, account, name)
 
 
-def _reached(entry: Entry, plugins: Plugins, account: AccountRow, phone: str) -> str | None:
-    channel = plugins.channels[account.channel]
-    try:
-        return guard.called(channel, entry.tenant.slug, "reach", given.name, phone, account.address)
-    except PluginFailed:
-        return None
+def _reached(entry: Entry, plugins: Plugins, account: AccountRow, numbers: Sequence[str]) -> list[str]:
+    """What a contact with one of these phones is called there; none: the account reaches no phones."""
+    channel, found = plugins.channels[account.channel], list[str]()
+    with suppress(PluginFailed):
+        for number in numbers:
+            place = (number, account.address)
+            if name := guard.called(channel, entry.tenant.slug, "reach", given.name, *place):
+                found.append(name)
+    return found
 
 
 async def _with(connection: Connection, entry: Entry, account: AccountRow, contact_address: str) -> Addressee:

@@ -97,6 +97,30 @@ async def test_who_writes_back_is_the_contact_that_was_written_to(scene: Scene, 
     assert await talk(scene) == (sent.conversation, sent.contact)
 
 
+@pytest.mark.parametrize(
+    ("known", "given"),
+    [
+        ("5215512345678", "+525512345678"),
+        ("525512345678", "+5215512345678"),
+        ("5491123456789", "+541123456789"),
+        ("541123456789", "+5491123456789"),
+    ],
+)
+async def test_a_phone_is_the_contact_s_however_the_provider_writes_it(
+    scene: Scene, phones: Phones, known: str, given: str
+) -> None:
+    conversation, contact = await talk(scene, known)
+    sent = await say(scene, Text("tu pedido"), Whom(phone=given))
+    assert (sent.conversation, sent.contact) == (conversation, contact)
+
+
+async def test_a_phone_that_nobody_knows_is_written_to_as_it_was_given(scene: Scene, phones: Phones) -> None:
+    async with scene.working():
+        await say(scene, TEMPLATE, Whom(phone="+525587654321"))
+        await until(lambda: phones.sent)
+    assert phones.sent[0].to == "525587654321"
+
+
 async def test_words_need_a_template_first_where_the_channel_wants_it(scene: Scene, phones: Phones) -> None:
     error = await refused(scene, Text("hola"), Whom(phone=PHONE))
     assert isinstance(error, SendRefused)

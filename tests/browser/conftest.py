@@ -19,6 +19,7 @@ from waiting import LIMIT
 from conserje.storage.pool import connect_pool
 from conserje.tenants.keyring import create_keyring
 
+SHELL = "chromium-headless-shell"  # of the same source, at half the work of one that could also show itself
 NO_SANDBOX = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own does not work as root
 
 # An assistant that offers buttons, and thinks where it is asked to, until it may stop.
@@ -46,7 +47,7 @@ class Colours(Assistant[Nothing, Nothing, Nothing]):
 
 @pytest_asyncio.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    chromium = require("chromium", "chromium")
+    chromium = require(SHELL, SHELL)
     expect.set_options(timeout=LIMIT * 1000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(

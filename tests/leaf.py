@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import httpx2
 
 VOID = frozenset(
-    {"meta", "link", "input", "br", "img", "hr", "source", "path", "rect", "circle", "line", "wbr", "col"}
+    {"meta", "link", "input", "br", "img", "hr", "source", "path", "circle", "line", "wbr", "col"}
 )
 SILENT = frozenset({"title", "script", "style", "template"})
 Attributes = dict[str, str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import asyncpg
 
@@ -12,6 +12,7 @@ from conserje.errors import OperatorError
 from conserje.storage.database import Connection
 
 LONGEST = timedelta(days=366)
+NONE = timedelta(0)
 EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 31)
 
 TODAY = "SELECT (now() AT TIME ZONE $1)::date"
@@ -134,21 +135,51 @@ async def today(connection: Connection, time_zone: str) -> date:
     return found
 
 
-async def of_period(
-    connection: Connection, tenant_id: int, time_zone: str, first: date, last: date
-) -> Statistics:
-    """Raises PeriodError."""
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Where a period of a tenant's lies: from when until when, and behind which ids nothing of it can be."""
+
+    tenant_id: int
+    since: datetime
+    until: datetime
+    first_message: int
+    first_turn: int
+
+
+async def locate(
+    connection: Connection,
+    tenant_id: int,
+    time_zone: str,
+    first: date,
+    last: date,
+    *,
+    earlier: timedelta = NONE,
+) -> Period:
+    """From the first day to the last by the tenant's clock; its ids reach back so much more.
+
+    Raises PeriodError.
+    """
     if not timedelta(0) <= last - first < LONGEST:
         raise PeriodError(f"A period has 1 to {LONGEST.days} days: from {first} to {last} is none.", "since")
     if first < EARLIEST or last > LATEST:
         raise PeriodError(f"A period lies between {EARLIEST} and {LATEST}.", "since")
     moments = await connection.fetchrow(MOMENTS, time_zone, first, last)
     assert moments is not None  # it has no rows to find
-    period, since = (tenant_id, *moments), moments[0] - OUT_OF_ORDER
+    since = moments[0] - OUT_OF_ORDER - earlier
     message = await connection.fetchval(FIRST_MESSAGE, tenant_id, since) or 0
     turn = await connection.fetchval(FIRST_TURN, tenant_id, since) or 0
-    said = {row["day"]: row for row in await connection.fetch(MESSAGES, *period, message, time_zone)}
-    done = {row["day"]: row for row in await connection.fetch(HANDED_OVER, *period, turn, time_zone)}
+    return Period(tenant_id, moments[0], moments[1], message, turn)
+
+
+async def of_period(
+    connection: Connection, tenant_id: int, time_zone: str, first: date, last: date
+) -> Statistics:
+    """Raises PeriodError."""
+    there = await locate(connection, tenant_id, time_zone, first, last)
+    messages = (there.tenant_id, there.since, there.until, there.first_message)
+    turns = (there.tenant_id, there.since, there.until, there.first_turn)
+    said = {row["day"]: row for row in await connection.fetch(MESSAGES, *messages, time_zone)}
+    done = {row["day"]: row for row in await connection.fetch(HANDED_OVER, *turns, time_zone)}
     days = {day: _count(said.get(day), done.get(day)) for day in _days(first, last)}
     return Statistics(
         time_zone,
@@ -156,8 +187,8 @@ async def of_period(
         last,
         _count(said.get(None), done.get(None)),
         days,
-        [Intent(**row) for row in await connection.fetch(INTENTS, *period, turn)],
-        [Answers(**row) for row in await connection.fetch(ANSWERS, *period, turn)],
+        [Intent(**row) for row in await connection.fetch(INTENTS, *turns)],
+        [Answers(**row) for row in await connection.fetch(ANSWERS, *turns)],
     )
 
 

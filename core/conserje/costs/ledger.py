@@ -120,6 +120,11 @@ GROUP BY slug, kind, daily_costs.name, category, country HAVING sum(lines) > 0
 ORDER BY slug, kind DESC, sum(micros) DESC, daily_costs.name, category, country
 """
 
+DAYS = """
+SELECT day, sum(micros)::bigint AS micros FROM daily_costs
+WHERE tenant_id = $1 AND day BETWEEN $2 AND $3 GROUP BY day
+"""
+
 OF_TURN = """
 SELECT at, kind, name, category, country, message_id, units, input, cached, output, seconds, micros
 FROM costs WHERE tenant_id = $1 AND conversation_id = $2 AND (turn_id = $3 OR message_id = $4) ORDER BY id
@@ -240,6 +245,11 @@ async def correct(connection: Connection, corrections: Iterable[Correction]) -> 
 async def sums(connection: Connection, month: date, tenant_id: int | None = None) -> list[Sum]:
     """What a month cost, of one tenant or all, the dearest first; each by its own tenant's clock."""
     return [Sum(**row) for row in await connection.fetch(SUMS, month, tenant_id)]
+
+
+async def of_days(connection: Connection, tenant_id: int, first: date, last: date) -> dict[date, int]:
+    """What each day cost that cost anything, in millionths of a USD."""
+    return {row["day"]: row["micros"] for row in await connection.fetch(DAYS, tenant_id, first, last)}
 
 
 async def of_turn(

@@ -202,8 +202,8 @@ async def note(asked: Asked, conversation: int) -> See | Seen:
                 await asked.audit(scope.connection)
                 await once.end(asked, scope.connection, text)
     except NoteError as error:
-        told = asked._("Write something.") if not text else str(error)
-        return await seen(asked, conversation, Typed(text, told), HTTPStatus.UNPROCESSABLE_ENTITY)
+        why = asked._("Write something.") if not text else str(error)
+        return await seen(asked, conversation, Typed(text, why), HTTPStatus.UNPROCESSABLE_ENTITY)
     return See(asked.to("desk", conversation))
 
 

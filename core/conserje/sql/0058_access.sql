@@ -107,6 +107,10 @@ CREATE TABLE audit (
     request_id    text NOT NULL CHECK (length(request_id) <= 100)
 );
 CREATE INDEX audit_tenant ON audit (tenant_id, id);
+CREATE INDEX audit_tenant_act ON audit (tenant_id, act, id);
+CREATE INDEX audit_tenant_who ON audit (tenant_id, who, id);
+CREATE INDEX audit_act ON audit (act, id);
+CREATE INDEX audit_who ON audit (who, id);
 CREATE INDEX audit_age ON audit (at);
 CREATE UNIQUE INDEX audit_reading
     ON audit (tenant_id, login_id, of, date_trunc('hour', at AT TIME ZONE 'UTC')) WHERE act = 'conversation.read';

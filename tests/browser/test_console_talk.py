@@ -54,14 +54,14 @@ async def test_an_agents_busy_hour(office: Office) -> None:
         await expect(log.get_by_role("img", name="foto.jpg")).to_have_count(1)
 
         await text.fill("paga el lunes")
-        await page.get_by_role("button", name="Keep as a note").click()
+        await page.get_by_role("button", name="Note", exact=True).click()
         await expect(log.get_by_text("paga el lunes")).to_be_visible()
 
         await text.fill("a medio escri")  # is kept while others write
         await talk.write("gracias")
         await expect(log.get_by_text("gracias")).to_be_visible()
         await expect(text).to_have_value("a medio escri")
-        await page.get_by_role("button", name="Give it back").click()
+        await page.get_by_role("button", name="Give back").click()
         await expect(page.get_by_text("With the assistant")).to_be_visible()
         await talk.deliver(id)
         await talk.deliver(id)

@@ -34,6 +34,10 @@ function follow() {
 
 async function insertPrepared(select) {
   if (!select.value) return;
+  if (select.value === "all") {
+    location.assign(select.dataset.texts);
+    return;
+  }
   const answer = await fetch(`${select.dataset.texts}/${select.value}/to/${select.dataset.to}`);
   if (!answer.ok) return;
   select.value = "";

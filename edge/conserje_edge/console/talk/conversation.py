@@ -193,8 +193,8 @@ async def note(asked: Asked, conversation: int) -> See | Seen:
     asked.of = f"conversation {conversation}"
     text = asked.given("text")
     if asked.file("file"):
-        told = Typed(text, asked._("A note is words alone: take the file away, or send it."))
-        return await seen(asked, conversation, told, HTTPStatus.UNPROCESSABLE_ENTITY)
+        why = asked._("A note is words alone: take the file away, or send it.")
+        return await seen(asked, conversation, Typed(text, why), HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         async with acting_for(asked.context.pool, asked.tenant.id) as scope:
             if await once.begin(asked, scope.connection, text):

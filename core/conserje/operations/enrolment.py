@@ -14,6 +14,7 @@ from conserje.installation import Opened
 from conserje.plugins import given, guard
 from conserje.plugins.guard import AnyPlugin, PluginFailed
 from conserje.plugins.plugins import Plugins
+from conserje.settings import Settings
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, data_keys, tenants
 from conserje.tenants.accounts import AccountRow
@@ -193,6 +194,18 @@ def refuse_claim(plugin: AnyPlugin) -> None:
 def is_made_by_core(plugin: AnyPlugin) -> TypeGuard[AnyChannel]:
     """Whether every tenant has an account of it, made at its first use."""
     return isinstance(plugin, Channel) and plugin.per_tenant
+
+
+def refuse_inside(settings: Settings, address: str) -> None:
+    """Where addresses in private networks are asked, a tenant's server may be anywhere, and so none of theirs
+    to say: its name could lead inside any time.
+
+    Raises NotTheTenants.
+    """
+    if settings.fetch_allow and "://" in address:
+        raise NotTheTenants(
+            "The operator lets private addresses be asked, and says which: ask them.", "address"
+        )
 
 
 def refuse_place(plugin: AnyPlugin, address: str, settings: Mapping[str, Any]) -> None:

@@ -133,12 +133,12 @@ async def add_account(asked: Asked, body: NewAccount) -> AccountShown:
     """Add an account to a tenant.
 
     Its credentials are not tried: `check` does. A tenant's key adds none to a channel of which the operator
-    has credentials for all.
+    has credentials for all, nor a server's address where the operator lets addresses in private networks be
+    asked.
     """
     plugin = enrolment.plugin_of(asked.context.plugins, body.channel)
-    if asked.caller.tenant_id is not None:
-        enrolment.refuse_claim(plugin)
     address = enrolment.address_of(plugin, asked.tenant.slug, body.address)
+    _refuse_operators(asked, plugin, address)
     credentials = None if body.credentials is None else json.dumps(body.credentials).encode()
     await enrolment.add(
         asked.context, asked.connection, asked.tenant, plugin, address,
@@ -182,12 +182,18 @@ async def change_account(asked: Asked, id: Id, body: ChangedAccount) -> AccountS
     return (await _showing(asked, connection))(await accounts.get(connection, tenant.id, id))
 
 
+def _refuse_operators(asked: Asked, plugin: AnyPlugin, address: str) -> None:
+    """Raises NotTheTenants for what a tenant cannot say."""
+    if asked.caller.tenant_id is not None:
+        enrolment.refuse_claim(plugin)
+        enrolment.refuse_inside(asked.context.settings, address)
+
+
 async def _move(asked: Asked, plugin: AnyPlugin, row: AccountRow, written: str) -> None:
     address = enrolment.address_of(plugin, asked.tenant.slug, written)
     if address == row.address:
         return
-    if asked.caller.tenant_id is not None:
-        enrolment.refuse_claim(plugin)
+    _refuse_operators(asked, plugin, address)
     enrolment.refuse_place(plugin, address, {})
     place = (asked.connection, asked.context.vault, asked.tenant.id, row.channel, row.address)
     await accounts.move(*place, address)

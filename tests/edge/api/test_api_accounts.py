@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
-from other_system import System
+from other_system import System, open_system
 
+from conserje import Nothing
 from conserje.contract.account import Finding
 from conserje.net.client import client
 from conserje.plugins.plugins import Plugins
+from conserje.storage.database import Pool
+from conserje_mcp import MCP
 from conserje_twilio import Twilio
 
 SECRET = "5ecret5ecret5ecret5ecret5ecret55"
@@ -78,6 +82,20 @@ async def test_another_tenant_s_account_is_not_there(system: System) -> None:
         assert await system.post(f"{path}/check", None, admin, 404) == "not-found"
         assert await system.delete(path, admin, 404) == "not-found"
     assert (await system.get("/tenants/bravo/accounts", admin))["items"] == []
+
+
+async def test_where_private_addresses_are_asked_a_tenant_names_no_server(
+    pool: Pool, database_url: str, keyring: Path
+) -> None:
+    async with open_system(pool, database_url, keyring, fetch_allow="192.168.7.0/24") as system:
+        system.context.plugins.tools["mcp"] = MCP(Nothing(), client())
+        admin = await system.key(await system.add("acme"), "admin")
+        body = {"channel": "mcp", "address": "https://inside.example/mcp"}
+        assert await system.post("/tenants/acme/accounts", body, admin, 403) == "operator-only"
+        id = (await system.post("/tenants/acme/accounts", body, code=201))["id"]
+        other = {"address": "https://other.example/mcp"}
+        assert await system.patch(f"/tenants/acme/accounts/{id}", other, admin, 403) == "operator-only"
+        await system.patch(f"/tenants/acme/accounts/{id}", {"status": "suspended"}, admin)
 
 
 async def test_a_tenant_takes_no_number_where_the_operator_has_credentials_for_all(system: System) -> None:

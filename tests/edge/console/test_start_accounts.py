@@ -300,3 +300,11 @@ async def test_what_every_tenant_has_is_no_number(office: Office) -> None:
         "INSERT INTO accounts (tenant_id, channel, address) SELECT id, 'web', 'web' FROM tenants"
     )
     assert "No number is connected yet" in (await owner.get("/t/acme/accounts")).text
+
+
+async def test_a_tenant_names_no_server_where_private_networks_are_asked(office: Office) -> None:
+    console = office.console
+    console.context.settings = console.context.settings.model_copy(update={"fetch_allow": ("10.0.0.0/8",)})
+    owner = await console.as_("owner")
+    page = await owner.post(f"{NEW}/mcp", 422, address="https://inside.example/mcp")
+    assert "says which: ask them" in page.text and await office.accounts() == []

@@ -96,6 +96,7 @@ async def add(asked: Asked, channel: str) -> See | Seen:
     try:
         _refuse_claim(asked, plugin)
         address = inputs.typed_address(asked, plugin)
+        _refuse_inside(asked, address)
         await _refuse_taken(asked, plugin, address)
         settings = patched({}, inputs.typed(asked, plugin, "settings"))
         async with asked.context.pool.acquire() as connection, connection.transaction():
@@ -209,6 +210,12 @@ def _refuse_claim(asked: Asked, plugin: AnyPlugin) -> None:
     """Raises NotTheTenants."""
     if not asked.person.operator_role and isinstance(plugin, Channel):
         enrolment.refuse_claim(plugin)
+
+
+def _refuse_inside(asked: Asked, address: str) -> None:
+    """Raises NotTheTenants."""
+    if not asked.person.operator_role:
+        enrolment.refuse_inside(asked.context.settings, address)
 
 
 def _said(asked: Asked, plugin: AnyPlugin, error: OperatorError) -> dict[str, str]:

@@ -34,12 +34,13 @@ test: install  ## all tests that are not long, in parallel
 		--no-fund --loglevel=error n8n@2.41.1
 	@touch $@
 
-soak: install  ## a thousand deaths under load (figures for docs/reliability.md), a million bad posts, a long past, a hostile day, ten thousand sends, n8n
+soak: install  ## a thousand deaths under load (figures for docs/reliability.md), a million bad posts, a long past, a hostile day, ten thousand sends, a hundred thousand notifications, n8n
 	cd tests && ../$(BIN)/python -m crash.run --deaths 1000
 	cd tests && ../$(BIN)/python -m fuzz --count 1000000
 	HISTORY=1000000 $(BIN)/pytest -n0 -k promise_11 tests/core/conversations tests/core/operations
 	cd tests && ../$(BIN)/python -m hostile.run --minutes 10
 	SENDS=10000 $(BIN)/pytest -n0 tests/system/test_sends.py
+	NOTIFICATIONS=100000 $(BIN)/pytest -n0 tests/core/notices/test_telling_promise_11.py
 	$(MAKE) .n8n/installed && $(BIN)/pytest -n0 -m soak tests/system
 
 check: install  ## style, types, layers

@@ -82,16 +82,17 @@ WHERE notices.tenant_id = $1 AND conversation_id = $2 AND kind = 'email' AND lea
   AND due_at <= now() AND mailings.tenant_id = $1 AND mailings.recipient = $3
 """
 
+# By their places: where many are due, a join would read all that the tenant was ever told.
 COLLECT = """
 WITH due AS MATERIALIZED (
-    SELECT conversation_id, id FROM notices
+    SELECT ctid AS place FROM notices
     WHERE tenant_id = $1 AND kind = 'email' AND lead_id IS NULL AND due_at <= now()
     ORDER BY due_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
 )
-UPDATE notices SET tries = tries + 1, due_at = now() + $2 FROM due
-WHERE tenant_id = $1 AND notices.conversation_id = due.conversation_id AND notices.id = due.id
-RETURNING notices.id, notices.conversation_id, turn_id, kind, created_at, tries, due_at AS until, illness,
-          bound, lead_id, mailed_to
+UPDATE notices SET tries = tries + 1, due_at = now() + $2
+WHERE tenant_id = $1 AND ctid = ANY (ARRAY(SELECT place FROM due))
+RETURNING id, conversation_id, turn_id, kind, created_at, tries, due_at AS until, illness, bound, lead_id,
+          mailed_to
 """
 
 # It did not leave: the next one need not wait.

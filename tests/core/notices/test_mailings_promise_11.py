@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from plans import ACCOUNTS, analyze, pages
 from scene import Scene
 from told import (
     change,
@@ -14,6 +15,30 @@ from told import (
     make_due,
     wishes,
 )
+
+from conserje.notices.table import COLLECT, COLLECTED, LEASE
+from conserje.storage.database import Connection
+
+TOLD = """
+INSERT INTO notices (tenant_id, conversation_id, turn_id, kind, due_at)
+SELECT tenant_id, id, n, 'email', CASE WHEN n <= $1 + 500 THEN now() END
+FROM conversations, generate_series($1::int, $2) AS n
+"""
+MAILED = "UPDATE notices SET due_at = NULL WHERE turn_id % 100 <> 0 AND due_at IS NOT NULL"
+
+
+async def test_a_mailing_costs_the_same_whatever_was_told_before(connection: Connection) -> None:
+    """Also where Postgres still believes that many are due."""
+    await connection.execute(ACCOUNTS, 1, 1)
+    collect = COLLECT, await connection.fetchval("SELECT id FROM tenants"), LEASE, COLLECTED
+    touched = []
+    for told in ((1, 1000), (1001, 20_000)):
+        await connection.execute(TOLD, *told)
+        await analyze(connection, "notices")
+        await connection.execute(MAILED)
+        touched.append(await pages(connection, *collect))
+    few, many = touched
+    assert many <= 3 * few, touched  # twice as many are due by then
 
 
 async def five_minutes_later(scene: Scene) -> None:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from conserje.contract.account import NotOffered
 from conserje.contract.channel import FetchFailed, FetchRefused, Refused, TryLater
 from conserje.contract.limits import Limits
+from conserje.conversations import feed
 from conserje.files import quota
 from conserje.files import table as files
 from conserje.files.folder import Folder, NoRoom
@@ -97,7 +98,9 @@ class Collector:
         if isinstance(end, NotKept) and end.again is None:
             log.warning("A file for %s will not be had: %s", entry.tenant.slug, end.cause)
         async with acting_for(self.pool, job.tenant_id) as scope:
-            return await files.settle(scope.connection, job, wanted, end, self.quota)
+            wanted_still = await files.settle(scope.connection, job, wanted, end, self.quota)
+            await feed.wake(scope.connection, job.tenant_id, job.conversation_id)  # whoever looks sees it
+            return wanted_still
 
     async def _download(self, entry: Entry, wanted: Wanted) -> Kept | NotKept:
         """Raises NoRoom."""

@@ -31,6 +31,7 @@ from conserje import (
     TryLater,
 )
 from conserje.contract.message import Content
+from conserje.conversations import feed
 from conserje.conversations.rows import InboundRow, prepare
 from conserje.files.collector import TRIES
 from conserje.files.folder import Folder, NoRoom, judged, path_of
@@ -66,6 +67,21 @@ async def test_a_file_is_kept_and_named_so_in_its_message(scene: Scene, album: A
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert await rows(scene, "state, bytes, tries") == [("kept", len(JPEG), 1)] * 2
     assert [file.ref for file in album.asked] == ["a", "b"]
+
+
+async def test_who_looks_at_the_conversation_hears_that_a_file_has_come(scene: Scene, album: Album) -> None:
+    heard: list[object] = []
+    job = await send(scene)
+
+    def hear(*said: object) -> None:
+        heard.append(said[-1])
+
+    async with scene.pool.acquire() as connection:
+        await connection.add_listener(feed.CHANNEL, hear)
+        await scene.collector.collect(job)
+        await until(lambda: connection.fetchval("SELECT $1::boolean", bool(heard)))
+        await connection.remove_listener(feed.CHANNEL, hear)
+    assert heard == [f"{job.tenant_id}:{job.conversation_id}"]
 
 
 async def test_a_worker_collects_what_was_taken(scene: Scene, album: Album) -> None:

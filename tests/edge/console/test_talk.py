@@ -234,6 +234,26 @@ async def test_a_providers_own_words_are_shown_as_they_are(talk: Talk) -> None:
     assert "Not delivered" in page.text and "The provider says: Not on <WhatsApp>." in page.text
 
 
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        ("131026: the contact cannot be reached", "Su número no se puede alcanzar"),
+        ("63016: the contact wrote more than 24 h ago", "por ahora WhatsApp solo acepta plantillas"),
+        ("21610: the contact has opted out", "No quiere más mensajes."),
+        ("Nobody knows whether it was sent: no answer", "Nadie sabe si llegó."),
+    ],
+)
+async def test_what_providers_say_most_is_said_in_the_persons_language(
+    talk: Talk, cause: str, told: str
+) -> None:
+    id = await talk.answered()
+    await talk.house.pool.execute(
+        "UPDATE messages SET state = 'failed', cause = $1 WHERE direction = 'out'", cause
+    )
+    page = await (await talk.house.as_("agent", language="es")).get(desk(id))
+    assert told in page.text and cause not in page.text
+
+
 async def test_a_held_conversation_is_tried_again_by_the_assistant(talk: Talk) -> None:
     id = await talk.write("hola")
     await talk.house.pool.execute("UPDATE conversations SET state = 'held', cause = 'x'")
@@ -283,9 +303,12 @@ async def test_another_tenants_and_what_is_not_there_is_not_found(talk: Talk) ->
     other = await talk.house.as_("owner", "bravo")
     await other.get(desk(id), 404)
     await other.get(f"/t/bravo/desk/{id}", 404)
-    for what in ("take", "give", "say", "note", "again"):
+    await talk.house.pool.execute("UPDATE messages SET state = 'held' WHERE direction = 'out'")
+    message = await talk.house.pool.fetchval("SELECT id FROM messages WHERE direction = 'out'")
+    for what in ("take", "give", "say", "note", "again", f"messages/{message}/again"):
         await other.post(f"/t/bravo/desk/{id}/{what}", None, text="x")
     assert (await talk.found(id)).state == "open" and len(await said(talk)) == 1
+    assert await talk.house.pool.fetchval(STATE_OUT) == "held"
 
 
 async def test_an_operator_who_reads_it_is_kept(talk: Talk) -> None:

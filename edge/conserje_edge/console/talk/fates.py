@@ -65,6 +65,41 @@ _CAUSES: tuple[tuple[Callable[[str], bool], str, str], ...] = (
         _LATER,
     ),
 )
+# The numbers with which causes of providers begin: what most messages fail of.
+_UNREACHED = (
+    N_("Their number cannot be reached: it is not on WhatsApp, or switched off."),
+    N_("Reach them by another way."),
+)
+_BLOCKED = (N_("They have blocked your number."), "")
+_TOO_OLD = (_CAUSES[0][1], _CAUSES[0][2])
+_WITHHELD = (N_("WhatsApp holds this message back."), N_("Do not send it again today."))
+_TOO_MANY = (N_("Too many messages were sent in a short time."), "")
+_NOT_CARRIED = (
+    N_("This kind of message or file is not taken there."),
+    N_("Send it as a picture or a PDF, or in words."),
+)
+_TEMPLATE = (
+    N_("The template is not approved, or does not fit."),
+    N_("Ask whoever looks after your phone number."),
+)
+_FILTERED = (N_("The telephone company held it back."), "")
+_OF_PROVIDERS: dict[int, tuple[str, str]] = {
+    code: meaning
+    for meaning, codes in (
+        (_UNREACHED, (131026, 21211, 21614, 30003, 30005, 30006, 63003, 63024, 63032)),
+        (_BLOCKED, (30004, 63014)),
+        ((N_("They want no more messages."), _WRITE), (21610,)),
+        ((N_("They want no offers."), ""), (131050,)),
+        (_TOO_OLD, (131047, 63016)),
+        (_WITHHELD, (130472, 131049)),
+        (_TOO_MANY, (130429, 131048, 131056, 131064, 20429, 21611, 30001, 63017, 63018)),
+        (_NOT_CARRIED, (131051, 131053, 12300, 63005, 63019)),
+        (_TEMPLATE, (132000, 132001, 132005, 132007, 132008, 132012, 132015, 132016)),
+        (_TEMPLATE, (21655, 21656, 63027, 63028)),
+        (_FILTERED, (30007,)),
+    )
+    for code in codes
+}
 _ILL = N_("Your phone number cannot send just now.")
 _MENDED = N_(
     "It goes out by itself once the number can send again: the page of phone numbers says what is wrong."
@@ -116,5 +151,8 @@ def of(line: Line) -> Fate | None:
 
 
 def _meaning(cause: str) -> tuple[str, str]:
-    """Why, and what to do, where core says it."""
-    return next(((why, todo) for is_it, why, todo in _CAUSES if is_it(cause)), ("", ""))
+    """Why, and what to do, where it is known."""
+    of_core = next(((why, todo) for is_it, why, todo in _CAUSES if is_it(cause)), None)
+    code = cause.partition(":")[0]
+    known = _OF_PROVIDERS.get(int(code)) if code.isdecimal() and len(code) < 8 else None
+    return of_core or known or ("", "")

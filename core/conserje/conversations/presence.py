@@ -8,7 +8,6 @@ from datetime import timedelta
 from conserje.storage.database import Connection
 
 LASTS = timedelta(seconds=60)  # after somebody was seen
-EVERY = timedelta(seconds=20)  # a page that is looked at says so
 LONGEST_NAME = 100  # characters
 PRUNED = 100  # rows at once; they are of the tenant's people, of the last minutes
 

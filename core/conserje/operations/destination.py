@@ -41,10 +41,11 @@ async def take(
     Raises PostsElsewhere, NotConfigured, AccountUnusable or TenantError.
     """
     findings = await checkup.examine(opened, slug, plugin, address)
-    place = elsewhere(findings)
-    if place is None:
+    place, ours = elsewhere(findings), checkup.urls(opened, slug, plugin).webhook
+    is_wrong = elsewhere(each for each in findings if each.level == "error") is not None
+    if place is None or not (is_wrong or place in (instead_of, ours)):  # a warning: it comes by another way
         return findings
-    if place not in ("", instead_of, checkup.urls(opened, slug, plugin).webhook):
+    if place not in ("", instead_of, ours):
         raise PostsElsewhere(place)
     await _configure(opened, slug, plugin, address)
     return await checkup.examine(opened, slug, plugin, address)

@@ -195,6 +195,16 @@ async def test_a_provider_that_posts_elsewhere_takes_the_second_word(house: Hous
     assert house.posts_to == OURS
 
 
+async def test_what_comes_by_the_address_of_all_tenants_is_left_as_it_is(house: House) -> None:
+    await house.keep()
+    shared = "http://localhost:8080/webhook/twilio#rc=3&rp=all"
+    house.post_to(shared)
+    assert await house.take() == ["ok", "ok", "warning"]
+    assert await admission.settle(house, house.tenant, house.twilio, NUMBER) is None
+    assert house.posts_to == shared
+    assert await house.take(shared.partition("#")[0]) == ["ok", "ok", "ok"]
+
+
 async def test_a_password_in_an_address_is_neither_kept_nor_told(house: House) -> None:
     await house.keep()
     house.post_to("https://ana:5ecret-of-hers@otro.example/hook")

@@ -162,6 +162,17 @@ async def test_who_posts_elsewhere_is_changed_at_a_second_word(office: Office) -
     assert not [each for each in page.forms if each.action.endswith("/post-here")]
 
 
+async def test_who_posts_once_is_told_to_post_again(office: Office) -> None:
+    owner = await office.console.as_("owner")
+    place = await office.added(owner)
+    office.post_to(OURS)
+    page = await owner.follow(await owner.post(f"{place}/check"))
+    assert "but not once more" in page.text
+    await owner.post(f"{place}/post-here", 303, **page.form("/post-here").fields)
+    assert "but not once more" not in (await owner.get(place)).text
+    assert office.twilio.setup.webhook(NUMBER, None).endswith("#rc=3&rp=all")
+
+
 @pytest.mark.parametrize(
     ("typed", "name"),
     [

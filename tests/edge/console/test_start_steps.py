@@ -72,6 +72,12 @@ async def test_the_business_is_changed_where_something_else_is_typed(console: Ho
     assert json.loads(kept["after"]).keys() == {"name", "quiet_period", "hand_back_after", "locale"}
 
 
+async def test_a_language_that_nobody_knows_is_shown_by_its_tag(console: House) -> None:
+    await console.tenant(locale="xx-YY")
+    owner = await console.as_("owner")
+    assert (await owner.get("/t/acme/start/business")).form("/business").fields["locale"] == "xx-YY"
+
+
 async def test_what_is_wrong_with_the_business_is_said_at_its_field(console: House) -> None:
     owner = await console.as_("owner")
     fields = (await owner.get("/t/acme/start/business")).form("/business").fields

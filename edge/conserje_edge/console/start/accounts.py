@@ -22,8 +22,9 @@ from conserje_edge.console.place import See, Seen, deed, view
 from conserje_edge.console.refusal import Refusal
 from conserje_edge.console.start import inputs, standing
 from conserje_edge.console.start.guides import guide_of, named
-from conserje_edge.console.start.standing import plugin_of, row_of
+from conserje_edge.console.start.standing import Standing, plugin_of, row_of
 
+Posting = Literal["", "nowhere", "elsewhere", "weakly"]
 LONGEST_LOOK = 50.0  # seconds: a model may have to be loaded first, and nginx waits for 60
 VERIFY_TOKEN = "verify_token"  # noqa: S105 - the name of what a provider has to be told of ours
 
@@ -51,22 +52,31 @@ async def _shown(
     if one is None:
         raise Refusal(HTTPStatus.NOT_FOUND)
     plugin = _installed(asked, one.row)
+    channel = plugin if isinstance(plugin, Channel) else None
+    webhook = enrolment.webhook_of(asked.context, asked.tenant.slug, channel)
     values = {
         "one": one,
         "used": used,
         "guide": guide_of(one.row.channel),
         "plugin": plugin,
-        "webhook": enrolment.webhook_of(
-            asked.context, asked.tenant.slug, plugin if isinstance(plugin, Channel) else None
-        ),
+        "webhook": webhook,
         "configures": isinstance(plugin, Channel) and offers(plugin, "configure"),
         "asks_token": plugin is not None and VERIFY_TOKEN in plugin.Credentials.model_fields,
         "verify_token": verify_token,
+        "posting": _posting(one, webhook),
         "elsewhere": destination.elsewhere(one.check.findings) if one.check else None,
         "inputs": inputs.inputs(asked, plugin, "settings", one.row.settings, anew=False) if plugin else [],
         "errors": error or {},
     }
     return Seen("start/account.html", values, 422 if error else 200)
+
+
+def _posting(one: Standing, webhook: str | None) -> Posting:
+    """What is to be asked of where messages go; nothing where they come by another way."""
+    findings = one.check.findings if one.check else ()
+    if (place := destination.elsewhere(each for each in findings if each.level == "error")) is None:
+        return "weakly" if destination.elsewhere(findings) == webhook else ""
+    return "elsewhere" if place not in ("", webhook) else "nowhere"
 
 
 def _installed(asked: Asked, row: AccountRow) -> AnyPlugin | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 
 from conserje.errors import OperatorError
 from conserje.net.mail import MailFailed
@@ -73,9 +73,12 @@ def _with(offered: tuple[str, ...], there: str) -> list[str]:
 
 
 def _called(asked: Asked, tag: str) -> str:
-    """The language and its country, in the person's language."""
-    shown: str | None = Locale.parse(tag, sep="-").get_display_name(asked.speech.locale)
-    return (shown or tag)[:1].upper() + (shown or tag)[1:]
+    """The language and its country, in the person's language; of what nobody speaks, its tag."""
+    try:
+        shown = Locale.parse(tag, sep="-").get_display_name(asked.speech.locale) or tag
+    except (UnknownLocaleError, ValueError):
+        return tag
+    return str(shown[:1].upper() + shown[1:])
 
 
 def _there(tenant: Tenant) -> dict[str, str]:

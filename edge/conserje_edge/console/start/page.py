@@ -72,6 +72,7 @@ def _form(
         "errors": errors or {},
         "long": _LONG,
         "logo": _shown(url, there.get("logo")),
+        "has_logo": bool(there.get("logo")),
         "url": url,
         "line": f'<script src="{url}/chat.js" async></script>',
         "sites": there.get("origins") or [],

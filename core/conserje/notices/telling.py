@@ -22,7 +22,7 @@ from conserje.settings import Settings
 from conserje.storage import queue
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
-from conserje.storage.notifications import Horizon
+from conserje.storage.notifications import Horizon, Position
 from conserje.tenants.directory import Directory
 from conserje.tenants.vault import Vault
 
@@ -36,6 +36,7 @@ LOST = 20  # failures in a row after which one is tried at a time, and less and 
 FIRST_REST, LONGEST_REST = 5.0, 300.0  # seconds until the next of these
 LONGEST = 10.0  # seconds that a job goes on: others of its tenant wait
 TENANTS = 1000  # of an operator's subscription in a look
+SELDOM = 10.0  # seconds between two rounds through all tenants while nothing happens to any
 ROUNDS = 20  # of reading in a look
 FORGOTTEN = "It is kept no longer."
 
@@ -50,7 +51,9 @@ class Teller:
     settings: Settings
     trust: SSLContext | None = None  # None: the certificates that this machine trusts
     _horizon: Horizon = field(default_factory=Horizon)
-    _tenant: int = 0  # behind which the operator's subscriptions look next
+    _tenant: int = 0  # behind which the operator's subscriptions look next; 0: their round has ended
+    _round: Position | None = None  # up to which all was known when that round began; None: it left something
+    _again: float = 0.0  # when there is another round although nothing has happened
 
     async def look(self) -> None:
         """Keep what is to be told since the last look, and call those who tell it."""
@@ -58,22 +61,27 @@ class Teller:
             if not await tellings.are_wanted(connection):
                 return
             until = await self._horizon.advance(connection)
-            after, last = await self._next_tenants(connection)
+            after, last = await self._next_tenants(connection, until)
             for _ in range(ROUNDS):
                 news = await tellings.news(connection, until, after, last)
                 more = [await tellings.add(connection, *each, until) for each in news]
                 if not any(more):
                     break
+            else:
+                self._round = None
             async with connection.transaction():
                 await queue.enqueue(connection, await tellings.call(connection))
 
-    async def _next_tenants(self, connection: Connection) -> tuple[int, int]:
-        """Behind which and up to which the operator's subscriptions look now: in turns at all."""
-        for after in (self._tenant, 0):
-            if (last := await tellings.next_tenants(connection, after, TENANTS)) is not None:
-                self._tenant = last
-                return after, last
-        return 0, 0
+    async def _next_tenants(self, connection: Connection, until: Position) -> tuple[int, int]:
+        """Behind which and up to which the operator's subscriptions look now: in turns at all, and at none
+        where nothing has happened since the last round."""
+        after = self._tenant
+        last = await tellings.next_tenants(connection, after, TENANTS) if after else None
+        if last is None and (until != self._round or time.monotonic() > self._again):
+            self._round, self._again = until, time.monotonic() + SELDOM
+            after, last = 0, await tellings.next_tenants(connection, 0, TENANTS)
+        self._tenant = last or 0
+        return after, self._tenant
 
     async def tell(self, job: Job) -> None:
         """Tell the subscription of the job what is due, for a while; what is left is called for again."""

@@ -27,8 +27,9 @@ from conserje.notices.hosts import Host, SubscriptionError
 from conserje.notices.posting import Receiver
 from conserje.notices.subscriptions import Change, Secrets, Subscription
 from conserje.notices.tellings import Filter
+from conserje.storage.database import Connection
 from conserje.storage.jobs import Job, read_payload
-from conserje.storage.notifications import MARK
+from conserje.storage.notifications import MARK, Position
 from conserje.tenants.keyring import VaultError, add_master_key
 from conserje.tenants.vault import Vault
 from conserje_fakes.server import serving
@@ -269,6 +270,42 @@ async def test_the_operator_s_own_are_told_of_all_tenants(scene: Scene) -> None:
         await tell(scene)
     told = [Webhook(secrets.signing[0]).verify(body, headers) for headers, body in desk.posted]
     assert sorted(each["data"]["tenant"] for each in told) == ["acme", "bravo", "charly"]
+
+
+async def test_the_operator_s_own_go_round_in_parts_and_rest_while_nothing_happens(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    news, looks = tellings.news, list[int]()
+
+    async def noted(connection: Connection, known: Position, after: int, last: int) -> list[tuple[int, int]]:
+        looks.append(max(last - after, 0))
+        return await news(connection, known, after, last)
+
+    monkeypatch.setattr(tellings, "news", noted)
+    monkeypatch.setattr(telling, "TENANTS", 1)
+    for slug in ("bravo", "charly"):
+        await scene.add(slug)
+    async with scene.pool.acquire() as connection, connection.transaction():
+        await subscriptions.add(
+            connection, scene.vault, None, "https://a.example/", ["message.received"], Secrets.new()
+        )
+    for slug in ("charly", "acme", "bravo"):
+        await scene.write("hola", slug=slug)
+
+    async def are_kept() -> bool:
+        await look(scene)
+        return bool(await scene.pool.fetchval("SELECT count(*) = 3 FROM tellings"))
+
+    await until(are_kept)
+    for _ in range(3):  # until the round has ended
+        await scene.teller.look()
+    looks.clear()
+    await scene.teller.look()
+    assert not any(looks)
+    monkeypatch.setattr(telling, "SELDOM", 0.0)
+    scene.teller._again = 0.0
+    await scene.teller.look()
+    assert any(looks)
 
 
 async def test_both_secrets_sign_while_one_is_changed(scene: Scene) -> None:

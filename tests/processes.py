@@ -22,7 +22,8 @@ from waiting import LIMIT, until
 FOREIGN = ("CONSERJE_", "TWILIO_", "OPENAI_", "PG")
 
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-PORTS = range(10_000 + _WORKER % 16, 32_000, 16)  # no other parallel worker takes one before its server does
+_RUN = 8 if "TEST_DATABASE_URL" in os.environ else 0  # beside one that has no Postgres given
+PORTS = range(10_000 + (_RUN + _WORKER) % 16, 32_000, 16)  # no other worker takes one before its server does
 _ports = cycle(random.sample(PORTS, len(PORTS)))  # nor is one given twice, for two servers of a test
 
 

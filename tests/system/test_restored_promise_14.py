@@ -21,7 +21,7 @@ from waiting import LIMIT, until
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 ENOUGH = 60  # replies that came before anything is saved
-FLOOD, RATE = 1000, 200  # signed webhooks, and how many of them in a second, while it is saved
+FLOOD, RATE = 500, 100  # signed webhooks, and how many of them in a second, while it is saved
 
 # But for what waits for an operator.
 SETTLED = """

@@ -35,6 +35,7 @@ from conserje.storage.pool import connect_pool  # noqa: E402
 from conserje.tenants.keyring import create_keyring  # noqa: E402
 
 CONNECTIONS = "400"
+WHOLE_LIMIT = 300  # seconds: many processes start and end, one after the other
 
 END_OTHERS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -95,7 +96,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 @pytest.hookimpl(wrapper=True)  # marks before -m chooses, shares after it
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     for item in items:
-        if "server" in getattr(item, "fixturenames", ()) and not shares.is_whole(item.path):
+        if shares.is_whole(item.path):
+            if not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(WHOLE_LIMIT))
+        elif "server" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
             if shares.is_of_its_server(item.path):
                 item.add_marker("both")

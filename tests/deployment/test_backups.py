@@ -31,7 +31,7 @@ from conserje.storage.pool import connect_pool
 from conserje.tenants.keyring import create_keyring
 from conserje_fakes.twilio_messages import TwilioAccount
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]  # servers and processes, one after the other
+pytestmark = pytest.mark.long
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(200)
 CONTACTS = "whatsapp:+56944444441", "whatsapp:+56944444442"

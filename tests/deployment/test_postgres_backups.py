@@ -20,7 +20,7 @@ from conserje.storage.migrate import migrate
 from conserje.storage.programs import SYSTEM_USER
 from conserje.tenants.keyring import create_keyring
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.long
 
 STRANGER = "whatsapp:+56944444443"
 TEXTS = "SELECT content::jsonb->>'text' FROM messages WHERE direction = 'in' ORDER BY id"

@@ -43,7 +43,6 @@ async def conserje(environment: dict[str, str], release: Path, *command: str) ->
 
 
 @pytest.mark.new_database
-@pytest.mark.timeout(300)
 async def test_a_rolling_upgrade_and_its_undoing_drop_no_request(
     installation: Installation, machine: Machine, traffic: Traffic, tmp_path: Path
 ) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from installation import Installation
 from waiting import until
 
 from conserje.tenants.words import ORDERED
 from conserje_fakes.meta import Number, create
 from conserje_fakes.server import serving
-
-pytestmark = pytest.mark.timeout(300)  # many processes start and end
 
 OWN, STRANGE, ANA = "110000000000001", "110000000000099", "56922222222"
 SECRETS = ("EAAficha", "s3creto")

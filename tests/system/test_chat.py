@@ -244,7 +244,6 @@ AT_ONCE = 100  # webhooks, where a machine cannot keep up
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
 async def test_many_streams_cost_little_and_delay_no_webhook(installation: Installation) -> None:
     await installation.add("acme")
     async with installation.serving() as server, AsyncExitStack() as stack:

@@ -59,7 +59,6 @@ class Load:
 
 
 @pytest.mark.new_database
-@pytest.mark.timeout(300)
 async def test_promise_5_and_10_terminated_backends_delay_jobs_and_changes_by_seconds_at_most(
     installation: Installation,
 ) -> None:

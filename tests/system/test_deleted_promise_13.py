@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from installation import Installation
 from waiting import until
 
 from conserje_fakes.meta import Number, StandIn, create
 from conserje_fakes.server import serving
-
-pytestmark = pytest.mark.timeout(300)  # many processes start and end
 
 OWN, SECRETS = "110000000000001", ("EAAficha", "s3creto")
 EDITING, DELETING, TALKING, SEEING, ASKING = (f"5691111111{n}" for n in range(5))

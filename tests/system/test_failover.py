@@ -166,7 +166,6 @@ async def house(url: str, keyring: Path) -> AsyncIterator[tuple[Installation, Se
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP], ids=["dead", "silent"])
 async def test_promise_5_a_failover_is_ridden_out(end: signal.Signals, tmp_path: Path) -> None:
     """What was acknowledged before is on the standby; the work goes on at it without a restart."""

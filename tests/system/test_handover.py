@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from installation import Installation, until_taken
 from processes import run_to_end
 from standardwebhooks import Webhook
@@ -14,8 +13,6 @@ from waiting import until
 
 from conserje.tenants.words import PASSED_ON
 from conserje_fakes.server import serving
-
-pytestmark = pytest.mark.timeout(300)  # many processes start and end
 
 ANA = "whatsapp:+56911111111"
 

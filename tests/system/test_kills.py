@@ -20,8 +20,6 @@ from waiting import until
 from conserje_fakes import server as stand_in_server
 from conserje_fakes.openai import StandIn
 
-pytestmark = pytest.mark.timeout(300)  # many processes start and end
-
 TAKEN_OVER_WITHIN = 8.0  # seconds
 
 

@@ -148,7 +148,6 @@ async def open_shops(installation: Installation) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
 async def test_promises_3_4_and_5_each_of_two_edges_and_two_workers_killed_under_load(
     installation: Installation,
 ) -> None:
@@ -213,7 +212,6 @@ async def until_taken_by_one(edges: cycle[Node], request: bytes) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
 async def test_a_rolling_restart_drops_no_request_and_finishes_what_is_in_hand(
     installation: Installation,
 ) -> None:

@@ -37,8 +37,6 @@ async def hold():
 asyncio.run(hold())
 """
 
-pytestmark = pytest.mark.timeout(300)  # many processes start and end
-
 CONTACTS = [f"whatsapp:+5697100000{n}" for n in range(4)]
 
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from installation import Installation
 from waiting import until
 
 from conserje_fakes.twilio import Fault
-
-pytestmark = pytest.mark.timeout(300)  # what stalls does so for seconds, one after the other
 
 LATER = """
 UPDATE messages SET attempted_at = attempted_at - $2::interval WHERE direction = 'out' AND content LIKE $1

@@ -18,7 +18,7 @@ from crash.town import SLUGS, Town, settled_in
 from processes import new_folder, run_to_end, running, serving
 from waiting import LIMIT, until
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.long
 
 ENOUGH = 60  # replies that came before anything is saved
 FLOOD, RATE = 500, 100  # signed webhooks, and how many of them in a second, while it is saved

@@ -18,8 +18,6 @@ from waiting import LIMIT, until
 
 from conserje.tenants.keyring import create_keyring
 
-pytestmark = pytest.mark.timeout(300)  # many processes start and end
-
 UP = ("up", "--demo")
 BANNER_ENDS = "Ctrl-C stops everything."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import threading
 import time
@@ -152,6 +153,8 @@ def serve() -> None:
             processes.on_startup(lambda: click.echo(said))
             processes.on_startup(service.ready)
             kept = [Supervisor(each.NAME, each.listen, watchdog) for each in (operator, console)]
+            gc.collect()
+            gc.freeze()  # what is loaded stays, and is one for all that are forked
             with kept[0], kept[1], _looking(watchdog):
                 processes.serve(target_loader=_worker, wrap_loader=False)
         finally:

@@ -14,6 +14,7 @@ from conserje.access.passwords import WeakPassword
 from conserje.access.tries import Attempt, TooManyTries
 from conserje.storage.scope import acting_for_all
 from conserje_edge.console.asked import Asked
+from conserje_edge.console.entrance.browsers import called
 from conserje_edge.console.entrance.door import agent, refused, signed_in, site, typed_password
 from conserje_edge.console.entrance.mail import is_mailed
 from conserje_edge.console.place import OPEN, Place, See, Seen, deed, view
@@ -84,7 +85,7 @@ async def _come_new(asked: Asked, invitation: Invitation) -> int:
     name = asked.given("name") or invitation.name
     login_id = await logins.add(asked.connection, invitation.email, name)
     if made:
-        await passkeys.keep(asked.connection, login_id, made, agent_name(asked))
+        await passkeys.keep(asked.connection, login_id, made, called(agent(asked)))
     else:
         await passwords.keep(asked.connection, login_id, stored)
     return login_id
@@ -95,13 +96,6 @@ async def _ways_in(asked: Asked) -> tuple[NewPasskey | None, str]:
     if answer := asked.given("credential"):
         return await passkeys.created(asked.connection, site(asked), answer, None), ""
     return None, await passwords.hashed(typed_password(asked))
-
-
-def agent_name(asked: Asked) -> str:
-    """What a passkey is called if nobody says: the browser that made it."""
-    known = ("Firefox", "Edg", "OPR", "Chrome", "Safari")
-    name = next((each for each in known if each in agent(asked)), "Passkey")
-    return {"Edg": "Edge", "OPR": "Opera"}.get(name, name)
 
 
 @deed(OPEN)

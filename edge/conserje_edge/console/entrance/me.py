@@ -12,8 +12,8 @@ from conserje.access.logins import LoginError
 from conserje.access.passwords import WeakPassword
 from conserje.access.tries import TooManyTries
 from conserje_edge.console.asked import Asked
-from conserje_edge.console.entrance.door import site, typed_password
-from conserje_edge.console.entrance.links import agent_name
+from conserje_edge.console.entrance.browsers import called
+from conserje_edge.console.entrance.door import agent, site, typed_password
 from conserje_edge.console.place import Place, See, Seen, deed, view
 from conserje_edge.console.refusal import Refusal
 
@@ -26,7 +26,7 @@ async def _shown(asked: Asked, told: str = "", status: int = HTTPStatus.OK) -> S
     values = {
         "login": await logins.get(connection, login_id),
         "passkeys": await passkeys.list_all(connection, login_id),
-        "sign_ins": await sign_ins.list_all(connection, login_id),
+        "sign_ins": [(each, called(each.agent)) for each in await sign_ins.list_all(connection, login_id)],
         "told": told,
     }
     return Seen("entrance/me.html", values, status)
@@ -78,7 +78,7 @@ async def ask_device(asked: Asked) -> Response:
 async def add_passkey(asked: Asked) -> See | Seen:
     """The key that a device has made."""
     login_id = asked.person.login_id
-    name = asked.given("name") or agent_name(asked)
+    name = asked.given("name") or called(agent(asked))
     try:
         made = await passkeys.created(asked.connection, site(asked), asked.given("credential"), login_id)
         await passkeys.keep(asked.connection, login_id, made, name)

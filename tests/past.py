@@ -93,8 +93,8 @@ STATEMENTS = (
     "UPDATE conversations SET next_sequence = $2 + 1 WHERE peer = 'ana'",
     "SELECT setval('turn_ids', greatest(1000000000, nextval('turn_ids')))",
     """
-    INSERT INTO rejects (tenant_id, account_id, event_key, raw, cause)
-    SELECT tenant_id, id, decode(md5(n::text), 'hex'), '{"odd": true}', 'no sender' FROM accounts,
+    INSERT INTO rejects (tenant_id, account_id, event_key, raw, cause, dropped_at)
+    SELECT tenant_id, id, decode(md5(n::text), 'hex'), '{"odd": true}', 'no sender', now() FROM accounts,
            generate_series($1 + 1, $2, 1000) AS n
     """,
 )

@@ -25,6 +25,7 @@ PACE = 0.25  # seconds between two looks, and between two bells of a page
 ROUND = 2.0  # seconds to the next look where nobody says that anything happened
 KEEP_ALIVE = 15.0  # seconds; then a page hears that the line stands
 MOST = 20  # lines of one login: each browser has one for each tenant that it shows
+MOST_OF_ALL = 1500  # the rest of what the listener serves at once is for pages and the API
 
 
 @dataclass(eq=False, slots=True)
@@ -81,7 +82,9 @@ class Bells:
         return len(self._lines)
 
     def is_full(self, login_id: int) -> bool:
-        """Whether the login has as many lines as it may."""
+        """Whether the login has as many lines as it may, or all have together."""
+        if len(self._lines) >= MOST_OF_ALL:
+            return True
         return Counter(line.login_id for line in self._lines)[login_id] >= MOST
 
     async def listen(self, login_id: int, tenant_id: int | None) -> AsyncGenerator[bool, None]:

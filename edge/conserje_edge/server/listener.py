@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 STOP_SECONDS = 1.0  # for requests in hand
 IDLE_MILLISECONDS = 30_000
+OPEN = 2048  # requests at once: each open page of the console has one, and granian's own bound is 128
 SOCKET_PERMISSIONS = 0o660
 
 
@@ -79,6 +80,8 @@ def _server(app: ASGIApp, where: Address) -> Server:
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=IDLE_MILLISECONDS),
         websockets=False,
+        backlog=OPEN,
+        backpressure=OPEN,
         log_enabled=False,
     )
     server.uds_permissions = SOCKET_PERMISSIONS

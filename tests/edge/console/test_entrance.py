@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from urllib.parse import quote
@@ -9,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from authenticator import Authenticator
 from people import URL, Browser, House
+from waiting import LIMIT
 
 from conserje.access import invitations, logins, passwords, tries
 
@@ -231,3 +233,18 @@ async def test_a_reset_is_looked_at_and_then_taken_once(console: House) -> None:
     await thief.post("/sign-in", 422, email="ana@example.com", password=WORDS)
     for path in (f"/invitation/{token}", f"/link/{token}", "/reset/x", "/invitation/x", "/link/x"):
         await browser.get(path, 404)
+
+
+async def test_many_at_once_wait_for_nobodys_connection(console: House) -> None:
+    """Each request that held one while it asked for another would keep all others from theirs."""
+    await known(console, "ana@example.com", "owner")
+    browsers = [await console.nobody() for _ in range(3)]
+    for browser in browsers:
+        await browser.post("/sign-in", email="ana@example.com", password=WORDS)
+    asked = [
+        browser.post(path, None, password="wrong", name="", email="x", role="owner")
+        for browser in browsers
+        for path in ("/invitation/x", "/reset/x", "/link/x", "/step-up", "/o/logins", "/me/password")
+        for _ in range(3)
+    ]
+    await asyncio.wait_for(asyncio.gather(*asked), LIMIT)

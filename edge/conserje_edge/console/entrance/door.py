@@ -141,11 +141,12 @@ async def step_up(asked: Asked) -> See | Seen:
     """By a passkey of theirs, or their password: for ten minutes they are not asked again."""
     pool, login_id = asked.context.pool, asked.person.login_id
     try:
+        answer = asked.given("credential")
+        if not answer:
+            await passwords.check(pool, login_id, typed_password(asked), asked.address)
         async with acting_for_all(pool) as scope:
-            if answer := asked.given("credential"):
+            if answer:
                 await passkeys.check(scope.connection, site(asked), answer, login_id)
-            else:
-                await passwords.check(pool, login_id, typed_password(asked), asked.address)
             await sign_ins.step_up(scope.connection, asked.person.sign_in)
     except LoginError as error:
         async with pool.acquire() as connection:

@@ -8,10 +8,10 @@ from starlette.responses import JSONResponse, Response
 
 from conserje.access import invitations, logins, passkeys, passwords, sign_ins, tries
 from conserje.access.invitations import Invitation, LinkSpent
-from conserje.access.logins import Login, LoginError, NoLogin
-from conserje.access.passkeys import NewPasskey
+from conserje.access.logins import LoginError, NoLogin
 from conserje.access.passwords import WeakPassword
 from conserje.access.tries import Attempt, TooManyTries
+from conserje.storage.database import Connection
 from conserje.storage.scope import acting_for_all
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.entrance.browsers import called
@@ -43,22 +43,21 @@ async def _offered(asked: Asked, token: str, kind: str) -> Invitation:
 async def _shown(
     asked: Asked, token: str, invitation: Invitation, error: str = "", status: int = HTTPStatus.OK
 ) -> Seen:
-    async with asked.context.pool.acquire() as connection:  # this one's transaction may be broken
+    async with asked.context.pool.acquire() as connection:
         is_known = await logins.find(connection, invitation.email) is not None
     values = {"invitation": invitation, "token": token, "is_known": is_known, "error": error}
     return Seen("entrance/invitation.html", values, status)
 
 
-@deed(OPEN, transaction="core")
+@deed(OPEN)
 async def accept(asked: Asked, token: str) -> Response | Seen:
     """By whoever is signed in under its e-mail address, or by somebody new with a password or a passkey."""
-    connection = asked.connection
     try:
         invitation = await _offered(asked, token, "invitation")
-        login = await logins.find(connection, invitation.email)
-        login_id = await (_join_as(asked, login) if login else _come_new(asked, invitation))
-        taken = await invitations.take(connection, token)
-        await invitations.join(connection, taken, login_id)
+        by_passkey = bool(asked.given("credential"))
+        stored = "" if asked.who or by_passkey else await passwords.hashed(typed_password(asked))
+        async with acting_for_all(asked.context.pool) as scope:
+            begun = await _join(asked, scope.connection, token, stored)
     except LinkSpent:
         return SPENT
     except WeakPassword:
@@ -67,35 +66,35 @@ async def accept(asked: Asked, token: str) -> Response | Seen:
     except LoginError:
         told = asked._("That was not taken: look at what you typed.")
         return await _shown(asked, token, invitation, told, HTTPStatus.UNPROCESSABLE_ENTITY)
-    await sign_ins.end_others(connection, login_id)
-    begun = await sign_ins.begin(connection, login_id, asked.address, agent(asked))
     return signed_in(asked, begun, f"/t/{invitation.slug}/desk" if invitation.slug else "/")
 
 
-async def _join_as(asked: Asked, login: Login) -> int:
-    """Raises LoginError for who is not signed in by it: a link gives no login of somebody's away."""
-    if asked.who is None or asked.who.login_id != login.id:
+async def _join(asked: Asked, connection: Connection, token: str, stored: str) -> str:
+    """The token of the sign-in in which they have their part. Raises LoginError."""
+    invitation = await invitations.take(connection, token)
+    login = await logins.find(connection, invitation.email)
+    if login is None:
+        login_id = await _come_new(asked, connection, invitation, stored)
+    elif asked.who and asked.who.login_id == login.id:
+        login_id = login.id
+    else:  # a link gives no login of somebody's away
         raise NoLogin("Sign in first.")
-    return login.id
+    await invitations.join(connection, invitation, login_id)
+    await sign_ins.end_others(connection, login_id)
+    return await sign_ins.begin(connection, login_id, asked.address, agent(asked))
 
 
-async def _come_new(asked: Asked, invitation: Invitation) -> int:
+async def _come_new(asked: Asked, connection: Connection, invitation: Invitation, stored: str) -> int:
     """Raises LoginError."""
-    made, stored = await _ways_in(asked)
-    name = asked.given("name") or invitation.name
-    login_id = await logins.add(asked.connection, invitation.email, name)
-    if made:
-        await passkeys.keep(asked.connection, login_id, made, called(agent(asked)))
-    else:
-        await passwords.keep(asked.connection, login_id, stored)
-    return login_id
-
-
-async def _ways_in(asked: Asked) -> tuple[NewPasskey | None, str]:
-    """A passkey, or else what is stored of a password. Raises LoginError."""
+    login_id = await logins.add(connection, invitation.email, asked.given("name") or invitation.name)
     if answer := asked.given("credential"):
-        return await passkeys.created(asked.connection, site(asked), answer, None), ""
-    return None, await passwords.hashed(typed_password(asked))
+        made = await passkeys.created(connection, site(asked), answer, None)
+        await passkeys.keep(connection, login_id, made, called(agent(asked)))
+    elif stored:
+        await passwords.keep(connection, login_id, stored)
+    else:  # who is signed in by another login signs out first
+        raise NoLogin("Sign out first.")
+    return login_id
 
 
 @deed(OPEN)
@@ -122,25 +121,23 @@ async def look_at_reset(asked: Asked, token: str) -> Seen:
     return Seen("entrance/reset.html", {"invitation": invitation, "token": token, "error": ""})
 
 
-@deed(OPEN, transaction="core")
+@deed(OPEN)
 async def reset(asked: Asked, token: str) -> Response | Seen:
     """A new password, and whoever had come in is out."""
-    connection = asked.connection
     try:
         invitation = await _offered(asked, token, "reset")
         stored = await passwords.hashed(typed_password(asked))
-        await invitations.take(connection, token)
-    except LinkSpent:
-        return SPENT
+        async with acting_for_all(asked.context.pool) as scope:
+            await invitations.take(scope.connection, token)
+            login = await logins.called(scope.connection, invitation.email)
+            await invitations.begin_anew(scope.connection, login.id, stored)
+            begun = await sign_ins.begin(scope.connection, login.id, asked.address, agent(asked))
     except WeakPassword:
         told = asked._("A password has 12 characters at least: four words will do.")
         values = {"invitation": invitation, "token": token, "error": told}
         return Seen("entrance/reset.html", values, HTTPStatus.UNPROCESSABLE_ENTITY)
-    login = await logins.find(connection, invitation.email)
-    if login is None:
+    except LoginError:
         return SPENT
-    await invitations.begin_anew(connection, login.id, stored)
-    begun = await sign_ins.begin(connection, login.id, asked.address, agent(asked))
     return signed_in(asked, begun, "/")
 
 

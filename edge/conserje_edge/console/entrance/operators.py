@@ -18,17 +18,16 @@ LOGINS = "/o/logins"
 
 
 async def _shown(asked: Asked, told: str = "", status: int = HTTPStatus.OK) -> Seen:
-    async with asked.context.pool.acquire() as connection:  # this one's transaction may be broken
-        values = {
-            "logins": await logins.operators(connection),
-            "invited": await invitations.open_to(connection, None),
-            "roles": ROLES,
-            "told": told,
-        }
+    values = {
+        "logins": await logins.operators(asked.connection),
+        "invited": await invitations.open_to(asked.connection, None),
+        "roles": ROLES,
+        "told": told,
+    }
     return Seen("entrance/logins.html", values, status)
 
 
-@view("login.read")
+@view("login.read", transaction="core")
 async def look(asked: Asked) -> Seen:
     return await _shown(asked)
 
@@ -38,7 +37,8 @@ async def invite(asked: Asked) -> See | Seen:
     """Somebody is to run the installation, too."""
     email, name, role = asked.given("email"), asked.given("name"), _role(asked)
     try:
-        made = await invitations.invite_operator(asked.connection, email, name or email, role)
+        async with asked.connection.transaction():  # so that the list can be read if it is refused
+            made = await invitations.invite_operator(asked.connection, email, name or email, role)
     except LoginError:
         told = asked._("That was not taken: look at what you typed.")
         return await _shown(asked, told, HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -20,12 +20,11 @@ PEOPLE = "/t/{slug}/people"
 
 
 async def _shown(asked: Asked, told: str = "", status: int = HTTPStatus.OK) -> Seen:
-    async with asked.context.pool.acquire() as connection:  # this one's transaction may be broken
-        people = await members.list_all(connection, asked.tenant.id)
+    people = await members.list_all(asked.connection, asked.tenant.id)
     return Seen("entrance/people.html", {"people": people, "roles": ROLES, "told": told}, status)
 
 
-@view("people.read")
+@view("people.read", transaction="core")
 async def look(asked: Asked) -> Seen:
     return await _shown(asked)
 
@@ -36,7 +35,8 @@ async def add(asked: Asked) -> See | Seen:
     name, email, role = asked.given("name"), asked.given("email"), _role(asked)
     try:
         phone = phones.normalised(asked.given("phone")) if asked.given("phone") else None
-        person = await members.add(asked.connection, asked.tenant.id, name, email, phone, role)
+        async with asked.connection.transaction():  # so that the list can be read if it is refused
+            person = await members.add(asked.connection, asked.tenant.id, name, email, phone, role)
     except OperatorError:
         told = asked._(
             "That was not taken: look at the name, which is nobody else's, the address and the phone."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -9,7 +10,24 @@ import pytest_asyncio
 from people import Browser, House
 
 from conserje import Text
-from conserje.conversations.rows import stored
+from conserje.contract.message import (
+    Button,
+    Buttons,
+    ContactCard,
+    Content,
+    Edit,
+    File,
+    Location,
+    Media,
+    Order,
+    OrderItem,
+    Pressed,
+    Reaction,
+    Revocation,
+    Template,
+    Unknown,
+)
+from conserje.conversations.rows import EMPTIED, stored
 
 TALK = """
 WITH account AS (
@@ -90,11 +108,8 @@ async def test_the_first_tab_is_who_waits_for_a_person(shop: Shop) -> None:
     await shop.hand_over(luis, "Owner", shop.owner.login_id)
     assert eva
     leaf = await shop.owner.get("/t/acme/desk")
-    assert (
-        "Waiting for a person 2" in leaf.links
-        and "Yours 1" in leaf.links
-        and "Every conversation 3" in leaf.links
-    )
+    assert leaf.title.startswith("(2) Conversations")
+    assert {"Waiting for a person 2", "Yours 1", "Every conversation 3"} <= leaf.links.keys()
     shown = {
         text for text, url in leaf.links.items() if url in (f"/t/acme/desk/{ana}", f"/t/acme/desk/{luis}")
     }
@@ -118,6 +133,35 @@ async def test_a_row_says_who_has_it_who_wrote_and_what(shop: Shop) -> None:
     assert text.startswith("Ana ") and "¿hola?" in text and "3 unread Luis waits" in text
     await shop.console.pool.execute("DELETE FROM messages WHERE event_key = 'x'")
     assert "Voice message" in (await shop.owner.get("/t/acme/desk?tab=all")).text
+
+
+KINDS: dict[Content, str] = {
+    Media((File("x", "image/jpeg"),), "mi perro"): "Picture: mi perro",
+    Media((File("x", "video/mp4"),)): "Video",
+    Media((File("x", "application/pdf"),)): "Document",
+    Media((File("x", "image/webp", sticker=True),)): "Sticker",
+    Location(1.0, 2.0, "Casa"): "Place: Casa",
+    ContactCard("Luis"): "Contact card: Luis",
+    Reaction("x", "👍"): "👍",
+    Reaction("x"): "Took a reaction back",
+    Buttons("¿Cuál?", (Button("1", "Uno"),)): "¿Cuál?",
+    Pressed("1", "Uno"): "Uno",
+    Template("oferta"): "oferta",
+    Order((OrderItem("pan", 2), OrderItem("torta", 1))): "Order of 2 products",
+    Revocation(""): "Message taken back",
+    Edit("x", Text("pan\n\n  blanco")): "pan blanco",
+}
+
+
+async def test_each_kind_of_message_has_a_word(shop: Shop) -> None:
+    for content in KINDS:
+        await shop.talk("Ana", stored(content))
+    await shop.talk("Ana", stored(Unknown("poll", {})))
+    await shop.talk("Ana", EMPTIED)
+    leaf = await shop.owner.get("/t/acme/desk?tab=all")
+    rows = [text for text, url in leaf.links.items() if re.search(r"/desk/\d", url)]
+    for said in (*KINDS.values(), "Something that cannot be shown here", "No longer kept"):
+        assert any(f" {said} " in row for row in rows), (said, rows)
 
 
 async def test_a_name_of_a_stranger_s_is_only_a_name(shop: Shop) -> None:
@@ -202,11 +246,10 @@ async def test_readers_and_the_operator_s_people_look_too(shop: Shop) -> None:
         assert "Ana" in (await browser.get("/t/acme/desk?tab=all")).text
 
 
-@pytest.mark.parametrize(
-    ("language", "says"), [("es", "Esperan a una persona"), ("pt", "Esperando uma pessoa")]
-)
+@pytest.mark.parametrize(("language", "says"), [("es", "Esperan 1"), ("pt", "Esperando 1")])
 async def test_it_speaks_spanish_and_portuguese(shop: Shop, language: str, says: str) -> None:
     agent = await shop.console.as_("agent", language=language)
+    await shop.hand_over(await shop.talk("Ana", "hola"), None)
     assert says in (await agent.get("/t/acme/desk")).text
 
 

@@ -20,7 +20,7 @@ LONGEST_NAME = 60
 TABS: dict[Tab, str] = {
     "waiting": N_("Waiting for a person"),
     "mine": N_("Yours"),
-    "assistant": N_("With the assistant"),
+    "assistant": N_("The assistant's"),
     "all": N_("Every conversation"),
     "held": N_("On hold"),
 }
@@ -63,6 +63,7 @@ async def _listed(asked: Asked, asks: Question) -> Seen:
         "rows": [row(asked, line) for line in part.lines],
         "next": written(part.next),
         "accounts": asked.entry.accounts,
+        "waiting": _count(counts["waiting"]),
         "is_new": not counts["all"],
     }
     return Seen("desk/conversations.html", values)
@@ -125,7 +126,7 @@ def _author(asked: Asked, line: Line) -> str:
         "contact": "",
         "assistant": asked._("Assistant"),
         "person": line.signed or asked._("Somebody"),
-        "business": asked._("Sent to many"),
+        "business": asked._("Sent by the shop"),
     }
     return by[line.author]
 

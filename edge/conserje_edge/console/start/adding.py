@@ -221,4 +221,6 @@ def _refuse_inside(asked: Asked, address: str) -> None:
 def _said(asked: Asked, plugin: AnyPlugin, error: OperatorError) -> dict[str, str]:
     if isinstance(error, BeingChecked):
         return {"": asked._("Another of your numbers is being checked: try again in a moment.")}
+    if isinstance(error, NotTheTenants):
+        return {"address": asked._("Whoever runs this for you gives this out: ask them.")}
     return inputs.wrong(asked, guide_of(plugin.name), error)

@@ -46,7 +46,7 @@ TOLD: Mapping[str, Told] = {
     "knowledge": Told(
         N_("What you tell customers"),
         N_("Say how you deliver, how one pays and where you are: the assistant answers with your words."),
-        "knowledge",
+        "knowledge?tab=facts",
         N_("Write it down"),
     ),
     "account": Told(
@@ -97,6 +97,6 @@ def _shown(asked: Asked, step: Step) -> Shown:
         text, page, label = SAID[step.why].text, f"accounts/{step.account_id}", N_("Look at it")
     if step.why == "no-mail":
         text, page, label = NO_MAIL, "start/business", N_("Look at it")
-    return Shown(
-        step, asked._(told.title), asked._(text) if text else "", asked.to(*page.split("/")), asked._(label)
-    )
+    path, mark, query = page.partition("?")
+    href = asked.to(*path.split("/")) + mark + query
+    return Shown(step, asked._(told.title), asked._(text) if text else "", href, asked._(label))

@@ -318,4 +318,4 @@ async def test_a_tenant_names_no_server_where_private_networks_are_asked(office:
     console.context.settings = console.context.settings.model_copy(update={"fetch_allow": ("10.0.0.0/8",)})
     owner = await console.as_("owner")
     page = await owner.post(f"{NEW}/mcp", 422, address="https://inside.example/mcp")
-    assert "says which: ask them" in page.text and await office.accounts() == []
+    assert "gives this out: ask them" in page.text and await office.accounts() == []

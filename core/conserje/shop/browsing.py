@@ -8,7 +8,7 @@ from conserje.contract.assistant import Product
 from conserje.shop.products import Status, with_status
 from conserje.storage.database import Connection
 
-ON_A_PAGE = 40  # with their fields some 35 kB
+ON_A_PAGE = 35  # with their fields some 35 kB
 LONGEST = 100  # characters that are looked for
 
 Which = Literal["", "on", "off", "out"]

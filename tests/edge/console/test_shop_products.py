@@ -52,7 +52,7 @@ async def kept(console: House) -> dict[str, Product]:
 def typed(page: Any, action: str) -> dict[str, Any]:
     """What a line of the table would send: its fields are bound to its form by name."""
     id = action.split("/")[0]
-    fields: dict[str, Any] = dict(page.form(f"{id}/row?q=&which=&page=1").fields)
+    fields: dict[str, Any] = dict(page.form(f"{id}/row").fields)
     for tag, attributes in page.tags:
         is_sent = attributes.get("type") != "checkbox" or "checked" in attributes
         if tag == "input" and attributes.get("form") == f"f{id}" and is_sent:
@@ -153,9 +153,9 @@ async def test_products_are_found_and_paged(console: House) -> None:
     owner = await console.as_("owner")
     page = await owner.get(PAGE)
     assert len(page.answer.content) < 40_000
-    assert "42 products" in page.text and "<script>alert" not in page.answer.text
+    assert "37 products" in page.text and "<script>alert" not in page.answer.text
     second = await owner.get(page.links["Next page"])
-    assert "Producto 040" in second.answer.text and "Producto 000" not in second.answer.text
+    assert "Producto 035" in second.answer.text and "Producto 000" not in second.answer.text
     found = await owner.get(f"{PAGE}?q=producto 007&which=out&page=9")
     assert "1 product" in found.text and "Producto 007" in found.answer.text
     assert "No product has these words." in (await owner.get(f"{PAGE}?q=%25&which=nonsense&page=x")).text

@@ -48,8 +48,8 @@ class Bound(NamedTuple):
 
     name: str
     label: str
-    most: str  # empty: no bound
-    spent: str  # empty: it is of each contact
+    most: Decimal | int  # 0: no bound
+    spent: Decimal | int | None  # None: it is of each contact
     own: str  # as it is in the field of who may change it
     wrong: str = ""
 
@@ -79,8 +79,8 @@ async def _bounds(asked: Asked, wrong: Mapping[str, str]) -> list[Bound]:
         Bound(
             name,
             label,
-            str(most) if (most := getattr(bounds, name)) else "",
-            "" if name.endswith("_of_contact") else str(spent[name]),
+            getattr(bounds, name),
+            None if name.endswith("_of_contact") else spent[name],
             asked.given(name) if wrong else _own(getattr(tenant, name)),
             wrong.get(name, ""),
         )

@@ -37,6 +37,7 @@ class Loads:
     """The loads of the tenants that this process lately wrote for."""
 
     _known: LRUCache[int, Load] = field(default_factory=lambda: LRUCache(10_000))
+    _floods: set[int] = field(default_factory=set)  # each webhook asks, and this costs it nothing
 
     async def of(self, connection: Connection, tenant_ids: Set[int], now: float) -> dict[int, Load]:
         """The load of each tenant; Postgres is asked for those that are not known, or not any more."""
@@ -44,12 +45,13 @@ class Loads:
             for tenant_id, waiting in (await messages.waiting(connection, old, FLOOD + CHAINS)).items():
                 load = self._known.setdefault(tenant_id, Load(0, 0.0))
                 load.waiting, load.asked = waiting + load.in_flight, now
+                mark = self._floods.add if load.waiting > FLOOD else self._floods.discard
+                mark(tenant_id)
         return {tenant_id: self._known[tenant_id] for tenant_id in tenant_ids}
 
     def is_flood(self, tenant_id: int) -> bool:
         """Whether the tenant was one when it was last looked at."""
-        load = self._known.get(tenant_id)
-        return load is not None and load.waiting > FLOOD
+        return tenant_id in self._floods
 
     def _is_old(self, tenant_id: int, now: float) -> bool:
         load = self._known.get(tenant_id)

@@ -41,7 +41,8 @@ soak: install  ## a thousand deaths under load (figures for docs/reliability.md)
 	cd tests && ../$(BIN)/python -m hostile.run --minutes 10
 	SENDS=10000 $(BIN)/pytest -n0 tests/system/test_sends.py
 	NOTIFICATIONS=100000 $(BIN)/pytest -n0 tests/core/notices/test_telling_promise_11.py
-	$(MAKE) .n8n/installed && $(BIN)/pytest -n0 -m soak tests/system
+	test -n "$(N8N)" || $(MAKE) .n8n/installed
+	$(BIN)/pytest -n0 -m soak tests/system
 
 check: install  ## style, types, layers
 	$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/rumdl check --quiet

@@ -24,6 +24,7 @@ from waiting import until
 
 from conserje.notices import hosts, subscriptions
 from conserje.notices.hosts import Host
+from conserje.notices.posting import USER_AGENT
 from conserje.notices.signing import signature, token
 from conserje.notices.subscriptions import Secrets
 from conserje.tenants import api_keys, tenants
@@ -79,7 +80,8 @@ class Office:
 
 
 def adapted(workflow: dict[str, Any], **values: str) -> dict[str, Any]:
-    """The workflow with the settings of who imports it."""
+    """The workflow with the settings of who imports it, and wants no bots."""
+    workflow["nodes"][0]["parameters"]["options"]["ignoreBots"] = True
     for node in workflow["nodes"]:
         if node["name"] == "Settings":
             for each in node["parameters"]["assignments"]["assignments"]:
@@ -92,12 +94,12 @@ def credentials(key: str, database: dict[str, str]) -> list[dict[str, Any]]:
     password = database.get("password", "x")
     rows = database | {"port": int(database["port"]), "ssl": "disable", "password": password}
     given = {
-        ("conserjeToken001", "Conserje token", "jwtAuth"): {
+        ("anyToken00000001", "Conserje token", "jwtAuth"): {
             "keyType": "passphrase", "secret": SECRETS.token, "algorithm": "HS256"
         },
-        ("conserjeKey00001", "Conserje key", "httpBearerAuth"): {"token": key},
-        ("conserjeRows0001", "Conserje rows", "postgres"): rows,
-        ("conserjeSecret01", "Conserje secret", "crypto"): {"hmacSecret": signing},
+        ("anyKey0000000001", "Conserje key", "httpBearerAuth"): {"token": key},
+        ("anyRows000000001", "Conserje rows", "postgres"): rows,
+        ("anySecret0000001", "Conserje secret", "crypto"): {"hmacSecret": signing},
     }  # fmt: skip
     return [dict(id=id, name=name, type=type, data=data) for (id, name, type), data in given.items()]
 
@@ -201,6 +203,7 @@ async def what_another_signed_goes_no_further(at: Office) -> None:
     for body, signed in zip(bodies, (Secrets.new(), SECRETS), strict=True):
         headers = {
             "content-type": "application/json",
+            "user-agent": USER_AGENT,
             "authorization": f"Bearer {token(SECRETS.token, 'x', 'x', 'x', 'x-1', at_time)}",
             "webhook-id": "x-1",
             "webhook-timestamp": str(at_time),

@@ -15,6 +15,7 @@ from conserje.conversations.handling import Conversation, PersonError
 from conserje.files.outbound import Attachment
 from conserje.files.quota import Quota
 from conserje.plugins import given, guard
+from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import Plugins
 from conserje.rules import window
 from conserje.storage.database import Connection
@@ -36,14 +37,17 @@ class Way:
 
 
 async def way(connection: Connection, entry: Entry, plugins: Plugins, found: Conversation) -> Way:
-    """To be asked before somebody writes; delivery judges again. Raises PluginFailed."""
+    """To be asked before somebody writes; delivery judges again."""
     account, channel = _account(entry, found), plugins.channels.get(found.channel)
     if account is None or channel is None:
         return Way(Limits(), "no-account")
     limits = guard.limits_of(channel, entry.tenant.slug, account.address)
     if obstacle := _obstacle(entry.tenant, found):
         return Way(limits, obstacle)
-    lasts = guard.called(channel, entry.tenant.slug, "window", given.window, account.address)
+    try:
+        lasts = guard.called(channel, entry.tenant.slug, "window", given.window, account.address)
+    except PluginFailed:  # as delivery holds it
+        return Way(limits, "no-account")
     since = datetime.now(UTC) - lasts if lasts else None
     if since is None or await window.heard_since(connection, entry.tenant.id, found.id, since):
         return Way(limits)

@@ -95,6 +95,15 @@ async def test_of_an_account_that_is_gone_there_is_no_way(scene: Scene) -> None:
     assert gone.obstacle == "no-account"
 
 
+async def test_of_a_channel_that_knows_no_window_there_is_no_way(scene: Scene, windowed: Windowed) -> None:
+    def window(address: str) -> timedelta:
+        raise ValueError
+
+    await scene.write("hola")
+    windowed.window = window  # type: ignore[method-assign]
+    assert (await way_of(scene)).obstacle == "no-account"
+
+
 async def test_who_writes_takes_over_and_nothing_that_is_being_thought_is_said(scene: Scene) -> None:
     scene.parrot.ready.clear()
     async with scene.working():

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from conserje.access import audit
-from conserje.contract.limits import Limits
 from conserje.conversations import dialogue, handling, held, notes, prepared, presence, reads
 from conserje.conversations.dialogue import Line, Part
 from conserje.conversations.handling import Conversation, TakenByAnother
@@ -18,7 +17,6 @@ from conserje.conversations.presence import Present
 from conserje.delivery import persons
 from conserje.delivery.persons import Way
 from conserje.files.quota import MEGABYTE
-from conserje.plugins.guard import PluginFailed
 from conserje.storage.database import Connection
 from conserje.storage.scope import acting_for
 from conserje_edge.console.asked import Asked
@@ -125,10 +123,7 @@ async def _way(asked: Asked, connection: Connection, found: Conversation) -> Way
     if not asked.may("conversation.say"):
         return None
     assert asked.entry is not None  # the path has {slug}
-    try:
-        return await persons.way(connection, asked.entry, asked.context.plugins, found)
-    except PluginFailed:
-        return Way(Limits(), "no-account")
+    return await persons.way(connection, asked.entry, asked.context.plugins, found)
 
 
 def _last(part: Part) -> int | None:

@@ -88,7 +88,9 @@ async def test_pictures_of_products_may_come_from_their_origins_and_a_header_is_
 async def test_products_are_cards_with_what_there_is_to_see() -> None:
     card = Row("product-1", "Café", "$4.990", "https://cdn.cl/c.jpg", "https://tienda.cl/c")
     other = Row("product-2", "Té", "$990", "javascript:alert(1)", "http://tienda.cl/t")
-    contents = (said(3, Text("Café: $4.990", cards=(card, other))), said(4, List("Hay:", (card, other))))
+    local = Row("product-3", "Pan", "$1", "http://acme.localhost:8080/pictures/x.jpg", "http://localhost.cl/")
+    cards = (card, other, local)
+    contents = (said(3, Text("Café: $4.990", cards=cards)), said(4, List("Hay:", cards)))
     [text, listed] = (await ask(House(looks=[Look(contents, False)]), "/history")).json()["said"]
     shown = [
         {
@@ -96,6 +98,7 @@ async def test_products_are_cards_with_what_there_is_to_see() -> None:
             "picture": "https://cdn.cl/c.jpg", "link": "https://tienda.cl/c",
         },
         {"id": "product-2", "title": "Té", "description": "$990"},
+        {"id": "product-3", "title": "Pan", "description": "$1", "picture": local.picture},
     ]  # fmt: skip
     assert text["cards"] == listed["choices"] == shown and text["text"] == "Café: $4.990"
 

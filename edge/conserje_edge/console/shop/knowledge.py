@@ -64,7 +64,7 @@ class Entry:
         return cls(before, tag, question, asked.given("answer"), asked.given("wordings"), wrong)
 
 
-@view("knowledge.read", transaction="core")
+@view("knowledge.read", transaction="tenant")
 async def look(asked: Asked) -> Seen:
     """The page."""
     return await _page(asked)

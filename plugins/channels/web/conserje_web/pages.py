@@ -88,6 +88,7 @@ _SCRIPTED = (
     "recording",
 )
 _IMPORT = re.compile(rb'\b(from|import) "/([a-z]+\.js)"')
+_SEEN = re.compile(r"https://|http://[a-z0-9-]+\.localhost[:/]")  # the latter where Conserje is only tried
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _MODULES = ("page", "identity", "files", "outbox", "shelf", "listening", "talk", "attention", "hours")
 _SCRIPTS = tuple(f"{name}.js" for name in _MODULES)
@@ -310,7 +311,7 @@ def _as_card(row: Row) -> dict[str, str]:
     """A thing with what there is to see of it."""
     card = {"id": row.id, "title": row.title, "description": row.description}
     seen = {"picture": row.picture, "link": row.link}
-    return card | {name: address for name, address in seen.items() if address.startswith("https://")}
+    return card | {name: address for name, address in seen.items() if _SEEN.match(address)}
 
 
 def _as_file(file: Shown) -> dict[str, Any]:

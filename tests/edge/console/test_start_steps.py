@@ -30,6 +30,14 @@ async def test_a_new_owner_sees_what_is_left_to_do(console: House) -> None:
     assert not any(text.startswith("Add products") for text in again.links)
 
 
+async def test_the_first_page_says_what_is_left_to_who_can_do_it(console: House) -> None:
+    owner = await console.as_("owner")
+    page = await owner.get("/t/acme/desk")
+    assert page.links["7 steps are left until everything is set up"] == "/t/acme/start"
+    assert "are left until" not in (await owner.get("/t/acme/desk", headers={"x-live": "bell"})).text
+    assert "are left until" not in (await (await console.as_("agent")).get("/t/acme/desk")).text
+
+
 async def test_an_account_that_is_not_well_says_why_and_is_checked_again(console: House) -> None:
     owner = await console.as_("owner")
     id = await console.pool.fetchval(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from conserje.conversations import desk, reads, search
 from conserje.conversations.desk import COUNTED, Author, Line, Tab
 from conserje.conversations.paging import LAST_ID
+from conserje.operations import first_steps
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.desk import words
 from conserje_edge.console.desk.question import Id, Question, question, written
@@ -65,8 +66,17 @@ async def _listed(asked: Asked, asks: Question) -> Seen:
         "accounts": asked.entry.accounts,
         "waiting": _count(counts["waiting"]),
         "is_new": not counts["all"],
+        "left": await _left(asked, asks),
     }
     return Seen("desk/conversations.html", values)
+
+
+async def _left(asked: Asked, asks: Question) -> int:
+    """How many first steps its owner has before them; an open page does not ask again."""
+    if asks.after or "x-live" in asked.request.headers or not asked.may("account.change"):
+        return 0
+    steps = await first_steps.read(asked.context, asked.connection, asked.tenant)
+    return sum(each.state != "ok" for each in steps)
 
 
 async def _found(asked: Asked, asks: Question) -> Seen:

@@ -99,3 +99,25 @@ async def test_who_else_is_here_and_what_is_typed_by_keys(office: Office) -> Non
 
 async def _seen(talk: Talk, count: int) -> bool:
     return bool(await talk.house.pool.fetchval("SELECT count(*) = $1 FROM presences", count))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_pages_of_the_talk_are_for_everybody(office: Office, scheme: str) -> None:
+    async with open_talk(office.house) as talk:
+        id = await talk.answered()
+        tenant_id, contact = (await talk.entry()).tenant.id, (await talk.found(id)).contact_id
+        async with acting_for(talk.house.pool, tenant_id) as scope:
+            await prepared.add(scope.connection, tenant_id, "Horario", "Abrimos a las 9.")
+        owner = await office.house.as_("owner")
+        await owner.post(f"/t/acme/desk/{id}/note", text="paga el lunes")
+        await talk.house.pool.execute(
+            "UPDATE messages SET state = 'held', cause = 'outside the window' WHERE direction = 'out'"
+        )
+        why = (await owner.get(f"/t/acme/desk/{id}")).links["Why"]
+        desk = await office.desk(owner, **PHONE, color_scheme=scheme)
+        for path in (f"desk/{id}", f"contacts/{contact}", f"contacts/{contact}/forget", "prepared"):
+            page = await desk.page(f"/t/acme/{path}")
+            assert await violations(page) == [], path
+            wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+            assert not wide, path
+        assert await violations(await desk.page(why)) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ import pytest
 import pytest_asyncio
 from browser.office import PHONE, Desk, Office, open_office
 from jinja2 import ChoiceLoader, DictLoader
-from people import open_house
+from listening import free_port, listening
+from people import House, open_house
 from playwright.async_api import Browser, Page, expect
 from waiting import until
 
@@ -50,17 +53,23 @@ async def say(asked: Asked) -> See:
     return See(asked.to("rows"))
 
 
+@asynccontextmanager
+async def trial(pool: Pool, url: str, keyring: Path) -> AsyncIterator[House]:
+    """A console of one page."""
+    async with open_house(pool, url, keyring, (Place("/t/{slug}/rows", rows, say),)) as house:
+        environment = house.app.templates.environment
+        assert environment.loader
+        environment.loader = ChoiceLoader([environment.loader, DictLoader({"trial.html": PAGE})])
+        yield house
+
+
 @pytest_asyncio.fixture
 async def office(pool: Pool, database_url: str, keyring: Path, browser: Browser) -> AsyncIterator[Office]:
     SAID.clear()
     ANSWERS.clear()
     ROWS[:] = [("a", 1), ("b", 1), ("c", 1)]
-    async with open_house(pool, database_url, keyring, (Place("/t/{slug}/rows", rows, say),)) as house:
-        environment = house.app.templates.environment
-        assert environment.loader
-        environment.loader = ChoiceLoader([environment.loader, DictLoader({"trial.html": PAGE})])
-        async with open_office(house, browser) as office:
-            yield office
+    async with trial(pool, database_url, keyring) as house, open_office(house, browser) as office:
+        yield office
 
 
 async def opened(office: Office, **device: Any) -> tuple[Desk, Page]:
@@ -176,6 +185,50 @@ async def test_the_end_of_a_sign_in_is_said_and_the_draft_stays(office: Office) 
         "href", "/sign-in?next=/t/acme/rows"
     )
     await expect(page.get_by_label("Text")).to_have_value("casi")
+
+
+ATTACK = (
+    """<form method="post" action="{url}"><input name="text" value="stolen"><button>Win</button></form>"""
+)
+
+
+async def test_a_sibling_host_s_form_is_refused(office: Office) -> None:
+    """A tenant's page lies at a host beside the console's, in the same browser."""
+    desk, _ = await opened(office)
+    desk.expected = "403"
+    sibling = office.url.replace("console.", "acme.")
+    attack = ATTACK.format(url=office.url + "/t/acme/rows")
+    await desk.context.route(
+        sibling + "/", lambda route: route.fulfill(body=attack, content_type="text/html")
+    )
+    page = await desk.page()
+    await page.goto(sibling + "/")
+    await page.get_by_role("button", name="Win").click()
+    await expect(
+        page.get_by_role("heading", name=re.compile("Otra página pidió esto|Another page"))
+    ).to_be_visible()
+    assert SAID == []
+
+
+async def test_a_page_outlives_a_restart(
+    pool: Pool, database_url: str, keyring: Path, browser: Browser
+) -> None:
+    ROWS[:] = [("a", 1)]
+    port = free_port()
+    async with AsyncExitStack() as open_pages:
+        async with trial(pool, database_url, keyring) as house, listening(house.app, port):
+            agent = await house.as_("agent")
+            office = Office(house, browser, f"http://console.localhost:{port}")
+            desk = await office.desk(agent)
+            open_pages.push_async_callback(desk.context.close)
+            page = await desk.page("/t/acme/rows")
+            await heard(office, 1)
+            house.bells.stop()
+        async with trial(pool, database_url, keyring) as again, listening(again.app, port):
+            ROWS[:] = [("b", 1)]
+            await expect(page.get_by_role("listitem")).to_have_text(["Row b 1"])
+            await expect(page.get_by_text("Not connected")).to_be_hidden()
+            again.bells.stop()
 
 
 async def test_keys_go_through_the_rows_but_not_while_somebody_types(office: Office) -> None:

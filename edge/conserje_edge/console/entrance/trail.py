@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from conserje.access import audit
-from conserje.access.acts import ACTS
 from conserje_edge.console.asked import Asked
+from conserje_edge.console.entrance.done import DONE
 from conserje_edge.console.place import Place, Seen, view
 
 ON_A_PAGE = 50
@@ -18,12 +20,14 @@ async def look(asked: Asked) -> Seen:
     lines = await audit.list_all(
         asked.connection, asked.tenant_id, act=act, who=who, before=before, limit=ON_A_PAGE + 1
     )
+    done = {name: asked._(said) for name, said in DONE.items()}
     values = {
         "lines": lines[:ON_A_PAGE],
         "next": lines[ON_A_PAGE - 1].id if len(lines) > ON_A_PAGE else None,
         "act": act,
         "who": who,
-        "acts": [("", asked._("Everything")), *((name, name) for name in sorted(ACTS))],
+        "done": done,
+        "acts": [("", asked._("Everything")), *sorted(done.items(), key=itemgetter(1))],
     }
     return Seen("entrance/audit.html", values)
 

@@ -103,7 +103,7 @@ class Settings(BaseModel):
     )
     console_listen: str = Field(
         default="127.0.0.1:9101",
-        description="The address of `serve` for other systems: the API; host:port, or the path of a socket.",
+        description="The address of `serve` for the console and the API; host:port, or the path of a socket.",
     )
     api_rate: int = Field(
         default=600, ge=1, description="The requests that one key may make in a minute at the API."

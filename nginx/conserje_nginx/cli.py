@@ -44,7 +44,7 @@ def _setting(
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder.")
 @_setting("--upstream", "The addresses of `serve`: host:port or unix:/path, with commas between.")
 @_setting("--operator-upstream", "The address of `serve` for the operator.")
-@_setting("--console-upstream", "The address of `serve` for other systems: the API.")
+@_setting("--console-upstream", "The address of `serve` for the console and the API.")
 @_setting("--body-limits", "The largest webhook body of a channel, with commas between; 64k for all others.")
 @_setting("--certificates", "The folder of wildcard.pem and custom/<domain>.pem.")
 @_setting("--acme-root", "The folder below which answers to http-01 challenges are put.")

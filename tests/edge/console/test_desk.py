@@ -284,3 +284,6 @@ async def test_what_was_read_is_marked_unread_by_whoever_may_look(shop: Shop) ->
     await reader.post(f"/t/acme/desk/{id}/unread")
     assert "1 unread" in (await reader.get("/t/acme/desk?tab=all")).text
     await (await shop.console.as_("owner", "bravo")).post(f"/t/acme/desk/{id}/unread", 404)
+    assert f"/t/acme/desk/{id}/unread" in [
+        each.action for each in (await shop.owner.get(f"/t/acme/desk/{id}")).forms
+    ]

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from doorway import Edge
+
+from conserje.files import showcase
+from conserje_edge.tenant import pictures
 
 GIF = b"GIF89a" + bytes(20)
 KEY = "0" * 32
@@ -32,3 +38,28 @@ async def test_a_picture_is_shown_at_its_shops_host(edge: Edge) -> None:
         (f"{KEY}.gif", "POST", "acme.localhost", 405),
     ):
         assert (await ask(edge, path, method, host))[0] == status, (path, method, host)
+
+
+async def test_who_asks_for_many_at_once_keeps_no_message_waiting(edge: Edge, monkeypatch: Any) -> None:
+    begun, go_on = 0, asyncio.Event()
+
+    async def find(*given: object) -> showcase.Picture | None:
+        nonlocal begun
+        begun += 1
+        await go_on.wait()
+        return showcase.Picture("image/gif", GIF)
+
+    monkeypatch.setattr(showcase, "find", find)
+    asking = [asyncio.create_task(ask(edge, f"{n:032x}.gif")) for n in range(pictures.WAITING + 5)]
+    refused = await first(asking, 5)
+    assert [status for status, _ in refused] == [503] * 5
+    assert begun == pictures.AT_ONCE
+    go_on.set()
+    assert [status for status, _ in await asyncio.gather(*asking)].count(200) == pictures.WAITING
+    assert await ask(edge, f"{0:032x}.gif") == (200, GIF)
+    assert begun == pictures.WAITING, "what was shown lately is asked for again"
+
+
+async def first(asking: list[asyncio.Task[tuple[int, bytes]]], count: int) -> list[tuple[int, bytes]]:
+    """The answers of those that end first."""
+    return [await each for each, _ in zip(asyncio.as_completed(asking), range(count), strict=False)]

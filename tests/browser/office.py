@@ -16,6 +16,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+ENGLISH = {"locale": "en-US"}  # whatever the machine's browser asks for by itself
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Office:
 
     async def desk(self, person: people.Browser, **device: Any) -> Desk:
         """A real browser in which this person is signed in."""
-        context = await self.browser.new_context(**(DESK | device))
+        context = await self.browser.new_context(**(ENGLISH | DESK | device))
         token = person.http.cookies.get("conserje") or ""
         if token:
             cookie = {

@@ -44,7 +44,7 @@ class Shop:
         self.office, self.tenant_id, self.ids = office, tenant_id, ids
 
     async def open(self, path: str, **device: object) -> Page:
-        desk = await self.office.desk(await self.office.house.as_("agent"), locale="en-GB", **device)
+        desk = await self.office.desk(await self.office.house.as_("agent"), **device)
         page = await desk.page(path)
         await until(lambda: self.office.house.bells.lines == 1)
         return page

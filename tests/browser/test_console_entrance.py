@@ -18,7 +18,7 @@ from conserje.storage.database import Pool
 
 pytestmark = pytest.mark.long
 
-ENGLISH = {"locale": "en-US"}  # whatever the machine's browser asks for by itself
+
 WORDS = "caballo correcto bateria grapa"
 DEVICE = {
     "protocol": "ctap2",
@@ -47,7 +47,7 @@ async def invited(office: Office, role: TenantRole) -> str:
 
 
 async def stranger(office: Office, **device: object) -> Desk:
-    return await office.desk(await office.house.nobody(), **ENGLISH, **device)
+    return await office.desk(await office.house.nobody(), **device)
 
 
 async def with_device(desk: Desk, path: str) -> Page:
@@ -142,7 +142,7 @@ SIBLING = """
 
 
 async def test_a_siblings_form_does_nothing_though_the_cookie_comes_with_it(office: Office) -> None:
-    desk = await office.desk(await office.house.as_("owner"), **ENGLISH)
+    desk = await office.desk(await office.house.as_("owner"))
     desk.expected = "403"
     page = await desk.page()
     sibling = office.url.replace("console.", "acme.")

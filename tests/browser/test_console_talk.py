@@ -37,7 +37,7 @@ async def test_an_agents_busy_hour(office: Office) -> None:
         tenant_id = (await talk.entry()).tenant.id
         async with acting_for(talk.house.pool, tenant_id) as scope:
             await prepared.add(scope.connection, tenant_id, "Horario", "Hola {name}, abrimos a las 9.")
-        desk = await office.desk(await office.house.as_("agent"), **PHONE, locale="en")
+        desk = await office.desk(await office.house.as_("agent"), **PHONE)
         # The tenant's own host, which nobody serves here: what may be asked of it the browser decides.
         await desk.context.route("http://acme.localhost:8080/files/*", shown)
         page = await desk.page(f"/t/acme/desk/{id}")
@@ -80,8 +80,8 @@ async def test_an_agents_busy_hour(office: Office) -> None:
 async def test_who_else_is_here_and_what_is_typed_by_keys(office: Office) -> None:
     async with open_talk(office.house) as talk:
         id = await talk.answered()
-        first = await office.desk(await office.house.as_("agent"), locale="en")
-        second = await office.desk(await office.house.as_("agent"), locale="en")
+        first = await office.desk(await office.house.as_("agent"))
+        second = await office.desk(await office.house.as_("agent"))
         page, other = await first.page(f"/t/acme/desk/{id}"), await second.page(f"/t/acme/desk/{id}")
         await expect(other.get_by_text("is looking at it, too")).to_be_visible()
         await page.keyboard.press("t")

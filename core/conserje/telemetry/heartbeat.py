@@ -14,7 +14,7 @@ from typing import Literal, Self
 
 import asyncpg
 
-from conserje.storage.database import CANNOT_ASK, Pool, describe
+from conserje.storage.database import CANNOT_ASK, Connection, Pool, describe
 from conserje.telemetry import clocks, metrics
 
 log = logging.getLogger(__name__)
@@ -56,9 +56,9 @@ class Living:
     counted: str
 
 
-async def living(pool: Pool) -> list[Living]:
+async def living(database: Pool | Connection) -> list[Living]:
     """The processes of all machines."""
-    return [Living(**row) for row in await pool.fetch(LIST, LIVING)]
+    return [Living(**row) for row in await database.fetch(LIST, LIVING)]
 
 
 def this_process() -> str:

@@ -20,7 +20,7 @@ KINDS = {"edge": N_("Takes messages"), "work": N_("Answers")}
 @view("installation.read", transaction="core")
 async def nodes(asked: Asked) -> Seen:
     connection = asked.connection
-    living = await heartbeat.living(asked.context.pool)
+    living = await heartbeat.living(connection)
     values = {
         "processes": [_shown(each) for each in living],
         "idle": {kind: not any(each.kind == kind for each in living) for kind in KINDS},

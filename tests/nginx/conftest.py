@@ -23,7 +23,12 @@ async def standing(folder: Path, instead: dict[str, str] | None = None) -> Async
     async with (
         mirroring() as mirror,
         nginx(
-            folder / "nginx", mirror.address, mirror.address, folder / "certificates", instead=instead
+            folder / "nginx",
+            mirror.address,
+            mirror.address,
+            folder / "certificates",
+            console_upstream=mirror.address,
+            instead=instead,
         ) as gate,
     ):
         caller = Caller(gate)

@@ -79,7 +79,7 @@ class CommandLine(click.Group):
 
 
 _HELP = {  # the module of each, and the first sentence of its help
-    "account:account": "Add, change, move, check, list and remove tenants' accounts.",
+    "account:account": "Add, change, move, check, configure, list and remove tenants' accounts.",
     "account:seal": "Seal an account's credentials, read as JSON.",
     "api_key:api_key": "Add, list and revoke the keys to the API and to the operator's listener.",
     "assistant:assistant": "Look at the assistants installed, and try one by phrases of customers.",

@@ -121,11 +121,16 @@ def _call_on_signals(stop: Callable[[], None]) -> None:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         for each in ENDING:
-            signal.signal(each, signal.SIG_IGN)
+            signal.signal(each, _heard_already)
+        signal.set_wakeup_fd(-1)  # the loop hears of no other
         loop.call_soon_threadsafe(stop)
 
     for number in ENDING:
         signal.signal(number, end)
+
+
+def _heard_already(number: int, _: object) -> None:
+    """Not SIG_IGN: of a signal that came a moment before Python would raise that it is ignored."""
 
 
 def _is_served(loop: asyncio.AbstractEventLoop) -> bool:

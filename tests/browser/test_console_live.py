@@ -146,7 +146,8 @@ async def test_a_draft_is_kept_for_who_typed_it_until_they_sign_out(office: Offi
     await page.reload()
     await expect(page.get_by_label("Text")).to_have_value("casi")
     desk.expected = "404"  # nobody signs out there yet
-    await page.locator("form[action='/sign-out']").evaluate("form => form.requestSubmit()")
+    async with page.expect_navigation():
+        await page.locator("form[action='/sign-out']").evaluate("form => form.requestSubmit()")
     await page.goto(office.url + "/t/acme/rows")
     await expect(page.get_by_label("Text")).to_have_value("")
 

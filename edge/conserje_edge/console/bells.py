@@ -15,14 +15,15 @@ import asyncpg
 from conserje.conversations import feed
 from conserje.operations import marks
 from conserje.operations.marks import Mark
-from conserje.storage import changes, jobs
+from conserje.storage import changes
 from conserje.storage.changes import Changes
 from conserje.storage.database import CANNOT_ASK, Pool, describe
 
 log = logging.getLogger(__name__)
 
-PACE = 0.25  # seconds between two looks, and between two bells of a page
-ROUND = 2.0  # seconds to the next look where nobody says that anything happened
+PACE = 0.25  # seconds between two bells of a page
+LOOK_EVERY = 0.5  # seconds; to hear of each job instead would cost each message, also while nobody looks
+AWAY = 2.0  # seconds to the next look where Postgres does not answer
 KEEP_ALIVE = 15.0  # seconds; then a page hears that the line stands
 MOST = 20  # lines of one login: each browser has one for each tenant that it shows
 MOST_OF_ALL = 1500  # the rest of what the listener serves at once is for pages and the API
@@ -46,9 +47,7 @@ class Bells:
         self._lines: set[Line] = set()
         self.marks: dict[int, Mark] = {}  # of the tenants that are watched
         self._mark_of_all = (0, 0)
-        self._stirred = asyncio.Event()
         self._stopped = False
-        heard.subscribe(jobs.CHANNEL, lambda _: self._stirred.set())
         heard.subscribe(feed.CHANNEL, self._hear)
         for channel in (changes.CHANNEL, changes.PRODUCTS, changes.KNOWLEDGE):
             heard.tell(self._ring_all, channel)
@@ -120,16 +119,12 @@ class Bells:
 
     async def _look(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(ROUND):
-                    await self._stirred.wait()
-            self._stirred.clear()
+            await asyncio.sleep(LOOK_EVERY)
             try:
                 await self._look_once()
             except (*CANNOT_ASK, asyncpg.PostgresError) as error:
                 log.warning("Pages are not told of changes: %s", describe(error))
-                await asyncio.sleep(ROUND)
-            await asyncio.sleep(PACE)
+                await asyncio.sleep(AWAY)
 
     async def _look_once(self) -> None:
         watched = {line.tenant_id for line in self._lines}

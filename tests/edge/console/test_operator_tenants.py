@@ -64,7 +64,7 @@ async def test_what_is_wrong_is_told_at_its_field(console: House) -> None:
     assert "choose another" in page.text
     assert [each.fields["name"] for each in page.forms if "slug" in each.fields] == ["Shop"]
     page = await operator.post("/o/tenants/new", 422, name="Shop", slug="shop", person="", email="no address")
-    assert "Write the owner" in page.text
+    assert "Write the owner" in page.text and "is live" not in page.text
     assert await console.pool.fetchval("SELECT count(*) FROM tenants") == 0
 
 

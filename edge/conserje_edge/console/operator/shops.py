@@ -83,8 +83,8 @@ async def add(asked: Asked) -> See | Seen:
     except TenantError as error:
         return _form(asked, _wrong(asked, error))
     asked.of = f"tenant {added.slug}"
-    asked.flash(asked._("%(name)s is live.", name=added.name))
     if not asked.given("email"):
+        asked.flash(asked._("%(name)s is live.", name=added.name))
         return See(f"/t/{added.slug}/people")
     return await _invite(asked, added.id, added.slug)
 

@@ -127,6 +127,13 @@ async def test_what_is_odd_in_a_request_does_not_break_the_line(caller: Caller) 
     await until(lambda: caller.gate.requests[-1]["path"] == '/"\n"\\{"a":1}')
 
 
+@pytest.mark.parametrize("kind", ["link", "invitation", "reset"])
+async def test_who_reads_the_log_gets_in_by_no_link_of_somebody_s(caller: Caller, kind: str) -> None:
+    await caller.ask(f"console.{BASE}", f"/{kind}/s3cret?lang=es")
+    await until(lambda: caller.gate.requests[-1]["path"] == f"/{kind}/...")
+    assert "s3cret" not in Path(caller.gate.edge.access_log).read_text()
+
+
 @pytest.mark.parametrize("kind", ["refused", "too much", "too large"])
 async def test_promise_7_no_query_is_in_the_error_log(caller: Caller, kind: str) -> None:
     """A verify token or a session may stand there; what goes wrong is in the access log."""

@@ -44,6 +44,9 @@ _WORDS = {  # by pydantic's name of the fault, with what the model wants
 }
 
 
+_OF_ITSELF, _LEAST_DIRECTORY = 128, 8  # megabytes of a process
+
+
 class SettingsError(OperatorError):
     """A setting is wrong; the text names it first and says what to write instead."""
 
@@ -126,7 +129,8 @@ class Settings(BaseModel):
         default=1024,
         ge=128,
         description="The memory that each process of `serve` and `work` may hold, in megabytes; then it is"
-        " ended, and another one started.",
+        " ended, and another one started. Half of what it does not need itself is for tenants' rows,"
+        " some 4 kB each.",
     )
     spool: Literal["on", "off"] = Field(
         default="on",
@@ -297,6 +301,11 @@ class Settings(BaseModel):
     def files(self) -> Path:
         """Where the files lie that contacts sent."""
         return self.data_dir / "files"
+
+    @property
+    def directory_memory(self) -> int:
+        """The bytes that a process may take to remember tenants: half of what it does not need itself."""
+        return max(_LEAST_DIRECTORY, (self.memory_limit - _OF_ITSELF) // 2) * 2**20
 
     def tenant_url(self, slug: str) -> str:
         """The tenant's public address, without a slash at the end."""

@@ -87,7 +87,7 @@ async def _work() -> None:
         fences.stand(fences.of_node(settings.data_dir))
         plugins, vault = installation.plugins, installation.vault
         async with (
-            Directory(pool, installation.url) as directory,
+            Directory(pool, installation.url, memory=settings.directory_memory) as directory,
             Heartbeat(pool, "work"),
             Intake(pool, plugins) as intake,
             Journal(pool, vault, settings.backups),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from sys import intern
 from typing import TYPE_CHECKING, Any, Literal
 
 import asyncpg
@@ -47,6 +48,7 @@ class AccountRow:
     @classmethod
     def from_row(cls, row: Mapping[str, Any] | asyncpg.Record) -> AccountRow:
         values = {name: row[name] for name in cls.__slots__}
+        values |= {name: intern(values[name]) for name in ("channel", "status")}  # one of all that are equal
         values["settings"] = json.loads(row["settings"])
         if row["quiet_period"] is not None:
             values["quiet_period"] = timedelta(seconds=float(row["quiet_period"]))

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import asyncpg
 from cachetools import LRUCache, TTLCache
@@ -21,17 +21,18 @@ from conserje.storage.text import clean
 from conserje.tenants import accounts
 from conserje.tenants.entry import Entry
 from conserje.tenants.names import Names
+from conserje.tenants.remembered import Key, Remembered
 from conserje.tenants.replica import Replica
 
 log = logging.getLogger(__name__)
-
-Key = tuple[Literal["slug", "domain", "id"], str]
 
 ASK_LIMIT = 1.0  # seconds that Postgres may take to answer, and to be left in peace after it did not
 UNKNOWN_FOR = 30.0  # seconds that an unknown name is remembered
 SECRETS_FOR = 60.0  # seconds that it is remembered who has secrets of a channel
 SHARE = 2  # of the pool's connections, for names that nobody is known by
 MOST_STRANGE = 100  # such names that wait for it
+MOST_UNKNOWN = 10_000  # names that are remembered to be nobody's
+MOST_ADDRESSES = 200_000  # whose tenants are remembered
 _ANY = ("", "")  # whatever Postgres may be asked for
 TRIES = 5  # loads of one entry in a row that a change may overtake
 
@@ -45,21 +46,26 @@ class Directory:
     all tenants, what is nobody's is no question to Postgres.
     """
 
-    def __init__(self, pool: Pool, url: str, replica: Replica | None = None, size: int = 10_000) -> None:
+    def __init__(
+        self, pool: Pool, url: str, replica: Replica | None = None, memory: int = 64 * 2**20
+    ) -> None:
+        """`memory`: the bytes that what is remembered of tenants may take."""
         self._pool = pool
         self._replica = replica
         self.changes = Changes(url)
-        self._entries: LRUCache[Key, Entry] = LRUCache(size)
+        self._entries = Remembered(memory)
         self._names = Names(pool, self.changes, self._forget)
-        self._unknown: TTLCache[tuple[str, str], int] = TTLCache(
-            size, UNKNOWN_FOR
-        )  # the count of changes then
-        self._at: LRUCache[tuple[str, str], tuple[int, ...]] = LRUCache(size)  # ids of tenants, as last known
+        # The count of changes then.
+        self._unknown: TTLCache[tuple[str, str], int] = TTLCache(MOST_UNKNOWN, UNKNOWN_FOR)
+        # Ids of tenants, as last known.
+        self._at: LRUCache[tuple[str, str], tuple[int, ...]] = LRUCache(MOST_ADDRESSES)
         self._sure: set[tuple[str, str]] = set()  # of these nothing newer was heard
         self._with_secrets: TTLCache[str, list[int]] = TTLCache(100, SECRETS_FOR)  # ids, by channel
         self._loading: dict[Key, asyncio.Task[Entry]] = {}
         self._answers = True  # Postgres did, the last time that it was asked
-        self._silent: TTLCache[tuple[str, str], None] = TTLCache(size, ASK_LIMIT)  # what it was silent about
+        self._silent: TTLCache[tuple[str, str], None] = TTLCache(
+            MOST_UNKNOWN, ASK_LIMIT
+        )  # what it was silent about
         self._share = asyncio.Semaphore(SHARE)
         self._strange = 0  # names that wait for their share, or have it
 
@@ -222,7 +228,7 @@ class Directory:
             return await self._last_known(key, self._note_silence([key], error))
         self._answers = True
         if entry is None:
-            self._entries.pop(key, None)
+            self._entries.forget(key)
             raise _no_tenant(key)
         return entry
 
@@ -245,7 +251,8 @@ class Directory:
     async def _last_known(self, key: Key, cause: str) -> Entry:
         """What is remembered or written down of a tenant. Raises DirectoryUnavailable."""
         if found := self._entries.get(key) or await self._in_replica(key):
-            self._entries[key] = found
+            found = self._entries.of(found.tenant.id) or found  # perhaps known by another name
+            self._entries.put(key, found)
             return found
         raise DirectoryUnavailable(f"Postgres cannot be asked: {cause}.")
 
@@ -268,9 +275,15 @@ class Directory:
                     self._unknown[key] = began
                 break
             if entry is not None and self._current(entry):
-                self._entries[key] = entry
+                entry = self._as_known(entry)
+                self._entries.put(key, entry)
                 break
         return entry
+
+    def _as_known(self, found: Entry) -> Entry:
+        """What was found, or the same as it was found by another name."""
+        known = self._entries.of(found.tenant.id)
+        return known if known is not None and self.changes.listening and self._current(known) else found
 
     async def _ask(self, key: Key) -> Entry | None:
         began = self.changes.count

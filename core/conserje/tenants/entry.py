@@ -32,7 +32,7 @@ class AccountUnusable(OperatorError):
     """The account's credentials or settings cannot be used; the text is for the operator."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """A tenant with its accounts, as loaded at one moment; a change makes a new entry."""
 

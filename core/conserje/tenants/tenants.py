@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
+from sys import intern
 from typing import Annotated, Any, Literal
 
 import asyncpg
@@ -24,6 +25,12 @@ LateRule = Literal["answer", "apologise", "hand_over", "park"]
 
 # Core's, which are on by themselves.
 OWN_TOOLS = frozenset({"search_products", "search_knowledge", "hand_over", "lead"})
+
+# Many tenants have the same, of which one is remembered.
+_OFTEN_EQUAL = (
+    *("status", "locale", "currency", "time_zone", "assistant", "fallback_assistant", "late_rule"),
+    "lead_rule",
+)
 
 
 def _hours(written: dict[str, Any] | None) -> Hours | None:
@@ -80,6 +87,7 @@ class Tenant:
     @classmethod
     def from_row(cls, row: asyncpg.Record) -> Tenant:
         values = {name: row[name] for name in cls.__slots__}
+        values |= {name: intern(values[name]) for name in _OFTEN_EQUAL}
         values["aliases"] = tuple(row["aliases"])
         values["assistant_settings"] = json.loads(row["assistant_settings"])
         values["tool_settings"] = json.loads(row["tool_settings"])

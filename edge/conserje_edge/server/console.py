@@ -52,7 +52,7 @@ async def open_context() -> AsyncIterator[tuple[Context, Bells]]:
         await check_keyring_of(installation)
         settings, pool = installation.settings, installation.pool
         fences.stand(fences.of_node(settings.data_dir))
-        directory = Directory(pool, installation.url)
+        directory = Directory(pool, installation.url, memory=settings.directory_memory)
         async with Bells(pool, directory.changes) as bells, directory:
             yield Context(settings, pool, directory, installation.vault, installation.plugins), bells
 

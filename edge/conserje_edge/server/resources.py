@@ -51,7 +51,7 @@ async def open_resources() -> AsyncIterator[Resources]:
         await check_keyring_of(installation)
         fences.stand(fences.of_node(settings.data_dir))
         node = await stack.enter_async_context(open_node(settings))
-        directory = Directory(pool, installation.url, node.replica)
+        directory = Directory(pool, installation.url, node.replica, settings.directory_memory)
         feed = Feed(pool, directory.changes)
         async with directory, Intake(pool, installation.plugins, node.spool) as intake:
             await directory.know_names()

@@ -19,8 +19,9 @@ from conserje.storage import changes
 from conserje.storage.database import Pool
 from conserje.storage.pool import connect_pool
 from conserje.tenants import accounts, tenants
-from conserje.tenants.directory import Directory, Key
+from conserje.tenants.directory import Directory
 from conserje.tenants.entry import Entry
+from conserje.tenants.remembered import Key, weight
 
 ACME: Key = ("slug", "acme")
 
@@ -192,9 +193,11 @@ async def test_who_is_cancelled_does_not_cancel_the_load(
 
 
 async def test_unknown_names_push_no_tenant_out(pool: Pool, database_url: str) -> None:
-    async with Directory(pool, database_url, size=2) as directory:
-        for slug in ("acme", "bravo", "charly"):
-            await tenant_id(pool, slug)
+    for slug in ("acme", "bravo", "charly"):
+        await tenant_id(pool, slug)
+    found = await accounts.find(pool, *ACME)
+    assert found
+    async with Directory(pool, database_url, memory=int(2.5 * weight(Entry(*found)))) as directory:
         await settled(directory, pool, ("slug", "bravo"))
         for slug in ("acme", "bravo", "charly"):
             await directory.by_slug(slug)
@@ -267,6 +270,7 @@ async def test_an_answer_that_a_change_overtook_is_neither_kept_nor_given(
     pool: Pool, directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acme = await tenant_id(pool)
+    await pool.execute("INSERT INTO domains VALUES ($1, 'acme.cl')", acme)
     await settled(directory, pool)
     answered, release = asyncio.Event(), asyncio.Event()
     find = accounts.find
@@ -278,7 +282,7 @@ async def test_an_answer_that_a_change_overtook_is_neither_kept_nor_given(
         return found
 
     monkeypatch.setattr(accounts, "find", slow)
-    loading = asyncio.create_task(directory.by_id(acme))
+    loading = asyncio.create_task(directory.by_domain("acme.cl"))
     await answered.wait()
     await pool.execute("UPDATE tenants SET name = 'New'")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def install(folder: Path, name: str, source: str, entry_points: Mapping[str, str]) -> None:
+def install(
+    folder: Path, name: str, source: str, entry_points: Mapping[str, str], requires: Sequence[str] = ()
+) -> None:
     """Write a one-module distribution into `folder`, with entry points given as name: group.
 
     What an entry point names is the module's attribute of its name, capitalised for a plugin.
@@ -16,7 +18,8 @@ def install(folder: Path, name: str, source: str, entry_points: Mapping[str, str
     (folder / f"{name}.py").write_text(source)
     metadata = folder / f"{name}-1.2.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+    said = [f"Name: {name}", "Version: 1.2", *(f"Requires-Dist: {each}" for each in requires)]
+    (metadata / "METADATA").write_text("\n".join(["Metadata-Version: 2.1", *said, ""]))
     lines = []
     for entry, group in entry_points.items():
         attribute = entry if group == "conserje.commands" else entry.capitalize()

@@ -19,8 +19,9 @@ from conserje.contract.assistant import AnyAssistant, Assistant
 from conserje.contract.channel import AnyChannel, Channel
 from conserje.contract.tool import AnyTool, Tool, is_several
 from conserje.errors import OperatorError, first_fault
-from conserje.plugins import given
+from conserje.plugins import given, requirements
 from conserje.plugins.redaction import redacted
+from conserje.plugins.requirements import normal
 from conserje.settings import plugin_choice, plugin_values, plugin_variable
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ _PLAIN = ("Credentials", "Settings", "Operator")
 _MODELS = {CHANNELS: _PLAIN, ASSISTANTS: _PLAIN, TOOLS: ("Parameters", *_PLAIN)}
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|_URL\Z")  # in the name of a variable
-_DASHES = re.compile(r"[-_.]+")
 _CALLABLE = re.compile(r"[a-z][a-z0-9_]{0,39}")  # the name of a tool, as every model takes it
 
 
@@ -117,7 +117,7 @@ class Installed(NamedTuple):
     def left_out(self) -> str:
         """Why it is not to be loaded; empty: it is."""
         if self.chosen is not None:
-            wanted = _normal(self.chosen) == _normal(self.distribution)
+            wanted = normal(self.chosen) == normal(self.distribution)
             return "" if wanted else f"is of {self.distribution}, and CONSERJE_PLUGINS chooses {self.chosen}"
         if not self.twins:
             return ""
@@ -127,7 +127,7 @@ class Installed(NamedTuple):
     @property
     def has_better(self) -> bool:
         """Whether the operator has chosen a twin of it."""
-        return self.chosen is not None and _normal(self.chosen) in map(_normal, self.twins)
+        return self.chosen is not None and normal(self.chosen) in map(normal, self.twins)
 
 
 def installed(environment: Mapping[str, str]) -> list[Installed]:
@@ -181,15 +181,18 @@ def _made(each: Installed, environment: Mapping[str, str], http: httpx2.AsyncCli
 
 def _class_of(each: Installed, environment: Mapping[str, str]) -> type[Any]:
     """The class, checked to be what its contract asks for. Raises _Broken."""
-    if why := each.left_out:
-        raise _Broken(why)
     entry, contract = each.entry, CONTRACTS[each.entry.group]
+    if why := each.left_out or requirements.unmet(entry):
+        raise _Broken(why)
     try:
         kind: Any = entry.load()
-        _check(kind, entry, contract)
+        if not (unfit := requirements.other_contract(kind)):
+            _check(kind, entry, contract)
     except BaseException as error:
         why = f"could not be loaded: {_said(entry.name, error, environment)}"
         raise _Broken(why) from None
+    if unfit:
+        raise _Broken(unfit)
     return kind  # type: ignore[no-any-return]
 
 
@@ -298,8 +301,3 @@ def _variables_of(command: click.Command) -> Iterator[str]:
     for option in command.params:
         if isinstance(option.envvar, str):
             yield option.envvar
-
-
-def _normal(distribution: str) -> str:
-    """A distribution's name as the packaging rules compare it."""
-    return _DASHES.sub("-", distribution).lower()

@@ -175,6 +175,43 @@ def test_promise_8_a_plugin_that_cannot_be_made_is_named_and_all_others_are(
         found.channel("dodo")
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("conserje>=99", r"requires conserje>=99, and this is conserje \d\S+: install a release of it"),
+        ("Conserje[embedded] (<0.1)", "requires conserje<0.1, and"),
+        ('conserje==99; python_version > "3"', "requires conserje==99, and"),
+        ("conserje>=", "requires 'conserje>=', which cannot be read"),
+    ],
+)
+def test_one_for_another_release_of_conserje_is_not_even_imported(folder: Path, line: str, why: str) -> None:
+    install(folder, "aviary", PLUGIN, BOTH, ["conserje>=0.1", "pydantic"])
+    install(folder, "ruin", "raise SystemExit", {"dodo": "conserje.channels"}, ["rubble>9", line])
+    found = plugins.load({}, http.client())
+    assert "pigeon" in found.channels and found.broken.keys() == {"dodo"}
+    with pytest.raises(PluginMissing, match=f"^The channel dodo {why}.*: see `conserje plugin list`.$"):
+        found.channel("dodo")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["conserje", "conserje>=0.1.dev0", "conserje-fakes>99", 'conserje>99; extra == "test"', "conserje.x>99"],
+)
+def test_what_a_plugin_requires_is_met(folder: Path, line: str) -> None:
+    install(folder, "nest", GOOD, {"dodo": "conserje.channels"}, [line])
+    assert plugins.load({}, http.client()).channel("dodo")
+
+
+def test_one_for_another_contract_is_not_made_whatever_else_it_lacks(folder: Path) -> None:
+    later = GOOD.replace("Operator = Nothing", "Nothing") + "    contract = 2\n"
+    install(folder, "nest", later, {"dodo": "conserje.channels"})
+    install(folder, "aviary", PLUGIN.replace('name = "owl"', 'name = "owl"\n    contract = 1'), BOTH)
+    found = plugins.load({}, http.client())
+    assert found.assistant("owl")
+    why = "is written for contract 2, and this Conserje has contract 1: install a release of it"
+    assert found.broken["dodo"].startswith(why)
+
+
 def test_what_is_set_for_a_plugin_that_cannot_be_loaded_is_no_stranger_s(folder: Path) -> None:
     install(folder, "ruin", "raise RuntimeError", {"dodo": "conserje.channels"})
     environment = {"CONSERJE_DODO_KEY": "abc", "CONSERJE_DODOO": "abc"}

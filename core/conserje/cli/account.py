@@ -23,6 +23,7 @@ from conserje.plugins.guard import AnyPlugin
 from conserje.rules.window import PLACE
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
+from conserje.tenants.accounts import WhenUncertain
 from conserje.tenants.entry import Entry, validated
 from conserje.tenants.tenants import Status, Tenant
 
@@ -128,6 +129,12 @@ async def add(
     help="What fills the template's next place, or as '{{NAME}}=TEXT' the place of that name; {text}, which "
     "is there if none is given, is the reply.",
 )
+@click.option(
+    "--uncertain",
+    type=click.Choice(["hold", "resend"]),
+    help="What becomes of a message of which nobody knows whether it was sent, where the channel cannot ask: "
+    "held for a person, or after two minutes sent once more, which some contacts then get twice.",
+)
 @with_installation
 async def set_account(
     installation: Installation,
@@ -141,6 +148,7 @@ async def set_account(
     window_template: str | None,
     template_language: str | None,
     values: tuple[str, ...],
+    uncertain: WhenUncertain | None,
 ) -> None:
     """Change an account; what is not given stays.
 
@@ -149,8 +157,8 @@ async def set_account(
       conserje account set acme web web --settings '{"greeting": "Hola"}'
       conserje account set acme meta 123456 --window-template respuesta --template-language es
     """
-    if settings is None and credentials is None and status is None and window_template is None:
-        raise click.UsageError("Give --settings, --credentials, --status or --window-template.")
+    if all(given is None for given in (settings, credentials, status, window_template, uncertain)):
+        raise click.UsageError("Give --settings, --credentials, --status, --window-template or --uncertain.")
     template = _template(window_template, template_language, values)
     plugin = enrolment.plugin_of(installation.plugins, channel)
     async with installation.pool.acquire() as connection, connection.transaction():
@@ -166,6 +174,7 @@ async def set_account(
             credentials=credentials.read() if credentials else None,
             status=status,
             window_template=template,
+            uncertain=uncertain,
         )
     click.echo(f"{channel} {address} of {slug} is changed.")
     if credentials and not no_check:

@@ -61,6 +61,7 @@ def _described(account: AccountRow, fetch: Fetch | None, ill: Illness | None) ->
         "credentials": "sealed" if account.credentials else "the operator's",
         "settings": account.settings,
         "window_template": asdict(account.window_template) if account.window_template else None,
+        "uncertain": account.uncertain,
         "fetched_at": fetch.fetched_at.isoformat(timespec="seconds") if fetch else None,
         "fetch_failed": fetch.cause if fetch else None,
         "ill_since": ill.since.isoformat(timespec="seconds") if ill else None,

@@ -30,7 +30,7 @@ NEXT = f"""
 SELECT messages.id, messages.account_id, messages.state, attempt, attempted_at, due_at,
     coalesce(released_at, messages.created_at) AS created_at,
     messages.cause, fault, {HEALTH} AS health,
-    content, quotes, peer AS contact_address, outside_as, opted_out, coalesce(
+    content, quotes, peer AS contact_address, outside_as, resent_at, opted_out, coalesce(
         opted_out = 'all' AND messages.id = (
         SELECT confirmation_id FROM consents
         WHERE consents.tenant_id = $1 AND consents.conversation_id = $2
@@ -98,6 +98,7 @@ FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3
 END = f"""{_CONVERSATION_FIRST}
 UPDATE messages SET state = $5, cause = $6, due_at = now() + $7::interval,
     outside_as = CASE WHEN $8 THEN '' ELSE outside_as END, fault = nullif($9, ''),
+    resent_at = CASE WHEN $10 THEN now() ELSE resent_at END,
     sent_number = CASE WHEN $5 = 'refused' THEN notification_number() ELSE sent_number END
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
   AND state IN ('queued', 'sending', 'uncertain') AND EXISTS (SELECT FROM place)
@@ -119,6 +120,7 @@ class Next:
     quotes: str | None
     contact_address: str
     outside_as: str | None  # the provider's name for it when it was outside the window
+    resent_at: datetime | None  # though nobody knows whether it was sent before
     cause: str | None
     fault: Fault | None  # its account's: it waits until that is well
     health: Health | None  # its account's
@@ -204,10 +206,11 @@ async def note_end(
     pause: timedelta | None,
     outside: bool,
     fault: Fault,
+    resend: bool,
 ) -> None:
     """The provider does not have it, or may not: because the contact wrote too long ago (`outside`), or
-    because of the account (`fault`)."""
-    await connection.execute(END, *_key(sending), state, cause, pause, outside, fault)
+    because of the account (`fault`). `resend`: it leaves once more all the same."""
+    await connection.execute(END, *_key(sending), state, cause, pause, outside, fault, resend)
 
 
 def _key(sending: Sending) -> tuple[int, int, int, int]:

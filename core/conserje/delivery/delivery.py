@@ -18,6 +18,7 @@ from conserje.contract.channel import (
     Refused,
     TryLater,
     Uncertain,
+    offers,
 )
 from conserje.contract.fit import linked
 from conserje.contract.message import Content, Media, OutboundMessage, Template, Unknown
@@ -33,6 +34,7 @@ from conserje.delivery.outcome import (
     absent,
     at_fault,
     later,
+    of_both,
     refused,
     still_uncertain,
     unknown,
@@ -153,6 +155,7 @@ class Delivery:
         It waits for Postgres: nobody else knows how the step ended.
         """
         account = entry.account(step.account_id)
+        outcome = of_both(outcome) if step.resent else outcome
         is_uncertain = outcome.state == "uncertain"
         if is_uncertain and not step.uncertain:
             place = (step.message.id, entry.tenant.slug)
@@ -199,6 +202,7 @@ class Delivery:
                 changed = None if leaving is message.content else leaving
                 started = await sending.start(connection, *place, message.id, changed)
                 return self._step(entry, message, leaving, *started)
+            leaving = of_both(leaving) if message.resent_at else leaving
             await _write_end(connection, job, message.id, message.attempt, leaving)
             spent = message.account_id if message.health == "tried" else spent
         return Ailing(spent, "spent") if spent else None
@@ -256,6 +260,7 @@ class Delivery:
             uncertain=message.state != "queued",
             outside=message.outside_as is not None,
             tries=message.health == "tried",
+            resent=message.resent_at is not None,
             created_at=message.created_at,
             now=message.now,
         )
@@ -326,11 +331,20 @@ class Delivery:
                 asked = (entry.tenant.slug, "find", given.found, message, account)
                 with clocks.listening() as providers:
                     receipt = await guard.awaited(channel, *asked)
-        except (CannotTell, AccountUnusable, PluginMissing, PluginFailed) as error:
+        except CannotTell as error:
+            return still_uncertain(step, str(error), resends=self._resends(entry, step.account_id))
+        except (AccountUnusable, PluginMissing, PluginFailed) as error:
             return still_uncertain(step, str(error))
         except (TimeoutError, Refused, TryLater) as error:  # what is sent again could not be made either
             return still_uncertain(step, type(error).__name__)
         return Outcome(receipt) if receipt else absent(step, providers)
+
+    def _resends(self, entry: Entry, account_id: int) -> bool:
+        """Whether the tenant wants the account's messages sent once more that nobody can ask for."""
+        account = entry.account(account_id)
+        channel = self.plugins.channels.get(account.channel) if account else None
+        cannot_find = channel is not None and not offers(channel, "find")
+        return cannot_find and account is not None and account.uncertain == "resend"
 
     async def _come_back(self, job: Job, after: timedelta) -> None:
         async with self.pool.acquire() as connection:
@@ -356,7 +370,7 @@ async def _write_end(
         await consent.record(connection, job.tenant_id, job.conversation_id, outcome.sign)
     if outcome.state != "sent":
         ended = Sending(job.tenant_id, job.conversation_id, message_id, attempt)
-        ending = (outcome.state, outcome.cause, outcome.pause, outcome.outside, outcome.fault)
+        ending = (outcome.state, outcome.cause, outcome.pause, outcome.outside, outcome.fault, outcome.resend)
         await sending.note_end(connection, ended, *ending)
 
 

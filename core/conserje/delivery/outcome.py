@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -32,6 +32,7 @@ class Step:
     created_at: datetime
     now: datetime  # by the database's clock
     tries: bool = False  # whether its account, which is ill, takes messages again
+    resent: bool = False  # though nobody knows whether it was sent before
     taken_at: float = field(default_factory=time.monotonic)
     taken_on: float = field(default_factory=time.time)
 
@@ -62,6 +63,7 @@ class Outcome:
     outside: bool = False  # the window, as the provider says
     sign: Sign | None = None  # that the contact wants no more
     fault: Fault = ""  # of the account
+    resend: bool = False  # it leaves once more, though nobody knows whether it was sent
 
     @property
     def final(self) -> bool:
@@ -114,7 +116,17 @@ def absent(step: Step, providers: Sequence[timedelta]) -> Outcome:
     )
 
 
-def still_uncertain(step: Step, cause: str) -> Outcome:
-    if step.now - step.message.attempted_at > UNCERTAIN_FOR:
-        return Outcome(state="held", cause=f"{OUTCOME_UNKNOWN}: {cause}")
-    return Outcome(state="uncertain", cause=cause, pause=LOOK_EVERY)
+def still_uncertain(step: Step, cause: str, *, resends: bool = False) -> Outcome:
+    """A person has to look in the end; an account that `resends` sends each message once more before."""
+    if step.now - step.message.attempted_at <= UNCERTAIN_FOR:
+        return Outcome(state="uncertain", cause=cause, pause=LOOK_EVERY)
+    if resends and not step.resent:
+        return Outcome(state="queued", cause=f"{OUTCOME_UNKNOWN}: sent once more.", resend=True)
+    return Outcome(state="held", cause=f"{OUTCOME_UNKNOWN}: {cause}")
+
+
+def of_both(outcome: Outcome) -> Outcome:
+    """The outcome of a message that was sent once more: whether the contact has it, no refusal tells."""
+    if not outcome.final or (outcome.cause or "").startswith(OUTCOME_UNKNOWN):
+        return outcome
+    return replace(outcome, cause=f"{OUTCOME_UNKNOWN} the first time; the second: {outcome.cause}")

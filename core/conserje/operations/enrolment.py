@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, Literal, TypeGuard
 
 from conserje.contract.assistant import Assistant
-from conserje.contract.channel import AnyChannel, Channel, Malformed
+from conserje.contract.channel import AnyChannel, Channel, Malformed, offers
 from conserje.contract.message import Template
 from conserje.installation import Opened
 from conserje.plugins import given, guard
@@ -17,7 +17,7 @@ from conserje.plugins.plugins import Plugins
 from conserje.settings import Settings
 from conserje.storage.database import Connection
 from conserje.tenants import accounts, data_keys, tenants
-from conserje.tenants.accounts import AccountRow
+from conserje.tenants.accounts import AccountRow, WhenUncertain
 from conserje.tenants.entry import Entry, validated
 from conserje.tenants.refusals import TenantError
 from conserje.tenants.tenants import Status, Tenant
@@ -138,12 +138,18 @@ async def change(
     credentials: bytes | None = None,
     status: Status | None = None,
     window_template: Template | Literal[""] | None = None,
+    uncertain: WhenUncertain | None = None,
 ) -> None:
     """Change what is given, in the caller's transaction: settings are merged, credentials are replaced.
 
     Raises TenantError, AccountUnusable or VaultError.
     """
     refuse_place(plugin, address, settings or {})
+    if uncertain == "resend" and not may_resend(plugin):
+        raise TenantError(
+            f"What is uncertain at {plugin.name} is asked for there, and never sent once more: leave it.",
+            "uncertain",
+        )
     sealed = None
     if credentials is not None:
         sealed = await seal(opened, connection, tenant, plugin, address, credentials)
@@ -156,6 +162,7 @@ async def change(
         credentials=sealed,
         status=status,
         window_template=window_template,
+        uncertain=uncertain,
     )
 
 
@@ -189,6 +196,11 @@ def refuse_claim(plugin: AnyPlugin) -> None:
             f"The operator has credentials for all of {plugin.name}, and says whose an address is: ask them.",
             "address",
         )
+
+
+def may_resend(plugin: AnyPlugin | None) -> bool:
+    """Whether nobody can ask the provider what became of a message, so that an account may say `resend`."""
+    return isinstance(plugin, Channel) and not offers(plugin, "find")
 
 
 def is_made_by_core(plugin: AnyPlugin) -> TypeGuard[AnyChannel]:

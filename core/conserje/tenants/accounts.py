@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from conserje.tenants.vault import Vault
 
 
+WhenUncertain = Literal["hold", "resend"]  # what becomes of a message that nobody can ask the provider for
+
 _TEMPLATE = TypeAdapter(Template)
 _ABILITIES = TypeAdapter(Abilities)
 
@@ -44,6 +46,7 @@ class AccountRow:
     quiet_period: timedelta | None = None  # None: the tenant's
     window_template: Template | None = None  # as which a reply leaves that comes too late to leave as it is
     abilities: Abilities | None = None  # what its model was found to be able to do
+    uncertain: WhenUncertain = "hold"
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any] | asyncpg.Record) -> AccountRow:
@@ -81,7 +84,8 @@ SELECT {tenants.COLUMNS},
                             'id', id, 'channel', channel, 'address', address, 'settings', settings::text,
                             'credentials', credentials, 'status', status,
                             'quiet_period', extract(epoch FROM accounts.quiet_period),
-                            'window_template', window_template::text, 'abilities', abilities::text)
+                            'window_template', window_template::text, 'abilities', abilities::text,
+                            'uncertain', uncertain)
                         ORDER BY channel, address)
                  FROM accounts WHERE tenant_id = tenants.id), '[]') AS accounts
 FROM tenants
@@ -107,7 +111,7 @@ async def find(
 
 COLUMNS = (
     "id, channel, address, settings, credentials, status, extract(epoch FROM quiet_period) AS quiet_period,"
-    " window_template, abilities"
+    " window_template, abilities, uncertain"
 )
 
 LIST = f"""
@@ -119,8 +123,8 @@ GET_LOCKED = GET + " FOR NO KEY UPDATE"
 
 ADD = f"""
 INSERT INTO accounts (tenant_id, channel, address, settings, credentials, status, quiet_period,
-                      window_template)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                      window_template, uncertain)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 RETURNING {COLUMNS}
 """  # noqa: S608 - names of our own
 
@@ -140,6 +144,7 @@ CHANGE = """
 UPDATE accounts SET settings = coalesce($4, settings), credentials = coalesce($5, credentials),
     status = coalesce($6, status),
     window_template = CASE WHEN $7::text IS NULL THEN window_template ELSE nullif($7, '')::jsonb END,
+    uncertain = coalesce($8, uncertain),
     checked = CASE WHEN $4 IS NULL AND $5 IS NULL THEN checked END
 WHERE tenant_id = $1 AND channel = $2 AND address = $3
 """
@@ -186,6 +191,7 @@ async def add(
     status: Status = "active",
     quiet_period: timedelta | None = None,
     window_template: Template | None = None,
+    uncertain: WhenUncertain = "hold",
 ) -> AccountRow:
     """Store an account; `credentials` are sealed. Raises TenantError."""
     given = json.dumps(settings or {})
@@ -200,6 +206,7 @@ async def add(
             status,
             quiet_period,
             window_template and to_json(window_template),
+            uncertain,
         )
     assert row is not None
     return AccountRow.from_row(row)
@@ -250,6 +257,7 @@ async def change(
     credentials: str | None = None,
     status: Status | None = None,
     window_template: Template | Literal[""] | None = None,
+    uncertain: WhenUncertain | None = None,
 ) -> None:
     """Replace what is given; an empty template takes the template away.
 
@@ -266,6 +274,7 @@ async def change(
             credentials,
             status,
             to_json(window_template) if window_template else window_template,
+            uncertain,
         )
     if done == "UPDATE 0":
         raise no_account(channel, address)

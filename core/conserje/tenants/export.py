@@ -16,6 +16,7 @@ from conserje.storage.database import Connection
 from conserje.tenants import accounts, tenants
 from conserje.tenants import domains as tenant_domains
 from conserje.tenants import phones as tenant_phones
+from conserje.tenants.accounts import WhenUncertain
 from conserje.tenants.patches import patched
 from conserje.tenants.tenants import LateRule, Status
 
@@ -34,6 +35,7 @@ class RecordedAccount(BaseModel):
     status: Status = "active"
     quiet_period: timedelta | None = None
     window_template: Template | None = None
+    uncertain: WhenUncertain | None = None
     credentials: Literal["sealed", "the operator's", "missing"] | None = None
 
 
@@ -100,7 +102,7 @@ SELECT {", ".join(COLUMNS)},
        coalesce((SELECT json_agg(json_build_object(
                             'channel', channel, 'address', address, 'settings', settings, 'status', status,
                             'quiet_period', extract(epoch FROM accounts.quiet_period),
-                            'window_template', window_template, 'credentials',
+                            'window_template', window_template, 'uncertain', uncertain, 'credentials',
                             CASE WHEN credentials IS NULL THEN 'the operator''s' ELSE 'sealed' END)
                         ORDER BY channel, address)
                  FROM accounts WHERE tenant_id = tenants.id), '[]') AS accounts
@@ -155,6 +157,7 @@ async def restore(connection: Connection, record: Record) -> bool:
             status=account.status,
             quiet_period=account.quiet_period,
             window_template=account.window_template,
+            uncertain=account.uncertain or "hold",
         )
     return True
 
@@ -218,6 +221,7 @@ def _same(name: str, given: Record, there: Record) -> bool:
 
 
 def _is(given: RecordedAccount, there: RecordedAccount) -> bool:
-    not_given = {name: None for name in ("quiet_period", "window_template") if getattr(given, name) is None}
+    may_lack = ("quiet_period", "window_template", "uncertain")
+    not_given = {name: None for name in may_lack if getattr(given, name) is None}
     there = there.model_copy(update=not_given)
     return given.model_copy(update={"credentials": there.credentials}) == there

@@ -69,6 +69,7 @@ SENTENCES = {
     "accounts_abilities_check": "What an account's model can do is a JSON object: `account check` makes it.",
     "accounts_checked_check": "What a check found is a JSON object: `account check` makes it.",
     "accounts_withheld_check": "What a tool withholds is said in 1000 characters: a worker writes it.",
+    "accounts_uncertain_check": "What is uncertain is held, or sent once more: hold or resend.",
     "accounts_status_check": "An account's status is active or suspended.",
     "accounts_tenant_id_channel_address_key": (
         "The tenant has this account already: `conserje account set` changes it, and so does its column "

@@ -17,7 +17,7 @@ from conserje.operations import checkup, enrolment
 from conserje.plugins.guard import AnyPlugin
 from conserje.storage.database import Connection
 from conserje.tenants import accounts
-from conserje.tenants.accounts import AccountRow
+from conserje.tenants.accounts import AccountRow, WhenUncertain
 from conserje.tenants.tenants import Status
 from conserje_edge.api.asked import Asked
 from conserje_edge.api.models import Given, Id, Shown, Time
@@ -55,6 +55,9 @@ class AccountShown(Shown):
     credentials: Literal["own", "operator"] = Field(description="Whose they are.")
     settings: dict[str, Any]
     window_template: TemplateShown | None
+    uncertain: WhenUncertain = Field(
+        description="What becomes of a message of which nobody knows whether it was sent."
+    )
     webhook: str | None = Field(description="Where its provider has to post.")
     ill_since: Time | None
     ill_of: str | None
@@ -93,6 +96,10 @@ class ChangedAccount(Given):
     credentials: Credentials = Field(default_factory=dict, description="Instead of those that it has.")
     status: Status = Field(default_factory=lambda: "active")
     window_template: NewTemplate | None = None
+    uncertain: WhenUncertain = Field(
+        default_factory=lambda: "hold",
+        description="`resend`: sent once more, where the channel cannot ask its provider.",
+    )
 
 
 class FindingShown(Shown):
@@ -176,6 +183,7 @@ async def change_account(asked: Asked, id: Id, body: ChangedAccount) -> AccountS
         credentials=json.dumps(body.credentials).encode() if "credentials" in given else None,
         status=body.status if "status" in given else None,
         window_template=_template(body.window_template) if "window_template" in given else None,
+        uncertain=body.uncertain if "uncertain" in given else None,
     )  # fmt: skip
     if "address" in given:
         await _move(asked, plugin, row, body.address)
@@ -262,6 +270,7 @@ class _Showing:
             )
             if template
             else None,
+            uncertain=row.uncertain,
             webhook=enrolment.webhook_of(
                 context, self._asked.tenant.slug, context.plugins.channels.get(row.channel)
             ),

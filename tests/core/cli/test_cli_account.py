@@ -45,6 +45,19 @@ async def test_an_account_is_changed_in_what_is_given(acme: Terminal, pool: Pool
     assert shown["status"] == "active"
 
 
+async def test_what_becomes_of_what_is_uncertain_is_said_where_the_channel_cannot_ask(acme: Terminal) -> None:
+    shared: dict[str, Any] = {"META_ACCESS_TOKEN": "made-up", "META_APP_SECRET": "made-up"}
+    place = ("acme", "meta", "106540352242922")
+    await acme.type("account", "add", *place, **shared)
+    await acme.type("account", "set", *place, "--uncertain", "resend")
+    [shown] = await acme.read("account", "list", "acme", "--json")
+    assert shown["uncertain"] == "resend"
+    ours = ("acme", "web", "web")
+    await acme.type("account", "add", *ours)
+    refused = await acme.type("account", "set", *ours, "--uncertain", "resend", code=1)
+    assert "What is uncertain at web is asked for there" in refused.stderr
+
+
 async def test_why_an_account_cannot_be_asked_for_messages_is_shown(acme: Terminal, pool: Pool) -> None:
     place = ("acme", "twilio", "+56911111111")
     await acme.type("account", "add", *place, TWILIO_ACCOUNT_SID="AC" + "1" * 32, TWILIO_AUTH_TOKEN="made up")
@@ -128,7 +141,7 @@ async def test_settings_that_are_not_given_stay_and_null_takes_one_away(acme: Te
 
 
 REFUSED = [
-    (("json", "json"), 2, "Give --settings, --credentials, --status or --window-template."),
+    (("json", "json"), 2, "Give --settings, --credentials, --status, --window-template or --uncertain."),
     (("json", "otro", "--status", "active"), 1, "The address of the account json must be json."),
     (("json", "json", "--settings", '{"a": 1}'), 1, "settings: a: Extra inputs"),
     (("json", "json", "--settings", "[]"), 1, "The settings"),

@@ -8,11 +8,12 @@ import time
 from typing import Any, cast
 
 import pytest
-from scene import Scene
+from scene import Post, Scene
 from waiting import until
 
-from conserje import CannotTell, Receipt, Refused, StatusUpdate, Text, TryLater, Uncertain
+from conserje import CannotTell, Channel, Receipt, Refused, StatusUpdate, Text, TryLater, Uncertain
 from conserje.conversations.rows import stored
+from conserje.conversations.sending import OUTCOME_UNKNOWN
 from conserje.settings import Settings
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
@@ -251,6 +252,100 @@ async def test_uncertain_for_two_minutes_is_held(scene: Scene) -> None:
     assert first[0] == "held"
     assert "nobody answers" in first[3]
     assert second[0] == "sent"
+
+
+class Deaf(Post):
+    """A provider that cannot be asked what became of a message."""
+
+    find = Channel.find
+
+
+async def resending(scene: Scene) -> tuple[Deaf, Job]:
+    """A channel that cannot ask, an account that sends once more, and its deliver job."""
+    deaf = Deaf()
+    scene.delivery.plugins.channels["post"] = deaf
+    job = await speak(scene, "uno")
+    await scene.pool.execute("UPDATE accounts SET uncertain = 'resend'")
+    await scene.heard()
+    return deaf, job
+
+
+async def two_minutes_later(scene: Scene, job: Job) -> tuple[str, int, str | None]:
+    """What a look then makes of the message."""
+    await scene.pool.execute("UPDATE messages SET attempted_at = now() - interval '3 minutes', due_at = NULL")
+    await scene.delivery.deliver(job)
+    [(state, attempt, _, cause)] = await states(scene)
+    return state, attempt, cause
+
+
+async def test_uncertain_is_sent_once_more_where_the_account_says_so_and_then_held(scene: Scene) -> None:
+    deaf, job = await resending(scene)
+    deaf.does.append(Uncertain("hung up"))
+    await scene.delivery.deliver(job)
+    await scene.pool.execute("UPDATE messages SET due_at = NULL")
+    await scene.delivery.deliver(job)
+    assert (await states(scene))[0][:2] == ("uncertain", 1), "a report may still come"
+    deaf.does.append(Uncertain("hung up again"))
+    assert (await two_minutes_later(scene, job))[:2] == ("uncertain", 2)
+    state, attempt, cause = await two_minutes_later(scene, job)
+    assert (state, attempt) == ("held", 2) and str(cause).startswith(OUTCOME_UNKNOWN)
+    assert deaf.texts == []
+
+
+async def test_what_is_sent_once_more_is_sent(scene: Scene) -> None:
+    deaf, job = await resending(scene)
+    deaf.does.append(Uncertain("hung up"))
+    await scene.delivery.deliver(job)
+    assert await two_minutes_later(scene, job) == ("sent", 2, None)
+    assert deaf.texts == ["uno"]
+
+
+async def test_what_is_sent_once_more_by_a_worker_that_dies_is_held(scene: Scene) -> None:
+    """Its death may come after the call: there is no third time, and no fourth."""
+    deaf, job = await resending(scene)
+    deaf.does.extend([Uncertain("hung up"), TryLater("not now", after=0.0)])
+    await scene.delivery.deliver(job)
+    assert (await two_minutes_later(scene, job))[:2] == ("queued", 2)  # it was certainly not taken
+    await scene.pool.execute("UPDATE messages SET state = 'sending', attempt = 3 WHERE direction = 'out'")
+    assert (await two_minutes_later(scene, job))[:2] == ("held", 3)
+    assert deaf.texts == []
+
+
+@pytest.mark.parametrize("why", ["the account holds", "the channel can ask", "the account is off"])
+async def test_nothing_else_is_sent_once_more(scene: Scene, why: str) -> None:
+    deaf, job = await resending(scene)
+    deaf.does.append(Uncertain("hung up"))
+    await scene.delivery.deliver(job)
+    match why:
+        case "the account holds":
+            await scene.pool.execute("UPDATE accounts SET uncertain = 'hold'")
+        case "the channel can ask":
+            scene.delivery.plugins.channels["post"] = scene.post
+            scene.post.found = CannotTell("too early")
+        case _:
+            await scene.pool.execute("UPDATE accounts SET status = 'suspended'")
+    await scene.heard()
+    state, attempt, cause = await two_minutes_later(scene, job)
+    assert (state, attempt) == ("held", 1) and str(cause).startswith(OUTCOME_UNKNOWN)
+    assert deaf.texts == scene.post.texts == []
+
+
+async def test_a_refusal_of_the_second_time_says_nothing_of_the_first(scene: Scene) -> None:
+    deaf, job = await resending(scene)
+    deaf.does.extend([Uncertain("hung up"), Refused("no such number")])
+    await scene.delivery.deliver(job)
+    state, _, cause = await two_minutes_later(scene, job)
+    assert state == "refused"
+    assert cause == f"{OUTCOME_UNKNOWN} the first time; the second: no such number"
+
+
+async def test_nobody_who_wants_no_more_is_sent_anything_once_more(scene: Scene) -> None:
+    deaf, job = await resending(scene)
+    deaf.does.append(Uncertain("hung up"))
+    await scene.delivery.deliver(job)
+    await scene.pool.execute("UPDATE conversations SET opted_out = 'all'")
+    state, attempt, cause = await two_minutes_later(scene, job)
+    assert (state, attempt) == ("refused", 1) and str(cause).startswith(OUTCOME_UNKNOWN)
 
 
 async def test_a_sending_of_a_dead_worker_is_uncertain_not_unsent(scene: Scene) -> None:

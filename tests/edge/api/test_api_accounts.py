@@ -8,7 +8,7 @@ from pathlib import Path
 
 from other_system import System, open_system
 
-from conserje import Nothing
+from conserje import Channel, Nothing
 from conserje.contract.account import Finding
 from conserje.net.client import client
 from conserje.plugins.plugins import Plugins
@@ -58,6 +58,26 @@ async def test_an_account_is_changed_moved_and_removed(system: System) -> None:
     assert await system.delete(place, stale, 412) == "changed-meanwhile"
     await system.delete(place)
     assert await system.get(place, code=404) == "not-found"
+
+
+class Deaf(Twilio):
+    """Nobody can ask it what became of a message."""
+
+    find = Channel.find
+
+
+async def test_what_is_uncertain_is_sent_once_more_only_where_nobody_can_be_asked(system: System) -> None:
+    await system.add("acme")
+    added = await system.post("/tenants/acme/accounts", NEW, code=201)
+    assert added["uncertain"] == "hold"
+    place = f"/tenants/acme/accounts/{added['id']}"
+    assert await system.patch(place, {"uncertain": "resend"}, code=422) == "refused"
+    twilio = system.context.plugins.channels["twilio"]
+    system.context.plugins.channels["twilio"] = Deaf(twilio.operator, twilio.http)
+    assert (await system.patch(place, {"uncertain": "resend"}))["uncertain"] == "resend"
+    assert (await system.patch(place, {"status": "suspended"}))["uncertain"] == "resend"
+    assert (await system.patch(place, {"uncertain": "hold"}))["uncertain"] == "hold"
+    assert await system.patch(place, {"uncertain": "again"}, code=422) == "invalid"
 
 
 async def test_an_account_that_every_tenant_has_is_made_where_it_is_changed(system: System) -> None:

@@ -37,6 +37,7 @@ META = {
 }  # fmt: skip
 OURS, ELSEWHERE = "http://acme.localhost:8080/bot/twilio/webhook", "https://otro.example/hook"
 NEW = "/t/acme/accounts/new"
+DEEDS = ("/check", "/post-here", "/credentials", "/status", "/uncertain", "/verify-token", "/remove")
 
 
 @dataclass
@@ -249,6 +250,18 @@ async def test_settings_are_changed_and_what_does_not_fit_is_said(office: Office
     assert written == {"list_button": "Ver", "silenced_by_echoes": False}
 
 
+async def test_what_becomes_of_a_message_that_may_not_have_been_sent_is_chosen(office: Office) -> None:
+    owner = await office.console.as_("owner")
+    place = (await owner.post(f"{NEW}/meta", 303, **META)).answer.headers["location"]
+    assert (await owner.get(place)).form("/uncertain").fields == {"uncertain": "hold"}
+    for chosen in ("resend", "hold"):
+        page = await owner.follow(await owner.post(f"{place}/uncertain", uncertain=chosen))
+        assert page.form("/uncertain").fields == {"uncertain": chosen}
+    asked_for = await office.added(owner)  # Twilio can be asked what became of a message
+    assert not [each for each in (await owner.get(asked_for)).forms if each.action.endswith("/uncertain")]
+    await owner.post(f"{asked_for}/uncertain", 404, uncertain="resend")
+
+
 async def test_nobody_else_reaches_an_account(office: Office) -> None:
     place = await office.added(await office.console.as_("owner"))
     other = await office.console.as_("owner", "bravo")
@@ -256,11 +269,11 @@ async def test_nobody_else_reaches_an_account(office: Office) -> None:
     await other.get(place, 404)
     for path in (theirs, f"{theirs}/credentials", f"{theirs}/remove"):
         await other.get(path, 404)
-    for path in ("", "/check", "/post-here", "/credentials", "/status", "/verify-token", "/remove"):
+    for path in ("", *DEEDS):
         await other.post(f"{theirs}{path}", 404)
     agent = await office.console.as_("agent")
     await agent.get(place)
-    for path in ("/check", "/post-here", "/credentials", "/status", "/verify-token", "/remove"):
+    for path in DEEDS:
         await agent.post(f"{place}{path}", 403)
     assert len(await office.accounts()) == 1
 

@@ -14,7 +14,7 @@ from conserje.operations.destination import NotConfigured, PostsElsewhere
 from conserje.plugins.guard import AnyPlugin
 from conserje.storage.scope import acting_for_all
 from conserje.tenants import accounts
-from conserje.tenants.accounts import AccountRow
+from conserje.tenants.accounts import AccountRow, WhenUncertain
 from conserje.tenants.entry import AccountUnusable
 from conserje.tenants.keyring import VaultError
 from conserje_edge.console.asked import Asked
@@ -61,6 +61,7 @@ async def _shown(
         "plugin": plugin,
         "webhook": webhook,
         "configures": isinstance(plugin, Channel) and offers(plugin, "configure"),
+        "may_resend": enrolment.may_resend(plugin),
         "asks_token": plugin is not None and VERIFY_TOKEN in plugin.Credentials.model_fields,
         "verify_token": verify_token,
         "posting": _posting(one, webhook),
@@ -163,6 +164,20 @@ async def set_status(asked: Asked, account_id: int) -> See:
     place = (asked.connection, asked.tenant.id, row.channel, row.address)
     await accounts.change(*place, status=status)
     asked.of, asked.before, asked.after = _name(row), {"status": row.status}, {"status": status}
+    return See(asked.to("accounts", account_id))
+
+
+@deed("account.change", transaction="core")
+async def set_uncertain(asked: Asked, account_id: int) -> See:
+    """What becomes of a message of which nobody knows whether it was sent, where nobody can be asked."""
+    row = await row_of(asked, account_id)
+    if not enrolment.may_resend(plugin_of(asked, row.channel)):
+        raise Refusal(HTTPStatus.NOT_FOUND)
+    uncertain: WhenUncertain = "resend" if asked.given("uncertain") == "resend" else "hold"
+    place = (asked.connection, asked.tenant.id, row.channel, row.address)
+    await accounts.change(*place, uncertain=uncertain)
+    asked.of = _name(row)
+    asked.before, asked.after = {"uncertain": row.uncertain}, {"uncertain": uncertain}
     return See(asked.to("accounts", account_id))
 
 

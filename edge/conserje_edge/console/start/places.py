@@ -19,6 +19,7 @@ PLACES: tuple[Place, ...] = (
     Place(f"{_ONE}/post-here", post=accounts.post_here),
     Place(f"{_ONE}/credentials", adding.other_credentials, adding.replace_credentials),
     Place(f"{_ONE}/status", post=accounts.set_status),
+    Place(f"{_ONE}/uncertain", post=accounts.set_uncertain),
     Place(f"{_ONE}/verify-token", post=accounts.show_token),
     Place(f"{_ONE}/remove", accounts.ask_to_remove, accounts.remove),
     Place("/t/{slug}/page", page.show, page.change),

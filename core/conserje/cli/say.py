@@ -18,7 +18,7 @@ from conserje.cli.table import json_option, show_json, terminal_width
 from conserje.cli.times import written, zone
 from conserje.contract.account import NotOffered
 from conserje.contract.channel import AnyChannel, Malformed, Webhook, offers
-from conserje.contract.message import Event, File, InboundMessage, Location, Media, Pressed, plain
+from conserje.contract.message import File, InboundMessage, Location, Media, Pressed, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Exchange, Message, Turn
 from conserje.conversations.rows import digest
@@ -192,10 +192,10 @@ def _compose(
     """The provider's request, and the key under which its message will be stored. Raises Failed."""
     url = f"{installation.settings.tenant_url(entry.tenant.slug)}/bot/{channel.name}/webhook"
     opened = entry.opened(account, channel, installation.vault)
-    slug, events = entry.tenant.slug, list[Event]()
+    slug = entry.tenant.slug
     try:
         hook = guard.called(channel, slug, "compose", given.webhook, opened, url, sender, said)
-        guard.called(channel, slug, "parse", given.events(events), hook)
+        events = guard.parsed(channel, slug, hook, opened)
     except (NotOffered, Malformed) as error:
         raise Failed(str(error)) from None
     except PluginFailed as error:

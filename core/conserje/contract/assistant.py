@@ -229,6 +229,7 @@ class Assistant(Generic[C, S, O]):
     """
 
     name: ClassVar[str]
+    contract: ClassVar[int] = 1  # the one that the class is written for: a plugin says its own
     Credentials: type[C]
     Settings: type[S]
     Operator: type[O]

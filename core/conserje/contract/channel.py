@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from conserje.contract.pages import House
 
+UNREACHABLE = "The contact cannot be reached now"  # how the cause of a message begins that is refused for it
 UNSIGNED_LIMIT = 64 * 1024  # bytes of a body that may be parsed before a signature fits
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -58,6 +59,19 @@ class OptedOut(Refused):
 
 class OutsideWindow(Refused):
     """The contact wrote too long ago: the provider takes nothing but a template."""
+
+
+class Unreachable(Refused):
+    """The contact cannot be reached now: has blocked the account, has left, or is there no more.
+
+    It says nothing of what the contact wants: whoever writes again is answered. The text says why, in a few
+    words; a console says the rest in its own language.
+    """
+
+    @property
+    def cause(self) -> str:
+        """As it is kept with the message, and told to other systems."""
+        return f"{UNREACHABLE}: {said}" if (said := str(self)) else f"{UNREACHABLE}."
 
 
 class AccountFault(Exception):
@@ -123,7 +137,13 @@ def _whole(value: Any) -> Any:
 
 
 class Webhook:
-    """A request as the provider signed it."""
+    """A request as the provider signed it.
+
+    `read` is a place for what `claims` or `verify` made of it (the body as a model, or opened with the
+    account's secret), so that `parse` need not do it again. Each `verify` finds there what `claims` left, and
+    `parse` what the `verify` of its account did. None: nobody left anything, and `parse` does it itself, as
+    where a request is read that was composed here and is not verified.
+    """
 
     def __init__(
         self,
@@ -138,6 +158,7 @@ class Webhook:
         self.url = url  # public: scheme, Host as received, raw path, raw query
         self.headers = headers  # names in lower case
         self.body = body
+        self.read: Any = None
 
     @cached_property
     def query(self) -> list[tuple[str, str]]:
@@ -233,6 +254,7 @@ class Channel(Generic[C, S, O]):
     """
 
     name: ClassVar[str]
+    contract: ClassVar[int] = 1  # the one that the class is written for: a plugin says its own
     Credentials: type[C]
     Settings: type[S]
     Operator: type[O]
@@ -311,11 +333,15 @@ class Channel(Generic[C, S, O]):
         """
         raise NotImplementedError
 
-    def parse(self, hook: Webhook) -> Iterable[Event]:
+    def parse(self, hook: Webhook, *args: Any, **named: Any) -> Iterable[Event]:
         """The events in a verified request. A bad item is an Unreadable, never an exception.
 
-        Each event names its address; core drops those whose account did not verify. What is no event is kept
-        raw, and so is what comes after the 5,000th.
+        Called once: `parse(self, hook)`. Each event names its address; core drops those whose account did not
+        verify. Where the provider does not say whom it posts to, write `parse(self, hook, account)`: it is
+        called once for each account that verified, an `Account[C, S]`, and its events can be that one's
+        alone.
+
+        What is no event is kept raw, and so is what comes after the 5,000th.
         """
         raise NotImplementedError
 
@@ -357,10 +383,13 @@ class Channel(Generic[C, S, O]):
         """
         raise NotOffered(f"The channel {self.name} cannot read files.")
 
-    async def attend(self, provider_id: str, account: Account[C, S]) -> None:
+    async def attend(self, provider_id: str, account: Account[C, S], *args: Any, **named: Any) -> None:
         """Show the contact that the message is read and that an answer is being written.
 
-        Called when a turn begins to think, beside it; whatever it raises changes nothing. Raises NotOffered.
+        Called when a turn begins to think, beside it; cancelled after 5 s, and whatever it raises changes
+        nothing. `attend(self, provider_id, account)` is told which message; where the provider asks whom it
+        is shown, write `attend(self, provider_id, account, contact)`: the contact's address, as `send` has it
+        in `to`. Raises NotOffered.
         """
         raise NotOffered(f"The channel {self.name} shows no typing.")
 
@@ -408,6 +437,8 @@ def judged(report: StatusUpdate, error: Exception) -> StatusUpdate:
             return replace(report, consent="marketing out" if error.marketing else "out")
         case OutsideWindow():
             return replace(report, outside_window=True)
+        case Unreachable():
+            return replace(report, cause=error.cause)
         case AccountFault():
             return replace(report, account_fault="passing" if error.retry else "lasting")
         case TryLater():

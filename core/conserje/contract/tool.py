@@ -76,6 +76,7 @@ class Tool(Generic[P, C, S, O]):
     """
 
     name: ClassVar[str]
+    contract: ClassVar[int] = 1  # the one that the class is written for: a plugin says its own
     description: ClassVar[str]  # for the model: when to call it
     effect: ClassVar[bool] = False
     reserves: ClassVar[bool] = False  # an effect that must be known before the reply: see `run`

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from conserje.contract.channel import AccountFault, OptedOut, OutsideWindow, Receipt, Refused, TryLater
+from conserje.contract.channel import (
+    AccountFault,
+    OptedOut,
+    OutsideWindow,
+    Receipt,
+    Refused,
+    TryLater,
+    Unreachable,
+)
 from conserje.contract.message import Fault, OutboundMessage, Template
 from conserje.conversations.sending import LONGEST_PAUSE, OUTCOME_UNKNOWN, PATIENCE, Ending
 from conserje.rules.consent import Sign
@@ -83,6 +91,8 @@ def refused(step: Step, error: Refused) -> Outcome:
             return Outcome(state="refused", cause=str(error), sign=sign)
         case OutsideWindow() if not isinstance(step.message.content, Template):
             return Outcome(state="held" if step.outside else "queued", cause=str(error), outside=True)
+        case Unreachable():
+            return Outcome(state="refused", cause=error.cause)
         case _:
             return Outcome(state="refused", cause=str(error))
 

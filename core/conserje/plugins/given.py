@@ -229,16 +229,6 @@ def parts(into: list[Event]) -> Checked[Iterator[None]]:
     return check
 
 
-def events(into: list[Event]) -> Checked[None]:
-    """The same at once."""
-
-    def check(given: Any) -> None:
-        for _ in parts(into)(given):
-            pass
-
-    return check
-
-
 @cache
 def _check(wanted: Any) -> Check:
     """Whether a value is of this type, to its last part; types as the contract uses them."""

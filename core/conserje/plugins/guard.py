@@ -20,7 +20,8 @@ from contextlib import aclosing, contextmanager
 from math import isfinite
 from typing import Any, TypeVar
 
-from conserje.contract.account import Account, NotOffered
+from conserje.contract import signatures
+from conserje.contract.account import Account, AnyAccount, NotOffered
 from conserje.contract.assistant import AnyAssistant, NoAnswer, Turn
 from conserje.contract.channel import (
     AccountFault,
@@ -35,6 +36,7 @@ from conserje.contract.channel import (
     Refused,
     TryLater,
     Uncertain,
+    Unreachable,
     Webhook,
 )
 from conserje.contract.limits import Limits, Pace
@@ -56,7 +58,7 @@ MOST_ABANDONED = 3  # calls that live on after that; then the process ends
 LATER = 5.0  # seconds until a call is tried again, where a plugin says nothing sensible
 ENDING = 25.0  # seconds that the process gets to end by itself
 
-_REFUSALS = (OptedOut, OutsideWindow, Refused)  # the narrower ones first
+_REFUSALS = (OptedOut, OutsideWindow, Unreachable, Refused)  # the narrower ones first
 MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
     "address": (Malformed,),
     "claims": (Forged, Malformed),
@@ -110,7 +112,9 @@ def _heed_fence(plugin: AnyPlugin, slug: str, method: str) -> None:
     raise word(why) if word else PluginFenced(why)
 
 
-def called(plugin: AnyPlugin, slug: str, method: str, checked: Checked[T], *arguments: object) -> T:
+def called(
+    plugin: AnyPlugin, slug: str, method: str, checked: Checked[T], /, *arguments: object, **named: object
+) -> T:
     """What a method gives, `checked`; `slug` is the tenant's for whom it is called, "" for nobody's.
 
     Raises what MAY_RAISE names, in its own words without secrets, or PluginFailed.
@@ -118,14 +122,29 @@ def called(plugin: AnyPlugin, slug: str, method: str, checked: Checked[T], *argu
     _heed_fence(plugin, slug, method)
     try:
         with pulse.at_work(plugin.name, method, slug):
-            return checked(getattr(plugin, method)(*arguments))
+            return checked(getattr(plugin, method)(*arguments, **named))
     except BaseException as error:
-        raise _told(plugin, method, arguments, error) from None
+        raise _told(plugin, method, (*arguments, *named.values()), error) from None
 
 
-def parsing(plugin: AnyChannel, slug: str, into: list[Event], hook: Webhook) -> Iterator[None]:
-    """Each step reads some of the events that `parse` gives into `into`. Raises as `called` does."""
-    parts = called(plugin, slug, "parse", given.parts(into), hook)
+def wants(plugin: AnyPlugin, method: str, name: str) -> bool:
+    """Whether a method has this argument; one that cannot even be looked at fails when it is called."""
+    kind: Any = type(plugin)
+    try:
+        return signatures.of_class(kind, method, name)
+    except BaseException:  # of the plugin's own making
+        return False
+
+
+def parsing(
+    plugin: AnyChannel, slug: str, into: list[Event], hook: Webhook, account: AnyAccount | None = None
+) -> Iterator[None]:
+    """Each step reads some of the events that `parse` gives into `into`; `account` where it parses by it.
+
+    Raises as `called` does.
+    """
+    whose = {"account": account} if account else {}
+    parts = called(plugin, slug, "parse", given.parts(into), hook, **whose)
     while True:
         try:
             with pulse.at_work(plugin.name, "parse", slug):
@@ -133,8 +152,16 @@ def parsing(plugin: AnyChannel, slug: str, into: list[Event], hook: Webhook) -> 
         except StopIteration:
             return
         except BaseException as error:
-            raise _told(plugin, "parse", (hook,), error) from None
+            raise _told(plugin, "parse", (account,), error) from None
         yield
+
+
+def parsed(channel: AnyChannel, slug: str, hook: Webhook, account: AnyAccount) -> list[Event]:
+    """All that `parse` gives of a request that was composed here. Raises as `called` does."""
+    events: list[Event] = []
+    for _ in parsing(channel, slug, events, hook, account if wants(channel, "parse", "account") else None):
+        pass
+    return events
 
 
 def shared_credentials(plugin: AnyPlugin) -> Any:
@@ -160,13 +187,15 @@ def pace_of(channel: AnyChannel, slug: str, address: str) -> Pace:
         return Pace()
 
 
-async def awaited(plugin: AnyPlugin, slug: str, method: str, checked: Checked[T], *arguments: object) -> T:
+async def awaited(
+    plugin: AnyPlugin, slug: str, method: str, checked: Checked[T], /, *arguments: object, **named: object
+) -> T:
     """The same of a method that is awaited, in a task of its own: cancelled, it gets GRACE to end."""
     _heed_fence(plugin, slug, method)
 
     async def work() -> T:
-        with _only_told(plugin, method, arguments):
-            return checked(await getattr(plugin, method)(*arguments))
+        with _only_told(plugin, method, (*arguments, *named.values())):
+            return checked(await getattr(plugin, method)(*arguments, **named))
 
     return await _in_a_task(plugin, slug, method, work())
 

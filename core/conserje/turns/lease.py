@@ -47,6 +47,7 @@ class Claim:
     recent_since: datetime
     summary: str = ""  # of what was said before the history
     oldest_read: int = 0  # the id of the oldest message of the history
+    contact_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ async def lease_out(
         oldest_read=oldest_read,
         claimed_at=conversation.now,
         late=age,
+        contact_address=conversation.contact_address,
         **leased,
     )
 

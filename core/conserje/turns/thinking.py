@@ -66,7 +66,10 @@ class Thinking:
         try:
             async with asyncio.timeout(ATTENTION):
                 opened = entry.opened(account, channel, self.vault)
-                await guard.awaited(channel, entry.tenant.slug, "attend", given.nothing, read, opened)
+                knows = guard.wants(channel, "attend", "contact")
+                whom = {"contact": claim.contact_address} if knows else {}
+                asked = (entry.tenant.slug, "attend", given.nothing, read, opened)
+                await guard.awaited(channel, *asked, **whom)
         except (PluginFailed, AccountUnusable, TimeoutError) as error:
             log.debug("%s could not show %s as read: %s", channel.name, entry.tenant.slug, error)
 

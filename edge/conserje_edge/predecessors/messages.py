@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from conserje.contract.channel import AnyChannel, Malformed, Webhook, read_json
-from conserje.contract.message import Event, InboundMessage, contents, plain
+from conserje.contract.message import InboundMessage, contents, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Exchange
 from conserje.conversations.rows import digest, restored, stored
@@ -192,19 +192,17 @@ class Messages:
     ) -> tuple[Webhook, InboundMessage]:
         """The signed request, and the message in it. Raises Problem."""
         url = f"{self.context.settings.tenant_url(entry.tenant.slug)}/bot/{CHANNEL}/webhook"
-        events: list[Event] = []
         try:
             opened = entry.opened(account, channel, self.context.vault)
             said = (opened, url, written.telefono, written.mensaje, *filter(None, [written.id]))
             hook = guard.called(channel, entry.tenant.slug, "compose", given.webhook, *said)
-            guard.called(channel, entry.tenant.slug, "parse", given.events(events), hook)
+            (event,) = guard.parsed(channel, entry.tenant.slug, hook, opened)
         except AccountUnusable as error:
             raise unavailable(str(error)) from None
         except PluginFailed as error:
             raise unavailable(f"Channel {channel.name} failed to compose: {error.place}") from None
         except Malformed as error:
             raise _refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
-        (event,) = events
         assert isinstance(event, InboundMessage)
         return hook, event
 

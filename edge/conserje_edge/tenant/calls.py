@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from time import perf_counter
+from typing import NamedTuple
 
+from conserje.contract.account import AnyAccount
 from conserje.contract.channel import UNSIGNED_LIMIT, Answer, AnyChannel, Forged, Malformed, Webhook
 from conserje.contract.message import Event, Unreadable
 from conserje.plugins import given, guard
@@ -25,7 +27,16 @@ log = logging.getLogger(__name__)
 SLOW = 0.05  # seconds for verifying or parsing
 _ENDED = object()
 
-Verified = list[tuple[AccountRow, str | None]]
+
+class Signer(NamedTuple):
+    """An account that verifies, stored and opened; `read` is what `verify` left for `parse`."""
+
+    account: AccountRow
+    opened: AnyAccount
+    read: object
+
+
+Verified = list[tuple[Signer, str | None]]
 Taken = list[tuple[AccountRow, Event]]
 
 
@@ -36,6 +47,7 @@ def verify(channel: AnyChannel, hook: Webhook, entry: Entry, vault: Vault) -> Ve
     malformed, 403 forged, 503 where it could not be judged.
     """
     is_strange = False
+    hook.read = None  # by another tenant's accounts
     with _measured(channel, "verifying"):
         try:
             accounts = _claimed(channel, hook, entry)
@@ -73,12 +85,13 @@ def _try_each(
 ) -> tuple[Verified, str]:
     """The accounts that verify, and why another could not be tried."""
     verified: Verified = []
-    unjudged = ""
+    unjudged, read = "", hook.read
     for account in accounts:
         try:
             opened = entry.opened(account, channel, vault)
+            hook.read = read
             secret = guard.called(channel, entry.tenant.slug, "verify", given.name, hook, opened)
-            verified.append((account, secret))
+            verified.append((Signer(account, opened, hook.read), secret))
         except Forged:
             continue
         except AccountUnusable as error:
@@ -98,21 +111,30 @@ def signs(channel: AnyChannel, hook: Webhook, entry: Entry, vault: Vault) -> boo
     return False
 
 
-async def parse(channel: AnyChannel, hook: Webhook, accounts: dict[str, AccountRow], slug: str = "") -> Taken:
-    """The events of verified accounts; what cannot be read is an event too, with the body as it came."""
-    events: list[Event] = []
-    try:
-        for _ in _measured_each(channel, guard.parsing(channel, slug, events, hook)):
-            await asyncio.sleep(0)  # others' posts come in between
-    except PluginFenced as error:  # since it verified
-        raise unavailable(f"Channel {channel.name} failed to parse: {error}") from None
-    except (Malformed, PluginFailed) as error:
-        where = error.place if isinstance(error, PluginFailed) else "Malformed"
-        log.error("Channel %s failed to parse; the body is kept: %s", channel.name, where)
-        events.append(_unreadable(next(iter(accounts)), hook.body, error))
-    taken = [(accounts[event.address], event) for event in events if event.address in accounts]
-    if strange := len(events) - len(taken):
-        log.warning("Channel %s: %d events of accounts that did not sign are dropped", channel.name, strange)
+async def parse(channel: AnyChannel, hook: Webhook, signers: Mapping[str, Signer], slug: str = "") -> Taken:
+    """The events of accounts that verified, by address; what cannot be read is an event too, with the body as
+    it came."""
+    readings: list[tuple[Mapping[str, Signer], AnyAccount | None]] = [(signers, None)]
+    if guard.wants(channel, "parse", "account"):
+        readings = [({address: signer}, signer.opened) for address, signer in signers.items()]
+    taken: Taken = []
+    for own, account in readings:
+        events: list[Event] = []
+        address, signer = next(iter(own.items()))
+        hook.read = signer.read
+        try:
+            for _ in _measured_each(channel, guard.parsing(channel, slug, events, hook, account)):
+                await asyncio.sleep(0)  # others' posts come in between
+        except PluginFenced as error:  # since it verified
+            raise unavailable(f"Channel {channel.name} failed to parse: {error}") from None
+        except (Malformed, PluginFailed) as error:
+            where = error.place if isinstance(error, PluginFailed) else "Malformed"
+            log.error("Channel %s failed to parse; the body is kept: %s", channel.name, where)
+            events.append(_unreadable(address, hook.body, error))
+        known = [(own[event.address].account, event) for event in events if event.address in own]
+        if strange := len(events) - len(known):
+            log.warning("Channel %s: %d events of others' accounts are dropped", channel.name, strange)
+        taken += known
     return taken
 
 

@@ -16,7 +16,6 @@ from conserje.contract.channel import AnyChannel, Forged, Malformed, Webhook
 from conserje.errors import DirectoryUnavailable
 from conserje.plugins import given, guard
 from conserje.plugins.guard import PluginFailed
-from conserje.tenants.accounts import AccountRow
 from conserje.tenants.entry import Entry
 from conserje.tenants.tenants import Tenant
 from conserje_edge.tenant import calls
@@ -31,7 +30,7 @@ class Owner(NamedTuple):
     """Whose account signs a request."""
 
     tenant: Tenant
-    account: AccountRow
+    signer: calls.Signer
 
 
 @dataclass
@@ -93,8 +92,8 @@ class SharedWebhooks:
         owners, troubles = await self._owners(channel, hook, addresses)
         sole = {address: found[0] for address, found in owners.items() if len(found) == 1}
         if sole:
-            accounts = {address: owner.account for address, owner in sole.items()}
-            await self._store(channel, sole, await calls.parse(channel, hook, accounts))
+            signers = {address: owner.signer for address, owner in sole.items()}
+            await self._store(channel, sole, await calls.parse(channel, hook, signers))
         for address, found in owners.items():
             if len(found) > 1:
                 slugs = ", ".join(owner.tenant.slug for owner in found)
@@ -159,8 +158,8 @@ class SharedWebhooks:
                     judged.troubles.append(problem)  # one tenant's, which keeps no other's message
                 continue
             judged.signed = True
-            for address, account in active.items():
-                judged.owners[address].append(Owner(entry.tenant, account))
+            for address, signer in active.items():
+                judged.owners[address].append(Owner(entry.tenant, signer))
 
     async def _claimed(self, channel: AnyChannel, addresses: list[str]) -> list[Entry]:
         """The tenants at the addresses that the request names. Raises Problem."""

@@ -100,7 +100,7 @@ class Webhooks:
         if events:
             await self.store(channel, entry.tenant, events)
 
-    def verify(self, channel: AnyChannel, hook: Webhook, entry: Entry) -> dict[str, AccountRow]:
+    def verify(self, channel: AnyChannel, hook: Webhook, entry: Entry) -> dict[str, calls.Signer]:
         """The active accounts that sign the request, by address; none of a suspended tenant's, and none
         where it is signed for addresses that the tenant has no account of.
 
@@ -110,10 +110,12 @@ class Webhooks:
         if not verified:
             self.tell_of_strangers(channel, hook, entry.tenant.slug)
             return {}
-        for account, secret in verified:
+        active = {}
+        for signer, secret in verified:
             if secret is not None:
-                self._note_secret(entry.tenant, account, secret)
-        active = {each.address: each for each, _ in verified if each.active and entry.tenant.active}
+                self._note_secret(entry.tenant, signer.account, secret)
+            if signer.account.active and entry.tenant.active:
+                active[signer.account.address] = signer
         if not active:
             self._count_suspended(entry.tenant.slug)
         return active

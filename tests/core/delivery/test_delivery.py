@@ -11,7 +11,18 @@ import pytest
 from scene import Post, Scene
 from waiting import until
 
-from conserje import CannotTell, Channel, Receipt, Refused, StatusUpdate, Text, TryLater, Uncertain
+from conserje import (
+    CannotTell,
+    Channel,
+    Receipt,
+    Refused,
+    StatusUpdate,
+    Text,
+    TryLater,
+    Uncertain,
+    Unreachable,
+    judged,
+)
 from conserje.conversations.rows import stored
 from conserje.conversations.sending import OUTCOME_UNKNOWN
 from conserje.settings import Settings
@@ -400,3 +411,26 @@ async def test_a_worker_that_slept_before_the_call_does_not_make_it(
     await scene.delivery.deliver(job)
     assert scene.post.texts == []
     assert [state for state, *_ in await states(scene)] == ["uncertain"]
+
+
+async def test_who_cannot_be_reached_is_answered_once_they_write_again(scene: Scene) -> None:
+    """That they have blocked the account says nothing of what they want."""
+    scene.post.does.append(Unreachable("blocked"))
+    await scene.delivery.deliver(await speak(scene, "uno", "dos"))
+    assert [(state, cause) for state, _, _, cause in await states(scene)] == [
+        ("refused", "The contact cannot be reached now: blocked"),
+        ("sent", None),
+    ]
+    assert await scene.pool.fetchval("SELECT count(*) FROM consents") == 0
+    async with scene.working():
+        await scene.write("de vuelta")
+        await scene.settled()
+    assert scene.post.texts == ["dos", "hola / de vuelta"]
+
+
+def test_a_report_of_it_says_the_same() -> None:
+    report = StatusUpdate("+1", "k", "failed", "P1", cause="63014: the contact has blocked the sender")
+    told = judged(report, Unreachable(report.cause))
+    assert told.cause == "The contact cannot be reached now: 63014: the contact has blocked the sender"
+    assert judged(report, Unreachable()).cause == "The contact cannot be reached now."
+    assert (told.consent, told.outside_window, told.account_fault, told.try_after) == ("", False, "", None)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from scene import Scene
+from scene import Post, Scene
 from waiting import until
 
-from conserje import Assistant, NoAnswer, Nothing, Reply, Text, Turn
+from conserje import Account, Assistant, InboundMessage, NoAnswer, Nothing, Reply, Text, Turn
 from conserje.contract.message import Location
 from conserje.net.client import client
 from conserje.plugins import fences
@@ -207,3 +207,36 @@ async def test_what_was_asked_in_vain_is_counted_with_the_reply(scene: Scene) ->
     assert await turn(scene, lambda: reply) == ("wild", None)
     noted = await scene.pool.fetch("SELECT question, times FROM asked")
     assert [tuple(row) for row in noted] == [("¿Tienen wifi? Soy … …", 1)]
+
+
+class Typing(Post):
+    """Shows the contact that somebody types, as plugins did before they could be told whom."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[str] = []
+
+    async def attend(self, provider_id: str, account: Account[Nothing, Nothing]) -> None:
+        self.shown.append(provider_id)
+
+
+class TypingTo(Typing):
+    """Its provider asks to whom."""
+
+    async def attend(  # type: ignore[override]  # the older one's is not told
+        self, provider_id: str, account: Account[Nothing, Nothing], contact: str
+    ) -> None:
+        self.shown.append(f"{provider_id} of {contact}")
+
+
+@pytest.mark.parametrize(("kind", "shown"), [(Typing, "P7"), (TypingTo, "P7 of ana")])
+async def test_a_channel_is_told_whom_it_shows_that_somebody_types(
+    scene: Scene, kind: type[Typing], shown: str
+) -> None:
+    channel = scene.conversation.plugins.channels["post"] = kind()
+    entry = await scene.entry()
+    written = InboundMessage(entry.accounts[0].address, "k", "ana", Text("hola"), provider_id="P7")
+    await scene.intake.take(entry.tenant, [(entry.accounts[0], written)])
+    async with scene.working():
+        await scene.settled()
+    assert channel.shown == [shown]

@@ -37,6 +37,7 @@ from conserje import (
     Text,
 )
 from conserje.contract.fit import fit
+from conserje.contract.short_ids import shortened
 from conserje_fakes import meta_rules, twilio_rules
 from conserje_fakes.meta_templates import Template as Approved
 from conserje_fakes.twilio_content import Library
@@ -66,7 +67,7 @@ def message(content: Content, to: str) -> OutboundMessage:
 
 def leave_by_meta(content: Content) -> None:
     """Raises Refusal."""
-    for part in fit(content, Meta.limits):
+    for part in (shortened(each, Meta.limits) for each in fit(content, Meta.limits)):
         body = meta.write(message(part, PHONE), "Ver opciones")
         meta_rules.check(body)
         if isinstance(part, Template):
@@ -106,7 +107,7 @@ def leave_by_twilio(content: Content, to: str, limits: Limits) -> None:
         twilio_rules.check(FormData(pairs))
 
     for part in fit(content, limits):
-        asyncio.run(leave(part))
+        asyncio.run(leave(shortened(part, limits)))
 
 
 def leave_everywhere(content: Content) -> None:

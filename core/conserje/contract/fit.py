@@ -32,6 +32,7 @@ from conserje.contract.message import (
     line,
 )
 from conserje.contract.prices import format_price
+from conserje.contract.short_ids import can_leave
 
 _ORDERS = {"es": ("Pedido:", "c/u"), "pt": ("Pedido:", "cada"), "en": ("Order:", "each")}
 
@@ -69,7 +70,7 @@ def _marked(text: str, limits: Limits) -> str:
 def _words(
     text: str, limits: Limits, choices: tuple[Button, ...] = (), cards: tuple[Row, ...] = ()
 ) -> list[Content]:
-    pieces = split(text, limits.text)
+    pieces = split(text, limits.text, limits.unit)
     return [*(Text(piece) for piece in pieces[:-1]), *(Text(piece, choices, cards) for piece in pieces[-1:])]
 
 
@@ -78,7 +79,7 @@ def _fit_choices(content: Buttons | List, limits: Limits) -> list[Content]:
     text, choices = _marked(content.text, limits), rows(content)
     if "cards" not in limits.carries:
         choices = tuple(dict.fromkeys(replace(row, picture="", link="") for row in choices))
-    if choices and text.strip() and len(text) <= limits.body and can_be_told_apart(choices):
+    if choices and text.strip() and limits.length(text) <= limits.body and can_be_told_apart(choices):
         if isinstance(content, Buttons) and _are_buttons(choices, limits):
             return [Buttons(text, _buttons(choices))]
         if _are_rows(choices, limits):
@@ -93,15 +94,15 @@ def _buttons(choices: Sequence[Row]) -> tuple[Button, ...]:
 
 def _are_buttons(choices: Sequence[Row], limits: Limits) -> bool:
     return len(choices) <= limits.buttons and all(
-        len(row.title) <= limits.button_title and len(row.id) <= limits.button_id for row in choices
+        limits.length(row.title) <= limits.button_title and can_leave(row.id, limits) for row in choices
     )
 
 
 def _are_rows(choices: Sequence[Row], limits: Limits) -> bool:
     return len(choices) <= limits.rows and all(
-        len(row.title) <= limits.row_title
-        and len(row.description) <= limits.row_description
-        and len(row.id) <= limits.button_id
+        limits.length(row.title) <= limits.row_title
+        and limits.length(row.description) <= limits.row_description
+        and can_leave(row.id, limits)
         for row in choices
     )
 
@@ -120,7 +121,7 @@ def _fit_files(content: Media, limits: Limits) -> list[Content]:
 
 
 def _shows_words(files: Sequence[File], caption: str, limits: Limits) -> bool:
-    return len(caption) <= limits.caption and all(file.kind in limits.captions for file in files)
+    return limits.length(caption) <= limits.caption and all(file.kind in limits.captions for file in files)
 
 
 def _addresses(caption: str, files: Sequence[File]) -> str:
@@ -141,7 +142,7 @@ def _fit_thing(
 def _is_whole(content: Location | ContactCard | Template | Order | Reaction, limits: Limits) -> bool:
     match content:
         case Location(name=name, address=address):
-            return _is_on_earth(content) and max(len(name), len(address)) <= limits.body
+            return _is_on_earth(content) and max(map(limits.length, (name, address))) <= limits.body
         case ContactCard():
             return all(
                 each.name.strip() and "".join((*each.phones, *each.emails)).strip() for each in content.cards

@@ -8,11 +8,27 @@ from typing import Literal
 from conserje.contract.message import FileKind
 
 Markup = Literal["plain", "whatsapp", "markdown"]
+Unit = Literal["characters", "utf-16", "bytes"]
+
+
+def length(text: str, unit: Unit) -> int:
+    """How long a text is: in characters (code points), in UTF-16's units, or in the bytes of UTF-8."""
+    if unit == "characters" or text.isascii():
+        return len(text)
+    if unit == "utf-16":
+        return len(text.encode("utf-16-le", "surrogatepass")) // 2
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one message of a channel can carry; lengths are in characters.
+    """What one message of a channel can carry.
+
+    Words (`text`, `body`, `caption`, titles and descriptions) are counted in `unit`, ids in `button_id_unit`,
+    as the provider counts them: an emoji is one character, two of "utf-16", four "bytes". Longer words are
+    cut into several messages, never within a character; buttons and rows that do not fit become numbered
+    lines. An id that is longer than `button_id` leaves as a short one, of 17 signs, and what is pressed comes
+    back with the long one: no channel needs a table for it.
 
     `carries` names the kinds besides text, buttons and lists that it takes as they are: "media",
     "location", "contact_card", "reaction", "template", and "cards", which are shown with what they are cards
@@ -23,11 +39,13 @@ class Limits:
     empty: any, of at most `file_bytes`.
     """
 
+    unit: Unit = "characters"
     text: int = 4096
     body: int = 1024  # of the words above buttons or rows
     buttons: int = 0
     button_title: int = 20
     button_id: int = 200  # also of a row's
+    button_id_unit: Unit = "characters"
     rows: int = 0
     row_title: int = 24
     row_description: int = 72
@@ -39,6 +57,10 @@ class Limits:
     file_bytes: int = 16 * 1024 * 1024
     file_seconds: float = 60.0
     takes: dict[str, int] = field(default_factory=dict)
+
+    def length(self, words: str) -> int:
+        """How long the provider finds them."""
+        return length(words, self.unit)
 
     def refusal(self, media_type: str, size: int) -> str:
         """Why a file of ours cannot be sent, in a sentence; empty: it can."""

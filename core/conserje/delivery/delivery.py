@@ -21,7 +21,8 @@ from conserje.contract.channel import (
     offers,
 )
 from conserje.contract.fit import linked
-from conserje.contract.message import Content, Media, OutboundMessage, Template, Unknown
+from conserje.contract.message import Buttons, Content, List, Media, OutboundMessage, Template, Unknown
+from conserje.contract.short_ids import shortened
 from conserje.conversations import charging, messages, sending
 from conserje.conversations.sending import LONGEST_PAUSE, Day, Next, Sending
 from conserje.costs import ledger
@@ -289,7 +290,7 @@ class Delivery:
             return unknown("the worker was stopped before it sent")  # others may have taken it over
         try:
             async with asyncio.timeout(limit):
-                message = await self._with_links(entry, step, channel, account)
+                message = await self._as_it_leaves(entry, step, channel, account)
                 sent = await guard.awaited(channel, slug, "send", given.receipt, message, account)
                 return Outcome(sent)
         except Refused as error:
@@ -306,19 +307,24 @@ class Delivery:
             log.warning("Sending by %s for %s ended with %s", channel.name, slug, error.place)
             return unknown(str(error))
 
-    async def _with_links(
+    async def _as_it_leaves(
         self, entry: Entry, step: Step, channel: AnyChannel, account: AnyAccount
     ) -> OutboundMessage:
-        """The message with addresses for the files that are kept here. Raises Refused or TryLater."""
+        """The message with addresses for the files that are kept here, and ids that the channel carries.
+
+        Raises Refused or TryLater.
+        """
         content = step.message.content
-        if not isinstance(content, Media):
+        if not isinstance(content, Media | Buttons | List):
             return step.message
+        limits = guard.limits_of(channel, entry.tenant.slug, account.address)
+        if not isinstance(content, Media):
+            return replace(step.message, content=shortened(content, limits))
         links = Links(self.pool, self.vault, self.settings)
         try:
             addressed = await links.put(entry.tenant, content, step.message)
         except (*CANNOT_ASK, VaultError) as error:
             raise TryLater(f"The message's files have no addresses yet ({type(error).__name__}).") from None
-        limits = guard.limits_of(channel, entry.tenant.slug, account.address)
         opener = outbound.opener(self.settings.files, entry.tenant.id, content, addressed)
         return replace(step.message, content=linked(addressed, limits), opener=opener)
 
@@ -327,7 +333,7 @@ class Delivery:
         try:
             channel, account = entry.at_provider(step.account_id, self.plugins, self.vault)
             async with asyncio.timeout(self.settings.send_limit):
-                message = await self._with_links(entry, step, channel, account)
+                message = await self._as_it_leaves(entry, step, channel, account)
                 asked = (entry.tenant.slug, "find", given.found, message, account)
                 with clocks.listening() as providers:
                     receipt = await guard.awaited(channel, *asked)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from conserje.conversations import amendments, business, charging, messages, overflow
+from conserje.conversations import amendments, business, charging, messages, overflow, presses
 from conserje.conversations.amendments import Key
 from conserje.conversations.business import Spoken
 from conserje.conversations.rows import BusinessRow, InboundRow, RejectRow, ReportRow, Row
@@ -57,6 +57,8 @@ async def write(connection: Connection, items: Sequence[Item], flight: Flight, p
     """
     await _look(connection, items, flight)
     new, known, dropped = await _add(connection, items)
+    if pressed := [_pressed(each) for each in new if each.row.content.startswith(presses.BEGINS)]:
+        await presses.resolve(connection, pressed)
     reports = [item.row for item in items if isinstance(item.row, ReportRow)]
     signs = [consent.written(each.row, each.conversation_id) for each in new if each.row.consent]
     signs += await consent.reported(connection, reports)
@@ -168,6 +170,10 @@ def _turn(new: _New, priority: int) -> Job:
 def _sent(new: _New) -> files.Sent:
     row = new.row
     return files.Sent(row.tenant_id, row.account_id, new.conversation_id, new.message_id, row.files)
+
+
+def _pressed(new: _New) -> presses.Press:
+    return presses.Press(new.row.tenant_id, new.conversation_id, new.message_id, new.row.content)
 
 
 def _spoken(said: tuple[Spoken, int]) -> files.Sent:

@@ -26,6 +26,7 @@ T = TypeVar("T")
 MOST_EVENTS = 5000  # of one call of `parse`
 PART = 128  # of them, which are read before others have their turn
 MAY_BE_NONE = frozenset({"buttons", "rows", "files"})  # of limits; of the others there must be some
+LONGEST_CHARACTER = 4  # bytes
 MOST_MESSAGES = 20  # of one reply, as the assistant gives them
 
 MOST_OFFERS = 32  # of one tool; each is read by the model in each turn
@@ -114,6 +115,9 @@ def _storable(known: Receipt) -> Receipt:
 def limits(given: object) -> Limits:
     """Raises Wrong, also for limits within which nothing could be said."""
     known = _limits(given)
+    if known.unit != "characters" and known.text < LONGEST_CHARACTER:
+        little = "Limits with a text of less than a character"
+        raise Wrong(little)
     numbers = [(each.name, getattr(known, each.name)) for each in fields(known)]
     small = [
         name

@@ -22,11 +22,13 @@ from conserje.contract.channel import AnyChannel, Malformed
 from conserje.contract.message import InboundMessage, Note
 from conserje.contract.pages import Identity, Look, Session, Visit
 from conserje.contract.phones import phone_number
+from conserje.contract.short_ids import shortened
 from conserje.conversations import contacts
 from conserje.conversations.feed import Feed
 from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.files import links
 from conserje.intake.intake import NotDurable
+from conserje.plugins import guard
 from conserje.shop import origins
 from conserje.storage.database import CANNOT_ASK, describe
 from conserje.storage.deadline import within
@@ -175,7 +177,10 @@ class PageHost:
                         yield shown
 
     async def _shown(self, session: Session, conversation: int, look: Look) -> Look | None:
-        """The look, with the addresses of its files; None once the tenant is gone or suspended."""
+        """The look, with the addresses of its files; None once the tenant is gone or suspended.
+
+        Its choices have ids that the page carries.
+        """
         try:
             tenant = (await self.reception.directory.by_id(session.tenant_id)).tenant
         except UnknownTenant:
@@ -191,7 +196,11 @@ class PageHost:
             files = await links.shown(reception.pool, reception.vault, tenant, conversation, contents)
         except VaultError as error:
             raise unavailable(f"{tenant.slug}: {error}") from None
-        said = (replace(said, files=its) for said, its in zip(look.said, files, strict=True))
+        limits = guard.limits_of(self.channel, tenant.slug, self.channel.name)
+        said = (
+            replace(said, content=shortened(said.content, limits), files=its)
+            for said, its in zip(look.said, files, strict=True)
+        )
         return replace(look, said=tuple(said))
 
     async def _conversation(self, session: Session) -> int | None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conserje.contract.cutting import split
+from conserje.contract.limits import Unit, length
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,25 @@ def test_no_piece_is_too_long_or_empty_and_no_word_is_lost(text: str, limit: int
     pieces = split(text, limit)
     assert all(piece.strip() and len(piece) <= limit for piece in pieces)
     assert "".join("".join(pieces).split()) == "".join(text.split())
+
+
+UNITS = st.sampled_from(["utf-16", "bytes"])
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="ab. \n1)ñ☕😀\ud83d", max_size=400), st.integers(4, 60), UNITS)
+def test_whatever_is_counted_no_piece_is_too_long_and_no_character_is_cut(
+    text: str, limit: int, unit: Unit
+) -> None:
+    pieces = split(text, limit, unit)
+    assert all(piece.strip() and length(piece, unit) <= limit for piece in pieces)
+    assert "".join("".join(pieces).split()) == "".join(text.split())
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="ab. \n1)", max_size=400), st.integers(4, 60), UNITS)
+def test_of_ascii_all_units_are_the_same(text: str, limit: int, unit: Unit) -> None:
+    assert split(text, limit, unit) == split(text, limit)
 
 
 @settings(deadline=None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 
 from conserje.contract.choices import chosen
 from conserje.contract.fit import fit, linked
-from conserje.contract.limits import Limits
+from conserje.contract.limits import Limits, Unit, length
 from conserje.contract.message import (
     Button,
     Buttons,
@@ -30,10 +31,14 @@ from conserje.contract.message import (
     Template,
     Text,
 )
+from conserje.contract.short_ids import LENGTH, short, shortened
 
 WHICH = Buttons("¿Cuál?", (Button("a", "Aceite"), Button("b", "Brownie")))
 ROWS = List("Hay:", (Row("1", "Aceite", "10 ml"), Row("2", "Brownie")))
 NUMBERED = Text("¿Cuál?\n1. Aceite\n2. Brownie", (Button("a", "Aceite"), Button("b", "Brownie")))
+
+LONG_ID = Buttons("¿Sí?", (Button("x" * 300, "Sí"),))
+EMOJIS = Buttons("😀😀😀", (Button("a", "😀"),))
 
 
 def _name(value: object) -> str:
@@ -74,6 +79,16 @@ def _name(value: object) -> str:
             [Text("Pedido:\n2 x p1 ($1.990 c/u)")],
         ),
         (Order((), "CLP", "hola"), Limits(), [Text("hola")]),
+        (LONG_ID, Limits(buttons=1, button_id=17), [LONG_ID]),  # which leaves by a short id
+        (LONG_ID, Limits(buttons=1, button_id=16), [Text("¿Sí?\n1. Sí", LONG_ID.buttons)]),
+        (EMOJIS, Limits(buttons=1, body=4, button_title=4), [EMOJIS]),
+        (
+            EMOJIS,
+            Limits(buttons=1, body=4, button_title=4, unit="utf-16"),
+            [Text("😀😀😀\n1. 😀", EMOJIS.buttons)],
+        ),
+        (EMOJIS, Limits(buttons=1, body=6, button_title=2, unit="utf-16"), [EMOJIS]),
+        (Text("ñandú ñandú"), Limits(text=11, unit="bytes"), [Text("ñandú"), Text("ñandú")]),
         (Text(" \n"), Limits(), []),
         (Text("**"), Limits(), [Text("**")]),
         (Text("**Pan**", NUMBERED.choices), Limits(), [Text("Pan", NUMBERED.choices)]),
@@ -114,13 +129,13 @@ A, B = Button("a", "A"), Button("b", "B")
         (Buttons("¿?", (A, Button("a", "B"))), Text("¿?\n1. A\n2. B", (A, Button("a", "B")))),
         (Buttons("¿?", (Button(" a", "A"),)), Text("¿?\n1. A", (Button(" a", "A"),))),
         (Buttons("¿?", (Button("{{1}}", "A"),)), Text("¿?\n1. A", (Button("{{1}}", "A"),))),
-        (Buttons("¿?", (Button("i" * 201, "A"),)), Text("¿?\n1. A", (Button("i" * 201, "A"),))),
+        (Buttons("¿?", (Button("i" * 201, "A"),)), Buttons("¿?", (Button("i" * 201, "A"),))),
         (List("¿?", (Row("a", "", "Uno"), Row("b", "B"))), List("¿?", (Row("a", "Uno"), Row("b", "B")))),
         (
             List("¿?", (Row("1", "Pan", "amasado"), Row("2", "Pan", "integral"))),
             Text("¿?\n1. Pan: amasado\n2. Pan: integral", (Button("1", "Pan"), Button("2", "Pan"))),
         ),
-        (List("¿?", (Row("i" * 201, "A"),)), Text("¿?\n1. A", (Button("i" * 201, "A"),))),
+        (List("¿?", (Row("i" * 201, "A"),)), List("¿?", (Row("i" * 201, "A"),))),
     ],
     ids=str,
 )
@@ -224,3 +239,27 @@ def test_rows_keep_picture_and_link_where_a_channel_has_cards() -> None:
     assert fit(listed, Limits(rows=2, carries=frozenset({"cards"}))) == [listed]
     assert fit(listed, Limits(rows=2)) == [List("Hay:", (Row("1", "Aceite", "$4.990"),))]
     assert fit(listed, Limits()) == [Text("Hay:\n1. Aceite: $4.990", (Button("1", "Aceite"),))]
+
+
+CAPTIONS = Limits(carries=frozenset({"media"}), caption=4, unit="bytes")
+
+
+def test_a_caption_is_counted_as_the_channel_counts() -> None:
+    assert fit(Media((PIC,), "niña"), CAPTIONS) == [Media((PIC,)), Text("niña")]
+    assert fit(Media((PIC,), "nina"), CAPTIONS) == [Media((PIC,), "nina")]
+
+
+@pytest.mark.parametrize(
+    ("unit", "button_id", "leaves"),
+    [("characters", 19, False), ("characters", 20, True), ("utf-16", 22, False), ("bytes", 31, True)],
+)
+def test_an_id_that_is_too_long_leaves_as_a_short_one(unit: Unit, button_id: int, leaves: bool) -> None:
+    id = "producto ñ 😀 " + "😀" * 2 + "x" * 4 + "é"
+    assert [length(id, each) for each in get_args(Unit)] == [20, 23, 31]
+    limits = Limits(buttons=1, rows=1, button_id=button_id, button_id_unit=unit)
+    offered = (Buttons("¿?", (Button(id, "Sí"),)), List("¿?", (Row(id, "Sí", "claro"),)))
+    gone = [shortened(each, limits) for each in offered]
+    wanted = id if leaves else short(id)
+    assert gone == [Buttons("¿?", (Button(wanted, "Sí"),)), List("¿?", (Row(wanted, "Sí", "claro"),))]
+    assert len(short(id)) == LENGTH
+    assert shortened(Text("hola"), limits) == Text("hola")

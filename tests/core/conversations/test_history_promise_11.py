@@ -27,6 +27,7 @@ from conserje import (
     Limits,
     Media,
     Nothing,
+    Pressed,
     Reaction,
     Revocation,
     Template,
@@ -34,6 +35,7 @@ from conserje import (
 )
 from conserje.contract.channel import Page, Uncertain
 from conserje.contract.message import Consent, Content, Event, Status, StatusUpdate, Unreadable
+from conserje.contract.short_ids import short
 from conserje.conversations import (
     backlog,
     contacts,
@@ -178,6 +180,7 @@ class Day:
         key = await self.write(entry, peer, quotes="I10", identities=(f"other {peer}",))
         await self.write(entry, peer, Edit(key, Text("buenas")))
         await self.write(entry, peer, Reaction("O11", "👍"))
+        await self.write(entry, peer, Pressed(short("nothing that was offered"), "Sí"))
         await self.write(entry, peer, Revocation("nothing"))
         await self.take(entry, Unreadable(entry.accounts[0].address, self.key(), "odd", "no sender"))
         await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))

@@ -11,7 +11,7 @@ import pytest
 from conserje import Account, Forged, InboundMessage, Malformed, Note, Nothing, OutboundMessage, Text, Webhook
 from conserje.net.client import client
 from conserje.testing import ChannelContract
-from conserje_json import Json, JsonCredentials, sign
+from conserje_json import SIGNATURE, Json, JsonCredentials
 
 URL = "https://tienda.bot.example/bot/json/webhook"
 
@@ -35,7 +35,7 @@ def account() -> Account[JsonCredentials, Nothing]:
 
 
 def posted(body: bytes, account: Account[JsonCredentials, Nothing]) -> Webhook:
-    return Webhook("POST", "webhook", URL, {"x-conserje-signature": sign(body, account)}, body)
+    return Webhook("POST", "webhook", URL, SIGNATURE.sign(account.credentials.secret, body), body)
 
 
 def test_secrets_made_up_are_long_and_never_the_same() -> None:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from conserje import (
     Account,
     Channel,
     Event,
-    Forged,
     InboundMessage,
     Limits,
     Location,
-    Malformed,
     Media,
     Note,
     Nothing,
@@ -31,15 +27,14 @@ from conserje import (
     Text,
     Webhook,
 )
+from conserje.kit import Closed, Hmac, read
 
-_HEADER = "x-conserje-signature"
+SIGNATURE = Hmac("x-conserje-signature", prefix="sha256=")
 _PHONE = r"^[^\x00-\x1f\x7f]{1,64}$"
 
 
-class JsonCredentials(BaseModel):
+class JsonCredentials(Closed):
     """What requests to a tenant are signed with."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     secret: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(32)), min_length=1)
 
@@ -82,13 +77,11 @@ class Json(Channel[JsonCredentials, Nothing, Nothing]):
     opt_out_words = opt_in_words = frozenset()  # who wants no more asks no more
 
     def verify(self, hook: Webhook, account: _JsonAccount) -> None:
-        given = hook.headers.get(_HEADER, "").encode("utf-8", "surrogatepass")
-        if not hmac.compare_digest(given, sign(hook.body, account).encode()):
-            raise Forged("The signature does not fit the account's secret; sign the body as it is sent.")
-        _read(hook)
+        SIGNATURE.verify(hook, {"secret": account.credentials.secret})
+        read(_Written, hook.json)
 
     def parse(self, hook: Webhook) -> Iterable[Event]:
-        written = _read(hook)
+        written = read(_Written, hook.json)
         key = f"{written.telefono}:{written.id}"
         said = Text(written.mensaje) if written.mensaje.strip() else Note("An empty message")
         yield InboundMessage(self.name, key, written.telefono, said)
@@ -111,20 +104,5 @@ class Json(Channel[JsonCredentials, Nothing, Nothing]):
             raise NotOffered("The channel json carries words alone.")
         written = {"id": id or secrets.token_hex(16), "telefono": sender, "mensaje": said}
         body = json.dumps(written).encode()
-        headers = {"content-type": "application/json", _HEADER: sign(body, account)}
+        headers = {"content-type": "application/json"} | SIGNATURE.sign(account.credentials.secret, body)
         return Webhook("POST", "webhook", url, headers, body)
-
-
-def sign(body: bytes, account: _JsonAccount) -> str:
-    key = account.credentials.secret.get_secret_value().encode()
-    return "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
-
-
-def _read(hook: Webhook) -> _Written:
-    """What the body says. Raises Malformed, naming the field."""
-    try:
-        return _Written.model_validate(hook.json)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "The body"
-        raise Malformed(f"{place}: {first['msg']}.") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from conserje import (
     Assistant,
@@ -22,6 +22,7 @@ from conserje import (
     in_language,
     plain,
 )
+from conserje.kit import Closed
 from conserje_catalog import choices, errands, left, meaning, things, wishes
 from conserje_catalog.asked import Asked
 from conserje_catalog.looking import Looking
@@ -32,10 +33,8 @@ from conserje_catalog.words import LANGUAGES, Words
 _READ = 2000  # characters: whoever writes more does not ask for a product
 
 
-class CatalogSettings(BaseModel):
+class CatalogSettings(Closed):
     """What a tenant may word otherwise."""
-
-    model_config = ConfigDict(extra="forbid")
 
     greeting: str | None = Field(
         default=None, min_length=1, max_length=1000, description="Said to a greeting."

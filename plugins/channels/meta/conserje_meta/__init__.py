@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from conserje import (
     Account,
@@ -38,6 +38,7 @@ from conserje import (
     in_language,
     phone_number,
 )
+from conserje.kit import Closed
 from conserje_meta import doctor, files, reading, signature, writing
 from conserje_meta.api import Graph
 from conserje_meta.errors import GraphError, NoAnswer, outcome
@@ -57,13 +58,11 @@ def _unspaced(secret: SecretStr) -> SecretStr:
 _Secret = Annotated[SecretStr, AfterValidator(_unspaced)]
 
 
-class MetaCredentials(BaseModel):
+class MetaCredentials(Closed):
     """An app's secrets and a token for one phone number; what is not given is the operator's.
 
     In a rotation `next_app_secret` signs as well.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     access_token: _Secret | None = None
     app_secret: _Secret | None = None
@@ -72,19 +71,15 @@ class MetaCredentials(BaseModel):
     waba_id: str = Field(default="", pattern="^[0-9]{0,32}$")
 
 
-class MetaSettings(BaseModel):
+class MetaSettings(Closed):
     """What a tenant may want otherwise."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     list_button: str | None = Field(default=None, min_length=1, max_length=20)  # opens a list
     silenced_by_echoes: bool = True  # what the business writes on its telephone silences the assistant
 
 
-class MetaOperator(BaseModel):
+class MetaOperator(Closed):
     """Where Meta is, and the app of tenants that have none of their own."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     base_url: str = Field(
         default="https://graph.facebook.com",
@@ -182,17 +177,13 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         if hook.method == "GET":
             self._greet(hook, account)
             return None
-        held = self._app_secrets(account)
-        if not (signer := signature.signer(hook, held)):
-            raise Forged(
-                "The signature fits no app secret of the account; check app_secret."
-                if held
-                else _missing("app_secret")
-            )
+        if not (held := self._app_secrets(account)):
+            raise Forged(_missing("app_secret"))
+        signer = signature.APP.verify(hook, held)
         numbers = reading.post_of(hook).numbers
         if account.address and numbers and account.address not in numbers:
             raise Forged("The post is for other phone numbers of the app.")
-        return signer if len(held) > 1 else None
+        return signer
 
     def parse(self, hook: Webhook) -> Iterable[Event]:
         return () if hook.method == "GET" else reading.post_of(hook).events()
@@ -250,10 +241,8 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         if not held:
             raise NotOffered(_missing("app_secret"))
         body = json.dumps(_inbound(account, sender, said)).encode()
-        headers = {
-            "content-type": "application/json",
-            signature.HEADER: signature.sign(next(iter(held.values())), body).decode(),
-        }
+        signed = signature.APP.sign(next(iter(held.values())), body)
+        headers = {"content-type": "application/json"} | signed
         return Webhook("POST", "webhook", url, headers, body)
 
     def _greet(self, hook: Webhook, account: _MetaAccount) -> None:
@@ -272,12 +261,12 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
         url = f"{self.operator.base_url.rstrip('/')}/{self.operator.version}"
         return Graph(self.http, url, token.get_secret_value())
 
-    def _app_secrets(self, account: _MetaAccount) -> Mapping[str, str]:
+    def _app_secrets(self, account: _MetaAccount) -> Mapping[str, SecretStr]:
         """The app secrets by the name of their field."""
         own = account.credentials
         named = {"app_secret": own.app_secret or self.operator.app_secret}
         named["next_app_secret"] = own.next_app_secret
-        return {name: secret.get_secret_value() for name, secret in named.items() if secret}
+        return {name: secret for name, secret in named.items() if secret}
 
     def _verify_token(self, account: _MetaAccount) -> str:
         token = account.credentials.verify_token or self.operator.verify_token

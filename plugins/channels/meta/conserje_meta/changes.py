@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from conserje import (
     Unreadable,
     judged,
 )
+from conserje.kit import unreadable
 from conserje_meta import content, people
 from conserje_meta.errors import details, explain, judgement
 from conserje_meta.item import Item, Unclear
@@ -109,9 +109,9 @@ def read(change: Change) -> Iterator[Event]:
         case field if field in _IGNORED or field.startswith("group_"):
             yield Ignored(address, field)
         case field:
-            yield _unreadable(address, change.value, f"Conserje does not read the field {field}.")
+            yield unreadable(address, change.value, f"Conserje does not read the field {field}.")
     if value.odd:
-        yield _unreadable(address, change.value, _told(value.odd))
+        yield unreadable(address, change.value, _told(value.odd))
 
 
 def _each(
@@ -119,42 +119,30 @@ def _each(
 ) -> Iterator[Event]:
     for item in items:
         if not isinstance(item, dict):
-            yield _unreadable(address, item, "The item is not an object.")
+            yield unreadable(address, item, "The item is not an object.")
             continue
         try:
             yield from reader(Item(item))
         except Unclear as unclear:
-            yield _unreadable(address, item, str(unclear))
+            yield unreadable(address, item, str(unclear))
 
 
 def _beside(address: str, item: Item, who: People = NOBODY) -> Unreadable | None:
     """What of an item, and of the contacts beside it, was left out, with all of them as they came."""
     odd = [*item.odd, *who.odd]
     raw = [item.fields, who.given] if who.odd else item.fields
-    return _unreadable(address, raw, _told(odd)) if odd else None
+    return unreadable(address, raw, _told(odd)) if odd else None
 
 
 def _told(odd: Sequence[str]) -> str:
     return " ".join(dict.fromkeys(odd))
 
 
-def _unreadable(address: str, item: object, cause: str) -> Unreadable:
-    try:
-        raw = json.dumps(item, ensure_ascii=False)
-    except RecursionError:
-        raw, cause = "{}", "The item is nested too deep to be kept."
-    return Unreadable(address, f"unreadable:{_digest(raw)}", raw, cause)
-
-
-def _digest(raw: str) -> str:
-    return hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _message(address: str, message: Item, who: People) -> Sequence[Event]:
     if message.fields.get("group_id"):
         return [Ignored(address, "group")]  # whoever wrote to a group would be answered in private
     id = message.text("id")
-    key = id or f"unnamed:{_digest(repr(message.fields))}"
+    key = id or f"unnamed:{hashlib.sha256(repr(message.fields).encode('utf-8', 'surrogatepass')).hexdigest()}"
     names = (message.text(field) for field in ("from", "from_user_id", "from_parent_user_id"))
     person = people.changed(message) or who.person(*names)
     written = InboundMessage(
@@ -217,7 +205,7 @@ def _our_id(mark: str) -> int | None:
 
 def _trouble(address: str, error: Item) -> Unreadable:
     """What went wrong at Meta with the number itself."""
-    return _unreadable(address, error.fields, _causes([error]))
+    return unreadable(address, error.fields, _causes([error]))
 
 
 def _causes(errors: Sequence[Item]) -> str:

@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
-from collections.abc import Mapping
-from weakref import WeakKeyDictionary
 
 from conserje import Malformed, Webhook
+from conserje.kit import Hmac
 
-HEADER = "x-hub-signature-256"
+APP = Hmac("x-hub-signature-256", prefix="sha256=")
 _CHALLENGE = re.compile(r"[0-9]{1,32}")
-
-_signatures: WeakKeyDictionary[Webhook, dict[str, bytes]] = WeakKeyDictionary()
-
-
-def signer(hook: Webhook, secrets: Mapping[str, str]) -> str | None:
-    """The name of the app secret that signs."""
-    given = _bytes(hook.headers.get(HEADER, ""))
-    fitting = [
-        name for name, secret in secrets.items() if hmac.compare_digest(given, _signature(hook, secret))
-    ]
-    return fitting[0] if fitting else None
-
-
-def sign(secret: str, body: bytes) -> bytes:
-    """The value of the header if this app secret signs the body."""
-    return b"sha256=" + hmac.digest(secret.encode(), body, hashlib.sha256).hex().encode()
-
-
-def _signature(hook: Webhook, secret: str) -> bytes:
-    """Made once, however many accounts and tenants the post is tried with."""
-    made = _signatures.setdefault(hook, {})
-    if secret not in made:
-        made[secret] = sign(secret, hook.body)
-    return made[secret]
 
 
 def greets(hook: Webhook, verify_token: str) -> bool:

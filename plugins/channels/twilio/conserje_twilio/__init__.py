@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 import httpx2
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from conserje import (
     Account,
@@ -39,6 +39,7 @@ from conserje import (
     in_language,
     phone_number,
 )
+from conserje.kit import Closed
 from conserje_twilio import api, doctor, files, listing, reading, signature, writing
 from conserje_twilio.errors import NO_SUCH_CONTENT, explain, outcome, unanswered
 from conserje_twilio.words import LANGUAGES
@@ -49,13 +50,11 @@ _CUSTOMER_SERVICE = timedelta(hours=24)  # WhatsApp takes anything that long aft
 _WHATSAPP_PHONE = re.compile(r"whatsapp:\+([0-9]+)")
 
 
-class TwilioCredentials(BaseModel):
+class TwilioCredentials(Closed):
     """The Twilio account or subaccount that owns the number; in a rotation `next_auth_token` signs as well.
 
     `shared_keys` are the secrets of Twilio's shared keys that sign webhooks instead, by their ids.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     account_sid: str = Field(pattern="^AC[0-9a-fA-F]{32}$")
     auth_token: SecretStr = Field(min_length=1)
@@ -75,18 +74,14 @@ class TwilioCredentials(BaseModel):
         return {name: token.get_secret_value() for name, token in named.items() if token}
 
 
-class TwilioSettings(BaseModel):
+class TwilioSettings(Closed):
     """With a Messaging Service, messages leave by it, from the account's address all the same."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     messaging_service_sid: str | None = Field(default=None, pattern="^MG[0-9a-fA-F]{32}$")
 
 
-class TwilioOperator(BaseModel):
+class TwilioOperator(Closed):
     """Where Twilio is, and the Twilio account of tenants that have none of their own."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     base_url: str = Field(
         default="https://api.twilio.com",

@@ -6,9 +6,10 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints
+from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints
 
 from conserje import Opening
+from conserje.kit import Closed
 
 _Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -48,10 +49,8 @@ _Long = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 _Range = Annotated[Opening, PlainValidator(Opening.read, json_schema_input_type=str)]
 
 
-class WebSettings(BaseModel):
+class WebSettings(Closed):
     """A tenant's page. Nothing is needed: what is not set, the page says in the tenant's language."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: _Short | None = Field(default=None, description="The page's name; none: the tenant's.")
     colour: Annotated[str, StringConstraints(pattern=r"\A#[0-9a-fA-F]{6}\z")] = "#0b6e4f"

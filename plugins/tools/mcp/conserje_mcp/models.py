@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel, SecretStr, field_validator
+from pydantic import Field, JsonValue, RootModel, SecretStr, field_validator
+
+from conserje.kit import Closed
 
 _OTHERS = re.compile(r"[^a-z0-9]+")
 _VISIBLE = re.compile(r"[\x20-\x7e]{1,4096}")
@@ -20,10 +22,8 @@ def callable_name(name: str) -> str:
     return f"mcp_{_OTHERS.sub('_', name.lower()).strip('_')}"[:64]
 
 
-class MCPCredentials(BaseModel):
+class MCPCredentials(Closed):
     """What the server knows the tenant by; without a token it asks for nothing."""
-
-    model_config = ConfigDict(extra="forbid")
 
     token: SecretStr | None = Field(default=None, description="The token, sent as a bearer.")
     header: str = Field(
@@ -54,10 +54,8 @@ class MCPCredentials(BaseModel):
         return {self.header: f"Bearer {token}" if self.header == "authorization" else token}
 
 
-class Allowed(BaseModel):
+class Allowed(Closed):
     """A tool of the server that assistants may call."""
-
-    model_config = ConfigDict(extra="forbid")
 
     pin: str = Field(
         pattern=r"^[0-9a-f]{64}$",
@@ -66,10 +64,8 @@ class Allowed(BaseModel):
     effect: bool = Field(default=True, description="Whether it does something, and not only looks it up.")
 
 
-class MCPSettings(BaseModel):
+class MCPSettings(Closed):
     """Which of the server's tools assistants may call, one by one."""
-
-    model_config = ConfigDict(extra="forbid")
 
     tools: dict[Name, Allowed] = Field(default={}, max_length=32, description="By the server's own names.")
 

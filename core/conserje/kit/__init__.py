@@ -1,0 +1,8 @@
+"""What every plugin with a provider repeats, ready made; public, as `conserje` itself is."""
+
+from conserje.kit.asking import Answered, ask, look
+from conserje.kit.logs import logger
+from conserje.kit.models import Closed, read, unreadable
+from conserje.kit.signing import Bearer, Hmac
+
+__all__ = ["Answered", "Bearer", "Closed", "Hmac", "ask", "logger", "look", "read", "unreadable"]

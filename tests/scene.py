@@ -38,6 +38,7 @@ from conserje.intake.intake import Intake
 from conserje.net.client import client
 from conserje.notices import table as notices
 from conserje.notices.notifier import Notifier
+from conserje.notices.pushing import Pusher
 from conserje.notices.telling import Teller
 from conserje.plugins.plugins import Plugins
 from conserje.settings import Settings
@@ -131,6 +132,7 @@ class Scene:
     acting: Acting
     mailing: Mailing
     teller: Teller
+    pusher: Pusher
     slug: str = "acme"
     _keys: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -192,6 +194,7 @@ class Scene:
             Task(jobs.NOTIFY, self.notifier.notify, "slow", partial(notices.recover, self.pool)),
             Task(jobs.INVITE, self.mailing.invite, "slow", self.mailing.recover),
             Task(jobs.TELL, self.teller.tell, "outside", self.teller.look, every=0.05),
+            Task(jobs.PUSH, self.pusher.push, "outside", self.pusher.look, every=0.05),
         )
         return Worker(self.pool, self.url, tasks, slots)
 
@@ -231,4 +234,5 @@ async def stage(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Scene]:
             Acting(pool, directory, conversation.thinking),
             Mailing(pool, settings),
             Teller(pool, directory, vault, settings),
+            Pusher(pool, directory, vault, settings),
         )

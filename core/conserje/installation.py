@@ -154,8 +154,10 @@ def tasks(
     from conserje.files.collector import Collector
     from conserje.files.folder import Folder
     from conserje.files.quota import Quota
+    from conserje.notices import pushing
     from conserje.notices import table as notices
     from conserje.notices.notifier import Notifier
+    from conserje.notices.pushing import Pusher
     from conserje.notices.telling import LOOKS_EVERY, Teller
     from conserje.rules.budget import Bounds
     from conserje.storage import jobs
@@ -169,6 +171,7 @@ def tasks(
     delivery = Delivery(pool, directory, plugins, vault, settings)
     mailing = Mailing(pool, settings)
     teller = Teller(pool, directory, vault, settings)
+    pusher = Pusher(pool, directory, vault, settings)
     return (
         Task(
             jobs.CONVERSE,
@@ -200,6 +203,7 @@ def tasks(
         ),
         Task(jobs.INVITE, mailing.invite, "slow", mailing.recover),
         Task(jobs.TELL, teller.tell, "outside", teller.look, every=LOOKS_EVERY),
+        Task(jobs.PUSH, pusher.push, "outside", pusher.look, every=pushing.LOOKS_EVERY),
     )
 
 

@@ -323,6 +323,12 @@ class Settings(BaseModel):
             return f"http://console.localhost:{self.console_listen.rpartition(':')[2]}"
         return self.tenant_url("console")
 
+    @property
+    def pushes(self) -> bool:
+        """Whether browsers let the console push: to pages that came over https, or from the same machine."""
+        parts = urlsplit(self.console_url)
+        return parts.scheme == "https" or (parts.hostname or "").endswith("localhost")
+
 
 def read(environment: Mapping[str, str], plugin_variables: Iterable[str] = ()) -> Settings:
     """The settings in `environment`. Raises SettingsError, also for a variable of nobody's."""

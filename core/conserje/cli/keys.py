@@ -11,7 +11,7 @@ import click
 from conserje.cli.failure import Failed
 from conserje.cli.table import json_option, show_json, show_rows
 from conserje.installation import Installation, read_settings, with_installation
-from conserje.notices import subscriptions
+from conserje.notices import push_keys, subscriptions
 from conserje.operations import destruction
 from conserje.storage.database import Connection
 from conserje.tenants import data_keys, tenants
@@ -130,6 +130,7 @@ async def _rewrap(connection: Connection, vault: Vault, as_json: bool) -> None:
         done += count
         click.echo(f"{done} data keys wrapped by {vault.sealing_key.id}", err=True)
     await subscriptions.reseal(connection, vault)
+    await push_keys.reseal(connection, vault)
     _say_wrapped({"id": vault.sealing_key.id, "wrapped": done}, as_json)
 
 

@@ -23,6 +23,7 @@ SCANNED = 1000  # conversations that are looked through at once
 CURRENT = 5000  # that are with a person, or held, and are put in order
 
 _WITH_PERSON = "state = 'person' AND hand_back_at > now()"
+IS_TAKEN = f"{_WITH_PERSON} AND person IS NOT NULL"
 _WITH_ASSISTANT = f"state <> 'held' AND ({_WITH_PERSON}) IS NOT TRUE"
 _LAST = """(
     SELECT direction FROM messages WHERE tenant_id = $1 AND conversation_id = {of}.id
@@ -76,6 +77,18 @@ _UNREAD = """(
         (SELECT message_id FROM reads
          WHERE tenant_id = $1 AND conversation_id = {of}.id AND login_id = {login}),
         CASE WHEN created_at > now() - interval '7 days' THEN 0 ELSE newest.id END))"""
+
+# Those that nobody has yet, and of a login's own those in which somebody wrote.
+WAITING_FOR = f"""
+WITH with_person AS MATERIALIZED (
+    SELECT id, person, login_id FROM conversations
+    WHERE tenant_id = $1 AND {_WITH_PERSON} ORDER BY hand_back_at LIMIT {SCANNED}
+)
+SELECT count(*) FROM (
+    SELECT FROM with_person
+    WHERE person IS NULL OR (login_id = $2 AND {_UNREAD.format(of="with_person", login="$2")} > 0)
+    LIMIT {COUNTED}) AS counted
+"""  # noqa: S608 - of our own
 
 _WANTED = f"""
 SELECT id, moment FROM ({{scan}}) AS scanned
@@ -197,6 +210,12 @@ class Part:
 async def counts(connection: Connection, tenant_id: int, login_id: int) -> dict[Tab, int]:
     """How many conversations each tab has; COUNTED are as many or more."""
     return dict(await connection.fetchrow(COUNTS, tenant_id, login_id) or {})
+
+
+async def waiting_for(connection: Connection, tenant_id: int, login_id: int) -> int:
+    """How many conversations want this login, and nobody else has; COUNTED are as many or more."""
+    count: int = await connection.fetchval(WAITING_FOR, tenant_id, login_id)
+    return count
 
 
 async def find(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from conserje.notices import subscriptions
+from conserje.notices import push_keys, subscriptions
 from conserje.operations import journal, shelf
 from conserje.operations.shelf import Backup
 from conserje.storage.database import Connection
@@ -31,6 +31,10 @@ async def require_needless(
     if count := await subscriptions.sealed_by(connection, key_id):
         raise VaultError(
             f"Master key {key_id} seals the secrets of {count} subscriptions: `conserje keys rotate` first."
+        )
+    if await push_keys.is_sealed_by(connection, key_id):
+        raise VaultError(
+            f"Master key {key_id} seals the key by which browsers are told: `conserje keys rotate` first."
         )
     for folder in folders:
         backups, logs = shelf.list_all(folder), journal.files(folder)

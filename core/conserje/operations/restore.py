@@ -17,6 +17,7 @@ from typing import Any
 import asyncpg
 
 from conserje.conversations import restoring
+from conserje.notices import pushes
 from conserje.notices import table as notices
 from conserje.operations import archive, contents, dump, replay, shelf
 from conserje.operations.archive import BackupError, Head
@@ -312,6 +313,7 @@ async def _hold(url: str, source: str, made_at: datetime | None, files: int, tol
             ended = await notices.end_all(
                 connection, f"Restored from {source}: another installation sent it, or not."
             )
+            await pushes.end_all(connection)
             await connection.execute(LEAVE_A_GAP, GAP)
             replayed = await replay.replay(connection, told, made_at)
             count = await connection.fetchval("SELECT count(*) FROM messages")

@@ -18,6 +18,7 @@ RELEASE = "release"
 SEND = "send"
 TELL = "tell"
 INVITE = "invite"
+PUSH = "push"
 
 FLOODED = -100  # the priority of a job of a tenant that has very many waiting
 LAST = -200  # the priority of what can wait for everything else

@@ -35,6 +35,12 @@ PASSED_ON = {
     "en": "I'll pass you on to somebody from our team: they will write to you here.",
 }  # to who wishes for a person
 
+PUSHED = {
+    "es": ("1 conversación te espera.", "{count} conversaciones te esperan."),
+    "pt": ("1 conversa espera por você.", "{count} conversas esperam por você."),
+    "en": ("1 conversation waits for you.", "{count} conversations wait for you."),
+}  # what a person's browser shows while no page is open
+
 YES = {"es": "Sí", "pt": "Sim", "en": "Yes"}  # what a thumb says to a question
 
 ORDERED = {

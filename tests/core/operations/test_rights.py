@@ -33,6 +33,7 @@ HOLDS_NOBODY = {
     "products": "what the business sells",
     "imports": "what the business sells",
     "pictures": "what the business sells",
+    "pushes": "when the business's own people were told",
     "facts": "what the business says",
     "questions": "what the business says",
     "removed_files": "ids of files that are being removed",

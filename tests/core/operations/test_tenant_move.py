@@ -58,6 +58,7 @@ STAYS = {
     "positions": "how far the operator's own systems have read",
     "presences": "who looked at a conversation in the last minute",
     "private_hosts": "of this installation's network",
+    "pushes": "told to the browsers of this installation's logins",
     "reads": "by the logins of this installation",
     "removed_files": "of this disk",
     "reservations": "what tools gave within a day; they are asked again there",

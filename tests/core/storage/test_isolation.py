@@ -19,7 +19,7 @@ SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS forced,
        has_table_privilege('conserje_tenant', c.oid, 'UPDATE') AS writable
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
   AND c.relname NOT IN ('migrations', 'heartbeats', 'restorations', 'prices',
-    'logins', 'sign_ins', 'passkeys', 'challenges', 'tries')
+    'logins', 'sign_ins', 'passkeys', 'challenges', 'tries', 'devices', 'push_keys')
 """
 
 
@@ -96,6 +96,14 @@ async def fill(scene: Scene, slug: str) -> int:
         " SELECT tenant_id, id, 'account-well-1', 'account.well', 1, now() FROM subscriptions"
         " WHERE tenant_id = $1",
         "INSERT INTO private_hosts VALUES ($1, 'http', 'n8n.internal', 5678)",
+        "WITH login AS (INSERT INTO logins (email, name)"
+        " SELECT $1::bigint || '@acme.example', 'Ana' RETURNING id),"
+        " sign_in AS (INSERT INTO sign_ins (hash, login_id, agent)"
+        " SELECT sha256($1::bigint::text::bytea), id, '' FROM login RETURNING hash, login_id),"
+        " device AS (INSERT INTO devices (sign_in, login_id, endpoint, p256dh, auth)"
+        " SELECT hash, login_id, 'https://push.example/', decode(repeat('04', 65), 'hex'),"
+        " decode(repeat('00', 16), 'hex') FROM sign_in RETURNING sign_in)"
+        " INSERT INTO pushes (tenant_id, sign_in, message_id, number) SELECT $1, sign_in, 0, 0 FROM device",
         "INSERT INTO consents (tenant_id, conversation_id, change, source, cause)"
         " SELECT tenant_id, id, 'out', 'contact', 'stop' FROM conversations WHERE tenant_id = $1",
         "INSERT INTO sender_tenants (tenant_id, phone) SELECT $1, '+5690000' || $1::bigint",
@@ -180,11 +188,12 @@ async def test_every_key_and_foreign_key_starts_with_the_tenant(pool: Pool) -> N
         # A key, or who is told, may be the operator's, a process is nobody's, a login is of several tenants.
         " AND conrelid::regclass::text NOT IN"
         " ('tenants', 'migrations', 'api_keys', 'heartbeats', 'restorations', 'prices', 'subscriptions',"
-        " 'logins', 'sign_ins', 'passkeys', 'challenges', 'invitations', 'tries', 'audit')"
+        " 'logins', 'sign_ins', 'passkeys', 'challenges', 'invitations', 'tries', 'audit',"
+        " 'devices', 'push_keys')"
     )
     assert rows
     others = {(row["name"], row["first"]) for row in rows if row["first"] != "tenant_id"}
-    assert others == {("people", "login_id")}
+    assert others == {("people", "login_id"), ("pushes", "sign_in")}
 
 
 OPEN = """

@@ -1,0 +1,139 @@
+"""The table pushes: what each device is told of a tenant whose people its login is of, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from conserje.access.sign_ins import IDLE
+from conserje.conversations.desk import IS_TAKEN
+from conserje.notices.web_push import Address
+from conserje.storage import jobs
+from conserje.storage.database import Connection
+from conserje.storage.jobs import Job
+from conserje.storage.notifications import LAST_MESSAGE, LAST_NUMBER, Position
+
+EVERY = timedelta(minutes=1)  # at most so often one device is told of one tenant
+CALLED = timedelta(seconds=10)  # for which a job may wait in the queue
+CALLS = 200  # in a look
+READ = 1000  # messages, or notifications, of a tenant in a look
+
+# Whoever answers is told, from now on: also of a tenant that somebody has come to since.
+BEGIN = f"""
+INSERT INTO pushes (tenant_id, sign_in, message_id, number)
+SELECT people.tenant_id, sign_in, {LAST_MESSAGE}, {LAST_NUMBER}
+FROM devices JOIN people ON people.login_id = devices.login_id AND active AND role IN ('owner', 'agent')
+WHERE NOT EXISTS (
+    SELECT FROM pushes WHERE pushes.sign_in = devices.sign_in AND pushes.tenant_id = people.tenant_id)
+ON CONFLICT DO NOTHING
+"""  # noqa: S608 - of our own
+
+# Since the last look somebody was handed over, or wrote to the login that has the conversation.
+LOOK = f"""
+WITH behind AS MATERIALIZED (
+    SELECT pushes.tenant_id, id, login_id, message_id, number FROM pushes JOIN devices USING (sign_in)
+    WHERE (SELECT true FROM messages
+           WHERE messages.tenant_id = pushes.tenant_id AND messages.id > message_id AND messages.id <= $1
+           LIMIT 1)
+       OR (SELECT true FROM notifications
+           WHERE notifications.tenant_id = pushes.tenant_id AND notifications.id > number
+             AND notifications.id <= $2 LIMIT 1)
+    FOR NO KEY UPDATE OF pushes SKIP LOCKED
+)
+UPDATE pushes SET message_id = greatest(behind.message_id, $1), number = greatest(behind.number, $2),
+    due_at = CASE WHEN EXISTS (
+        SELECT FROM (
+            SELECT kind FROM notifications
+            WHERE notifications.tenant_id = behind.tenant_id AND notifications.id > behind.number
+              AND notifications.id <= $2
+            ORDER BY notifications.id DESC LIMIT {READ}) AS latest
+        WHERE kind = 'conversation.handed_over'
+    ) OR EXISTS (
+        SELECT FROM (
+            SELECT conversation_id FROM messages
+            WHERE messages.tenant_id = behind.tenant_id AND messages.id > behind.message_id
+              AND messages.id <= $1 AND direction = 'in' AND turn_id IS DISTINCT FROM -1
+            ORDER BY messages.id DESC LIMIT {READ}) AS latest
+        WHERE (SELECT {IS_TAKEN} AND login_id = behind.login_id FROM conversations
+               WHERE tenant_id = behind.tenant_id AND conversations.id = conversation_id LIMIT 1)
+    ) THEN now() ELSE due_at END
+FROM behind WHERE pushes.tenant_id = behind.tenant_id AND pushes.id = behind.id
+"""  # noqa: S608 - of our own
+
+# Those of whom something is due, which are called by a job each.
+CALL = """
+WITH due AS MATERIALIZED (
+    SELECT tenant_id, id FROM pushes WHERE due_at IS NOT NULL AND rests_until <= now()
+    ORDER BY rests_until LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE pushes SET rests_until = now() + $2 FROM due
+WHERE pushes.tenant_id = due.tenant_id AND pushes.id = due.id
+RETURNING pushes.tenant_id, pushes.id
+"""
+TAKE = """
+UPDATE pushes SET rests_until = now() + $3 FROM devices JOIN sign_ins ON hash = sign_in
+WHERE tenant_id = $1 AND id = $2 AND due_at IS NOT NULL AND rests_until <= now() + $4::interval
+  AND devices.sign_in = pushes.sign_in AND seen_at > now() - $5::interval
+RETURNING due_at, failures, devices.login_id, endpoint, p256dh, auth,
+    (SELECT language FROM logins WHERE logins.id = devices.login_id) AS language
+"""
+# What happened since it was taken is told once more.
+TOLD = "UPDATE pushes SET due_at = NULL, failures = 0 WHERE tenant_id = $1 AND id = $2 AND due_at = $3"
+FAILED = (
+    "UPDATE pushes SET rests_until = now() + $3, failures = failures + 1 WHERE tenant_id = $1 AND id = $2"
+)
+END_ALL = "UPDATE pushes SET due_at = NULL WHERE due_at IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What is due to one device, of one tenant."""
+
+    tenant_id: int
+    id: int
+    due_at: datetime
+    failures: int  # in a row
+    login_id: int
+    language: str | None
+    address: Address
+
+
+async def begin(connection: Connection) -> None:
+    """Let each device be told of each tenant whose people its login is of."""
+    await connection.execute(BEGIN)
+
+
+async def look(connection: Connection, until: Position) -> None:
+    """Find out who is to be told of what has happened up to there."""
+    await connection.execute(LOOK, *until)
+
+
+async def call(connection: Connection) -> list[Job]:
+    """The jobs of what is due, for the caller's transaction."""
+    rows = await connection.fetch(CALL, CALLS, CALLED)
+    return [Job(jobs.PUSH, row["tenant_id"], 0, row["id"]) for row in rows]
+
+
+async def take(connection: Connection, tenant_id: int, id: int) -> Push | None:
+    """What is to be told now; None: it was, or the sign-in is over."""
+    row = await connection.fetchrow(TAKE, tenant_id, id, EVERY, CALLED, IDLE)
+    if row is None:
+        return None
+    address = Address(row["endpoint"], row["p256dh"], row["auth"])
+    what = (row["due_at"], row["failures"], row["login_id"], row["language"])
+    return Push(tenant_id, id, *what, address)
+
+
+async def told(connection: Connection, push: Push) -> None:
+    """There is nothing to tell any more, but what has happened meanwhile."""
+    await connection.execute(TOLD, push.tenant_id, push.id, push.due_at)
+
+
+async def failed(connection: Connection, push: Push, pause: timedelta) -> None:
+    """It is told later, if somebody waits still."""
+    await connection.execute(FAILED, push.tenant_id, push.id, pause)
+
+
+async def end_all(connection: Connection) -> None:
+    """Tell none of what is due: another installation may have told it."""
+    await connection.execute(END_ALL)

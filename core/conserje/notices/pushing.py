@@ -1,0 +1,133 @@
+"""Tells people's browsers that somebody waits: the shop's name and how many, no words of anybody's."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
+from ssl import SSLContext
+from urllib.parse import urlsplit
+
+from conserje.contract.channel import FetchFailed, FetchRefused
+from conserje.contract.language import in_language
+from conserje.conversations import desk
+from conserje.net.fetch import Fetcher
+from conserje.notices import devices, push_keys, pushes, web_push
+from conserje.notices.push_keys import PushKey
+from conserje.notices.pushes import Push
+from conserje.settings import Settings
+from conserje.storage import queue
+from conserje.storage.database import Pool
+from conserje.storage.jobs import Job
+from conserje.storage.notifications import Horizon
+from conserje.tenants import words
+from conserje.tenants.directory import Directory
+from conserje.tenants.keyring import VaultError
+from conserje.tenants.tenants import Tenant
+from conserje.tenants.vault import Vault
+
+log = logging.getLogger(__name__)
+
+LOOKS_EVERY = 2.0  # seconds
+LIMIT = 10.0  # seconds that a service may take to answer
+PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60))  # the last one again and again
+GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+
+
+class _Gone(Exception):
+    """The browser is told by this address no more, or it was never one."""
+
+
+class _Later(Exception):
+    """The service did not take it; the text says why."""
+
+
+@dataclass
+class Pusher:
+    """Tells, in this worker."""
+
+    pool: Pool
+    directory: Directory
+    vault: Vault
+    settings: Settings
+    trust: SSLContext | None = None  # None: the certificates that this machine trusts
+    _horizon: Horizon = field(default_factory=Horizon)
+
+    async def look(self) -> None:
+        """Find who is to be told of what happened since the last look, and call for it."""
+        if not self.settings.pushes:
+            return
+        async with self.pool.acquire() as connection:
+            if not await devices.are_kept(connection):
+                return
+            await pushes.begin(connection)
+            await pushes.look(connection, await self._horizon.advance(connection))
+            async with connection.transaction():
+                await queue.enqueue(connection, await pushes.call(connection))
+
+    async def push(self, job: Job) -> None:
+        """Tell one device how many wait, where somebody does still."""
+        entry = await self.directory.by_id(job.tenant_id)
+        async with self.pool.acquire() as connection:
+            push = await pushes.take(connection, job.tenant_id, job.message_id)
+            if push is None:
+                return
+            count = await desk.waiting_for(connection, push.tenant_id, push.login_id)
+            if not count or not entry.tenant.active:
+                return await pushes.told(connection, push)
+            try:
+                key = await push_keys.get(connection, self.vault)
+            except VaultError as error:
+                return await self._failed(push, str(error))
+        await self._tell(push, key, _said(entry.tenant, push.language, count))
+
+    async def _tell(self, push: Push, key: PushKey, said: bytes) -> None:
+        try:
+            await self._post(push, key, said)
+        except _Gone:
+            async with self.pool.acquire() as connection:
+                await devices.remove_gone(connection, push.address.endpoint)
+        except _Later as error:
+            await self._failed(push, str(error))
+        else:
+            async with self.pool.acquire() as connection:
+                await pushes.told(connection, push)
+
+    async def _failed(self, push: Push, why: str) -> None:
+        pause = PAUSES[min(push.failures, len(PAUSES) - 1)]
+        host = urlsplit(push.address.endpoint).hostname
+        log.warning("Login %s is not told by %s, again in %s: %s", push.login_id, host, pause, why)
+        async with self.pool.acquire() as connection:
+            await pushes.failed(connection, push, pause)
+
+    async def _post(self, push: Push, key: PushKey, said: bytes) -> None:
+        """Raises _Gone or _Later."""
+        address = push.address
+        contact = f"https://{urlsplit(self.settings.console_url).netloc}"
+        headers = web_push.headers(address, key.private, key.public, contact, f"tenant-{push.tenant_id}")
+        body = web_push.encrypted(address, said)
+        fetcher = Fetcher(self.settings.fetch_allow, trust=self.trust)
+        try:
+            async with fetcher.fetch(
+                address.endpoint, most=0, limit=LIMIT, method="POST", headers=headers, content=body
+            ) as answer:
+                status = answer.status
+        except FetchRefused as error:
+            raise _Gone(str(error)) from None
+        except FetchFailed as error:
+            raise _Later(str(error)) from None
+        if status in GONE:
+            raise _Gone
+        if not 200 <= status < 300:
+            raise _Later(f"It answered {status}.")
+
+
+def _said(tenant: Tenant, language: str | None, count: int) -> bytes:
+    """What the browser shows, which may lie locked on a table."""
+    one, many = in_language(words.PUSHED, language or tenant.locale)
+    written = str(count) if count < desk.COUNTED else f"{desk.COUNTED - 1}+"
+    text = one if count == 1 else many.format(count=written)
+    told = {"title": tenant.name, "body": text, "url": f"/t/{tenant.slug}/desk", "tag": tenant.slug}
+    return json.dumps(told, ensure_ascii=False).encode()

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 import click
+import uvloop
 
 from conserje.cli.failure import Failed
 from conserje.cli.table import json_option, show_rows
-from conserje.installation import read_settings
+from conserje.installation import Installation, open_installation, read_settings
 from conserje.net import client as http
-from conserje.plugins import fences, plugins
+from conserje.plugins import fences, plugins, running
 from conserje.plugins.fences import Fence
+from conserje.storage import embedded
+from conserje.storage.database import DatabaseError
+from conserje.tenants import uses
+
+MOST_NAMED = 3  # tenants of a plugin in the table
 
 
 @click.group()
@@ -24,27 +32,58 @@ def plugin() -> None:
 @plugin.command("list")
 @json_option
 def list_plugins(as_json: bool) -> None:
-    """List channels, assistants and tools, and why one cannot be used.
+    """List channels, assistants and tools, why one cannot be used, who has it loaded, and whose it is.
+
+    A process that has another version than this machine, or none, has to be started anew.
 
     \b
     Example:
       conserje plugin list
     """
-    loaded = asyncio.run(_load())
-    standing = fences.of_node(read_settings().data_dir).standing()
-    rows = [
-        {
-            "name": each.entry.name,
-            "kind": plugins.KINDS[each.entry.group],
-            "distribution": each.distribution,
-            "version": each.entry.dist.version if each.entry.dist else None,
-            "state": each.left_out
-            or loaded.broken.get(each.entry.name)
-            or _fenced(each.entry.name, standing),
-        }
-        for each in sorted(plugins.installed(os.environ), key=_place)
-    ]
-    show_rows(rows, as_json, "No plugin is installed: `pip install conserje-twilio conserje-catalog`.")
+    rows = uvloop.run(_rows())
+    shown = rows if as_json else [_in_short(row) for row in rows]
+    show_rows(shown, as_json, "No plugin is installed: `pip install conserje-twilio conserje-catalog`.")
+
+
+async def _rows() -> list[dict[str, Any]]:
+    """What is installed here; its processes and tenants are None where there is no database to be asked."""
+    settings = read_settings()
+    if settings.database_url or embedded.is_made(settings.data_dir):
+        try:
+            async with open_installation(connections=1) as installation:
+                return await _rows_with_uses(installation)
+        except DatabaseError as error:
+            click.echo(f"Which processes and tenants have them cannot be said. {error}", err=True)
+    async with http.client() as client:
+        found = plugins.load(os.environ, client)
+    standing = fences.of_node(settings.data_dir).standing()
+    unknown = {"running": None, "tenants": None, "some_tenants": None}
+    return [asdict(each) | unknown for each in running.described(os.environ, found, standing, [])]
+
+
+async def _rows_with_uses(installation: Installation) -> list[dict[str, Any]]:
+    found, pool = installation.plugins, installation.pool
+    standing = fences.of_node(installation.settings.data_dir).standing()
+    described = running.described(os.environ, found, standing, await running.processes(pool))
+    used = await uses.of_plugins(pool, found)
+    return [asdict(each) | _used(used.get((each.kind, each.name), uses.Use())) for each in described]
+
+
+def _used(use: uses.Use) -> dict[str, Any]:
+    return {"tenants": use.tenants, "some_tenants": use.slugs}
+
+
+def _in_short(row: dict[str, Any]) -> dict[str, Any]:
+    """What a table has room for: how many processes have which version, and the first tenants by name."""
+    versions = Counter(run["version"] for run in row["running"] or ())
+    named = ", ".join((row["some_tenants"] or ())[:MOST_NAMED])
+    more = (row["tenants"] or 0) - MOST_NAMED
+    row = row | {
+        "running": ", ".join(f"{count} with {version}" for version, count in sorted(versions.items())),
+        "tenants": named + (f" and {more} more" if more > 0 else ""),
+    }
+    del row["some_tenants"]
+    return row
 
 
 @plugin.command()
@@ -70,16 +109,3 @@ def _not_resumed(name: str, slug: str | None, standing: Sequence[Fence]) -> str:
         return f"{name} is {standing[0]}: `conserje plugin resume {name}` is for all."
     whom = f" for {slug}" if slug else ""
     return f"{name} is not fenced off{whom} on this machine: see `conserje plugin list`."
-
-
-def _fenced(name: str, standing: Sequence[Fence]) -> str:
-    return "; ".join(str(fence) for fence in standing if fence.plugin == name) or "ready"
-
-
-def _place(each: plugins.Installed) -> tuple[int, str, str]:
-    return list(plugins.KINDS).index(each.entry.group), each.entry.name, each.distribution
-
-
-async def _load() -> plugins.Plugins:
-    async with http.client() as client:
-        return plugins.load(os.environ, client)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import signal
@@ -17,7 +18,7 @@ from conserje.intake.intake import Intake
 from conserje.intake.reconcile import Gaps
 from conserje.operations.journal import Journal
 from conserje.operations.retention import Retention
-from conserje.plugins import fences
+from conserje.plugins import fences, running
 from conserje.settings import Settings
 from conserje.storage import embedded, queue
 from conserje.telemetry.heartbeat import Heartbeat
@@ -88,7 +89,7 @@ async def _work() -> None:
         plugins, vault = installation.plugins, installation.vault
         async with (
             Directory(pool, installation.url, memory=settings.directory_memory) as directory,
-            Heartbeat(pool, "work"),
+            Heartbeat(pool, "work", functools.partial(running.tell, plugins)),
             Intake(pool, plugins) as intake,
             Journal(pool, vault, settings.backups),
             Gaps(pool, directory, plugins, vault, intake, settings.fetch_every),

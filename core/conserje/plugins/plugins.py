@@ -53,6 +53,18 @@ class _Broken(Exception):
     """A plugin cannot be used; the text goes on behind its name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A plugin that a process has found, in the version that it found; `wrong`: why it cannot be used."""
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+    contract: int | None = None
+    wrong: str = ""
+
+
 @dataclass
 class Plugins:
     """The channels, assistants and tools of this process, and why others are not among them."""
@@ -61,6 +73,7 @@ class Plugins:
     assistants: dict[str, AnyAssistant] = field(default_factory=dict)
     tools: dict[str, AnyTool] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+    loaded: list[Loaded] = field(default_factory=list)  # what `load` found, also what is broken
 
     def channel(self, name: str) -> AnyChannel:
         """Raises PluginMissing."""
@@ -114,6 +127,15 @@ class Installed(NamedTuple):
         return _distribution(self.entry)
 
     @property
+    def version(self) -> str:
+        return self.entry.dist.version if self.entry.dist else ""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Its kind and its name."""
+        return KINDS[self.entry.group], self.entry.name
+
+    @property
     def left_out(self) -> str:
         """Why it is not to be loaded; empty: it is."""
         if self.chosen is not None:
@@ -157,11 +179,14 @@ def load(environment: Mapping[str, str], http: httpx2.AsyncClient) -> Plugins:
     for each in installed(environment):
         if each.has_better:
             continue
-        name = each.entry.name
+        number = None
         try:
-            plugins.add(each.entry.group, _made(each, environment, http))
+            made = _made(each, environment, http)
+            number = requirements.contract_of(made)
+            plugins.add(each.entry.group, made)
         except _Broken as why:
-            plugins.broken[name] = str(why)
+            plugins.broken[each.entry.name] = str(why)
+        plugins.loaded.append(Loaded(*each.place, each.distribution, each.version, number))
     return plugins
 
 

@@ -43,9 +43,14 @@ def normal(distribution: str) -> str:
     return _DASHES.sub("-", distribution).lower()
 
 
+def contract_of(plugin: object) -> int:
+    """The number of the contract that a plugin, or its class, is written for."""
+    number = getattr(plugin, "contract", CONTRACT)
+    return number if isinstance(number, int) else CONTRACT  # of what is none, the class's check tells
+
+
 def other_contract(kind: object) -> str:
     """That a class says another contract's number, where it does; it goes on behind the plugin's name."""
-    number = getattr(kind, "contract", CONTRACT)
-    if not isinstance(number, int) or number == CONTRACT:
+    if (number := contract_of(kind)) == CONTRACT:
         return ""
     return f"is written for contract {number}, and this Conserje has contract {CONTRACT}: {_MEND}"

@@ -91,15 +91,22 @@ def _start_new(server: Server) -> None:
         raise _failure(server.pgdata, "start", error) from None
 
 
-def require_made(data_dir: Path) -> None:
-    """Raises DatabaseError where no server was ever started: who only reads makes none."""
+def is_made(data_dir: Path) -> bool:
+    """Whether a server was ever started."""
     try:
         (data_dir / "postgres" / "PG_VERSION").stat()
     except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def require_made(data_dir: Path) -> None:
+    """Raises DatabaseError where no server was ever started: who only reads makes none."""
+    if not is_made(data_dir):
         raise DatabaseError(
             f"The embedded Postgres in {data_dir} is not made yet: run `conserje up`, or set"
             " CONSERJE_DATABASE_URL or CONSERJE_DATA_DIR."
-        ) from None
+        )
 
 
 def psql() -> Path:

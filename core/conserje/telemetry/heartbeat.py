@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -31,9 +32,10 @@ WITH forgotten AS (
         SELECT process, kind FROM heartbeats
         WHERE seen_at < now() - $5::interval AND (process, kind) <> ($1, $2) FOR UPDATE SKIP LOCKED)
 )
-INSERT INTO heartbeats (process, kind, started_at, counted) VALUES ($1, $2, $3, $4)
+INSERT INTO heartbeats (process, kind, started_at, counted, plugins) VALUES ($1, $2, $3, $4, $6)
 ON CONFLICT (process, kind)
-DO UPDATE SET started_at = excluded.started_at, seen_at = now(), counted = excluded.counted
+DO UPDATE SET started_at = excluded.started_at, seen_at = now(), counted = excluded.counted,
+    plugins = excluded.plugins
 RETURNING clock_timestamp()
 """
 
@@ -41,6 +43,11 @@ END = "DELETE FROM heartbeats WHERE process = $1 AND kind = $2"
 
 LIST = """
 SELECT process, kind, counted FROM heartbeats WHERE seen_at BETWEEN now() - $1::interval AND now() + $1
+ORDER BY process, kind
+"""
+
+TOLD = """
+SELECT process, kind, plugins FROM heartbeats WHERE seen_at BETWEEN now() - $1::interval AND now() + $1
 ORDER BY process, kind
 """
 
@@ -61,6 +68,11 @@ async def living(database: Pool | Connection) -> list[Living]:
     return [Living(**row) for row in await database.fetch(LIST, LIVING)]
 
 
+async def told(database: Pool | Connection) -> list[tuple[str, Kind, str | None]]:
+    """The processes of all machines, each with its kind, and what it tells of its plugins."""
+    return [tuple(row) for row in await database.fetch(TOLD, LIVING)]
+
+
 def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
@@ -71,6 +83,7 @@ class Heartbeat:
 
     pool: Pool
     kind: Kind
+    plugins: Callable[[], str] | None = None  # what it tells of them, as JSON
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     _apart: bool = field(default=False, init=False)
 
@@ -101,9 +114,9 @@ class Heartbeat:
     async def _beat(self) -> None:
         while True:
             try:
-                now = await self.pool.fetchval(
-                    BEAT, this_process(), self.kind, self._started_at, metrics.write(), FORGOTTEN
-                )
+                told = self.plugins() if self.plugins else None
+                place = (this_process(), self.kind, self._started_at)
+                now = await self.pool.fetchval(BEAT, *place, metrics.write(), FORGOTTEN, told)
                 self._look_at(clocks.note_postgres(now))
             except (*CANNOT_ASK, asyncpg.PostgresError) as error:
                 log.warning("The heartbeat is late: %s", describe(error))

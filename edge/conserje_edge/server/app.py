@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import logging
 import multiprocessing
@@ -20,6 +21,7 @@ from conserje.conversations.feed import Feed
 from conserje.files.folder import Folder
 from conserje.files.quota import Quota
 from conserje.installation import explained
+from conserje.plugins import running
 from conserje.telemetry.heartbeat import Heartbeat
 from conserje.telemetry.pulse import beating
 from conserje_edge.server.resources import open_resources
@@ -85,7 +87,8 @@ def create() -> Router:
             folder, quota = Folder(resources.settings.files), Quota.of(resources.settings)
             console = resources.settings.console_url
             router.default = tenant_hosts(resources.webhooks, resources.feed, folder, quota, console)
-            await stack.enter_async_context(Heartbeat(resources.reception.pool, "edge"))
+            told = functools.partial(running.tell, resources.webhooks.plugins)
+            await stack.enter_async_context(Heartbeat(resources.reception.pool, "edge", told))
             await stack.enter_async_context(beating())
             gc.collect()
             gc.freeze()  # what is loaded stays; to look through it again and again would cost every webhook

@@ -347,7 +347,11 @@ async def test_plugins_are_listed_with_what_is_wrong(run: Run, tmp_path: Path) -
         "kind": "channel",
         "distribution": "aviary",
         "version": "1.2",
+        "contract": 1,
         "state": "ready",
+        "running": [],
+        "tenants": 0,
+        "some_tenants": [],
     }
     assert rows["owl"]["kind"] == "assistant" and "out of order" in rows["dodo"]["state"]
 

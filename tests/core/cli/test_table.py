@@ -90,11 +90,11 @@ def _read(terminal: int) -> bytes:
 
 
 def test_on_a_terminal(tmp_path: Path) -> None:
-    said = on_terminal("plugin", "list", columns=48, CONSERJE_DATA_DIR=str(tmp_path))
+    said = on_terminal("plugin", "list", columns=80, CONSERJE_DATA_DIR=str(tmp_path))
     lines = [click.unstyle(line) for line in said.splitlines()]
-    assert len(lines) > 4 and max(map(len, lines)) <= 48 and any("…" in line for line in lines)
+    assert len(lines) > 4 and max(map(len, lines)) <= 80 and any("…" in line for line in lines)
     assert "\x1b[1m" in said
-    plain = on_terminal("plugin", "list", columns=48, CONSERJE_DATA_DIR=str(tmp_path), NO_COLOR="1")
+    plain = on_terminal("plugin", "list", columns=80, CONSERJE_DATA_DIR=str(tmp_path), NO_COLOR="1")
     assert "\x1b" not in plain and plain.splitlines() == lines
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from conserje.plugins import fences, plugins
+from conserje.plugins import fences, running
 from conserje.storage.scope import acting_for_all
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.languages import N_
@@ -14,22 +14,18 @@ PATH = "/o/plugins"
 KINDS = {"channel": N_("Channel"), "assistant": N_("Assistant"), "tool": N_("Tool")}
 
 
-@view("installation.read")
+@view("installation.read", transaction="core")
 async def installed(asked: Asked) -> Seen:
-    """What is installed where the console runs, and what is wrong with it."""
-    broken = asked.context.plugins.broken
-    rows = [
-        {
-            "name": each.entry.name,
-            "kind": KINDS[plugins.KINDS[each.entry.group]],
-            "distribution": each.distribution,
-            "version": each.entry.dist.version if each.entry.dist else "",
-            "wrong": each.left_out or broken.get(each.entry.name, ""),
-        }
-        for each in plugins.installed(os.environ)
-    ]
-    standing = fences.of_node(asked.context.settings.data_dir).standing()
-    return Seen("operator/plugins.html", {"rows": rows, "standing": standing})
+    """What is installed where the console runs, what is wrong with it, and who has it."""
+    context, living = asked.context, await running.processes(asked.connection)
+    values = {
+        "rows": running.described(
+            os.environ, context.plugins, (), living
+        ),  # fences are told of by themselves
+        "kinds": KINDS,
+        "standing": fences.of_node(context.settings.data_dir).standing(),
+    }
+    return Seen("operator/plugins.html", values)
 
 
 @deed("plugin.resume")

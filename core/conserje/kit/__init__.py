@@ -3,6 +3,17 @@
 from conserje.kit.asking import Answered, ask, look
 from conserje.kit.logs import logger
 from conserje.kit.models import Closed, read, unreadable
-from conserje.kit.signing import Bearer, Hmac
+from conserje.kit.signing import Bearer, Hmac, InAddress
 
-__all__ = ["Answered", "Bearer", "Closed", "Hmac", "ask", "logger", "look", "read", "unreadable"]
+__all__ = [
+    "Answered",
+    "Bearer",
+    "Closed",
+    "Hmac",
+    "InAddress",
+    "ask",
+    "logger",
+    "look",
+    "read",
+    "unreadable",
+]

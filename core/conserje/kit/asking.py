@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from json import dumps
 from typing import Any
 
 import httpx2
@@ -39,12 +40,19 @@ class Answered:
 
 
 async def ask(
-    http: httpx2.AsyncClient, method: str, url: str, *, retry_after: str = "", **sent: Any
+    http: httpx2.AsyncClient,
+    method: str,
+    url: str,
+    *,
+    json: Any = None,
+    headers: Mapping[str, str] | None = None,
+    retry_after: str = "",
+    **sent: Any,
 ) -> Answered:
     """Ask the provider for something that must not happen twice: in `send`.
 
-    `http` is the plugin's `self.http`; `sent` is what it takes: json, data, params, headers, auth, content,
-    files. `retry_after` names the field that says how long to wait, where Retry-After does not:
+    `http` is the plugin's `self.http`; `sent` is what it takes besides: data, params, auth, content, files.
+    `retry_after` names the field that says how long to wait, where Retry-After does not:
     "parameters.retry_after".
 
     Raises TryLater where nothing was taken: 429, and a provider that cannot be reached. Raises Uncertain
@@ -52,8 +60,11 @@ async def ask(
     texts hold neither the address nor what was sent. A 4xx is yours to judge: raise Refused, or AccountFault
     for a token that is no good.
     """
+    if json is not None:  # in ASCII, so that half a character does not end the call
+        headers = {"content-type": "application/json", **(headers or {})}
+        sent["content"] = dumps(json, allow_nan=False).encode()
     try:
-        async with http.stream(method, url, follow_redirects=False, **sent) as answer:
+        async with http.stream(method, url, headers=headers, follow_redirects=False, **sent) as answer:
             body = await _body(answer)
     except _NEVER_SENT as error:
         raise TryLater(f"The provider could not be reached ({type(error).__name__}).") from None

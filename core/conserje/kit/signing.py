@@ -1,4 +1,4 @@
-"""Who may post: a secret that stands in a header, or one that signs what is posted."""
+"""Who may post: a secret that stands in a header or in the address, or one that signs what is posted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from pydantic import SecretStr
@@ -72,6 +73,24 @@ class Hmac:
     def _made(self, secret: str, signed: bytes) -> str:
         mac = hmac.digest(secret.encode(), signed, self.digest)
         return self.prefix + (mac.hex() if self.encoding == "hex" else base64.b64encode(mac).decode())
+
+
+@dataclass(frozen=True, slots=True)
+class InAddress:
+    """The provider signs nothing: a secret stands in the address that it posts to, as a field of its query.
+
+    Whoever reads the address can post, so use it only where the provider offers neither of the others.
+    """
+
+    field: str
+
+    def verify(self, hook: Webhook, secrets: Secrets) -> str | None:
+        """As `Bearer.verify`. Raises Malformed for a query that is none."""
+        return _signer(dict(hook.query).get(self.field, ""), secrets, str)
+
+    def sign(self, secret: SecretStr, url: str) -> str:
+        """The address that the provider is given."""
+        return f"{url}?{urlencode({self.field: secret.get_secret_value()})}"
 
 
 def _signer(given: str, secrets: Secrets, made: Callable[[str], str]) -> str | None:

@@ -136,3 +136,14 @@ async def test_what_changes_nothing_is_answered_alike() -> None:
     transport = httpx2.MockTransport(lambda _: httpx2.Response(404, json={"error": "none"}))
     async with httpx2.AsyncClient(transport=transport) as http:
         assert await look(http, "GET", URL) == Answered(404, {"error": "none"})
+
+
+async def test_what_is_sent_is_json_also_where_a_character_is_halved() -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        assert request.headers["content-type"] == "application/json" and request.headers["x-key"] == "1"
+        return httpx2.Response(200, content=request.content)
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(handler)) as http:
+        for sent, told in (({"text": "ñ"}, {"text": "ñ"}), ([], []), ("\udc80", "\ufffd")):
+            answered = await ask(http, "POST", URL, json=sent, headers={"x-key": "1"})
+            assert answered.json == told

@@ -9,8 +9,8 @@ import hmac
 import pytest
 from pydantic import SecretStr
 
-from conserje import Forged, Webhook
-from conserje.kit import Bearer, Hmac
+from conserje import Forged, Malformed, Webhook
+from conserje.kit import Bearer, Hmac, InAddress
 
 URL = "https://tienda.bot.example/bot/acme/webhook"
 BODY = b'{"a": "\xc3\xb1"}'
@@ -96,3 +96,16 @@ def test_a_body_is_signed_once_however_many_accounts_are_tried(monkeypatch: pyte
     for _ in range(20):
         kind.verify(hook, {"secret": OLD, "next_secret": NEW})
     assert made == [b"viejo", b"nuevo"]
+
+
+def test_a_secret_may_stand_in_the_address() -> None:
+    kind = InAddress("key")
+    url = kind.sign(SecretStr("vi&jo ñ"), URL)
+    assert url.startswith(f"{URL}?key=")
+    held = {"secret": SecretStr("vi&jo ñ"), "next_secret": NEW}
+    assert kind.verify(Webhook("POST", "webhook", url, {}, BODY), held) == "secret"
+    for query in ("", "?key=", "?key=ajeno", "?other=vi%26jo+%C3%B1"):
+        with pytest.raises(Forged):
+            kind.verify(Webhook("POST", "webhook", URL + query, {}, BODY), held)
+    with pytest.raises(Malformed):
+        kind.verify(Webhook("POST", "webhook", f"{URL}?key=%ff", {}, BODY), held)

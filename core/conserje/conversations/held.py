@@ -81,11 +81,27 @@ WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR strpos(lower(ca
 LIST = HELD + MATCHING + "AND (since, id) > ($6, $7) ORDER BY since, id LIMIT $8"
 COUNT = f"SELECT count(*) FROM ({HELD}{MATCHING}) AS matching"  # noqa: S608 - of our own
 GET = HELD + "WHERE id = $1"
-CAUSES = f"""
-SELECT left(id, 1) AS kind, coalesce(cause, '') AS cause, count(*), count(DISTINCT tenant) AS tenants,
+# Of each only what is counted: after an outage much may be held, and the page asks again as it changes.
+CAUSES = """
+SELECT kind, coalesce(cause, '') AS cause, count(*), count(DISTINCT tenant_id) AS tenants,
        min(since) AS first, max(since) AS last
-FROM ({HELD}) AS held GROUP BY 1, 2 ORDER BY count(*) DESC, last DESC LIMIT $1
-"""  # noqa: S608 - of our own
+FROM (
+    SELECT 't' AS kind, tenant_id, cause, coalesce(
+               (SELECT messages.created_at FROM messages
+                WHERE messages.tenant_id = conversations.tenant_id AND conversation_id = conversations.id
+                  AND direction = 'in' AND messages.turn_id IS NULL
+                ORDER BY messages.id LIMIT 1), created_at) AS since
+    FROM conversations WHERE state = 'held'
+    UNION ALL
+    SELECT 'm', tenant_id, cause, coalesce(attempted_at, created_at) FROM messages WHERE state = 'held'
+    UNION ALL
+    SELECT 'r', tenant_id, cause, created_at FROM rejects WHERE dropped_at IS NULL
+    UNION ALL
+    SELECT 'e', tenant_id, cause, coalesce(begun_at, created_at) FROM effects
+    WHERE state IN ('failed', 'uncertain')
+) AS held
+GROUP BY 1, 2 ORDER BY count(*) DESC, last DESC LIMIT $1
+"""
 
 
 # Its key stays a while: a provider repeats for some days what it was not told was taken.

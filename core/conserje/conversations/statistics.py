@@ -135,6 +135,14 @@ async def today(connection: Connection, time_zone: str) -> date:
     return found
 
 
+def check(first: date, last: date) -> None:
+    """Raises PeriodError."""
+    if not timedelta(0) <= last - first < LONGEST:
+        raise PeriodError(f"A period has 1 to {LONGEST.days} days: from {first} to {last} is none.", "since")
+    if first < EARLIEST or last > LATEST:
+        raise PeriodError(f"A period lies between {EARLIEST} and {LATEST}.", "since")
+
+
 @dataclass(frozen=True, slots=True)
 class Period:
     """Where a period of a tenant's lies: from when until when, and behind which ids nothing of it can be."""
@@ -159,10 +167,7 @@ async def locate(
 
     Raises PeriodError.
     """
-    if not timedelta(0) <= last - first < LONGEST:
-        raise PeriodError(f"A period has 1 to {LONGEST.days} days: from {first} to {last} is none.", "since")
-    if first < EARLIEST or last > LATEST:
-        raise PeriodError(f"A period lies between {EARLIEST} and {LATEST}.", "since")
+    check(first, last)
     moments = await connection.fetchrow(MOMENTS, time_zone, first, last)
     assert moments is not None  # it has no rows to find
     since = moments[0] - OUT_OF_ORDER - earlier

@@ -5,26 +5,35 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from decimal import Decimal
+from http import HTTPStatus
 
 from babel import dates
 from starlette.responses import Response
 
-from conserje.conversations import outcomes, statistics
-from conserje.conversations.statistics import LONGEST, PeriodError, Statistics
+from conserje.conversations import statistics
+from conserje.conversations.statistics import LONGEST, PeriodError
 from conserje.costs import ledger
 from conserje.costs.prices import usd
 from conserje.rules.budget import Bounds
+from conserje.storage.scope import acting_for
 from conserje_edge.console import formats
 from conserje_edge.console.asked import Asked
-from conserje_edge.console.numbers import charts
+from conserje_edge.console.languages import N_
+from conserje_edge.console.numbers import charts, counting
+from conserje_edge.console.numbers.counting import Counted, TooMuch, Wanted
 from conserje_edge.console.place import Place, Seen, view
+from conserje_edge.console.refusal import Refusal, Said
 
 SPANS = (7, 30, 90)  # days, of which the second one is shown first
 CSV = "text/csv; charset=utf-8"
 BOM = "\ufeff"  # by which Excel knows UTF-8
+PATIENCE_FOR_FILE = 60.0  # seconds
+MUCH = Said(N_("That is too much to count at once"), N_("Go back, and choose fewer days."))
+COMING = Said(N_("It is still being counted"), N_("Try again in a moment."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +44,22 @@ class Days:
     last: date
     span: int | None
 
+    @classmethod
+    def until(cls, today: date, span: int) -> Days:
+        return cls(today - timedelta(days=span - 1), today, span)
 
-@view("statistics.read", transaction="tenant")
+
+@view("statistics.read")
 async def numbers(asked: Asked) -> Seen:
-    days, wrong = await _days(asked)
-    found = await _statistics(asked, days)
-    place = (asked.connection, asked.tenant.id)
-    became = await outcomes.of_period(*place, asked.tenant.time_zone, days.first, days.last)
-    spent = await ledger.of_days(*place, days.first, days.last)
+    days, wrong, month = await _now(asked)
+    frame = {"days": days, "wrong": wrong, "spans": SPANS}
+    counted = await _counted(asked, days)
+    if counted is None:
+        return Seen("numbers/counting.html", frame)
+    found, became = counted.found, counted.became
+    spent = {day: usd(each) for day, each in counted.spent.items()}
     bound = Bounds.of(asked.context.settings).over(asked.tenant)
-    values = {
-        "days": days,
-        "wrong": wrong,
-        "spans": SPANS,
+    values = frame | {
         "found": found,
         "became": became,
         "talks": charts.stacked(
@@ -55,10 +67,10 @@ async def numbers(asked: Asked) -> Seen:
             {day: count.received for day, count in found.days.items()},
             {day: count.sent for day, count in found.days.items()},
         ),
-        "costs": charts.stacked(list(found.days), {day: float(usd(each)) for day, each in spent.items()}),
-        "spent": {day: usd(each) for day, each in spent.items()},
-        "total_cost": usd(sum(spent.values())),
-        "month": usd(await ledger.of_month(*place, asked.tenant.time_zone)),
+        "costs": charts.stacked(list(found.days), {day: float(each) for day, each in spent.items()}),
+        "spent": spent,
+        "total_cost": sum(spent.values(), Decimal(0)),
+        "month": usd(month),
         "bound": bound.usd_of_month,
         "intents": [(each.intent, each.turns, _sure(asked, each.confidence)) for each in found.intents],
         "reasons": [(each.intent or asked._("Not said"), each.conversations, "") for each in became.reasons],
@@ -82,48 +94,62 @@ def _of(asked: Asked, conversations: int) -> str:
     return asked.ngettext("in %(num)s conversation", "in %(num)s conversations", conversations)
 
 
-@view("statistics.read", transaction="tenant")
+@view("statistics.read")
 async def table(asked: Asked) -> Response:
     """The same by day, for a spreadsheet."""
-    days, _ = await _days(asked)
-    found = await _statistics(asked, days)
-    spent = await ledger.of_days(asked.connection, asked.tenant.id, days.first, days.last)
+    days, _, _ = await _now(asked)
+    counted = await _counted(asked, days, PATIENCE_FOR_FILE)
+    if counted is None:
+        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, COMING, retry_after=5)
     name = f"{asked.tenant.slug}-{days.first}-{days.last}.csv"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(BOM + _written(found, spent), headers=headers, media_type=CSV)
+    return Response(BOM + _written(counted), headers=headers, media_type=CSV)
 
 
-def _written(found: Statistics, spent: Mapping[date, int]) -> str:
+def _written(counted: Counted) -> str:
     written = io.StringIO(newline="")
     writer = csv.writer(written)
     writer.writerow(("day", "received", "sent", "conversations", "answered", "handed_over", "usd"))
-    for day, count in found.days.items():
+    for day, count in counted.found.days.items():
         each = (count.received, count.sent, count.conversations, count.answered, count.handed_over)
-        writer.writerow((day, *each, usd(spent.get(day, 0))))
+        writer.writerow((day, *each, usd(counted.spent.get(day, 0))))
     return written.getvalue()
 
 
-async def _statistics(asked: Asked, days: Days) -> Statistics:
+async def _counted(asked: Asked, days: Days, patience: float | None = None) -> Counted | None:
+    """None: it is still being counted. Raises Refusal."""
     tenant = asked.tenant
-    return await statistics.of_period(asked.connection, tenant.id, tenant.time_zone, days.first, days.last)
-
-
-async def _days(asked: Asked) -> tuple[Days, str]:
-    """The days that the address asks for; what is wrong with it, where others are shown."""
-    today = await statistics.today(asked.connection, asked.tenant.time_zone)
-    given: dict[str, Any] = asked.query
+    wanted = Wanted(asked.context.pool, tenant.id, tenant.time_zone, days.first, days.last)
     try:
+        return await counting.counted(wanted, patience or counting.PATIENCE)
+    except TooMuch:
+        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, MUCH) from None
+
+
+async def _now(asked: Asked) -> tuple[Days, str, int]:
+    """The days that the address asks for, what is wrong with it where others are shown, and what this month
+    has cost."""
+    tenant = asked.tenant
+    async with acting_for(asked.context.pool, tenant.id) as scope:
+        today = await statistics.today(scope.connection, tenant.time_zone)
+        month = await ledger.of_month(scope.connection, tenant.id, tenant.time_zone)
+    days = _days(asked.query, today)
+    if days is not None:
+        return days, "", month
+    wrong = asked._("Choose two days, the first one first, at most %(num)s days apart.", num=LONGEST.days)
+    return Days.until(today, SPANS[1]), wrong, month
+
+
+def _days(given: Mapping[str, str], today: date) -> Days | None:
+    """None: they are none."""
+    with suppress(KeyError, ValueError, PeriodError):
         if "since" in given or "until" in given:
             first, last = date.fromisoformat(given["since"]), date.fromisoformat(given["until"])
-            await statistics.locate(asked.connection, asked.tenant.id, asked.tenant.time_zone, first, last)
-            return Days(first, last, None), ""
+            statistics.check(first, last)
+            return Days(first, last, None)
         span = int(given.get("days", SPANS[1]))
-        if span in SPANS:
-            return Days(today - timedelta(days=span - 1), today, span), ""
-    except (KeyError, ValueError, PeriodError):
-        span = 0
-    wrong = asked._("Choose two days, the first one first, at most %(num)s days apart.", num=LONGEST.days)
-    return Days(today - timedelta(days=SPANS[1] - 1), today, SPANS[1]), wrong
+        return Days.until(today, span) if span in SPANS else None
+    return None
 
 
 PLACES = (Place("/t/{slug}/numbers", numbers), Place("/t/{slug}/numbers.csv", table))

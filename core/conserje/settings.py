@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from conserje.errors import OperatorError
 from conserje.storage import address
@@ -203,6 +203,22 @@ class Settings(BaseModel):
     mail_from: str | None = Field(
         default=None, description="The sender of these e-mails, like bot@example.com."
     )
+    oidc_client_id: str | None = Field(
+        default=None, description="What that issuer calls this installation: its client id."
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="By which it knows this installation: its client secret."
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="Who vouches, by OpenID Connect, for people who come in at the console, letter by letter"
+        " as it calls itself, like https://login.example.com. None: nobody does.",
+    )
+    passwords: Literal["on", "off"] = Field(
+        default="on",
+        description="Whether people come in at the console by a password, too; off: by passkeys, and as the"
+        " issuer knows them.",
+    )
     plugins: tuple[str, ...] = Field(
         default=(),
         description="Whose plugin is taken where two distributions have one of the same name, as"
@@ -266,6 +282,17 @@ class Settings(BaseModel):
     def _check_sender(cls, value: str | None) -> str | None:
         if value is not None and not _MAILBOX.fullmatch(value):
             raise ValueError("write an address such as bot@example.com, or Bots <bot@example.com>")
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _check_issuer(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        if not _is_issuer(value):
+            raise ValueError("write https://login.example.com, without ? and #")
+        if not (info.data.get("oidc_client_id") and info.data.get("oidc_client_secret")):
+            raise ValueError("write CONSERJE_OIDC_CLIENT_ID and CONSERJE_OIDC_CLIENT_SECRET, too")
         return value
 
     @field_validator("plugins")
@@ -380,6 +407,18 @@ def _is_public_url(url: str) -> bool:
         )
     except (ValueError, KeyError, IndexError, AttributeError):
         return False
+
+
+def _is_issuer(url: str) -> bool:
+    """Over http only on this machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    near = host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")
+    open_ = parts.username or parts.query or parts.fragment or not url.isprintable() or " " in url
+    return bool(host) and not open_ and parts.scheme in (("http", "https") if near else ("https",))
 
 
 def plugin_choice(environment: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import asyncpg
 
-from conserje.access import logins, passwords, sign_ins
+from conserje.access import logins, passwords, sign_ins, vouched
 from conserje.access.logins import LoginError, normalised
 from conserje.access.sign_ins import Address, hash_of
 from conserje.access.signed import OperatorRole, TenantRole
@@ -164,7 +164,12 @@ async def take(connection: Connection, token: str) -> Invitation:
 
     Raises LinkSpent.
     """
-    return _read(await connection.fetchrow(TAKE, hash_of(token)))
+    return await take_hashed(connection, hash_of(token))
+
+
+async def take_hashed(connection: Connection, hash_: bytes) -> Invitation:
+    """The same of a link of which the hash was kept. Raises LinkSpent."""
+    return _read(await connection.fetchrow(TAKE, hash_))
 
 
 async def join(connection: Connection, invitation: Invitation, login_id: int) -> None:
@@ -187,6 +192,7 @@ async def begin_anew(connection: Connection, login_id: int, stored: str) -> None
     """Somebody who lost their password has this one, and nothing else opens: whoever had come in is out."""
     await passwords.keep(connection, login_id, stored)
     await connection.execute(FORGET_PASSKEYS, login_id)
+    await vouched.drop(connection, login_id)
     await sign_ins.end_others(connection, login_id)
 
 

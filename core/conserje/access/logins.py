@@ -21,12 +21,13 @@ SENTENCES = {
     "logins_email_key": "There is a login of this e-mail address already.",
     "logins_operator_role_check": "An operator's role is owner, operator or reader.",
     "logins_language_check": "A language is es, pt or en.",
+    "logins_subject_key": "The issuer's account opens another login already.",
     "people_login_key": "The login is of these people already: one of them is enough.",
 }
 
 ADD = "INSERT INTO logins (email, name, operator_role) VALUES ($1, $2, $3) RETURNING id"
 _LOGIN = """
-SELECT logins.id, email, logins.name, language, operator_role, password IS NOT NULL AS has_password,
+SELECT logins.id, email, logins.name, language, operator_role, password IS NOT NULL AS has_password, issuer,
     (SELECT count(*) FROM passkeys WHERE login_id = logins.id) AS passkeys, logins.created_at,
     (SELECT max(seen_at) FROM sign_ins WHERE login_id = logins.id) AS seen_at
 FROM logins
@@ -62,6 +63,7 @@ class Login:
     language: Language | None
     operator_role: OperatorRole | None
     has_password: bool
+    issuer: str | None  # who vouches for them, too
     passkeys: int
     created_at: datetime
     seen_at: datetime | None  # None: signed in nowhere

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from conserje.access import challenges, sign_ins, tries
+from conserje.access import challenges, detours, sign_ins, tries
 from conserje.storage.pruning import EARLIEST, LOOKED_AT, Rule
 
 AUDIT_KEPT_FOR = timedelta(days=730)  # the database's own rule, too: what is younger nobody removes
@@ -38,6 +38,7 @@ def _rule(kind: str, table: str, column: str, kept: timedelta = timedelta(), loc
 RULES = (
     _rule("sign-ins", "sign_ins", "created_at", sign_ins.LONGEST),
     _rule("challenges", "challenges", "created_at", challenges.ANSWERED_WITHIN),
+    _rule("detours", "detours", "created_at", detours.LASTS),
     _rule("invitations", "invitations", "expires_at"),
     _rule("tries", "tries", "since", tries.WINDOW),
     _rule("audit", "audit", "at", AUDIT_KEPT_FOR, lock=""),  # nobody changes its rows

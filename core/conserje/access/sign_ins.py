@@ -22,7 +22,10 @@ _LONGEST_TOKEN = 100  # what is longer is none of ours
 
 Address = IPv4Address | IPv6Address
 
-BEGIN = "INSERT INTO sign_ins (hash, login_id, address, agent) VALUES ($1, $2, $3, $4)"
+BEGIN = """
+INSERT INTO sign_ins (hash, login_id, address, agent, stepped_up_at)
+VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN now() ELSE '-infinity' END)
+"""
 
 FIND = """
 SELECT logins.id AS login_id, email, logins.name, language, operator_role,
@@ -64,10 +67,15 @@ class SignIn:
     seen_at: datetime
 
 
-async def begin(connection: Connection, login_id: int, address: Address | None, agent: str) -> str:
-    """Sign a login in; the token for the cookie, which nobody can show again."""
+async def begin(
+    connection: Connection, login_id: int, address: Address | None, agent: str, *, has_shown: bool = True
+) -> str:
+    """Sign a login in; the token for the cookie, which nobody can show again.
+
+    Whoever has not shown just now who they are is asked before they do what is guarded.
+    """
     token = secrets.token_urlsafe(32)
-    await connection.execute(BEGIN, hash_of(token), login_id, address, agent[:LONGEST_AGENT])
+    await connection.execute(BEGIN, hash_of(token), login_id, address, agent[:LONGEST_AGENT], has_shown)
     return token
 
 

@@ -1,4 +1,4 @@
-"""The console's cookies: whose sign-in a browser has, and sentences for the next page.
+"""The console's cookies: whose sign-in a browser has, its detour, and sentences for the next page.
 
 A tenant's host is a sibling of the console's, and may plant cookies for all of them: not of these names.
 """
@@ -16,8 +16,10 @@ from starlette.responses import Response
 PREFIX = "__Host-"  # browsers take it only from this very host, and over https
 SIGN_IN = "conserje"
 FLASH = "conserje-flash"
+DETOUR = "conserje-detour"
 LONGEST_FLASH = 2000
 KEPT_SECONDS = 14 * 24 * 3600  # as long as a sign-in lives at most
+DETOUR_SECONDS = 600
 
 
 def sign_in(request: Request) -> str | None:
@@ -32,6 +34,20 @@ def keep_sign_in(request: Request, response: Response, token: str) -> None:
 
 def drop_sign_in(request: Request, response: Response) -> None:
     _set(request, response, SIGN_IN, "", 0)
+
+
+def detour(request: Request) -> str:
+    """The token of the detour that the browser is on; empty: it is on none."""
+    return request.cookies.get(_name(request, DETOUR), "")
+
+
+def keep_detour(request: Request, response: Response, token: str) -> None:
+    """Let the browser go to the issuer."""
+    _set(request, response, DETOUR, token, DETOUR_SECONDS)
+
+
+def drop_detour(request: Request, response: Response) -> None:
+    _set(request, response, DETOUR, "", 0)
 
 
 def flashes(request: Request) -> list[tuple[str, str]]:

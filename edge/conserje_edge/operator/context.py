@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from conserje.access.issuer import Issuer
 from conserje.conversations.feed import Feed
 from conserje.intake.intake import Intake
 from conserje.plugins.plugins import Plugins
@@ -28,6 +29,11 @@ class Context:
     directory: Directory
     vault: Vault
     plugins: Plugins
+
+    @cached_property
+    def issuer(self) -> Issuer | None:
+        """Who vouches for people at the console."""
+        return Issuer.of(self.settings)
 
     @cached_property
     def thinking(self) -> Thinking:

@@ -15,6 +15,8 @@ ROWS = {
     " FROM logins, unnest('{13,15}'::int[]) AS day",
     "challenges": "INSERT INTO challenges SELECT sha256(minute::text::bytea), NULL,"
     " now() - make_interval(mins => minute) FROM unnest('{4,6}'::int[]) AS minute",
+    "detours": "INSERT INTO detours (hash, kind, next, created_at) SELECT sha256(minute::text::bytea),"
+    " 'sign-in', '/', now() - make_interval(mins => minute) FROM unnest('{9,11}'::int[]) AS minute",
     "invitations": "INSERT INTO invitations (hash, kind, email, name, login_id, expires_at)"
     " SELECT sha256(minute::text::bytea), 'reset', email, name, id, now() + make_interval(mins => minute)"
     " FROM logins, unnest('{-1,1}'::int[]) AS minute",

@@ -19,7 +19,7 @@ SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS forced,
        has_table_privilege('conserje_tenant', c.oid, 'UPDATE') AS writable
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
   AND c.relname NOT IN ('migrations', 'heartbeats', 'restorations', 'prices',
-    'logins', 'sign_ins', 'passkeys', 'challenges', 'tries', 'devices', 'push_keys')
+    'logins', 'sign_ins', 'passkeys', 'challenges', 'detours', 'tries', 'devices', 'push_keys')
 """
 
 
@@ -188,7 +188,7 @@ async def test_every_key_and_foreign_key_starts_with_the_tenant(pool: Pool) -> N
         # A key, or who is told, may be the operator's, a process is nobody's, a login is of several tenants.
         " AND conrelid::regclass::text NOT IN"
         " ('tenants', 'migrations', 'api_keys', 'heartbeats', 'restorations', 'prices', 'subscriptions',"
-        " 'logins', 'sign_ins', 'passkeys', 'challenges', 'invitations', 'tries', 'audit',"
+        " 'logins', 'sign_ins', 'passkeys', 'challenges', 'detours', 'invitations', 'tries', 'audit',"
         " 'devices', 'push_keys')"
     )
     assert rows

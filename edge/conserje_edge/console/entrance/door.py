@@ -16,6 +16,7 @@ from conserje_edge.console import cookies
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.endpoint import local
 from conserje_edge.console.place import OPEN, SIGNED_IN, Place, See, Seen, deed, view
+from conserje_edge.console.refusal import Refusal
 
 
 def site(asked: Asked) -> Site:
@@ -81,6 +82,7 @@ async def come_in(asked: Asked) -> Response | Seen:
 
 async def _by_password(asked: Asked) -> str:
     """Raises LoginError."""
+    refuse_passwords(asked)
     email, password = asked.given("email"), typed_password(asked)
     former = asked.who.sign_in if asked.who else None
     begun = await passwords.sign_in(asked.context.pool, email, password, asked.address, agent(asked), former)
@@ -95,6 +97,12 @@ async def _by_passkey(asked: Asked) -> str:
         if asked.who:
             await sign_ins.end(connection, asked.who.sign_in)
         return await sign_ins.begin(connection, login_id, asked.address, agent(asked))
+
+
+def refuse_passwords(asked: Asked) -> None:
+    """Raises Refusal where the operator has switched them off."""
+    if asked.context.settings.passwords == "off":
+        raise Refusal(HTTPStatus.NOT_FOUND)
 
 
 def typed_password(asked: Asked, name: str = "password") -> str:
@@ -143,6 +151,7 @@ async def step_up(asked: Asked) -> See | Seen:
     try:
         answer = asked.given("credential")
         if not answer:
+            refuse_passwords(asked)
             await passwords.check(pool, login_id, typed_password(asked), asked.address)
         async with acting_for_all(pool) as scope:
             if answer:

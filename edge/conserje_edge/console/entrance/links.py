@@ -15,7 +15,14 @@ from conserje.storage.database import Connection
 from conserje.storage.scope import acting_for_all
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.entrance.browsers import called
-from conserje_edge.console.entrance.door import agent, refused, signed_in, site, typed_password
+from conserje_edge.console.entrance.door import (
+    agent,
+    refuse_passwords,
+    refused,
+    signed_in,
+    site,
+    typed_password,
+)
 from conserje_edge.console.entrance.mail import is_mailed
 from conserje_edge.console.place import OPEN, Place, See, Seen, deed, view
 
@@ -55,7 +62,7 @@ async def accept(asked: Asked, token: str) -> Response | Seen:
     try:
         invitation = await _offered(asked, token, "invitation")
         by_passkey = bool(asked.given("credential"))
-        stored = "" if asked.who or by_passkey else await passwords.hashed(typed_password(asked))
+        stored = "" if asked.who or by_passkey else await _new_password(asked)
         async with acting_for_all(asked.context.pool) as scope:
             begun = await _join(asked, scope.connection, token, stored)
     except LinkSpent:
@@ -67,6 +74,12 @@ async def accept(asked: Asked, token: str) -> Response | Seen:
         told = asked._("That was not taken: look at what you typed.")
         return await _shown(asked, token, invitation, told, HTTPStatus.UNPROCESSABLE_ENTITY)
     return signed_in(asked, begun, f"/t/{invitation.slug}/desk" if invitation.slug else "/")
+
+
+async def _new_password(asked: Asked) -> str:
+    """What is stored of it. Raises WeakPassword."""
+    refuse_passwords(asked)
+    return await passwords.hashed(typed_password(asked))
 
 
 async def _join(asked: Asked, connection: Connection, token: str, stored: str) -> str:
@@ -114,6 +127,7 @@ async def ask_device(asked: Asked, token: str) -> Response:
 @view(OPEN)
 async def look_at_reset(asked: Asked, token: str) -> Seen:
     """The form of a new password."""
+    refuse_passwords(asked)
     try:
         invitation = await _offered(asked, token, "reset")
     except LinkSpent:
@@ -126,7 +140,7 @@ async def reset(asked: Asked, token: str) -> Response | Seen:
     """A new password, and whoever had come in is out."""
     try:
         invitation = await _offered(asked, token, "reset")
-        stored = await passwords.hashed(typed_password(asked))
+        stored = await _new_password(asked)
         async with acting_for_all(asked.context.pool) as scope:
             await invitations.take(scope.connection, token)
             login = await logins.called(scope.connection, invitation.email)
@@ -166,12 +180,14 @@ async def enter(asked: Asked, token: str) -> Response | Seen:
 @view(OPEN)
 async def forgotten(asked: Asked) -> Seen:
     """Where somebody asks for a new password."""
+    refuse_passwords(asked)
     return Seen("entrance/forgotten.html", {"is_mailed": is_mailed(asked), "told": ""})
 
 
 @deed(OPEN)
 async def offer_reset(asked: Asked) -> See | Seen:
     """Nobody is told whether there is such a login: it is looked for by who mails."""
+    refuse_passwords(asked)
     if not is_mailed(asked):
         return See("/reset")
     email = asked.given("email")

@@ -8,12 +8,12 @@ from http import HTTPStatus
 from starlette.responses import JSONResponse, Response
 
 from conserje.access import logins, passkeys, passwords, sign_ins
-from conserje.access.logins import LoginError
+from conserje.access.logins import Login, LoginError
 from conserje.access.passwords import WeakPassword
 from conserje.access.tries import TooManyTries
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.entrance.browsers import called
-from conserje_edge.console.entrance.door import agent, site, typed_password
+from conserje_edge.console.entrance.door import agent, refuse_passwords, site, typed_password
 from conserje_edge.console.place import Place, See, Seen, deed, view
 from conserje_edge.console.refusal import Refusal
 
@@ -23,13 +23,26 @@ _HEX = re.compile(r"(?:[0-9a-f]{2}){1,1023}")
 
 async def _shown(asked: Asked, told: str = "", status: int = HTTPStatus.OK) -> Seen:
     connection, login_id = asked.connection, asked.person.login_id
+    login = await logins.get(connection, login_id)
     values = {
-        "login": await logins.get(connection, login_id),
+        "login": login,
+        "vouched": vouches(asked, login),
         "passkeys": await passkeys.list_all(connection, login_id),
         "sign_ins": [(each, called(each.agent)) for each in await sign_ins.list_all(connection, login_id)],
         "told": told,
     }
     return Seen("entrance/me.html", values, status)
+
+
+def has_password(asked: Asked, login: Login) -> bool:
+    """Whether they come in by one."""
+    return login.has_password and asked.context.settings.passwords == "on"
+
+
+def vouches(asked: Asked, login: Login) -> bool:
+    """Whether the issuer opens their login."""
+    issuer = asked.context.issuer
+    return issuer is not None and login.issuer == issuer.url
 
 
 @view("me.read", transaction="core")
@@ -49,6 +62,7 @@ async def choose_language(asked: Asked) -> See:
 @deed("me.secure", transaction="core")
 async def choose_password(asked: Asked) -> See | Seen:
     """Whoever else is signed in by the former one is out."""
+    refuse_passwords(asked)
     try:
         stored = await passwords.hashed(typed_password(asked))
     except WeakPassword:
@@ -94,8 +108,8 @@ async def add_passkey(asked: Asked) -> See | Seen:
 async def remove_passkey(asked: Asked, key_id: str) -> See | Seen:
     """Not the last way in."""
     login = await logins.get(asked.connection, asked.person.login_id)
-    if login.passkeys == 1 and not login.has_password:
-        told = asked._("This is your only way in: choose a password first.")
+    if login.passkeys == 1 and not (has_password(asked, login) or vouches(asked, login)):
+        told = asked._("This is your only way in: make another one first.")
         return await _shown(asked, told, HTTPStatus.UNPROCESSABLE_ENTITY)
     name = await passkeys.remove(asked.connection, login.id, _bytes(key_id))
     asked.of, asked.before = "passkey", {"name": name}

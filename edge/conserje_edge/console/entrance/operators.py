@@ -9,6 +9,7 @@ from conserje.access import invitations, logins
 from conserje.access.logins import LastOwner, LoginError
 from conserje.access.signed import OperatorRole
 from conserje_edge.console.asked import Asked
+from conserje_edge.console.entrance.door import refuse_passwords
 from conserje_edge.console.entrance.mail import hand_out
 from conserje_edge.console.place import Place, See, Seen, deed, view
 from conserje_edge.console.refusal import Refusal
@@ -89,6 +90,7 @@ async def withdraw(asked: Asked, invitation: int) -> See:
 @deed("login.change", transaction="core")
 async def reset(asked: Asked) -> See | Seen:
     """A new password for whoever lost theirs, of any tenant."""
+    refuse_passwords(asked)
     login = await logins.find(asked.connection, asked.given("email"))
     if login is None:
         told = asked._("There is no login of this address.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from conserje_edge.console.entrance import door, links, me, operators, people, trail
+from conserje_edge.console.entrance import door, links, me, operators, people, trail, vouching
 from conserje_edge.console.place import Place
 
 PLACES: tuple[Place, ...] = (
     *door.PLACES,
     *links.PLACES,
+    *vouching.PLACES,
     *me.PLACES,
     *people.PLACES,
     *operators.PLACES,

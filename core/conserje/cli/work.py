@@ -19,6 +19,7 @@ from conserje.intake.reconcile import Gaps
 from conserje.operations.journal import Journal
 from conserje.operations.retention import Retention
 from conserje.plugins import fences, running
+from conserje.plugins.starting import started
 from conserje.settings import Settings
 from conserje.storage import embedded, queue
 from conserje.telemetry.heartbeat import Heartbeat
@@ -88,13 +89,14 @@ async def _work() -> None:
         fences.stand(fences.of_node(settings.data_dir))
         plugins, vault = installation.plugins, installation.vault
         async with (
+            beating(),
+            started(plugins),
             Directory(pool, installation.url, memory=settings.directory_memory) as directory,
             Heartbeat(pool, "work", functools.partial(running.tell, plugins)),
             Intake(pool, plugins) as intake,
             Journal(pool, vault, settings.backups),
             Gaps(pool, directory, plugins, vault, intake, settings.fetch_every),
             Retention(installation.url, Folder(settings.files)) as retention,
-            beating(),
         ):
             jobs = tasks(pool, directory, plugins, vault, settings)
             worker = Worker(pool, installation.url, jobs, settings.slots)

@@ -273,6 +273,21 @@ class Channel(Generic[C, S, O]):
         self.operator = operator
         self.http = http
 
+    async def start(self) -> None:
+        """Open what lives as long as the process: a connection, a cache, a task of the plugin's own.
+
+        Optional. Called once in each process that goes on calling the plugin, in its loop, before anything is
+        taken or sent; all plugins start at the same time, and each is cancelled after 10 s. Whatever it
+        raises, the plugin is not used in that process, and is named among the broken. Commands start nothing:
+        what `conserje say`, `account check` or `assistant try` calls must do without.
+        """
+
+    async def close(self) -> None:
+        """Close what `start` opened. Called once when the process ends, where `start` ended well.
+
+        Optional. Cancelled after 10 s; what it raises is logged. What is killed closes nothing.
+        """
+
     def shared_credentials(self) -> C | None:
         """The operator's credentials for accounts that have none of their own."""
         return None

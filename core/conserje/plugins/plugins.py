@@ -108,6 +108,17 @@ class Plugins:
         }
         found[group][made.name] = made
 
+    def all(self) -> list[AnyChannel | AnyAssistant | AnyTool]:
+        """Every plugin that this process uses."""
+        return [*self.channels.values(), *self.assistants.values(), *self.tools.values()]
+
+    def drop(self, plugin: AnyChannel | AnyAssistant | AnyTool, why: str) -> None:
+        """Use a plugin no more in this process, as if it could not be made."""
+        for found in (self.channels, self.assistants, self.tools):
+            if found.get(plugin.name) is plugin:
+                found.pop(plugin.name)
+        self.broken[plugin.name] = why
+
     def _named(self, found: Mapping[str, P], kind: str, name: str) -> P:
         if name in found:
             return found[name]

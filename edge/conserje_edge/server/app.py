@@ -22,6 +22,7 @@ from conserje.files.folder import Folder
 from conserje.files.quota import Quota
 from conserje.installation import explained
 from conserje.plugins import running
+from conserje.plugins.starting import started
 from conserje.telemetry.heartbeat import Heartbeat
 from conserje.telemetry.pulse import beating
 from conserje_edge.server.resources import open_resources
@@ -84,12 +85,13 @@ def create() -> Router:
                 await stack.enter_async_context(resources.working_for_node())
             except Exception as error:
                 _give_up(error)
+            await stack.enter_async_context(beating())
+            await stack.enter_async_context(started(resources.webhooks.plugins))
             folder, quota = Folder(resources.settings.files), Quota.of(resources.settings)
             console = resources.settings.console_url
             router.default = tenant_hosts(resources.webhooks, resources.feed, folder, quota, console)
             told = functools.partial(running.tell, resources.webhooks.plugins)
             await stack.enter_async_context(Heartbeat(resources.reception.pool, "edge", told))
-            await stack.enter_async_context(beating())
             gc.collect()
             gc.freeze()  # what is loaded stays; to look through it again and again would cost every webhook
             _end_with_server()

@@ -39,7 +39,9 @@ def listen(pulse: Pulse) -> None:
 @asynccontextmanager
 async def _opened() -> AsyncIterator[Served]:
     async with open_context() as (context, bells):
-        yield Served(application(context, bells), context.settings.console_listen, bells.stop)
+        yield Served(
+            application(context, bells), context.settings.console_listen, bells.stop, context.plugins
+        )
 
 
 @asynccontextmanager

@@ -19,6 +19,8 @@ from granian.server.embed import Server
 from starlette.types import ASGIApp
 
 from conserje.installation import explained
+from conserje.plugins.plugins import Plugins
+from conserje.plugins.starting import started
 from conserje.telemetry.pulse import Pulse, beating
 from conserje.telemetry.watchdog import be_watched
 from conserje_edge.wire.addresses import Address, address, require_free
@@ -33,11 +35,12 @@ SOCKET_PERMISSIONS = 0o660
 
 @dataclass(frozen=True)
 class Served:
-    """What such a process serves, and what is called first when it stops."""
+    """What such a process serves, what is called first when it stops, and the plugins that it calls."""
 
     app: ASGIApp
     listen: str
     stop: Callable[[], None]
+    plugins: Plugins
 
 
 def serve_until_stopped(
@@ -50,7 +53,7 @@ def serve_until_stopped(
 
 async def _listen(name: str, setting: str, opened: Callable[[], AbstractAsyncContextManager[Served]]) -> None:
     try:
-        async with opened() as served, beating():
+        async with opened() as served, beating(), started(served.plugins):
             where = address(served.listen, setting)
             require_free(where, setting)  # removes the socket of one that was killed
             await _serve(served, where)

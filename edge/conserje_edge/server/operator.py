@@ -27,7 +27,9 @@ def listen(pulse: Pulse) -> None:
 @asynccontextmanager
 async def _opened() -> AsyncIterator[Served]:
     async with open_context() as context:
-        yield Served(application(context), context.settings.operator_listen, context.feed.stop)
+        yield Served(
+            application(context), context.settings.operator_listen, context.feed.stop, context.plugins
+        )
 
 
 @asynccontextmanager

@@ -1,8 +1,9 @@
-"""A plugin that gets stuck as it is told to: a channel and an assistant, and the ways to get stuck."""
+"""Plugins that get stuck as they are told to: a channel and assistants, and the ways to get stuck."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import Iterable
@@ -70,12 +71,23 @@ class Stalled(Assistant[Nothing, Nothing, Nothing]):
         return Reply((Text(written),))
 
 
+class Unstarted(Stalled):
+    """Does not start, or gets stuck where UNSTARTED names an order."""
+
+    name = "unstarted"
+
+    async def start(self) -> None:
+        ORDERS.get(os.environ.get("UNSTARTED", ""), lambda: None)()
+        raise ConnectionError
+
+
 def install(folder: Path) -> str:
-    """Make both plugins of a process whose PYTHONPATH begins with what this returns."""
+    """Make them plugins of a process whose PYTHONPATH begins with what this returns."""
     metadata = folder / "stuck-1.dist-info"
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: stuck\nVersion: 1\n")
     (metadata / "entry_points.txt").write_text(
-        "[conserje.channels]\nstuck = stuck:Stuck\n[conserje.assistants]\nstalled = stuck:Stalled\n"
+        "[conserje.channels]\nstuck = stuck:Stuck\n"
+        "[conserje.assistants]\nstalled = stuck:Stalled\nunstarted = stuck:Unstarted\n"
     )
     return f"{folder}:{Path(__file__).parent}"

@@ -21,6 +21,7 @@ from waiting import LIMIT, until
 from conserje.tenants import accounts, tenants
 
 SECRET = "s3cret-of-acme"
+UNSTARTED = "Plugin unstarted skipped: it could not be started: "
 ANA = "whatsapp:+56911111111"
 
 
@@ -67,8 +68,24 @@ async def test_promise_8_a_worker_with_a_stuck_assistant_is_replaced(stuck: Inst
         assert "is started again" in worker.said
         assert '"suspected": "stalled"' in (stuck.folder / "strikes.jsonl").read_text()
         [child] = worker.workers
+    assert f"{UNSTARTED}ConnectionError at" in worker.said
+    assert f"{UNSTARTED}ConnectionError at" in server.said
     assert worker.process.returncode == 0
     assert not alive(child)
+
+
+@pytest.mark.long
+async def test_promise_8_a_plugin_that_gets_stuck_as_it_starts_is_left_out_in_the_end(
+    stuck: Installation,
+) -> None:
+    stuck.environment["UNSTARTED"] = "sleep"
+    await stuck.add("bravo")
+    async with stuck.working() as worker:
+        await until(lambda: f"{UNSTARTED}unstarted stood still again and again" in worker.said)
+        assert worker.said.count("in unstarted.start") == 3
+        async with stuck.serving() as server:
+            await until_taken(server, stuck.message("bravo", ANA, "hola"))
+            await until(lambda: stuck.replies == {(ANA, "hola"): 1})
 
 
 async def test_promise_8_an_edge_with_a_stuck_channel_is_replaced(stuck: Installation) -> None:

@@ -18,7 +18,7 @@ from conserje.cli.table import json_option, show_json, terminal_width
 from conserje.cli.times import written, zone
 from conserje.contract.account import NotOffered
 from conserje.contract.channel import AnyChannel, Malformed, Webhook, offers
-from conserje.contract.message import File, InboundMessage, Location, Media, Pressed, plain
+from conserje.contract.message import Content, File, InboundMessage, Location, Media, Pressed, plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Exchange, Message, Turn
 from conserje.conversations.rows import digest
@@ -121,9 +121,7 @@ async def say(
     _end(exchange, tenant, as_json)
 
 
-def _said(
-    text: str, picture: str | None, place: Location | None, button: str | None
-) -> str | Media | Location | Pressed:
+def _said(text: str, picture: str | None, place: Location | None, button: str | None) -> str | Content:
     """The one thing that is said. Raises UsageError."""
     if sum(each is not None for each in (picture, place, button)) > 1:
         raise click.UsageError("Give one of --picture, --place and --button.")
@@ -187,7 +185,7 @@ def _compose(
     account: AccountRow,
     channel: AnyChannel,
     sender: str,
-    said: str | Media | Location | Pressed,
+    said: str | Content,
 ) -> tuple[Webhook, bytes]:
     """The provider's request, and the key under which its message will be stored. Raises Failed."""
     url = f"{installation.settings.tenant_url(entry.tenant.slug)}/bot/{channel.name}/webhook"

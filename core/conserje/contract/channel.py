@@ -15,15 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from conserje.contract.account import Account, Finding, NotOffered
 from conserje.contract.limits import Limits, Pace
-from conserje.contract.message import (
-    Event,
-    File,
-    Location,
-    Media,
-    OutboundMessage,
-    Pressed,
-    StatusUpdate,
-)
+from conserje.contract.message import Content, Event, File, OutboundMessage, StatusUpdate
 from conserje.contract.opt_out import OPT_IN_WORDS, OPT_OUT_WORDS
 
 if TYPE_CHECKING:
@@ -419,13 +411,13 @@ class Channel(Generic[C, S, O]):
         """Have the provider post to `urls`. Raises NotOffered, Refused or CannotTell."""
         raise NotOffered(f"The channel {self.name} cannot be configured from here.")
 
-    def compose(
-        self, account: Account[C, S], url: str, sender: str, said: str | Media | Location | Pressed
-    ) -> Webhook:
+    def compose(self, account: Account[C, S], url: str, sender: str, said: str | Content) -> Webhook:
         """The signed request that the provider would post to `url` if `sender` wrote or sent this.
 
-        Called by `conserje say`, and of the channel json with an `id` by which the sender names it once.
-        Raises NotOffered, also for what the provider's contacts cannot send.
+        `said` is words, or any content that a contact can send: files by what `media` takes, a reaction, an
+        Order, an Edit. Called by `conserje say` and by the contract's suite, and of the channel json with an
+        `id` by which the sender names it once. Raises NotOffered, also for what contacts of the provider
+        cannot send.
         """
         raise NotOffered(f"The channel {self.name} cannot write as a contact.")
 

@@ -13,16 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from conserje import (
     Account,
     Channel,
+    Content,
     Event,
     InboundMessage,
     Limits,
-    Location,
-    Media,
     Note,
     Nothing,
     NotOffered,
     OutboundMessage,
-    Pressed,
     Receipt,
     Text,
     Webhook,
@@ -97,12 +95,14 @@ class Json(Channel[JsonCredentials, Nothing, Nothing]):
         account: _JsonAccount,
         url: str,
         sender: str,
-        said: str | Media | Location | Pressed,
+        said: str | Content,
         id: str = "",
     ) -> Webhook:
-        if not isinstance(said, str):
-            raise NotOffered("The channel json carries words alone.")
-        written = {"id": id or secrets.token_hex(16), "telefono": sender, "mensaje": said}
+        match said:
+            case str(words) | Text(text=words):
+                written = {"id": id or secrets.token_hex(16), "telefono": sender, "mensaje": words}
+            case _:
+                raise NotOffered("The channel json carries words alone.")
         body = json.dumps(written).encode()
         headers = {"content-type": "application/json"} | SIGNATURE.sign(account.credentials.secret, body)
         return Webhook("POST", "webhook", url, headers, body)

@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -18,6 +19,9 @@ from conserje import (
     AccountFault,
     Answer,
     Channel,
+    ContactCard,
+    Content,
+    Edit,
     Event,
     File,
     Finding,
@@ -27,11 +31,16 @@ from conserje import (
     Malformed,
     Media,
     NotOffered,
+    Order,
+    OrderItem,
     OutboundMessage,
     Pace,
     Pressed,
+    Reaction,
     Receipt,
     Refused,
+    Revocation,
+    Text,
     Uncertain,
     Urls,
     Webhook,
@@ -234,9 +243,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
             raise Refused(str(error)) from None
         await doctor.configure(graph, account.address, business, urls.webhook, verify_token)
 
-    def compose(
-        self, account: _MetaAccount, url: str, sender: str, said: str | Media | Location | Pressed
-    ) -> Webhook:
+    def compose(self, account: _MetaAccount, url: str, sender: str, said: str | Content) -> Webhook:
         held = self._app_secrets(account)
         if not held:
             raise NotOffered(_missing("app_secret"))
@@ -285,23 +292,51 @@ def _id(taken: Mapping[str, Any]) -> str:
     raise Uncertain("Meta's answer names no message.")
 
 
-def _sent(said: str | Media | Location | Pressed) -> dict[str, Any]:
-    """What of the contact's message says what it is."""
+def _sent(said: str | Content) -> dict[str, Any]:
+    """What of the contact's message says what it is. Raises NotOffered."""
     match said:
-        case str():
-            return {"type": "text", "text": {"body": said}}
-        case Media():
-            [file] = said.files
-            image = {"id": file.ref, "mime_type": file.media_type or "image/jpeg", "caption": said.caption}
-            return {"type": "image", "image": {name: value for name, value in image.items() if value}}
-        case Location():
-            return {"type": "location", "location": {"latitude": said.latitude, "longitude": said.longitude}}
+        case str(words) | Text(text=words):
+            return {"type": "text", "text": {"body": words}}
+        case Media(files=[file], caption=caption):
+            type = file.media_type or ("image/webp" if file.sticker else "image/jpeg")
+            kind = replace(file, content_type=type).kind
+            about = {"id": file.ref, "mime_type": type, "caption": caption, "filename": file.name}
+            return {"type": kind, kind: {name: value for name, value in about.items() if value}}
+        case Location(latitude=latitude, longitude=longitude, name=name, address=address):
+            place = {"latitude": latitude, "longitude": longitude, "name": name, "address": address}
+            return {"type": "location", "location": place}
         case Pressed():
             reply = {"type": "button_reply", "button_reply": {"id": said.id, "title": said.title}}
             return {"type": "interactive", "interactive": reply}
+        case Order(items=items, currency=currency, text=text):
+            ordered = [_ordered(item, currency) for item in items]
+            return {"type": "order", "order": {"product_items": ordered, "text": text}}
+        case _:
+            return _done(said)
 
 
-def _inbound(account: _MetaAccount, sender: str, said: str | Media | Location | Pressed) -> dict[str, Any]:
+def _done(said: Content) -> dict[str, Any]:
+    """The same of what is not written by itself. Raises NotOffered."""
+    match said:
+        case ContactCard():
+            return {"type": "contacts", "contacts": [writing.card(each) for each in said.cards]}
+        case Reaction():
+            return {"type": "reaction", "reaction": {"message_id": said.to, "emoji": said.emoji}}
+        case Edit():
+            edited = {"original_message_id": said.of, "message": _sent(said.content)}
+            return {"type": "edit", "edit": edited}
+        case Revocation():
+            return {"type": "revoke", "revoke": {"original_message_id": said.of}}
+        case _:
+            raise NotOffered(f"The channel meta writes no {said.type} as a contact.")
+
+
+def _ordered(item: OrderItem, currency: str) -> dict[str, Any]:
+    price = {} if item.price is None else {"item_price": float(item.price)}
+    return {"product_retailer_id": item.product, "quantity": item.quantity, "currency": currency, **price}
+
+
+def _inbound(account: _MetaAccount, sender: str, said: str | Content) -> dict[str, Any]:
     known = _known(sender)
     name = "from" if "wa_id" in known else "from_user_id"
     message = {

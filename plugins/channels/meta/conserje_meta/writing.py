@@ -97,7 +97,7 @@ def _thing(content: Content) -> tuple[str, Any]:
             # Without a name WhatsApp shows no address.
             return "location", place | _given(name=name.strip() or address, address=address)
         case ContactCard():
-            return "contacts", [_card(each) for each in content.cards]
+            return "contacts", [card(each) for each in content.cards]
         case Reaction(to=to, emoji=emoji):
             return "reaction", {"message_id": to, "emoji": emoji}
         case _:
@@ -194,7 +194,7 @@ def _filled(button: TemplateButton) -> dict[str, Any]:
     return {"type": "button", "sub_type": sub_type, "index": str(button.index), "parameters": [filled]}
 
 
-def _card(card: Card) -> dict[str, Any]:
+def card(card: Card) -> dict[str, Any]:
     return {
         "name": {"formatted_name": card.name, "first_name": card.name},
         "phones": [_phone(phone) for phone in card.phones if phone.strip()],

@@ -17,6 +17,7 @@ from conserje import (
     Answer,
     Buttons,
     Channel,
+    Content,
     Event,
     File,
     Finding,
@@ -31,7 +32,9 @@ from conserje import (
     Pace,
     Page,
     Pressed,
+    Reaction,
     Receipt,
+    Text,
     TryLater,
     Uncertain,
     Urls,
@@ -250,9 +253,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
     async def fetch(self, account: _TwilioAccount, cursor: str | None) -> Page:
         return await listing.fetch(self._line(account), account.address, cursor)
 
-    def compose(
-        self, account: _TwilioAccount, url: str, sender: str, said: str | Media | Location | Pressed
-    ) -> Webhook:
+    def compose(self, account: _TwilioAccount, url: str, sender: str, said: str | Content) -> Webhook:
         if account.address.startswith(WHATSAPP):
             sender = WHATSAPP + sender.removeprefix(WHATSAPP)
         form = _inbound_form(account, sender, said)
@@ -268,26 +269,30 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         return api.Line(self.http, self.operator.base_url, credentials.account_sid, credentials.tokens())
 
 
-def _sent(said: str | Media | Location | Pressed) -> dict[str, str]:
-    """The fields that say what the contact sent."""
+def _sent(said: str | Content) -> dict[str, str]:
+    """The fields that say what the contact sent. Raises NotOffered."""
     match said:
-        case str():
-            return {"Body": said, "MessageType": "text"}
-        case Media():
-            [file] = said.files
-            kind = {"MediaUrl0": file.ref, "MediaContentType0": file.media_type or "image/jpeg"}
-            return {"Body": said.caption, "NumMedia": "1", "MessageType": "image", **kind}
+        case str(words) | Text(text=words):
+            return {"Body": words, "MessageType": "text"}
+        case Media(files=[first, *_] as files, caption=caption):
+            named = {f"MediaUrl{n}": file.ref for n, file in enumerate(files)}
+            named |= {f"MediaContentType{n}": file.media_type or "image/jpeg" for n, file in enumerate(files)}
+            kind = "sticker" if first.sticker else named["MediaContentType0"].partition("/")[0]
+            return {"Body": caption, "NumMedia": str(len(files)), "MessageType": kind, **named}
         case Location():
             place = {"Latitude": str(said.latitude), "Longitude": str(said.longitude)}
+            place |= {"Label": said.name, "Address": said.address}
             return {"Body": "", "MessageType": "location", **place}
         case Pressed():
             button = {"ButtonPayload": said.id, "ButtonText": said.title}
             return {"Body": said.title, "MessageType": "button", **button}
+        case Reaction():
+            return {"Body": said.emoji, "MessageType": "reaction", "OriginalRepliedMessageSid": said.to}
+        case _:
+            raise NotOffered(f"The channel twilio writes no {said.type} as a contact.")
 
 
-def _inbound_form(
-    account: _TwilioAccount, sender: str, said: str | Media | Location | Pressed
-) -> dict[str, str]:
+def _inbound_form(account: _TwilioAccount, sender: str, said: str | Content) -> dict[str, str]:
     sid = "SM" + secrets.token_hex(16)
     form = {
         "SmsMessageSid": sid,

@@ -12,12 +12,11 @@ from urllib.parse import urlsplit
 from conserje import (
     Account,
     Channel,
+    Content,
     House,
     InboundMessage,
     Limits,
-    Location,
     Malformed,
-    Media,
     Nothing,
     NotOffered,
     OutboundMessage,
@@ -83,13 +82,15 @@ class Web(Channel[SessionKey, WebSettings, Nothing]):
         account: Account[SessionKey, WebSettings],
         url: str,
         sender: str,
-        said: str | Media | Location | Pressed,
+        said: str | Content,
     ) -> Webhook:
-        if isinstance(said, Media | Location):
-            raise NotOffered("The page takes words and buttons.")
-        posted: dict[str, object] = {"text": said}
-        if isinstance(said, Pressed):
-            posted = {"pressed": {"id": said.id, "title": said.title}}
+        match said:
+            case str(words) | Text(text=words):
+                posted: dict[str, object] = {"text": words}
+            case Pressed(id=id, title=title):
+                posted = {"pressed": {"id": id, "title": title}}
+            case _:
+                raise NotOffered("The page takes words and buttons.")
         here = urlsplit(url)
         headers = {
             "content-type": "application/json",

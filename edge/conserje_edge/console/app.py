@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from conserje.errors import DirectoryUnavailable
 from conserje.storage.database import CANNOT_ASK, describe
 from conserje.telemetry.log import place
-from conserje_edge.console import doors, stream
+from conserje_edge.console import doors, installed, stream
 from conserje_edge.console.areas import PLACES
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.assets import Assets
@@ -47,7 +47,7 @@ class Console:
 
     def __init__(self, context: Context, bells: Bells, places: Iterable[Place] = PLACES) -> None:
         self._context = context
-        places = tuple(places)
+        places = (*places, *installed.PLACES)
         self._names = doors.names(Hosts(context.settings.domains).bases)
         self._proxies = Proxies(context.settings.trusted_proxies)
         assets = Assets()
@@ -55,6 +55,7 @@ class Console:
         self._router = Router(
             [
                 Route("/static/{version}/{name:path}", assets.answer),
+                *installed.routes(assets),
                 Route(stream.PATH, Stream(context, bells)),
                 *(Route(each.path, Endpoint(context, bells, self.templates, each)) for each in places),
             ],

@@ -32,6 +32,10 @@ class Assets:
             raise KeyError(name)
         return f"/static/{self.version}/{name}"
 
+    def content(self, name: str) -> bytes:
+        """Raises KeyError for what is not there."""
+        return self._files[name]
+
     async def answer(self, request: Request) -> Response:
         """GET /static/{version}/{name}. A page of another version gets what is there now."""
         name = request.path_params["name"]

@@ -18,6 +18,10 @@ from conserje_edge.console.endpoint import local
 from conserje_edge.console.place import OPEN, SIGNED_IN, Place, See, Seen, deed, view
 from conserje_edge.console.refusal import Refusal
 
+# What the browser keeps of this host alone: pages to go back to, what was typed, the worker and its address.
+# Cookies it would drop of all hosts of the domain, where tenants' visitors have theirs.
+LEFT_BEHIND = '"cache", "storage"'
+
 
 def site(asked: Asked) -> Site:
     """The console as the browser knows it, for which passkeys are."""
@@ -134,6 +138,7 @@ async def go(asked: Asked) -> Response:
         async with acting_for_all(asked.context.pool) as scope:
             await sign_ins.end(scope.connection, asked.who.sign_in)
     cookies.drop_sign_in(asked.request, response)
+    response.headers["clear-site-data"] = LEFT_BEHIND
     return response
 
 

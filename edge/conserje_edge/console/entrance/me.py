@@ -11,8 +11,10 @@ from conserje.access import logins, passkeys, passwords, sign_ins
 from conserje.access.logins import Login, LoginError
 from conserje.access.passwords import WeakPassword
 from conserje.access.tries import TooManyTries
+from conserje.notices import devices
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.entrance.browsers import called
+from conserje_edge.console.entrance.device import is_offered
 from conserje_edge.console.entrance.door import agent, refuse_passwords, site, typed_password
 from conserje_edge.console.place import Place, See, Seen, deed, view
 from conserje_edge.console.refusal import Refusal
@@ -30,6 +32,8 @@ async def _shown(asked: Asked, told: str = "", status: int = HTTPStatus.OK) -> S
         "passkeys": await passkeys.list_all(connection, login_id),
         "sign_ins": [(each, called(each.agent)) for each in await sign_ins.list_all(connection, login_id)],
         "told": told,
+        "offers_device": is_offered(asked),
+        "is_device": await devices.is_kept(connection, asked.person.sign_in),
     }
     return Seen("entrance/me.html", values, status)
 

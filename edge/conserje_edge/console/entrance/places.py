@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conserje_edge.console.entrance import door, links, me, operators, people, trail, vouching
+from conserje_edge.console.entrance import device, door, links, me, operators, people, trail, vouching
 from conserje_edge.console.place import Place
 
 PLACES: tuple[Place, ...] = (
@@ -10,6 +10,7 @@ PLACES: tuple[Place, ...] = (
     *links.PLACES,
     *vouching.PLACES,
     *me.PLACES,
+    *device.PLACES,
     *people.PLACES,
     *operators.PLACES,
     *trail.PLACES,

@@ -40,6 +40,7 @@ from conserje.tenants.tenants import Tenant
 log = logging.getLogger(__name__)
 
 IN_FLIGHT = 2  # one batch is being written while the next one's commit waits for the disk
+CONNECTIONS = IN_FLIGHT + 1  # and the spool's events
 LARGEST_BATCH = 256
 LARGEST_PART = 64  # events of one post in a batch: whoever posts one meanwhile waits for it
 GATHER = 0.05  # seconds in which a flood's events wait for each other: a transaction costs what ten events do
@@ -79,12 +80,13 @@ class Intake:
     batch takes from others what it takes.
 
     With a spool, what Postgres does not take within STORE_LIMIT goes there, and so does all that comes
-    while something is in it.
+    while something is in it. Batches go by connections of their own, where they are given.
     """
 
     pool: Pool
     plugins: Plugins
     spool: Spool | None = None
+    storing: Pool | None = None
     _queue: deque[_Waiting] = field(default_factory=deque)
     _gathered: list[_Waiting] = field(default_factory=list)
     _flights: set[asyncio.Task[None]] = field(default_factory=set)
@@ -275,9 +277,10 @@ class Intake:
 
         Those come back whose account was removed meanwhile, and took along what was said to it.
         """
+        pool = self.storing or self.pool
         try:
             with Flight(self._loads) as flight:
-                async with self.pool.acquire(timeout=5) as connection, connection.transaction():
+                async with pool.acquire(timeout=5) as connection, connection.transaction():
                     await writing.write(connection, items, flight, self.prices)
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
             if not tries:

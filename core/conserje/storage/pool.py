@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
 import asyncpg
 
@@ -16,6 +18,8 @@ from conserje.storage.schema import refuse_other_schema
 
 log = logging.getLogger(__name__)
 
+_Connect = Callable[..., Coroutine[Any, Any, asyncpg.Connection[Any]]]
+
 PATIENCE = 2.0  # seconds that a start waits for a Postgres that it can do without
 
 
@@ -26,20 +30,35 @@ async def connect_pool(url: str, *, largest: int = 10, patient: bool = False) ->
     release, a pooler that shares connections, or a server that cannot be reached; with `patient` such a
     server may answer later.
     """
-    pool: Pool = await asyncpg.create_pool(
-        url,
-        connect=partial(connect_as_core, name="conserje"),
-        min_size=0,
-        max_size=largest,
-        timeout=5,
-        command_timeout=10,
-        reset=_keep,
-    )
+    pool = await _pool(url, largest, partial(connect_as_core, name="conserje"))
     try:
         await _check(url, pool, patient)
     except BaseException:
         pool.terminate()
         raise
+    return pool
+
+
+async def connect_storing(url: str, largest: int) -> Pool:
+    """A pool for the few statements that store events, beside one that `connect_pool` has checked."""
+    return await _pool(url, largest, _connect_storing)
+
+
+async def _connect_storing(url: str, **how: Any) -> asyncpg.Connection[Any]:
+    """A connection that plans each statement once; no start-up parameter says so, which a pooler would drop.
+
+    Postgres would plan a batch of one or four events anew each time, which costs more than to store it.
+    Others' statements stay as they are: what was planned for a small table serves until it is analyzed.
+    """
+    connection = await connect_as_core(url, name="conserje intake", **how)
+    await connection.execute("SET plan_cache_mode = force_generic_plan; SET jit = off")
+    return connection
+
+
+async def _pool(url: str, largest: int, connect: _Connect) -> Pool:
+    pool: Pool = await asyncpg.create_pool(
+        url, connect=connect, min_size=0, max_size=largest, timeout=5, command_timeout=10, reset=_keep
+    )
     return pool
 
 

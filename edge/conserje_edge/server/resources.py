@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from conserje.conversations.feed import Feed
 from conserje.installation import Installation, open_installation, read_settings
-from conserje.intake.intake import Intake
+from conserje.intake.intake import CONNECTIONS, Intake
 from conserje.intake.node import Node, can_do_without_postgres, open_node
 from conserje.plugins import fences
 from conserje.settings import Settings
+from conserje.storage.pool import connect_storing
 from conserje.tenants.data_keys import check_keyring
 from conserje.tenants.directory import Directory
 from conserje_edge.tenant.reception import Reception
@@ -53,7 +54,9 @@ async def open_resources() -> AsyncIterator[Resources]:
         node = await stack.enter_async_context(open_node(settings))
         directory = Directory(pool, installation.url, node.replica, settings.directory_memory)
         feed = Feed(pool, directory.changes)
-        async with directory, Intake(pool, installation.plugins, node.spool) as intake:
+        storing = await connect_storing(installation.url, CONNECTIONS)
+        stack.callback(storing.terminate)
+        async with directory, Intake(pool, installation.plugins, node.spool, storing) as intake:
             await directory.know_names()
             reception = Reception(hosts, proxies, directory, installation.vault, pool)
             webhooks = Webhooks(reception, installation.plugins, intake, Limits(settings.workers))

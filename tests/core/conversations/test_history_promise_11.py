@@ -62,6 +62,7 @@ from conserje.files import links, uploads
 from conserje.files.quota import Quota
 from conserje.files.table import Kept
 from conserje.files.uploads import Stored, Upload
+from conserje.intake.intake import CONNECTIONS
 from conserje.intake.reconcile import Gaps, Lane
 from conserje.intake.writing import Place
 from conserje.leads import table as leads
@@ -71,7 +72,7 @@ from conserje.rules.consent import Sign
 from conserje.storage import jobs
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
-from conserje.storage.pool import connect_pool
+from conserje.storage.pool import connect_pool, connect_storing
 from conserje.storage.scope import acting_for
 from conserje.tenants.entry import Entry
 from conserje.turns import turn
@@ -432,8 +433,9 @@ class Day:
 
 @asynccontextmanager
 async def staged(url: str, keyring: Path, terminal: Terminal) -> AsyncIterator[Day]:
-    pool = await connect_pool(url)
+    pool, storing = await connect_pool(url), await connect_storing(url, CONNECTIONS)
     async with stage(pool, url, keyring) as scene:
+        scene.intake.storing = storing
         provider = Provider()
         scene.post = provider
         scene.intake.plugins.channels["post"] = provider
@@ -445,6 +447,7 @@ async def staged(url: str, keyring: Path, terminal: Terminal) -> AsyncIterator[D
         )
         await scene.heard()
         yield Day(scene, provider, terminal)
+    storing.terminate()
     pool.terminate()
 
 

@@ -25,6 +25,7 @@ from conserje.intake.intake import Intake, NotDurable
 from conserje.storage import jobs
 from conserje.storage.database import Pool
 from conserje.storage.jobs import Job
+from conserje.storage.pool import connect_storing
 from conserje.telemetry import metrics
 
 
@@ -48,6 +49,22 @@ async def test_the_same_event_200_times_at_once_is_one_message_and_one_job(scene
     await asyncio.gather(*(scene.write("hola", key="SM1") for _ in range(200)))
     assert await count(scene.pool, "messages") == 1
     assert await count(scene.pool, "pgqueuer.pgqueuer") == 1
+
+
+async def test_what_stores_events_is_planned_once(scene: Scene) -> None:
+    """Postgres would plan a batch of one anew each time."""
+    storing = await connect_storing(scene.url, 1)
+    async with Intake(scene.pool, scene.intake.plugins, storing=storing) as intake:
+        entry = await scene.entry()
+        for n in range(20):
+            event = InboundMessage(entry.accounts[0].address, f"SM{n}", "ana", Text("x"))
+            await intake.take(entry.tenant, [(entry.accounts[0], event)])
+        planned = await storing.fetch(
+            "SELECT statement, custom_plans, generic_plans FROM pg_prepared_statements"
+        )
+    storing.terminate()
+    assert max(row["generic_plans"] for row in planned) >= 20
+    assert not [row["statement"] for row in planned if row["custom_plans"]]
 
 
 async def test_two_intakes_take_an_event_once(scene: Scene) -> None:

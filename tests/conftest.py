@@ -21,18 +21,15 @@ import httpcore2
 import pytest
 import pytest_asyncio
 import shares
+from again import pytest_addoption, pytest_configure  # noqa: F401
+from scene import Scene, stage
+from terminal import Terminal
+from waiting import FIRST_PAUSE, LIMIT, at_work
 
-pytest.register_assert_rewrite("conserje.testing")
-
-from again import pytest_addoption, pytest_configure  # noqa: E402, F401
-from scene import Scene, stage  # noqa: E402
-from terminal import Terminal  # noqa: E402
-from waiting import FIRST_PAUSE, LIMIT, at_work  # noqa: E402
-
-from conserje.storage import database, embedded  # noqa: E402
-from conserje.storage.migrate import migrate  # noqa: E402
-from conserje.storage.pool import connect_pool  # noqa: E402
-from conserje.tenants.keyring import create_keyring  # noqa: E402
+from conserje.storage import database, embedded
+from conserje.storage.migrate import migrate
+from conserje.storage.pool import connect_pool
+from conserje.tenants.keyring import create_keyring
 
 CONNECTIONS = "400"
 WHOLE_LIMIT = 300  # seconds: many processes start and end, one after the other

@@ -10,6 +10,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any, ClassVar
 
+import httpx2
 import pytest
 import pytest_asyncio
 from mcp.client.client import Client
@@ -21,13 +22,15 @@ from conserje.net import fetch
 from conserje.net.client import client
 from conserje.testing import ToolContract
 from conserje_fakes import server
-from conserje_fakes.mcp import STATELESS, TOOLS, Era, Fault, StandIn
+from conserje_fakes.mcp import NUMBER, STATELESS, TOOLS, Era, Fault, StandIn
 from conserje_mcp import LONGEST, MCP
+from conserje_mcp.definitions import Definition
 from conserje_mcp.models import MCPCredentials, MCPSettings, callable_name
 from conserje_mcp.server import ServerDidNotSay
 
 KEY = "not-a-secret-1"
 FIND = {"number": "7"}
+PIN = Definition("find_order", "Finds an order.", NUMBER).pin
 EVERY = [("handshake", False), ("handshake", True), ("stateless", False), ("stateless", True)]
 
 every_kind = pytest.mark.parametrize(("era", "streams"), EVERY, ids=lambda value: str(value))
@@ -64,7 +67,7 @@ class Desk:
 
 def call_of(account: Account[Any, Any], name: str, arguments: dict[str, Any]) -> Call[Any, Any, Any]:
     suite = TestMCP()
-    call = replace(suite._call(), settings=account.settings, credentials=account.credentials)
+    call = replace(suite.call(), settings=account.settings, credentials=account.credentials)
     given = MCP.Parameters.model_validate(arguments)
     return replace(call, name=name, address=account.address, arguments=given)
 
@@ -86,11 +89,12 @@ class TestMCP(ToolContract):
     tool = MCP
     arguments: ClassVar = FIND
     credentials: ClassVar = {"token": KEY}
+    settings: ClassVar = {"tools": {"find_order": {"pin": PIN, "effect": True}}}
+    address = "https://shop.example/mcp"
+    offered = "mcp_find_order"
 
-    async def _run(self, answer: Any) -> Result:
-        async with desk_of(StandIn()) as desk:
-            await desk.allow(find_order=True)
-            return await desk.run("find_order", FIND)
+    async def good_answer(self, request: httpx2.Request) -> httpx2.Response:
+        return await httpx2.ASGITransport(StandIn().app()).handle_async_request(request)
 
 
 @every_kind

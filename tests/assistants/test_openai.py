@@ -39,7 +39,7 @@ from conserje.testing import (
 )
 from conserje_fakes import server
 from conserje_fakes.openai import Fault, StandIn
-from conserje_openai import OpenAI
+from conserje_openai import OpenAI, api
 from conserje_openai.models import OpenAICredentials, OpenAIOperator, OpenAISettings
 
 KEY = "sk-of-the-tenant"
@@ -60,13 +60,22 @@ ANSWER = {
             "content": [{"type": "output_text", "text": "Hola", "annotations": []}],
         }
     ],
+    "usage": {"input_tokens": 3, "output_tokens": 1},
+}
+OF_CHAT = {
+    "model": "gpt-6-luna",
+    "choices": [{"message": {"role": "assistant", "content": "Hola"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 1},
 }
 
 
 class TestOpenAI(ProviderAssistantContract):
     assistant = OpenAI
+    wire = api  # loaded here, and not within the first answer's time
     credentials = {"api_key": KEY}  # noqa: RUF012
-    answer = httpx2.Response(200, json=ANSWER)
+
+    def good_answer(self, request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json=OF_CHAT if "chat" in request.url.path else ANSWER)
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -23,6 +23,10 @@ class TestJson(ChannelContract):
     credentials: ClassVar = {"secret": "secreto"}
     other_credentials: ClassVar = {"secret": "ajeno"}
 
+    @pytest.mark.xfail(reason="Programs write a choice as words: its title or its number.")
+    def test_reads_which_button_was_pressed(self) -> None:
+        super().test_reads_which_button_was_pressed()
+
 
 @pytest.fixture
 def channel() -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from conserje.contract.assistant import Budget, NoAnswer, Result, Tools
@@ -13,6 +13,8 @@ from conserje.contract.wire import Prompt, Spoken, Step, Wanted
 MOST = 6  # rounds of one turn
 _CALLS = 8  # of one round
 _READ = 8_000  # characters of what came of a call
+
+_LARGEST_COUNT = 10**9
 
 Ask = Callable[[Prompt], Awaitable[Spoken]]
 
@@ -43,9 +45,9 @@ class Rounds:
     async def _spoken(self, prompt: Prompt) -> Spoken:
         await self.budget.check()
         spoken = await self.ask(prompt)
-        if spoken.usage:
-            self.usage.update(spoken.usage)
-            await asyncio.shield(self.budget.spend(self.model, spoken.usage))  # it is spent, whoever cancels
+        if usage := _counts(spoken.usage):
+            self.usage.update(usage)
+            await asyncio.shield(self.budget.spend(self.model, usage))  # it is spent, whoever cancels
         if spoken.fault:
             raise NoAnswer(spoken.fault)
         return spoken
@@ -61,6 +63,15 @@ class Rounds:
             return Result(f"Not done: call at most {_CALLS} tools at once.", failed=True)
         result = await self.tools.call(call.name, call.arguments)
         return replace(result, text=result.text[:_READ])
+
+
+def _counts(usage: Mapping[str, object]) -> dict[str, int]:
+    """What of it are counts: a server may say anything, and the answer is good all the same."""
+    return {
+        name: count
+        for name, count in usage.items()
+        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _LARGEST_COUNT
+    }
 
 
 def _some(text: str) -> str:

@@ -30,7 +30,7 @@ class VendorFailed(NoAnswer):
 class ModelCredentials(BaseModel):
     """The key that pays for a tenant's answers."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     api_key: SecretStr = Field(min_length=1, description="An API key of the model's server.")
 

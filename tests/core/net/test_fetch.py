@@ -378,7 +378,7 @@ MAKERS = {
     "core/conserje/net/client.py",  # for addresses that an operator or a provider's manual gives
     "core/conserje/net/fetch.py",
     "core/conserje/cli/say.py",  # to the installation's own listener
-    "core/conserje/testing.py",  # to nobody
+    "core/conserje/testing/provider.py",  # to nobody
 }
 
 

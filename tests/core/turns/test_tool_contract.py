@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib.metadata import entry_points
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar
 
 import httpx2
@@ -24,7 +24,7 @@ class TestSearchProducts(ToolContract):
     arguments: ClassVar = {"text": "café"}
 
     async def test_says_price_and_stock(self) -> None:
-        result = await self._run(lambda _: self._good_answer())
+        result = await self.run()
         assert result.text == "Café | $4.990 | stock: 3 | Bebidas"
 
 
@@ -38,7 +38,7 @@ class TestHandOver(ToolContract):
     arguments: ClassVar = {"reason": "quiere factura"}
 
     async def test_gives_the_reason(self) -> None:
-        assert (await self._run(lambda _: self._good_answer())).hand_over == "quiere factura"
+        assert (await self.run()).hand_over == "quiere factura"
 
 
 class TestOpenLead(ToolContract):
@@ -57,7 +57,7 @@ class Day(BaseModel):
 class Key(BaseModel):
     """What the calendar asks for."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     api_key: SecretStr
 
@@ -93,20 +93,18 @@ class TestBook(ToolContract):
     credentials: ClassVar = {"api_key": "not-a-secret-1"}
 
     @pytest.fixture(autouse=True)
-    def _installed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-        install(tmp_path, "calendar_of_books", "Book = None\n", {"book": "conserje.tools"})
+    def installed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        install(tmp_path, "calendar_of_books", "", {"book": "conserje.tools"})
         monkeypatch.syspath_prepend(tmp_path)
-        yield
+        module = ModuleType("calendar_of_books")
+        module.Book = Book  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "calendar_of_books", module)
 
-    def test_is_installed_under_its_own_name(self) -> None:
-        (entry,) = entry_points(group="conserje.tools", name=self.tool.name)
-        assert entry.value == "calendar_of_books:Book"
-
-    def _good_answer(self) -> httpx2.Response:
+    def good_answer(self, request: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(201, json={})
 
     async def test_a_full_day_is_a_failed_result(self) -> None:
-        assert (await self._run(lambda _: httpx2.Response(409))).failed
+        assert (await self.run(lambda _: httpx2.Response(409))).failed
 
 
 class Careless(Tool[Any, Nothing, Nothing, Nothing]):

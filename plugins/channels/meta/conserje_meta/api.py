@@ -60,7 +60,7 @@ class Graph:
             )
         except _NEVER_WRITTEN as error:
             raise NotAsked(f"Meta could not be reached ({type(error).__name__}).") from None
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise NoAnswer(f"Meta's answer did not come ({type(error).__name__}).") from None
         return _understood(answer, self.token)
 

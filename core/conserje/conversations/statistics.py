@@ -17,6 +17,11 @@ EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 31)
 
 TODAY = "SELECT (now() AT TIME ZONE $1)::date"
 
+# The day of the first message that is kept.
+BEGINNING = """
+SELECT (created_at AT TIME ZONE $2)::date FROM messages WHERE tenant_id = $1 ORDER BY id LIMIT 1
+"""
+
 # When the day $2 begins by the clock of $1, and the one after $3.
 MOMENTS = "SELECT $2::date::timestamp AT TIME ZONE $1, ($3::date + 1)::timestamp AT TIME ZONE $1"
 
@@ -141,6 +146,12 @@ def check(first: date, last: date) -> None:
         raise PeriodError(f"A period has 1 to {LONGEST.days} days: from {first} to {last} is none.", "since")
     if first < EARLIEST or last > LATEST:
         raise PeriodError(f"A period lies between {EARLIEST} and {LATEST}.", "since")
+
+
+async def beginning(connection: Connection, tenant_id: int, time_zone: str) -> date | None:
+    """Since which day there is something to count; None: there is nothing."""
+    found: date | None = await connection.fetchval(BEGINNING, tenant_id, time_zone)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,17 +29,18 @@ class Bars:
     """Bars by day, one part on the other."""
 
     width: float
-    most: float  # what the highest bar stands for
+    most: float  # what the highest bar or point stands for
     bars: list[Bar]
+    line: str  # the days before, point by point; empty where they are not shown
 
     @property
     def bar_width(self) -> float:
         return STEP - GAP
 
 
-def stacked(days: Sequence[date], *series: Mapping[date, float]) -> Bars:
-    """The bars of these days, the first series at the bottom."""
-    most = max((sum(each.get(day, 0) for each in series) for day in days), default=0)
+def stacked(days: Sequence[date], *series: Mapping[date, float], before: Sequence[float] = ()) -> Bars:
+    """The bars of these days, the first series at the bottom; a line for as many days before."""
+    most = max((*(sum(each.get(day, 0) for each in series) for day in days), *before), default=0)
     bars = []
     for n, day in enumerate(days):
         top = HEIGHT
@@ -49,7 +50,12 @@ def stacked(days: Sequence[date], *series: Mapping[date, float]) -> Bars:
             if height:
                 x = n * STEP + GAP / 2
                 bars.append(Bar(day, x, round(top, 2), round(height, 2), number, each[day]))
-    return Bars(len(days) * STEP, most, bars)
+    return Bars(len(days) * STEP, most, bars, _line(before, most))
+
+
+def _line(values: Sequence[float], most: float) -> str:
+    heights = (HEIGHT - (HEIGHT * value / most if most else 0) for value in values)
+    return " ".join(f"{n * STEP + STEP / 2:g},{round(y, 2):g}" for n, y in enumerate(heights))
 
 
 @dataclass(frozen=True, slots=True)

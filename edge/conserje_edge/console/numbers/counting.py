@@ -26,6 +26,7 @@ AT_ONCE = 2  # of all tenants
 OF_TENANT = 6  # periods that are counted or wait for it
 KEPT = 20  # times as long as it took: so much of the time a tenant's people can have one counted
 PATIENCE = 5.0  # seconds that a page waits
+FOR_WHO_COMES_BACK = 10.0  # seconds that it is there at least, where a page did not wait for it
 OUT_OF_TIME = (TimeoutError, asyncpg.QueryCanceledError)  # by the pool's limit, or by the server's
 
 
@@ -82,7 +83,7 @@ def _hear(count: asyncio.Task[Counted]) -> None:
 
 async def _count(wanted: Wanted) -> Counted:
     """Forgets itself after a while; at once where Postgres could not be asked."""
-    kept = 0.0
+    asked, kept = time.monotonic(), 0.0
     try:
         async with _place_of(wanted), _slots:
             began = time.monotonic()
@@ -92,7 +93,9 @@ async def _count(wanted: Wanted) -> Counted:
                 except OUT_OF_TIME:
                     raise TooMuch from None
                 finally:
-                    kept = KEPT * (time.monotonic() - began)
+                    ended = time.monotonic()
+                    late = ended - asked > PATIENCE
+                    kept = max(KEPT * (ended - began), FOR_WHO_COMES_BACK if late else 0.0)
     except CANNOT_ASK:
         kept = 0.0
         raise

@@ -7,9 +7,10 @@ import io
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import date
 from http import HTTPStatus
+from itertools import zip_longest
+from typing import Any
 
 from babel import dates
 from starlette.responses import Response
@@ -23,7 +24,8 @@ from conserje.storage.scope import acting_for
 from conserje_edge.console import formats
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.languages import N_
-from conserje_edge.console.numbers import charts, counting
+from conserje_edge.console.numbers import charts, comparison, counting
+from conserje_edge.console.numbers.comparison import Days, Line
 from conserje_edge.console.numbers.counting import Counted, TooMuch, Wanted
 from conserje_edge.console.place import Place, Seen, view
 from conserje_edge.console.refusal import Refusal, Said
@@ -31,54 +33,78 @@ from conserje_edge.console.refusal import Refusal, Said
 SPANS = (7, 30, 90)  # days, of which the second one is shown first
 CSV = "text/csv; charset=utf-8"
 BOM = "\ufeff"  # by which Excel knows UTF-8
+COLUMNS = ("day", "received", "sent", "conversations", "answered", "handed_over", "usd")
 PATIENCE_FOR_FILE = 60.0  # seconds
 MUCH = Said(N_("That is too much to count at once"), N_("Go back, and choose fewer days."))
 COMING = Said(N_("It is still being counted"), N_("Try again in a moment."))
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
-    """From the first day to the last; `span`: the number of days until today, if that is what they are."""
+class Now:
+    """What is asked for, on the day that it is asked."""
 
-    first: date
-    last: date
-    span: int | None
+    today: date
+    days: Days
+    wrong: str  # with the days that the address has; others are shown
+    month_cost: int  # until now, in millionths of a USD
+    beginning: date | None  # of what is kept
 
-    @classmethod
-    def until(cls, today: date, span: int) -> Days:
-        return cls(today - timedelta(days=span - 1), today, span)
+    @property
+    def before(self) -> Days | None:
+        """The days that these are compared with; None: not all of them are kept."""
+        before = self.days.before
+        return before if self.beginning and self.beginning <= before.first else None
 
 
 @view("statistics.read")
 async def numbers(asked: Asked) -> Seen:
-    days, wrong, month = await _now(asked)
-    frame = {"days": days, "wrong": wrong, "spans": SPANS}
-    counted = await _counted(asked, days)
-    if counted is None:
+    now = await _now(asked)
+    frame = {"days": now.days, "wrong": now.wrong, "spans": SPANS, "now": now}
+    both = await _both(asked, now)
+    if both is None:
         return Seen("numbers/counting.html", frame)
-    found, became = counted.found, counted.became
-    spent = {day: usd(each) for day, each in counted.spent.items()}
+    counted, before = both
     bound = Bounds.of(asked.context.settings).over(asked.tenant)
     values = frame | {
-        "found": found,
-        "became": became,
-        "talks": charts.stacked(
-            list(found.days),
-            {day: count.received for day, count in found.days.items()},
-            {day: count.sent for day, count in found.days.items()},
-        ),
-        "costs": charts.stacked(list(found.days), {day: float(each) for day, each in spent.items()}),
-        "spent": spent,
-        "total_cost": sum(spent.values(), Decimal(0)),
-        "month": usd(month),
+        "found": counted.found,
+        "became": counted.became,
+        "before": before,
+        "changes": comparison.changes(asked, counted, before) if before else {},
+        "total_cost": comparison.total_cost(counted),
+        "month": usd(now.month_cost),
         "bound": bound.usd_of_month,
+    }
+    return Seen("numbers/numbers.html", values | _charts(counted, before) | _rankings(asked, counted))
+
+
+def _charts(counted: Counted, before: Counted | None) -> dict[str, Any]:
+    days, earlier = comparison.lines(counted), comparison.lines(before) if before else []
+    shown = [each.day for each in days]
+    return {
+        "lines": list(zip_longest(days, earlier)),
+        "talks": charts.stacked(
+            shown,
+            {each.day: each.count.received for each in days},
+            {each.day: each.count.sent for each in days},
+            before=[each.messages for each in earlier],
+        ),
+        "costs": charts.stacked(
+            shown,
+            {each.day: float(each.cost) for each in days},
+            before=[float(each.cost) for each in earlier],
+        ),
+        "heat": charts.heat(counted.became.hours),
+    }
+
+
+def _rankings(asked: Asked, counted: Counted) -> dict[str, Any]:
+    found, became = counted.found, counted.became
+    return {
         "intents": [(each.intent, each.turns, _sure(asked, each.confidence)) for each in found.intents],
         "reasons": [(each.intent or asked._("Not said"), each.conversations, "") for each in became.reasons],
         "products": [(each.name, each.times, _of(asked, each.conversations)) for each in became.products],
-        "heat": charts.heat(became.hours),
         "weekdays": dates.get_day_names("abbreviated", locale=asked.speech.locale),
     }
-    return Seen("numbers/numbers.html", values)
 
 
 def _sure(asked: Asked, confidence: float | None) -> str:
@@ -96,27 +122,55 @@ def _of(asked: Asked, conversations: int) -> str:
 
 @view("statistics.read")
 async def table(asked: Asked) -> Response:
-    """The same by day, for a spreadsheet."""
-    days, _, _ = await _now(asked)
-    counted = await _counted(asked, days, PATIENCE_FOR_FILE)
-    if counted is None:
+    """The same by day, with the days before, for a spreadsheet."""
+    now = await _now(asked)
+    both = await _both(asked, now, PATIENCE_FOR_FILE)
+    if both is None:
         raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, COMING, retry_after=5)
-    name = f"{asked.tenant.slug}-{days.first}-{days.last}.csv"
+    name = f"{asked.tenant.slug}-{now.days.first}-{now.days.last}.csv"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(BOM + _written(counted), headers=headers, media_type=CSV)
+    return Response(BOM + _written(*both), headers=headers, media_type=CSV)
 
 
-def _written(counted: Counted) -> str:
+def _written(counted: Counted, before: Counted | None) -> str:
     written = io.StringIO(newline="")
     writer = csv.writer(written)
-    writer.writerow(("day", "received", "sent", "conversations", "answered", "handed_over", "usd"))
-    for day, count in counted.found.days.items():
-        each = (count.received, count.sent, count.conversations, count.answered, count.handed_over)
-        writer.writerow((day, *each, usd(counted.spent.get(day, 0))))
+    writer.writerow((*COLUMNS, *(f"before_{name}" for name in COLUMNS)))
+    for day, earlier in zip_longest(comparison.lines(counted), comparison.lines(before) if before else []):
+        writer.writerow((*_cells(day), *(_cells(earlier) if earlier else [""] * len(COLUMNS))))
     return written.getvalue()
 
 
-async def _counted(asked: Asked, days: Days, patience: float | None = None) -> Counted | None:
+def _cells(line: Line) -> tuple[object, ...]:
+    count = line.count
+    return (
+        line.day,
+        count.received,
+        count.sent,
+        count.conversations,
+        count.answered,
+        count.handed_over,
+        line.cost,
+    )
+
+
+async def _both(
+    asked: Asked, now: Now, patience: float | None = None
+) -> tuple[Counted, Counted | None] | None:
+    """The days that are shown, and those that they are compared with. None: they are still being counted.
+
+    Raises Refusal.
+    """
+    counted = await _counted(asked, now.days, patience)
+    if counted is None:
+        return None
+    if now.before is None:
+        return counted, None
+    before = await _counted(asked, now.before, patience)
+    return None if before is None else (counted, before)
+
+
+async def _counted(asked: Asked, days: Days, patience: float | None) -> Counted | None:
     """None: it is still being counted. Raises Refusal."""
     tenant = asked.tenant
     wanted = Wanted(asked.context.pool, tenant.id, tenant.time_zone, days.first, days.last)
@@ -126,18 +180,17 @@ async def _counted(asked: Asked, days: Days, patience: float | None = None) -> C
         raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, MUCH) from None
 
 
-async def _now(asked: Asked) -> tuple[Days, str, int]:
-    """The days that the address asks for, what is wrong with it where others are shown, and what this month
-    has cost."""
-    tenant = asked.tenant
+async def _now(asked: Asked) -> Now:
+    tenant, wrong = asked.tenant, ""
     async with acting_for(asked.context.pool, tenant.id) as scope:
+        place = (scope.connection, tenant.id, tenant.time_zone)
         today = await statistics.today(scope.connection, tenant.time_zone)
-        month = await ledger.of_month(scope.connection, tenant.id, tenant.time_zone)
+        month, beginning = await ledger.of_month(*place), await statistics.beginning(*place)
     days = _days(asked.query, today)
-    if days is not None:
-        return days, "", month
-    wrong = asked._("Choose two days, the first one first, at most %(num)s days apart.", num=LONGEST.days)
-    return Days.until(today, SPANS[1]), wrong, month
+    if days is None:
+        days = Days.until(today, SPANS[1])
+        wrong = asked._("Choose two days, the first one first, at most %(num)s days apart.", num=LONGEST.days)
+    return Now(today, days, wrong, month, beginning)
 
 
 def _days(given: Mapping[str, str], today: date) -> Days | None:

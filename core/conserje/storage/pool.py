@@ -18,7 +18,7 @@ from conserje.storage.schema import refuse_other_schema
 
 log = logging.getLogger(__name__)
 
-_Connect = Callable[..., Coroutine[Any, Any, Connection]]
+_Connect = Callable[..., Coroutine[Any, Any, "asyncpg.Connection[Any]"]]
 
 PATIENCE = 2.0  # seconds that a start waits for a Postgres that it can do without
 

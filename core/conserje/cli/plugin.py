@@ -12,6 +12,8 @@ import click
 import uvloop
 
 from conserje.cli.failure import Failed
+from conserje.cli.plugin_check import check_plugin
+from conserje.cli.plugin_new import new_plugin
 from conserje.cli.table import json_option, show_rows
 from conserje.installation import Installation, open_installation, read_settings
 from conserje.net import client as http
@@ -26,7 +28,11 @@ MOST_NAMED = 3  # tenants of a plugin in the table
 
 @click.group()
 def plugin() -> None:
-    """Look at the channels, assistants and tools installed."""
+    """Look at the channels, assistants and tools installed; make a new one, and check it."""
+
+
+plugin.add_command(new_plugin)
+plugin.add_command(check_plugin)
 
 
 @plugin.command("list")

@@ -39,7 +39,7 @@ KINDS = {CHANNELS: "channel", ASSISTANTS: "assistant", TOOLS: "tool"}
 LONGEST = 300  # characters of what a plugin says of itself
 
 _PLAIN = ("Credentials", "Settings", "Operator")
-_MODELS = {CHANNELS: _PLAIN, ASSISTANTS: _PLAIN, TOOLS: ("Parameters", *_PLAIN)}
+MODELS = {CHANNELS: _PLAIN, ASSISTANTS: _PLAIN, TOOLS: ("Parameters", *_PLAIN)}
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|_URL\Z")  # in the name of a variable
 _CALLABLE = re.compile(r"[a-z][a-z0-9_]{0,39}")  # the name of a tool, as every model takes it
@@ -49,7 +49,7 @@ class PluginMissing(OperatorError):
     """A tenant needs a plugin that is not installed, or that could not be loaded."""
 
 
-class _Broken(Exception):
+class Broken(Exception):
     """A plugin cannot be used; the text goes on behind its name."""
 
 
@@ -192,18 +192,18 @@ def load(environment: Mapping[str, str], http: httpx2.AsyncClient) -> Plugins:
             continue
         number = None
         try:
-            made = _made(each, environment, http)
+            made = make(each, environment, http)
             number = requirements.contract_of(made)
             plugins.add(each.entry.group, made)
-        except _Broken as why:
+        except Broken as why:
             plugins.broken[each.entry.name] = str(why)
         plugins.loaded.append(Loaded(*each.place, each.distribution, each.version, number))
     return plugins
 
 
-def _made(each: Installed, environment: Mapping[str, str], http: httpx2.AsyncClient) -> Any:
-    """Raises _Broken or SettingsError."""
-    kind = _class_of(each, environment)
+def make(each: Installed, environment: Mapping[str, str], http: httpx2.AsyncClient) -> Any:
+    """Raises Broken or SettingsError."""
+    kind = class_of(each, environment)
     operator = _operator(kind, environment)
     try:
         made = kind(operator, http)
@@ -211,24 +211,24 @@ def _made(each: Installed, environment: Mapping[str, str], http: httpx2.AsyncCli
             raise TypeError("its __init__ does not hand on what it was given")
     except BaseException as error:
         why = f"could not be made: {_said(each.entry.name, error, environment)}"
-        raise _Broken(why) from None
+        raise Broken(why) from None
     return made
 
 
-def _class_of(each: Installed, environment: Mapping[str, str]) -> type[Any]:
-    """The class, checked to be what its contract asks for. Raises _Broken."""
+def class_of(each: Installed, environment: Mapping[str, str]) -> type[Any]:
+    """The class, checked to be what its contract asks for. Raises Broken."""
     entry, contract = each.entry, CONTRACTS[each.entry.group]
     if why := each.left_out or requirements.unmet(entry):
-        raise _Broken(why)
+        raise Broken(why)
     try:
         kind: Any = entry.load()
         if not (unfit := requirements.other_contract(kind)):
             _check(kind, entry, contract)
     except BaseException as error:
         why = f"could not be loaded: {_said(entry.name, error, environment)}"
-        raise _Broken(why) from None
+        raise Broken(why) from None
     if unfit:
-        raise _Broken(unfit)
+        raise Broken(unfit)
     return kind  # type: ignore[no-any-return]
 
 
@@ -239,7 +239,7 @@ def _check(kind: Any, entry: EntryPoint, contract: type[Any]) -> None:
         raise TypeError(f"{entry.value} is no {contract.__name__}")
     if kind.name != entry.name:
         raise TypeError(f"{entry.value} calls itself {kind.name!r}, its entry point {entry.name!r}")
-    for name in _MODELS[entry.group]:
+    for name in MODELS[entry.group]:
         model = getattr(kind, name, None)
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise TypeError(f"{entry.value} has no model {name}")
@@ -281,18 +281,18 @@ def _said(name: str, error: BaseException, environment: Mapping[str, str]) -> st
 
 
 def _operator(kind: type[Any], environment: Mapping[str, str]) -> Any:
-    """Raises SettingsError for what the operator wrote wrongly, else _Broken."""
+    """Raises SettingsError for what the operator wrote wrongly, else Broken."""
     values = plugin_values(environment, kind.name, kind.Operator)
     try:
         return kind.Operator.model_validate(values)
     except ValidationError as error:
         if (fault := first_fault(error)).type == "missing":
             lacking = f"needs {plugin_variable(kind.name, fault.place.replace('.', '_'))}"
-            raise _Broken(lacking) from None
+            raise Broken(lacking) from None
         raise settings.wrong(error, kind.name) from None
     except BaseException as error:
         why = f"could not be made: {_said(kind.name, error, environment)}"
-        raise _Broken(why) from None
+        raise Broken(why) from None
 
 
 def operator_models(
@@ -303,8 +303,8 @@ def operator_models(
         prefix = plugin_variable(each.entry.name, "")
         if wanted is None or any(variable.startswith(prefix) for variable in wanted):
             try:
-                yield each.entry.name, _class_of(each, environment).Operator
-            except _Broken:  # load() names it
+                yield each.entry.name, class_of(each, environment).Operator
+            except Broken:  # load() names it
                 continue
 
 

@@ -20,6 +20,12 @@ def unmet(entry: EntryPoint) -> str:
     return next(filter(None, (_unmet(line, running) for line in lines if _concerns_us(line))), "")
 
 
+def of_ours(entry: EntryPoint) -> str:
+    """What its distribution requires of Conserje, as it says it, extras left out; empty: nothing."""
+    lines = (entry.dist.requires or ()) if entry.dist else ()
+    return next((each for each in lines if _names_us(each) and "extra ==" not in each), "")
+
+
 def _unmet(line: str, running: str) -> str:
     from packaging.requirements import InvalidRequirement, Requirement  # takes 20 ms, and few need it
 
@@ -34,8 +40,12 @@ def _unmet(line: str, running: str) -> str:
 
 
 def _concerns_us(line: str) -> bool:
+    return line != OURS and _names_us(line)
+
+
+def _names_us(line: str) -> bool:
     name = _NAME.match(line)
-    return line != OURS and name is not None and normal(name[1]) == OURS
+    return name is not None and normal(name[1]) == OURS
 
 
 def normal(distribution: str) -> str:

@@ -12,6 +12,7 @@ from conserje.intake.spool import Spool
 from conserje.settings import Settings, SettingsError
 from conserje.storage.database import Pool
 from conserje.storage.sqlite import NodeFileError
+from conserje.telemetry import metrics
 from conserje.tenants.replica import Replica
 
 FOLDER, REPLICA = "spool", "roster.sqlite"
@@ -62,4 +63,5 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
             raise SettingsError(
                 f"CONSERJE_DATA_DIR must be writable, unless CONSERJE_SPOOL=off: {error}"
             ) from None
+        stack.enter_context(metrics.showing_spool(spool.size))
         yield Node(replica, spool)

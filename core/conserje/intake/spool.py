@@ -18,6 +18,7 @@ from conserje.storage.sqlite import NodeFile, NodeFileError
 
 log = logging.getLogger(__name__)
 
+FILE = "events.sqlite"
 PAGE = 4096  # bytes
 SMALLEST = 64  # pages
 LEAST_FREE = 16 * 1024 * 1024  # bytes of the disk
@@ -55,7 +56,7 @@ class Spool:
     async def __aenter__(self) -> Self:
         """Raises NodeFileError where the folder cannot be written to."""
         settings = SETTINGS.format(pages=max(self.limit // PAGE, SMALLEST))
-        self._file = await NodeFile(self.folder / "events.sqlite", settings, LAYOUT).__aenter__()
+        self._file = await NodeFile(self.folder / FILE, settings, LAYOUT).__aenter__()
         self._lock = os.open(self.folder / "drainer.lock", os.O_RDWR | os.O_CREAT, 0o600)
         flag = os.open(self.folder / "busy", os.O_RDWR | os.O_CREAT, 0o600)
         os.ftruncate(flag, 1)
@@ -75,6 +76,10 @@ class Spool:
     def busy(self) -> bool:
         """Whether events wait, of this process or of another of the node; new ones go behind them."""
         return self._flag[0] != 0
+
+    def size(self) -> int:
+        """The bytes of the files in which events wait; 0 where none do."""
+        return sum(path.stat().st_size for path in self.folder.glob(f"{FILE}*")) if self.busy else 0
 
     async def keep(self, events: Sequence[bytes]) -> None:
         """Return when `events` are on the disk. Raises NodeFileError."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +17,7 @@ from conserje.telemetry import procfs
 registry = CollectorRegistry()
 
 RESIDENT = "conserje_resident_bytes"
+SPOOL = "conserje_spool_bytes"
 
 _WEBHOOKS = Counter(
     "conserje_webhooks",
@@ -69,6 +71,7 @@ _CLOCK_AHEAD = Gauge(
     ["clock"],
     registry=registry,
 )
+_SPOOL = Gauge(SPOOL, "What waits in the node's spool for Postgres.", registry=registry)
 
 OUTCOMES = {
     HTTPStatus.BAD_REQUEST: "malformed",
@@ -129,15 +132,25 @@ def clock(name: str, ahead: float) -> None:
     _CLOCK_AHEAD.labels(name).set(ahead)
 
 
+@contextmanager
+def showing_spool(size: Callable[[], int]) -> Iterator[None]:
+    """While this is entered, a node's spool has so many bytes that wait."""
+    _SPOOL.set_function(size)
+    try:
+        yield
+    finally:
+        _SPOOL.set_function(lambda: 0)
+
+
 def write() -> str:
     """What this process has counted since it started."""
     return json.dumps([_family(metric) for metric in registry.collect()])
 
 
-def resident_bytes(written: str) -> int:
-    """The memory that the process held which wrote this."""
+def of_process(written: str, name: str) -> int:
+    """What the process had of this, which has no labels, when it wrote that."""
     values = [
-        sample[2] for family in json.loads(written) for sample in family["samples"] if sample[0] == RESIDENT
+        sample[2] for family in json.loads(written) for sample in family["samples"] if sample[0] == name
     ]
     return int(values[0]) if values else 0
 

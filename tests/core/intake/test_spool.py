@@ -16,6 +16,7 @@ from waiting import LIMIT as PATIENCE
 
 from conserje.intake.spool import KEEP, Spool
 from conserje.storage.sqlite import NodeFileError
+from conserje.telemetry import metrics
 
 LIMIT = 64 * 1024 * 1024
 
@@ -51,6 +52,19 @@ async def test_events_come_back_in_their_order(spool: Spool) -> None:
     await spool.forget(rows[-1][0])
     assert [event for _, event in await spool.oldest(10)] == [b"3"]
     assert await spool.count() == 1
+
+
+async def test_its_size_is_told_while_events_wait(spool: Spool) -> None:
+    with metrics.showing_spool(spool.size):
+        assert metrics.of_process(metrics.write(), metrics.SPOOL) == 0
+        await spool.keep([b"1" * 100_000])
+        assert metrics.of_process(metrics.write(), metrics.SPOOL) > 100_000
+        [(number, _)] = await spool.oldest(5)
+        await spool.forget(number)
+        await spool.settle()
+        assert metrics.of_process(metrics.write(), metrics.SPOOL) == 0
+        await spool.keep([b"1"])
+    assert metrics.of_process(metrics.write(), metrics.SPOOL) == 0
 
 
 async def test_it_is_busy_until_it_is_seen_to_be_empty(spool: Spool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -23,6 +25,7 @@ async def nodes(asked: Asked) -> Seen:
     living = await heartbeat.living(connection)
     values = {
         "processes": [_shown(each) for each in living],
+        "spools": _spools(living),
         "idle": {kind: not any(each.kind == kind for each in living) for kind in KINDS},
         "load": await queue.load(connection),
         "uncertain": await backlog.uncertain(connection),
@@ -39,8 +42,18 @@ def _shown(process: Living) -> dict[str, Any]:
         "machine": machine,
         "number": number,
         "kind": KINDS[process.kind],
-        "megabytes": metrics.resident_bytes(process.counted) // 2**20,
+        "megabytes": metrics.of_process(process.counted, metrics.RESIDENT) // 2**20,
     }
+
+
+def _spools(living: Sequence[Living]) -> dict[str, float]:
+    """The megabytes that wait on machines' disks; all processes of one write to the same file."""
+    found: dict[str, float] = {}
+    for each in living:
+        machine = each.process.rpartition(":")[0]
+        if size := metrics.of_process(each.counted, metrics.SPOOL):
+            found[machine] = max(found.get(machine, 0), math.ceil(size / 2**20 * 10) / 10)
+    return found
 
 
 PLACES = (Place("/o/nodes", nodes),)

@@ -27,6 +27,7 @@ from conserje import (
     Text,
     TryLater,
     Uncertain,
+    Unreachable,
 )
 from conserje_fakes.meta import Number, StandIn, create
 from conserje_fakes.meta import Template as Approved
@@ -174,9 +175,11 @@ CODES: list[tuple[int, int, type[Exception]]] = [
     (190, 500, AccountFault),
     *((code, 400, TryLater) for code in (4, 80007, 130429, 131048, 131056, 131064, 133016)),
     *((code, 500, TryLater) for code in (1, 2, 131000, 131016, 131057)),
-    *((code, 400, Refused) for code in (131026, 131030, 131021, 131049, 130472, 131062, 131063)),
+    *((code, 400, Refused) for code in (131030, 131021, 131049, 130472, 131062, 131063)),
     *((code, 400, Refused) for code in (100, 131008, 131009, 131051, 131052, 131053, 132000, 132001, 132005)),
     *((code, 400, Refused) for code in (132007, 132008, 132012, 132015, 132016, 135000, 999999)),
+    (131026, 400, Unreachable),
+    (131026, 500, Uncertain),
     (131047, 400, OutsideWindow),
     (131050, 400, OptedOut),
     (999999, 500, Uncertain),

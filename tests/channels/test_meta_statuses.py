@@ -36,7 +36,8 @@ FAILED: list[tuple[list[dict[str, Any]], str, dict[str, Any]]] = [
     ),
     (
         [{"code": 131026}, {"code": 131050}],
-        "131026: the contact cannot be reached: not on WhatsApp, or with too old an app;"
+        "The contact cannot be reached now:"
+        " 131026: the contact cannot be reached: not on WhatsApp, or with too old an app;"
         " 131050: the contact wants no marketing messages",
         {"consent": "marketing out"},
     ),

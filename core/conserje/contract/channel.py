@@ -63,7 +63,7 @@ class Unreachable(Refused):
     @property
     def cause(self) -> str:
         """As it is kept with the message, and told to other systems."""
-        return f"{UNREACHABLE}: {said}" if (said := str(self)) else f"{UNREACHABLE}."
+        return _unreached(str(self))
 
 
 class AccountFault(Exception):
@@ -445,10 +445,16 @@ def judged(report: StatusUpdate, error: Exception) -> StatusUpdate:
         case OutsideWindow():
             return replace(report, outside_window=True)
         case Unreachable():
-            return replace(report, cause=error.cause)
+            return replace(report, cause=_unreached(report.cause or str(error)))
         case AccountFault():
             return replace(report, account_fault="passing" if error.retry else "lasting")
         case TryLater():
             return replace(report, try_after=error.after)
         case _:
             return report
+
+
+def _unreached(why: str) -> str:
+    if why.startswith(UNREACHABLE):
+        return why
+    return f"{UNREACHABLE}: {why}" if why else f"{UNREACHABLE}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -430,7 +431,9 @@ async def test_who_cannot_be_reached_is_answered_once_they_write_again(scene: Sc
 
 def test_a_report_of_it_says_the_same() -> None:
     report = StatusUpdate("+1", "k", "failed", "P1", cause="63014: the contact has blocked the sender")
-    told = judged(report, Unreachable(report.cause))
+    told = judged(judged(report, Unreachable("blocked")), Unreachable("left"))
     assert told.cause == "The contact cannot be reached now: 63014: the contact has blocked the sender"
-    assert judged(report, Unreachable()).cause == "The contact cannot be reached now."
+    for why, said in (("", "."), ("blocked", ": blocked")):
+        unexplained = judged(replace(report, cause=""), Unreachable(why))
+        assert unexplained.cause == f"The contact cannot be reached now{said}"
     assert (told.consent, told.outside_window, told.account_fault, told.try_after) == ("", False, "", None)

@@ -238,6 +238,9 @@ async def test_a_providers_own_words_are_shown_as_they_are(talk: Talk) -> None:
     ("cause", "told"),
     [
         ("131026: the contact cannot be reached", "Su número no se puede alcanzar"),
+        ("The contact cannot be reached now: 63014: blocked", "Bloqueó tu número."),
+        ("The contact cannot be reached now: Forbidden", "te bloqueó, se fue o ya no está"),
+        ("The contact cannot be reached now.", "Espera a que escriba"),
         ("63016: the contact wrote more than 24 h ago", "por ahora WhatsApp solo acepta plantillas"),
         ("21610: the contact has opted out", "No quiere más mensajes."),
         ("Nobody knows whether it was sent: no answer", "Nadie sabe si llegó."),

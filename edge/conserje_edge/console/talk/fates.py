@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from conserje.contract.channel import UNREACHABLE
 from conserje.conversations import amendments, paces
 from conserje.conversations.dialogue import Line
 from conserje.conversations.sending import OUTCOME_UNKNOWN
@@ -69,6 +70,10 @@ _CAUSES: tuple[tuple[Callable[[str], bool], str, str], ...] = (
 _UNREACHED = (
     N_("Their number cannot be reached: it is not on WhatsApp, or switched off."),
     N_("Reach them by another way."),
+)
+_GONE = (
+    N_("They cannot be reached now: they have blocked you, or left, or are there no more."),
+    N_("Wait until they write, or reach them by another way."),
 )
 _BLOCKED = (N_("They have blocked your number."), "")
 _TOO_OLD = (_CAUSES[0][1], _CAUSES[0][2])
@@ -153,6 +158,7 @@ def of(line: Line) -> Fate | None:
 def _meaning(cause: str) -> tuple[str, str]:
     """Why, and what to do, where it is known."""
     of_core = next(((why, todo) for is_it, why, todo in _CAUSES if is_it(cause)), None)
-    code = cause.partition(":")[0]
+    reason = cause.removeprefix(UNREACHABLE)
+    code = reason.removeprefix(": ").partition(":")[0]
     known = _OF_PROVIDERS.get(int(code)) if code.isdecimal() and len(code) < 8 else None
-    return of_core or known or ("", "")
+    return of_core or known or (_GONE if reason != cause else ("", ""))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from conserje import AccountFault, OptedOut, OutsideWindow, Refused, TryLater, Uncertain
+from conserje import AccountFault, OptedOut, OutsideWindow, Refused, TryLater, Uncertain, Unreachable
 
+NOT_REACHED = 131026
 OUTSIDE_WINDOW = 131047
 STOPPED_MARKETING = 131050
 TOO_MANY_CALLS = 4
@@ -107,6 +108,8 @@ def judgement(code: int, text: str, subcode: object = None, retry_after: float |
         return AccountFault(text)
     if code == OUTSIDE_WINDOW:
         return OutsideWindow(text)
+    if code == NOT_REACHED:
+        return Unreachable(text)
     return OptedOut(text, marketing=True) if code == STOPPED_MARKETING else Refused(text)
 
 
@@ -150,7 +153,7 @@ def outcome(error: GraphError | NoAnswer) -> Exception:
     match error:
         case NotAsked():
             return TryLater(str(error))
-        case GraphError() if error.status < 500 or type(error.judgement) is not Refused:
+        case GraphError() if error.status < 500 or type(error.judgement) not in (Refused, Unreachable):
             return error.judgement
         case _:
             return Uncertain(str(error))

@@ -5,7 +5,16 @@ from __future__ import annotations
 import httpx2
 from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 
-from conserje import AccountFault, CannotTell, OptedOut, OutsideWindow, Refused, TryLater, Uncertain
+from conserje import (
+    AccountFault,
+    CannotTell,
+    OptedOut,
+    OutsideWindow,
+    Refused,
+    TryLater,
+    Uncertain,
+    Unreachable,
+)
 
 # Conserje may offer the same message again: Twilio did not take it.
 _BUSY = frozenset({20429, 21611, 30001, 63017, 63018})
@@ -26,7 +35,12 @@ _OF_STATUS: dict[int, int] = {
     httpx2.codes.UNAUTHORIZED: NOT_ACCEPTED,
     httpx2.codes.TOO_MANY_REQUESTS: _TOO_MANY,
 }
-_REFUSALS: dict[int, type[Refused]] = {OPTED_OUT: OptedOut, OUTSIDE_WINDOW: OutsideWindow}
+_NOT_REACHED = (30003, 30004, 30005, 30006, 63003, 63014, 63032)
+_REFUSALS: dict[int, type[Refused]] = {
+    OPTED_OUT: OptedOut,
+    OUTSIDE_WINDOW: OutsideWindow,
+    **dict.fromkeys(_NOT_REACHED, Unreachable),
+}
 
 _MEANINGS = {
     20003: "Twilio does not accept the credentials; check account_sid and auth_token and seal them again",

@@ -1,4 +1,25 @@
-"""Conserje's public names: what a plugin needs, and all that a plugin may use."""
+"""Conserje's public names: what a plugin needs, and all that a plugin may use.
+
+Public are the names in this package's `__all__`, all of `conserje.kit`, and for tests `conserje.testing`.
+What stands there goes on working from release to release, as long as the contract's number
+(`Channel.contract`) is the same; every other module of `conserje` changes without notice. A plugin may use
+what it requires itself, and httpx2, pydantic and, for pages, starlette, which Conserje brings along.
+
+What the operator sets for a plugin is its model `Operator`: the field `base_url` of the plugin `pigeon` is
+the variable CONSERJE_PIGEON_BASE_URL, read once, when a process starts. A value is one string that the
+field's type can read: a text, a number, yes or no, a SecretStr, a Literal. An empty one is none given.
+Where a field without default is not given, the plugin is skipped and named, with the variable that it
+lacks; a value that the model refuses keeps Conserje from starting, and so does a variable that no plugin
+has. Tests and `conserje up --demo` point `base_url` to a stand-in: no plugin writes its provider's address
+anywhere else.
+
+`self.http` is the process's one httpx2.AsyncClient, for asking the provider: 5 s to connect, 10 s without a
+byte (`timeout=` of a request changes that; core ends the whole call in its own time), at most 100
+connections of all plugins together, no redirects, no cookies, no proxy and nothing else of the environment.
+Each request has its whole address and its own headers. It is everybody's: a plugin neither closes nor
+changes it. `claims`, `verify`, `parse`, `acknowledge` and whatever else is no coroutine may not ask
+anybody. An address that a contact, a tenant or a file gave goes to `fetch`, which asks no machine inside.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -235,6 +235,9 @@ class Assistant(Generic[C, S, O]):
     Operator: type[O]
 
     def __init__(self, operator: O, http: httpx2.AsyncClient) -> None:
+        """Called once in each process; no I/O, for which there is `start`. A class that has its own hands
+        both on to this one. What they are, and what `http` may do, stands at the top of `conserje` itself.
+        """
         self.operator = operator
         self.http = http
 

@@ -233,9 +233,15 @@ O = TypeVar("O", bound=BaseModel)  # noqa: E741
 class Channel(Generic[C, S, O]):
     """One provider's way of carrying messages; one instance per process serves every tenant.
 
-    `verify`, `parse` and `send` are enough. `verify` and `parse` run where webhooks are
-    acknowledged: no I/O, and under 50 ms. `send` and `find` run in a worker, in their own time
-    limit, and get the account's opened credentials, never another's.
+    `verify`, `parse` and `send` are enough. `claims`, `verify`, `parse` and `acknowledge` run where webhooks
+    are acknowledged: no I/O, and under 50 ms together. Coroutines run in a worker, or where an operator
+    examines an account, in their own time limits, and get the account's opened credentials, never another's;
+    nothing in them may keep the loop for 3 s. All other methods are called wherever they are needed, often:
+    they answer at once, from what they are given. What a method may raise is said there; whatever else it
+    raises ends that call alone.
+
+    Nothing of one account is kept for another: what an instance remembers is keyed by `account.tenant` and
+    `account.address`.
 
     Of a body of more than `body_limit` bytes nothing is taken. Where that is above 64 KiB, a larger body is
     parsed only after a signature fits: `verify` signs the bytes, and `claims` searches them.
@@ -262,6 +268,9 @@ class Channel(Generic[C, S, O]):
     opt_in_words: ClassVar[frozenset[str]] = OPT_IN_WORDS  # and again, after that
 
     def __init__(self, operator: O, http: httpx2.AsyncClient) -> None:
+        """Called once in each process; no I/O, for which there is `start`. A class that has its own hands
+        both on to this one. What they are, and what `http` may do, stands at the top of `conserje` itself.
+        """
         self.operator = operator
         self.http = http
 
@@ -281,15 +290,24 @@ class Channel(Generic[C, S, O]):
         """
 
     def shared_credentials(self) -> C | None:
-        """The operator's credentials for accounts that have none of their own."""
+        """The operator's credentials for accounts that have none of their own; None: there are none.
+
+        They also verify what is posted to a shared address and names no account.
+        """
         return None
 
     def limits_of(self, address: str) -> Limits:
-        """What the account of this address can carry, where accounts differ."""
+        """What the account of this address can carry, where accounts differ.
+
+        Called for each reply that is stored, and again when a file or a choice leaves.
+        """
         return self.limits
 
     def pace(self, address: str) -> Pace:
-        """How fast the account's provider takes what is no answer, with room left for answers."""
+        """How fast the account's provider takes what is no answer, with room left for answers.
+
+        Called for each message that the business sends of its own accord.
+        """
         return Pace()
 
     def reach(self, phone: str, address: str) -> str | None:
@@ -353,7 +371,11 @@ class Channel(Generic[C, S, O]):
         raise NotImplementedError
 
     def acknowledge(self, hook: Webhook) -> Answer:
-        """What the provider is told once the events are on disk."""
+        """What the provider is told once the events are on disk.
+
+        A handshake answers here. What needs no account, and whose end nobody has to know, a provider may be
+        asked for by this answer, where it takes orders so (Telegram's "leaveChat").
+        """
         return Answer()
 
     async def send(self, message: OutboundMessage, account: Account[C, S]) -> Receipt:

@@ -35,8 +35,8 @@ class Limits:
     of. `captions` are the kinds of files below which words
     are shown; with others they are a message of their own. `markup` says which marks of a text it shows as
     what they mean: assistants write Markdown. `file_bytes` and `file_seconds` are for a file that a contact
-    sent. `takes` are the media types of files that it takes of ours, each with its largest size in bytes;
-    empty: any, of at most `file_bytes`.
+    sent. `takes` are the media types of files that it takes of ours, each with its largest size in bytes,
+    "*/*" for all that are not named; empty: any, of at most `file_bytes`.
     """
 
     unit: Unit = "characters"
@@ -62,11 +62,15 @@ class Limits:
         """How long the provider finds them."""
         return length(words, self.unit)
 
+    def largest(self, media_type: str) -> int | None:
+        """The bytes of a file of ours that it takes; None: it takes none of this type."""
+        return self.takes.get(media_type, self.takes.get("*/*")) if self.takes else self.file_bytes
+
     def refusal(self, media_type: str, size: int) -> str:
         """Why a file of ours cannot be sent, in a sentence; empty: it can."""
         if not size:
             return "it is empty."
-        most = self.takes.get(media_type) if self.takes else self.file_bytes
+        most = self.largest(media_type)
         if most is None:
             return f"it is {media_type}, and the channel takes {', '.join(sorted(self.takes))}."
         if size > most:

@@ -40,7 +40,12 @@ def _hands_on(decorator: Callable[..., Any], name: str) -> bool:
     return _names(signature, name) or any(each.kind is each.VAR_KEYWORD for each in others)
 
 
-@lru_cache(1024)
-def of_class(kind: Any, method: str, name: str) -> bool:
-    """The same of a method of a plugin's class, looked at once."""
-    return wants(getattr(kind, method), name)
+def _of_class(kind: type[Any], method: str, name: str) -> bool:
+    try:
+        return wants(getattr(kind, method), name)
+    except BaseException:  # of the plugin's own making: the call fails where it is guarded
+        return False
+
+
+of_class: Callable[[Any, str, str], bool] = lru_cache(1024)(_of_class)
+"""The same of a method of a plugin's class, looked at once; each webhook asks."""

@@ -108,7 +108,7 @@ def _fitted(content: Content, channel: AnyChannel, entry: Entry, account: Accoun
 
 
 def _require_taken(file: File, limits: Limits) -> None:
-    if limits.takes and file.media_type and file.media_type not in limits.takes:
+    if file.media_type and limits.largest(file.media_type) is None:
         taken = ", ".join(sorted(limits.takes))
         raise SendUnfit("file-not-taken", f"It is {file.media_type}, and the channel takes {taken}.")
 

@@ -57,20 +57,22 @@ async def write(connection: Connection, items: Sequence[Item], flight: Flight, p
     """
     await _look(connection, items, flight)
     new, known, dropped = await _add(connection, items)
-    if pressed := [_pressed(each) for each in new if each.row.content.startswith(presses.BEGINS)]:
-        await presses.resolve(connection, pressed)
     reports = [item.row for item in items if isinstance(item.row, ReportRow)]
     signs = [consent.written(each.row, each.conversation_id) for each in new if each.row.consent]
     signs += await consent.reported(connection, reports)
     spoken = await _hear_business(connection, items, new, signs)
     follows = await consent.follow(connection, signs)
     again, gone = await amendments.amend(connection, [each.row for each in new])
-    come = await _come(connection, known)
+    come, pressed = await _come(connection, known), list[presses.Press]()
     for each in [*new, *come]:
-        if each.row.is_order:
+        if each.row.content.startswith(presses.BEGINS):
+            pressed.append(_pressed(each))
+        elif each.row.is_order:
             kind: notifications.Recorded = "order.received"
             place = (each.row.tenant_id, kind, each.conversation_id)
             await notifications.record(connection, *place, message=each.message_id)
+    if pressed:
+        await presses.resolve(connection, pressed)
     due = await _turns(connection, [*new, *come], flight)
     due += await files.note(connection, [*map(_sent, new), *map(_spoken, spoken)])
     await files.drop(connection, gone)

@@ -127,15 +127,6 @@ def called(
         raise _told(plugin, method, (*arguments, *named.values()), error) from None
 
 
-def wants(plugin: AnyPlugin, method: str, name: str) -> bool:
-    """Whether a method has this argument; one that cannot even be looked at fails when it is called."""
-    kind: Any = type(plugin)
-    try:
-        return signatures.of_class(kind, method, name)
-    except BaseException:  # of the plugin's own making
-        return False
-
-
 def parsing(
     plugin: AnyChannel, slug: str, into: list[Event], hook: Webhook, account: AnyAccount | None = None
 ) -> Iterator[None]:
@@ -159,7 +150,8 @@ def parsing(
 def parsed(channel: AnyChannel, slug: str, hook: Webhook, account: AnyAccount) -> list[Event]:
     """All that `parse` gives of a request that was composed here. Raises as `called` does."""
     events: list[Event] = []
-    for _ in parsing(channel, slug, events, hook, account if wants(channel, "parse", "account") else None):
+    by_account = signatures.of_class(type(channel), "parse", "account")
+    for _ in parsing(channel, slug, events, hook, account if by_account else None):
         pass
     return events
 

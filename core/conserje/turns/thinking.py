@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from conserje.contract import signatures
 from conserje.contract.assistant import AnyAssistant, Assistant, NoAnswer, Reply, Turn
 from conserje.contract.channel import AnyChannel, offers
 from conserje.contract.limits import Limits
@@ -66,7 +67,7 @@ class Thinking:
         try:
             async with asyncio.timeout(ATTENTION):
                 opened = entry.opened(account, channel, self.vault)
-                knows = guard.wants(channel, "attend", "contact")
+                knows = signatures.of_class(type(channel), "attend", "contact")
                 whom = {"contact": claim.contact_address} if knows else {}
                 asked = (entry.tenant.slug, "attend", given.nothing, read, opened)
                 await guard.awaited(channel, *asked, **whom)

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import NamedTuple
 
+from conserje.contract import signatures
 from conserje.contract.account import AnyAccount
 from conserje.contract.channel import UNSIGNED_LIMIT, Answer, AnyChannel, Forged, Malformed, Webhook
 from conserje.contract.message import Event, Unreadable
@@ -115,7 +116,7 @@ async def parse(channel: AnyChannel, hook: Webhook, signers: Mapping[str, Signer
     """The events of accounts that verified, by address; what cannot be read is an event too, with the body as
     it came."""
     readings: list[tuple[Mapping[str, Signer], AnyAccount | None]] = [(signers, None)]
-    if guard.wants(channel, "parse", "account"):
+    if signatures.of_class(type(channel), "parse", "account"):
         readings = [({address: signer}, signer.opened) for address, signer in signers.items()]
     taken: Taken = []
     for own, account in readings:

@@ -12,7 +12,6 @@ from doorway import Moody
 from conserje.contract import signatures
 from conserje.contract.channel import Channel
 from conserje.contract.signatures import wants
-from conserje.plugins import guard
 
 
 def wraps(inner: Callable[..., Any], around: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,19 +86,21 @@ class Hostile(Moody, metaclass=Meta):
 
 
 def test_promise_8_a_class_that_cannot_even_be_looked_at_is_given_nothing() -> None:
-    assert not guard.wants(Hostile(), "parse", "account")
+    assert not signatures.of_class(Hostile, "parse", "account")
+
+
+class Fresh(Moody):
+    """Nobody has looked at it yet."""
 
 
 def test_a_class_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    channel, asked = Moody(), list[str]()
+    asked = []
 
     def look(method: object, name: str) -> bool:
         asked.append(name)
         return True
 
     monkeypatch.setattr(signatures, "wants", look)
-    signatures.of_class.cache_clear()
     for _ in range(3):
-        guard.wants(channel, "parse", "account")
+        assert signatures.of_class(Fresh, "parse", "account")
     assert asked == ["account"]
-    signatures.of_class.cache_clear()

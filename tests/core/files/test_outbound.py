@@ -103,6 +103,7 @@ async def test_without_files_the_channel_s_words_have_its_link(
     ("takes", "content", "why"),
     [
         ({"image/jpeg": 10_000}, PDF, "it is application/pdf, and the channel takes image/jpeg."),
+        ({"image/jpeg": 10_000, "*/*": 5}, PDF, "MB, and the channel takes 4.77e-06 MB of application/pdf."),
         ({"image/jpeg": 100}, JPEG, "MB, and the channel takes 9.54e-05 MB of image/jpeg."),
         ({}, b"", "it is empty."),
         ({}, bytes(2 * 2**20), "it has 2 MB, and the channel takes 1 MB of application/octet-stream."),

@@ -35,6 +35,8 @@ CALLABLE = re.compile(r"[a-z][a-z0-9_]{0,63}")  # the name of a tool, as every m
 
 LONGEST_CATEGORY, MOST_UNITS = 100, 1000  # of what a message is charged as
 
+_SENT = re.compile(r"[\x20-\x7e\t]*").fullmatch
+
 Check = Callable[[Any], bool]
 Checked = Callable[[object], T]
 
@@ -78,7 +80,7 @@ truth: Checked[bool] = sound(bool)
 answer: Checked[Answer] = sound(Answer)
 _receipt: Checked[Receipt] = sound(Receipt)
 _found: Checked[Receipt | None] = sound(Receipt | None)
-webhook: Checked[Webhook] = sound(Webhook)
+_webhook: Checked[Webhook] = sound(Webhook)
 window: Checked[timedelta | None] = sound(timedelta | None)
 _limits: Checked[Limits] = sound(Limits)
 _pace: Checked[Pace] = sound(Pace)
@@ -90,6 +92,17 @@ _page: Checked[Page] = sound(Page)
 _offering: Checked[Offering] = sound(Offering)
 _event: Checked[Event] = sound(Event)
 _reply: Checked[Reply] = sound(Reply)
+
+
+def webhook(given: object) -> Webhook:
+    """Raises Wrong, also for a request that nobody could post."""
+    hook = _webhook(given)
+    words = _check(Mapping[str, str])(hook.headers) and (*hook.headers.keys(), *hook.headers.values())
+    sent = (hook.method, hook.path, hook.url, *(words or (None,)))
+    if not isinstance(hook.body, bytes) or not all(isinstance(each, str) and _SENT(each) for each in sent):
+        odd = "Webhook that cannot be posted"
+        raise Wrong(odd)
+    return hook
 
 
 def receipt(given: object) -> Receipt:

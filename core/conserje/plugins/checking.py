@@ -189,7 +189,9 @@ def suite() -> None:
     import pytest
 
     options = ["-q", "--tb=no", "--no-header", "--color=no", "-rfE", "-p", "no:cacheprovider"]
-    os._exit(int(pytest.main([*options, "--rootdir", folder, *_tests(Path(folder))])))
+    code = pytest.main([*options, "--rootdir", folder, *_tests(Path(folder))])
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def _tests(folder: Path) -> list[str]:

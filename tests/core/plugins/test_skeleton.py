@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -87,3 +88,37 @@ async def test_it_is_made_where_it_is_wanted_and_says_what_comes_next(
     assert f"pip install -e '{tmp_path}/conserje-acme[test]'" in result.stdout
     said = await terminal.read("plugin", "new", "tool", "other", "--into", str(tmp_path), "--json")
     assert said == {"folder": str(tmp_path / "conserje-other")}
+
+
+@pytest.mark.long
+def test_each_is_green_beside_what_is_released(tmp_path: Path) -> None:
+    """In a fresh environment, from built wheels alone, as an author's machine has it."""
+    folders = made(tmp_path)
+    wheels, python = tmp_path / "wheels", tmp_path / "venv/bin/python"
+    for folder in (ROOT / "core", *folders):
+        run("uv", "build", "--quiet", "--wheel", "--out-dir", wheels, folder)
+    run("uv", "venv", "--quiet", "--python", sys.executable, tmp_path / "venv")
+    wanted = [f"{folder.name}[test]" for folder in folders]
+    run("uv", "pip", "install", "--quiet", "--python", python, "--find-links", wheels, *wanted)
+    done = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(each / "tests" for each in folders))
+    assert " passed" in done
+    listed = run(python, "-m", "conserje", "plugin", "list", "--json")
+    assert listed.count('"ready"') >= len(folders)
+    verdicts = run(python, "-m", "conserje", "plugin", "check", folders[1])
+    assert {line.split()[0] for line in verdicts.splitlines()} == {"ok"} and " passed" in verdicts
+
+
+def run(*words: str | Path) -> str:
+    found = str(BIN / words[0]) if words[0] == "uv" else str(words[0])
+    left_out = ("PYTHON", "PYTEST", "VIRTUAL_ENV", "CONSERJE_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    done = subprocess.run(
+        [found, *map(str, words[1:])],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        env=environment | {"CONSERJE_DATA_DIR": "data"},
+        cwd=Path(found).parents[2] if words[0] != "uv" else None,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

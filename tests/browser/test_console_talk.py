@@ -77,6 +77,51 @@ async def test_an_agents_busy_hour(office: Office) -> None:
         assert await violations(page) == []
 
 
+async def test_what_the_assistant_would_write_is_in_the_field_and_over_nobodys_words(office: Office) -> None:
+    async with open_talk(office.house) as talk:
+        id = await talk.answered()
+        desk = await office.desk(await office.house.as_("agent"), **PHONE)
+        desk.expected = "409"
+        page = await desk.page(f"/t/acme/desk/{id}")
+        suggest = page.get_by_role("button", name="Suggest")
+        await expect(suggest).to_be_hidden()
+        await page.get_by_role("button", name="Take over").click()
+        text, box = page.get_by_role("textbox", name="Message or note"), page.locator("#composer-suggestion")
+        await suggest.click()
+        await expect(box).to_contain_text("They have not written since")
+        await talk.write("¿abren?")
+        await suggest.click()
+        await expect(text).to_have_value("¿abren?")
+        await expect(box).to_be_hidden()
+
+        await text.fill("lo mío")
+        await suggest.click()
+        await expect(box).to_contain_text("The assistant would write: ¿abren?")
+        await expect(text).to_have_value("lo mío")
+        assert await violations(page) == []
+        await box.get_by_role("button", name="Leave mine").click()
+        await expect(text).to_have_value("lo mío")
+        await suggest.click()
+        await box.get_by_role("button", name="Put it in place of mine").click()
+        await expect(text).to_have_value("¿abren?")
+        await expect(box).to_be_hidden()
+
+        # What was asked for before something was sent is not put into the next.
+        parrot = office.house.context.plugins.assistants["parrot"]
+        parrot.ready.clear()  # type: ignore[attr-defined]
+        heard = len(parrot.heard)  # type: ignore[attr-defined]
+        await text.fill("")
+        await suggest.click()
+        await until(lambda: len(parrot.heard) > heard)  # type: ignore[attr-defined]
+        await text.fill("ya voy")
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.get_by_role("log").get_by_text("ya voy")).to_be_visible()
+        parrot.ready.set()  # type: ignore[attr-defined]
+        await expect(box).to_contain_text("¿abren?")
+        await expect(text).to_have_value("")
+        assert await talk.house.pool.fetchval("SELECT count(*) FROM messages WHERE direction = 'out'") == 2
+
+
 async def test_who_else_is_here_and_what_is_typed_by_keys(office: Office) -> None:
     async with open_talk(office.house) as talk:
         id = await talk.answered()

@@ -38,6 +38,7 @@ ACTS: dict[str, Act] = {
     "conversation.read": _READ,
     "conversation.take": _TALK,
     "conversation.say": _TALK,
+    "conversation.suggest": _TALK,
     "conversation.note": _TALK,
     "conversation.give": _TALK,
     "contact.read": _READ,

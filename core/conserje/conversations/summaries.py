@@ -35,6 +35,11 @@ JOIN contacts ON contacts.tenant_id = $1 AND contacts.id = contact_id
 WHERE summaries.tenant_id = $1 AND conversation_id = $2 AND asked_at IS NOT NULL
 """
 
+READ_TEXT = """
+SELECT text FROM summaries
+WHERE tenant_id = $1 AND conversation_id = $2 AND since > now() - $3::interval
+"""
+
 # Whoever edits one of them just now, or takes it back, is waited for.
 MESSAGES = f"""
 SELECT id, direction, content, created_at FROM messages
@@ -67,6 +72,12 @@ class Past:
     said: tuple[Utterance, ...]
     covers: int  # the last of these messages
     since: datetime
+
+
+async def read(connection: Connection, tenant_id: int, conversation_id: int, context: timedelta) -> str:
+    """The summary, if nothing in it is older than what the tenant wants read; empty: there is none."""
+    text: str | None = await connection.fetchval(READ_TEXT, tenant_id, conversation_id, context)
+    return text or ""
 
 
 async def ask(

@@ -47,6 +47,7 @@ class Claim:
     recent_since: datetime
     summary: str = ""  # of what was said before the history
     oldest_read: int = 0  # the id of the oldest message of the history
+    may_act: bool = True  # else what has an effect is not called
     contact_address: str = ""
 
 

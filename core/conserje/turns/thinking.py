@@ -115,10 +115,13 @@ class Thinking:
             return Thought(wish.reply(tenant.seen, datetime.now(UTC)), wish.ASSISTANT, timedelta(0))
         if sale.ordered(contents):
             return Thought(sale.reply(tenant.locale), sale.ASSISTANT, timedelta(0))
-        return await self._ask_assistants(entry, claim)
+        return await self.ask_assistants(entry, claim)
 
-    async def _ask_assistants(self, entry: Entry, claim: Claim) -> Thought:
-        """Raises NoReply."""
+    async def ask_assistants(self, entry: Entry, claim: Claim) -> Thought:
+        """The reply of the tenant's assistant, else of its fallback, whatever the contact wishes for.
+
+        Raises NoReply.
+        """
         started, tenant = time.monotonic(), entry.tenant
         cause, called, reason = None, list[Called](), ""
         usable = await opened(entry, self.plugins, self.vault, self.offered)
@@ -152,7 +155,7 @@ class Thinking:
         return Toolbox(
             pool=self.pool,
             entry=entry,
-            conversation_id=claim.conversation_id,
+            conversation_id=claim.conversation_id if claim.may_act else 0,
             contact=claim.contact,
             products=TenantProducts(self.catalogues, tenant.id),
             knowledge=TenantKnowledge(self.lore, tenant.id, tenant.seen),

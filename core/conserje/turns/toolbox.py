@@ -88,7 +88,7 @@ def bounded(result: Result) -> Result:
 class Toolbox:
     """What the assistant of one turn may do, and what it proposes.
 
-    Without a conversation, where an assistant is tried, nothing that has an effect is called.
+    Without a conversation, where an assistant is tried or suggests, nothing that has an effect is called.
     """
 
     pool: Pool

@@ -18,6 +18,7 @@ DONE = {
     "conversation.note": N_("A note was written"),
     "conversation.read": N_("A conversation was read"),
     "conversation.say": N_("A contact was written to"),
+    "conversation.suggest": N_("The assistant was asked for words"),
     "conversation.take": N_("A conversation was taken"),
     "held.change": N_("Something held was retried or dropped"),
     "key.change": N_("An API key was made or revoked"),

@@ -5,6 +5,7 @@ const NEAR = 160; // pixels from the end of the talk
 const byId = (id) => document.getElementById(id);
 const talk = document.querySelector(".talk[data-here]");
 let wrote = 0;
+let sent = 0;
 
 // Who else is here; the server forgets who says nothing for a minute.
 async function sayHere() {
@@ -28,6 +29,7 @@ function follow() {
   if (!has || !send) return;
   const says = has.dataset.says === "yes";
   send.disabled = !says;
+  byId("composer-suggest").hidden = has.dataset.suggests !== "yes";
   send.form.action = talk.dataset.here.replace(/here$/, says ? "say" : "note");
   byId("composer-text").placeholder = has.dataset.placeholder;
 }
@@ -45,6 +47,47 @@ async function insertPrepared(select) {
   text.setRangeText(await answer.text(), text.selectionStart, text.selectionEnd, "end");
   text.dispatchEvent(new Event("input", { bubbles: true }));
   text.focus();
+}
+
+// What the assistant would write goes into an empty field; what somebody has typed there stays until they say so.
+async function suggest(button) {
+  if (button.ariaBusy === "true") return;
+  button.ariaBusy = "true";
+  const before = sent;
+  show(byId("composer-suggestion").dataset.asking);
+  try {
+    const answer = await fetch(button.getAttribute("formaction"), { method: "POST", headers: { "x-live": "form" } });
+    const to = answer.headers.get("x-see");
+    if (to) return location.assign(to);
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (answer.ok) suggested(next.getElementById("composer-text").value, before === sent);
+    else show((next.getElementById("composer-error") ?? next.querySelector("h1")).textContent);
+  } catch {
+    show(); // the frame says that nobody answers
+  } finally {
+    button.ariaBusy = "false";
+  }
+}
+
+function suggested(words, isForThis) {
+  const field = byId("composer-text");
+  if (field.value.trim() || !isForThis) return show(words, true);
+  show();
+  put(field, words);
+}
+
+function put(field, words) {
+  field.value = words;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  field.focus();
+}
+
+// Beside the field: words that may be put into it, or else why there are none.
+function show(words = "", mayUse = false) {
+  const box = byId("composer-suggestion");
+  box.hidden = !words;
+  box.querySelector(".buttons").hidden = box.querySelector(".quiet").hidden = !mayUse;
+  byId("composer-suggested").textContent = words;
 }
 
 function choosePrepared(event) {
@@ -74,6 +117,14 @@ document.addEventListener("input", ({ target }) => {
   wrote = Date.now();
   if (begins) sayHere();
 });
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("#composer-suggest, #composer-suggestion button");
+  if (!button) return;
+  event.preventDefault();
+  if (button.id === "composer-suggest") return suggest(button);
+  if ("use" in button.dataset) put(byId("composer-text"), byId("composer-suggested").textContent);
+  show();
+});
 document.addEventListener("change", ({ target }) => {
   if (target.id === "composer-prepared") insertPrepared(target);
   if (target.id === "composer-file") showChosen();
@@ -81,6 +132,8 @@ document.addEventListener("change", ({ target }) => {
 document.addEventListener("taken", ({ target }) => {
   if (target.id !== "composer") return;
   wrote = 0;
+  sent += 1;
+  show();
   showChosen();
   sticks = true;
 });

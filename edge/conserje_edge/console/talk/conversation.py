@@ -30,10 +30,11 @@ LARGEST = 16 * MEGABYTE  # bytes of a file
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What somebody wrote and could not be kept, and why."""
+    """What somebody wrote that is not sent yet, why, and what the assistant would write."""
 
     text: str = ""
     error: str = ""
+    suggestion: str = ""
 
 
 NOTHING = Typed()
@@ -58,6 +59,11 @@ class Page:
     def is_anothers(self) -> bool:
         """Whether somebody else has it, who is the one to write."""
         return self.found.state == "person" and self.found.person is not None and not self.is_mine
+
+    @property
+    def suggests(self) -> bool:
+        """Whether the assistant may be asked what it would write."""
+        return self.found.state == "person" and self.says
 
     @property
     def says(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conserje_edge.console.place import Place
-from conserje_edge.console.talk import contact, conversation, prepared, saying, why
+from conserje_edge.console.talk import contact, conversation, prepared, saying, suggesting, why
 
 _CONVERSATION = "/t/{slug}/desk/{conversation}"
 _CONTACT = "/t/{slug}/contacts/{contact}"
@@ -15,6 +15,7 @@ PLACES: tuple[Place, ...] = (
     Place(f"{_CONVERSATION}/take", post=conversation.take),
     Place(f"{_CONVERSATION}/give", post=conversation.give),
     Place(f"{_CONVERSATION}/say", post=saying.say),
+    Place(f"{_CONVERSATION}/suggest", post=suggesting.suggest),
     Place(f"{_CONVERSATION}/note", post=conversation.note),
     Place(f"{_CONVERSATION}/again", post=conversation.think_again),
     Place(f"{_CONVERSATION}/messages/{{message}}/again", post=conversation.again),

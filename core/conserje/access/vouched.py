@@ -5,6 +5,8 @@ An address may be given to somebody else there; a subject never is.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from conserje.access import logins
 from conserje.access.issuer import Vouched
 from conserje.access.logins import NoLogin, normalised
@@ -18,16 +20,25 @@ KEEP = "UPDATE logins SET issuer = $2, subject = $3 WHERE id = $1"
 DROP = "UPDATE logins SET issuer = NULL, subject = NULL WHERE id = $1"
 
 
-async def whose(connection: Connection, vouched: Vouched) -> int:
+class Whose(NamedTuple):
+    """A login, and whether it is opened by the issuer for the first time."""
+
+    login_id: int
+    is_new: bool
+
+
+async def whose(connection: Connection, vouched: Vouched) -> Whose:
     """The login, which is theirs by this issuer from now on. Raises NoLogin: nobody is made by coming."""
     found: int | None = await connection.fetchval(FIND, vouched.issuer, vouched.subject)
-    if found is None and vouched.email is not None:
+    if found is not None:
+        return Whose(found, is_new=False)
+    if vouched.email is not None:
         with logins.refusals():
             email = normalised(vouched.email)
             found = await connection.fetchval(KEEP_BY_EMAIL, vouched.issuer, vouched.subject, email)
     if found is None:
         raise NoLogin("There is no login of theirs: invite them first.")
-    return found
+    return Whose(found, is_new=True)
 
 
 async def keep(connection: Connection, login_id: int, vouched: Vouched) -> None:

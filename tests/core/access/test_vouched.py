@@ -27,12 +27,14 @@ async def known(pool: Pool, email: str = "ana@example.com") -> int:
 
 async def whose(pool: Pool, who: Vouched) -> int:
     async with pool.acquire() as connection, connection.transaction():
-        return await vouched.whose(connection, who)
+        return (await vouched.whose(connection, who)).login_id
 
 
 async def test_by_the_address_once_and_then_by_who_it_is(pool: Pool) -> None:
     ana = await known(pool)
-    assert await whose(pool, somebody(email="Ana@Example.com")) == ana
+    async with pool.acquire() as connection:
+        assert await vouched.whose(connection, somebody(email="Ana@Example.com")) == (ana, True)
+        assert await vouched.whose(connection, somebody()) == (ana, False)
     assert await whose(pool, somebody(email=None)) == ana
     assert await whose(pool, somebody(email="married@example.com")) == ana
     # The address was given to somebody else there.

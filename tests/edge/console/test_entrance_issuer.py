@@ -76,6 +76,8 @@ async def test_one_comes_in_and_goes_where_one_wanted(console: House, stand_in: 
     assert row and tuple(row) == (stand_in.url, "ana-1")
     stand_in.person = {"sub": "ana-1"}
     await by_issuer(await console.nobody(), "/sign-in/oidc")
+    [line] = await console.pool.fetch("SELECT act, of, who, role FROM audit")  # of the first time
+    assert tuple(line) == ("me.secure", "issuer", "ana@example.com", "owner")
 
 
 async def test_who_is_not_invited_or_not_verified_stays_outside(console: House, stand_in: StandIn) -> None:

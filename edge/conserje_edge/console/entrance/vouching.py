@@ -11,11 +11,12 @@ from http import HTTPStatus
 
 from starlette.responses import RedirectResponse, Response
 
-from conserje.access import detours, invitations, logins, sign_ins, tries, vouched
+from conserje.access import audit, detours, invitations, logins, sign_ins, tries, vouched
 from conserje.access.detours import Detour, DetourOver, Kind, Marks
 from conserje.access.invitations import LinkSpent
 from conserje.access.issuer import Issuer, IssuerAway, NotVouched, Vouched
 from conserje.access.logins import LoginError, NoLogin
+from conserje.access.signed import Signed
 from conserje.access.tries import Attempt, TooManyTries
 from conserje.storage.database import Connection
 from conserje.storage.scope import acting_for_all
@@ -152,7 +153,7 @@ async def _arrive(asked: Asked, connection: Connection, detour: Detour, who: Vou
     """What the detour was for. Raises LoginError."""
     match detour.kind:
         case "sign-in":
-            login_id = await vouched.whose(connection, who)
+            login_id = await _whose(asked, connection, who)
             begun = await _begin(asked, connection, login_id, who.has_shown(detour))
             return signed_in(asked, begun, detour.next)
         case "join":
@@ -162,6 +163,24 @@ async def _arrive(asked: Asked, connection: Connection, detour: Detour, who: Vou
         case "keep":
             await _keep(asked, connection, detour, who)
     return RedirectResponse(detour.next, HTTPStatus.SEE_OTHER)
+
+
+async def _whose(asked: Asked, connection: Connection, who: Vouched) -> int:
+    """The login of theirs. Raises NoLogin."""
+    login_id, is_new = await vouched.whose(connection, who)
+    if is_new:
+        await _note(asked, connection, login_id, who)
+    return login_id
+
+
+async def _note(asked: Asked, connection: Connection, login_id: int, who: Vouched) -> None:
+    """That there is another way in by this login is kept."""
+    login = await logins.get(connection, login_id)
+    signed = Signed(login_id, login.email, login.name, login.language, login.operator_role, (), b"", False)
+    await audit.record(
+        connection, signed, "me.secure", tenant_id=None, of="issuer", after={"issuer": who.issuer},
+        address=asked.address, request_id=asked.request_id,
+    )  # fmt: skip
 
 
 async def _begin(asked: Asked, connection: Connection, login_id: int, has_shown: bool) -> str:
@@ -188,7 +207,7 @@ async def _join(asked: Asked, connection: Connection, detour: Detour, who: Vouch
 
 async def _step_up(asked: Asked, connection: Connection, detour: Detour, who: Vouched) -> None:
     """Raises LoginError."""
-    if await vouched.whose(connection, who) != detour.login_id:
+    if await _whose(asked, connection, who) != detour.login_id:
         raise NoLogin("The issuer knows them as somebody else.")
     if not who.has_shown(detour):
         raise NotShown("The issuer let them through.")
@@ -199,8 +218,7 @@ async def _keep(asked: Asked, connection: Connection, detour: Detour, who: Vouch
     """Raises LoginError."""
     assert detour.login_id is not None  # the database says so
     await vouched.keep(connection, detour.login_id, who)
-    asked.act, asked.of, asked.after = "me.secure", "issuer", {"issuer": who.issuer}
-    await asked.audit(connection)
+    await _note(asked, connection, detour.login_id, who)
 
 
 def _back(asked: Asked) -> str:

@@ -40,6 +40,7 @@ OF_TENANT = (
 )
 OF_OPERATOR = (
     Item("/o/tenants", N_("Tenants"), "shop"),
+    Item("/o/desk", N_("Waiting for a person"), "talk"),
     Item("/o/held", N_("Held"), "hand"),
     Item("/o/nodes", N_("Machines"), "server"),
     Item("/o/plugins", N_("Plugins"), "plug"),

@@ -135,6 +135,27 @@ async def test_a_pick_is_not_compared_with_each_product(connection: Connection) 
     assert sum(int(n) for n in re.findall(r"Rows Removed by Join Filter: (\d+)", said)) < 1000, said
 
 
+LEFT_ALONE = """
+WITH contact AS (
+    INSERT INTO contacts (tenant_id, name) SELECT $1, n::text FROM generate_series(1, $2::int) AS n
+    RETURNING tenant_id, id
+)
+INSERT INTO conversations (tenant_id, account_id, contact_id, peer, state, hand_back_at)
+SELECT tenant_id, (SELECT id FROM accounts WHERE tenant_id = $1), id, id::text, 'person',
+       now() + CASE WHEN id % 100 = 0 THEN 1 ELSE -1 END * interval '1 day'
+FROM contact
+"""
+
+
+async def test_who_waits_of_all_costs_the_same_whoever_was_left_alone_before(connection: Connection) -> None:
+    counts = []
+    for number, before in ((1, 100), (2, 5_000)):
+        await connection.execute(LEFT_ALONE, await tenant(connection, number, 10), before)
+        await analyze(connection, *TABLES, "tenants")
+        counts.append(await touched(connection, backlog.THEIRS, 10))
+    assert counts[1] < counts[0] + 60, counts
+
+
 HELD = "UPDATE messages SET state = 'held', cause = 'cause ' || id % 3 WHERE direction = 'out'"
 
 

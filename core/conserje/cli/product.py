@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ import click
 from conserje.cli.table import json_option, show_json, show_rows
 from conserje.contract.assistant import Product
 from conserje.installation import Installation, with_installation
-from conserje.shop import products
+from conserje.shop import products, sheet
 from conserje.shop.columns import COLUMNS, ON_SALE, column_of, unknown, with_columns
 from conserje.shop.products import ProductError
 from conserje.storage.scope import acting_for
 from conserje.tenants import tenants
 
 _SALE = {"active": "yes", "inactive": "no"}
+_WRONG = {"cells": "it has more cells than the first line", "twice": "the name is there twice: keep one"}
 
 
 @click.group()
@@ -38,7 +40,7 @@ def product() -> None:
 async def import_products(
     installation: Installation, slug: str, file: Path, replace: bool, as_json: bool
 ) -> None:
-    """Take a tenant's products from FILE.json or FILE.csv: all of them, or none if one is wrong.
+    """Take a tenant's products from FILE.json, FILE.csv or FILE.xlsx: all, or none if one is wrong.
 
     A product of the same name is replaced; those not listed stay. Columns: name, price ($12.990 or 12990),
     stock (empty: not counted), category, description, keywords (with commas or semicolons between them),
@@ -48,9 +50,9 @@ async def import_products(
     Example:
       conserje product import acme products.csv --replace
     """
-    rows = read_rows(file)
     async with installation.pool.acquire() as connection:
         tenant = await tenants.get(connection, slug)
+    rows = await read_rows(file, tenant.currency)
     listed = [products.from_row(_without(row), tenant.currency) for row in rows]
     off_sale = {str(row["name"]).strip() for row in rows if not products.is_on_sale(row.get(ON_SALE, ""))}
     async with acting_for(installation.pool, tenant.id) as scope:
@@ -183,8 +185,10 @@ async def remove(installation: Installation, slug: str, name: str) -> None:
     click.echo(f"{name} of {slug} is removed.")
 
 
-def read_rows(file: Path) -> list[Mapping[str, Any]]:
-    """The rows of a list in JSON or CSV. Raises ProductError."""
+async def read_rows(file: Path, currency: str) -> list[Mapping[str, Any]]:
+    """The rows of a list in JSON, CSV or Excel. Raises ProductError."""
+    if file.suffix.lower() == ".xlsx":
+        return _from_excel(json.loads(await sheet.read(file.read_bytes(), currency)), file)
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -195,7 +199,22 @@ def read_rows(file: Path) -> list[Mapping[str, Any]]:
         case ".csv":
             return _from_csv(text, file)
         case _:
-            raise ProductError(f"{file} is neither .json nor .csv: save it as one of them.")
+            raise ProductError(f"{file} is none of .json, .csv and .xlsx: save it as one of them.")
+
+
+def _from_excel(found: Mapping[str, Any], file: Path) -> list[Mapping[str, Any]]:
+    _refuse_heads(found["unused"], file)
+    for line in found["wrong"]:
+        what = _WRONG.get(line["why"]) or f"{line['value']!r} is no {line['why']}: write another"
+        raise ProductError(f"{file}, line {line['line']} ({line['name']}): {what}.")
+    return [_of_excel(row) for row in found["rows"]]
+
+
+def _of_excel(row: Mapping[str, Any]) -> dict[str, Any]:
+    said = {column: value for column, value in row.items() if column in COLUMNS}
+    if "price" in said:
+        said["price"] = Decimal(said["price"])  # its point is one
+    return said | {ON_SALE: _SALE[row.get("status", "active")]}
 
 
 def _from_json(text: str, file: Path) -> list[Mapping[str, Any]]:

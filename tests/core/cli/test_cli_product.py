@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from books import book
 from terminal import Terminal
 
 from conserje.storage.database import Pool
@@ -74,6 +75,16 @@ async def test_a_csv_list_is_taken_as_spreadsheets_write_it(
     assert (tea["name"], tea["price"], tea["stock"]) == ("Té", "1990", 3)
 
 
+async def test_an_excel_list_is_taken(acme: tenants.Tenant, terminal: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "products.xlsx"
+    heads = ["Nombre", "Precio", "Existencias", "En venta"]
+    file.write_bytes(book(heads, ["Té", 1990, 3, "sí"], ["Café", "$4.990", "", "no"]))
+    said = await terminal.type("product", "import", "acme", str(file))
+    assert said.stdout == "Took 2 products; acme has 1 on sale now.\n"
+    [tea] = await terminal.read("product", "export", "acme")
+    assert (tea["name"], tea["price"], tea["stock"]) == ("Té", "1990", 3)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
@@ -88,7 +99,16 @@ async def test_a_csv_list_is_taken_as_spreadsheets_write_it(
         ("a.csv", b"nombre,precio,valor\nA,1,1\n", "the column price is there twice"),
         ("a.csv", b"name,price,foto\nA,1,http://a.cl/a.png\n", "Product 'A', picture: "),
         ("a.json", b'[{"name": "A", "price": 1, "colour": "red"}]', "Product 'A', colour"),
-        ("a.xlsx", b"", "neither .json nor .csv"),
+        ("a.xls", b"", "none of .json, .csv and .xlsx"),
+        ("a.xlsx", b"PK\x03\x04", "cannot be read"),
+        ("a.xlsx", book(["nombre", "precio", "color"], ["A", 1, "rojo"]), "the column 'color' is none of"),
+        (
+            "a.xlsx",
+            book(["nombre", "precio"], ["A", 1], ["B", "gratis"]),
+            "line 3 (B): 'gratis' is no price",
+        ),
+        ("a.xlsx", book(["nombre", "precio"], ["A", 1], ["A", 2]), "line 3 (A): the name is there twice"),
+        ("a.xlsx", book(["nombre"], ["A"]), "Product 'A', price"),
     ],
 )
 async def test_a_wrong_list_is_an_error_and_changes_nothing(

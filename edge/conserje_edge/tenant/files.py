@@ -40,14 +40,7 @@ class Files:
     folder: Path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            response = await self._find(scope)
-        except Problem as problem:
-            start, body = self.reception.explain(problem, scope)
-            await send(start)
-            await send(body)
-        else:
-            await response(scope, receive, send)
+        await self.reception.serve(self._find(scope), scope, receive, send)
 
     async def _find(self, scope: Scope) -> FileResponse:
         """Raises Problem."""

@@ -10,7 +10,8 @@ from time import monotonic
 
 import asyncpg
 from cachetools import TTLCache
-from starlette.types import Scope, Send
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from conserje.contract.channel import AnyChannel
 from conserje.errors import DirectoryUnavailable, UnknownTenant
@@ -97,6 +98,17 @@ class Reception:
         metrics.webhook(counted, start["status"])
         await send(start)
         await send(body)
+
+    async def serve(self, finding: Awaitable[Response], scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what is found, or the problem that it raises."""
+        try:
+            response = await finding
+        except Problem as problem:
+            start, body = self.explain(problem, scope)
+            await send(start)
+            await send(body)
+        else:
+            await response(scope, receive, send)
 
     def explain(self, problem: Problem, scope: Scope) -> Messages:
         """The answer that a problem is; its cause is logged, once a minute."""

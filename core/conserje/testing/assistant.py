@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 from collections.abc import Awaitable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -280,8 +279,8 @@ class ProviderAssistantContract(AssistantContract):
     async def test_an_odd_answer_is_a_reply_or_an_error(self) -> None:
         private = [*self._private(), TEXT]
         answered = self.good_answer(httpx2.Request("POST", "https://provider.example/")).text
-        for _, _, document in bodies.odd_documents(answered, bodies.FEW):
-            answer = answering(200, json.dumps(document), {"content-type": "application/json"})
+        for _, _, text in bodies.odd_documents(answered, bodies.FEW):
+            answer = answering(200, text, {"content-type": "application/json"})
             async with self._desk(answer) as at:
                 ended = await outcome(at.plugin.reply(self.turn("hola")), private)
             if not isinstance(ended, Exception):

@@ -35,12 +35,12 @@ def odd(hook: Webhook) -> Iterator[tuple[str, str, Webhook]]:
     """Each field, what is odd about it, and the request that has it so."""
     if read(hook.body) is None:
         yield from _odd_form(hook)
-    for place, what, document in odd_documents(hook.body):
-        yield place, what, _with(hook, document)
+    for place, what, body in odd_documents(hook.body):
+        yield place, what, changed(hook, body=body.encode())
 
 
-def odd_documents(body: bytes | str, values: tuple[Any, ...] = _ODD) -> Iterator[tuple[str, str, Any]]:
-    """Each field of a body of JSON, what is odd about it, and the document that has it so for now."""
+def odd_documents(body: bytes | str, values: tuple[Any, ...] = _ODD) -> Iterator[tuple[str, str, str]]:
+    """Each field of a body of JSON, what is odd about it, and the body that has it so."""
     if (document := read(body)) is None:
         return
     for path in list(paths(document)):
@@ -48,11 +48,11 @@ def odd_documents(body: bytes | str, values: tuple[Any, ...] = _ODD) -> Iterator
         usual = around[name]
         for value in values:  # in its place for a moment, since copies of the whole cost most of the time
             around[name] = value
-            yield place, json.dumps(value)[:30], document
+            yield place, json.dumps(value)[:30], json.dumps(document)
         around[name] = usual
-        yield place, MISSING, _without(document, path)
+        yield place, MISSING, json.dumps(_without(document, path))
     for value in values:
-        yield "whole", json.dumps(value)[:30], value
+        yield "whole", json.dumps(value)[:30], json.dumps(value)
 
 
 def _odd_form(hook: Webhook) -> Iterator[tuple[str, str, Webhook]]:

@@ -121,8 +121,8 @@ class Outcomes(Sending):
 
     async def test_a_receipt_has_the_provider_s_own_id(self) -> None:
         """Each field of a good answer is missing, null, of another type: an id is read, or none is known."""
-        for place, what, document in await self._odd_answers():
-            error = await self._failure(answering(200, json.dumps(document)), may_be_sent=True)
+        for place, what, text in bodies.odd_documents(await self._answered()):
+            error = await self._failure(answering(200, text), may_be_sent=True)
             odd = f"An answer whose {place} is {what}"
             assert not isinstance(error, TryLater), (
                 f"{odd} ends as TryLater, and the message may be sent twice."
@@ -202,8 +202,8 @@ class Outcomes(Sending):
         """How often the provider was asked to send the message."""
         return sum(says(list(places(request).values()), TEXT) for request in desk.provider.requests)
 
-    async def _odd_answers(self) -> list[tuple[str, str, Any]]:
-        """Those of the last request of a `send`, where they are JSON."""
+    async def _answered(self) -> str:
+        """What the provider answers at last when it takes a message."""
         answers: list[httpx2.Response] = []
 
         def answer(request: httpx2.Request) -> httpx2.Response:
@@ -212,7 +212,7 @@ class Outcomes(Sending):
 
         async with self._desk(answer) as desk:
             await desk.channel.send(self._outbound(), self._account())
-        return list(bodies.odd_documents(answers[-1].text))
+        return answers[-1].text
 
 
 def _check_unproven(error: Exception | None, what: str) -> None:

@@ -37,7 +37,7 @@ from conserje.testing.cases import cases, check_incoming
 from conserje.testing.samples import TEXT
 from conserje.testing.secrecy import discreet, leaked
 from conserje.testing.subject import ChannelSubject, changed, parse, spoken
-from conserje.testing.watch import idle, quick
+from conserje.testing.watch import idly, quick
 
 _LONGEST = 1000  # characters of what core keeps an index of
 _AS_PYTHON = ("None", "{'a'", "[[]]", "[1]")  # how `str` writes what is no text
@@ -204,10 +204,9 @@ class Reading(ChannelSubject):
 
     def test_only_computes_where_webhooks_are_acknowledged(self) -> None:
         for hook in self._hooks().values():
-            channel, account = self._channel(), self._account()
-            with idle():
-                self._all(channel, hook, account)
-                channel.acknowledge(hook)
+            channel = self._channel()
+            idly(self._all, channel, changed(hook), self._account())
+            idly(channel.acknowledge, hook)
 
     def test_says_nothing_private_where_webhooks_are_acknowledged(self) -> None:
         private = self._private()

@@ -30,7 +30,7 @@ DROP_FORMER = """
 DELETE FROM devices WHERE login_id = $1 AND sign_in IN (
     SELECT sign_in FROM devices WHERE login_id = $1 ORDER BY created_at DESC, sign_in OFFSET $2)
 """
-REMOVE = "DELETE FROM devices WHERE sign_in = $1"
+REMOVE = "DELETE FROM devices WHERE sign_in = $1 RETURNING true"
 REMOVE_ENDPOINT = "DELETE FROM devices WHERE md5(endpoint) = md5($1) AND endpoint = $1"
 IS_KEPT = "SELECT EXISTS (SELECT FROM devices WHERE sign_in = $1)"
 ANY = "SELECT EXISTS (SELECT FROM devices)"
@@ -54,9 +54,9 @@ async def keep(connection: Connection, login_id: int, sign_in: bytes, address: A
     await pushes.begin(connection)
 
 
-async def remove(connection: Connection, sign_in: bytes) -> None:
-    """Tell the sign-in's browser nothing more."""
-    await connection.execute(REMOVE, sign_in)
+async def remove(connection: Connection, sign_in: bytes) -> bool:
+    """Tell the sign-in's browser nothing more; whether it was told until now."""
+    return bool(await connection.fetchval(REMOVE, sign_in))
 
 
 async def remove_gone(connection: Connection, endpoint: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from conserje.access.sign_ins import IDLE
+from conserje.access.sign_ins import IDLE, LONGEST
 from conserje.conversations.desk import IS_TAKEN
 from conserje.notices.web_push import Address
 from conserje.storage import jobs
@@ -28,7 +28,15 @@ WHERE NOT EXISTS (
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - of our own
 
-# Since the last look somebody was handed over, or wrote to the login that has the conversation.
+# Who is signed in no more, because they were not there for long, is told so as the last thing.
+_IS_OVER = "(seen_at <= now() - {idle}::interval OR sign_ins.created_at <= now() - {longest}::interval)"
+END = f"""
+UPDATE pushes SET due_at = now() FROM devices JOIN sign_ins ON hash = sign_in
+WHERE devices.sign_in = pushes.sign_in AND due_at IS NULL AND {_IS_OVER.format(idle="$1", longest="$2")}
+"""  # noqa: S608 - of our own
+
+# Since the last look somebody was handed over, or wrote to the login that has the conversation. Of what was
+# not looked at for long the last of all is: bounded from below alone, so that an index gives it in order.
 LOOK = f"""
 WITH behind AS MATERIALIZED (
     SELECT pushes.tenant_id, id, login_id, message_id, number FROM pushes JOIN devices USING (sign_in)
@@ -43,18 +51,17 @@ WITH behind AS MATERIALIZED (
 UPDATE pushes SET message_id = greatest(behind.message_id, $1), number = greatest(behind.number, $2),
     due_at = CASE WHEN EXISTS (
         SELECT FROM (
-            SELECT kind FROM notifications
+            SELECT id, kind FROM notifications
             WHERE notifications.tenant_id = behind.tenant_id AND notifications.id > behind.number
-              AND notifications.id <= $2
             ORDER BY notifications.id DESC LIMIT {READ}) AS latest
-        WHERE kind = 'conversation.handed_over'
+        WHERE latest.id <= $2 AND kind = 'conversation.handed_over'
     ) OR EXISTS (
         SELECT FROM (
-            SELECT conversation_id FROM messages
+            SELECT id, conversation_id, direction, turn_id FROM messages
             WHERE messages.tenant_id = behind.tenant_id AND messages.id > behind.message_id
-              AND messages.id <= $1 AND direction = 'in' AND turn_id IS DISTINCT FROM -1
             ORDER BY messages.id DESC LIMIT {READ}) AS latest
-        WHERE (SELECT {IS_TAKEN} AND login_id = behind.login_id FROM conversations
+        WHERE latest.id <= $1 AND direction = 'in' AND turn_id IS DISTINCT FROM -1
+          AND (SELECT {IS_TAKEN} AND login_id = behind.login_id FROM conversations
                WHERE tenant_id = behind.tenant_id AND conversations.id = conversation_id LIMIT 1)
     ) THEN now() ELSE due_at END
 FROM behind WHERE pushes.tenant_id = behind.tenant_id AND pushes.id = behind.id
@@ -70,13 +77,14 @@ UPDATE pushes SET rests_until = now() + $2 FROM due
 WHERE pushes.tenant_id = due.tenant_id AND pushes.id = due.id
 RETURNING pushes.tenant_id, pushes.id
 """
-TAKE = """
+TAKE = f"""
 UPDATE pushes SET rests_until = now() + $3 FROM devices JOIN sign_ins ON hash = sign_in
 WHERE tenant_id = $1 AND id = $2 AND due_at IS NOT NULL AND rests_until <= now() + $4::interval
-  AND devices.sign_in = pushes.sign_in AND seen_at > now() - $5::interval
-RETURNING due_at, failures, devices.login_id, endpoint, p256dh, auth,
-    (SELECT language FROM logins WHERE logins.id = devices.login_id) AS language
-"""
+  AND devices.sign_in = pushes.sign_in
+RETURNING due_at, failures, devices.login_id, devices.sign_in, endpoint, p256dh, auth,
+    (SELECT language FROM logins WHERE logins.id = devices.login_id) AS language,
+    {_IS_OVER.format(idle="$5", longest="$6")} AS is_over
+"""  # noqa: S608 - of our own
 # What happened since it was taken is told once more.
 TOLD = "UPDATE pushes SET due_at = NULL, failures = 0 WHERE tenant_id = $1 AND id = $2 AND due_at = $3"
 FAILED = (
@@ -94,8 +102,10 @@ class Push:
     due_at: datetime
     failures: int  # in a row
     login_id: int
+    sign_in: bytes
     language: str | None
     address: Address
+    is_over: bool  # the sign-in
 
 
 async def begin(connection: Connection) -> None:
@@ -106,6 +116,7 @@ async def begin(connection: Connection) -> None:
 async def look(connection: Connection, until: Position) -> None:
     """Find out who is to be told of what has happened up to there."""
     await connection.execute(LOOK, *until)
+    await connection.execute(END, IDLE, LONGEST)
 
 
 async def call(connection: Connection) -> list[Job]:
@@ -115,13 +126,13 @@ async def call(connection: Connection) -> list[Job]:
 
 
 async def take(connection: Connection, tenant_id: int, id: int) -> Push | None:
-    """What is to be told now; None: it was, or the sign-in is over."""
-    row = await connection.fetchrow(TAKE, tenant_id, id, EVERY, CALLED, IDLE)
+    """What is to be told now; None: it was, or its device is told nothing any more."""
+    row = await connection.fetchrow(TAKE, tenant_id, id, EVERY, CALLED, IDLE, LONGEST)
     if row is None:
         return None
-    address = Address(row["endpoint"], row["p256dh"], row["auth"])
-    what = (row["due_at"], row["failures"], row["login_id"], row["language"])
-    return Push(tenant_id, id, *what, address)
+    values = dict(row)
+    address = Address(*(values.pop(name) for name in ("endpoint", "p256dh", "auth")))
+    return Push(tenant_id, id, address=address, **values)
 
 
 async def told(connection: Connection, push: Push) -> None:

@@ -19,7 +19,7 @@ from conserje.notices.push_keys import PushKey
 from conserje.notices.pushes import Push
 from conserje.settings import Settings
 from conserje.storage import queue
-from conserje.storage.database import Pool
+from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.notifications import Horizon
 from conserje.tenants import words
@@ -74,18 +74,14 @@ class Pusher:
             push = await pushes.take(connection, job.tenant_id, job.message_id)
             if push is None:
                 return
-            count = await desk.waiting_for(connection, push.tenant_id, push.login_id)
-            if not count or not entry.tenant.active:
+            text = await (_over if push.is_over else _waiting)(connection, push, entry.tenant)
+            if text is None:
                 return await pushes.told(connection, push)
-            try:
-                key = await push_keys.get(connection, self.vault)
-            except VaultError as error:
-                return await self._failed(push, str(error))
-        await self._tell(push, key, _said(entry.tenant, push.language, count))
+        await self._tell(push, _said(entry.tenant, text))
 
-    async def _tell(self, push: Push, key: PushKey, said: bytes) -> None:
+    async def _tell(self, push: Push, said: bytes) -> None:
         try:
-            await self._post(push, key, said)
+            await self._post(push, said)
         except _Gone:
             async with self.pool.acquire() as connection:
                 await devices.remove_gone(connection, push.address.endpoint)
@@ -102,9 +98,17 @@ class Pusher:
         async with self.pool.acquire() as connection:
             await pushes.failed(connection, push, pause)
 
-    async def _post(self, push: Push, key: PushKey, said: bytes) -> None:
+    async def _key(self) -> PushKey:
+        """Raises _Later."""
+        async with self.pool.acquire() as connection:
+            try:
+                return await push_keys.get(connection, self.vault)
+            except VaultError as error:
+                raise _Later(str(error)) from None
+
+    async def _post(self, push: Push, said: bytes) -> None:
         """Raises _Gone or _Later."""
-        address = push.address
+        key, address = await self._key(), push.address
         contact = f"https://{urlsplit(self.settings.console_url).netloc}"
         headers = web_push.headers(address, key.private, key.public, contact, f"tenant-{push.tenant_id}")
         body = web_push.encrypted(address, said)
@@ -124,10 +128,23 @@ class Pusher:
             raise _Later(f"It answered {status}.")
 
 
-def _said(tenant: Tenant, language: str | None, count: int) -> bytes:
-    """What the browser shows, which may lie locked on a table."""
-    one, many = in_language(words.PUSHED, language or tenant.locale)
+async def _over(connection: Connection, push: Push, tenant: Tenant) -> str | None:
+    """The last that the browser is told, once, whatever becomes of it."""
+    removed = await devices.remove(connection, push.sign_in)
+    return in_language(words.NOT_PUSHED, push.language or tenant.locale) if removed else None
+
+
+async def _waiting(connection: Connection, push: Push, tenant: Tenant) -> str | None:
+    """How many do, in the login's language; None: nobody does any more."""
+    count = await desk.waiting_for(connection, push.tenant_id, push.login_id)
+    if not count or not tenant.active:
+        return None
+    one, many = in_language(words.PUSHED, push.language or tenant.locale)
     written = str(count) if count < desk.COUNTED else f"{desk.COUNTED - 1}+"
-    text = one if count == 1 else many.format(count=written)
+    return one if count == 1 else many.format(count=written)
+
+
+def _said(tenant: Tenant, text: str) -> bytes:
+    """What the browser shows, which may lie locked on a table."""
     told = {"title": tenant.name, "body": text, "url": f"/t/{tenant.slug}/desk", "tag": tenant.slug}
     return json.dumps(told, ensure_ascii=False).encode()

@@ -41,6 +41,12 @@ PUSHED = {
     "en": ("1 conversation waits for you.", "{count} conversations wait for you."),
 }  # what a person's browser shows while no page is open
 
+NOT_PUSHED = {
+    "es": "Tu sesión terminó aquí. Entra otra vez para que te avisemos.",
+    "pt": "Sua sessão terminou aqui. Entre de novo para receber avisos.",
+    "en": "You are signed out here. Sign in again to be told.",
+}  # as the last thing
+
 YES = {"es": "Sí", "pt": "Sim", "en": "Yes"}  # what a thumb says to a question
 
 ORDERED = {

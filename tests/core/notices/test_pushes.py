@@ -215,7 +215,6 @@ async def test_without_https_nobody_is_told(shop: Shop) -> None:
         "DELETE FROM people WHERE login_id = $1",
         "DELETE FROM sign_ins WHERE login_id = $1",
         "DELETE FROM logins WHERE id = $1",
-        "UPDATE sign_ins SET seen_at = now() - interval '13 hours' WHERE login_id = $1",
         "UPDATE tenants SET status = 'suspended' WHERE $1 > 0",
     ],
 )
@@ -230,6 +229,23 @@ async def test_who_is_not_signed_in_or_of_the_shop_any_more_is_told_nothing(shop
     assert shop.service.asked == []
 
 
+@pytest.mark.parametrize(
+    "since", ["seen_at = now() - interval '13 hours'", "created_at = now() - interval '15 days'"]
+)
+async def test_who_was_not_there_for_long_is_told_that_they_are_signed_out(shop: Shop, since: str) -> None:
+    eva, luis = await shop.agent("eva"), await shop.agent("luis")
+    bravo = (await shop.scene.add("bravo")).tenant.id
+    await shop.scene.pool.execute(PERSON, bravo, "eva", "agent", eva.login_id)
+    await shop.look()
+    await shop.scene.pool.execute(f"UPDATE sign_ins SET {since} WHERE login_id = $1", eva.login_id)
+    for _ in range(2):
+        await shop.rest()
+        await shop.tell()
+        await shop.hand_over()
+    assert eva.told == ["You are signed out here. Sign in again to be told."]
+    assert luis.told == ["1 conversation waits for you."]
+
+
 @pytest.mark.parametrize("status", [404, 410])
 async def test_a_browser_that_is_gone_is_asked_once(shop: Shop, status: int) -> None:
     await shop.agent("eva")
@@ -240,9 +256,11 @@ async def test_a_browser_that_is_gone_is_asked_once(shop: Shop, status: int) -> 
 
 
 async def _endless(request: Request) -> Response:
+    """Ten gigabytes, of which it sends as much as anybody takes."""
+
     async def body() -> AsyncIterator[bytes]:
-        while True:
-            yield bytes(2**16)
+        yield bytes(2**16)
+        await until_gone(request)
 
     return StreamingResponse(body(), 201, headers={"content-length": str(10 * 2**30)})
 

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import asyncpg
 
 from conserje.contract.message import Content, Edit
 from conserje.conversations.rows import InboundRow, RejectRow, ReportRow, digest, restored, stored
 from conserje.conversations.sending import LONGEST_PAUSE, PATIENCE
+from conserje.storage import jobs
 from conserje.storage.database import Connection, columns
 
 # Stores the events whose conversation is known; the others come back without one. The ids follow the order
 # of the events, which is that of their taking; the rows are stored in one order for all nodes, so that none
 # waits for another in a circle. `taken` is false for what was there already. The transaction has its own
 # number before it takes ids: notifications are read up to where no older one is open.
-TAKE = """
+_EVENT = """
 WITH event AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::text[],
-                         $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::bigint[])
+                         $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::bigint[]{arrays})
     WITH ORDINALITY AS t (tenant_id, account_id, channel, contact_address, event_key, content, provider_id,
-                          at, identities, quotes, turn_id, n)
+                          at, identities, quotes, turn_id{names}, n)
 ), placed AS (
     SELECT event.*, place.conversation_id
     FROM event LEFT JOIN LATERAL (  -- row by row: a plan made for an empty table must not scan a full one
@@ -55,11 +57,22 @@ WITH event AS (
     ORDER BY tenant_id, account_id, event_key
     ON CONFLICT (tenant_id, account_id, event_key) DO NOTHING
     RETURNING tenant_id, account_id, event_key, id
-)
+)"""
+_WHERE = """
 SELECT placed.n, placed.conversation_id, taken.id AS message_id
 FROM placed LEFT JOIN taken USING (tenant_id, account_id, event_key)
 ORDER BY placed.n
 """
+TAKE = _EVENT.format(arrays="", names="") + _WHERE
+
+# The same, and the jobs that answer what is new: one statement, which is its own transaction.
+TAKE_PLAIN = f"""
+{_EVENT.format(arrays=", $12::int[], $13::interval[]", names=", priority, delay")}, new AS (
+    SELECT placed.*, taken.id AS message_id
+    FROM placed JOIN taken USING (tenant_id, account_id, event_key) ORDER BY placed.n
+), queued AS ({jobs.ADD.format(entrypoint=jobs.CONVERSE, due="new")})
+{_WHERE}
+"""  # noqa: S608 - of our own
 
 _TAKEN = (
     "tenant_id", "account_id", "channel", "contact_address", "event_key", "content", "provider_id", "at",
@@ -251,6 +264,18 @@ async def take(connection: Connection, rows: Sequence[InboundRow]) -> list[Taken
 
 def _taken(row: asyncpg.Record) -> Taken:
     return Taken(row["conversation_id"] or 0, row["message_id"])
+
+
+async def take_plain(
+    connection: Connection,
+    rows: Sequence[InboundRow],
+    priorities: Sequence[int],
+    quiet_periods: Sequence[timedelta],
+) -> list[bool]:
+    """Store messages from which nothing follows but their turns, with the jobs for these, by one statement;
+    whether each is new, and its conversation known. What is not is as it was."""
+    taken = await connection.fetch(TAKE_PLAIN, *columns(rows, *_TAKEN), priorities, quiet_periods)
+    return [row["message_id"] is not None for row in taken]
 
 
 async def lock(connection: Connection, place: tuple[int, int, int]) -> list[Locked]:

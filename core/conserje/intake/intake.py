@@ -280,8 +280,10 @@ class Intake:
         pool = self.storing or self.pool
         try:
             with Flight(self._loads) as flight:
-                async with pool.acquire(timeout=5) as connection, connection.transaction():
-                    await writing.write(connection, items, flight, self.prices)
+                async with pool.acquire(timeout=5) as connection:
+                    if items := list(await writing.write_plain(connection, items, flight)):
+                        async with connection.transaction():
+                            await writing.write(connection, items, flight, self.prices)
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
             if not tries:
                 raise

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from conserje.conversations import amendments, business, charging, messages, overflow, presses
 from conserje.conversations.amendments import Key
@@ -47,6 +47,36 @@ class _New(NamedTuple):
     conversation_id: int
     message_id: int
     quiet_period: timedelta
+
+
+async def write_plain(connection: Connection, items: Sequence[Item], flight: Flight) -> Sequence[Item]:
+    """Store `items` with their jobs by one statement, which is a transaction, where they are all plain.
+
+    Those come back that are left: of a flood, of contacts without a conversation, and what was there before.
+    """
+    rows = [item.row for item in items if _is_plain(item.row)]
+    if len(rows) < len(items):
+        return items
+    await _look(connection, items, flight)
+    if (priorities := flight.priorities([row.tenant_id for row in rows])) is None:
+        return items
+    taken = await messages.take_plain(connection, rows, priorities, [item.quiet_period for item in items])
+    left = [item for item, is_taken in zip(items, taken, strict=True) if not is_taken]
+    for item in left:
+        flight.give_back(item.row.tenant_id)
+    return left
+
+
+def _is_plain(row: Row) -> TypeGuard[InboundRow]:
+    """Whether nothing follows from it but a turn."""
+    return isinstance(row, InboundRow) and not (
+        row.wordless
+        or row.amends
+        or row.consent
+        or row.files
+        or row.is_order
+        or row.content.startswith(presses.BEGINS)
+    )
 
 
 async def write(connection: Connection, items: Sequence[Item], flight: Flight, prices: Prices) -> None:

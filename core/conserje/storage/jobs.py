@@ -20,6 +20,15 @@ TELL = "tell"
 INVITE = "invite"
 PUSH = "push"
 
+# The row that `queue.enqueue` adds for each that is `{due}`, without the line in the queue's log, which
+# nobody reads: for a statement that stores at the same time why it is due.
+ADD = """
+INSERT INTO pgqueuer.pgqueuer (entrypoint, payload, priority, execute_after, status)
+SELECT '{entrypoint}', int8send(tenant_id) || int8send(conversation_id) || int8send(message_id), priority,
+       now() + delay, 'queued'
+FROM {due}
+"""
+
 FLOODED = -100  # the priority of a job of a tenant that has very many waiting
 LAST = -200  # the priority of what can wait for everything else
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -147,15 +148,15 @@ async def test_a_drain_that_fails_keeps_all(
 async def test_what_cannot_be_stored_in_time_is_stored_in_smaller_parts(
     scene: Scene, intake: Intake, spool: Spool, monkeypatch: pytest.MonkeyPatch, ran_out: Exception
 ) -> None:
-    sizes, take = [], messages.take
+    sizes, take = [], messages.take_plain
 
-    async def slow(connection: Connection, rows: Sequence[InboundRow]) -> list[messages.Taken]:
+    async def slow(connection: Connection, rows: Sequence[InboundRow], *rest: Any) -> list[bool]:
         sizes.append(len(rows))
         if len(rows) > 3:
             raise ran_out
-        return await take(connection, rows)
+        return await take(connection, rows, *rest)
 
-    monkeypatch.setattr(messages, "take", slow)
+    monkeypatch.setattr(messages, "take_plain", slow)
     await spool.keep([pack(await row(scene, f"n{n}", f"{n}")) for n in range(12)])
     assert await intake._drain(spool) == 12
     assert sizes == [12, 6, 3, 4, 2, 3, 4, 2, 2]
@@ -169,7 +170,7 @@ async def test_one_alone_that_cannot_be_stored_in_time_stays(
         raise TimeoutError
 
     await spool.keep([pack(await row(scene, f"n{n}", f"{n}")) for n in range(2)])
-    monkeypatch.setattr(messages, "take", silent)
+    monkeypatch.setattr(messages, "take_plain", silent)
     with pytest.raises(TimeoutError):
         await intake._drain(spool)
     assert await spool.count() == 2

@@ -21,10 +21,11 @@ from conserje.contract.message import (
     Unreadable,
 )
 from conserje.conversations.rows import stored
+from conserje.intake import writing
 from conserje.intake.intake import Intake, NotDurable
 from conserje.storage import jobs
 from conserje.storage.database import Pool
-from conserje.storage.jobs import Job
+from conserje.storage.jobs import Job, read_payload
 from conserje.storage.pool import connect_storing
 from conserje.telemetry import metrics
 
@@ -65,6 +66,46 @@ async def test_what_stores_events_is_planned_once(scene: Scene) -> None:
     storing.terminate()
     assert max(row["generic_plans"] for row in planned) >= 20
     assert not [row["statement"] for row in planned if row["custom_plans"]]
+
+
+QUEUED = """
+SELECT to_jsonb(job) - '{id,payload,created,updated,heartbeat,execute_after}'::text[] AS same,
+       execute_after - created AS delay, payload
+FROM pgqueuer.pgqueuer AS job ORDER BY id
+"""
+
+
+async def test_what_is_plain_is_one_statement_with_the_job_that_the_queue_itself_adds(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.pool.execute("UPDATE tenants SET quiet_period = '3 seconds'")
+    await scene.heard()
+    await scene.write("hola")  # of somebody new, whose job the queue adds
+    await scene.pool.execute("UPDATE messages SET turn_id = 0")
+    scene.intake._loads._known.clear()
+
+    async def unwanted(*_: object) -> None:
+        pytest.fail("It is stored by one statement.")
+
+    monkeypatch.setattr(writing, "write", unwanted)
+    await scene.write("¿tienen café?")
+    theirs, ours = await scene.pool.fetch(QUEUED)
+    assert (theirs["same"], theirs["delay"]) == (ours["same"], ours["delay"])
+    places = await scene.pool.fetch("SELECT tenant_id, conversation_id, id FROM messages ORDER BY id")
+    assert [read_payload(job["payload"]) for job in (theirs, ours)] == [tuple(place) for place in places]
+
+
+@pytest.mark.parametrize("first", ["hola", "baja"])
+async def test_what_is_not_plain_or_was_there_goes_the_longer_way_in_order(scene: Scene, first: str) -> None:
+    await scene.write("x", sender="ana", key="SM0")
+    await asyncio.gather(
+        scene.write(first, sender="ana", key="SM1"),
+        scene.write("x", sender="ana", key="SM0"),
+        scene.write("dos", sender="ana", key="SM2"),
+        scene.write("tres", sender="luz", key="SM3"),
+    )
+    rows = await scene.pool.fetch("SELECT content FROM messages WHERE direction = 'in' ORDER BY id")
+    assert [row["content"] for row in rows] == [stored(Text(each)) for each in ("x", first, "dos", "tres")]
 
 
 async def test_two_intakes_take_an_event_once(scene: Scene) -> None:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from conserje.conversations import illness, retention
 from conserje.notices import subscriptions
 from conserje.operations import journal, shelf
-from conserje.plugins import fences
+from conserje.plugins import fences, running
 from conserje.settings import SettingsError
 from conserje.storage import silence
 from conserje.storage.database import CANNOT_ASK, DatabaseError, describe
@@ -84,7 +84,14 @@ async def _checked(
     except (Unready, DatabaseError, NodeFileError, VaultError, SettingsError) as error:
         return {"ok": False, "detail": str(error)}
     except (*CANNOT_ASK, asyncpg.PostgresError) as error:
-        if check in (_assistants, _tools, _subscriptions, _keeping, _silence):  # the other checks say so
+        if check in (
+            _processes,
+            _assistants,
+            _tools,
+            _subscriptions,
+            _keeping,
+            _silence,
+        ):  # the other checks say so
             return {"ok": True}
         away = f"Postgres cannot be asked ({describe(error)}): see that it runs at CONSERJE_DATABASE_URL"
         return {"ok": False, "detail": f"{explained(error, away)}."}
@@ -110,6 +117,15 @@ async def _keyring(context: OperatorContext) -> None:
 async def _plugins(context: OperatorContext) -> None:
     if odd := [*_broken(context), *_fenced(context)]:
         raise Odd(" ".join(odd))
+
+
+async def _processes(context: OperatorContext) -> None:
+    """What others go without, and this one does not: what did not start there."""
+    here = context.plugins.broken
+    for process in await running.processes(context.pool):
+        if wrong := [each for each in process.plugins or () if each.wrong and each.name not in here]:
+            without = "; ".join(f"{each.name} {each.wrong}" for each in wrong)
+            raise Odd(f"{process.name} goes without plugins: mend that, and start it again ({without}).")
 
 
 async def _assistants(context: OperatorContext) -> None:
@@ -233,6 +249,7 @@ CHECKS: dict[str, Callable[[OperatorContext], Awaitable[None]]] = {
     "migrations": _migrations,
     "keyring": _keyring,
     "plugins": _plugins,
+    "processes": _processes,
     "accounts": _accounts,
     "subscriptions": _subscriptions,
     "assistants": _assistants,

@@ -23,6 +23,7 @@ from conserje import Nothing
 from conserje.leads.tool import OpenLead
 from conserje.net.client import client
 from conserje.plugins import fences
+from conserje.plugins.plugins import Loaded
 from conserje.storage import silence
 from conserje.storage.database import Pool
 from conserje.telemetry.heartbeat import Heartbeat
@@ -209,6 +210,20 @@ async def test_a_broken_plugin_is_a_warning(house: House) -> None:
     answer = await health.ready(house.context)
     said = json.loads(bytes(answer.body))["checks"]["plugins"]
     assert said == {"ok": True, "warning": f"Plugins are broken: install them again, or remove them ({why})."}
+
+
+async def test_a_plugin_that_did_not_start_in_another_process_is_a_warning(house: House) -> None:
+    fine = Loaded("channel", "web", "conserje-web", "1", 1)
+    lost = Loaded("channel", "meta", "conserje-meta", "1", 1, "could not be started: OSError at meta.py:7")
+    told = json.dumps([dataclasses.asdict(each) for each in (fine, lost)])
+    await house.context.pool.execute(
+        "INSERT INTO heartbeats (process, kind, counted, plugins) VALUES ('a:1', 'work', '[]', $1)", told
+    )
+    assert await house.failing() == {}
+    answer = await health.ready(house.context)
+    said = json.loads(bytes(answer.body))["checks"]["processes"]
+    without = "a:1 goes without plugins: mend that, and start it again (meta could not be started: "
+    assert said == {"ok": True, "warning": f"{without}OSError at meta.py:7)."}
 
 
 async def test_a_fence_is_a_warning(house: House) -> None:

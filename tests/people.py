@@ -50,6 +50,10 @@ class Browser:
         headers = {"sec-fetch-site": "same-origin", "referer": URL + path}
         return _read(await self.http.post(path, data=data, files=files, headers=headers), code)
 
+    async def made(self, path: str, **data: Any) -> Leaf:
+        """The page that shows, once, what a form has made."""
+        return await self.follow(await self.post(path, **data))
+
     async def follow(self, leaf: Leaf) -> Leaf:
         """The page that an answer leads to."""
         return await self.get(leaf.answer.headers["location"])

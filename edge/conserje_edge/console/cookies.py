@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +18,9 @@ PREFIX = "__Host-"  # browsers take it only from this very host, and over https
 SIGN_IN = "conserje"
 FLASH = "conserje-flash"
 DETOUR = "conserje-detour"
+ONCE = "conserje-once"
 LONGEST_FLASH = 2000
+LEFT_SECONDS = 60  # for the next page
 KEPT_SECONDS = 14 * 24 * 3600  # as long as a sign-in lives at most
 DETOUR_SECONDS = 600
 
@@ -52,10 +55,9 @@ def drop_detour(request: Request, response: Response) -> None:
 
 def flashes(request: Request) -> list[tuple[str, str]]:
     """The kinds and sentences that the last page left."""
-    written = request.cookies.get(_name(request, FLASH), "")
     try:
-        return [(str(kind), str(text)) for kind, text in json.loads(base64.urlsafe_b64decode(written))]
-    except (ValueError, TypeError, binascii.Error, RecursionError):
+        return [(str(kind), str(text)) for kind, text in _read(request, FLASH)]
+    except (ValueError, TypeError):
         return []
 
 
@@ -63,13 +65,42 @@ def keep_flashes(request: Request, response: Response, left: Sequence[tuple[str,
     """Leave them for the next page; those that would not fit are cut."""
     if left:
         room = LONGEST_FLASH // len(left)
-        written = json.dumps([(kind, text[:room]) for kind, text in left]).encode()
-        _set(request, response, FLASH, base64.urlsafe_b64encode(written).decode(), 60)
+        _write(request, response, FLASH, [(kind, text[:room]) for kind, text in left])
 
 
 def drop_flashes(request: Request, response: Response) -> None:
     if _name(request, FLASH) in request.cookies:
         _set(request, response, FLASH, "", 0)
+
+
+def shown_once(request: Request) -> dict[str, str] | None:
+    """What is to be shown at this address, this once."""
+    kept = _read(request, ONCE)
+    if not isinstance(kept, dict) or kept.pop("/", None) != request.url.path:
+        return None
+    return {str(name): str(value) for name, value in kept.items()}
+
+
+def keep_once(request: Request, response: Response, path: str, values: Mapping[str, str]) -> None:
+    """Leave it for the page at this address, and no other."""
+    _write(request, response, ONCE, {"/": path, **values})
+
+
+def drop_once(request: Request, response: Response) -> None:
+    if shown_once(request) is not None:
+        _set(request, response, ONCE, "", 0)
+
+
+def _read(request: Request, name: str) -> Any:
+    """What the last page left; None where that is nothing."""
+    try:
+        return json.loads(base64.urlsafe_b64decode(request.cookies.get(_name(request, name), "")))
+    except (ValueError, binascii.Error, RecursionError):
+        return None
+
+
+def _write(request: Request, response: Response, name: str, left: object) -> None:
+    _set(request, response, name, base64.urlsafe_b64encode(json.dumps(left).encode()).decode(), LEFT_SECONDS)
 
 
 def _name(request: Request, name: str) -> str:

@@ -25,7 +25,7 @@ from conserje_edge.console import cookies, forms
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.bells import Bells
 from conserje_edge.console.languages import chosen, speech
-from conserje_edge.console.place import Answer, Deed, Part, Place, See, Seen, View
+from conserje_edge.console.place import Answer, Deed, Part, Place, See, Seen, ShowOnce, View
 from conserje_edge.console.refusal import Refusal
 from conserje_edge.console.render import Templates
 from conserje_edge.operator.context import Context
@@ -101,6 +101,10 @@ class Endpoint:
         asked.speech = speech(asked.language, entry.tenant)
 
     async def _see(self, asked: Asked, view: View, path: Mapping[str, Any]) -> Answer:
+        if self.place.once and not asked.request.headers.get(LIVE):
+            once = cookies.shown_once(asked.request)
+            if once is not None:
+                return Seen(self.place.once, once)
         try:
             async with self._transaction(asked, view):
                 answer: Answer = await view.function(asked, **path)
@@ -146,11 +150,13 @@ class Endpoint:
         asked.scope = None
 
     def _response(self, asked: Asked, answer: Answer) -> Response:
-        if isinstance(answer, See):
+        if isinstance(answer, See | ShowOnce):
             response: Response = RedirectResponse(answer.url, HTTPStatus.SEE_OTHER)
             if asked.request.method == "POST" and asked.request.headers.get(LIVE):  # a script that stays
                 response = Response(status_code=HTTPStatus.NO_CONTENT, headers={"x-see": answer.url})
             cookies.keep_flashes(asked.request, response, asked.flashes)
+            if isinstance(answer, ShowOnce):
+                cookies.keep_once(asked.request, response, answer.url, answer.values)
             return response
         if isinstance(answer, Response):
             return answer
@@ -165,6 +171,7 @@ def page(templates: Templates, asked: Asked, seen: Seen) -> Response:
     response = HTMLResponse(templates.render(asked, seen.template, seen.values), seen.status)
     if not patching:
         cookies.drop_flashes(asked.request, response)
+        cookies.drop_once(asked.request, response)
     return response
 
 

@@ -31,7 +31,15 @@ class See:
     url: str
 
 
-Answer: TypeAlias = Seen | See | Response
+@dataclass(frozen=True, slots=True)
+class ShowOnce:
+    """What was made, to be shown once by the place at `url`; who reloads that page makes nothing again."""
+
+    url: str
+    values: Mapping[str, str]
+
+
+Answer: TypeAlias = Seen | See | ShowOnce | Response
 Function = Callable[..., Awaitable[Any]]
 
 
@@ -75,6 +83,7 @@ class Place:
     path: str
     get: View | None = None
     post: Deed | None = None
+    once: str = ""  # the template of what is shown there once
 
 
 def view(act: str, *, transaction: Transaction = None, audited: bool = False) -> Callable[[Function], View]:

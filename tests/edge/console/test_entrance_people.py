@@ -20,7 +20,7 @@ WORDS = "caballo correcto bateria grapa"
 async def invited(owner: Browser, slug: str = "acme", **who: str) -> str:
     """The path of the link that an owner is shown."""
     given = {"name": "Eva", "email": "eva@example.com", "role": "agent"} | who
-    page = await owner.post(f"/t/{slug}/people", 200, **given)
+    page = await owner.made(f"/t/{slug}/people", **given)
     found = LINK.search(page.answer.text)
     assert found, page.text
     return found[1]
@@ -170,7 +170,7 @@ async def test_a_mail_server_gets_the_link_and_nobody_is_shown_it(console: House
 
 async def test_operators_are_invited_changed_and_let_go_by_an_owner(console: House) -> None:
     owner = await console.as_operator("owner")
-    page = await owner.post("/o/logins", 200, name="Olga", email="olga@example.com", role="operator")
+    page = await owner.made("/o/logins", name="Olga", email="olga@example.com", role="operator")
     found = LINK.search(page.answer.text)
     assert found
     assert "invited" in (await owner.get("/o/logins")).text
@@ -192,7 +192,7 @@ async def test_operators_are_invited_changed_and_let_go_by_an_owner(console: Hou
 
 async def test_an_invitation_to_run_the_installation_is_withdrawn(console: House) -> None:
     owner = await console.as_operator("owner")
-    page = await owner.post("/o/logins", 200, name="Olga", email="olga@example.com", role="owner")
+    page = await owner.made("/o/logins", name="Olga", email="olga@example.com", role="owner")
     found = LINK.search(page.answer.text)
     assert found
     form = (await owner.get("/o/logins")).form("/withdraw")
@@ -202,7 +202,7 @@ async def test_an_invitation_to_run_the_installation_is_withdrawn(console: House
 
 async def test_whoever_is_locked_out_gets_a_link_of_the_operators_owner(console: House) -> None:
     agent, owner = await console.as_("agent"), await console.as_operator("owner")
-    page = await owner.post("/o/logins/reset", 200, email=agent.email.upper())
+    page = await owner.made("/o/logins/reset", email=agent.email.upper())
     found = LINK.search(page.answer.text)
     assert found and found[1].startswith("/reset/")
     await owner.post("/o/logins/reset", 422, email="nobody@example.com")

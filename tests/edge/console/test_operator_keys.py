@@ -12,7 +12,7 @@ KEY = re.compile(r"conserje_[0-9a-z]{10}_[0-9A-Za-z]{49}")
 
 async def test_a_key_is_shown_once(console: House) -> None:
     owner = await console.as_("owner", "acme")
-    page = await owner.post("/t/acme/keys", 200, name="n8n", scope=["read", "send"], days="30")
+    page = await owner.made("/t/acme/keys", name="n8n", scope=["read", "send"], days="30")
     [key] = set(KEY.findall(page.answer.text))
     listed = await owner.get("/t/acme/keys")
     assert key not in listed.answer.text
@@ -36,7 +36,7 @@ async def test_a_key_needs_a_name_and_a_right(console: House, typed: dict[str, s
 
 async def test_a_key_of_another_tenant_is_not_revoked(console: House) -> None:
     bravo = await console.as_("owner", "bravo")
-    await bravo.post("/t/bravo/keys", 200, name="theirs", scope="read")
+    await bravo.made("/t/bravo/keys", name="theirs", scope="read")
     [row] = await console.pool.fetch("SELECT id FROM api_keys")
     owner = await console.as_("owner", "acme")
     await owner.post(f"/t/acme/keys/{row['id']}/revoke")
@@ -45,9 +45,7 @@ async def test_a_key_of_another_tenant_is_not_revoked(console: House) -> None:
 
 async def test_a_subscription_is_made_put_off_and_removed(console: House) -> None:
     owner = await console.as_("owner", "acme")
-    page = await owner.post(
-        "/t/acme/subscriptions", 200, url="https://n8n.example.com/hook", kind="lead.created"
-    )
+    page = await owner.made("/t/acme/subscriptions", url="https://n8n.example.com/hook", kind="lead.created")
     assert "whsec_" in page.answer.text
     [row] = await console.pool.fetch("SELECT * FROM subscriptions")
     assert row["kinds"] == ["lead.created"]

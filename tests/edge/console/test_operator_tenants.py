@@ -49,7 +49,7 @@ async def test_a_tenant_is_made_with_its_owner(console: House) -> None:
         "person": "Bia",
         "email": "bia@example.com",
     }
-    page = await operator.post("/o/tenants/new", 200, **typed)
+    page = await operator.made("/o/tenants/new", **typed)
     assert "http://console.localhost:9101/invitation/" in str(page.answer.text)
     [row] = await console.pool.fetch("SELECT * FROM tenants WHERE slug = 'padaria'")
     assert (row["locale"], row["currency"], row["time_zone"]) == ("pt-BR", "BRL", "America/Sao_Paulo")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conserje.access import invitations
 from conserje_edge.console.asked import Asked
-from conserje_edge.console.place import See, Seen
+from conserje_edge.console.place import See, ShowOnce
 
 
 def is_mailed(asked: Asked) -> bool:
@@ -13,7 +13,7 @@ def is_mailed(asked: Asked) -> bool:
     return bool(settings.smtp_url and settings.mail_from)
 
 
-async def hand_out(asked: Asked, invitation_id: int, email: str, kind: str, back: str) -> See | Seen:
+async def hand_out(asked: Asked, invitation_id: int, email: str, kind: str, back: str) -> See | ShowOnce:
     """Mail the link, by a worker; where there is no mail server, show it, once."""
     connection = asked.connection
     if is_mailed(asked):
@@ -22,4 +22,4 @@ async def hand_out(asked: Asked, invitation_id: int, email: str, kind: str, back
         return See(back)
     token = await invitations.make_link(connection, invitation_id)
     link = f"{asked.context.settings.console_url}/{kind}/{token}"
-    return Seen("entrance/link_made.html", {"link": link, "email": email, "kind": kind, "back": back})
+    return ShowOnce(back, {"link": link, "email": email, "back": back})

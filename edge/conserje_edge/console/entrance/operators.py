@@ -11,7 +11,7 @@ from conserje.access.signed import OperatorRole
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.entrance.door import refuse_passwords
 from conserje_edge.console.entrance.mail import hand_out
-from conserje_edge.console.place import Place, See, Seen, deed, view
+from conserje_edge.console.place import Place, See, Seen, ShowOnce, deed, view
 from conserje_edge.console.refusal import Refusal
 
 ROLES: tuple[OperatorRole, ...] = get_args(OperatorRole)
@@ -34,7 +34,7 @@ async def look(asked: Asked) -> Seen:
 
 
 @deed("login.change", transaction="core")
-async def invite(asked: Asked) -> See | Seen:
+async def invite(asked: Asked) -> See | Seen | ShowOnce:
     """Somebody is to run the installation, too."""
     email, name, role = asked.given("email"), asked.given("name"), _role(asked)
     try:
@@ -88,7 +88,7 @@ async def withdraw(asked: Asked, invitation: int) -> See:
 
 
 @deed("login.change", transaction="core")
-async def reset(asked: Asked) -> See | Seen:
+async def reset(asked: Asked) -> See | Seen | ShowOnce:
     """A new password for whoever lost theirs, of any tenant."""
     refuse_passwords(asked)
     login = await logins.find(asked.connection, asked.given("email"))
@@ -110,7 +110,7 @@ def _role(asked: Asked) -> OperatorRole:
 
 
 PLACES = (
-    Place(LOGINS, look, invite),
+    Place(LOGINS, look, invite, "entrance/link_made.html"),
     Place(LOGINS + "/reset", post=reset),
     Place(LOGINS + "/{login_id}/role", post=change_role),
     Place(LOGINS + "/{login_id}/remove", post=remove),

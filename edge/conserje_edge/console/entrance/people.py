@@ -12,7 +12,7 @@ from conserje.errors import OperatorError
 from conserje.tenants import phones
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.entrance.mail import hand_out
-from conserje_edge.console.place import Place, See, Seen, deed, view
+from conserje_edge.console.place import Place, See, Seen, ShowOnce, deed, view
 from conserje_edge.console.refusal import Refusal
 
 ROLES: tuple[TenantRole, ...] = get_args(TenantRole)
@@ -30,7 +30,7 @@ async def look(asked: Asked) -> Seen:
 
 
 @deed("people.change", transaction="core")
-async def add(asked: Asked) -> See | Seen:
+async def add(asked: Asked) -> See | Seen | ShowOnce:
     """Somebody new, who is invited where they are to come in."""
     name, email, role = asked.given("name"), asked.given("email"), _role(asked)
     try:
@@ -49,14 +49,14 @@ async def add(asked: Asked) -> See | Seen:
 
 
 @deed("people.change", transaction="core")
-async def invite(asked: Asked, person: int) -> See | Seen:
+async def invite(asked: Asked, person: int) -> See | ShowOnce:
     """Once more: the former link is void."""
     email = (await members.get(asked.connection, asked.tenant.id, person)).email
     asked.of, asked.after = f"person {person}", {"invited": email}
     return await _invite(asked, person, email)
 
 
-async def _invite(asked: Asked, person: int, email: str) -> See | Seen:
+async def _invite(asked: Asked, person: int, email: str) -> See | ShowOnce:
     made = await invitations.invite_person(asked.connection, asked.tenant.id, person)
     return await hand_out(asked, made, email, "invitation", asked.to("people"))
 
@@ -104,7 +104,7 @@ def _from_outside(asked: Asked) -> bool:
 
 
 PLACES = (
-    Place(PEOPLE, look, add),
+    Place(PEOPLE, look, add, "entrance/link_made.html"),
     Place(PEOPLE + "/{person}/role", post=change_role),
     Place(PEOPLE + "/{person}/invite", post=invite),
     Place(PEOPLE + "/{person}/remove", post=remove),

@@ -8,7 +8,7 @@ from conserje.tenants import api_keys
 from conserje.tenants.refusals import TenantError
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.languages import N_
-from conserje_edge.console.place import Place, See, Seen, deed, view
+from conserje_edge.console.place import Place, See, Seen, ShowOnce, deed, view
 
 LIVES = {"30": N_("30 days"), "90": N_("90 days"), "365": N_("A year"), "": N_("Until it is revoked")}
 SCOPES = {
@@ -27,8 +27,8 @@ async def keys(asked: Asked) -> Seen:
 
 
 @deed("key.change", transaction="core")
-async def make(asked: Asked) -> Seen:
-    """A key with the rights that were ticked; it is shown this once."""
+async def make(asked: Asked) -> Seen | ShowOnce:
+    """A key with the rights that were ticked."""
     scopes = [scope for scope in api_keys.SCOPES if scope in asked.chosen("scope")]
     if not scopes:
         return await _page(asked, {"scope": asked._("Tick at least one right.")})
@@ -42,7 +42,7 @@ async def make(asked: Asked) -> Seen:
     except TenantError:
         return await _page(asked, {"name": asked._("Write what the key is for, in at most 100 characters.")})
     asked.of, asked.after = f"key {made.id}", {"name": made.name, "scopes": scopes, "days": days}
-    return Seen("operator/key_made.html", {"key": key, "made": made, "back": _path(asked)})
+    return ShowOnce(_path(asked), {"key": key, "name": made.name, "back": _path(asked)})
 
 
 @deed("key.change", transaction="core")
@@ -72,5 +72,8 @@ def _path(asked: Asked) -> str:
 PLACES = tuple(
     place
     for path in ("/t/{slug}/keys", "/o/keys")
-    for place in (Place(path, keys, make), Place(path + "/{key_id}/revoke", post=revoke))
+    for place in (
+        Place(path, keys, make, "operator/key_made.html"),
+        Place(path + "/{key_id}/revoke", post=revoke),
+    )
 )

@@ -11,7 +11,7 @@ from conserje.tenants import tenants
 from conserje.tenants.refusals import TenantError
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.languages import N_
-from conserje_edge.console.place import Place, See, Seen, deed, view
+from conserje_edge.console.place import Place, See, Seen, ShowOnce, deed, view
 
 ON_A_PAGE = 50
 PATH = "/o/tenants"
@@ -66,7 +66,7 @@ async def new(asked: Asked) -> Seen:
 
 
 @deed("tenant.add", transaction="core")
-async def add(asked: Asked) -> See | Seen:
+async def add(asked: Asked) -> See | Seen | ShowOnce:
     """A tenant, and an invitation for its owner, who does the rest."""
     country = COUNTRIES.get(asked.given("country"), COUNTRIES["CL"])
     try:
@@ -89,7 +89,7 @@ async def add(asked: Asked) -> See | Seen:
     return await _invite(asked, added.id, added.slug)
 
 
-async def _invite(asked: Asked, tenant_id: int, slug: str) -> See | Seen:
+async def _invite(asked: Asked, tenant_id: int, slug: str) -> Seen | ShowOnce:
     try:
         person = await members.add(
             asked.connection, tenant_id, asked.given("person"), asked.given("email"), None, "owner"
@@ -100,7 +100,7 @@ async def _invite(asked: Asked, tenant_id: int, slug: str) -> See | Seen:
     token = await invitations.make_link(asked.connection, invitation)
     link = f"{asked.context.settings.console_url}/invitation/{token}"
     values = {"slug": slug, "person": asked.given("person"), "email": asked.given("email"), "link": link}
-    return Seen("operator/invited.html", values)
+    return ShowOnce(PATH, values)
 
 
 @deed("tenant.suspend", transaction="core")
@@ -140,7 +140,7 @@ def _wrong(asked: Asked, error: TenantError) -> dict[str, str]:
 
 
 PLACES = (
-    Place(PATH, shops),
+    Place(PATH, shops, once="operator/invited.html"),
     Place(f"{PATH}/new", new, add),
     Place(PATH + "/{slug}/suspend", post=suspend),
     Place(PATH + "/{slug}/resume", post=resume),

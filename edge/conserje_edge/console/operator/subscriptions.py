@@ -10,7 +10,7 @@ from conserje.notices.subscriptions import Change, Secrets
 from conserje.storage.notifications import KINDS
 from conserje.storage.scope import acting_for_all
 from conserje_edge.console.asked import Asked
-from conserje_edge.console.place import Place, See, Seen, deed, view
+from conserje_edge.console.place import Place, See, Seen, ShowOnce, deed, view
 
 
 @view("subscription.read", transaction="core")
@@ -19,8 +19,8 @@ async def listed(asked: Asked) -> Seen:
 
 
 @deed("subscription.change", transaction="core")
-async def add(asked: Asked) -> Seen:
-    """Tell from now on; the secrets are made here, and shown this once."""
+async def add(asked: Asked) -> Seen | ShowOnce:
+    """Tell from now on; the secrets are made here."""
     secrets = Secrets.new()
     kinds = [kind for kind in KINDS if kind in asked.chosen("kind")]
     try:
@@ -39,8 +39,8 @@ async def add(asked: Asked) -> Seen:
         )
         return await _page(asked, wrong if error.of == "url" else str(error))
     asked.of, asked.after = f"subscription {made.id}", {"url": made.url, "kinds": kinds}
-    values = {"made": made, "signing": secrets.signing[0], "token": secrets.token, "back": _path(asked)}
-    return Seen("operator/subscription_made.html", values)
+    values = {"signing": secrets.signing[0], "token": secrets.token, "back": _path(asked)}
+    return ShowOnce(_path(asked), values)
 
 
 @deed("subscription.change", transaction="core")
@@ -91,7 +91,7 @@ PLACES = tuple(
     place
     for path in ("/t/{slug}/subscriptions", "/o/subscriptions")
     for place in (
-        Place(path, listed, add),
+        Place(path, listed, add, "operator/subscription_made.html"),
         Place(path + "/{id}/remove", post=remove),
         Place(path + "/{id}/test", post=test),
         Place(path + "/{id}/{state}", post=switch),

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, SecretBytes, SecretStr, TypeAdapter
 
@@ -80,7 +80,7 @@ def _loading(subject: Subject) -> Found:
 
 def _contract(subject: Subject) -> Found:
     said = "contract" in {name for each in subject.kind.__mro__[:-1] for name in _own(each, subject.contract)}
-    if said:
+    if said or subject.installed.distribution == requirements.OURS:
         yield Verdict("ok", f"It is written for contract {subject.kind.contract}, which this Conserje has.")
     else:
         yield Verdict("warning", f"It does not say its contract: write `contract = {requirements.CONTRACT}`.")
@@ -111,8 +111,10 @@ def _model(name: str, model: type[BaseModel], subject: Subject) -> Found:
 
 
 def _is_secret(annotation: Any) -> bool:
-    parts = {annotation, *getattr(annotation, "__args__", ())}
-    return bool(parts & {SecretStr, SecretBytes, bool, int, float})
+    """Whether it is shown to nobody, or is no text that could be one."""
+    return annotation in (SecretStr, SecretBytes, bool, int, float) or any(
+        map(_is_secret, get_args(annotation))
+    )
 
 
 def _methods(subject: Subject) -> Found:

@@ -64,6 +64,7 @@ class Anthropic(ModelAssistant[AnthropicCredentials, AnthropicSettings, Anthropi
     """Answers by the Messages API."""
 
     name = "anthropic"
+    contract = 1
     Credentials = AnthropicCredentials
     Settings = AnthropicSettings
     Operator = AnthropicOperator

@@ -7,6 +7,7 @@ class Echo(Assistant[Nothing, Nothing, Nothing]):
     """Says back what was written, a burst as one message."""
 
     name = "echo"
+    contract = 1
     Credentials = Nothing
     Settings = Nothing
     Operator = Nothing

@@ -54,6 +54,7 @@ class Json(Channel[JsonCredentials, Nothing, Nothing]):
     """Requests signed by HMAC-SHA256 over the body; every tenant has the account "json"."""
 
     name = "json"
+    contract = 1
     Credentials = JsonCredentials
     Settings = Nothing
     Operator = Nothing

@@ -149,7 +149,11 @@ def test_what_is_wrong_is_said_by_its_check(
 
 
 def test_models_that_are_open_or_show_a_secret_are_told(tmp_path: Path) -> None:
-    before = "from pydantic import BaseModel\nclass Open(BaseModel):\n    api_token: str = ''"
+    before = (
+        "from typing import Annotated\nfrom pydantic import BaseModel, Field, SecretStr\n"
+        "class Open(BaseModel):\n    api_token: str = ''\n    max_tokens: int = 3\n"
+        "    secret: Annotated[SecretStr, Field(min_length=1)] | None = None"
+    )
     rows = checked(package(tmp_path / "acme", before, "Credentials = Open"), tmp_path / "shadow")
     said = [(row.verdict, row.text) for row in rows if row.check == "models"]
     assert [level for level, _ in said] == ["error", "warning"]

@@ -48,6 +48,7 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
     """Finds products, says price and stock and what the shop has said, and admits what it does not know."""
 
     name = "catalog"
+    contract = 1
     Credentials = Nothing
     Settings = CatalogSettings
     Operator = Nothing

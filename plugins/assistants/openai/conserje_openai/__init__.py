@@ -20,6 +20,7 @@ class OpenAI(ModelAssistant[OpenAICredentials, OpenAISettings, OpenAIOperator]):
     """Answers by the Responses API, or by the chat completions that other servers have."""
 
     name = "openai"
+    contract = 1
     Credentials = OpenAICredentials
     Settings = OpenAISettings
     Operator = OpenAIOperator

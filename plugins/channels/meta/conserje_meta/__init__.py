@@ -125,6 +125,7 @@ class Meta(Channel[MetaCredentials, MetaSettings, MetaOperator]):
     """WhatsApp; an account's address is the phone number's id at Meta, not the phone number."""
 
     name = "meta"
+    contract = 1
     Credentials = MetaCredentials
     Settings = MetaSettings
     Operator = MetaOperator

@@ -138,6 +138,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
     """WhatsApp and SMS; an account's address is what Twilio calls it: "whatsapp:+56..." or "+56..."."""
 
     name = "twilio"
+    contract = 1
     Credentials = TwilioCredentials
     Settings = TwilioSettings
     Operator = TwilioOperator

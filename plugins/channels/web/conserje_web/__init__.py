@@ -55,6 +55,7 @@ class Web(Channel[SessionKey, WebSettings, Nothing]):
     """The visitors of a tenant's page write to it, and read its replies from the feed."""
 
     name = "web"
+    contract = 1
     Credentials = SessionKey
     Settings = WebSettings
     Operator = Nothing

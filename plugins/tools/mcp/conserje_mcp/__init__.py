@@ -30,6 +30,7 @@ class MCP(Tool[Arguments, MCPCredentials, MCPSettings, Nothing]):
     """Offers the allowed tools of the server whose URL is the address of the tenant's account."""
 
     name = "mcp"
+    contract = 1
     description = "Stands for the tools of the business's own server."
     Parameters = Arguments
     Credentials = MCPCredentials

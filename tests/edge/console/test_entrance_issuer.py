@@ -237,7 +237,8 @@ async def test_an_invitation_gives_nobodys_login_away(console: House, stand_in: 
     async with console.pool.acquire() as connection:
         made = await invitations.invite_operator(connection, "eva@example.com", "Eva", "operator")
         token = await invitations.make_link(connection, made)
-    await by_issuer(await console.nobody(), f"/invitation/{token}/oidc", 422)
+    page = await by_issuer(await console.nobody(), f"/invitation/{token}/oidc", 422)
+    assert "or come in otherwise" in page.text
     assert await console.pool.fetchval("SELECT count(*) FROM invitations") == 1
 
 

@@ -81,7 +81,7 @@ async def test_promise_8_a_plugin_that_gets_stuck_as_it_starts_is_left_out_in_th
     stuck.environment["UNSTARTED"] = "sleep"
     await stuck.add("bravo")
     async with stuck.working() as worker:
-        await until(lambda: f"{UNSTARTED}unstarted stood still again and again" in worker.said)
+        await until(lambda: f"{UNSTARTED}it stood still again and again" in worker.said)
         assert worker.said.count("in unstarted.start") == 3
         async with stuck.serving() as server:
             await until_taken(server, stuck.message("bravo", ANA, "hola"))

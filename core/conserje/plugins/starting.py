@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from conserje.plugins import given, guard
-from conserje.plugins.guard import AnyPlugin, PluginFailed
+from conserje.plugins.guard import AnyPlugin, PluginFailed, PluginFenced
 from conserje.plugins.plugins import Plugins
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,8 @@ async def _fault(plugin: AnyPlugin, method: str) -> str:
             await guard.awaited(plugin, "", method, given.nothing)
     except TimeoutError:
         return f"no end within {LIMIT:g} s"
+    except PluginFenced:
+        return f"it stood still again and again: `conserje plugin resume {plugin.name}`, then start this anew"
     except PluginFailed as error:
         return error.place
     return ""

@@ -77,10 +77,10 @@ class Json(Channel[JsonCredentials, Nothing, Nothing]):
 
     def verify(self, hook: Webhook, account: _JsonAccount) -> None:
         SIGNATURE.verify(hook, {"secret": account.credentials.secret})
-        read(_Written, hook.json)
+        hook.read = read(_Written, hook.json)
 
     def parse(self, hook: Webhook) -> Iterable[Event]:
-        written = read(_Written, hook.json)
+        written: _Written = hook.read or read(_Written, hook.json)
         key = f"{written.telefono}:{written.id}"
         said = Text(written.mensaje) if written.mensaje.strip() else Note("An empty message")
         yield InboundMessage(self.name, key, written.telefono, said)

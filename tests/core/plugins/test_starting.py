@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,12 @@ from scene import Parrot, Post
 
 from conserje import Assistant, Channel, Nothing, Tool
 from conserje.net.client import client
-from conserje.plugins import guard, starting
+from conserje.plugins import fences, guard, starting
+from conserje.plugins.fences import Fences
 from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.plugins.starting import started
+from conserje.plugins.strikes import Strikes
+from conserje.telemetry.pulse import Call
 
 Habit = Callable[[], Any]
 
@@ -148,3 +152,15 @@ async def test_promise_8_one_whose_close_hangs_is_not_waited_for(monkeypatch: py
     monkeypatch.setattr(guard, "GRACE", 0.01)
     async with started(plugins(Wild(close=swallow))):
         pass
+
+
+async def test_one_that_is_fenced_off_is_not_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Fences(Strikes(tmp_path / "strikes"))
+    monkeypatch.setattr(fences, "_here", here)
+    for _ in range(fences.ENOUGH):
+        here.note(Call("wild", "start"))
+    wild = Wild()
+    found = plugins(wild)
+    async with started(found):
+        assert "`conserje plugin resume wild`, then start this anew" in found.broken["wild"]
+    assert wild.calls == []

@@ -65,10 +65,10 @@ class Web(Channel[SessionKey, WebSettings, Nothing]):
 
     def verify(self, hook: Webhook, account: Account[SessionKey, WebSettings]) -> None:
         visitor(hook, account)
-        _read(hook)
+        hook.read = _read(hook)
 
     def parse(self, hook: Webhook) -> Iterable[InboundMessage]:
-        (id, said), sender = _read(hook), _sender(hook)
+        (id, said), sender = hook.read or _read(hook), _sender(hook)
         yield InboundMessage(self.name, f"{sender}:{id}", sender, said)
 
     async def send(self, message: OutboundMessage, account: Account[SessionKey, WebSettings]) -> Receipt:

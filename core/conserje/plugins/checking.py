@@ -19,10 +19,14 @@ from pydantic import BaseModel, SecretBytes, SecretStr, TypeAdapter
 from conserje.net import client as http
 from conserje.plugins import confined, fields, methods, plugins, requirements
 from conserje.plugins.guard import PluginFailed
-from conserje.settings import SettingsError
+from conserje.settings import PREFIX, Settings, SettingsError, plugin_variable
 
 Level = Literal["ok", "warning", "error"]
 
+_PYTEST = (
+    "import json, sys; at = json.loads(sys.argv.pop(1)); sys.path[:0] = at[:1]; sys.path += at[1:]\n"
+    "import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+)
 _SECRET_WORDS = ("secret", "token", "password", "passwd", "api_key", "private")
 
 
@@ -94,6 +98,7 @@ def _own(kind: type[Any], contract: type[Any]) -> set[str]:
 def _models(subject: Subject) -> Found:
     names = plugins.MODELS[subject.group]
     wrong = [verdict for name in names for verdict in _model(name, getattr(subject.kind, name), subject)]
+    wrong += _variables(subject.kind.name, subject.kind.Operator)
     yield from wrong or [Verdict("ok", f"{', '.join(names)} are closed, and can be shown as forms.")]
 
 
@@ -108,6 +113,15 @@ def _model(name: str, model: type[BaseModel], subject: Subject) -> Found:
         TypeAdapter(model).json_schema() if name == "Parameters" else fields.fields_of(model)
     except PluginFailed as error:
         yield Verdict("error", f"{name} cannot be shown as a form: it {error.told}.")
+
+
+def _variables(name: str, operator: type[BaseModel]) -> Found:
+    ours = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    for field in operator.model_fields:
+        if (variable := plugin_variable(name, field)) in ours:
+            yield Verdict(
+                "error", f"Operator.{field} is {variable}, which is Conserje's own: call it otherwise."
+            )
 
 
 def _is_secret(annotation: Any) -> bool:
@@ -186,14 +200,19 @@ def suite() -> None:
     """Run the tests of a package: its folder, and where the plugin lies."""
     folder, *places = sys.argv[1:]
     confined.set_limits()
-    sys.path[:0] = places[:1]
-    sys.path += places[1:]
-    import pytest
-
-    options = ["-q", "--tb=no", "--no-header", "--color=no", "-rfE", "-p", "no:cacheprovider"]
-    code = pytest.main([*options, "--rootdir", folder, *_tests(Path(folder))])
-    sys.stdout.flush()
-    os._exit(code)
+    options = [
+        "-q",
+        "--tb=no",
+        "--no-header",
+        "--color=no",
+        "-rfE",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        folder,
+    ]
+    words = ["-P", "-c", _PYTEST, json.dumps(places), *options, *_tests(Path(folder))]
+    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606  # anew: pytest is to load this package itself
 
 
 def _tests(folder: Path) -> list[str]:

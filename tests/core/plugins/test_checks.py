@@ -160,6 +160,18 @@ def test_models_that_are_open_or_show_a_secret_are_told(tmp_path: Path) -> None:
     assert "Credentials takes fields" in said[0][1] and "Credentials.api_token" in said[1][1]
 
 
+def test_a_variable_of_conserje_s_own_is_no_plugin_s(tmp_path: Path) -> None:
+    folder = package(
+        tmp_path / "acme",
+        "from conserje.kit import Closed\nclass Own(Closed):\n    allow: str = ''",
+        "name = 'fetch'; Operator = Own",
+    )
+    text = (folder / "pyproject.toml").read_text().replace("acme =", "fetch =")
+    (folder / "pyproject.toml").write_text(text)
+    [row] = [each for each in checked(folder, tmp_path / "shadow") if each.check == "models"]
+    assert row.verdict == "error" and "CONSERJE_FETCH_ALLOW" in row.text
+
+
 @pytest.mark.parametrize(
     ("dependencies", "level", "said"),
     [

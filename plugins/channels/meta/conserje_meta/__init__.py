@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import secrets
 import time
@@ -47,13 +46,13 @@ from conserje import (
     in_language,
     phone_number,
 )
-from conserje.kit import Closed
+from conserje.kit import Closed, logger
 from conserje_meta import doctor, files, reading, signature, writing
 from conserje_meta.api import Graph
 from conserje_meta.errors import GraphError, NoAnswer, outcome
 from conserje_meta.words import LIST_BUTTONS
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _UNSPACED = re.compile(r"[\x21-\x7e]+")
 

@@ -354,7 +354,7 @@ class Settings(BaseModel):
     def pushes(self) -> bool:
         """Whether browsers let the console push: to pages that came over https, or from the same machine."""
         parts = urlsplit(self.console_url)
-        return parts.scheme == "https" or (parts.hostname or "").endswith("localhost")
+        return parts.scheme == "https" or f".{parts.hostname}".endswith(".localhost")
 
 
 def read(environment: Mapping[str, str], plugin_variables: Iterable[str] = ()) -> Settings:

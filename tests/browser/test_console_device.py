@@ -93,6 +93,14 @@ async def test_an_agent_chooses_to_be_told_and_not_to_be(office: Office) -> None
     assert await devices_of(office.house) == 0
 
 
+async def test_a_browser_that_may_not_says_so(office: Office) -> None:
+    desk = await office.desk(await office.house.as_("agent"))
+    page = await desk.page("/me")
+    await page.get_by_role("button", name="Tell me here").click()
+    await expect(page.get_by_text("This browser may not show it")).to_be_visible()
+    assert await devices_of(office.house) == 0
+
+
 async def test_the_browser_is_asked_with_the_installation_s_key(office: Office) -> None:
     desk = await agent_at(office)
     page = await desk.page("/me")

@@ -225,3 +225,12 @@ def test_as_root_the_data_is_not_below_a_home(monkeypatch: pytest.MonkeyPatch) -
     assert settings.default_data_dir() == Path("/var/lib/conserje")
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert settings.default_data_dir() == Path("/home/ana/.data/conserje")
+
+
+@pytest.mark.parametrize(
+    ("public", "pushes"),
+    [("", True), ("https://{slug}.bots.cl", True), ("http://{slug}.bots.cl", False),
+     ("http://{slug}.localhost:8080", True), ("http://{slug}.notlocalhost", False)],
+)  # fmt: skip
+def test_browsers_let_the_console_push_where_nobody_between_can_change_it(public: str, pushes: bool) -> None:
+    assert settings.read({"CONSERJE_PUBLIC_URL": public}).pushes == pushes

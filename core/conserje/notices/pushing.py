@@ -7,7 +7,6 @@ import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
-from ssl import SSLContext
 from urllib.parse import urlsplit
 
 from conserje.contract.channel import FetchFailed, FetchRefused
@@ -52,7 +51,6 @@ class Pusher:
     directory: Directory
     vault: Vault
     settings: Settings
-    trust: SSLContext | None = None  # None: the certificates that this machine trusts
     _horizon: Horizon = field(default_factory=Horizon)
 
     async def look(self) -> None:
@@ -112,7 +110,7 @@ class Pusher:
         contact = f"https://{urlsplit(self.settings.console_url).netloc}"
         headers = web_push.headers(address, key.private, key.public, contact, f"tenant-{push.tenant_id}")
         body = web_push.encrypted(address, said)
-        fetcher = Fetcher(self.settings.fetch_allow, trust=self.trust)
+        fetcher = Fetcher(self.settings.fetch_allow)
         try:
             async with fetcher.fetch(
                 address.endpoint, most=0, limit=LIMIT, method="POST", headers=headers, content=body

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from terminal import Terminal
 
+from conserje.notices import push_keys
 from conserje.operations.archive import Head, Writer, new_key
 from conserje.operations.journal import _File
+from conserje.storage.database import Pool
 from conserje.tenants.keyring import read_keyring
 from conserje.tenants.vault import Vault
 
@@ -85,3 +87,16 @@ async def test_a_copy_of_the_keyring_is_compared_by_fingerprint(
     await terminal.type("keys", "new")
     newest = read_keyring(keyring)[-1]
     assert f"lacks {newest.id}" in (await terminal.type("keys", "check", str(copy), code=1)).stderr
+
+
+async def test_the_key_by_which_browsers_are_told_is_sealed_anew(
+    terminal: Terminal, pool: Pool, keyring: Path
+) -> None:
+    [first] = read_keyring(keyring)
+    async with pool.acquire() as connection:
+        await push_keys.public(connection, Vault(keyring, {first.id: first}))
+    await terminal.type("keys", "new")
+    done = await terminal.type("keys", "destroy", first.id, "--no-backups", "--yes", code=1)
+    assert "the key by which browsers are told" in done.stderr
+    await terminal.type("keys", "rotate")
+    await terminal.type("keys", "destroy", first.id, "--no-backups", "--yes")

@@ -6,6 +6,7 @@ const able = "serviceWorker" in navigator && "PushManager" in window && "Notific
 
 async function post(path, fields = {}) {
   const answer = await fetch(path, { method: "POST", body: new URLSearchParams(fields), redirect: "error" });
+  if (answer.status === 404) localStorage.removeItem(CHOSEN); // they answer nobody any more
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return answer;
 }

@@ -27,6 +27,7 @@ from conserje.storage.backoff import pause
 from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, Pool, connect_as_core
 from conserje.storage.jobs import CHANNEL, Job
 from conserje.storage.stillness import LONG, explained, stood_still
+from conserje.storage.wakes import SparingQueries, Wakes
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,11 @@ _SCHEDULER = qb.QuerySchedulerBuilder(settings=SETTINGS)
 
 def queries(driver: Driver) -> Queries:
     return Queries(driver, qbe=_ENVIRONMENT, qbq=_QUEUE, qbs=_SCHEDULER)
+
+
+def sparing_queries(driver: QueueDriver) -> Queries:
+    """For whoever takes jobs."""
+    return SparingQueries(driver.wakes, driver, qbe=_ENVIRONMENT, qbq=_QUEUE, qbs=_SCHEDULER)
 
 
 async def enqueue(connection: Connection, jobs: Sequence[Job]) -> None:
@@ -124,6 +130,7 @@ class QueueDriver(AsyncpgPoolDriver):
         self._ear: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
         self.patient = True  # False: the worker ends, and waits for nobody
+        self.wakes = Wakes(self._pass_on)
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         return await self._patiently(lambda: super(QueueDriver, self).fetch(query, *args))
@@ -192,8 +199,8 @@ class QueueDriver(AsyncpgPoolDriver):
             for channel in {channel for channel, _ in self._listeners}:
                 await connection.add_listener(channel, self._hear)
             self._listening.set()
-            for channel, callback in self._listeners:
-                callback(MISSED % channel)
+            for channel in {channel for channel, _ in self._listeners}:
+                self._pass_on(channel, MISSED % channel)
             closed = asyncio.Event()
             connection.add_termination_listener(lambda _: closed.set())
             while not closed.is_set():
@@ -204,8 +211,12 @@ class QueueDriver(AsyncpgPoolDriver):
             connection.terminate()
 
     def _hear(self, _connection: Any, _pid: int, channel: str, payload: object) -> None:
+        if isinstance(payload, str):
+            self.wakes.hear(channel, payload)
+
+    def _pass_on(self, channel: str, payload: str) -> None:
         for wanted, callback in self._listeners:
-            if wanted == channel and isinstance(payload, str):
+            if wanted == channel:
                 callback(payload)
 
 

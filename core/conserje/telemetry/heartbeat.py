@@ -46,6 +46,11 @@ SELECT process, kind, counted FROM heartbeats WHERE seen_at BETWEEN now() - $1::
 ORDER BY process, kind
 """
 
+WORKERS = """
+SELECT process FROM heartbeats WHERE kind = 'work' AND seen_at BETWEEN now() - $1::interval AND now() + $1
+ORDER BY process
+"""
+
 TOLD = """
 SELECT process, kind, plugins FROM heartbeats WHERE seen_at BETWEEN now() - $1::interval AND now() + $1
 ORDER BY process, kind
@@ -66,6 +71,11 @@ class Living:
 async def living(database: Pool | Connection) -> list[Living]:
     """The processes of all machines."""
     return [Living(**row) for row in await database.fetch(LIST, LIVING)]
+
+
+async def workers(pool: Pool) -> list[str]:
+    """The processes of all machines that work, in one order for all."""
+    return [row["process"] for row in await pool.fetch(WORKERS, LIVING)]
 
 
 async def told(database: Pool | Connection) -> list[tuple[str, Kind, str | None]]:

@@ -23,6 +23,9 @@ from conserje.storage.database import CANNOT_ASK, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.queue import QueueDriver
 from conserje.storage.stillness import explained
+from conserje.storage.wakes import Wakes
+from conserje.telemetry import heartbeat
+from conserje.telemetry.heartbeat import this_process
 from conserje.telemetry.log import place
 from conserje.work.share import Share
 
@@ -71,6 +74,7 @@ class Worker:
     tasks: Sequence[Task]
     slots: int
     _manager: QueueManager | None = None
+    _wakes: Wakes | None = None
     _returning: list[Job] = field(default_factory=list)
     _return: asyncio.Task[None] | None = None
     _returns: set[asyncio.Task[None]] = field(default_factory=set)
@@ -103,7 +107,7 @@ class Worker:
 
     async def _work(self) -> None:
         driver = QueueDriver(self.pool, self.url)
-        manager = QueueManager(queue.queries(driver), queue.SETTINGS.channel)
+        manager = QueueManager(queue.sparing_queries(driver), queue.SETTINGS.channel)
         shares: dict[Lane, Share] = {
             "quick": Share(self.slots),
             "slow": Share(self.slots // 4, pace=0.5),
@@ -114,7 +118,7 @@ class Worker:
             manager.entrypoint(task.kind, on_failure="hold", accepts_context=False)(
                 self._handler(task, shares[task.lane])
             )
-        self._manager = manager
+        self._manager, self._wakes = manager, driver.wakes
         running = asyncio.create_task(
             manager.run(
                 dequeue_timeout=DEQUEUE_TIMEOUT,
@@ -212,6 +216,13 @@ class Worker:
                 if every == UPKEEP_EVERY:
                     await queue.prune(self.pool)
                     await statistics.renew(self.pool)
+                    await self._take_place()
+
+    async def _take_place(self) -> None:
+        """Know whose turn it is among those that work."""
+        names = await heartbeat.workers(self.pool)
+        if self._wakes and this_process() in names:
+            self._wakes.place, self._wakes.workers = names.index(this_process()), len(names)
 
 
 async def _feel(shares: Sequence[Share]) -> None:

@@ -1,0 +1,101 @@
+"""What wakes a worker, as seldom as it can be: a look at the queue costs more than what a job does.
+
+PgQueuer tells every worker of each job that comes or ends, looks again after each batch, and asks three
+things before it waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, cast
+
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.models import Job
+from pgqueuer.domain.types import QueueEntrypoint
+from pgqueuer.ports.driver import Driver
+
+LATER = timedelta(milliseconds=100)  # until the others look whether the one whose turn it was did
+
+# The next job of all that wait, due or not.
+NEXT = """
+SELECT execute_after, execute_after - now() AS eta FROM pgqueuer.pgqueuer
+WHERE status = 'queued' AND entrypoint = ANY ($1) ORDER BY execute_after LIMIT 1
+"""
+
+
+class Wakes:
+    """Passes on that jobs came, once for each look: at once where it is this worker's turn, else later."""
+
+    def __init__(self, wake: Callable[[str, str], None]) -> None:
+        self.place, self.workers = 0, 1  # among all that live
+        self.told = False  # of jobs that the last look may not have seen
+        self._wake = wake
+        self._looks = 0
+
+    def hear(self, channel: str, payload: str) -> None:
+        """Somebody changed the queue's table, or asks whether this worker hears."""
+        if "table_changed_event" not in payload:
+            self._wake(channel, payload)
+        elif '"insert"' not in payload:  # that a job ended makes room for one that is looked for anyway
+            return
+        elif self.is_ours(payload):
+            self._tell(channel, payload)
+        else:
+            asyncio.get_running_loop().call_later(
+                LATER.total_seconds(), self._tell_if_unseen, self._looks, channel, payload
+            )
+
+    def is_ours(self, what: str) -> bool:
+        """Whether it is this worker's turn."""
+        return zlib.crc32(what.encode()) % self.workers == self.place
+
+    def looked(self) -> None:
+        """What was told until now is seen."""
+        self._looks += 1
+        self.told = False
+
+    def _tell(self, channel: str, payload: str) -> None:
+        if not self.told:
+            self.told = True
+            self._wake(channel, payload)
+
+    def _tell_if_unseen(self, looks: int, channel: str, payload: str) -> None:
+        if looks == self._looks:
+            self._tell(channel, payload)
+
+
+class SparingQueries(Queries):
+    """The queue's statements, of which none is sent whose answer is known."""
+
+    def __init__(self, wakes: Wakes, driver: Driver, **builders: Any) -> None:
+        super().__init__(driver, **builders)
+        self._wakes = wakes
+        self._had_all = False
+        self._eta: timedelta | None = None
+
+    async def dequeue(self, batch_size: int, *rest: Any, **how: Any) -> list[Job]:
+        """None where the last call gave all, and nothing was told of since."""
+        if self._had_all and not self._wakes.told:
+            self._had_all = False
+            return []
+        self._wakes.looked()
+        taken = await super().dequeue(batch_size, *rest, **how)
+        self._had_all = 0 < len(taken) < batch_size
+        return taken
+
+    async def eligible_queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
+        """Whether something is due; learns when the next job will be."""
+        self._eta = None
+        for row in await self.driver.fetch(NEXT, entrypoints):
+            theirs = not self._wakes.is_ours(str(row["execute_after"]))
+            self._eta = cast("timedelta", row["eta"]) + LATER * theirs
+        return int(self._eta is not None and self._eta <= timedelta(0))
+
+    async def next_deferred_eta(self, entrypoints: list[QueueEntrypoint]) -> timedelta | None:
+        return self._eta
+
+    async def queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
+        return int(self._eta is not None)

@@ -25,6 +25,7 @@ LONGEST = 500  # characters of a verdict
 _MOST_READ = 1024 * 1024  # bytes of a report
 _MOST_FAILURES = 3  # tests that are named
 
+_ODD = re.compile(r"[^A-Za-z0-9.]+")  # in a distribution's name, to a folder
 _TALLY = re.compile(r"^(?:=+ )?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s", re.MULTILINE)
 _FAILURE = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
@@ -85,7 +86,7 @@ def of_folder(folder: Path, shadow: Path) -> Package:
 
 def _write_metadata(project: Mapping[str, Any], shadow: Path) -> None:
     """As an installer would, of what its plugins need."""
-    folder = shadow / f"{re.sub(r'[^A-Za-z0-9.]+', '_', project['name'])}-0.dist-info"
+    folder = shadow / f"{_ODD.sub('_', project['name'])}-0.dist-info"
     folder.mkdir()
     lines = ["Metadata-Version: 2.1", f"Name: {project['name']}", f"Version: {project.get('version', '0')}"]
     lines += [f"Requires-Dist: {each}" for each in project.get("dependencies", ())]

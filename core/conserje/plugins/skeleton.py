@@ -21,7 +21,7 @@ AUTHS: tuple[Auth, ...] = get_args(Auth)
 _TEMPLATES = "templates"
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _LONGEST = 40  # characters of a name, as the database and every model takes it
-_FOR = re.compile(r" *#: ([a-z ]+)$")  # behind a line that is for some kinds or some ways to sign alone
+_FOR = re.compile(r"(?<! ) *#: ([a-z ]+)$")  # behind a line that is for some kinds or some ways to sign alone
 _FILES = {
     "pyproject.toml": "pyproject.toml",
     "README.md": "README.md",

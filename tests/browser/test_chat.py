@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from browser.visitors import BALLS, SHOP, Site, Visitor, until_said, violations, write
 from playwright.async_api import Page, Route, expect
+from staff import say
 from waiting import LIMIT, until
 
 from conserje import Text
@@ -226,7 +227,7 @@ async def test_it_shows_who_answers_and_what_was_read(site: Site, visitor: Visit
     await expect(page.locator("#attending")).to_have_text("Te atiende Ana")
     await write(page, "¿quién eres?")
     await expect(page.locator(".mine .state")).to_have_text(["Leído", "Entregado"])
-    await handling.say(pool, tenant, conversation, [Text("soy Ana")])
+    await say(pool, tenant, conversation, [Text("soy Ana")])
     await until_said(page, "Tú: hola", "Who: hola", "Tú: ¿quién eres?", "Ana: soy Ana")
     await expect(page.locator(".who")).to_have_text(["Asistente", "Ana"])
     await expect(page.locator(".mine .state")).to_have_text(["Leído", "Leído"])

@@ -319,21 +319,13 @@ async def give_in(scope: Scope, tenant: Tenant, conversation_id: int) -> int:
 
 
 async def say(
-    pool: Pool, tenant: Tenant, conversation_id: int, said: Sequence[Content], beside: Beside | None = None
+    scope: Scope, tenant: Tenant, conversation_id: int, said: Sequence[Content], beside: Beside | None = None
 ) -> list[int]:
     """Queue a person's message behind all that waits; the ids of its parts. Raises PersonError.
 
     `said` is within the channel's limits; `beside` writes of its files, in the same transaction. It is the
     assistant's turn again only so long after this.
     """
-    async with acting_for(pool, tenant.id) as scope:
-        return await say_in(scope, tenant, conversation_id, said, beside)
-
-
-async def say_in(
-    scope: Scope, tenant: Tenant, conversation_id: int, said: Sequence[Content], beside: Beside | None = None
-) -> list[int]:
-    """The same in the caller's transaction."""
     place, connection = (tenant.id, conversation_id), scope.connection
     row = await _lock(connection, tenant, conversation_id)
     if not row["with_person"]:

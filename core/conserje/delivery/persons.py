@@ -95,4 +95,4 @@ async def say(
         if attached and quota:
             await attached.keep(connection, said, ids, quota)
 
-    return await handling.say_in(scope, tenant, conversation_id, said, keep)
+    return await handling.say(scope, tenant, conversation_id, said, keep)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from scene import Scene
+from staff import say
 from waiting import until
 
 from conserje import Content, Edit, File, InboundMessage, Media, Revocation, Text, TryLater, Unreadable
@@ -198,7 +199,7 @@ async def test_what_a_person_says_leaves_whatever_the_contact_takes_back(scene: 
     await scene.write("hola")
     place = (await job(scene, "")).conversation_id
     await handling.take(scene.pool, entry.tenant, place)
-    await handling.say(scene.pool, entry.tenant, place, [Text("soy Eva")])
+    await say(scene.pool, entry.tenant, place, [Text("soy Eva")])
     await take(scene, await event(scene, Text("gracias"), "k"))
     await scene.conversation.converse(await job(scene, jobs.CONVERSE))
     await take(scene, await event(scene, Revocation("k")))

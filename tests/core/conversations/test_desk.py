@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from plans import analyze, fill, pages
 from scene import Scene
+from staff import say
 
 from conserje import Text
 from conserje.conversations import desk, handling, reads
@@ -89,7 +90,7 @@ async def test_a_line_says_who_wrote_last_who_has_it_and_since_when_it_waits(sce
     await handling.take(scene.pool, tenant, id, "Eva", ME)
     line = await seen.line()
     assert (line.state, line.person, line.login_id, line.waits_since) == ("person", "Eva", ME, wrote)
-    await handling.say(scene.pool, tenant, id, [Text("soy Eva")])
+    await say(scene.pool, tenant, id, [Text("soy Eva")])
     line = await seen.line()
     assert (line.author, line.signed, line.waits_since) == ("person", "Eva", None)
     async with scene.working():

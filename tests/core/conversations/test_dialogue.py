@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 from scene import Scene
+from staff import say
 
 from conserje import Edit, InboundMessage, Revocation, Text
 from conserje.contract.message import plain
@@ -48,7 +49,7 @@ async def test_what_is_said_stands_with_who_said_it_and_what_came_to_pass(scene:
     await answered(scene, "hola")
     entry, place = await scene.entry(), await place_of(scene)
     await handling.take(scene.pool, entry.tenant, place[1], "Ana")
-    await handling.say(scene.pool, entry.tenant, place[1], [Text("soy Ana")])
+    await say(scene.pool, entry.tenant, place[1], [Text("soy Ana")])
     async with acting_for(scene.pool, place[0]) as scope:
         await notes.add(scope.connection, *place, "Ana", "paga el lunes")
     await handling.give(scene.pool, entry.tenant, place[1])

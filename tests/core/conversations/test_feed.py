@@ -9,6 +9,7 @@ from contextlib import aclosing, asynccontextmanager
 import asyncpg
 import pytest
 from scene import Scene
+from staff import say
 from waiting import LIMIT
 
 from conserje import Look, Text
@@ -154,7 +155,7 @@ async def test_it_says_who_answers_and_what_is_not_read(scene: Scene, followed: 
     unnamed = await look()
     assert (unnamed.attending, unnamed.person, unnamed.unread_from) == ("person", "", first.said[0].id)
     await handling.take(*person, "Ana")
-    await handling.say(*person, [Text("soy Ana")])
+    await say(*person, [Text("soy Ana")])
     taken = await look()
     assert (taken.attending, taken.person, taken.unread_from) == ("person", "Ana", None)
     assert [said.person for said in taken.said] == [None, "Ana"]
@@ -169,7 +170,7 @@ async def test_what_the_page_has_and_what_was_read_of_it_is_noted(scene: Scene, 
     await scene.write("hola")
     place = await conversation(scene)
     await handling.take(scene.pool, tenant, place[1])
-    ids = [(await handling.say(scene.pool, tenant, place[1], [Text(text)]))[0] for text in ("uno", "dos")]
+    ids = [(await say(scene.pool, tenant, place[1], [Text(text)]))[0] for text in ("uno", "dos")]
 
     async def states() -> list[str]:
         rows = await scene.pool.fetch("SELECT state FROM messages WHERE direction = 'out' ORDER BY id")

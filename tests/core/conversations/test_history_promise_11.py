@@ -15,6 +15,7 @@ from album import Album
 from pages import Pages, counting
 from past import lengthen, tidy
 from scene import Scene, stage
+from staff import say
 from terminal import Terminal
 
 from conserje import (
@@ -321,7 +322,7 @@ class Day:
         await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))
         person = self.scene.pool, entry.tenant
         await handling.list_all(*person, "person", 50)
-        ids = await handling.say(*person, place[1], [Text("ya voy")])
+        ids = await say(*person, place[1], [Text("ya voy")])
         await handling.message_states(*person, place[1], ids)
         await handling.give(*person, place[1])
         await self.scene.conversation.converse(Job(jobs.CONVERSE, *place))

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from scene import Scene
+from staff import say
 
 from conserje import Text
 from conserje.conversations import handling
@@ -77,7 +78,7 @@ async def test_whoever_comes_without_a_login_extends_it_or_has_it(
 async def test_given_back_it_is_nobody_s(scene: Scene) -> None:
     tenant, id = await talk(scene)
     await handling.take(scene.pool, tenant, id, *ANA)
-    await handling.say(scene.pool, tenant, id, [Text("soy Ana")])
+    await say(scene.pool, tenant, id, [Text("soy Ana")])
     assert await owner(scene) == ANA
     await handling.give(scene.pool, tenant, id)
     assert await owner(scene) == (None, None)

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from album import JPEG, Album, parts
 from scene import Scene
+from staff import say
 from terminal import Terminal
 from traces import found_in_backup, found_in_files, found_in_tables
 from waiting import until
@@ -123,7 +124,7 @@ async def _lived(town: Town) -> None:
     async with acting_for(scene.pool, tenant) as scope:
         said = [Text("Le habla el pelicano")]
         await scope.connection.execute(state.TAKE, tenant, conversation, timedelta(hours=1), "Ana", 1)
-    await handling.say(scene.pool, entry.tenant, conversation, said)
+    await say(scene.pool, entry.tenant, conversation, said)
 
 
 async def test_nothing_of_who_was_forgotten_is_found(
@@ -411,7 +412,7 @@ async def test_who_writes_to_a_forgotten_conversation_reaches_nobody(town: Town)
     await town.forget()
     seen = (await town.scene.entry()).tenant
     await handling.take(town.scene.pool, seen, conversation)
-    await handling.say(town.scene.pool, seen, conversation, [Text("¿sigue ahi?")])
+    await say(town.scene.pool, seen, conversation, [Text("¿sigue ahi?")])
     await town.scene.delivery.deliver(Job(jobs.DELIVER, tenant, conversation))
     assert town.scene.post.sent == []
     said = await town.scene.pool.fetchrow("SELECT state, cause FROM messages WHERE direction = 'out'")

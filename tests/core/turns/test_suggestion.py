@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from scene import Scene
+from staff import say
 from tools import Book, Doer, Look, Make, switch_on, use
 
 from conserje import Nothing, Reply, Text, Turn, plain
@@ -46,7 +47,7 @@ async def suggest(scene: Scene, conversation: Conversation) -> Suggestion:
 
 async def test_it_answers_what_was_written_since_somebody_answered(scene: Scene) -> None:
     conversation, entry = await taken(scene, "¿abren?"), await scene.entry()
-    await handling.say(scene.pool, entry.tenant, conversation.id, [Text("Sí, hasta las 6.")])
+    await say(scene.pool, entry.tenant, conversation.id, [Text("Sí, hasta las 6.")])
     for text in (WISH, "¿y mañana?"):
         await scene.write(text)
     assert await suggest(scene, conversation) == Suggestion(f"{WISH} / ¿y mañana?", "parrot")
@@ -100,7 +101,7 @@ async def test_where_a_bound_is_reached_no_model_is_called(scene: Scene, bound: 
 
 async def test_whom_everybody_has_answered_nothing_is_suggested(scene: Scene) -> None:
     conversation, entry = await taken(scene), await scene.entry()
-    await handling.say(scene.pool, entry.tenant, conversation.id, [Text("¿Qué tal?")])
+    await say(scene.pool, entry.tenant, conversation.id, [Text("¿Qué tal?")])
     with pytest.raises(NothingToAnswer):
         await suggest(scene, conversation)
     assert not scene.parrot.heard

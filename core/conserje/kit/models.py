@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TypeVar
+import re
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from conserje.contract.channel import Malformed
 from conserje.contract.message import Unreadable
 from conserje.errors import first_fault
 
 M = TypeVar("M", bound=BaseModel)
+
+Secret = Annotated[SecretStr, Field(min_length=1)]
+"""A secret of Credentials or Operator: shown nowhere, and not empty, by which anybody could sign."""
+
+
+def matching(
+    pattern: str, form: str = "letters, digits and signs, as the provider shows it"
+) -> AfterValidator:
+    """What a secret must look like as a whole: `token: Annotated[SecretStr, matching(r"[0-9]+:[a-z]+")]`.
+
+    SecretStr takes no `Field(pattern=...)`. The error says the form in words, and nothing of the secret.
+    """
+    whole = re.compile(pattern)
+
+    def check(secret: SecretStr) -> SecretStr:
+        if not whole.fullmatch(secret.get_secret_value()):
+            raise ValueError(f"the secret is not of its form: {form}")
+        return secret
+
+    return AfterValidator(check)
 
 
 class Closed(BaseModel):

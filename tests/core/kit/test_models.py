@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from conserje import Malformed, Webhook
-from conserje.kit import Closed, read, unreadable
+from conserje.kit import Closed, Secret, matching, read, unreadable
 
 
 class Credentials(Closed):
     token: SecretStr
+
+
+class Formed(Closed):
+    secret: Secret
+    token: Annotated[SecretStr, matching(r"[0-9]{3}:[a-z]+", "123:abc")] | None = None
 
 
 class Posted(BaseModel):
@@ -65,3 +72,17 @@ def test_what_is_nested_too_deep_is_kept_by_name() -> None:
     for _ in range(100_000):
         item = [item]
     assert unreadable("bot", item, "").raw == "{}"
+
+
+def test_a_secret_is_not_empty() -> None:
+    assert Formed(secret=SecretStr("CLAVE")).token is None
+    with pytest.raises(ValidationError):
+        Formed.model_validate({"secret": ""})
+
+
+@pytest.mark.parametrize("token", ["", "CLAVE", "123:abc\n", "x123:abc", "123:ABC"])
+def test_a_secret_of_another_form_is_refused_and_not_quoted(token: str) -> None:
+    assert Formed.model_validate({"secret": "x", "token": "123:abc"}).token
+    with pytest.raises(ValidationError) as raised:
+        Formed.model_validate({"secret": "x", "token": token})
+    assert "123:abc" in str(raised.value) and (not token.strip() or "CLAVE" not in str(raised.value))

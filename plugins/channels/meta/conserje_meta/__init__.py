@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 
 from conserje import (
     Account,
@@ -46,7 +46,7 @@ from conserje import (
     in_language,
     phone_number,
 )
-from conserje.kit import Closed, logger
+from conserje.kit import Closed, logger, matching
 from conserje_meta import doctor, files, reading, signature, writing
 from conserje_meta.api import Graph
 from conserje_meta.errors import GraphError, NoAnswer, outcome
@@ -54,16 +54,9 @@ from conserje_meta.words import LIST_BUTTONS
 
 _log = logger(__name__)
 
-_UNSPACED = re.compile(r"[\x21-\x7e]+")
-
-
-def _unspaced(secret: SecretStr) -> SecretStr:
-    if not _UNSPACED.fullmatch(secret.get_secret_value()):
-        raise ValueError("the secret is empty or has a sign that no secret of Meta's has; copy it again")
-    return secret
-
-
-_Secret = Annotated[SecretStr, AfterValidator(_unspaced)]
+_Secret = Annotated[
+    SecretStr, matching(r"[\x21-\x7e]+", "letters, digits and signs, without spaces; copy it again")
+]
 
 
 class MetaCredentials(Closed):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 
 from conserje import Opened
+from conserje.kit import form
 from conserje_meta.errors import TOO_MANY_CALLS, GraphError, NoAnswer, NotAsked, details
 
 _LONGEST_WAIT = 300.0
@@ -32,19 +32,9 @@ class Graph:
 
     async def upload(self, path: str, fields: Mapping[str, str], name: str, opened: Opened) -> dict[str, Any]:
         """Post a file as it is read, never whole in memory. Raises what its reading raises, too."""
-        head, foot, boundary = _form(fields, name)
-        headers = {
-            "Content-Type": f"multipart/form-data; boundary={boundary}",
-            "Content-Length": str(len(head) + opened.size + len(foot)),
-        }
-
-        async def body() -> AsyncIterator[bytes]:
-            yield head
-            async for part in opened.parts:
-                yield part
-            yield foot
-
-        return await self._ask("POST", path, content=body(), headers=self.authorization() | headers)
+        sent = form(fields, "file", name, fields["type"], opened)
+        headers = self.authorization() | sent.headers
+        return await self._ask("POST", path, content=sent.content, headers=headers)
 
     def authorization(self) -> dict[str, str]:
         """The headers of every call, those for a file's bytes too."""
@@ -63,16 +53,6 @@ class Graph:
         except httpx2.RequestError as error:
             raise NoAnswer(f"Meta's answer did not come ({type(error).__name__}).") from None
         return _understood(answer, self.token)
-
-
-def _form(fields: Mapping[str, str], name: str) -> tuple[bytes, bytes, str]:
-    """What stands before and behind the bytes of a file in a form, and the boundary between its parts."""
-    boundary = secrets.token_hex(16)
-    begin = f"--{boundary}\r\nContent-Disposition: form-data; name="
-    said = "".join(f'{begin}"{field}"\r\n\r\n{value}\r\n' for field, value in fields.items())
-    quoted = name.translate({ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"})
-    said += f'{begin}"file"; filename="{quoted}"\r\nContent-Type: {fields["type"]}\r\n\r\n'
-    return said.encode(), f"\r\n--{boundary}--\r\n".encode(), boundary
 
 
 def _understood(answer: httpx2.Response, token: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from cachetools import TTLCache
+
 from conserje.contract.channel import FetchFailed, FetchRefused
 from conserje.contract.language import in_language
 from conserje.conversations import desk
@@ -30,8 +32,14 @@ from conserje.tenants.vault import Vault
 log = logging.getLogger(__name__)
 
 LOOKS_EVERY = 2.0  # seconds
-LIMIT = 10.0  # seconds that a service may take to answer
-PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60))  # the last one again and again
+LIMIT = 5.0  # seconds that a service may take to answer
+PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 15))  # the last one again and again
+SILENT, SILENT_FOR = (
+    3,
+    60.0,
+)  # so many failures of a service within so many seconds: it is not asked until then
+SERVICES = 1000  # whose failures are known
+BUSY = HTTPStatus.TOO_MANY_REQUESTS
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
@@ -40,7 +48,11 @@ class _Gone(Exception):
 
 
 class _Later(Exception):
-    """The service did not take it; the text says why."""
+    """The service did not take it; the text says why. `ill`: it would take nothing of others either."""
+
+    def __init__(self, why: str, *, ill: bool = False) -> None:
+        super().__init__(why)
+        self.ill = ill
 
 
 @dataclass
@@ -52,6 +64,7 @@ class Pusher:
     vault: Vault
     settings: Settings
     _horizon: Horizon = field(default_factory=Horizon)
+    _failures: TTLCache[str, int] = field(default_factory=lambda: TTLCache(SERVICES, SILENT_FOR))  # by origin
 
     async def look(self) -> None:
         """Find who is to be told of what happened since the last look, and call for it."""
@@ -84,8 +97,11 @@ class Pusher:
             async with self.pool.acquire() as connection:
                 await devices.remove_gone(connection, push.address.endpoint)
         except _Later as error:
+            if error.ill:
+                self._failures[push.address.origin] = self._failures.get(push.address.origin, 0) + 1
             await self._failed(push, str(error))
         else:
+            self._failures.pop(push.address.origin, None)
             async with self.pool.acquire() as connection:
                 await pushes.told(connection, push)
 
@@ -107,6 +123,8 @@ class Pusher:
     async def _post(self, push: Push, said: bytes) -> None:
         """Raises _Gone or _Later."""
         key, address = await self._key(), push.address
+        if self._failures.get(address.origin, 0) >= SILENT:
+            raise _Later("Its service takes nothing at the moment.")
         contact = f"https://{urlsplit(self.settings.console_url).netloc}"
         headers = web_push.headers(address, key.private, key.public, contact, f"tenant-{push.tenant_id}")
         body = web_push.encrypted(address, said)
@@ -119,11 +137,11 @@ class Pusher:
         except FetchRefused as error:
             raise _Gone(str(error)) from None
         except FetchFailed as error:
-            raise _Later(str(error)) from None
+            raise _Later(str(error), ill=True) from None
         if status in GONE:
             raise _Gone
         if not 200 <= status < 300:
-            raise _Later(f"It answered {status}.")
+            raise _Later(f"It answered {status}.", ill=status == BUSY or status >= 500)
 
 
 async def _over(connection: Connection, push: Push, tenant: Tenant) -> str | None:

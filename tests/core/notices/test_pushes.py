@@ -303,6 +303,28 @@ async def test_a_service_that_takes_nothing_is_asked_less_and_less_often(
     assert eva.told == ["1 conversation waits for you."] and await rows(shop) == [0]
 
 
+async def test_a_service_that_is_out_is_left_alone_for_all_of_its_browsers(shop: Shop) -> None:
+    agents = [await shop.agent(name) for name in ("eva", "luis", "mia", "leo", "pia")]
+    shop.service.answers = [500] * pushing.SILENT
+    await shop.hand_over()
+    for job in await shop.look():
+        await shop.scene.pusher.push(job)
+    assert len(shop.service.asked) == pushing.SILENT
+    shop.scene.pusher._failures.clear()  # as if a minute had gone
+    await shop.rest()
+    await shop.tell()
+    assert all(len(each.told) == 1 for each in agents)
+
+
+async def test_what_one_browser_is_refused_keeps_nobody_else_from_it(shop: Shop) -> None:
+    agents = [await shop.agent(name) for name in ("eva", "luis", "mia", "leo", "pia")]
+    shop.service.answers = [400] * 4
+    await shop.hand_over()
+    for job in await shop.look():
+        await shop.scene.pusher.push(job)
+    assert sum(len(each.told) for each in agents) == 1
+
+
 async def test_an_address_within_is_never_asked(shop: Shop) -> None:
     await shop.agent("eva")
     shop.scene.pusher.settings = shop.scene.pusher.settings.model_copy(update={"fetch_allow": ()})

@@ -16,23 +16,30 @@ from conserje.storage.notifications import LAST_MESSAGE, LAST_NUMBER, Position
 EVERY = timedelta(minutes=1)  # at most so often one device is told of one tenant
 CALLED = timedelta(seconds=10)  # for which a job may wait in the queue
 CALLS = 200  # in a look
-READ = 1000  # messages, or notifications, of a tenant in a look
+READ = 500  # messages, or notifications, of a tenant in a look
 
-# Whoever answers is told, from now on: also of a tenant that somebody has come to since.
+# Whoever answers is told, from now on: also of a tenant that somebody has come to since. What is being
+# removed is left out.
 BEGIN = f"""
 INSERT INTO pushes (tenant_id, sign_in, message_id, number)
 SELECT people.tenant_id, sign_in, {LAST_MESSAGE}, {LAST_NUMBER}
 FROM devices JOIN people ON people.login_id = devices.login_id AND active AND role IN ('owner', 'agent')
+JOIN tenants ON tenants.id = people.tenant_id
 WHERE NOT EXISTS (
     SELECT FROM pushes WHERE pushes.sign_in = devices.sign_in AND pushes.tenant_id = people.tenant_id)
+FOR KEY SHARE OF devices, tenants SKIP LOCKED
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - of our own
 
 # Who is signed in no more, because they were not there for long, is told so as the last thing.
 _IS_OVER = "(seen_at <= now() - {idle}::interval OR sign_ins.created_at <= now() - {longest}::interval)"
 END = f"""
-UPDATE pushes SET due_at = now() FROM devices JOIN sign_ins ON hash = sign_in
-WHERE devices.sign_in = pushes.sign_in AND due_at IS NULL AND {_IS_OVER.format(idle="$1", longest="$2")}
+WITH over AS MATERIALIZED (
+    SELECT tenant_id, id FROM pushes JOIN sign_ins ON hash = sign_in
+    WHERE due_at IS NULL AND {_IS_OVER.format(idle="$1", longest="$2")}
+    FOR NO KEY UPDATE OF pushes SKIP LOCKED
+)
+UPDATE pushes SET due_at = now() FROM over WHERE pushes.tenant_id = over.tenant_id AND pushes.id = over.id
 """  # noqa: S608 - of our own
 
 # Since the last look somebody was handed over, or wrote to the login that has the conversation. Of what was

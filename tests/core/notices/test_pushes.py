@@ -409,6 +409,19 @@ async def test_the_key_is_made_once_and_sealed_anew(shop: Shop) -> None:
     assert base64.urlsafe_b64encode(number).rstrip(b"=").decode() not in sealed
 
 
+async def test_a_look_waits_for_nobody_who_signs_out(shop: Shop) -> None:
+    eva = await shop.agent("eva")
+    await shop.agent("luis")
+    await shop.scene.pool.execute("DELETE FROM pushes WHERE sign_in = $1", eva.sign_in)
+    await shop.scene.pool.execute("UPDATE sign_ins SET seen_at = now() - interval '13 hours'")
+    async with shop.scene.pool.acquire() as leaving, leaving.transaction():
+        await leaving.execute("DELETE FROM sign_ins")
+        await shop.scene.pusher.look()
+        assert await rows(shop, "due_at") == [None]
+    await shop.scene.pusher.look()
+    assert await rows(shop) == []
+
+
 async def test_what_a_restored_installation_would_tell_is_told_by_the_other(shop: Shop) -> None:
     await shop.agent("eva")
     await shop.hand_over()

@@ -82,9 +82,9 @@ INTAKE, TELLING = "conserje.intake.intake:", "conserje.notices.telling:"
 # fmt: off
 POINTS = (
     Point("verified", "serve", "after", ("conserje_edge.tenant.calls:verify",), "signed, nothing written"),
-    Point("storing", "serve", "before", (MESSAGES + "take",), "the transaction is open"),
+    Point("storing", "serve", "before", (MESSAGES + "take", MESSAGES + "take_plain"), "nothing is written"),
     Point("inserted", "serve", "after", (MESSAGES + "take",), "messages written, their jobs not"),
-    Point("enqueued", "serve", "after", ("conserje.storage.queue:enqueue",), "all written, not committed"),
+    Point("enqueued", "serve", "after", ("conserje.storage.jobs:enqueue",), "all written, not committed"),
     Point("committed", "serve", "after", (INTAKE + "Intake.take",), "on a disk, not answered",
           with_messages),
     Point("acknowledged", "serve", "after", ("conserje_edge.tenant.reception:Reception.respond",),

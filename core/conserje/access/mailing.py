@@ -16,7 +16,7 @@ from conserje.access.invitations import LASTS
 from conserje.contract.language import in_language
 from conserje.net.mail import MailFailed, MailServer
 from conserje.settings import Settings
-from conserje.storage import queue
+from conserje.storage import jobs
 from conserje.storage.database import Pool
 from conserje.storage.jobs import INVITE, Job
 
@@ -84,7 +84,7 @@ class Mailing:
         """Jobs that were lost."""
         async with self.pool.acquire() as connection, connection.transaction():
             lost = await connection.fetch(LOST)
-            await queue.enqueue(connection, [Job(INVITE, row["tenant_id"], 0, row["id"]) for row in lost])
+            await jobs.enqueue(connection, [Job(INVITE, row["tenant_id"], 0, row["id"]) for row in lost])
 
     async def _mail(self, invitation_id: int, claimed: _Claimed) -> None:
         """Raises MailFailed."""
@@ -111,4 +111,4 @@ class Mailing:
             await connection.execute(FAILED, job.message_id, again, cause)
             if again:
                 later = Job(INVITE, job.tenant_id, 0, job.message_id, delay=again)
-                await queue.enqueue(connection, [later])
+                await jobs.enqueue(connection, [later])

@@ -245,11 +245,9 @@ async def next_due(connection: Connection, tenant_id: int, conversation_id: int)
 
 async def recover(pool: Pool) -> None:
     """Enqueue jobs for effects whose own were lost."""
-    from conserje.storage import queue
-
     async with pool.acquire() as connection, connection.transaction():
         lost = await connection.fetch(LOST, LOST_AFTER)
-        await queue.enqueue(connection, [Job(jobs.ACT, **row, priority=-1000) for row in lost])
+        await jobs.enqueue(connection, [Job(jobs.ACT, **row, priority=-1000) for row in lost])
 
 
 async def end_all(connection: Connection, cause: str) -> int:

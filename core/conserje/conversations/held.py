@@ -258,7 +258,6 @@ async def _release(
     delay: timedelta = timedelta(0),
 ) -> None:
     from conserje.conversations import recovery
-    from conserje.storage import queue
 
     async with connection.transaction():
         row = await connection.fetchrow(statement, number)
@@ -267,7 +266,7 @@ async def _release(
         if entrypoint == jobs.DELIVER:
             await recovery.ask(connection, **row, message_id=number)
         if entrypoint:
-            await queue.enqueue(connection, [Job(entrypoint, **row, delay=delay)])
+            await jobs.enqueue(connection, [Job(entrypoint, **row, delay=delay)])
 
 
 def _parse(held_id: str) -> tuple[str, int]:

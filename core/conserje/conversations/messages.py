@@ -70,7 +70,7 @@ TAKE_PLAIN = f"""
 {_EVENT.format(arrays=", $12::int[], $13::interval[]", names=", priority, delay")}, new AS (
     SELECT placed.*, taken.id AS message_id
     FROM placed JOIN taken USING (tenant_id, account_id, event_key) ORDER BY placed.n
-), queued AS ({jobs.ADD.format(entrypoint=jobs.CONVERSE, due="new")})
+), queued AS ({jobs.ADD.format(entrypoint=f"'{jobs.CONVERSE}'", due="new")})
 {_WHERE}
 """  # noqa: S608 - of our own
 

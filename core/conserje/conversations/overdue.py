@@ -8,7 +8,7 @@ from datetime import timedelta
 from conserje.conversations import overflow
 from conserje.conversations.sending import LONGEST_PAUSE
 from conserje.conversations.state import LONGEST_LEASE, SWEEP
-from conserje.storage import queue
+from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 
@@ -29,7 +29,7 @@ async def sweep(pool: Pool) -> None:
 async def look(connection: Connection, after: timedelta) -> int:
     """Enqueue what nobody has looked at for so long, in the caller's transaction; how many conversations."""
     due = await connection.fetch(SWEEP, after, LONGEST_PAUSE, LONGEST_LEASE)
-    await queue.enqueue(
+    await jobs.enqueue(
         connection,
         [Job(name, tenant_id, conversation, priority=-1000) for name, tenant_id, conversation in due],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from conserje.storage import jobs, queue
+from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 
@@ -51,7 +51,7 @@ async def bring(pool: Pool, tenant_id: int, most: int, delay: timedelta = timede
     """Put the tenant's next conversations into the queue, as many as may be thought about."""
     async with pool.acquire() as connection, connection.transaction():
         brought = await connection.fetch(BRING, tenant_id, most)
-        await queue.enqueue(connection, [_turn(tenant_id, row["conversation_id"], delay) for row in brought])
+        await jobs.enqueue(connection, [_turn(tenant_id, row["conversation_id"], delay) for row in brought])
 
 
 async def sweep(pool: Pool) -> None:

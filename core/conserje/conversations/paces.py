@@ -11,7 +11,7 @@ from conserje.contract.message import Content
 from conserje.conversations import feed, state
 from conserje.conversations.listing import OptedOut
 from conserje.conversations.rows import stored
-from conserje.storage import jobs, queue
+from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 
@@ -177,7 +177,7 @@ async def recover(pool: Pool) -> None:
     """Look at the accounts whose job was lost, or that are well again."""
     async with pool.acquire() as connection, connection.transaction():
         lost = await connection.fetch(LOST, UNSEEN, LOST_AFTER, LONGEST)
-        await queue.enqueue(connection, [_look(row["tenant_id"], row["conversation_id"]) for row in lost])
+        await jobs.enqueue(connection, [_look(row["tenant_id"], row["conversation_id"]) for row in lost])
 
 
 def _look(tenant_id: int, conversation_id: int, delay: timedelta = timedelta(0)) -> Job:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from conserje.conversations import illness, state
-from conserje.storage import jobs, queue
+from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 
@@ -102,7 +102,7 @@ async def _attend_next(pool: Pool) -> bool:
         if row is None:
             return False
         due = await (_leave if row["is_well"] else try_next)(connection, row["tenant_id"], row["account_id"])
-        await queue.enqueue(connection, due)
+        await jobs.enqueue(connection, due)
     return True
 
 

@@ -49,7 +49,7 @@ from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.rules import budget, consent, window
 from conserje.rules.budget import Bounds
 from conserje.settings import Settings
-from conserje.storage import jobs, queue
+from conserje.storage import jobs
 from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.scope import Scope, acting_for
@@ -382,4 +382,4 @@ async def _write_end(
 
 async def _enqueue(connection: Connection, job: Job, after: timedelta) -> None:
     again = replace(job, message_id=0, delay=after)
-    await queue.enqueue(connection, [again])
+    await jobs.enqueue(connection, [again])

@@ -20,7 +20,7 @@ from conserje.files.table import Kept, NotKept, Wanted
 from conserje.plugins import guard
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import PluginMissing, Plugins
-from conserje.storage import queue
+from conserje.storage import jobs
 from conserje.storage.backoff import pause
 from conserje.storage.database import Pool
 from conserje.storage.jobs import Job
@@ -58,7 +58,7 @@ class Collector:
             await self._collect(entry, job, wanted)
         if wanted is not None:
             async with self.pool.acquire() as connection:
-                await queue.enqueue(connection, [replace(job, delay=wanted)])
+                await jobs.enqueue(connection, [replace(job, delay=wanted)])
 
     async def _claim(self, entry: Entry, job: Job) -> Wanted | timedelta | None:
         async with acting_for(self.pool, job.tenant_id) as scope:
@@ -126,7 +126,7 @@ class Collector:
     async def keep_up(self) -> None:
         """Look again for what was forgotten, and remove from the disk what has no row any more."""
         async with self.pool.acquire() as connection, connection.transaction():
-            await queue.enqueue(connection, await files.lost(connection, LOST_AFTER))
+            await jobs.enqueue(connection, await files.lost(connection, LOST_AFTER))
         await quota.prune(self.pool)
         try:
             await self.folder.tidy()

@@ -18,7 +18,7 @@ from conserje.intake.packing import pack
 from conserje.intake.priority import Flight
 from conserje.rules import consent
 from conserje.rules.consent import ConversationSign
-from conserje.storage import jobs, notifications, queue
+from conserje.storage import jobs, notifications
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 
@@ -108,7 +108,7 @@ async def write(connection: Connection, items: Sequence[Item], flight: Flight, p
     await files.drop(connection, gone)
     again += await _report(connection, reports, prices)
     await _reject(connection, items, gone, dropped)
-    await queue.enqueue(connection, due + again + follows)
+    await jobs.enqueue(connection, due + again + follows)
 
 
 async def _look(connection: Connection, items: Sequence[Item], flight: Flight) -> None:

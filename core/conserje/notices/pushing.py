@@ -19,7 +19,7 @@ from conserje.notices import devices, push_keys, pushes, web_push
 from conserje.notices.push_keys import PushKey
 from conserje.notices.pushes import Push
 from conserje.settings import Settings
-from conserje.storage import queue
+from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.notifications import Horizon
@@ -76,7 +76,7 @@ class Pusher:
             await pushes.begin(connection)
             await pushes.look(connection, await self._horizon.advance(connection))
             async with connection.transaction():
-                await queue.enqueue(connection, await pushes.call(connection))
+                await jobs.enqueue(connection, await pushes.call(connection))
 
     async def push(self, job: Job) -> None:
         """Tell one device how many wait, where somebody does still."""

@@ -341,12 +341,10 @@ async def names(pool: Pool, tenant_id: int, conversations: Sequence[int]) -> lis
 
 async def come_back(pool: Pool, job: Job) -> None:
     """Enqueue a job for when the conversation's next notice is due, if there is one."""
-    from conserje.storage import queue
-
     async with pool.acquire() as connection:
         pause = await connection.fetchval(NEXT_DUE, job.tenant_id, job.conversation_id)
         if pause is not None:
-            await queue.enqueue(connection, [replace(job, delay=pause)])
+            await jobs.enqueue(connection, [replace(job, delay=pause)])
 
 
 async def end_all(connection: Connection, cause: str) -> int:
@@ -356,8 +354,6 @@ async def end_all(connection: Connection, cause: str) -> int:
 
 async def recover(pool: Pool) -> None:
     """Enqueue jobs for notices whose own were lost."""
-    from conserje.storage import queue
-
     async with pool.acquire() as connection, connection.transaction():
         lost = await connection.fetch(LOST, LOST_AFTER)
-        await queue.enqueue(connection, [Job(jobs.NOTIFY, **row, priority=-1000) for row in lost])
+        await jobs.enqueue(connection, [Job(jobs.NOTIFY, **row, priority=-1000) for row in lost])

@@ -19,7 +19,7 @@ from conserje.notices.posting import KEPT, Answer, Receiver, receiver_of
 from conserje.notices.subscriptions import Subscription
 from conserje.notices.tellings import Outcome, Stand, Telling
 from conserje.settings import Settings
-from conserje.storage import queue
+from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.notifications import Horizon, Position
@@ -70,7 +70,7 @@ class Teller:
             else:
                 self._round = None
             async with connection.transaction():
-                await queue.enqueue(connection, await tellings.call(connection))
+                await jobs.enqueue(connection, await tellings.call(connection))
 
     async def _next_tenants(self, connection: Connection, until: Position) -> tuple[int, int]:
         """Behind which and up to which the operator's subscriptions look now: in turns at all, and at none

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+
+from conserje.storage.database import Connection, columns
 
 CHANNEL = "conserje_jobs"  # on which the queue tells that it changed
 
@@ -20,14 +23,19 @@ TELL = "tell"
 INVITE = "invite"
 PUSH = "push"
 
-# The row that `queue.enqueue` adds for each that is `{due}`, without the line in the queue's log, which
-# nobody reads: for a statement that stores at the same time why it is due.
+# The rows that PgQueuer's own statement adds, without the lines in its log, which nobody reads. By itself, or
+# in a statement that stores at the same time why something is due.
 ADD = """
 INSERT INTO pgqueuer.pgqueuer (entrypoint, payload, priority, execute_after, status)
-SELECT '{entrypoint}', int8send(tenant_id) || int8send(conversation_id) || int8send(message_id), priority,
+SELECT {entrypoint}, int8send(tenant_id) || int8send(conversation_id) || int8send(message_id), priority,
        now() + delay, 'queued'
 FROM {due}
 """
+ADD_ALL = ADD.format(
+    entrypoint="entrypoint",
+    due="unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::interval[])"
+    " AS due (entrypoint, tenant_id, conversation_id, message_id, priority, delay)",
+)
 
 FLOODED = -100  # the priority of a job of a tenant that has very many waiting
 LAST = -200  # the priority of what can wait for everything else
@@ -48,10 +56,12 @@ class Job:
     priority: int = 0
     delay: timedelta = timedelta(0)
 
-    @property
-    def payload(self) -> bytes:
-        """The ids, as the queue carries them."""
-        return _PAYLOAD.pack(self.tenant_id, self.conversation_id, self.message_id)
+
+async def enqueue(connection: Connection, jobs: Sequence[Job]) -> None:
+    """Add jobs in the connection's own transaction, all by one statement."""
+    if jobs:
+        names = ("entrypoint", "tenant_id", "conversation_id", "message_id", "priority", "delay")
+        await connection.execute(ADD_ALL, *columns(jobs, *names))
 
 
 _PAYLOAD = struct.Struct("!qqq")

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, NamedTuple, Self, TypeVar
@@ -25,7 +25,7 @@ from pgqueuer.ports.driver import Driver, NotifyCallback
 
 from conserje.storage.backoff import pause
 from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, Pool, connect_as_core
-from conserje.storage.jobs import CHANNEL, Job
+from conserje.storage.jobs import CHANNEL
 from conserje.storage.stillness import LONG, explained, stood_still
 from conserje.storage.wakes import SparingQueries, Wakes
 
@@ -75,17 +75,6 @@ def queries(driver: Driver) -> Queries:
 def sparing_queries(driver: QueueDriver) -> Queries:
     """For whoever takes jobs."""
     return SparingQueries(driver.wakes, driver, qbe=_ENVIRONMENT, qbq=_QUEUE, qbs=_SCHEDULER)
-
-
-async def enqueue(connection: Connection, jobs: Sequence[Job]) -> None:
-    """Add jobs in the connection's own transaction, all by one statement."""
-    if jobs:
-        await queries(AsyncpgDriver(connection)).enqueue(  # type: ignore[arg-type]
-            [job.entrypoint for job in jobs],
-            [job.payload for job in jobs],
-            [job.priority for job in jobs],
-            [job.delay for job in jobs],
-        )
 
 
 async def install(connection: asyncpg.Connection[Any]) -> None:

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 import asyncpg
 
+from conserje.storage import jobs
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 
@@ -75,7 +76,5 @@ def _room_of(pool: Pool, tenant_id: int, aside: bool) -> asyncio.Semaphore:
 async def _enqueue(scope: Scope) -> None:
     """Nothing of a tenant's may follow: from here on the transaction sees every tenant."""
     if scope.due:
-        from conserje.storage import queue  # its library takes its time to load, and most have nothing due
-
         await scope.connection.execute("SET LOCAL ROLE conserje_core")  # the queue is conserje_core's
-        await queue.enqueue(scope.connection, scope.due)
+        await jobs.enqueue(scope.connection, scope.due)

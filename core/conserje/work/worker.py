@@ -201,7 +201,7 @@ class Worker:
         while True:
             try:
                 async with self.pool.acquire() as connection:
-                    return await queue.enqueue(connection, going)
+                    return await jobs.enqueue(connection, going)
             except CANNOT_ASK:
                 await asyncio.sleep(1)
 

@@ -75,12 +75,12 @@ FROM pgqueuer.pgqueuer AS job ORDER BY id
 """
 
 
-async def test_what_is_plain_is_one_statement_with_the_job_that_the_queue_itself_adds(
+async def test_what_is_plain_is_one_statement_with_the_same_job(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await scene.pool.execute("UPDATE tenants SET quiet_period = '3 seconds'")
     await scene.heard()
-    await scene.write("hola")  # of somebody new, whose job the queue adds
+    await scene.write("hola")  # of somebody new, which takes several
     await scene.pool.execute("UPDATE messages SET turn_id = 0")
     scene.intake._loads._known.clear()
 
@@ -89,10 +89,10 @@ async def test_what_is_plain_is_one_statement_with_the_job_that_the_queue_itself
 
     monkeypatch.setattr(writing, "write", unwanted)
     await scene.write("¿tienen café?")
-    theirs, ours = await scene.pool.fetch(QUEUED)
-    assert (theirs["same"], theirs["delay"]) == (ours["same"], ours["delay"])
+    first, plain = await scene.pool.fetch(QUEUED)
+    assert (first["same"], first["delay"]) == (plain["same"], plain["delay"])
     places = await scene.pool.fetch("SELECT tenant_id, conversation_id, id FROM messages ORDER BY id")
-    assert [read_payload(job["payload"]) for job in (theirs, ours)] == [tuple(place) for place in places]
+    assert [read_payload(job["payload"]) for job in (first, plain)] == [tuple(place) for place in places]
 
 
 @pytest.mark.parametrize("first", ["hola", "baja"])

@@ -21,7 +21,7 @@ from conserje.operations.archive import BackupError
 from conserje.operations.journal import Told
 from conserje.operations.restore import Order, Restored
 from conserje.settings import Settings
-from conserje.storage import jobs, queue
+from conserje.storage import jobs
 from conserje.storage.database import CANNOT_ASK, DatabaseError
 from conserje.storage.jobs import Job
 from conserje.storage.pool import connect_pool
@@ -58,7 +58,7 @@ async def test_nobody_works_on_one_that_was_cut_off_behind_its_data_and_it_is_do
             await connect_pool(order.url, patient=True)
     owner = await asyncpg.connect(order.url, server_settings={"role": "conserje_owner"})
     with pytest.raises(CANNOT_ASK):  # of one that began before: its spool has what it was given
-        await queue.enqueue(owner, [Job(jobs.CONVERSE, 1, 1)])
+        await jobs.enqueue(owner, [Job(jobs.CONVERSE, 1, 1)])
     assert await owner.fetchval(NO_JOBS)
     with pytest.raises(DatabaseError, match="restore FROM"):
         await restore.silence_recovered(order.url, datetime.now(UTC), Told(None, [], [], []))

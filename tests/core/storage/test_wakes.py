@@ -82,7 +82,7 @@ async def test_the_others_are_told_later_where_they_have_not_looked(
 @pytest.mark.parametrize("due", [[], [-3.0], [5.0], [9.0, 5.0], [5.0, -1.0, 9.0]])
 async def test_one_question_has_the_answers_of_the_library_s_three(pool: Pool, due: list[float]) -> None:
     async with pool.acquire() as connection:
-        await queue.enqueue(
+        await jobs.enqueue(
             connection, [Job(jobs.CONVERSE, 1, 1, delay=timedelta(seconds=seconds)) for seconds in due]
         )
     driver = QueueDriver(pool, "")
@@ -100,7 +100,7 @@ async def test_after_a_part_of_a_batch_there_is_no_more_unless_it_is_told_of(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with pool.acquire() as connection:
-        await queue.enqueue(connection, [Job(jobs.CONVERSE, 1, n) for n in range(3)])
+        await jobs.enqueue(connection, [Job(jobs.CONVERSE, 1, n) for n in range(3)])
     driver = QueueDriver(pool, "")
     asked: list[str] = []
     fetch = driver.fetch
@@ -129,7 +129,7 @@ async def test_after_a_part_of_a_batch_there_is_no_more_unless_it_is_told_of(
     assert await take(2) == 0
     assert len(asked) == 3
     async with pool.acquire() as connection:
-        await queue.enqueue(connection, [Job(jobs.CONVERSE, 1, 9)])
+        await jobs.enqueue(connection, [Job(jobs.CONVERSE, 1, 9)])
     assert await take(2) == 1
     driver.wakes.hear(jobs.CHANNEL, changed("insert"))
     assert await take(2) == 0

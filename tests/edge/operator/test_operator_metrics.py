@@ -13,7 +13,7 @@ from office import Office, open_office
 from prometheus_client.parser import text_string_to_metric_families
 
 from conserje.operations import archive
-from conserje.storage import queue
+from conserje.storage import jobs
 from conserje.storage.database import Pool
 from conserje.storage.jobs import Job
 from conserje.telemetry import heartbeat, metrics
@@ -82,7 +82,7 @@ async def test_what_waits_and_what_is_held(office: Office) -> None:
             for n, state in enumerate(("held", "uncertain", "sent", "queued")):
                 await pool.execute(OUTBOUND, tenant, conversation, account, n, state)
     async with pool.acquire() as connection:
-        await queue.enqueue(connection, [Job("converse", acme, 1), Job("converse", bravo, 1)])
+        await jobs.enqueue(connection, [Job("converse", acme, 1), Job("converse", bravo, 1)])
         await connection.execute("UPDATE pgqueuer.pgqueuer SET execute_after = now() - interval '42 s'")
         await connection.execute("UPDATE tenants SET status = 'suspended' WHERE slug = 'quiet'")
     found = await scraped(office)

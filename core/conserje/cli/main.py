@@ -97,7 +97,7 @@ _HELP = {  # the module of each, and the first sentence of its help
     "message:message": "Read what tenants and their contacts say, and write as a person.",
     "migrate:migrate": "Make the database's roles and schema what this release needs.",
     "person:person": "Add, list and remove a tenant's people: who comes in, or is given leads.",
-    "plugin:plugin": "Look at the channels, assistants and tools installed; make a new one, and check it.",
+    "plugin:plugin": "Look at the channels, assistants and tools installed; make, check and record one.",
     "knowledge:knowledge": "List, change, remove, import and export what tenants say about themselves.",
     "price:price": "List, set and remove what models and messages cost.",
     "product:product": "List, change, remove, import and export what tenants sell.",

@@ -14,6 +14,7 @@ import uvloop
 from conserje.cli.failure import Failed
 from conserje.cli.plugin_check import check_plugin
 from conserje.cli.plugin_new import new_plugin
+from conserje.cli.plugin_record import record
 from conserje.cli.table import json_option, show_rows
 from conserje.installation import Installation, open_installation, read_settings
 from conserje.net import client as http
@@ -28,11 +29,12 @@ MOST_NAMED = 3  # tenants of a plugin in the table
 
 @click.group()
 def plugin() -> None:
-    """Look at the channels, assistants and tools installed; make a new one, and check it."""
+    """Look at the channels, assistants and tools installed; make, check and record one."""
 
 
 plugin.add_command(new_plugin)
 plugin.add_command(check_plugin)
+plugin.add_command(record)
 
 
 @plugin.command("list")

@@ -18,7 +18,7 @@ from conserje.intake.intake import Intake
 from conserje.intake.reconcile import Gaps
 from conserje.operations.journal import Journal
 from conserje.operations.retention import Retention
-from conserje.plugins import fences, running
+from conserje.plugins import fences, recording, running
 from conserje.plugins.starting import started
 from conserje.settings import Settings
 from conserje.storage import embedded, queue
@@ -97,6 +97,7 @@ async def _work() -> None:
             Journal(pool, vault, settings.backups),
             Gaps(pool, directory, plugins, vault, intake, settings.fetch_every),
             Retention(installation.url, Folder(settings.files)) as retention,
+            recording.heeded(settings.data_dir),
         ):
             jobs = tasks(pool, directory, plugins, vault, settings)
             worker = Worker(pool, installation.url, jobs, settings.slots)

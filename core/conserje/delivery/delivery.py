@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 
@@ -43,7 +45,7 @@ from conserje.delivery.outcome import (
 from conserje.files import outbound
 from conserje.files.links import Links, kept_ids
 from conserje.notices import table as notices
-from conserje.plugins import given, guard
+from conserje.plugins import given, guard, recording
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.rules import budget, consent, window
@@ -291,8 +293,7 @@ class Delivery:
         try:
             async with asyncio.timeout(limit):
                 message = await self._as_it_leaves(entry, step, channel, account)
-                sent = await guard.awaited(channel, slug, "send", given.receipt, message, account)
-                return Outcome(sent)
+                return Outcome(await _sent(channel, slug, message, account))
         except Refused as error:
             return refused(step, error)
         except AccountFault as error:
@@ -355,6 +356,17 @@ class Delivery:
     async def _come_back(self, job: Job, after: timedelta) -> None:
         async with self.pool.acquire() as connection:
             await _enqueue(connection, job, after)
+
+
+async def _sent(channel: AnyChannel, slug: str, message: OutboundMessage, account: AnyAccount) -> Receipt:
+    """What the provider says, kept where somebody records it. Raises what `send` does, or PluginFailed."""
+
+    def send() -> Coroutine[Any, Any, Receipt]:
+        return guard.awaited(channel, slug, "send", given.receipt, message, account)
+
+    if recorder := recording.of(slug, channel.name):
+        return await recorder.send(channel, message, account, send)
+    return await send()
 
 
 def _is_send(job: Job) -> bool:

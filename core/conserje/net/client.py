@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 
 import httpx2
 
+from conserje.net import exchanges
 from conserje.net.trust import trusted
 from conserje.telemetry import clocks
+
+
+class _Client(httpx2.AsyncClient):
+    """Tells whoever keeps exchanges of each."""
+
+    async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
+        if (kept := exchanges.wanted.get()) is None:
+            return await super().send(request, **how)
+        try:
+            answer = await super().send(request, **how)
+        except httpx2.TransportError as error:
+            kept.append((request, error))
+            raise
+        kept.append((request, answer))
+        return answer
 
 
 def client() -> httpx2.AsyncClient:
@@ -15,7 +32,7 @@ def client() -> httpx2.AsyncClient:
 
     No cookies either: one client serves every tenant.
     """
-    return httpx2.AsyncClient(
+    return _Client(
         verify=trusted(),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         timeout=httpx2.Timeout(10.0, connect=5.0),

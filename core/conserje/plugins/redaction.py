@@ -20,24 +20,29 @@ _LOOKS = re.compile(
     r"(?i:\b(?:bearer|basic) )[\w.~+/=-]{8,}+"
     r"|\beyJ[\w-]{8,}+(?:\.[\w-]*+)*+"  # a JSON web token
     r"|\b(?:sk|pk|rk|whsec|ghp|gho|xox[a-z]|shpat|EAA|AKIA|AIza)[\w-]{12,}+"
-    r"|\b[0-9a-fA-F]{32,}+\b"
     r"|(?<=://)[^\s/@]++(?=@)"
 )
+_HEX = re.compile(r"\b[0-9a-fA-F]{32,}+\b")
 
 
 def redacted(text: str, operator: object = None, credentials: Iterable[object] = ()) -> str:
     """`text` without what the operator keeps secret, what is in credentials, and what looks like a secret."""
     if not text:
         return text
-    known = {each for held in (operator, *credentials) for each in _secrets(held)}
-    known |= {each for held in credentials for each in _strings(held)}
+    known = {each for held in (operator, *credentials) for each in secrets(held)}
+    known |= {each for held in credentials for each in strings(held)}
     for secret in sorted(known, key=len, reverse=True):
         if len(secret) >= SHORTEST:
             text = text.replace(secret, HIDDEN)
+    return _HEX.sub(HIDDEN, without_looks(text))
+
+
+def without_looks(text: str) -> str:
+    """`text` without what looks like a secret and like nothing else: 32 digits may be an id."""
     return _LOOKS.sub(HIDDEN, _NAMED.sub(rf"\1{HIDDEN}", text))
 
 
-def _secrets(held: object) -> Iterator[str]:
+def secrets(held: object) -> Iterator[str]:
     """What is typed as secret, wherever it is in a model."""
     match held:
         case SecretStr():
@@ -46,15 +51,15 @@ def _secrets(held: object) -> Iterator[str]:
             yield held.get_secret_value().decode("utf-8", "replace")
         case _:
             for part in _parts(held):
-                yield from _secrets(part)
+                yield from secrets(part)
 
 
-def _strings(held: object) -> Iterator[str]:
+def strings(held: object) -> Iterator[str]:
     """All words of a model: an author may have typed a token as any other."""
     if isinstance(held, str):
         yield held
     for part in _parts(held):
-        yield from _strings(part)
+        yield from strings(part)
 
 
 def _parts(held: object) -> Iterable[object]:

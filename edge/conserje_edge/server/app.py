@@ -21,7 +21,7 @@ from conserje.conversations.feed import Feed
 from conserje.files.folder import Folder
 from conserje.files.quota import Quota
 from conserje.installation import explained
-from conserje.plugins import running
+from conserje.plugins import recording, running
 from conserje.plugins.starting import started
 from conserje.telemetry.heartbeat import Heartbeat
 from conserje.telemetry.pulse import beating
@@ -92,6 +92,7 @@ def create() -> Router:
             router.default = tenant_hosts(resources.webhooks, resources.feed, folder, quota, console)
             told = functools.partial(running.tell, resources.webhooks.plugins)
             await stack.enter_async_context(Heartbeat(resources.reception.pool, "edge", told))
+            await stack.enter_async_context(recording.heeded(resources.settings.data_dir))
             gc.collect()
             gc.freeze()  # what is loaded stays; to look through it again and again would cost every webhook
             _end_with_server()

@@ -93,7 +93,10 @@ class SharedWebhooks:
         sole = {address: found[0] for address, found in owners.items() if len(found) == 1}
         if sole:
             signers = {address: owner.signer for address, owner in sole.items()}
-            await self._store(channel, sole, await calls.parse(channel, hook, signers))
+            taken = await calls.parse(channel, hook, signers)
+            await self._store(channel, sole, taken)
+            for address, owner in sole.items():
+                self.webhooks.record(channel, hook, owner.tenant.slug, {address: owner.signer}, taken)
         for address, found in owners.items():
             if len(found) > 1:
                 slugs = ", ".join(owner.tenant.slug for owner in found)

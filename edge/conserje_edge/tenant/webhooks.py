@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
@@ -19,7 +19,7 @@ from conserje.contract.channel import AnyChannel, Webhook
 from conserje.contract.message import InboundMessage
 from conserje.conversations import feed
 from conserje.intake.intake import Intake, NotDurable
-from conserje.plugins import given, guard
+from conserje.plugins import given, guard, recording
 from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.storage.database import CANNOT_ASK, describe
 from conserje.tenants import accounts
@@ -99,6 +99,21 @@ class Webhooks:
             self._admit(entry.tenant, events)
         if events:
             await self.store(channel, entry.tenant, events)
+        self.record(channel, hook, entry.tenant.slug, active, events)
+
+    def record(
+        self,
+        channel: AnyChannel,
+        hook: Webhook,
+        slug: str,
+        signers: Mapping[str, calls.Signer],
+        taken: calls.Taken,
+    ) -> None:
+        """Keep the request as a case where an operator has asked for that."""
+        if recorder := recording.of(slug, channel.name):
+            for signer in signers.values():
+                own = [event for account, event in taken if account is signer.account]
+                self._in_background(recorder.receive(channel, hook, signer.opened, own))
 
     def verify(self, channel: AnyChannel, hook: Webhook, entry: Entry) -> dict[str, calls.Signer]:
         """The active accounts that sign the request, by address; none of a suspended tenant's, and none

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -26,6 +28,8 @@ from conserje import (
 )
 from conserje.conversations.rows import stored
 from conserje.conversations.sending import OUTCOME_UNKNOWN
+from conserje.plugins import recording
+from conserje.plugins.recording import Asked
 from conserje.settings import Settings
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
@@ -437,3 +441,20 @@ def test_a_report_of_it_says_the_same() -> None:
         unexplained = judged(replace(report, cause=""), Unreachable(why))
         assert unexplained.cause == f"The contact cannot be reached now{said}"
     assert (told.consent, told.outside_window, told.account_fault, told.try_after) == ("", False, "", None)
+
+
+async def test_what_delivery_sends_is_recorded(scene: Scene, tmp_path: Path) -> None:
+    asked = Asked(tmp_path, "acme", "post")
+    asked.begin()
+    recording.look(tmp_path / recording.FOLDER)
+    job = await speak(scene, "Hola Ana", "no")
+    scene.post.does.extend([TryLater("not now", after=0.0), RuntimeError("a fault of ours")])
+    scene.post.found = CannotTell("nobody knows")
+    for _ in range(3):
+        await scene.pool.execute("UPDATE messages SET due_at = NULL")
+        await scene.delivery.deliver(job)
+    recording._recorders.clear()
+    files = asked.fetch(tmp_path / "cases")
+    outcomes = [json.loads(path.read_text())["outcome"] for path in files]
+    assert [each.get("error") for each in outcomes] == ["TryLater"], "a fault of the plugin's is no case"
+    assert [state for state, *_ in await states(scene)] == ["uncertain", "queued"]

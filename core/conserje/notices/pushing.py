@@ -34,10 +34,7 @@ log = logging.getLogger(__name__)
 LOOKS_EVERY = 2.0  # seconds
 LIMIT = 5.0  # seconds that a service may take to answer
 PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 15))  # the last one again and again
-SILENT, SILENT_FOR = (
-    3,
-    60.0,
-)  # so many failures of a service within so many seconds: it is not asked until then
+SILENT, SILENT_FOR = 3, 60.0  # failures of a service within so many seconds: until then it is not asked
 SERVICES = 1000  # whose failures are known
 BUSY = HTTPStatus.TOO_MANY_REQUESTS
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})

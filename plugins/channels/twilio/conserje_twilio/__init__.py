@@ -219,7 +219,7 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
                 self._contents.forget(line, message.content, said)
                 raise TryLater(explain(NO_SUCH_CONTENT)) from None
             raise outcome(error, transport.retry_after) from None
-        if not taken.sid:
+        if not (isinstance(taken.sid, str) and taken.sid):
             raise Uncertain("Twilio's answer names no message.")
         return writing.receipt(taken.sid, message)
 

@@ -12,22 +12,31 @@ from conserje.storage.database import Connection, columns
 
 BEGINS = '{"id":"_'  # what is stored of a press by a short id; of the other kinds none begins with an id
 
-# What was offered is among the last of the conversation: the choice whose short id this is, if there is one.
+# The choices by whose short ids something was pressed. What was offered is among the last messages of the
+# conversation, which are looked through once, however much is pressed at a time.
 OFFERED = """
-SELECT pressed.n, choice ->> 'id' AS id, choice ->> 'title' AS title
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) WITH ORDINALITY
-    AS pressed (tenant_id, conversation_id, message_id, short, n)
-CROSS JOIN LATERAL (
-    SELECT choice FROM (
+WITH pressed AS (
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) WITH ORDINALITY
+        AS t (tenant_id, conversation_id, message_id, short, n)
+), place AS MATERIALIZED (
+    SELECT tenant_id, conversation_id, min(message_id) AS message_id FROM pressed
+    GROUP BY tenant_id, conversation_id
+), offered AS MATERIALIZED (
+    SELECT place.tenant_id, place.conversation_id, latest.id AS message_id, choice,
+           '_' || left(encode(sha256(convert_to(choice ->> 'id', 'UTF8')), 'hex'), 16) AS short
+    FROM place
+    CROSS JOIN LATERAL (
         SELECT id, direction, kind, content FROM messages
-        WHERE messages.tenant_id = pressed.tenant_id AND messages.conversation_id = pressed.conversation_id
-          AND messages.id < pressed.message_id
+        WHERE messages.tenant_id = place.tenant_id AND messages.conversation_id = place.conversation_id
+          AND messages.id < place.message_id
         ORDER BY id DESC LIMIT 200) AS latest
     CROSS JOIN LATERAL jsonb_array_elements(
         CASE WHEN direction = 'out' AND kind IN ('buttons', 'list')
              THEN coalesce(content::jsonb -> 'buttons', content::jsonb -> 'rows') END) AS choice
-    WHERE '_' || left(encode(sha256(convert_to(choice ->> 'id', 'UTF8')), 'hex'), 16) = pressed.short
-    ORDER BY latest.id DESC LIMIT 1) AS offered
+)
+SELECT DISTINCT ON (n) n, choice ->> 'id' AS id, choice ->> 'title' AS title
+FROM pressed JOIN offered USING (tenant_id, conversation_id, short)
+ORDER BY n, offered.message_id DESC
 """
 
 

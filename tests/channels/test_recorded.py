@@ -20,7 +20,7 @@ from conserje.contract.message import Button, Buttons, File
 from conserje.net import exchanges
 from conserje.net.client import client
 from conserje.plugins import cases, guard
-from conserje.plugins.recording import Asking
+from conserje.plugins.cases import Asking
 from conserje.testing.cases import check_incoming, check_outgoing
 from conserje_json import Json
 from conserje_meta import Meta, MetaOperator

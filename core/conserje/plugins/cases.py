@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 import httpx2
@@ -32,9 +32,6 @@ from conserje.plugins import guard, redaction
 from conserje.plugins.disguise import HOST, WORDY_NAME, Disguise
 from conserje.plugins.guard import PluginFailed
 
-if TYPE_CHECKING:
-    from conserje.plugins.recording import Asking
-
 Case = dict[str, Any]
 
 DIRECTIONS = ("incoming", "outgoing")
@@ -53,6 +50,17 @@ _NAMES_KINDS = {"type", "status", "kind", "consent", "content_type", "account_fa
 
 class Unfit(Exception):
     """Nothing can be kept of it; the text says why, and nothing of what is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What an operator wants to be kept, until when, and the key by which it is disguised."""
+
+    slug: str
+    channel: str
+    until: float  # seconds since the epoch
+    key: str
+    keep_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from conserje.contract.channel import AnyChannel, Receipt, Webhook
 from conserje.contract.message import Event, OutboundMessage
 from conserje.net import exchanges
 from conserje.plugins import cases
-from conserje.plugins.cases import Unfit
+from conserje.plugins.cases import Asking, Unfit
 
 log = logging.getLogger(__name__)
 
@@ -34,17 +34,6 @@ LOOK_EVERY = 1.0  # seconds
 LASTS = 10.0  # seconds that an asking is good for; who asks says so again and again
 MOST_CASES = 200  # of one asking, in each process
 FORGOTTEN_AFTER = 60.0  # seconds after its end, when nobody came for what was kept
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """What an operator wants to be kept, until when, and the key by which it is disguised."""
-
-    slug: str
-    channel: str
-    until: float  # seconds since the epoch
-    key: str
-    keep_words: bool = False
 
 
 @dataclass

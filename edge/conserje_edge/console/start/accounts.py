@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from http import HTTPStatus
 from typing import Literal
 
@@ -21,6 +22,7 @@ from conserje_edge.console.asked import Asked
 from conserje_edge.console.place import See, Seen, deed, view
 from conserje_edge.console.refusal import Refusal
 from conserje_edge.console.start import inputs, standing
+from conserje_edge.console.start.findings import words
 from conserje_edge.console.start.guides import guide_of, named
 from conserje_edge.console.start.standing import Standing, plugin_of, row_of
 
@@ -34,7 +36,7 @@ async def listed(asked: Asked) -> Seen:
     """All of them, the ones that people write to first."""
     async with asked.context.pool.acquire() as connection:
         found = await standing.all_of(asked, connection)
-    return Seen("start/accounts.html", {"found": found, "guide_of": guide_of})
+    return Seen("start/accounts.html", {"found": found, "guide_of": guide_of, "words": partial(words, asked)})
 
 
 @view("account.read")
@@ -56,6 +58,7 @@ async def _shown(
     webhook = enrolment.webhook_of(asked.context, asked.tenant.slug, channel)
     values = {
         "one": one,
+        "words": partial(words, asked),
         "used": used,
         "guide": guide_of(one.row.channel),
         "plugin": plugin,

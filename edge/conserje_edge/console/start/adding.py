@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from conserje.contract.assistant import Assistant
@@ -26,6 +27,7 @@ from conserje.tenants.refusals import Taken, TenantError
 from conserje_edge.console.asked import Asked
 from conserje_edge.console.place import See, Seen, deed, view
 from conserje_edge.console.start import inputs
+from conserje_edge.console.start.findings import words
 from conserje_edge.console.start.guides import guide_of, named
 from conserje_edge.console.start.standing import plugin_of, row_of
 
@@ -48,6 +50,7 @@ class Form:
         guide, posted = guide_of(self.plugin.name), asked.request.method == "POST"
         values = {
             "form": self,
+            "words": partial(words, asked),
             "name": named(self.row.channel, self.row.address) if self.row else "",
             "guide": guide,
             "kind": asked.given("kind") or (guide.kinds[0][0] if guide.kinds and not posted else ""),
@@ -195,7 +198,12 @@ def _flash(asked: Asked, unsettled: TenantError | None) -> None:
     elif isinstance(unsettled, PostsElsewhere):
         asked.flash(asked._("It is kept. One question is left: where messages go."), "warn")
     else:
-        asked.flash(asked._("It is kept, but messages do not come yet: %(why)s", why=str(unsettled)), "warn")
+        asked.flash(
+            asked._(
+                "It is kept, but messages do not come yet: %(why)s", why=words(asked, str(unsettled)).text
+            ),
+            "warn",
+        )
 
 
 async def _refuse_taken(asked: Asked, plugin: AnyPlugin, address: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from conserje.operations import first_steps
 from conserje.operations.first_steps import Step
@@ -11,6 +12,7 @@ from conserje_edge.console.asked import Asked
 from conserje_edge.console.languages import N_
 from conserje_edge.console.place import Seen, view
 from conserje_edge.console.start.business import NO_MAIL
+from conserje_edge.console.start.findings import words
 from conserje_edge.console.start.standing import SAID
 
 
@@ -87,7 +89,7 @@ async def steps(asked: Asked) -> Seen:
         found = await first_steps.read(asked.context, connection, asked.tenant)
     shown = [_shown(asked, each) for each in found]
     done = sum(each.state == "ok" for each in found)
-    return Seen("start/steps.html", {"shown": shown, "done": done})
+    return Seen("start/steps.html", {"shown": shown, "done": done, "words": partial(words, asked)})
 
 
 def _shown(asked: Asked, step: Step) -> Shown:

@@ -11,7 +11,7 @@ import httpx2
 
 from conserje.contract.assistant import Contact, Tenant
 from conserje.testing.provider import Handler, Provider, answering, raising
-from conserje.testing.secrecy import check_error, discreet
+from conserje.testing.secrecy import check_error, discreet, secrets_of
 from conserje.testing.watch import breathing
 
 T = TypeVar("T")
@@ -33,6 +33,14 @@ CUTS = (
     httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ReadTimeout, httpx2.WriteTimeout, httpx2.PoolTimeout,
     httpx2.ReadError, httpx2.RemoteProtocolError,
 )  # fmt: skip
+
+
+KEEP_NOTHING = "keep nothing of one in `self`, in the class or in the module."
+
+
+def own(one: Any, other: Any) -> set[str]:
+    """The secrets of a turn or a call that are not the other's."""
+    return set(secrets_of(one.credentials)) - set(secrets_of(other.credentials))
 
 
 @dataclass

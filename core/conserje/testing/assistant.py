@@ -23,6 +23,7 @@ from conserje.stand_ins import said as written
 from conserje.testing import bodies
 from conserje.testing.asking import (
     CONTACT,
+    KEEP_NOTHING,
     OTHER_CONTACT,
     OTHER_TENANT,
     TENANT,
@@ -30,10 +31,11 @@ from conserje.testing.asking import (
     bad_answers,
     desk,
     outcome,
+    own,
     quoting,
 )
 from conserje.testing.models import check_installed, check_models, check_name, check_secrecy
-from conserje.testing.provider import Handler, answering, cancelled, differing, says, state
+from conserje.testing.provider import Handler, answering, cancelled, differing, places, says, state
 from conserje.testing.samples import CONTENTS, TEXT
 from conserje.testing.secrecy import discreet, leaked, secrets_of
 from conserje.testing.subject import stranger
@@ -293,9 +295,11 @@ class ProviderAssistantContract(AssistantContract):
             mixed = await self._last_request([turns[other], turns[one], turns[other], turns[one]])
             found = differing(alone, mixed, await self._last_request([turns[one]]))
             assert not found, (
-                f"A turn is asked for otherwise once another one was, in {', '.join(found)}: keep nothing "
-                "of a turn "
-                "in `self`."
+                f"A turn is asked for otherwise once another one was, in {', '.join(found)}: {KEEP_NOTHING}"
+            )
+            told = "\n".join(places(await self._last_request([turns[other], turns[one]])).values())
+            assert not leaked(told, own(turns[other], turns[one])), (
+                f"Another tenant's key is used: {KEEP_NOTHING}"
             )
 
     async def test_spends_within_the_budget(self) -> None:

@@ -104,6 +104,24 @@ def among_rubbish(hook: Webhook) -> Iterator[tuple[str, Webhook]]:
                 yield name, _with(hook, _set(document, path, [rubbish, *items]))
 
 
+def many(hook: Webhook, size: int) -> Iterator[tuple[str, Webhook]]:
+    """A request, each list of which is so long that the body has about this size."""
+    document = read(hook.body)
+    for path in _lists(document):
+        if items := _at(document, path):
+            times = max(size // len(json.dumps(items)), 1)
+            yield ".".join(map(str, path)), _with(hook, _set(document, path, items * times))
+
+
+def with_fields_of(hook: Webhook, other: Webhook) -> Iterator[Webhook]:
+    """A request with one field of another one's in its place, one after the other."""
+    document, theirs = read(hook.body), read(other.body)
+    for path in paths(document):
+        value = _at(theirs, path)
+        if isinstance(value, str | int) and value != _at(document, path):
+            yield _with(hook, _set(document, path, value))
+
+
 def _lists(document: Any) -> Iterator[Path]:
     if document is not None:
         yield from (path for path in ((), *paths(document)) if isinstance(_at(document, path), list))

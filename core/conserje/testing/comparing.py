@@ -105,6 +105,9 @@ class _Text(str):
         _note(self, other)
         return str.__ne__(self, other)
 
+    def __format__(self, form: str) -> str:
+        return _Text(str.__format__(self, form))
+
     def __radd__(self, other: str) -> str:
         return _Text(str.__add__(other, self))
 

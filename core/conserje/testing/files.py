@@ -12,8 +12,8 @@ import pytest
 from conserje.contract.account import NotOffered
 from conserje.contract.channel import Refused
 from conserje.contract.message import File, Media
-from conserje.testing.provider import Handler, answering, raising
-from conserje.testing.secrecy import check_error, discreet
+from conserje.testing.provider import Handler, answering, places, raising, unlimited
+from conserje.testing.secrecy import check_error, discreet, leaked
 from conserje.testing.sending import Desk, Sending, is_offered
 from conserje.testing.watch import breathing
 
@@ -25,6 +25,10 @@ class Parts(httpx2.AsyncByteStream):
 
     def __init__(self) -> None:
         self.given = 0
+        self.is_closed = False
+
+    async def aclose(self) -> None:
+        self.is_closed = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for _ in range(_PARTS):
@@ -59,8 +63,8 @@ class Files(Sending):
                 "`yield` each part of `aiter_bytes()`, so that core counts them and a large one fills no "
                 "memory."
             )
-            rest = [part async for part in stream]
-            assert first + b"".join(rest) == _PART * _PARTS, "The bytes are not those that the provider has."
+            rest = await breathing(_read(stream))
+            assert first + rest == _PART * _PARTS, "The bytes are not those that the provider has."
 
     async def test_a_file_that_nobody_wants_any_more_is_read_no_further(self) -> None:
         if not is_offered(self.channel, "media"):
@@ -70,6 +74,9 @@ class Files(Sending):
             async with aclosing(self._stream(desk)) as stream:
                 await breathing(anext(stream))
             assert parts.given < _PARTS, "A file is read on though core has stopped: read as it is asked for."
+            assert parts.is_closed, (
+                "A file that is left alone keeps its connection: `async with http.stream(...)`."
+            )
 
     async def test_a_file_that_is_gone_is_refused(self) -> None:
         error = await self._media_error(self.gone_answer)
@@ -100,11 +107,30 @@ class Files(Sending):
         async with self._desk(answer) as desk:
             with discreet(private):
                 try:
-                    given = [part async for part in self._stream(desk)]
+                    given = await breathing(_read(self._stream(desk)))
                 except Exception as error:
                     check_error(error, private)
                     return error
-        pytest.fail(f"The channel takes this for a file: {b''.join(given)[:40]!r}")
+        pytest.fail(f"The channel takes this for a file: {given[:40]!r}")
+
+    async def test_a_file_is_asked_for_within_time_limits(self) -> None:
+        if is_offered(self.channel, "media"):
+            parts = Parts()
+            async with self._desk(lambda request: self.file_answer(request, parts)) as desk:
+                await _read(self._stream(desk))
+                assert not any(map(unlimited, desk.provider.requests)), "A file may take for ever to come."
+
+    async def test_shows_its_secrets_to_where_files_are_alone(self) -> None:
+        if is_offered(self.channel, "media"):
+            elsewhere = answering(302, "", {"location": "https://elsewhere.example/"})
+            async with self._desk(elsewhere) as desk:
+                with suppress(Exception):
+                    await _read(self._stream(desk))
+                told = [each for each in desk.provider.requests if each.url.host == "elsewhere.example"]
+                shown = "\n".join(value for each in told for value in places(each).values())
+                assert not leaked(shown, self._private()), (
+                    "A redirect is followed, and the secrets go with it."
+                )
 
     def _stream(self, desk: Desk) -> Any:
         stream = desk.channel.media(self._sent_file(), self._account())
@@ -121,3 +147,7 @@ class Files(Sending):
             if isinstance(content, Media):
                 return content.files[0]
         pytest.fail("The channel offers `media`: say a `file` as a contact has sent it.")
+
+
+async def _read(stream: AsyncIterator[bytes]) -> bytes:
+    return b"".join([part async for part in stream])

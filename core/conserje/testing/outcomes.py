@@ -48,7 +48,7 @@ class Outcomes(Sending):
         return httpx2.Response(429, headers={"retry-after": str(seconds)}, json={})
 
     async def test_a_message_that_it_will_not_take_is_refused(self) -> None:
-        error = await self._failure(self.refusing_answer)
+        error = await self._failure(self.refusing_answer, once=True)
         assert isinstance(error, Refused | AccountFault), (
             f"A message that the provider refuses ends as {_named(error)}: it is Refused, with the cause. "
             "Where its "
@@ -65,7 +65,7 @@ class Outcomes(Sending):
         )
 
     async def test_a_busy_provider_is_tried_later(self) -> None:
-        error = await self._failure(lambda request: self.busy_answer(request, _SECONDS))
+        error = await self._failure(lambda request: self.busy_answer(request, _SECONDS), once=True)
         assert isinstance(error, TryLater), (
             f"A 429 ends as {_named(error)}: it is TryLater, since nothing was taken."
         )
@@ -190,7 +190,7 @@ class Outcomes(Sending):
                 except Exception as error:
                     check_error(error, private)
                     assert not once or self._asked(desk) <= 1, (
-                        "A message is sent again that may have been taken."
+                        "A message is sent again inside `send`: raise it."
                     )
                     return error
         if not may_be_sent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from conserje.net import fetch
 Handler = Callable[[httpx2.Request], httpx2.Response | Awaitable[httpx2.Response]]
 
 _WORD = re.compile(r"\w+")
+_LONGEST = 300.0  # seconds that a time limit can be meant to have
 _USUAL = {"host", "content-length", "user-agent", "accept", "accept-encoding", "connection"}
 
 
@@ -103,12 +105,27 @@ async def cancelled(work: Coroutine[Any, Any, object], provider: Provider) -> bo
     return working.cancelled()
 
 
+def check_ended(others: set[asyncio.Task[Any]]) -> None:
+    """Nothing goes on but what did so before."""
+    left = [each for each in asyncio.all_tasks() - others if not each.done() and not each.cancelling()]
+    assert not left, f"{left[0].get_coro()} goes on once it is closed: `close` cancels what `start` began."
+
+
 def places(request: httpx2.Request) -> dict[str, str]:
     """What was asked by its place: of the address, the headers, and each field of the body."""
     found = {"url": unquote(str(request.url.copy_with(query=None))), "method": request.method}
     found |= {f"query {name}": value for name, value in parse_qsl(request.url.query.decode("ascii"), True)}
-    found |= {f"header {name}": value for name, value in request.headers.items() if name not in _USUAL}
+    headers = {name: value for name, value in request.headers.items() if name not in _USUAL}
+    found |= {f"header {name}": _decoded(value) for name, value in headers.items()}
     return found | dict(_body(request))
+
+
+def _decoded(header: str) -> str:
+    """With the password of Basic authorization as it is."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return header
+    return f"{header} {base64.b64decode(encoded + '==').decode('utf-8', 'replace')}"
 
 
 def _body(request: httpx2.Request) -> Iterator[tuple[str, str]]:
@@ -144,6 +161,12 @@ def _leaves(place: str, value: Any) -> Iterator[tuple[str, str]]:
                 yield from _leaves(place, inner)
         case _:
             yield place, json.dumps(value)
+
+
+def unlimited(request: httpx2.Request) -> list[str]:
+    """What of a request may take for ever."""
+    limits = request.extensions.get("timeout", {})
+    return [name for name, limit in limits.items() if limit is None or limit > _LONGEST]
 
 
 def says(told: Sequence[str], words: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import pytest
 
 from conserje.contract.account import NotOffered
-from conserje.contract.channel import Forged, Malformed, Webhook
+from conserje.contract.channel import Channel, Forged, Malformed, Webhook
 from conserje.contract.message import (
     BusinessMessage,
     ContactCard,
@@ -36,11 +36,12 @@ from conserje.testing import bodies
 from conserje.testing.cases import cases, check_incoming
 from conserje.testing.samples import TEXT
 from conserje.testing.secrecy import discreet, leaked
-from conserje.testing.subject import ChannelSubject, changed, parse, spoken
+from conserje.testing.subject import ChannelSubject, changed, parse, shifted, spoken
 from conserje.testing.watch import idly, quick
 
 _LONGEST = 1000  # characters of what core keeps an index of
 _AS_PYTHON = ("None", "{'a'", "[[]]", "[1]")  # how `str` writes what is no text
+_IDS = ("007", "Uno:dos/3|x=4;y", "a b,c#d&e+f%20")  # of buttons
 _LOST = (bodies.MISSING, "null", '""')
 _STATUSES: tuple[Status, ...] = get_args(Status)
 
@@ -86,12 +87,13 @@ class Reading(ChannelSubject):
 
     def test_reads_which_button_was_pressed(self) -> None:
         limits = given.limits(self._channel().limits_of(self.address))
-        if (limits.buttons or limits.rows) and (
-            read := self._read_back("pressed", sent := self._said("pressed"))
-        ):
-            assert isinstance(read, Pressed) and isinstance(sent, Pressed)
-            assert read.id == sent.id, f"The button's id does not come back: {_OTHER.format(sent, read)}"
-            assert read.title in (sent.title, sent.id), _OTHER.format(sent, read)
+        own = self._said("pressed")
+        others = () if "pressed" in self.samples else (Pressed(id[: limits.button_id], "Té") for id in _IDS)
+        for sent in (own, *others) if limits.buttons or limits.rows else ():
+            if read := self._read_back("pressed", sent):
+                assert isinstance(read, Pressed) and isinstance(sent, Pressed), _OTHER.format(sent, read)
+                assert read.id == sent.id, f"The button's id does not come back: {_OTHER.format(sent, read)}"
+                assert read.title in (sent.title, sent.id), _OTHER.format(sent, read)
 
     def test_reads_statuses(self) -> None:
         keys = set()
@@ -190,17 +192,33 @@ class Reading(ChannelSubject):
     def test_parses_quickly_whatever_is_said(self) -> None:
         account = self._account()
         for piece in ("a", " ", "a ", "\\", "é", "<", "(", "[x](", "*", "&", "\n", "a@", "1.", "http://a"):
-            for size in (500, 4000, 16_000):
+            for size in (500, 4000, 16_000, 60_000):
                 with suppress(NotOffered, Malformed):
                     hook = self.hook((piece * size)[:size] + "!")
-                    channel = self._channel()
-                    quick(
-                        f"Reading a text of {size} characters {piece!r}",
-                        self._all,
-                        channel,
-                        hook,
-                        account,
-                    )
+                    if len(hook.body) <= self.channel.body_limit:
+                        what = f"Reading a text of {size} characters {piece!r}"
+                        quick(what, self._all, self._channel(), hook, account)
+
+    def test_parses_many_items_quickly(self) -> None:
+        account = self._account()
+        for size in (4_000, 30_000):
+            for place, hook in bodies.many(self.hook(TEXT), size):
+                what = f"Reading {len(hook.body)} bytes with many items at {place or 'the top'}"
+                quick(what, self._all, self._channel(), hook, account)
+
+    def test_names_what_is_to_be_shown_as_read(self) -> None:
+        if self.channel.attend is not Channel.attend:
+            assert self._message(self.hook(TEXT)).provider_id, (
+                "`attend` is told the `provider_id` of a message, and what is read has none."
+            )
+
+    def test_a_stranger_s_key_is_a_stranger_s_own(self) -> None:
+        ours = self._message(self.hook(TEXT))
+        for theirs in self._by_others() if self.channel.by_strangers else ():
+            assert theirs.sender == self.sender or theirs.key != ours.key, (
+                f"Whoever posts chooses the id, and by {ours.key!r} one sender's message is taken for "
+                "another's: the sender belongs into the key."
+            )
 
     def test_only_computes_where_webhooks_are_acknowledged(self) -> None:
         for hook in self._hooks().values():
@@ -231,6 +249,15 @@ class Reading(ChannelSubject):
     def test_reads_the_cases(self) -> None:
         for name, case in cases(type(self), self.incoming):
             check_incoming(name, case, self._channel(), self._account(address=case.get("address", "")))
+
+    def _by_others(self) -> Iterator[InboundMessage]:
+        """What other senders write, each time with another field of ours in the place of theirs."""
+        ours, other = self.hook(TEXT), self._channel()
+        with suppress(NotOffered):
+            theirs = other.compose(self._account(), ours.url, shifted(self.sender), TEXT)
+            for mixed in bodies.with_fields_of(theirs, ours):
+                with suppress(Malformed):
+                    yield from spoken(self._parse(mixed))
 
     def _all(self, channel: Any, hook: Webhook, account: Any) -> None:
         channel.claims(hook)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from pydantic import SecretBytes, SecretStr, ValidationError
+from pydantic import ValidationError
 
 from conserje.contract.account import AnyAccount
 from conserje.contract.channel import Forged, Malformed, Webhook
@@ -15,7 +15,7 @@ from conserje.plugins import given
 from conserje.testing import comparing
 from conserje.testing.samples import TEXT
 from conserje.testing.secrecy import secrets_of
-from conserje.testing.subject import ChannelSubject, changed, elsewhere
+from conserje.testing.subject import ChannelSubject, changed, elsewhere, stranger
 from conserje.testing.watch import quick
 
 _NEVER = "`verify` raises Forged for what no secret of the account signs; {} is taken."
@@ -27,6 +27,9 @@ class Signing(ChannelSubject):
     def test_claims_the_address_written_to(self) -> None:
         claimed = given.names(self._channel().claims(self.hook(TEXT)))
         assert not claimed or self.address in claimed, f"`claims` names {claimed}, not {self.address}."
+        other = self._other()
+        claimed = given.names(self._channel().claims(self.hook(TEXT, other)))
+        assert not claimed or other.address in claimed, f"`claims` names {claimed}, not {other.address}."
 
     def test_accepts_what_the_account_signed(self) -> None:
         for hook in self._hooks().values():
@@ -61,6 +64,21 @@ class Signing(ChannelSubject):
 
     def test_refuses_a_request_without_headers(self) -> None:
         self._refuse(changed(self.hook(TEXT), headers={}), "a request without headers")
+
+    def test_without_a_secret_nobody_may_post(self) -> None:
+        unsigned = changed(self.hook(TEXT), headers={})
+        for name in self.credentials:
+            fewer = {each: value for each, value in self.credentials.items() if each != name}
+            with suppress(ValidationError):
+                self._refuse(
+                    unsigned, f"what nobody signs, where the account has no {name}", self._account(fewer)
+                )
+
+    def test_a_handshake_by_get_is_verified_too(self) -> None:
+        if "GET" in self.channel.methods:
+            url = self.hook(TEXT).url
+            for query in ("", "?x=1", "?hub.mode=subscribe&hub.challenge=7&hub.verify_token="):
+                self._refuse(Webhook("GET", "webhook", url + query, {}, b""), "a GET that nobody signs")
 
     def test_refuses_a_spoilt_signature(self) -> None:
         hook = self.hook(TEXT)
@@ -102,13 +120,20 @@ class Signing(ChannelSubject):
                 self._parse(strange)
 
     def test_takes_no_empty_secret(self) -> None:
-        for name, value in self._account().credentials:
-            if isinstance(value, SecretStr | SecretBytes) and name in self.credentials:
-                with pytest.raises(ValidationError):
-                    self.channel.Credentials.model_validate({**self.credentials, name: ""})
-                    pytest.fail(
-                        f"The credentials take an empty {name}, by which anybody can sign: min_length=1."
-                    )
+        for name in self.credentials:
+            if self._signs(name):
+                with suppress(ValidationError):
+                    empty = self._account({**self.credentials, name: ""})
+                    for hook in (self.hook(TEXT, empty), changed(self.hook(TEXT), headers={})):
+                        self._refuse(
+                            hook, f"what anybody can sign, where {name} is empty (min_length=1),", empty
+                        )
+
+    def _signs(self, name: str) -> bool:
+        """Whether it is a secret by which the provider's requests are signed."""
+        others = stranger(self.channel.Credentials, self.credentials, self.credentials)
+        account = self._account({**self.credentials, name: others[name]})
+        return _verdict(self._channel(), self.hook(TEXT), account) is not None
 
     def test_remembers_no_verdict(self) -> None:
         channel, hook = self._channel(), self.hook(TEXT)

@@ -20,16 +20,18 @@ from conserje.plugins import given
 from conserje.stand_ins import GivenKnowledge, GivenLeads, GivenProducts
 from conserje.testing.asking import (
     CONTACT,
+    KEEP_NOTHING,
     OTHER_CONTACT,
     OTHER_TENANT,
     TENANT,
     bad_answers,
     desk,
     outcome,
+    own,
     quoting,
 )
 from conserje.testing.models import check_installed, check_models, check_name, check_secrecy
-from conserje.testing.provider import Handler, cancelled, differing, state
+from conserje.testing.provider import Handler, cancelled, differing, places, state
 from conserje.testing.secrecy import discreet, leaked, secrets_of
 from conserje.testing.subject import stranger
 from conserje.testing.suite import Suite
@@ -162,10 +164,12 @@ class ToolContract(Suite):
             if steady[0] is not None and steady[1] is not None and between is not None:
                 found = differing(steady[0], between, steady[1])
                 assert not found, (
-                    f"A call is asked for otherwise once another one was, in {', '.join(found)}: keep "
-                    "nothing of a "
-                    "call in `self`."
+                    f"A call is asked for otherwise after another one, in {', '.join(found)}: {KEEP_NOTHING}"
                 )
+                last = await self._last_request([calls[other], calls[one]])
+                told = "\n".join(places(last).values()) if last else ""
+                foreign = leaked(told, own(calls[other], calls[one]))
+                assert not foreign, f"Another tenant's key is used: {KEEP_NOTHING}"
 
     async def test_a_provider_that_fails_is_no_success(self) -> None:
         if not await self._asks():

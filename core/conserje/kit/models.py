@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from conserje.contract.channel import Malformed
 from conserje.contract.message import Unreadable
@@ -24,13 +23,16 @@ def matching(
 ) -> AfterValidator:
     """What a secret must look like as a whole: `token: Annotated[SecretStr, matching(r"[0-9]+:[a-z]+")]`.
 
-    SecretStr takes no `Field(pattern=...)`. The error says the form in words, and nothing of the secret.
+    SecretStr takes no `Field(pattern=...)`. The expression is pydantic's, which is linear and looks neither
+    back nor ahead. The error says the form in words, and nothing of the secret.
     """
-    whole = re.compile(pattern)
+    whole = TypeAdapter(Annotated[str, Field(pattern=f"^(?:{pattern})$")])
 
     def check(secret: SecretStr) -> SecretStr:
-        if not whole.fullmatch(secret.get_secret_value()):
-            raise ValueError(f"the secret is not of its form: {form}")
+        try:
+            whole.validate_python(secret.get_secret_value())
+        except ValidationError:
+            raise ValueError(f"the secret is not of its form: {form}") from None
         return secret
 
     return AfterValidator(check)

@@ -20,7 +20,7 @@ from conserje.errors import OperatorError
 from conserje.plugins import checking, confined, plugins
 from conserje.plugins.redaction import redacted
 
-SECONDS, SUITE_SECONDS = 30.0, 600.0
+SECONDS, SUITE_SECONDS = 60.0, 600.0
 LONGEST = 500  # characters of a verdict
 _MOST_READ = 1024 * 1024  # bytes of a report
 _MOST_FAILURES = 3  # tests that are named

@@ -151,7 +151,7 @@ async def test_promise_7_what_is_sent_and_answered_holds_no_credential_and_is_se
     )
     with exchanges.kept() as kept:
         receipt = await channel.send(message, account)
-    case = cases.outgoing(asking(name), channel, message, account, kept, receipt)
+    case = await cases.outgoing(asking(name), channel, message, account, kept, receipt)
     holds_nothing(case, known)
     assert case["requests"] and case["outcome"]["receipt"]
     own = {**known.account(known.credentials).credentials.__dict__}

@@ -110,7 +110,7 @@ async def incoming(
     return _sure({**case, "address": by.text(account.address)}, by)
 
 
-def outgoing(
+async def outgoing(
     asking: Asking,
     channel: AnyChannel,
     message: OutboundMessage,

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -93,7 +94,7 @@ class Disguise:
                 return given
             case int():
                 return int(_DIGITS.sub(self._phone, str(given)))
-            case float() if _PLACE_NAME.search(name):
+            case float() if _PLACE_NAME.search(name) and isfinite(given):
                 return float(round(given))
             case _:
                 return given

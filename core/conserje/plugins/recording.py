@@ -17,14 +17,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from conserje.contract.account import AnyAccount
 from conserje.contract.channel import AnyChannel, Receipt, Webhook
 from conserje.contract.message import Event, OutboundMessage
 from conserje.net import exchanges
 from conserje.plugins import cases
-from conserje.plugins.cases import Asking, Unfit
+from conserje.plugins.cases import Asking, Case, Unfit
+from conserje.telemetry.log import place
 
 log = logging.getLogger(__name__)
 
@@ -38,25 +38,22 @@ FORGOTTEN_AFTER = 60.0  # seconds after its end, when nobody came for what was k
 
 @dataclass
 class Recorder:
-    """Keeps what one account's provider posts and answers."""
+    """Keeps what one account's provider posts and answers. Nothing of that harms what is recorded."""
 
     asking: Asking
     folder: Path
-    kept: int = 0
+    tried: int = 0
 
     @property
     def is_asked(self) -> bool:
-        return time.time() < self.asking.until and self.kept < MOST_CASES
+        return time.time() < self.asking.until and self.tried < MOST_CASES
 
     async def receive(
         self, channel: AnyChannel, hook: Webhook, account: AnyAccount, events: Sequence[Event]
     ) -> None:
         """Keep a request that verified, with what was read of it."""
-        try:
-            case = await cases.incoming(self.asking, channel, hook, account, events)
-            await asyncio.to_thread(self._write, "incoming", case)
-        except (Unfit, OSError) as error:
-            await asyncio.to_thread(self._leave_out, str(error))
+        self.tried += 1
+        await self._keep("incoming", cases.incoming(self.asking, channel, hook, account, events))
 
     async def send(
         self,
@@ -65,24 +62,33 @@ class Recorder:
         account: AnyAccount,
         call: Callable[[], Awaitable[Receipt]],
     ) -> Receipt:
-        """What a sending comes to, which is kept with what the provider was asked and answered."""
+        """What a sending comes to, which is kept with what the provider was asked and answered, and after
+        it: what was sent does not wait for a disk."""
         with exchanges.kept() as exchanged:
             outcome: Receipt | Exception
             try:
                 outcome = await call()
             except cases.OUTCOMES as error:
                 outcome = error
-        try:
-            case = cases.outgoing(self.asking, channel, message, account, exchanged, outcome)
-            await asyncio.to_thread(self._write, "outgoing", case)
-        except (Unfit, OSError) as error:
-            await asyncio.to_thread(self._leave_out, str(error))
+        self.tried += 1
+        case = cases.outgoing(self.asking, channel, message, account, exchanged, outcome)
+        task = asyncio.create_task(self._keep("outgoing", case))
+        _keeping.add(task)
+        task.add_done_callback(_keeping.discard)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    def _write(self, direction: str, case: dict[str, Any]) -> None:
-        self.kept += 1
+    async def _keep(self, direction: str, made: Awaitable[Case]) -> None:
+        try:
+            await asyncio.to_thread(self._write, direction, await made)
+        except Unfit as error:
+            await asyncio.to_thread(self._leave_out, str(error))
+        except Exception as error:
+            log.error("What was to be recorded is not kept: %s", place(error))
+            await asyncio.to_thread(self._leave_out, f"It could not be kept: {type(error).__name__}.")
+
+    def _write(self, direction: str, case: Case) -> None:
         text = json.dumps(case, ensure_ascii=False, indent=2) + "\n"
         name = f"{cases.kind_of(case)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.json"
         new = self.folder / direction / f"{name}.{os.getpid()}"
@@ -90,13 +96,17 @@ class Recorder:
         new.rename(self.folder / direction / name)  # whole, or not there
 
     def _leave_out(self, why: str) -> None:
-        with open(os.open(self.folder / LEFT_OUT, _APPEND, 0o600), "a") as file:
+        with (
+            suppress(OSError),  # who asked has just gone
+            open(os.open(self.folder / LEFT_OUT, _APPEND, 0o600), "a") as file,
+        ):
             file.write(" ".join(why.split()) + "\n")
 
 
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 _recorders: dict[tuple[str, str], Recorder] = {}  # of this process; empty nearly always
+_keeping: set[asyncio.Task[None]] = set()
 
 
 def of(slug: str, channel: str) -> Recorder | None:
@@ -116,6 +126,12 @@ async def heeded(data_dir: Path) -> AsyncIterator[None]:
     finally:
         looking.cancel()
         _recorders.clear()
+        await kept()
+
+
+async def kept() -> None:
+    """Wait for what is still being written."""
+    await asyncio.gather(*_keeping)
 
 
 async def _look_again_and_again(folder: Path) -> None:
@@ -129,9 +145,8 @@ def look(folder: Path) -> None:
     found = {(asking.slug, asking.channel): (asking, place) for asking, place in _askings(folder)}
     for gone in _recorders.keys() - found.keys():
         del _recorders[gone]
-    for key, (asking, place) in found.items():
-        known = _recorders.get(key)
-        _recorders[key] = Recorder(asking, place, known.kept if known else 0)
+    for key, (asking, folder_of_it) in found.items():
+        _recorders.setdefault(key, Recorder(asking, folder_of_it)).asking = asking
 
 
 def _askings(folder: Path) -> Iterator[tuple[Asking, Path]]:
@@ -139,15 +154,16 @@ def _askings(folder: Path) -> Iterator[tuple[Asking, Path]]:
         places = list(folder.iterdir())
     except OSError:  # nobody asks
         return
-    for place in places:
+    for each in places:
         try:
-            asking = Asking(**json.loads((place / ASKING).read_text()))
-        except (OSError, ValueError, TypeError):  # it has just ended
+            asking = Asking(**json.loads((each / ASKING).read_text()))
+            since = time.time() - asking.until
+        except (OSError, ValueError, TypeError):  # it has just begun, or ended
             continue
-        if time.time() < asking.until:
-            yield asking, place
-        elif time.time() > asking.until + FORGOTTEN_AFTER:
-            shutil.rmtree(place, ignore_errors=True)
+        if since < 0:
+            yield asking, each
+        elif since > FORGOTTEN_AFTER:
+            shutil.rmtree(each, ignore_errors=True)
 
 
 @dataclass
@@ -167,7 +183,7 @@ class Asked:
     def begin(self) -> None:
         """Raises FileExistsError where another asks for the same, else OSError."""
         self.folder.parent.mkdir(mode=0o700, exist_ok=True)
-        others = [place for _, place in _askings(self.folder.parent)]
+        others = [each for _, each in _askings(self.folder.parent)]
         if self.folder.exists() and self.folder not in others:
             shutil.rmtree(self.folder)  # of one that was killed
         self.folder.mkdir(mode=0o700)

@@ -454,6 +454,7 @@ async def test_what_delivery_sends_is_recorded(scene: Scene, tmp_path: Path) -> 
         await scene.pool.execute("UPDATE messages SET due_at = NULL")
         await scene.delivery.deliver(job)
     recording._recorders.clear()
+    await recording.kept()
     files = asked.fetch(tmp_path / "cases")
     outcomes = [json.loads(path.read_text())["outcome"] for path in files]
     assert [each.get("error") for each in outcomes] == ["TryLater"], "a fault of the plugin's is no case"

@@ -126,7 +126,10 @@ async def receive(bird: Bird, account: Account[BirdCredentials, Nothing], posted
 
 async def send(bird: Bird, account: Account[BirdCredentials, Nothing]) -> Receipt:
     said = message()
-    return await here().send(bird, said, account, lambda: bird.send(said, account))
+    try:
+        return await here().send(bird, said, account, lambda: bird.send(said, account))
+    finally:
+        await recording.kept()
 
 
 def kept(asked: Asked, into: Path) -> list[dict[str, Any]]:
@@ -218,6 +221,27 @@ async def test_what_cannot_be_disguised_is_left_out_and_said(
         "Its body has more than 64 KiB.",
         "It would be read as something else without its phones and words.",
     ]
+
+
+async def test_no_fault_of_a_recording_harms_what_is_recorded(
+    bird: Bird,
+    account: Account[BirdCredentials, Nothing],
+    asked: Asked,
+    answers: list[httpx2.Response],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail(*_: object) -> dict[str, Any]:
+        raise RuntimeError(TOKEN)
+
+    monkeypatch.setattr("conserje.plugins.cases.incoming", fail)
+    monkeypatch.setattr("conserje.plugins.cases.outgoing", fail)
+    answers.append(httpx2.Response(200, json={"id": "m1"}))
+    await receive(bird, account, hook())
+    assert (await send(bird, account)).provider_id == "m1"
+    assert asked.left_out() == ["It could not be kept: RuntimeError."] * 2 and TOKEN not in caplog.text
+    asked.end()
+    await receive(bird, account, hook())  # whose folder is gone
 
 
 async def test_files_are_their_owner_s_alone(

@@ -182,7 +182,7 @@ class Asked:
 
     def begin(self) -> None:
         """Raises FileExistsError where another asks for the same, else OSError."""
-        self.folder.parent.mkdir(mode=0o700, exist_ok=True)
+        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         others = [each for _, each in _askings(self.folder.parent)]
         if self.folder.exists() and self.folder not in others:
             shutil.rmtree(self.folder)  # of one that was killed

@@ -37,6 +37,8 @@ ADD_ALL = ADD.format(
     " AS due (entrypoint, tenant_id, conversation_id, message_id, priority, delay)",
 )
 
+MICROSECOND = timedelta(microseconds=1)
+
 FLOODED = -100  # the priority of a job of a tenant that has very many waiting
 LAST = -200  # the priority of what can wait for everything else
 
@@ -62,6 +64,17 @@ async def enqueue(connection: Connection, jobs: Sequence[Job]) -> None:
     if jobs:
         names = ("entrypoint", "tenant_id", "conversation_id", "message_id", "priority", "delay")
         await connection.execute(ADD_ALL, *columns(jobs, *names))
+
+
+def written(jobs: Sequence[Job]) -> str:
+    """The same as a statement without arguments, to be sent with others: of numbers and words of ours."""
+    rows = (
+        f"('{job.entrypoint}', {job.tenant_id:d}, {job.conversation_id:d}, {job.message_id:d},"
+        f" {job.priority:d}, interval '{job.delay // MICROSECOND:d} microseconds')"
+        for job in jobs
+    )
+    due = "(entrypoint, tenant_id, conversation_id, message_id, priority, delay)"
+    return ADD.format(entrypoint="entrypoint", due=f"(VALUES {', '.join(rows)}) AS due {due}")
 
 
 _PAYLOAD = struct.Struct("!qqq")

@@ -46,13 +46,22 @@ async def acting_for(
         scope = Scope(connection)
         try:
             yield scope
-            await _enqueue(scope)
+            await connection.execute(_end(scope))
         except BaseException:
             with suppress(asyncpg.InterfaceError):  # raised also by the question, where all is over
                 if not connection.is_closed():
                     await connection.execute("ROLLBACK")
             raise
-        await connection.execute("COMMIT")
+
+
+def _end(scope: Scope) -> str:
+    """One round trip: give the queue what became due, and commit.
+
+    Nothing of a tenant's may follow: from here on the transaction sees every tenant.
+    """
+    if not scope.due:
+        return "COMMIT"
+    return f"SET LOCAL ROLE conserje_core; {jobs.written(scope.due)}; COMMIT"  # the queue is conserje_core's
 
 
 @asynccontextmanager
@@ -61,7 +70,8 @@ async def acting_for_all(pool: Pool) -> AsyncIterator[Scope]:
     async with pool.acquire() as connection, connection.transaction():
         scope = Scope(connection)
         yield scope
-        await _enqueue(scope)
+        if scope.due:
+            await connection.execute(f"SET LOCAL ROLE conserje_core; {jobs.written(scope.due)}")
 
 
 def _room_of(pool: Pool, tenant_id: int, aside: bool) -> asyncio.Semaphore:
@@ -71,10 +81,3 @@ def _room_of(pool: Pool, tenant_id: int, aside: bool) -> asyncio.Semaphore:
     if room is None:
         room = _rooms[place] = asyncio.Semaphore(1 if aside else AT_ONCE)
     return room
-
-
-async def _enqueue(scope: Scope) -> None:
-    """Nothing of a tenant's may follow: from here on the transaction sees every tenant."""
-    if scope.due:
-        await scope.connection.execute("SET LOCAL ROLE conserje_core")  # the queue is conserje_core's
-        await jobs.enqueue(scope.connection, scope.due)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 
 import asyncpg
@@ -207,16 +208,22 @@ class Worker:
 
     async def _keep_up(self, every: float) -> None:
         """Do the upkeep that is done so often."""
+        upkeeps = [task.upkeep for task in self.tasks if task.upkeep and task.every == every]
+        if every == UPKEEP_EVERY:
+            upkeeps += [
+                partial(queue.prune, self.pool),
+                partial(statistics.renew, self.pool),
+                self._take_place,
+            ]
         while True:
             await asyncio.sleep(every)
-            with suppress(*CANNOT_ASK):
-                for task in self.tasks:
-                    if task.upkeep and task.every == every:
-                        await task.upkeep()
-                if every == UPKEEP_EVERY:
-                    await queue.prune(self.pool)
-                    await statistics.renew(self.pool)
-                    await self._take_place()
+            for upkeep in upkeeps:
+                try:
+                    await upkeep()
+                except CANNOT_ASK:
+                    break
+                except Exception as error:  # the others are done all the same, and this one again
+                    log.error("An upkeep failed: %s", place(error))
 
     async def _take_place(self) -> None:
         """Know whose turn it is among those that work."""

@@ -16,8 +16,9 @@ from conserje.errors import DirectoryUnavailable
 from conserje.intake.intake import NotDurable
 from conserje.storage import jobs
 from conserje.storage.database import CANNOT_ASK
+from conserje.storage.jobs import Job
 from conserje.work.share import Share
-from conserje.work.worker import _feel
+from conserje.work.worker import Task, Worker, _feel
 
 
 async def test_a_message_is_answered(scene: Scene) -> None:
@@ -110,6 +111,30 @@ async def test_what_lost_its_job_is_found_again(scene: Scene) -> None:
     assert await scene.pool.fetchval("SELECT count(*) FROM pgqueuer.pgqueuer") == 1
     async with scene.working():
         await until(lambda: scene.post.texts)
+
+
+async def test_an_upkeep_that_fails_is_done_again_and_keeps_no_other_from_it(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+
+    async def fails() -> None:
+        done.append("fails")
+        raise asyncpg.UndefinedTableError("of another release")
+
+    async def other() -> None:
+        done.append("other")
+
+    async def handle(job: Job) -> None: ...
+
+    tasks = [Task(kind, handle, upkeep=upkeep, every=0.001) for kind, upkeep in (("a", fails), ("b", other))]
+    worker = Worker(scene.pool, scene.url, tasks, 40)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: done.count("other") > 1)
+    worker.stop()
+    await running
+    assert done[:4] == ["fails", "other"] * 2
+    assert "An upkeep failed: UndefinedTableError" in caplog.text
 
 
 async def test_lost_jobs_are_found_behind_thousands_that_were_looked_at(scene: Scene) -> None:

@@ -170,6 +170,8 @@ async def test_what_is_posted_here_in_an_outage_is_kept_for_the_servers_workers(
     ):
         body = {"telefono": "+56999999999", "mensaje": "hola"}
         assert (await http.post("/webhook/acme", json=body)).status_code == 202
+        assert context.intake.storing
+        context.intake.storing.terminate()
         context.pool.terminate()
         assert (await http.post("/webhook/acme", json=body)).status_code == 503  # no answer can be read
         assert context.intake.spool and await context.intake.spool.count() == 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 
 import click
 import uvloop
@@ -84,11 +84,11 @@ async def _look_at(slug: str, channel: str) -> None:
 
 async def _keep(asked: Asked, lasts: timedelta, into: Path, as_json: bool) -> Counter[str]:
     """Fetch what is kept until the time is over, or Ctrl-C; how many cases of which direction."""
-    end, kept = time.monotonic() + lasts.total_seconds(), Counter[str]()
+    end, kept = monotonic() + lasts.total_seconds(), Counter[str]()
     if not as_json:
         click.echo(f"Recording for {written(lasts)}, or until Ctrl-C.", err=True)
     with suppress(asyncio.CancelledError):
-        while (rest := end - time.monotonic()) > 0:
+        while (rest := end - monotonic()) > 0:
             asked.ask()
             _fetch(asked, into, kept, as_json)
             await asyncio.sleep(min(LOOK_EVERY, rest))

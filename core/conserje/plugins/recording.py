@@ -186,9 +186,10 @@ class Asked:
         others = [each for _, each in _askings(self.folder.parent)]
         if self.folder.exists() and self.folder not in others:
             shutil.rmtree(self.folder)  # of one that was killed
-        self.folder.mkdir(mode=0o700)
-        for direction in cases.DIRECTIONS:
-            (self.folder / direction).mkdir(mode=0o700)
+        for made in (self.folder, *(self.folder / direction for direction in cases.DIRECTIONS)):
+            made.mkdir(mode=0o700)
+            _hand_over(made, self.data_dir)
+        _hand_over(self.folder.parent, self.data_dir)
         self.ask()
 
     def ask(self, seconds: float = LASTS) -> None:
@@ -197,7 +198,7 @@ class Asked:
         new = self.folder / f"{ASKING}.new"
         new.unlink(missing_ok=True)
         _write_private(new, json.dumps(asdict(asking)))
-        self._hand_over()
+        _hand_over(new, self.data_dir)
         new.rename(self.folder / ASKING)
 
     def fetch(self, into: Path) -> list[Path]:
@@ -208,7 +209,7 @@ class Asked:
                 place = into / direction / file.name
                 place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 place.unlink(missing_ok=True)
-                _write_private(place, file.read_text())
+                _write_private(place, _read(file))
                 file.unlink()
                 moved.append(place)
         return moved
@@ -216,7 +217,7 @@ class Asked:
     def left_out(self) -> list[str]:
         """Why something was not kept, once for each."""
         try:
-            return (self.folder / LEFT_OUT).read_text().splitlines()
+            return _read(self.folder / LEFT_OUT).splitlines()
         except FileNotFoundError:
             return []
 
@@ -229,15 +230,21 @@ class Asked:
         with suppress(OSError):  # others record
             self.folder.parent.rmdir()
 
-    def _hand_over(self) -> None:
-        """To whom the data directory belongs: root asks for what another user's processes keep."""
-        if os.geteuid() == 0:
-            owner = self.data_dir.stat()
-            for path in (self.folder.parent, self.folder, *self.folder.iterdir()):
-                os.chown(path, owner.st_uid, owner.st_gid)
-
 
 def _write_private(path: Path, text: str) -> None:
     """Raises FileExistsError, or OSError."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
+
+
+def _hand_over(path: Path, data_dir: Path) -> None:
+    """To whom the data directory belongs: root asks for what another user's processes keep."""
+    if os.geteuid() == 0:
+        owner = data_dir.stat()
+        os.lchown(path, owner.st_uid, owner.st_gid)  # never what a link points to
+
+
+def _read(path: Path) -> str:
+    """A file that another user's process wrote, and no link to somebody's. Raises OSError."""
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW)) as file:
+        return file.read()

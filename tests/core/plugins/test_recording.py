@@ -296,6 +296,13 @@ async def test_only_so_many_cases_are_kept(
     assert not recording.of("acme", "bird")
 
 
+def test_no_link_is_followed_to_what_is_another_s(asked: Asked, tmp_path: Path) -> None:
+    (tmp_path / "another's").write_text("private")
+    (asked.folder / "incoming" / "text.json").symlink_to(tmp_path / "another's")
+    with pytest.raises(OSError, match="symbolic links"):
+        asked.fetch(tmp_path / "cases")
+
+
 async def test_what_nobody_records_is_not_kept_in_memory_either(bird: Bird) -> None:
     await bird.http.get("https://bird.example/")
     assert exchanges.wanted.get() is None
@@ -305,17 +312,23 @@ async def test_what_nobody_records_is_not_kept_in_memory_either(bird: Bird) -> N
 
 
 async def test_the_command_moves_the_cases_and_takes_the_rest_away(
-    terminal: Terminal, tmp_path: Path, bird: Bird, account: Account[BirdCredentials, Nothing]
+    terminal: Terminal,
+    tmp_path: Path,
+    bird: Bird,
+    account: Account[BirdCredentials, Nothing],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("conserje.cli.plugin_record.AFTER", 0.1)
     data_dir = Path(terminal.environment["CONSERJE_DATA_DIR"])
     await terminal.type("tenant", "add", "acme", "--name", "Acme")
-    words = ("plugin", "record", "acme", "json", "--for", "1s", "--into", str(tmp_path / "cases"))
+    words = ("plugin", "record", "acme", "json", "--for", "1h", "--into", str(tmp_path / "cases"))
     async with recording.heeded(data_dir):
         running = asyncio.create_task(terminal.type(*words, "--json"))
         await until(lambda: recording.of("acme", "json"))
         found = recording.of("acme", "json")
         assert found
         await found.receive(bird, posted := hook(), account, guard.parsed(bird, "acme", posted, account))
+        monkeypatch.setattr("conserje.cli.plugin_record.monotonic", lambda: time.monotonic() + 3600)
         ended = await running
     told = json.loads(ended.stdout)
     assert told == {"into": str(tmp_path / "cases"), "incoming": 1, "outgoing": 0, "left_out": {}}

@@ -92,11 +92,13 @@ class Running:
 
 
 @asynccontextmanager
-async def running(environment: Mapping[str, str], *command: str, log: Path) -> AsyncIterator[Running]:
+async def running(
+    environment: Mapping[str, str], *command: str, log: Path, python: str = sys.executable
+) -> AsyncIterator[Running]:
     """`python -m conserje` with this command, until the block ends."""
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            python,
             *("-m", "conserje", *command),
             env=environment,
             stdout=output,
@@ -111,10 +113,12 @@ async def running(environment: Mapping[str, str], *command: str, log: Path) -> A
         await asyncio.wait_for(process.wait(), LIMIT)
 
 
-async def run_to_end(environment: Mapping[str, str], *command: str) -> tuple[int, str, str]:
+async def run_to_end(
+    environment: Mapping[str, str], *command: str, python: str = sys.executable
+) -> tuple[int, str, str]:
     """Exit code, output and errors of a command that ends by itself."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
+        python,
         *("-m", "conserje", *command),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
@@ -178,10 +182,10 @@ def _whole(answer: bytes) -> bool:
 
 
 @asynccontextmanager
-async def serving(environment: Mapping[str, str]) -> AsyncIterator[Serving]:
+async def serving(environment: Mapping[str, str], python: str = sys.executable) -> AsyncIterator[Serving]:
     """A server that answers."""
     log = Path(environment["CONSERJE_DATA_DIR"]) / "serve.log"
-    async with running(environment, "serve", log=log) as started:
+    async with running(environment, "serve", log=log, python=python) as started:
         server = Serving(started.process, log, environment["CONSERJE_LISTEN"])
         await until(server.answers)
         yield server

@@ -191,8 +191,8 @@ async def test_says_that_it_did_not_understand() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["hola", "Hola!!", "holi", "buenas tardes", "wena wena", "wena loco, cómo estai", "buen día", "alo?",
-     "¿quién eres?", "hola, con quién hablo?"],
+    ["hola", "/start", "Hola!!", "holi", "buenas tardes", "wena wena", "wena loco, cómo estai", "buen día",
+     "alo?", "¿quién eres?", "hola, con quién hablo?"],
 )  # fmt: skip
 async def test_greets_and_says_who_it_is(text: str) -> None:
     reply = await ask("mundo-canino", text)

@@ -271,8 +271,7 @@ async def test_a_file_is_given_out_by_a_link_that_ends() -> None:
         assert found["file_size"] == len(PNG) and (await at.http.get(link)).content == PNG
         assert (await at.http.get(link.replace("7123456789", "8123456789"))).status_code == 401
         assert await at.why("getFile", file_id=large.id) == "400 file is too big"
-        gone = "400 wrong file_id or the file is temporarily unavailable"
-        assert await at.why("getFile", file_id="x") == gone
+        assert await at.why("getFile", file_id="x") == "400 invalid file_id"
         at.clock.now += 3601
         assert (await at.http.get(link)).status_code == 404
 

@@ -149,7 +149,7 @@ class Bot:
         require(file_id, "file_id not specified")
         kept = self.files.get(file_id)
         if kept is None:
-            raise bad("wrong file_id or the file is temporarily unavailable")
+            raise bad("invalid file_id")
         require(len(kept.content) <= DOWNLOAD, "file is too big")
         ending = (kept.name or kept.content_type).rpartition("." if kept.name else "/")[2]
         path = f"documents/file_{len(self.links)}_{secrets.token_urlsafe(6)}.{ending}"

@@ -1,7 +1,7 @@
 """What contacts write to a shop, in English; what each kind is for, `vocabulary` says."""
 
 WORDS = {
-    "greetings": "hey hello hi morning afternoon evening",
+    "greetings": "hey hello hi start morning afternoon evening",
     "thanks": "thanks thank thx ty cheers appreciated",
     "closings": "okay great cool perfect fine sure no nothing",
     "farewells": "goodbye bye later",

@@ -39,7 +39,7 @@ OUTCOMES = (Refused, AccountFault, TryLater, Uncertain)
 ANYTHING = "*"  # what a case has for what is not compared
 MOST_DOUBTS = 64  # words of one request that may be the provider's own, each of which is tried
 
-_FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
+_CONTENT_TYPES = {"form": "application/x-www-form-urlencoded", "json": "application/json"}
 _WORDS = re.compile("[A-Za-z][A-Za-z._/-]{0,40}")
 _PLACE = re.compile(r"\$\{\w+\}")
 _LETTER = re.compile("[A-Za-z]")
@@ -91,17 +91,19 @@ async def incoming(
 
     Words are replaced but for those without which it would be read as something else: the provider's own.
     """
-    body, by = _body_of(hook.headers, hook.body), _disguise(asking, channel, account)
+    by = _disguise(asking, channel, account)
     by.phones |= set(_phones(_whose(events), account.address))
     by.said |= set(_said([asdict(each) for each in events]))
-    wanted = _shape(events)
-    if (read := _read(asking, channel, hook, body, account, by)) is None or _shape(read[1]) != wanted:
+    body, headers = _body_of(hook.headers, hook.body), _plain_headers(hook, by)
+    posted = _Posted(channel, hook, account, body, by, _shape(events), headers)
+    for name in posted.headers:
+        posted.leave_out(name)
+    if (read := posted.read()) is None:
         raise Unfit("It would be read as something else without its phones and words.")
-    for doubtful in [] if asking.keep_words else _doubts(body, hook, by):
+    for doubtful in [] if asking.keep_words else _doubts(posted):
         await asyncio.sleep(0)  # others' posts come in between
         by.said.add(doubtful)
-        again = _read(asking, channel, hook, body, account, by)
-        if again is not None and _shape(again[1]) == wanted:
+        if again := posted.read():
             read = again
         else:
             by.said.discard(doubtful)
@@ -195,49 +197,69 @@ def _body_of(headers: Mapping[str, str], body: bytes) -> _Body:
     raise Unfit("Its body is neither JSON nor a form.")
 
 
-def _read(
-    asking: Asking, channel: AnyChannel, hook: Webhook, body: _Body, account: AnyAccount, by: Disguise
-) -> tuple[Case, list[Event]] | None:
-    """The request in disguise, and what the channel reads of that; None: it cannot."""
-    disguised = body.disguised(by)
-    usual = f"https://{HOST}/bot/{channel.name}/{hook.path}"
-    query = "&".join(f"{name}={quote_plus(by.text(value, name), safe='${}')}" for name, value in hook.query)
-    url = f"{usual}?{query}" if query else usual
-    headers = {name: value for name, value in hook.headers.items() if _may_stay(name, value, by)}
-    kind = {"json": _JSON, "form": _FORM}.get(body.kind)
-    sent = headers | ({"content-type": kind} if kind else {})
-    stand_ins = {name: f"${{{name}}}" for name in by.fields}
-    typed = {
-        name: SecretStr(place) if isinstance(getattr(account.credentials, name), SecretStr) else place
-        for name, place in stand_ins.items()
+@dataclass
+class _Posted:
+    """A request that verified, which is to be read in disguise as it was."""
+
+    channel: AnyChannel
+    hook: Webhook
+    account: AnyAccount
+    body: _Body
+    by: Disguise
+    shape: list[Any]  # of its events
+    headers: Mapping[str, str]
+
+    def leave_out(self, name: str) -> None:
+        """A header, unless it says what the request is."""
+        before = self.headers
+        self.headers = {other: value for other, value in before.items() if other != name}
+        if not self.read():
+            self.headers = before
+
+    def read(self) -> tuple[Case, list[Event]] | None:
+        """The request and its events, both in disguise; None: it is read as something else, or not at all."""
+        query = "&".join(
+            f"{name}={quote_plus(self.by.text(value, name), safe='${}')}" for name, value in self.hook.query
+        )
+        usual = f"https://{HOST}/bot/{self.channel.name}/{self.hook.path}"
+        url, body = f"{usual}?{query}" if query else usual, self.body.disguised(self.by)
+        kind = {"content-type": _CONTENT_TYPES[body.kind]} if body.kind else {}
+        posted = Webhook(self.hook.method, self.hook.path, url, {**self.headers, **kind}, body.packed())
+        other = self._other()
+        try:
+            events = guard.parsed(self.channel, self.account.tenant, posted, other)
+        except (Malformed, PluginFailed):
+            return None
+        own = [each for each in events if each.address == other.address]
+        said: Case = {"method": self.hook.method, "path": self.hook.path}
+        said |= {"url": url} if query else {}
+        said |= {"headers": dict(self.headers)} if self.headers else {}
+        return (said | body.said(), own) if _shape(own) == self.shape else None
+
+    def _other(self) -> AnyAccount:
+        """The account in disguise."""
+        places: dict[str, str | SecretStr] = {}
+        for name in self.by.fields:
+            is_secret = isinstance(getattr(self.account.credentials, name), SecretStr)
+            places[name] = SecretStr(f"${{{name}}}") if is_secret else f"${{{name}}}"
+        credentials = self.account.credentials.model_copy(update=places)
+        return replace(self.account, address=self.by.text(self.account.address), credentials=credentials)
+
+
+def _plain_headers(hook: Webhook, by: Disguise) -> dict[str, str]:
+    """Those that say in plain words what the request is; all others may be a secret or a place."""
+    return {
+        name: value
+        for name, value in hook.headers.items()
+        if name.startswith("x-") and not name.startswith(_OF_THE_WAY)
+        if _WORDS.fullmatch(value) and by.text(value, name) == value
     }
-    other = replace(
-        account,
-        address=by.text(account.address),
-        tenant="tienda",
-        credentials=account.credentials.model_copy(update=typed),
-    )
-    posted = Webhook(hook.method, hook.path, url, sent, disguised.packed())
-    try:
-        events = guard.parsed(channel, asking.slug, posted, other)
-    except (Malformed, PluginFailed):
-        return None
-    said: Case = {"method": hook.method, "path": hook.path}
-    said |= {"url": url} if query else {}
-    said |= {"headers": headers} if headers else {}
-    return said | disguised.said(), [each for each in events if each.address == other.address]
 
 
-def _may_stay(name: str, value: str, by: Disguise) -> bool:
-    """Whether a header says in plain words what the request is; all others may be a secret or a place."""
-    is_own = name.startswith("x-") and not name.startswith(_OF_THE_WAY)
-    return is_own and bool(_WORDS.fullmatch(value)) and by.text(value, name) == value
-
-
-def _doubts(body: _Body, hook: Webhook, by: Disguise) -> list[str]:
+def _doubts(posted: _Posted) -> list[str]:
     """The words of one sign or more that stand there as they were."""
-    leaves = [*_leaves(body.value), *(value for _, value in hook.query)]
-    kept = (each for each in leaves if _LETTER.search(each) and by.text(each) == each)
+    leaves = [*_leaves(posted.body.value), *(value for _, value in posted.hook.query)]
+    kept = (each for each in leaves if _LETTER.search(each) and posted.by.text(each) == each)
     doubts = list(dict.fromkeys(kept))
     if len(doubts) > MOST_DOUBTS:
         raise Unfit("It has more words than can be tried one by one.")

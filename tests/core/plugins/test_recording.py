@@ -54,7 +54,7 @@ class Bird(Channel[BirdCredentials, Nothing, Nothing]):
     Settings = Operator = Nothing
 
     def parse(self, hook: Webhook) -> Iterable[Event]:
-        if (posted := hook.json)["type"] == "text":
+        if (posted := hook.json)["type"] == "text" and hook.headers.get("x-event") == "message":
             yield InboundMessage(posted["to"], posted["id"], posted["from"], Text(posted["body"]))
 
     async def send(self, message: OutboundMessage, account: Account[BirdCredentials, Nothing]) -> Receipt:
@@ -111,6 +111,7 @@ def hook(**more: Any) -> Webhook:
         "basic": base64.b64encode(f"ana:{TOKEN}".encode()).decode(), "city": "Valdivia", **more,
     }  # fmt: skip
     headers = {"content-type": "application/json", "x-signature": "5ab", "x-event": "message", "x-key": TOKEN}
+    headers |= {"x-user": "5ña", "x-name": "Valdivia", "x-forwarded-host": "acme"}
     url = f"https://acme.example.com/bot/bird/webhook?secret={TOKEN.replace('+', '%2B')}"
     return Webhook("POST", "webhook", url, headers, json.dumps(posted).encode())
 
@@ -144,7 +145,7 @@ async def test_a_request_becomes_a_case_that_is_read_as_it_was(
     request, [event] = case["request"], case["events"]
     assert request["json"]["echo"]["token"] == "${token}" and request["json"]["echo"]["user"] == "${user}"
     assert request["json"]["type"] == "text" and request["json"]["city"] != "Valdivia"
-    assert request["headers"] == {"x-event": "message"}
+    assert request["headers"] == {"x-event": "message"}, "and none that is not needed"
     assert event["sender"] == request["json"]["from"] != PHONE
     assert event["content"]["text"] == request["json"]["body"] != "Hola Ana"
     assert case["address"] == event["address"] == request["json"]["to"] != "56911111111"

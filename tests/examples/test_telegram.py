@@ -33,6 +33,7 @@ SELECT content::json->>'text' AS text FROM messages JOIN tenants ON tenants.id =
 WHERE slug = $1 AND kind = 'note' ORDER BY messages.id
 """
 TALKS = "SELECT count(*) FROM conversations JOIN tenants ON tenants.id = tenant_id WHERE slug = $1"
+ILL = "SELECT count(*) FROM illnesses JOIN tenants ON tenants.id = tenant_id WHERE slug = $1"
 LATER = "UPDATE messages SET attempted_at = attempted_at - interval '3 minutes' WHERE state = 'sending'"
 
 NewDatabase = Callable[[], AbstractAsyncContextManager[str]]
@@ -167,6 +168,21 @@ async def test_a_group_is_left_and_not_answered(house: House) -> None:
     await until(lambda: bot.sent)
     assert [taken.chat for taken in bot.sent] == [ANA]
     assert await house.pool.fetchval(TALKS, "grupo") == 1
+
+
+async def test_what_telegram_does_not_take_for_now_leaves_later(house: House) -> None:
+    bot = await house.enrol("charlie")
+    ana = house.telegram.contacts(bot.id)
+    house.telegram.faults.append("429")
+    await ana.write(ANA, "hola")
+    await until(lambda: bot.sent)
+    bot.revoked = True
+    await ana.write(ANA, "¿y?")
+    await until(lambda: house.pool.fetchval(ILL, "charlie"))
+    bot.revoked = False
+    await house.run("account", "check", "charlie", "telegram", str(bot.id))
+    await until(lambda: len(bot.sent) == 2)
+    assert [taken.text for taken in bot.sent] == ["hola & listo", "¿y? & listo"]
 
 
 async def test_promise_5_a_worker_killed_while_it_sends(

@@ -45,6 +45,5 @@ class TelegramText(Channel[Keys, Nothing, Place]):
             raise Unreachable("they have blocked the bot.")
         if not answered.ok:
             raise Refused(f"Telegram refuses the message ({answered.status}).")
-        return Receipt(
-            f"{message.to}:{answered.json['result']['message_id']:d}"
-        )  # an error says: nobody knows
+        id = answered.json["result"]["message_id"]
+        return Receipt(f"{message.to}:{id:d}")  # whatever else is raised says that nobody knows

@@ -39,7 +39,9 @@ from conserje_edge.server import app
 from conserje_fakes import server
 
 PAGE = (Path(__file__).parents[3] / "docs" / "plugins.md").read_text()
-FILE = re.compile(r"`([\w/.]+\.(?:py|toml))`:\Z")
+FILE = re.compile(r"`([\w/.]+\.(?:py|toml|json))`:\Z")
+CASES = ("tests/incoming/text.json", "tests/outgoing/busy.json")
+FOLDERS = '    incoming = "incoming"\n    outgoing = "outgoing"\n'
 TYPED = ("conserje ", "pip ", "pytest")
 PROJECT = """
 [project]
@@ -94,13 +96,17 @@ def written(folder: Path, name: str, kind: str = "") -> Path:
         (folder / "pyproject.toml").write_text(PROJECT.format(name=name, kind=kind, title=name.capitalize()))
     else:
         (folder / "pyproject.toml").write_text(FILES["pyproject.toml"])
+        for case in CASES:
+            (folder / case).parent.mkdir()
+            (folder / case).write_text(FILES[case])
     for path in (f"conserje_{name}.py", f"tests/test_{name}.py"):
-        (folder / path).write_text(FILES[path])
+        said = "    channel = Pigeon\n"
+        (folder / path).write_text(FILES[path].replace(said, said + FOLDERS))
     return folder
 
 
 def test_all_that_the_page_shows_is_a_file_or_typed() -> None:
-    names = {"pyproject.toml"} | {
+    names = {"pyproject.toml", *CASES} | {
         path
         for name in ("pigeon", "parrot", "delivery")
         for path in (f"conserje_{name}.py", f"tests/test_{name}.py")

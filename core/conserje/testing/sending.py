@@ -370,9 +370,15 @@ _FOREIGN = (
 
 def _own(account: AnyAccount, other: AnyAccount) -> list[str]:
     """What of an account is not the other's."""
-    theirs = secrets_of(other.credentials)
-    own = [*secrets_of(account.credentials), account.address]
-    return [each for each in own if not any(each in one for one in (*theirs, other.address))]
+    own, theirs = _named(account), _named(other)
+    return [each for each in own if not any(each in one for one in theirs)]
+
+
+def _named(account: AnyAccount) -> list[str]:
+    """What an account is known by to its provider."""
+    values = (value for _, value in account.credentials)
+    open_values = (each for each in values if isinstance(each, str) and len(each) > 2 and each not in HOST)
+    return [*secrets_of(account.credentials), *open_values, account.address]
 
 
 def is_offered(channel: type[AnyChannel], name: str) -> bool:

@@ -20,8 +20,12 @@ def suite(made: Any) -> type[ProviderChannelContract]:
         channel = made.Acme
         address = "4000111"
         sender = "56922222222"
-        credentials: ClassVar = {"token": "ficha-de-tienda", "secret": "secreto-1", "shop": "tienda"}
-        other_credentials: ClassVar = {"token": "ficha-de-tienda", "secret": "secreto-2"}
+        credentials: ClassVar = {"token": "ficha-de-tienda", "secret": "secreto-1", "shop": "comercio-1"}
+        other_credentials: ClassVar = {
+            "token": "ficha-de-tienda",
+            "secret": "secreto-2",
+            "shop": "comercio-2",
+        }
 
         def good_answer(self, request: httpx2.Request) -> httpx2.Response:
             return httpx2.Response(201, json={"id": "m-1", "state": {"queued": True}})

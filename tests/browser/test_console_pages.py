@@ -16,6 +16,7 @@ from scene import Scene
 
 from conserje.storage.database import Pool
 from conserje_edge.console.areas import PLACES
+from conserje_edge.console.entrance.vouching import BACK, ON_THE_WAY
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -29,6 +30,8 @@ SELECT conversations.id AS conversation, contact_id AS contact, account.id AS ac
     (SELECT max(id) FROM messages WHERE messages.tenant_id = $1 AND direction = 'out') AS message
 FROM conversations, account WHERE tenant_id = $1 ORDER BY conversations.id DESC LIMIT 1
 """
+# Those by which people come from an issuer are seen where there is one.
+ELSEWHERE = ("/", "/t/{slug}/desk/{conversation}/here", ON_THE_WAY, BACK)
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 
@@ -55,11 +58,7 @@ async def paths(house: House) -> list[str]:
     row = await house.pool.fetchrow(THERE, house.tenant_ids["acme"])
     assert row
     known: dict[str, Any] = {**row, "slug": "acme", "channel": "twilio"}
-    seen = [
-        place.path
-        for place in PLACES
-        if place.get and place.path not in ("/", "/t/{slug}/desk/{conversation}/here")
-    ]
+    seen = [place.path for place in PLACES if place.get and place.path not in ELSEWHERE]
     return [
         _PARAMETER.sub(lambda match: str(known[match[1]]), path)
         for path in seen

@@ -45,7 +45,7 @@ def check_plugin(context: click.Context, plugin: str, no_suite: bool, as_json: b
 
 @contextmanager
 def _packages(plugin: str) -> Iterator[list[Package]]:
-    if plugin != Path(plugin).name or (Path(plugin) / "pyproject.toml").is_file():
+    if plugin and (plugin != Path(plugin).name or (Path(plugin) / "pyproject.toml").is_file()):
         with tempfile.TemporaryDirectory() as shadow:
             yield [checks.of_folder(Path(plugin).resolve(), Path(shadow))]
     else:

@@ -237,6 +237,16 @@ async def test_one_that_is_installed_is_checked_by_its_name(terminal: Terminal) 
     assert {row["plugin"] for row in rows} == {"json"} and "error" not in {row["verdict"] for row in rows}
 
 
+async def test_without_a_name_all_that_are_installed_are_checked(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(package(tmp_path / "acme"))
+    rows = await terminal.read("plugin", "check", "--json")
+    names = {row["plugin"] for row in rows}
+    assert {"json", "meta", "twilio", "web", "catalog", "echo", "mcp"} <= names and "acme" not in names
+    assert {row["verdict"] for row in rows} == {"ok"} and "suite" not in {row["check"] for row in rows}
+
+
 @pytest.mark.parametrize("name", ["nobody", "./nowhere", "/"])
 async def test_what_is_not_there_is_said_in_a_line(name: str, terminal: Terminal) -> None:
     result = await terminal.type("plugin", "check", name, code=1)

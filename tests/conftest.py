@@ -22,6 +22,7 @@ import pytest
 import pytest_asyncio
 import shares
 from again import pytest_addoption, pytest_configure  # noqa: F401
+from hypothesis import HealthCheck, settings
 from scene import Scene, stage
 from terminal import Terminal
 from waiting import FIRST_PAUSE, LIMIT, at_work
@@ -59,6 +60,10 @@ END $$;
 """
 
 _serial = itertools.count(1)
+
+# A busy machine takes its time to make up examples.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 # Each client of a test reads the machine's certificate authorities otherwise, which takes 25 ms.
 httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)

@@ -163,9 +163,8 @@ class AssistantContract(Suite):
             mixed = [await breathing(at.plugin.reply(turn)) for turn in (*turns, *turns)]
             at_once = list(await asyncio.gather(*(at.plugin.reply(turn) for turn in turns)))
         assert mixed == [*alone, *alone] and at_once == alone, (
-            "A tenant or a contact is answered otherwise once another one was: one instance serves all, "
-            "so keep "
-            "nothing of a turn in `self`."
+            "A tenant or a contact is answered otherwise once another one was: one instance serves all, so "
+            "keep nothing of a turn in `self`."
         )
 
     async def test_says_nothing_private(self) -> None:
@@ -198,9 +197,8 @@ class AssistantContract(Suite):
                     async with self._desk(answer) as at:
                         ended = await outcome(self._call(at, name), self._private())
                     assert not isinstance(ended, Exception) or isinstance(ended, may), (
-                        f"Where the provider answers {what}, `{name}` raises {type(ended).__name__}: it "
-                        "may raise "
-                        f"{' and '.join(each.__name__ for each in may)}."
+                        f"Where the provider answers {what}, `{name}` raises {type(ended).__name__}: it may "
+                        f"raise {' and '.join(each.__name__ for each in may)}."
                     )
 
     def _call(self, at: Desk, name: str) -> Awaitable[Any]:
@@ -270,9 +268,8 @@ class ProviderAssistantContract(AssistantContract):
             async with self._desk(answer) as at:
                 ended = await outcome(at.plugin.reply(self.turn(TEXT)), private)
             assert isinstance(ended, Exception), (
-                f"The provider answers {what}, and the contact is replied {ended}: raise NoAnswer, so "
-                "that the tenant's "
-                "fallback answers."
+                f"The provider answers {what}, and the contact is replied {ended}: raise NoAnswer, so that "
+                "the tenant's fallback answers."
             )
             assert not isinstance(ended, NoAnswer) or str(ended).strip(), (
                 "NoAnswer has no text for the operator."
@@ -315,8 +312,8 @@ class ProviderAssistantContract(AssistantContract):
             budget = GivenBudget()
             await at.plugin.reply(replace(self.turn(TEXT), budget=budget))
             assert budget.spent or budget.estimated, (
-                "What the model used is not told: `await turn.budget.spend(...)`; where it is no model, say "
-                "`spends = False`."
+                "What the model used is not told: `await turn.budget.spend(...)`; where it is no model, "
+                "say `spends = False`."
             )
 
     async def test_asks_at_the_operator_s_address(self) -> None:

@@ -58,10 +58,9 @@ class Files(Sending):
             first = await breathing(anext(stream))
             assert isinstance(first, bytes), f"`media` gives {type(first).__name__}: it gives bytes."
             assert parts.given < _PARTS, (
-                "`media` reads a file to its end before it gives any of it: `async with "
-                "http.stream(...)`, and "
-                "`yield` each part of `aiter_bytes()`, so that core counts them and a large one fills no "
-                "memory."
+                "`media` reads a file to its end before it gives any of it: `async with http.stream(...)`, "
+                "and `yield` each part of `aiter_bytes()`, so that core counts them and a large one fills "
+                "no memory."
             )
             rest = await breathing(_read(stream))
             assert first + rest == _PART * _PARTS, "The bytes are not those that the provider has."
@@ -82,8 +81,7 @@ class Files(Sending):
         error = await self._media_error(self.gone_answer)
         assert error is None or isinstance(error, Refused), (
             f"A file that the provider has no more ends as {type(error).__name__}: it is Refused, and "
-            "nobody asks "
-            "again. Where that is told otherwise than by a 404, override `gone_answer`."
+            "nobody asks again. Where that is told otherwise than by a 404, override `gone_answer`."
         )
 
     async def test_a_file_that_cannot_be_had_now_is_not_given_up(self) -> None:

@@ -23,8 +23,7 @@ def check_installed(group: str, plugin: Any) -> None:
     found = entry_points(group=group, name=plugin.name)
     assert len(found) == 1, (
         f'{len(found)} packages have the name {plugin.name} in [project.entry-points."{group}"]: one has, '
-        "and is "
-        "installed by `pip install -e .`."
+        "and is installed by `pip install -e .`."
     )
     (entry,) = found
     assert entry.load() is plugin, f"{entry.value} is another class than the suite's."

@@ -51,17 +51,15 @@ class Outcomes(Sending):
         error = await self._failure(self.refusing_answer, once=True)
         assert isinstance(error, Refused | AccountFault), (
             f"A message that the provider refuses ends as {_named(error)}: it is Refused, with the cause. "
-            "Where its "
-            "refusals look otherwise than a 400, override `refusing_answer`."
+            "Where its refusals look otherwise than a 400, override `refusing_answer`."
         )
         assert str(error).strip(), "Refused has no text: it is the cause that people are shown."
 
     async def test_a_wrong_token_is_the_account_s_fault(self) -> None:
         error = await self._failure(self.denying_answer)
         assert isinstance(error, AccountFault), (
-            f"A wrong token ends as {_named(error)}: it is an AccountFault, so that messages wait until "
-            "it is mended. "
-            "Where it is told otherwise than by a 401, override `denying_answer`."
+            f"A wrong token ends as {_named(error)}: it is an AccountFault, so that messages wait until it "
+            "is mended. Where it is told otherwise than by a 401, override `denying_answer`."
         )
 
     async def test_a_busy_provider_is_tried_later(self) -> None:
@@ -115,8 +113,7 @@ class Outcomes(Sending):
             error = await self._failure(answering(status, text))
             assert not isinstance(error, TryLater), (
                 f"A {status} is answered again and again, and ends as TryLater: it is Refused, or an "
-                "AccountFault, or "
-                "Uncertain where it is not the provider's own."
+                "AccountFault, or Uncertain where it is not the provider's own."
             )
 
     async def test_a_receipt_has_the_provider_s_own_id(self) -> None:
@@ -146,8 +143,7 @@ class Outcomes(Sending):
                         continue
                     pytest.fail(
                         f"Where the provider answers {what}, `{name}` ends as {_named(error)}: it raises "
-                        "CannotTell. "
-                        "A None of `find` has the message sent again."
+                        "CannotTell. A None of `find` has the message sent again."
                     )
 
     async def test_what_else_it_offers_raises_what_the_contract_names(self) -> None:

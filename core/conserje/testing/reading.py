@@ -129,8 +129,8 @@ class Reading(ChannelSubject):
     def test_two_messages_have_two_keys(self) -> None:
         one, other, same = (self._message(self.hook(text)) for text in (TEXT, "Otra cosa", TEXT))
         assert len({one.key, other.key, same.key}) == 3, (
-            f"Messages share the key {one.key!r}: the second is taken for the first, and lost. "
-            "The provider's id of the message belongs into it."
+            f"Messages share the key {one.key!r}: the second is taken for the first, and lost. The "
+            "provider's id of the message belongs into it."
         )
 
     def test_two_accounts_are_read_apart(self) -> None:
@@ -185,8 +185,7 @@ class Reading(ChannelSubject):
                 if first and second and first[0].content != second[0].content:
                     assert first[0].key != second[0].key, (
                         f"Without {place} all messages have the key {first[0].key!r}, and all but one are "
-                        "lost: "
-                        "what lacks it is an Unreadable."
+                        "lost: what lacks it is an Unreadable."
                     )
 
     def test_parses_quickly_whatever_is_said(self) -> None:
@@ -283,9 +282,8 @@ class Reading(ChannelSubject):
                 each.get("content", {}).get("type") for _, case in self._cases() for each in case["events"]
             }
             assert kind in read, (
-                f"The channel carries {kind}, and nothing shows that it reads it: have `compose` write "
-                "what a "
-                "contact sends, or put a case into the folder `incoming`."
+                f"The channel carries {kind}, and nothing shows that it reads it: have `compose` write what "
+                "a contact sends, or put a case into the folder `incoming`."
             )
             return None
         return self._message(hook).content
@@ -316,8 +314,7 @@ def _explained(what: str) -> Iterator[None]:
     except (Exception, AssertionError) as error:
         pytest.fail(
             f"Where {what}: {type(error).__name__}: {error} A bad item is an Unreadable, and what is no "
-            "request "
-            "of the provider's is Malformed; nothing else is raised, whatever is posted."
+            "request of the provider's is Malformed; nothing else is raised, whatever is posted."
         )
 
 

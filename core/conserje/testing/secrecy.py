@@ -51,8 +51,8 @@ def check_error(error: BaseException, private: Iterable[str]) -> None:
         links.append(following)
         whole += "".join(traceback.TracebackException.from_exception(following).format_exception_only())
     assert not (found := leaked(whole, private)), (
-        f"The error, or what it came from, says {found}: name what went wrong in words of your own, "
-        "and `raise ... from None`."
+        f"The error, or what it came from, says {found}: name what went wrong in words of your own, and "
+        "`raise ... from None`."
     )
 
 

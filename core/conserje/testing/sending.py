@@ -143,8 +143,8 @@ class Sending(ChannelSubject):
             again = await self._last_request([one])
             found = differing(alone, mixed, again)
             assert not found, (
-                f"An account is sent for otherwise once another one was, in {', '.join(found)}: "
-                "keep nothing of an account in `self`, or by a key that two accounts can have."
+                f"An account is sent for otherwise once another one was, in {', '.join(found)}: keep "
+                "nothing of an account in `self`, or by a key that two accounts can have."
             )
             for first, last in ((one, other), (other, one)):
                 told = "\n".join(places(await self._last_request([first, last])).values())
@@ -297,8 +297,7 @@ class Sending(ChannelSubject):
         assert any(_core(message.to) in each for each in told), "The recipient is in nothing that was asked."
         assert not self.sends_id or any(str(message.id) in each for each in told), (
             "Neither the message's id nor its `status_url` is in what was asked, so that no report can "
-            "name it: "
-            "send one of them, or say `sends_id = False` where the provider takes neither."
+            "name it: send one of them, or say `sends_id = False` where the provider takes neither."
         )
 
     def _is_literal(self, message: OutboundMessage) -> bool:
@@ -363,8 +362,8 @@ class Sending(ChannelSubject):
 
 
 _FOREIGN = (
-    "A message leaves with another account's secret or address: keep nothing of an account in `self`, in the "
-    "class or in the module, or by a key that two accounts can have."
+    "A message leaves with another account's secret or address: keep nothing of an account in `self`, in "
+    "the class or in the module, or by a key that two accounts can have."
 )
 
 

@@ -88,8 +88,8 @@ class Signing(ChannelSubject):
             for name in signing
         }
         assert not signing or [] in taken.values(), (
-            f"`verify` looks whether {' and '.join(signing)} is there, and takes another value all the same: "
-            f"{[each.headers[name] for name, some in taken.items() for each in some][:3]}."
+            f"`verify` looks whether {' and '.join(signing)} is there, and takes another value all the "
+            f"same: {[each.headers[name] for name, some in taken.items() for each in some][:3]}."
         )
 
     def test_a_spoilt_header_raises_nothing_but_the_contract_s(self) -> None:

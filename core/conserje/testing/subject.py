@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from conserje.contract.account import Account, AnyAccount, NotOffered
 from conserje.contract.channel import AnyChannel, Malformed, Webhook
-from conserje.contract.message import Content, Event, InboundMessage, Media, Status
+from conserje.contract.message import Content, Event, InboundMessage, Status
 from conserje.contract.signatures import wants
 from conserje.plugins import given
 from conserje.testing.samples import CONTENTS, TEXT
@@ -87,9 +87,6 @@ class ChannelSubject(Suite):
     def _said(self, kind: str) -> Content:
         return self.samples.get(kind) or CONTENTS[kind]
 
-    def _texts(self) -> tuple[str, str]:
-        return TEXT, "Otra cosa, por favor"
-
     def _hooks(self) -> dict[str, Webhook]:
         """The requests of all kinds that contacts can send."""
         found = {"text": self.hook(TEXT)}
@@ -116,11 +113,6 @@ class ChannelSubject(Suite):
         messages = [each for each in events if isinstance(each, InboundMessage)]
         assert messages, f"`parse` reads no message, but {events}."
         return messages[-1]
-
-    def _file_of(self, kind: str = "media") -> Any:
-        content = self._message(self.hook(self._said(kind))).content
-        assert isinstance(content, Media), f"A picture is read as {content}."
-        return content.files[0]
 
 
 def parse(channel: AnyChannel, hook: Webhook, account: AnyAccount) -> Any:

@@ -180,8 +180,7 @@ class ToolContract(Suite):
                 ended = await outcome(at.plugin.run(self.call()), private)
             assert isinstance(ended, Exception) or ended.failed, (
                 f"The provider answers {what}, and the result is {ended.text!r}: what was not done is a "
-                "Result that "
-                "has failed, and what nobody knows is raised."
+                "Result that has failed, and what nobody knows is raised."
             )
             if isinstance(ended, Result):
                 assert not leaked(repr(ended), private), "The result says a secret."
@@ -198,8 +197,8 @@ class ToolContract(Suite):
                     ended = await outcome(at.plugin.run(self.call()), self._private())
                 assert isinstance(ended, Exception), (
                     f"The provider answers {what}, and the result says that nothing was done: perhaps it "
-                    "was. Raise "
-                    "what is not known; only what certainly was not done is a Result that has failed."
+                    "was. Raise what is not known; only what certainly was not done is a Result that has "
+                    "failed."
                 )
 
     async def test_what_may_be_repeated_is_named_by_its_key(self) -> None:
@@ -208,8 +207,7 @@ class ToolContract(Suite):
                 await at.plugin.run(replace(self.call(), key="llave-730211"))
                 assert any("llave-730211" in each for each in at.provider.told()), (
                     "The tool is `repeatable`, and `call.key` is in nothing that was asked: by it the "
-                    "provider knows "
-                    "that it did this already."
+                    "provider knows that it did this already."
                 )
 
     async def test_says_nothing_private(self) -> None:
@@ -254,9 +252,8 @@ class ToolContract(Suite):
                     async with self._desk(answer) as at:
                         ended = await outcome(getattr(at.plugin, name)(self._account()), self._private())
                     assert not isinstance(ended, Exception) or isinstance(ended, may), (
-                        f"Where the provider answers {what}, `{name}` raises {type(ended).__name__}: it "
-                        "may raise "
-                        "NotOffered and CannotTell."
+                        f"Where the provider answers {what}, `{name}` raises {type(ended).__name__}: it may "
+                        "raise NotOffered and CannotTell."
                     )
 
     def _account(self) -> Account[Any, Any]:

@@ -67,8 +67,8 @@ def idly(call: Callable[..., T], *arguments: Any) -> T:
             break
     if seen or slept:
         pytest.fail(
-            f"It does {_listed(seen) or 'wait'}. `claims`, `verify`, `parse` and `acknowledge` only compute: "
-            "ask and wait in a coroutine, read files when the module is loaded."
+            f"It does {_listed(seen) or 'wait'}. `claims`, `verify`, `parse` and `acknowledge` only "
+            "compute: ask and wait in a coroutine, read files when the module is loaded."
         )
     return outcome()
 
@@ -88,8 +88,7 @@ def without_blocking() -> Iterator[None]:
     if seen:
         pytest.fail(
             f"It does {_listed(seen)}. A coroutine asks by `self.http`, the client that it was made with, "
-            "and "
-            "waits by `await` alone: one that sleeps otherwise stops everybody in its process."
+            "and waits by `await` alone: one that sleeps otherwise stops everybody in its process."
         )
 
 
@@ -236,8 +235,8 @@ async def breathing(work: Awaitable[T], *, may_wait: bool = False) -> T:
             )
         if (longest := still.longest()) > _limit(work):
             pytest.fail(
-                f"The loop stands still for {longest * 1000:.0f} ms while it computes: "
-                "what takes long goes to asyncio.to_thread, or is done in parts."
+                f"The loop stands still for {longest * 1000:.0f} ms while it computes: what takes long goes "
+                "to asyncio.to_thread, or is done in parts."
             )
     return given
 

@@ -35,6 +35,7 @@ from conserje.kit import Closed
 from conserje.net import exchanges
 from conserje.net.client import client
 from conserje.plugins import guard, recording
+from conserje.plugins.disguise import Disguise
 from conserje.plugins.recording import Asked, Recorder
 from conserje.testing import cases
 
@@ -206,6 +207,22 @@ async def test_promise_7_no_file_of_a_recording_holds_a_credential_a_phone_or_a_
         for known in (TOKEN, "AAE-x", PHONE, "56911111111", "Ana", "Hola", "Valdivia", "acme", "ana.perez"):
             assert known not in text, text
         assert base64.b64encode(TOKEN.encode()).decode()[2:-4] not in text
+
+
+async def test_promise_7_a_case_in_which_a_credential_would_stand_is_not_written(
+    bird: Bird,
+    account: Account[BirdCredentials, Nothing],
+    asked: Asked,
+    answers: list[httpx2.Response],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Disguise, "_hidden", lambda _, text: text)  # whatever one forgot to hide
+    answers.append(httpx2.Response(200, json={"id": "m1"}))
+    await receive(bird, account, hook())
+    await send(bird, account)
+    assert asked.fetch(tmp_path / "cases") == []
+    assert asked.left_out() == ["A credential or a phone would stand in it."] * 2
 
 
 async def test_what_cannot_be_disguised_is_left_out_and_said(

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import FrameType
@@ -54,6 +55,7 @@ _sleeping = time.sleep
 _watch: _Watch | None = None
 _called: set[object] = set()  # coroutines
 _is_hooked = False
+_slept: ContextVar[list[float] | None] = ContextVar("slept", default=None)
 
 
 def idly(call: Callable[..., T], *arguments: Any) -> T:
@@ -250,13 +252,14 @@ def _limit(work: object) -> float:
 
 @contextmanager
 def _short_sleeps() -> Iterator[list[float]]:
-    """Whoever sleeps by `asyncio.sleep` wakes up at once; gives for how long they meant to."""
+    """Whoever sleeps here by `asyncio.sleep`, or in a task that is begun here, wakes up at once; gives for
+    how long they meant to. What else is in the loop sleeps on."""
     slept: list[float] = []
     loop: Any = asyncio.get_running_loop()
-    calling = loop.call_later
+    calling, ours = loop.call_later, _slept.set(slept)
 
     def call_later(delay: float, callback: Any, *arguments: Any, **named: Any) -> Any:
-        if getattr(callback, "__name__", "") == _WAKING and delay > _LOOK:
+        if _slept.get() is slept and getattr(callback, "__name__", "") == _WAKING and delay > _LOOK:
             slept.append(delay)
             delay = _LOOK
         return calling(delay, callback, *arguments, **named)
@@ -266,6 +269,7 @@ def _short_sleeps() -> Iterator[list[float]]:
         yield slept
     finally:
         loop.call_later = calling
+        _slept.reset(ours)
 
 
 class _Stillness:

@@ -386,6 +386,8 @@ def asks_by_itself(node: ast.AST) -> bool:
     match node:
         case ast.Call(func=func):
             return ast.unparse(func) in CALLS
+        case ast.ClassDef(bases=bases):
+            return any(ast.unparse(base) in CALLS for base in bases)
         case ast.Import(names=names):
             return any(name.name in LIBRARIES for name in names)
         case ast.ImportFrom(module=module, names=names):

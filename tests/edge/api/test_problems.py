@@ -21,6 +21,7 @@ NOT_ASKED = {
     "ApiKeyError", "BackupError", "DatabaseError", "ExportError", "FileRefused", "PhrasesError", "PriceError",
     "PruningError", "SealBroken", "TenantFileError", "PictureError", "LoginError",
     "LastOwner", "PreparedError", "PasskeyRefused", "TooManyTries", "WeakPassword", "WrongPassword",
+    "DetourOver", "IssuerAway", "NoDevice", "NotMade", "NotThere", "NotVouched", "NothingToAnswer",
 }  # fmt: skip
 OF_THEIR_OPERATION = {"SendRefused", "SendUnfit", "SubscriptionError"}  # which tells more than one code
 

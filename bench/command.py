@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import acknowledgements, answers, handshake, machine, scale, turns
+from bench import acknowledgements, handshake, machine, scale, turns
 from bench.acknowledgements import SERVERS
 from bench.place import Place, say
 from bench.postgres import Postgres
@@ -28,7 +28,6 @@ README = Path(__file__).with_name("README.md")
 PARTS: Mapping[str, Callable[[Place], Awaitable[Any]]] = {
     "handshake": handshake.measure,
     "reply": turns.measure_reply,
-    "turns": answers.measure,
     "flood": turns.measure_flood,
     "tenants": scale.measure_start,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +30,8 @@ class Cost:
 class Meter:
     """Reads what was used between `begin` and `end`."""
 
-    def __init__(self, postgres: Postgres, kinds: Mapping[str, Sequence[int]]) -> None:
-        """`kinds`: the first processes of each kind, whose descendants are of the same."""
+    def __init__(self, postgres: Postgres, kinds: Mapping[str, int]) -> None:
+        """`kinds`: the first process of each kind, whose descendants are of the same."""
         self._postgres = postgres
         self._kinds = kinds
 
@@ -49,12 +49,11 @@ class Meter:
         )
 
 
-def processor_time(kinds: Mapping[str, Sequence[int]]) -> dict[str, float]:
-    """Microseconds so far of each kind's first processes and descendants, also of those that ended."""
+def processor_time(kinds: Mapping[str, int]) -> dict[str, float]:
+    """Microseconds so far of each kind's first process and its descendants, also of those that ended."""
     seen = dict(_processes())
     return {
-        kind: TICK * sum(seen[pid].ticks for first in firsts for pid in descendants(first, seen))
-        for kind, firsts in kinds.items()
+        kind: TICK * sum(seen[pid].ticks for pid in descendants(first, seen)) for kind, first in kinds.items()
     }
 
 

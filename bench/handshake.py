@@ -73,7 +73,7 @@ def _ask(connection: ssl.SSLSocket, then: str) -> None:
 
 def _cost(nginx: Nginx, act: Callable[[], None]) -> float:
     """Milliseconds of nginx for one `act`."""
-    kinds = {"nginx": [nginx.pid]}
+    kinds = {"nginx": nginx.pid}
     before = processor_time(kinds)["nginx"]
     for _ in range(COUNT):
         act()

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from bench.answers import Turns
 from bench.handshake import Handshakes
-from bench.installation import Waits
 from bench.pace import RATE, Pace
 from bench.scale import Start
 from bench.throughput import Run
-from bench.turns import Flood
+from bench.turns import Flood, Waits
 
 
 @dataclass
@@ -130,18 +128,6 @@ def _flood(seen: Flood) -> list[Sequence[str]]:
     return [("the same beside another tenant's flood", each)]
 
 
-def _turns(seen: Sequence[Turns]) -> list[Sequence[str]]:
-    return [
-        (
-            f"turns with {each.workers} workers".replace("1 workers", "1 worker"),
-            f"{each.rate:.0f} a second, {each.cost.total / 1000:.2f} ms each"
-            f" ({', '.join(f'{kind} {used / 1000:.2f}' for kind, used in each.cost.microseconds.items())}),"
-            f" {each.cost.commits:.1f} commits",
-        )
-        for each in seen
-    ]
-
-
 def _starts(seen: Sequence[Start]) -> list[Sequence[str]]:
     return [
         (f"`serve` with {each.tenants:,} tenants", f"ready in {each.seconds:.2f} s, {each.megabytes:.0f} MB")
@@ -152,7 +138,6 @@ def _starts(seen: Sequence[Start]) -> list[Sequence[str]]:
 LINES: dict[str, Callable[[Any], list[Sequence[str]]]] = {
     "handshake": _handshakes,
     "reply": _reply,
-    "turns": _turns,
     "flood": _flood,
     "tenants": _starts,
 }

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench import memory, process, webhooks
-from bench.installation import post
 from bench.place import Place
+from bench.turns import post
 from bench.webhooks import Tenant
 
 FEW, MANY = 10, 100_000

@@ -97,7 +97,7 @@ class Throughput:
             return await pace.measure(port, self._tenants)
 
     @asynccontextmanager
-    async def _serving(self, server: Server, workers: int) -> AsyncIterator[tuple[int, dict[str, list[int]]]]:
+    async def _serving(self, server: Server, workers: int) -> AsyncIterator[tuple[int, dict[str, int]]]:
         """The server on a new copy of its database: the port of nginx before it, and what runs by kind."""
         database, port, log = _database(server), process.free_port(), self.folder / f"{server.name}.log"
         await self.postgres.create(database, _template(server), server.owner)
@@ -108,7 +108,7 @@ class Throughput:
                 process.serving(command, port, log, server.folder, variables)
             )
             front = await running.enter_async_context(nginx.opened(self.folder / "nginx", port))
-            kinds = {"server": [serve.pid], "Postgres": [await self.postgres.pid()], "nginx": [front.pid]}
+            kinds = {"server": serve.pid, "Postgres": await self.postgres.pid(), "nginx": front.pid}
             yield front.port, kinds
         await self.postgres.drop(database)
 

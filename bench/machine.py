@@ -8,7 +8,6 @@ import platform
 import re
 import shutil
 import subprocess
-import sysconfig
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,8 +16,6 @@ from typing import Any
 from bench.postgres import Postgres
 from bench.process import Failed, output
 from bench.servers import COMPETITORS, FOLDER, VENV
-
-OPTIMISED = {"PGO": "--enable-optimizations", "LTO": "--with-lto"}
 
 
 async def describe(postgres: Postgres) -> dict[str, Any]:
@@ -29,7 +26,6 @@ async def describe(postgres: Postgres) -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
         "load_before": os.getloadavg()[0],
-        "python_built": _built(),
         "system": platform.platform(),
         "durability": await postgres.durability(),
         "versions": {
@@ -64,13 +60,6 @@ async def _commit() -> str:
     except Failed:
         return "unknown"
     return said.strip()
-
-
-def _built() -> str:
-    """How this Python was optimised, which all servers in Python run on."""
-    said = str(sysconfig.get_config_var("CONFIG_ARGS"))
-    used = [name for name, option in OPTIMISED.items() if option in said]
-    return " and ".join(used) or "neither PGO nor LTO"
 
 
 def _cpu() -> str:

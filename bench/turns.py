@@ -13,8 +13,9 @@ from pathlib import Path
 from statistics import quantiles
 
 from bench import process, webhooks
-from bench.place import Place
+from bench.postgres import Postgres
 from bench.process import Failed, last_words
+from bench.servers import Conserje
 from bench.webhooks import Tenant
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,7 +26,7 @@ AT_ONCE = "UPDATE tenants SET quiet_period = '0', assistant = 'echo'"
 DATABASE = "turns"
 PROVIDER_TAKES = 0.05  # seconds for a message, so that a flood's own share of the slots is in use
 WARM_UP = 50
-ALONE, ALONE_RATE = 300, 20.0  # messages, and how many a second
+ALONE, ALONE_RATE = 500, 20.0  # messages, and how many a second
 BESIDE, BESIDE_RATE = 300, 10.0
 FLOOD, WAITING = 12_000, 10_000  # messages posted, and how many must wait when the measuring begins
 
@@ -120,17 +121,17 @@ async def post(port: int, webhook: bytes) -> None:
         raise Failed(f"A webhook was answered with {status!r}.")
 
 
-async def measure_reply(place: Place) -> Waits:
+async def measure_reply(postgres: Postgres, conserje: Conserje, folder: Path) -> Waits:
     """An idle installation; the provider answers at once."""
-    async with _installation(place, provider_takes=0.0) as installation:
+    async with _installation(postgres, conserje, folder, provider_takes=0.0) as installation:
         tenant = installation.tenants[0]
         await installation.waits(tenant, WARM_UP, ALONE_RATE)
         return await installation.waits(tenant, ALONE, ALONE_RATE)
 
 
-async def measure_flood(place: Place) -> Flood:
+async def measure_flood(postgres: Postgres, conserje: Conserje, folder: Path) -> Flood:
     """One tenant's waits before and while another has thousands of messages waiting."""
-    async with _installation(place, provider_takes=PROVIDER_TAKES) as installation:
+    async with _installation(postgres, conserje, folder, provider_takes=PROVIDER_TAKES) as installation:
         quiet, flooded = installation.tenants
         await installation.waits(quiet, WARM_UP, BESIDE_RATE)
         alone = await installation.waits(quiet, BESIDE, BESIDE_RATE)
@@ -145,8 +146,9 @@ async def measure_flood(place: Place) -> Flood:
 
 
 @asynccontextmanager
-async def _installation(place: Place, provider_takes: float) -> AsyncIterator[Installation]:
-    postgres, conserje, folder = place.postgres, place.conserje, place.folder
+async def _installation(
+    postgres: Postgres, conserje: Conserje, folder: Path, provider_takes: float
+) -> AsyncIterator[Installation]:
     tenants = webhooks.tenants(2)
     await conserje.install()
     await postgres.create(DATABASE, owner=conserje.owner)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from conserje.storage.database import Connection, columns
+from conserje.storage.database import Connection
 
 CHANNEL = "conserje_jobs"  # on which the queue tells that it changed
 
@@ -31,12 +31,6 @@ SELECT {entrypoint}, int8send(tenant_id) || int8send(conversation_id) || int8sen
        now() + delay, 'queued'
 FROM {due}
 """
-ADD_ALL = ADD.format(
-    entrypoint="entrypoint",
-    due="unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::interval[])"
-    " AS due (entrypoint, tenant_id, conversation_id, message_id, priority, delay)",
-)
-
 MICROSECOND = timedelta(microseconds=1)
 
 FLOODED = -100  # the priority of a job of a tenant that has very many waiting
@@ -62,12 +56,11 @@ class Job:
 async def enqueue(connection: Connection, jobs: Sequence[Job]) -> None:
     """Add jobs in the connection's own transaction, all by one statement."""
     if jobs:
-        names = ("entrypoint", "tenant_id", "conversation_id", "message_id", "priority", "delay")
-        await connection.execute(ADD_ALL, *columns(jobs, *names))
+        await connection.execute(written(jobs))
 
 
 def written(jobs: Sequence[Job]) -> str:
-    """The same as a statement without arguments, to be sent with others: of numbers and words of ours."""
+    """The statement that adds them, to be sent by itself or with others: of numbers and words of ours."""
     rows = (
         f"('{job.entrypoint}', {job.tenant_id:d}, {job.conversation_id:d}, {job.message_id:d},"
         f" {job.priority:d}, interval '{job.delay // MICROSECOND:d} microseconds')"

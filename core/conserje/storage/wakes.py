@@ -19,10 +19,13 @@ from pgqueuer.ports.driver import Driver
 
 LATER = timedelta(milliseconds=100)  # until the others look whether the one whose turn it was did
 
-# The next job of all that wait, due or not.
+# The next job of all that wait, due or not: of each kind the first by its index, however many wait.
 NEXT = """
-SELECT execute_after, execute_after - now() AS eta FROM pgqueuer.pgqueuer
-WHERE status = 'queued' AND entrypoint = ANY ($1) ORDER BY execute_after LIMIT 1
+SELECT execute_after, execute_after - now() AS eta
+FROM unnest($1::text[]) AS kind CROSS JOIN LATERAL (
+    SELECT execute_after FROM pgqueuer.pgqueuer
+    WHERE status = 'queued' AND entrypoint = kind ORDER BY execute_after LIMIT 1) AS first
+ORDER BY execute_after LIMIT 1
 """
 
 

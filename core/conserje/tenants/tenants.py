@@ -28,9 +28,8 @@ OWN_TOOLS = frozenset({"search_products", "search_knowledge", "hand_over", "lead
 
 # Many tenants have the same, of which one is remembered.
 _OFTEN_EQUAL = (
-    *("status", "locale", "currency", "time_zone", "assistant", "fallback_assistant", "late_rule"),
-    "lead_rule",
-)
+    "status", "locale", "currency", "time_zone", "assistant", "fallback_assistant", "late_rule", "lead_rule",
+)  # fmt: skip
 
 
 def _hours(written: dict[str, Any] | None) -> Hours | None:

@@ -37,10 +37,9 @@ async def test_rows_are_those_of_the_queue_s_own_statement(connection: Connectio
         [job.delay for job in DUE],
     )
     await jobs.enqueue(connection, DUE)
-    await connection.execute(jobs.written(DUE))
     rows = [tuple(row) for row in await connection.fetch(ROWS)]
-    assert len(rows) == 9
-    assert rows[:3] == rows[3:6] == rows[6:]
+    assert len(rows) == 6
+    assert rows[:3] == rows[3:]
 
 
 async def test_what_is_in_the_queue_is_read_back(connection: Connection) -> None:

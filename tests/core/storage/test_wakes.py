@@ -9,16 +9,21 @@ from datetime import timedelta
 
 import pytest
 from pgqueuer.ports.repository import EntrypointExecutionParameter
+from plans import analyze, pages
 from scene import Scene
 from waiting import until
 
 from conserje.storage import jobs, queue, wakes
-from conserje.storage.database import Pool
+from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.queue import QueueDriver
 from conserje.storage.wakes import SparingQueries, Wakes
 
 KINDS = [jobs.CONVERSE]
+WAITING = """
+INSERT INTO pgqueuer.pgqueuer (entrypoint, priority, status, execute_after)
+SELECT $1, 0, 'queued', now() + (n - 10000) * interval '1 second' FROM generate_series(1, 20000) AS n
+"""
 
 
 def changed(operation: str, at: int = 0) -> str:
@@ -94,6 +99,14 @@ async def test_one_question_has_the_answers_of_the_library_s_three(pool: Pool, d
         assert (eta is None) == (expected is None)
         assert eta is None or expected is None or abs(eta - expected) < timedelta(seconds=2)
         assert await ours.queued_work(KINDS) == await theirs.queued_work(KINDS)  # type: ignore[arg-type]
+
+
+async def test_what_is_next_is_found_by_an_index_however_many_wait(connection: Connection) -> None:
+    for kind in (jobs.CONVERSE, jobs.DELIVER, jobs.RELEASE):
+        await connection.execute(WAITING, kind)
+    await analyze(connection, "pgqueuer.pgqueuer")
+    kinds = [jobs.CONVERSE, jobs.DELIVER, jobs.RELEASE, jobs.TELL]
+    assert await pages(connection, wakes.NEXT, kinds) < 30
 
 
 async def test_after_a_part_of_a_batch_there_is_no_more_unless_it_is_told_of(

@@ -46,7 +46,7 @@ class Recorder:
 
     @property
     def is_asked(self) -> bool:
-        return time.time() < self.asking.until and self.tried < MOST_CASES
+        return _is_on(self.asking) and self.tried < MOST_CASES
 
     async def receive(
         self, channel: AnyChannel, hook: Webhook, account: AnyAccount, events: Sequence[Event]
@@ -157,13 +157,18 @@ def _askings(folder: Path) -> Iterator[tuple[Asking, Path]]:
     for each in places:
         try:
             asking = Asking(**json.loads((each / ASKING).read_text()))
-            since = time.time() - asking.until
+            is_on = _is_on(asking)
         except (OSError, ValueError, TypeError):  # it has just begun, or ended
             continue
-        if since < 0:
+        if is_on:
             yield asking, each
-        elif since > FORGOTTEN_AFTER:
+        elif time.time() > asking.until + FORGOTTEN_AFTER:
             shutil.rmtree(each, ignore_errors=True)
+
+
+def _is_on(asking: Asking) -> bool:
+    """Not where a clock that was set back would make it longer than anybody asked."""
+    return 0 < asking.until - time.time() <= LASTS
 
 
 @dataclass

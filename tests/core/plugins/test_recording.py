@@ -296,6 +296,19 @@ def test_it_ends_by_itself_when_nobody_asks_any_more(
     assert not asked.folder.exists(), "what nobody came for is gone"
 
 
+def test_a_clock_that_is_set_back_makes_it_no_longer(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = time.time() - 3600
+    monkeypatch.setattr(time, "time", lambda: before)
+    assert recording.of("acme", "bird") is None
+    recording.look(tmp_path / recording.FOLDER)
+    assert recording.of("acme", "bird") is None
+    asked.ask()
+    recording.look(tmp_path / recording.FOLDER)
+    assert here()
+
+
 def test_one_at_a_time_and_what_was_killed_is_no_hindrance(asked: Asked, tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         Asked(tmp_path, "acme", "bird").begin()

@@ -415,10 +415,10 @@ class Channel(Generic[C, S, O]):
     async def attend(self, provider_id: str, account: Account[C, S], *args: Any, **named: Any) -> None:
         """Show the contact that the message is read and that an answer is being written.
 
-        Called when a turn begins to think, beside it; cancelled after 5 s, and whatever it raises changes
-        nothing. `attend(self, provider_id, account)` is told which message; where the provider asks whom it
-        is shown, write `attend(self, provider_id, account, contact)`: the contact's address, as `send` has it
-        in `to`. Raises NotOffered.
+        Called when a turn has thought for half a second, beside it; cancelled after 5 s and when the turn has
+        thought, and whatever it raises changes nothing. `attend(self, provider_id, account)` is told which
+        message; where the provider asks whom it is shown, write `attend(self, provider_id, account,
+        contact)`: the contact's address, as `send` has it in `to`. Raises NotOffered.
         """
         raise NotOffered(f"The channel {self.name} shows no typing.")
 

@@ -37,6 +37,7 @@ from conserje.turns.toolbox import Opened, Toolbox, opened
 log = logging.getLogger(__name__)
 
 FENCE_LOOK = 15.0  # seconds: an operator may let a plugin be called sooner
+ATTEND_AFTER = 0.5  # seconds of thinking: the answer to what takes less says that it was read
 ATTENTION = 5.0  # seconds that a provider gets to show a message as read
 
 
@@ -59,11 +60,12 @@ class Thinking:
     bounds: Bounds = budget.NONE
 
     async def attend(self, entry: Entry, claim: Claim) -> None:
-        """Show the contact that somebody reads, where the channel can; nothing rests on it."""
+        """Show the contact that somebody reads and thinks, where the channel can; nothing rests on it."""
         channel, account = channel_of(self.plugins, entry, claim.account_id), entry.account(claim.account_id)
         read = claim.unanswered[-1].provider_id
         if channel is None or account is None or not read or not offers(channel, "attend"):
             return
+        await asyncio.sleep(ATTEND_AFTER)
         try:
             async with asyncio.timeout(ATTENTION):
                 opened = entry.opened(account, channel, self.vault)

@@ -229,14 +229,45 @@ class TypingTo(Typing):
         self.shown.append(f"{provider_id} of {contact}")
 
 
-@pytest.mark.parametrize(("kind", "shown"), [(Typing, "P7"), (TypingTo, "P7 of ana")])
-async def test_a_channel_is_told_whom_it_shows_that_somebody_types(
-    scene: Scene, kind: type[Typing], shown: str
-) -> None:
-    channel = scene.conversation.plugins.channels["post"] = kind()
+class Thoughtful(Assistant[Nothing, Nothing, Nothing]):
+    """Answers once the contact was shown that somebody types."""
+
+    name = "thoughtful"
+    Credentials = Settings = Operator = Nothing
+
+    def __init__(self, channel: Typing) -> None:
+        super().__init__(Nothing(), client())
+        self.channel = channel
+
+    async def reply(self, turn: Turn[Nothing, Nothing]) -> Reply:
+        await until(lambda: self.channel.shown)
+        return Reply([Text("hola")])
+
+
+async def written_to(scene: Scene, channel: Typing, assistant: Assistant[Any, Any, Any]) -> None:
+    """A message of the provider's id P7 is answered."""
+    scene.conversation.plugins.channels["post"] = channel
+    scene.conversation.plugins.assistants[assistant.name] = assistant
+    await scene.pool.execute("UPDATE tenants SET assistant = $1", assistant.name)
+    await scene.heard()
     entry = await scene.entry()
     written = InboundMessage(entry.accounts[0].address, "k", "ana", Text("hola"), provider_id="P7")
     await scene.intake.take(entry.tenant, [(entry.accounts[0], written)])
     async with scene.working():
         await scene.settled()
+
+
+@pytest.mark.parametrize(("kind", "shown"), [(Typing, "P7"), (TypingTo, "P7 of ana")])
+async def test_a_channel_is_told_whom_it_shows_that_somebody_types(
+    scene: Scene, kind: type[Typing], shown: str
+) -> None:
+    channel = kind()
+    await written_to(scene, channel, Thoughtful(channel))
     assert channel.shown == [shown]
+
+
+async def test_who_answers_at_once_is_not_shown_to_type(scene: Scene) -> None:
+    channel = Typing()
+    await written_to(scene, channel, Wild(lambda: Reply([Text("hola")])))
+    assert channel.texts == ["hola"]
+    assert channel.shown == []

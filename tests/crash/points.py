@@ -74,6 +74,7 @@ class Point:
 SENDS = ("conserje_twilio:Twilio.send", "conserje_web:Web.send", "conserje_meta:Meta.send")
 
 CONVERSATION, DELIVERY = "conserje.turns.turn:", "conserje.delivery.delivery:"
+LEASE = "conserje.turns.lease:"
 MESSAGES, SPOOL = "conserje.conversations.messages:", "conserje.intake.spool:"
 ACTING, EFFECTS = "conserje.turns.acting:", "conserje.conversations.effects:"
 INTAKE, TELLING = "conserje.intake.intake:", "conserje.notices.telling:"
@@ -100,7 +101,8 @@ POINTS = (
           needs="postgres"),
 
     Point("picked", "work", "before", (CONVERSATION + "Conversation.converse",), "a turn's job in hand"),
-    Point("leasing", "work", "after", ("conserje.turns.lease:lease_out",), "leased, not committed"),
+    Point("leasing", "work", "after", (LEASE + "lease_at_once", LEASE + "lease_out"),
+          "leased, not committed where it was not plain"),
     Point("claimed", "work", "before", (CONVERSATION + "Conversation._think_under_lease",),
           "the lease is committed"),
     Point("thought", "work", "after", ("conserje.turns.thinking:Thinking.think",), "a reply that nobody has"),

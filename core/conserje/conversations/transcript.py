@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import asyncpg
+
 from conserje.contract.assistant import Utterance
 from conserje.contract.message import Content
 from conserje.conversations.rows import EMPTIED, restored
@@ -59,17 +61,7 @@ async def unanswered(
 ) -> tuple[Message, ...]:
     """The messages that no turn has answered, in the order of their taking."""
     statement = UNANSWERED_NOW if locked else UNANSWERED
-    return tuple(
-        Message(
-            id=row["id"],
-            content=restored(row["content"]),
-            created_at=row["created_at"],
-            quoted=_quoted(row["quoted"]),
-            provider_id=row["provider_id"],
-            late=row["late"],
-        )
-        for row in await connection.fetch(statement, tenant_id, conversation_id)
-    )
+    return tuple(map(message, await connection.fetch(statement, tenant_id, conversation_id)))
 
 
 async def are_let_be(
@@ -86,16 +78,29 @@ async def history(
     """The last `most` messages before the one with the id `before`, none older than `context`, the oldest
     first, and the id of that one."""
     rows = await connection.fetch(HISTORY, tenant_id, conversation_id, before, most, context)
-    said = tuple(
-        Utterance(
-            "contact" if row["direction"] == "in" else "assistant",
-            restored(row["content"]),
-            row["created_at"],
-            _quoted(row["quoted"]),
-        )
-        for row in rows
+    return tuple(map(utterance, rows)), rows[0]["id"] if rows else 0
+
+
+def message(row: asyncpg.Record) -> Message:
+    """What waits for an answer."""
+    return Message(
+        id=row["id"],
+        content=restored(row["content"]),
+        created_at=row["created_at"],
+        quoted=_quoted(row["quoted"]),
+        provider_id=row["provider_id"],
+        late=row["late"],
     )
-    return said, rows[0]["id"] if rows else 0
+
+
+def utterance(row: asyncpg.Record) -> Utterance:
+    """What was said before."""
+    return Utterance(
+        "contact" if row["direction"] == "in" else "assistant",
+        restored(row["content"]),
+        row["created_at"],
+        _quoted(row["quoted"]),
+    )
 
 
 def _quoted(content: str | None) -> Content | None:

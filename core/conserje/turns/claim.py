@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
@@ -56,7 +56,9 @@ def decide(
     """
     tenant = entry.tenant
     # Also after the end of another's lease: its holder may be dead.
-    rest = _lease_left(conversation) or _still_quiet(entry, conversation, unanswered)
+    rest = _lease_left(conversation) or still_quiet(
+        entry, conversation.account_id, unanswered, conversation.now
+    )
     struck = fences.struck(turn_of(job)) if conversation.starts and not rest else None
     if rest := rest or (None if struck else fenced()):
         # Nobody else's job comes later; what came last may have been taken back.
@@ -102,13 +104,15 @@ def _lease_left(conversation: Locked) -> timedelta | None:
     return left if left and left > timedelta(0) else None
 
 
-def _still_quiet(entry: Entry, conversation: Locked, unanswered: Sequence[Message]) -> timedelta | None:
+def still_quiet(
+    entry: Entry, account_id: int, unanswered: Sequence[Message], now: datetime
+) -> timedelta | None:
     """How long the contact may still be writing; None: the turn is due.
 
     A message from a time that is yet to come was stored before the clock was set back: it is due.
     """
     newest = max(message.created_at for message in unanswered)
-    account, now = entry.account(conversation.account_id), conversation.now
+    account = entry.account(account_id)
     quiet = account.quiet_period_of(entry.tenant) if account else entry.tenant.quiet_period
     rest = newest + quiet - now
     over = lease.oldest(unanswered) + entry.tenant.longest_wait <= now or newest > now + TOLERANCE

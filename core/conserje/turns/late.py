@@ -22,9 +22,14 @@ def late(
     """
     counting = [at for at in written if unparked_at is None or at > unparked_at]
     age = now - min(counting, default=now)
+    return age if age > after(tenant) else None
+
+
+def after(tenant: Tenant) -> timedelta:
+    """From what age on a message is too old for the tenant."""
     # Somebody who writes on and on is waited for by the tenant's own wish.
     # Providers and the spool tell times of other clocks than Postgres'.
-    return age if age > max(tenant.late_after, tenant.longest_wait) + clocks.postgres() else None
+    return max(tenant.late_after, tenant.longest_wait) + clocks.postgres()
 
 
 def cause(tenant: Tenant, age: timedelta) -> str:

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from conserje.contract.assistant import Contact, Reply, Utterance
 from conserje.contract.choices import chosen, offers
 from conserje.contract.message import Content, Text
-from conserje.conversations import state, transcript
+from conserje.conversations import claiming, state, transcript
 from conserje.conversations.effects import Proposed
 from conserje.conversations.rows import stored
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
 from conserje.shop import asked
 from conserje.storage import notifications
-from conserje.storage.database import Connection
+from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.text import clean
-from conserje.turns import called, nod
+from conserje.turns import called, late, nod
 from conserje.turns.called import Called
 
 if TYPE_CHECKING:
@@ -90,6 +90,32 @@ def read(claim: Claim, locale: str) -> tuple[list[Utterance], list[Utterance]]:
 def oldest(unanswered: Sequence[Message]) -> datetime:
     """Not that of the first one taken: another may have come late."""
     return min(message.created_at for message in unanswered)
+
+
+async def lease_at_once(pool: Pool, entry: Entry, job: Job, most_turns: int) -> Claim | None:
+    """The right to think, in one round trip, where nothing that is stored stands in its way."""
+    claimed = await claiming.claim(
+        pool, job.tenant_id, job.conversation_id, job.message_id,
+        most_turns=most_turns, context=entry.tenant.context, late_after=late.after(entry.tenant),
+    )  # fmt: skip
+    if claimed is None:
+        return None
+    return Claim(
+        epoch=claimed.epoch,
+        turn_id=claimed.turn_id,
+        conversation_id=job.conversation_id,
+        account_id=claimed.account_id,
+        contact=Contact(claimed.contact_id, claimed.contact_name),
+        unanswered=claimed.unanswered,
+        history=claimed.history,
+        claimed_at=claimed.claimed_at,
+        late=None,
+        recent_turns=claimed.recent_turns,
+        recent_since=claimed.recent_since,
+        summary=claimed.summary,
+        oldest_read=claimed.oldest_read,
+        contact_address=claimed.contact_address,
+    )
 
 
 async def lease_out(

@@ -33,7 +33,7 @@ from conserje.tenants.directory import Directory
 from conserje.tenants.entry import Entry
 from conserje.tenants.vault import Vault
 from conserje.turns import lease, loop, nod
-from conserje.turns.claim import Hold, Think, Wait, decide, turn_of
+from conserje.turns.claim import Hold, Think, Wait, decide, still_quiet, turn_of
 from conserje.turns.lease import Claim, LostLease, Thought
 from conserje.turns.offered import Offered
 from conserje.turns.thinking import NoReply, Thinking, channel_of, is_automatic, limits_of
@@ -78,6 +78,35 @@ class Conversation:
             await self._give_up(job, claim, str(why))
 
     async def _claim(self, entry: Entry, job: Job) -> Claim | None:
+        """The right to think, if there is something to be thought now and by an assistant."""
+        return await self._claim_at_once(entry, job) or await self._look_and_claim(entry, job)
+
+    async def _claim_at_once(self, entry: Entry, job: Job) -> Claim | None:
+        """Where the message whose quiet period ends is the last one, and all is plain; else None."""
+        if not job.message_id:
+            return None
+        claim = await lease.lease_at_once(self.pool, entry, job, loop.TURNS)
+        if claim is None or self._is_plain(entry, claim):
+            return claim
+        async with acting_for(self.pool, job.tenant_id) as scope:
+            place = (job.tenant_id, job.conversation_id)
+            conversation = await state.lock(scope.connection, *place)
+            if conversation and conversation.epoch == claim.epoch:
+                await scope.connection.execute(state.RELEASE, *place)
+        return None
+
+    def _is_plain(self, entry: Entry, claim: Claim) -> bool:
+        """Whether nothing in it asks for more than an answer now, and somebody can give it."""
+        channel = channel_of(self.plugins, entry, claim.account_id)
+        return not (
+            (channel and is_automatic(channel, entry.tenant.slug, claim.contact_address))
+            or still_quiet(entry, claim.account_id, claim.unanswered, claim.claimed_at)
+            or all(nod.is_nod(each.content) for each in claim.unanswered)
+            or self.thinking.fenced(entry, claim.unanswered)
+            or loop.found(claim)
+        )
+
+    async def _look_and_claim(self, entry: Entry, job: Job) -> Claim | None:
         async with acting_for(self.pool, job.tenant_id, impatient=True) as scope:
             conversation = await state.lock(scope.connection, job.tenant_id, job.conversation_id)
             if conversation is None or conversation.state == "held":

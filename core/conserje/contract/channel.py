@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
-from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict
 
 from conserje.contract.account import Account, Finding, NotOffered
+from conserje.contract.form import read_fields
 from conserje.contract.limits import Limits, Pace
 from conserje.contract.message import Content, Event, File, OutboundMessage, StatusUpdate
 from conserje.contract.opt_out import OPT_IN_WORDS, OPT_OUT_WORDS
@@ -155,7 +155,7 @@ class Webhook:
     @cached_property
     def query(self) -> list[tuple[str, str]]:
         """The query's fields in order, blank values kept."""
-        return self._fields(self.url.partition("?")[2])
+        return _fields(self.url.partition("?")[2].encode())
 
     @cached_property
     def form(self) -> list[tuple[str, str]]:
@@ -168,22 +168,21 @@ class Webhook:
             raise Malformed("The form is larger than 64 KiB.")
         if self.body.count(b"%") * 3 > len(self.body):
             raise Malformed("The form has more % than escapes.")
-        try:
-            return self._fields(self.body.decode("ascii"))
-        except UnicodeDecodeError as error:
-            raise Malformed("The form is not URL-encoded ASCII.") from error
+        if not self.body.isascii():
+            raise Malformed("The form is not URL-encoded ASCII.")
+        return _fields(self.body)
 
     @cached_property
     def json(self) -> Any:
         """The body as JSON, as `read_json` has it. Raises Malformed."""
         return read_json(self.body)
 
-    @staticmethod
-    def _fields(encoded: str) -> list[tuple[str, str]]:
-        try:
-            return parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=500)
-        except ValueError as error:  # UnicodeDecodeError is one
-            raise Malformed("The fields are too many or not UTF-8.") from error
+
+def _fields(encoded: bytes) -> list[tuple[str, str]]:
+    try:
+        return read_fields(encoded)
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise Malformed("The fields are too many or not UTF-8.") from error
 
 
 @dataclass(frozen=True, slots=True)

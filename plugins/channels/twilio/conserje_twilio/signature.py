@@ -29,8 +29,8 @@ def signer(hook: Webhook, tokens: Mapping[str, str], shared_keys: Mapping[str, s
         secret = shared_keys.get(key)
         fits = secret is not None and signs(secret, hook.url, hook.form, given, "sha256")
         return f"shared_keys.{key}" if fits else None
-    fitting = [name for name, token in tokens.items() if signs(token, hook.url, hook.form, given)]
-    return fitting[0] if fitting else None
+    fitting = (name for name, token in tokens.items() if signs(token, hook.url, hook.form, given))
+    return next(fitting, None)
 
 
 def sign(secret: str, url: str, form: _Fields, digest: _Digest = "sha1") -> str:

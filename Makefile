@@ -47,8 +47,8 @@ soak: install  ## a thousand deaths under load (figures for docs/reliability.md)
 check: install  ## style, types, layers
 	$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/rumdl check --quiet
 
-bench: install  ## acknowledgements per second against the usual stacks
-	$(BIN)/python bench/run.py
+bench: install  ## what acknowledgements and turns cost, beside the usual stacks; OPTIONS=--write into the pages
+	$(BIN)/python bench/run.py $(OPTIONS)
 
 docs: install  ## what is written from the code
 	$(BIN)/python tests/test_docs.py

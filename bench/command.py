@@ -4,39 +4,47 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import shutil
 import signal
-import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from bench import handshake, machine, scale, turns
+from bench import acknowledgements, handshake, machine, scale, turns
+from bench.place import Place, say
 from bench.postgres import Postgres
 from bench.process import Failed
-from bench.report import Report
-from bench.servers import Conserje, Express, FastAPI, Flask, Server
-from bench.throughput import Throughput
+from bench.report import Report, filled
+from bench.servers import Conserje
 
 from conserje.storage import embedded
 
 RESULTS = Path(__file__).with_name("results")
-SERVERS = ("conserje", "flask", "fastapi", "express")
-FIGURES = (*SERVERS, "plain", "pace", "handshake", "pgbench", "reply", "flood", "tenants")
+PAGE = Path(__file__).with_name("README.md")
+PARTS: Mapping[str, Callable[[Place], Awaitable[Any]]] = {
+    "handshake": handshake.measure,
+    "reply": turns.measure_reply,
+    "flood": turns.measure_flood,
+    "tenants": scale.measure_start,
+}
+FIGURES = (*acknowledgements.FIGURES, *PARTS)
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("bench/run.py", description=__doc__)
     parser.add_argument("--only", default=",".join(FIGURES), help=f"some of {','.join(FIGURES)}")
-    parser.add_argument("--seconds", type=int, default=10, help="how long a run is measured (10)")
-    parser.add_argument("--warm-up", type=int, default=5, help="seconds of load before that (5)")
-    parser.add_argument("--workers", default="1,2,4", help="numbers of processes to try, the best counts")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each server is measured in turn (3)")
+    parser.add_argument("--seconds", type=int, default=4, help="how long a run is measured (4)")
+    parser.add_argument("--warm-up", type=int, default=2, help="seconds of load before that (2)")
+    parser.add_argument("--workers", default="1,2", help="numbers of processes to try, the best counts (1,2)")
     parser.add_argument(
-        "--ceiling", type=int, default=15_000, help="webhooks a second that no server passes (15000)"
+        "--ceiling", type=int, default=12_000, help="webhooks a second that no server passes (12000)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument(
+        "--write", action="store_true", help="put what was measured into bench/README.md as well"
+    )
     given = parser.parse_args(arguments)
     given.only = given.only.split(",")
     if strange := set(given.only) - set(FIGURES):
@@ -45,8 +53,8 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         given.workers = [int(number) for number in given.workers.split(",")]
     except ValueError:
         parser.error("--workers: numbers with commas between them, as in 1,2,4")
-    if min(given.seconds, given.warm_up, given.ceiling, *given.workers) < 1:
-        parser.error("seconds, webhooks and workers are at least 1")
+    if min(given.rounds, given.seconds, given.warm_up, given.ceiling, *given.workers) < 1:
+        parser.error("rounds, seconds, webhooks and workers are at least 1")
     return given
 
 
@@ -57,90 +65,30 @@ async def measure(given: argparse.Namespace, folder: Path) -> Report:
         report = Report(await machine.describe(postgres), vars(given))
         if "off" in report.machine["durability"].values():
             raise Failed(f"Postgres is not durable here: {report.machine['durability']}")
-        await _measure_throughput(given, postgres, folder, report)
-        await _measure_conserje(given, postgres, folder, report)
+        place = Place(postgres, Conserje(folder / "conserje"), folder, given.seconds)
+        if set(given.only) & {*acknowledgements.SERVERS, "pgbench"}:
+            await _measure("acknowledgements", acknowledgements.measure(given, place), report)
+        for name in PARTS:
+            if name in given.only:
+                await _measure(name, PARTS[name](place), report)
         report.machine["competitors"] = await machine.competitors_versions()
         return report
 
 
-async def _measure_throughput(
-    given: argparse.Namespace, postgres: Postgres, folder: Path, report: Report
-) -> None:
-    servers: list[Server] = [Conserje(folder / "conserje"), Flask(), FastAPI(), Express()]
-    wanted = [server for server in servers if server.name in given.only]
-    throughput = Throughput(postgres, folder, given.seconds, given.warm_up)
-    if wanted:
-        say("signing webhooks")
-        throughput.prepare(given.ceiling)
-    for server in wanted:
-        if missing := server.missing():
-            report.skipped[server.name] = missing
-            continue
-        try:
-            async with throughput.installed(server):
-                await _measure_server(given, throughput, server, report)
-        except Failed as error:
-            report.failed[server.name] = str(error)
-            say(f"{server.title}: {error}")
-    if "pgbench" in given.only:
-        report.runs.append(await throughput.measure_bare_inserts())
-        say(f"pgbench: {report.runs[-1].rate:,.0f} a second")
-
-
-async def _measure_server(
-    given: argparse.Namespace, throughput: Throughput, server: Server, report: Report
-) -> None:
-    for workers in given.workers:
-        run = await throughput.measure(server, workers, behind_nginx=True)
-        report.runs.append(run)
-        say(f"{run.title}, {workers} workers: {run.void or f'{run.rate:,.0f} a second'}")
-    best = report.best_of(server.name)
-    if best is None or best.workers is None:
-        return
-    if "plain" in given.only:
-        run = await throughput.measure(server, best.workers, behind_nginx=False)
-        report.plain.append(run)
-        say(f"{run.title}, without nginx: {run.void or f'{run.rate:,.0f} a second'}")
-    if "pace" in given.only:
-        pace = report.paces[server.name] = await throughput.measure_pace(server, best.workers)
-        say(f"{server.title}, at an even pace: p99 {pace.p99:.1f} ms")
-
-
-async def _measure_conserje(
-    given: argparse.Namespace, postgres: Postgres, folder: Path, report: Report
-) -> None:
-    conserje = Conserje(folder / "conserje")
-    for name in ("handshake", "reply", "flood", "tenants"):
-        if name not in given.only:
-            continue
-        say(f"{name} ...")
-        try:
-            if name == "handshake":
-                report.handshakes = await handshake.measure(folder)
-            elif name == "reply":
-                report.reply = await turns.measure_reply(postgres, conserje, folder)
-            elif name == "flood":
-                report.flood = await turns.measure_flood(postgres, conserje, folder)
-            else:
-                report.starts = await scale.measure_start(postgres, conserje, folder)
-        except Failed as error:
-            report.failed[name] = str(error)
-            say(f"{name}: {error}")
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+async def _measure(name: str, measured: Awaitable[Any], report: Report) -> None:
+    say(f"{name} ...")
+    try:
+        report.parts[name] = await measured
+    except Failed as error:
+        report.failed[name] = str(error)
+        say(f"{name}: {error}")
 
 
 def write(report: Report) -> Path:
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{report.machine['date'].replace(':', '')[:17]}.json"
-    file.write_text(as_json(report), encoding="utf-8")
+    file.write_text(report.json(), encoding="utf-8")
     return file
-
-
-def as_json(report: Report) -> str:
-    return json.dumps(asdict(report), indent=2, ensure_ascii=False) + "\n"
 
 
 async def run(given: argparse.Namespace) -> Report:
@@ -156,7 +104,7 @@ async def run(given: argparse.Namespace) -> Report:
 
 def _programs(figures: Sequence[str]) -> list[str]:
     """What must be installed to measure these."""
-    if set(figures) & set(SERVERS):
+    if set(figures) & set(acknowledgements.SERVERS):
         return ["wrk", "nginx"]
     return ["nginx"] if "handshake" in figures else []
 
@@ -174,7 +122,8 @@ def main() -> int:
     except asyncio.CancelledError:
         say("Stopped; nothing is left running.")
         return 1
-    file = write(report)
-    print(as_json(report) if given.json else report.text())
-    say(f"\nWritten to {file}")
+    say(f"Written to {write(report)}")
+    print(report.json() if given.json else report.text())
+    if given.write:
+        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), report.sections()), encoding="utf-8")
     return 0 if report.sound else 1

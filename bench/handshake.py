@@ -1,28 +1,27 @@
-"""What a TLS connection costs nginx: its workers' processor time, with a full handshake and a resumed one."""
+"""What a TLS connection costs nginx: its processor time, with a full handshake and a resumed one."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
+from bench.cost import processor_time
 from bench.nginx import Nginx, opened, trusting_all
+from bench.place import Place
 from bench.process import Failed
 from bench.webhooks import DOMAIN
 
 COUNT = 1_000  # of each kind
 REQUEST = f"GET /nothing HTTP/1.1\r\nHost: {DOMAIN}\r\nConnection: {{then}}\r\n\r\n"
-TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 
 @dataclass(frozen=True)
 class Handshakes:
-    """Milliseconds of nginx's workers for a connection with one request, which nginx answers by itself."""
+    """Milliseconds of nginx for a connection with one request, which nginx answers by itself."""
 
     count: int
     protocol: str
@@ -31,9 +30,9 @@ class Handshakes:
     request: float  # one more over a kept connection, which is part of both
 
 
-async def measure(folder: Path) -> Handshakes:
+async def measure(place: Place) -> Handshakes:
     """Raises Failed."""
-    async with opened(folder / "nginx", upstream_port=1) as nginx:
+    async with opened(place.folder / "nginx", upstream_port=1) as nginx:
         return await asyncio.to_thread(_measure, nginx)
 
 
@@ -73,17 +72,9 @@ def _ask(connection: ssl.SSLSocket, then: str) -> None:
 
 
 def _cost(nginx: Nginx, act: Callable[[], None]) -> float:
-    """Milliseconds of nginx's workers for one `act`."""
-    before = _used(nginx)
+    """Milliseconds of nginx for one `act`."""
+    kinds = {"nginx": [nginx.pid]}
+    before = processor_time(kinds)["nginx"]
     for _ in range(COUNT):
         act()
-    return (_used(nginx) - before) * 1000 / COUNT
-
-
-def _used(nginx: Nginx) -> float:
-    """Seconds of processor time of all workers so far."""
-    ticks = 0
-    for pid in nginx.workers:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])  # utime and stime
-    return ticks / TICKS
+    return (processor_time(kinds)["nginx"] - before) / 1000 / COUNT

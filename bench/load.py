@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -18,7 +18,8 @@ from bench.webhooks import Tenant
 SCRIPT = Path(__file__).with_name("load.lua")
 CONNECTIONS = 2  # of each tenant
 CONNECTING = 1.0  # seconds for all to connect before the first webhook
-DRAIN = 2.0  # seconds that wrk stays for the last answers
+BEGINNING = 0.2  # the last of them, in which the reading of clocks begins
+DRAIN = 1.0  # seconds that wrk stays for the last answers
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,17 @@ class Load:
         return None
 
 
-async def drive(url: str, tenants: Sequence[Tenant], webhooks: Path, seconds: int) -> Load:
+async def drive(
+    url: str,
+    tenants: Sequence[Tenant],
+    webhooks: Path,
+    seconds: int,
+    begin: Callable[[], Awaitable[None]] | None = None,
+) -> Load:
     """Post the tenants' webhooks for `seconds` to `url`, which has {host} in it. Raises Failed.
 
     A wrk for each tenant, since a TLS connection names its host, and wrk names the same in all of its own.
+    `begin` is called when all are connected, before the first webhook.
     """
     first = time.monotonic() + CONNECTING
     try:
@@ -73,6 +81,9 @@ async def drive(url: str, tenants: Sequence[Tenant], webhooks: Path, seconds: in
                 )
                 for t in tenants
             ]
+            if begin:
+                await asyncio.sleep(first - BEGINNING - time.monotonic())
+                await begin()
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return _total([task.result() for task in tasks], seconds)

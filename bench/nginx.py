@@ -25,11 +25,6 @@ class Nginx:
     port: int
     pid: int
 
-    @property
-    def workers(self) -> list[int]:
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="utf-8")
-        return [int(pid) for pid in children.split()]
-
 
 @asynccontextmanager
 async def opened(folder: Path, upstream_port: int) -> AsyncIterator[Nginx]:

@@ -11,11 +11,12 @@ from statistics import quantiles
 
 from bench import webhooks
 from bench.nginx import trusting_all
+from bench.posting import body_length
 from bench.process import Failed
 from bench.webhooks import Tenant
 
 RATE = 200  # webhooks a second, of all tenants in turn
-WARM_UP, MEASURED = 3 * RATE, 10 * RATE  # webhooks
+WARM_UP, MEASURED = 2 * RATE, 6 * RATE  # webhooks
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -69,7 +70,7 @@ class _Provider:
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             took = time.monotonic() - sent
-            await reader.readexactly(_length(head))
+            await reader.readexactly(body_length(head))
         except (OSError, EOFError) as error:
             raise Failed(f"A webhook could not be posted ({error}).") from None
         if not head.startswith(b"HTTP/1.1 200 "):
@@ -84,10 +85,3 @@ class _Provider:
         for connections in self._free.values():
             for _, writer in connections:
                 writer.close()
-
-
-def _length(head: bytes) -> int:
-    for line in head.lower().splitlines():
-        if line.startswith(b"content-length:"):
-            return int(line.partition(b":")[2])
-    raise Failed("A webhook was answered without a Content-Length.")

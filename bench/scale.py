@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import re
 import time
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
-from bench import process, webhooks
-from bench.postgres import Postgres
-from bench.servers import Conserje
-from bench.turns import post
+from bench import memory, process, webhooks
+from bench.place import Place
+from bench.posting import post
 from bench.webhooks import Tenant
 
 FEW, MANY = 10, 100_000
@@ -34,45 +29,33 @@ class Start:
     megabytes: float  # proportional set size of all of its processes, after that
 
 
-async def measure_start(postgres: Postgres, conserje: Conserje, folder: Path) -> list[Start]:
+async def measure_start(place: Place) -> list[Start]:
     """`serve` with two workers: first with few tenants, then with many more in the same table."""
+    postgres, conserje = place.postgres, place.conserje
     tenants = webhooks.tenants(FEW)
     await conserje.install()
     await postgres.create(DATABASE, owner=conserje.owner)
     await conserje.fill(postgres, DATABASE, tenants)
-    few = await _start(postgres, conserje, folder, tenants, FEW)
+    few = await _start(place, tenants, FEW)
     await postgres.execute(DATABASE, IDLE_TENANTS.format(count=MANY - FEW), "VACUUM ANALYZE tenants")
-    many = await _start(postgres, conserje, folder, tenants, MANY)
+    many = await _start(place, tenants, MANY)
     await postgres.drop(DATABASE)
     return [few, many]
 
 
-async def _start(
-    postgres: Postgres, conserje: Conserje, folder: Path, tenants: list[Tenant], count: int
-) -> Start:
-    seen = [await _start_once(postgres, conserje, folder, tenants) for _ in range(STARTS)]
+async def _start(place: Place, tenants: list[Tenant], count: int) -> Start:
+    seen = [await _start_once(place, tenants) for _ in range(STARTS)]
     return Start(count, median(seconds for seconds, _ in seen), median(size for _, size in seen))
 
 
-async def _start_once(
-    postgres: Postgres, conserje: Conserje, folder: Path, tenants: list[Tenant]
-) -> tuple[float, float]:
-    port = process.free_port()
-    command, variables = conserje.command(port, 2), conserje.variables(postgres, DATABASE, port, workers=2)
+async def _start_once(place: Place, tenants: list[Tenant]) -> tuple[float, float]:
+    conserje, port = place.conserje, process.free_port()
+    variables = conserje.variables(place.postgres, DATABASE, port, workers=2)
     began = time.monotonic()
-    async with process.serving(command, port, folder / "scale.log", conserje.folder, variables) as serve:
+    async with process.serving(
+        conserje.command(port, 2), port, place.folder / "scale.log", conserje.folder, variables
+    ) as serve:
         for tenant in tenants:
             await post(port, webhooks.webhook(tenant, "56900000000", "Hola"))
         seconds = time.monotonic() - began
-        return seconds, _megabytes(serve.pid)
-
-
-def _megabytes(group: int) -> float:
-    """The memory of a process group; pages that processes share count once."""
-    kilobytes = 0
-    for process_folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it ended, or is not ours to read
-            if os.getpgid(int(process_folder.name)) == group:
-                rollup = (process_folder / "smaps_rollup").read_text()
-                kilobytes += int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)[1])  # type: ignore[index]
-    return kilobytes / 1000
+        return seconds, memory.megabytes(serve.pid)

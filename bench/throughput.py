@@ -1,4 +1,4 @@
-"""How many webhooks a server acknowledges in a second, each stored with its job; how fast at a usual pace."""
+"""What an acknowledgement costs, how many are given in a second, and how fast at a usual pace."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import load, nginx, pace, process, webhooks
+from bench.cost import Cost, Kinds, Meter
 from bench.load import Load
 from bench.pace import Pace
-from bench.postgres import Postgres, bare_inserts
+from bench.postgres import Postgres
 from bench.servers import Server
 from bench.webhooks import Tenant
 
 TENANTS = 32  # so that no one of them posts more than nginx lets through, 500 a second
+TRIAL = 2  # seconds, to see which number of workers is the fastest
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Run:
     p99: float | None
     acknowledged: int
     stored: tuple[int, int]  # messages, and those that are due to be answered
+    cost: Cost  # of each that was acknowledged
     void: str | None = None
 
 
@@ -44,24 +47,33 @@ class Throughput:
     def prepare(self, ceiling: int) -> None:
         """Make tenants and as many webhooks as a server with `ceiling` a second would take."""
         self._tenants: list[Tenant] = webhooks.tenants(TENANTS)
-        for name, seconds in (("warm-up", self.warm_up), ("measured", self.seconds)):
+        for name, seconds in (("warm-up", self.warm_up), ("measured", max(self.seconds, TRIAL))):
             webhooks.write(self.folder / name, self._tenants, ceiling * seconds)
 
-    @asynccontextmanager
-    async def installed(self, server: Server) -> AsyncIterator[None]:
+    async def install(self, server: Server) -> None:
         """The server's packages, and a database to copy with its schema and the tenants."""
         await server.install()
         template = _template(server)
         await self.postgres.create(template, owner=server.owner)
         await server.fill(self.postgres, template, self._tenants)
-        yield
-        await self.postgres.drop(template)
 
-    async def measure(self, server: Server, workers: int, *, behind_nginx: bool) -> Run:
+    async def fastest(self, server: Server, numbers: list[int]) -> int:
+        """The number of workers that a short trial is best with."""
+        if len(numbers) == 1:
+            return numbers[0]
+        trials = {workers: await self.measure(server, workers, seconds=TRIAL) for workers in numbers}
+        return max(trials, key=lambda workers: 0.0 if trials[workers].void else trials[workers].rate)
+
+    async def measure(
+        self, server: Server, workers: int, *, seconds: int | None = None, behind_nginx: bool = True
+    ) -> Run:
         """As many webhooks as it takes."""
-        async with self._serving(server, workers, behind_nginx) as url:
+        seconds = seconds or self.seconds
+        async with self._serving(server, workers, behind_nginx) as (url, kinds):
+            meter = Meter(self.postgres, kinds)
             warm_up = await load.drive(url, self._tenants, self.folder / "warm-up", self.warm_up)
-            measured = await load.drive(url, self._tenants, self.folder / "measured", self.seconds)
+            measured = await load.drive(url, self._tenants, self.folder / "measured", seconds, meter.begin)
+            cost = await meter.end(measured.accepted)
             messages, due = await self.postgres.row(_database(server), server.counts)
         before = warm_up.accepted
         run = Run(
@@ -73,35 +85,35 @@ class Throughput:
             measured.p99,
             measured.accepted,
             (messages - before, due - before),
+            cost,
         )
         return replace(run, void=_fault(warm_up, measured, run))
 
     async def measure_pace(self, server: Server, workers: int) -> Pace:
         """A usual number of webhooks, through nginx."""
-        async with self._serving(server, workers, behind_nginx=True) as url:
+        async with self._serving(server, workers, behind_nginx=True) as (url, _):
             return await pace.measure(url, self._tenants)
 
     @asynccontextmanager
-    async def _serving(self, server: Server, workers: int, behind_nginx: bool) -> AsyncIterator[str]:
-        """The server on a new copy of its database, as a URL with {host} in it."""
+    async def _serving(
+        self, server: Server, workers: int, behind_nginx: bool
+    ) -> AsyncIterator[tuple[str, Kinds]]:
+        """The server on a new copy of its database, as a URL with {host} in it, and what runs by kind."""
         database, port, log = _database(server), process.free_port(), self.folder / f"{server.name}.log"
         await self.postgres.create(database, _template(server), server.owner)
         command = server.command(port, workers)
         variables = server.variables(self.postgres, database, port, workers)
         async with AsyncExitStack() as running:
-            await running.enter_async_context(process.serving(command, port, log, server.folder, variables))
+            serve = await running.enter_async_context(
+                process.serving(command, port, log, server.folder, variables)
+            )
+            kinds = {"server": [serve.pid], "Postgres": [await self.postgres.pid()]}
             if behind_nginx:
                 front = await running.enter_async_context(nginx.opened(self.folder / "nginx", port))
-                yield f"https://{{host}}:{front.port}/"
+                yield f"https://{{host}}:{front.port}/", kinds | {"nginx": [front.pid]}
             else:
-                yield f"http://{{host}}:{port}/"
+                yield f"http://{{host}}:{port}/", kinds
         await self.postgres.drop(database)
-
-    async def measure_bare_inserts(self) -> Run:
-        script = self.folder / "insert.sql"
-        rate, counted, rows = await bare_inserts(self.postgres, script, self.seconds, self.warm_up)
-        void = None if counted == rows else f"{counted} inserts were counted, {rows} rows are there"
-        return Run("pgbench", "pgbench, bare inserts", None, rate, None, None, counted, (rows, 0), void)
 
 
 def _template(server: Server) -> str:

@@ -1,0 +1,124 @@
+"""The figures of each part as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from bench.acknowledgements import Acknowledgements
+from bench.handshake import Handshakes
+from bench.installation import Waits
+from bench.pace import RATE
+from bench.scale import Start
+from bench.throughput import Run
+from bench.turns import Flood
+
+KINDS = ("server", "Postgres", "nginx")
+COSTS = ("processor time, us", *KINDS, "whole", "spread", "ours", "a commit", "WAL, B")
+RATES = ("acknowledged", "workers", "a second", "spread", "p50", "p99", "ours", "without nginx")
+
+
+def _acknowledgements(seen: Acknowledgements) -> str:
+    runs = seen.sound()
+    parts = [_table(COSTS, _costs(runs)), _table((*RATES, f"at {RATE}/s: p50", "p99"), _rates(runs, seen))]
+    parts += [f"Skipped: {name}: {why}." for name, why in seen.skipped.items()]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _costs(runs: Mapping[str, Sequence[Run]]) -> Sequence[Sequence[str]]:
+    """Medians of the rounds; the spread is that of the whole."""
+    ours = median(run.cost.total for run in runs["conserje"]) if "conserje" in runs else None
+    rows = []
+    for of in runs.values():
+        whole = [run.cost.total for run in of]
+        kinds = [
+            f"{median(run.cost.microseconds[kind] for run in of):,.0f}"
+            if kind in of[0].cost.microseconds
+            else ""
+            for kind in KINDS
+        ]
+        rows.append(
+            (
+                of[0].title,
+                *kinds,
+                f"{median(whole):,.0f}",
+                f"{min(whole):,.0f}-{max(whole):,.0f}",
+                f"{median(whole) / ours:.2f} x" if ours else "",
+                f"{1 / max(median(run.cost.commits for run in of), 1e-9):.1f}",
+                f"{median(run.cost.wal_bytes for run in of):,.0f}",
+            )
+        )
+    return rows
+
+
+def _rates(runs: Mapping[str, Sequence[Run]], seen: Acknowledgements) -> Sequence[Sequence[str]]:
+    ours = median(run.rate for run in runs["conserje"]) if "conserje" in runs else None
+    plain = {run.name: f"{run.rate:,.0f}" for run in seen.plain if not run.void}
+    rows = []
+    for name, of in runs.items():
+        rates, pace = [run.rate for run in of], seen.paces.get(name)
+        rows.append(
+            (
+                of[0].title,
+                str(of[0].workers or ""),
+                f"{median(rates):,.0f}",
+                f"{min(rates):,.0f}-{max(rates):,.0f}",
+                _median_ms([run.p50 for run in of]),
+                _median_ms([run.p99 for run in of]),
+                f"{ours / median(rates):.2f} x" if ours else "",
+                plain.get(name, ""),
+                *((_ms(pace.p50), _ms(pace.p99)) if pace else ("", "")),
+            )
+        )
+    return rows
+
+
+def _handshakes(seen: Handshakes) -> str:
+    return (
+        f"A {seen.protocol} connection with one request costs nginx {seen.full:.2f} ms of processor time"
+        f" with a full handshake,\n{seen.resumed:.2f} ms with a resumed session;"
+        f" the request is {seen.request:.2f} ms of it."
+    )
+
+
+def _reply(seen: Waits) -> str:
+    return f"From the webhook to the call of the provider: p50 {_ms(seen.p50)}, p99 {_ms(seen.p99)}."
+
+
+def _flood(seen: Flood) -> str:
+    beside, alone, (first, last) = seen.beside.p99, seen.alone.p99, seen.waiting
+    return (
+        f"Beside another tenant's flood p99 {_ms(beside)}, alone {_ms(alone)}: {beside / alone:.2f} x"
+        f" ({first:,} waiting, {last:,} at the end)."
+    )
+
+
+def _starts(seen: Sequence[Start]) -> str:
+    rows = [(f"{each.tenants:,}", f"{each.seconds:.2f} s", f"{each.megabytes:.0f} MB") for each in seen]
+    return _table(("`serve` with tenants", "ready in", "memory"), rows)
+
+
+SECTIONS: Mapping[str, Callable[[Any], str]] = {
+    "acknowledgements": _acknowledgements,
+    "handshake": _handshakes,
+    "reply": _reply,
+    "flood": _flood,
+    "tenants": _starts,
+}
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    lines = ["| " + " | ".join(row) + " |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
+
+
+def _ms(milliseconds: float) -> str:
+    return f"{milliseconds:.1f} ms"
+
+
+def _median_ms(values: Sequence[float | None]) -> str:
+    times = [each for each in values if each is not None]
+    return _ms(median(times)) if times else ""

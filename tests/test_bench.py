@@ -1,0 +1,97 @@
+"""What the benchmark counts and writes, where it can be wrong without anybody seeing it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1]))  # where `bench` is, as bench/run.py has it
+
+from bench import cost, report
+from bench.acknowledgements import Acknowledgements
+from bench.cost import Cost, Process
+from bench.load import percentile
+from bench.report import Report
+from bench.throughput import Run
+
+MACHINE = {
+    "date": "2026-01-01T10:00:00",
+    "commit": "abc",
+    "load_before": 0.5,
+    "cores": 2,
+    "cpu": "a processor",
+    "python_built": "PGO",
+    "versions": {"python": "3.11", "nginx": "1", "postgres": "18"},
+    "data": {"kind": "ext4", "device": "/dev/vda", "fsync_ms": 0.1},
+}
+PAGE = (
+    "a\n<!-- measured: handshake -->\nold\n<!-- end -->\nb\n<!-- measured: reply -->\nkept\n<!-- end -->\nc\n"
+)
+
+
+def run(name: str, microseconds: float, void: str | None = None) -> Run:
+    return Run(
+        name, name.title(), 1, 100.0, 1.0, 2.0, 10, (10, 10), Cost({"server": microseconds}, 1, 1), void
+    )
+
+
+def test_only_what_was_measured_is_written() -> None:
+    page = report.filled(PAGE, {"handshake": "new\n"})
+    assert page == PAGE.replace("old\n", "\nnew\n\n")
+    assert report.filled(page, {"handshake": "new\n"}) == page
+
+
+def test_every_part_has_its_place_in_the_page() -> None:
+    from bench.command import PAGE as written
+    from bench.tables import SECTIONS
+
+    places = report.BETWEEN.findall(written.read_text(encoding="utf-8"))
+    assert sorted(places) == sorted([*SECTIONS, "machine"])
+
+
+def test_the_median_of_the_rounds_that_count_is_told() -> None:
+    runs = [run("conserje", each) for each in (100, 300, 200)]
+    void = run("flask", 1, void="an answer was not 2xx")
+    seen = Report(
+        MACHINE, {}, {"acknowledgements": Acknowledgements(3, 1, [*runs, run("express", 500), void])}
+    )
+    text = seen.sections()["acknowledgements"]
+    assert "| Conserje | 200 |  |  | 200 | 100-300 | 1.00 x |" in text
+    assert "| Express | 500 |  |  | 500 | 500-500 | 2.50 x |" in text
+    assert "| Flask |" not in text
+    assert "Void: Flask, 1 workers: an answer was not 2xx" in text
+    assert not seen.sound
+
+
+def test_a_part_that_failed_says_so_in_the_place_of_a_figure() -> None:
+    seen = Report(MACHINE, {}, failed={"handshake": "nginx ended at once"})
+    assert "Void: nginx ended at once" in report.filled(PAGE, seen.sections())
+    assert "old" not in report.filled(PAGE, seen.sections())
+
+
+def test_descendants_are_of_their_own_tree() -> None:
+    seen = {pid: Process(parent, ticks=1) for pid, parent in ((2, 1), (3, 2), (4, 3), (5, 1))}
+    assert sorted(cost.descendants(2, seen)) == [2, 3, 4]
+    assert cost.descendants(9, seen) == []
+
+
+def test_processor_time_has_that_of_children_that_ended() -> None:
+    spin = "import time\nend = time.process_time() + 0.1\nwhile time.process_time() < end: pass"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {spin!r}]); print(); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        used = cost.processor_time({"it": [process.pid], "nobody": []})
+        process.communicate(b"\n")
+    assert used["it"] >= 100_000
+    assert used["nobody"] == 0
+
+
+@pytest.mark.parametrize(("part", "value"), [(0.5, 2), (0.99, 9), (0.1, 1)])
+def test_percentiles_of_counts(part: float, value: int) -> None:
+    assert percentile({1: 10, 2: 80, 9: 10}, part) == value

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import acknowledgements, handshake, machine, scale, turns
+from bench import acknowledgements, answers, handshake, machine, scale, turns
 from bench.place import Place, say
 from bench.postgres import Postgres
 from bench.process import Failed
@@ -25,6 +25,7 @@ PAGE = Path(__file__).with_name("README.md")
 PARTS: Mapping[str, Callable[[Place], Awaitable[Any]]] = {
     "handshake": handshake.measure,
     "reply": turns.measure_reply,
+    "turns": answers.measure,
     "flood": turns.measure_flood,
     "tenants": scale.measure_start,
 }

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from bench.acknowledgements import Acknowledgements
+from bench.answers import Turns
 from bench.handshake import Handshakes
 from bench.installation import Waits
 from bench.pace import RATE
@@ -43,7 +44,7 @@ def _costs(runs: Mapping[str, Sequence[Run]]) -> Sequence[Sequence[str]]:
                 of[0].title,
                 *kinds,
                 f"{median(whole):,.0f}",
-                f"{min(whole):,.0f}-{max(whole):,.0f}",
+                _spread(whole),
                 f"{median(whole) / ours:.2f} x" if ours else "",
                 f"{1 / max(median(run.cost.commits for run in of), 1e-9):.1f}",
                 f"{median(run.cost.wal_bytes for run in of):,.0f}",
@@ -63,7 +64,7 @@ def _rates(runs: Mapping[str, Sequence[Run]], seen: Acknowledgements) -> Sequenc
                 of[0].title,
                 str(of[0].workers or ""),
                 f"{median(rates):,.0f}",
-                f"{min(rates):,.0f}-{max(rates):,.0f}",
+                _spread(rates),
                 _median_ms([run.p50 for run in of]),
                 _median_ms([run.p99 for run in of]),
                 f"{ours / median(rates):.2f} x" if ours else "",
@@ -94,6 +95,32 @@ def _flood(seen: Flood) -> str:
     )
 
 
+def _turns(seen: Sequence[Turns]) -> str:
+    """Medians of the rounds."""
+    head = ("workers", "ms a turn", *seen[0].cost.microseconds, "spread", "dearer by", "a second")
+    by_workers = {each.workers: [one for one in seen if one.workers == each.workers] for each in seen}
+    alone = median(each.cost.total for each in by_workers[min(by_workers)])
+    rows = [
+        (
+            str(workers),
+            *(f"{median(values) / 1000:.2f}" for values in _totals_and_kinds(of)),
+            _spread([each.cost.total / 1000 for each in of], 2),
+            f"{median(each.cost.total for each in of) / alone - 1:.0%}",
+            f"{median(each.rate for each in of):,.0f}",
+        )
+        for workers, of in by_workers.items()
+    ]
+    return _table(head, rows)
+
+
+def _totals_and_kinds(seen: Sequence[Turns]) -> list[list[float]]:
+    kinds = seen[0].cost.microseconds
+    return [
+        [each.cost.total for each in seen],
+        *([each.cost.microseconds[kind] for each in seen] for kind in kinds),
+    ]
+
+
 def _starts(seen: Sequence[Start]) -> str:
     rows = [(f"{each.tenants:,}", f"{each.seconds:.2f} s", f"{each.megabytes:.0f} MB") for each in seen]
     return _table(("`serve` with tenants", "ready in", "memory"), rows)
@@ -103,6 +130,7 @@ SECTIONS: Mapping[str, Callable[[Any], str]] = {
     "acknowledgements": _acknowledgements,
     "handshake": _handshakes,
     "reply": _reply,
+    "turns": _turns,
     "flood": _flood,
     "tenants": _starts,
 }
@@ -113,6 +141,10 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         return ""
     lines = ["| " + " | ".join(row) + " |" for row in (head, *rows)]
     return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
+
+
+def _spread(values: Sequence[float], digits: int = 0) -> str:
+    return f"{min(values):,.{digits}f}-{max(values):,.{digits}f}"
 
 
 def _ms(milliseconds: float) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 DOMAIN = "bots.localhost"  # a wildcard for *.localhost is one that nobody accepts
-PATH = "/bot/twilio/webhook"
+BOT = "/bot/twilio"
 SENDERS = 32  # of each tenant
 TEXTS = (
     "Hola, ¿tienen alimento para cachorro de 15 kilos?",
@@ -57,15 +57,34 @@ def write(path: Path, tenants: list[Tenant], count: int) -> None:
 
 def webhook(tenant: Tenant, phone: str, text: str) -> bytes:
     """A new message as the whole HTTP request that the proxy in front passes on."""
-    form = _form(tenant, phone, text)
+    return _request(tenant, f"{BOT}/webhook", _form(tenant, phone, text))
+
+
+def status(tenant: Tenant, phone: str, sid: str, word: str, message: int = 0) -> bytes:
+    """What became of a message of ours, as such a request; `message` is our id of it, if it is one."""
+    form = {
+        "SmsSid": sid,
+        "SmsStatus": word,
+        "MessageStatus": word,
+        "To": f"whatsapp:+{phone}",
+        "ChannelToAddress": f"+{phone}",
+        "MessageSid": sid,
+        "AccountSid": tenant.account_sid,
+        "From": tenant.address,
+        "ApiVersion": "2010-04-01",
+    }
+    return _request(tenant, f"{BOT}/status" + (f"?message={message}" if message else ""), form)
+
+
+def _request(tenant: Tenant, path: str, form: dict[str, str]) -> bytes:
     body = urlencode(form)
     return (
-        f"POST {PATH} HTTP/1.1\r\n"
+        f"POST {path} HTTP/1.1\r\n"
         f"Host: {tenant.host}\r\n"
         "User-Agent: TwilioProxy/1.1\r\n"
         "Accept: */*\r\n"
         "Content-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n"
-        f"X-Twilio-Signature: {_signature(tenant, form)}\r\n"
+        f"X-Twilio-Signature: {_signature(tenant, path, form)}\r\n"
         "X-Forwarded-Proto: https\r\n"
         f"Content-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
@@ -93,6 +112,6 @@ def _form(tenant: Tenant, phone: str, text: str) -> dict[str, str]:
     }
 
 
-def _signature(tenant: Tenant, form: dict[str, str]) -> str:
-    signed = f"https://{tenant.host}{PATH}" + "".join(name + form[name] for name in sorted(form))
+def _signature(tenant: Tenant, path: str, form: dict[str, str]) -> str:
+    signed = f"https://{tenant.host}{path}" + "".join(name + form[name] for name in sorted(form))
     return base64.b64encode(hmac.digest(tenant.auth_token.encode(), signed.encode(), hashlib.sha1)).decode()

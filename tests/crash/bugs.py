@@ -34,8 +34,7 @@ def send_before_commit() -> None:
                 if not isinstance(step, Step):
                     return
                 outcome = await self._send(entry, step)
-                ended = (step.message.id, step.attempt, outcome, None)
-                await self._write_down(scope, entry, job, *ended)
+                await self._write_down(scope, entry, job, step, outcome, None)
 
     Delivery.deliver = deliver  # type: ignore[method-assign]
 

@@ -9,7 +9,6 @@ from typing import Literal
 from conserje.contract.message import Content, Fault
 from conserje.conversations.illness import HEALTH, Health
 from conserje.conversations.rows import restored, stored
-from conserje.costs import ledger
 from conserje.costs.ledger import Charge
 from conserje.storage.database import Connection
 from conserje.telemetry.clocks import TOLERANCE
@@ -67,32 +66,8 @@ _CONVERSATION_FIRST = """
 WITH place AS MATERIALIZED (SELECT FROM conversations WHERE tenant_id = $1 AND id = $2 FOR SHARE)
 """
 
-# The provider has it.
-_TAKEN = """
-UPDATE messages SET provider_id = $5, sent_at = coalesce(sent_at, now()), state = 'sent', cause = NULL,
-    sent_number = coalesce(sent_number, notification_number())
-WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3 AND attempt = $4
-  AND state IN ('sending', 'uncertain', 'held') AND EXISTS (SELECT FROM place)
-"""
-
-# With its account where it was reported of before the answer came.
-_REPORTED = """
-EXISTS (SELECT FROM statuses WHERE tenant_id = $1 AND account_id = messages.account_id AND provider_id = $5)
-"""
-
-SENT = f"""{_CONVERSATION_FIRST} {_TAKEN}
-RETURNING CASE WHEN {_REPORTED} THEN account_id END AS account_id, NULL::int AS warning
-"""
-
-# With what it costs, whatever a report has made of it meanwhile. One that has moved it on may be younger than
-# what this statement sees of reports.
-SENT_CHARGED = f"""{_CONVERSATION_FIRST}, sent AS ({_TAKEN} RETURNING id), line AS (
-{ledger.message_line("$6", "$7", "$8", "$9", "$10", "$11")}
-)
-SELECT CASE WHEN {_REPORTED} OR NOT EXISTS (SELECT FROM sent) THEN account_id END AS account_id,
-       {ledger.warning("$6", "$12", "$11")} AS warning
-FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3
-"""  # noqa: S608 - of our own
+# The provider has it, for what it costs (schema 66).
+SENT = "SELECT * FROM note_sent($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 
 # Anything else that a sending may come to; a message that a report has moved on stays there.
 END = f"""{_CONVERSATION_FIRST}
@@ -150,10 +125,12 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """The account, where reports of the message came before; the share of the month's bound to tell of."""
+    """What follows of a sending that is over; not done: more than may be done by itself, and nothing is."""
 
-    account_id: int | None = None
-    warning: int | None = None
+    done: bool
+    account: int | None  # where reports of the message came before
+    warning: int | None  # the share of the month's bound to tell of
+    more: bool  # another message waits
 
 
 async def find_next(connection: Connection, tenant_id: int, conversation_id: int) -> Next | None:
@@ -186,16 +163,21 @@ async def start(
 
 
 async def note_sent(
-    connection: Connection, sending: Sending, provider_id: str, charge: Charge | None, day: Day
+    connection: Connection,
+    sending: Sending,
+    provider_id: str,
+    charge: Charge | None,
+    day: Day,
+    *,
+    alone: bool = False,
 ) -> Noted:
-    """The provider has it, for so much, by the tenant's `day`."""
-    if charge is None:
-        row = await connection.fetchrow(SENT, *_key(sending), provider_id)
-    else:
-        row = await connection.fetchrow(
-            SENT_CHARGED, *_key(sending), provider_id, day.zone, *astuple(charge), day.bound
-        )
-    return Noted(**row) if row else Noted()
+    """The provider has it, for so much, by the tenant's `day`; `alone`: in no transaction but its own."""
+    cost = astuple(charge) if charge else (None,) * 5
+    row = await connection.fetchrow(
+        SENT, *_key(sending), provider_id, alone, day.zone, *cost, day.bound if charge else None
+    )
+    assert row is not None  # it always says
+    return Noted(**row)
 
 
 async def note_end(

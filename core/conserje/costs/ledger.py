@@ -21,39 +21,6 @@ ESTIMATED = "estimated"  # the category of a model's call that was cut off
 
 _TODAY = "(now() AT TIME ZONE {zone}::text)::date"
 
-# The dearest share of the month's bound that is reached with so much more, and of which nobody was told; the
-# sums are those from before the statement.
-_WARNING = """
-CASE WHEN {bound}::bigint > 0 THEN (
-    SELECT max(percent) FROM unnest(ARRAY[80, 100]) AS level (percent)
-    WHERE coalesce({more}::bigint, 0) + (
-        SELECT coalesce(sum(micros), 0) FROM daily_costs
-        WHERE tenant_id = $1 AND day >= date_trunc('month', {today})::date
-          AND day < (date_trunc('month', {today}) + interval '1 month')::date) >= {bound} * percent / 100
-      AND NOT EXISTS (
-        SELECT FROM cost_warnings
-        WHERE tenant_id = $1 AND month = date_trunc('month', {today})::date AND percent >= level.percent)) END
-"""
-
-
-def message_line(zone: str, name: str, category: str, country: str, units: str, micros: str) -> str:
-    """Stores what the message $3 of the conversation $2 costs: once, though it may be sent again."""
-    return f"""
-    INSERT INTO costs (tenant_id, day, kind, name, category, country, conversation_id, message_id, turn_id,
-                       units, micros)
-    SELECT $1, {_TODAY.format(zone=zone)}, 'message', {name}, {category}, {country}, $2, $3, turn_id,
-           {units}, {micros}
-    FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3
-    ON CONFLICT (tenant_id, message_id) WHERE message_id IS NOT NULL DO UPDATE
-    SET at = now(), day = excluded.day, name = excluded.name, category = excluded.category,
-        country = excluded.country, units = excluded.units, micros = excluded.micros"""  # noqa: S608
-
-
-def warning(zone: str, bound: str, more: str) -> str:
-    """The share of the month's bound of which somebody is to be told; NULL: of none."""
-    return _WARNING.format(today=_TODAY.format(zone=zone), bound=bound, more=more)
-
-
 # A call of a model: its line, and what it is of the contact's day. A contact may be gone by then.
 SPEND = f"""
 WITH line AS (
@@ -67,7 +34,7 @@ WITH line AS (
     ON CONFLICT (tenant_id, contact_id, day) DO UPDATE
     SET tokens = known.tokens + excluded.tokens, micros = known.micros + excluded.micros
 )
-SELECT {warning("$2", "$12", "$10")}
+SELECT CASE WHEN $12::bigint > 0 THEN share_reached($1, {_TODAY.format(zone="$2")}, $12, $10) END
 """  # noqa: S608 - of our own
 
 WARN = """

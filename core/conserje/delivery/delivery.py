@@ -26,7 +26,7 @@ from conserje.contract.fit import linked
 from conserje.contract.message import Buttons, Content, List, Media, OutboundMessage, Template, Unknown
 from conserje.contract.short_ids import shortened
 from conserje.conversations import charging, messages, sending
-from conserje.conversations.sending import LONGEST_PAUSE, Day, Next, Sending
+from conserje.conversations.sending import LONGEST_PAUSE, Day, Next, Noted, Sending
 from conserje.costs import ledger
 from conserje.costs.ledger import Charge
 from conserje.costs.prices import Prices
@@ -54,7 +54,7 @@ from conserje.settings import Settings
 from conserje.storage import jobs
 from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
-from conserje.storage.scope import Scope, acting_for
+from conserje.storage.scope import Scope, acting_for, calling_for
 from conserje.storage.stillness import explained
 from conserje.telemetry import clocks, metrics
 from conserje.tenants.directory import Directory
@@ -90,8 +90,7 @@ class Delivery:
         entry = await self.directory.by_id(job.tenant_id)
         if not entry.tenant.active:
             return
-        async with acting_for(self.pool, job.tenant_id, impatient=True, aside=_is_send(job)) as scope:
-            step = await self._take_next(scope.connection, entry, job)
+        step = await self._take(entry, job)
         while isinstance(step, Step | Ailing):
             if isinstance(step, Ailing):
                 step = await self._attend(entry, job, step)
@@ -100,6 +99,11 @@ class Delivery:
             step = await self._finish(entry, job, step, outcome)
         if step is not None:
             await self._come_back(job, step)
+
+    async def _take(self, entry: Entry, job: Job) -> Found:
+        """Take the next message in hand, in a transaction of its own."""
+        async with acting_for(self.pool, job.tenant_id, impatient=True, aside=_is_send(job)) as scope:
+            return await self._take_next(scope.connection, entry, job)
 
     async def _charge(self, entry: Entry, step: Step, receipt: Receipt) -> Charge | None:
         """What the message costs that the provider has taken; None: nothing."""
@@ -116,26 +120,33 @@ class Delivery:
             datetime.now(UTC).date(),
         )
 
-    async def _write_down(
+    async def _note_sent(
         self,
-        scope: Scope,
+        connection: Connection,
         entry: Entry,
         job: Job,
-        message_id: int,
-        attempt: int,
-        outcome: Outcome,
+        step: Step,
+        receipt: Receipt,
         charge: Charge | None,
+        *,
+        alone: bool = False,
+    ) -> Noted:
+        tenant = entry.tenant
+        sent = Sending(job.tenant_id, job.conversation_id, step.message.id, step.attempt)
+        day = Day(tenant.time_zone, self.bounds.over(tenant).micros_of_month)
+        return await sending.note_sent(connection, sent, receipt.provider_id, charge, day, alone=alone)
+
+    async def _write_down(
+        self, scope: Scope, entry: Entry, job: Job, step: Step, outcome: Outcome, charge: Charge | None
     ) -> None:
         """Keep what a message came to, and what it cost."""
+        tenant, message_id = entry.tenant, step.message.id
         if outcome.receipt is None:
-            await _write_end(scope.connection, job, message_id, attempt, outcome)
+            await _write_end(scope.connection, job, message_id, step.attempt, outcome)
             return
-        tenant, provider_id = entry.tenant, outcome.receipt.provider_id
-        sent = Sending(job.tenant_id, job.conversation_id, message_id, attempt)
-        day = Day(tenant.time_zone, self.bounds.over(tenant).micros_of_month)
-        noted = await sending.note_sent(scope.connection, sent, provider_id, charge, day)
-        if noted.account_id:
-            place = (job.tenant_id, noted.account_id, provider_id)
+        noted = await self._note_sent(scope.connection, entry, job, step, outcome.receipt, charge)
+        if noted.account:
+            place = (job.tenant_id, noted.account, outcome.receipt.provider_id)
             await messages.report_before(scope.connection, *place)
             await charging.correct_before(scope.connection, self.prices, *place, message_id)
         if noted.warning:
@@ -168,16 +179,28 @@ class Delivery:
         charge = await self._charge(entry, step, outcome.receipt) if outcome.receipt else None
         while True:
             try:
-                async with acting_for(self.pool, job.tenant_id, aside=_is_send(job)) as scope:
-                    if step.tries and outcome.receipt:
-                        await taken(scope, entry, step.account_id)
-                    await self._write_down(scope, entry, job, step.message.id, step.attempt, outcome, charge)
-                    spent = step.account_id if step.tries and outcome.final else None
-                    return outcome.pause or await self._take_next(scope.connection, entry, job, spent)
+                return await self._end(entry, job, step, outcome, charge)
             except (*CANNOT_ASK, asyncpg.DeadlockDetectedError) as error:
                 why = explained(error, type(error).__name__)
                 log.warning("Postgres does not take the end of a sending: %s", why)
                 await asyncio.sleep(AGAIN_AFTER)
+
+    async def _end(
+        self, entry: Entry, job: Job, step: Step, outcome: Outcome, charge: Charge | None
+    ) -> Found:
+        if outcome.receipt and not step.tries:
+            async with calling_for(self.pool, job.tenant_id, aside=_is_send(job)) as connection:
+                noted = await self._note_sent(
+                    connection, entry, job, step, outcome.receipt, charge, alone=True
+                )
+            if noted.done:  # as nearly always
+                return await self._take(entry, job) if noted.more else None
+        async with acting_for(self.pool, job.tenant_id, aside=_is_send(job)) as scope:
+            if step.tries and outcome.receipt:
+                await taken(scope, entry, step.account_id)
+            await self._write_down(scope, entry, job, step, outcome, charge)
+            spent = step.account_id if step.tries and outcome.final else None
+            return outcome.pause or await self._take_next(scope.connection, entry, job, spent)
 
     async def _take_next(
         self, connection: Connection, entry: Entry, job: Job, spent: int | None = None

@@ -54,6 +54,14 @@ async def acting_for(
             raise
 
 
+@asynccontextmanager
+async def calling_for(pool: Pool, tenant_id: int, *, aside: bool = False) -> AsyncIterator[Connection]:
+    """A connection for a function of the database's that acts for the tenant by itself: a transaction of one
+    round trip."""
+    async with _room_of(pool, tenant_id, aside), pool.acquire() as connection:
+        yield connection
+
+
 def _end(scope: Scope) -> str:
     """One round trip: give the queue what became due, and commit.
 

@@ -57,6 +57,27 @@ async def test_a_report_costs_the_same_whatever_was_sent_before(connection: Conn
     assert all(later <= 2 * before for before, later in zip(few, many, strict=True)), (few, many)
 
 
+async def of_an_end(connection: Connection) -> list[int]:
+    """What it touches to note that the provider has the newest message."""
+    newest = await connection.fetchrow(NEWEST)
+    assert newest is not None
+    place = (newest["tenant_id"], newest["conversation_id"], newest["id"], 0, "P of none")
+    await connection.execute("UPDATE messages SET state = 'sending' WHERE id = $1", newest["id"])
+    cost = ("UTC", "post", "service", "CL", 1, 20_000, 1)
+    return [
+        await pages(connection, sending.SENT, *place, True, "UTC", *(None,) * 6),
+        await pages(connection, sending.SENT, *place, False, *cost),
+    ]
+
+
+async def test_the_end_of_a_sending_costs_the_same_whatever_was_sent_before(connection: Connection) -> None:
+    await fill(connection, 1, 1)
+    few = await of_an_end(connection)
+    await fill(connection, 2, HUNDRED_ACCOUNTS)
+    many = await of_an_end(connection)
+    assert all(later <= 2 * before for before, later in zip(few, many, strict=True)), (few, many)
+
+
 async def of_an_overflow(connection: Connection) -> list[int]:
     """What bringing and sweeping touch."""
     tenant_id = await connection.fetchval("SELECT min(id) FROM tenants")

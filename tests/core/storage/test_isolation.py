@@ -8,6 +8,7 @@ from scene import Scene
 from waiting import until
 
 from conserje.contract.message import StatusUpdate, Unreadable
+from conserje.conversations import sending
 from conserje.storage.database import DatabaseError, Pool
 from conserje.storage.pool import connect_pool
 from conserje.storage.scope import acting_for
@@ -208,3 +209,56 @@ async def test_what_runs_with_its_owner_s_rights_is_called_by_nobody_else(pool: 
     assert await pool.fetch(OPEN) == []
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await pool.execute("SELECT announce('{1}')")
+
+
+ACTING = "SELECT proname FROM pg_proc WHERE prosrc ~ 'PERFORM act_for\\(' ORDER BY 1"
+LEAVING = """
+UPDATE messages SET state = 'sending', attempt = 7 WHERE tenant_id = $1 AND direction = 'out'
+RETURNING tenant_id, conversation_id, id, attempt
+"""
+CHARGED = ("America/Santiago", "post", "service", "CL", 1, 20_000, None)
+
+
+async def of_tenant(scene: Scene, tenant_id: int) -> list[list[str]]:
+    """All that is stored of the tenant."""
+    rows = []
+    for table in await scene.pool.fetch(TABLES):
+        name, key = table["name"], table["key"]
+        rows.append(await scene.pool.fetch(f"SELECT t::text FROM {name} AS t WHERE {key} = $1", tenant_id))
+    return [sorted(row["t"] for row in each) for each in rows]
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["by itself", "in another's transaction"])
+async def test_a_function_that_acts_for_a_tenant_reads_and_changes_no_row_of_another(
+    scene: Scene, inside: bool
+) -> None:
+    assert [row["proname"] for row in await scene.pool.fetch(ACTING)] == ["note_sent"]
+    await scene.add("bravo")
+    acme, bravo = await fill(scene, "acme"), await fill(scene, "bravo")
+    [(_, conversation, said, tried)] = await scene.pool.fetch(LEAVING, bravo)
+    theirs = await of_tenant(scene, bravo)
+    async with scene.pool.acquire() as connection, connection.transaction():
+        await connection.execute(f"SET LOCAL conserje.tenant = '{bravo}'")  # left behind by somebody
+        if inside:
+            await connection.execute(f"SET LOCAL ROLE conserje_tenant; SET LOCAL conserje.tenant = '{acme}'")
+        for tenant in (acme, bravo) if inside else (acme,):
+            for alone in (True, False):
+                place = (tenant, conversation, said, tried, "P")
+                [noted] = await connection.fetch(sending.SENT, *place, alone, *CHARGED)
+                assert (noted["account"], noted["warning"], noted["more"]) in (
+                    (None,) * 3,
+                    (None, None, False),
+                )
+        assert not await connection.fetchval("SELECT count(*) FROM messages WHERE tenant_id = $1", bravo)
+    assert await of_tenant(scene, bravo) == theirs
+
+
+async def test_what_a_function_acts_for_ends_with_its_transaction(scene: Scene) -> None:
+    acme = await fill(scene, "acme")
+    [place] = await scene.pool.fetch(LEAVING, acme)
+    async with scene.pool.acquire() as connection:
+        for _ in range(7):  # from the sixth time on by a plan for any arguments
+            noted = await connection.fetchrow(sending.SENT, *place, "P", True, *CHARGED)
+            assert await connection.fetchval("SELECT current_user") == "conserje_core"
+        assert noted
+    assert await scene.pool.fetchval("SELECT provider_id FROM messages WHERE id = $1", place["id"]) == "P"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Assistant,
         Budget,
         Contact,
+        Heard,
         Knowledge,
         Known,
         Match,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         Tools,
         Turn,
         Utterance,
+        Voice,
     )
     from conserje.contract.channel import (
         AccountFault,
@@ -148,6 +150,7 @@ __all__ = [
     "File",
     "Finding",
     "Forged",
+    "Heard",
     "Hours",
     "House",
     "Identity",
@@ -220,6 +223,7 @@ __all__ = [
     "Utterance",
     "VendorFailed",
     "Visit",
+    "Voice",
     "Wanted",
     "Webhook",
     "fetch",

@@ -202,6 +202,33 @@ class Turn(Generic[C, S]):
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice note that is to be transcribed: the bytes themselves, since no link of ours goes to a vendor.
+
+    `seconds` is how long it is, 0 where its format does not say. `words` are names that may be said in it, in
+    the tenant's spelling: its own and those of its products.
+    """
+
+    content: bytes
+    content_type: str
+    seconds: float = 0.0
+    words: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard in a voice note. `usage` has the keys that `Budget.spend` takes; without any the note's
+    seconds are counted.
+
+    `clear`: False where the model itself is not sure what was said, or whether anything was.
+    """
+
+    text: str
+    usage: Mapping[str, int] = field(default_factory=dict)
+    clear: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What the assistant says, in at most 20 messages; none: silence.
 
@@ -276,6 +303,23 @@ class Assistant(Generic[C, S, O]):
 
         Optional: for an assistant that has it summaries of long talks are made, its turns' `summary`.
         Called in a worker, beside turns, and cancelled after the same time limit. Raises NoAnswer.
+        """
+        raise NotImplementedError
+
+    def transcriber(self, settings: S) -> str:
+        """The model that transcribes voice notes for a tenant with these settings, by its name in the table
+        of prices.
+
+        Optional, with `transcribe`; empty: it cannot.
+        """
+        return ""
+
+    async def transcribe(self, voice: Voice, account: Account[C, S]) -> Heard:
+        """Write down what is said in a voice note, in whatever language it is said.
+
+        Optional: for tenants whose voice notes it hears. Called in a worker, before the turn that answers the
+        note, and cancelled after the operator's time limit for a turn; what it costs is counted by core.
+        Raises NoAnswer.
         """
         raise NotImplementedError
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -76,6 +77,13 @@ class ModelAssistant(Assistant[C, S, O]):
         key = self.operator.api_key
         return self.Credentials.model_validate({"api_key": key}) if key else None
 
+    def asking(self, credentials: C, path: str = "") -> AbstractContextManager[None]:
+        """Around a request to the server, or to a part of it that may be away by itself.
+
+        Raises NoAnswer at once where that, or the key there, has failed often and is left alone for now.
+        """
+        return self._breaker.asking(self.operator.base_url + path, credentials.api_key.get_secret_value())
+
     async def reply(self, turn: Turn[C, S]) -> Reply:
         deadline = asyncio.get_running_loop().time() + self.operator.timeout
         gathered = await _gathered(turn)
@@ -114,7 +122,7 @@ class ModelAssistant(Assistant[C, S, O]):
         if left < self.operator.timeout * _LEAST:
             raise NoAnswer(late)  # what came before took the time, and not the server
         try:
-            with self._breaker.asking(self.operator.base_url, turn.credentials.api_key.get_secret_value()):
+            with self.asking(turn.credentials):
                 try:
                     return await self._counted(turn, deadline, prompt)
                 except TimeoutError:

@@ -15,7 +15,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from conserje.contract.account import Abilities, Finding
-from conserje.contract.assistant import Offer, Reply, Result
+from conserje.contract.assistant import Heard, Offer, Reply, Result
 from conserje.contract.channel import Answer, Page, Receipt, Webhook
 from conserje.contract.limits import Limits, Pace
 from conserje.contract.message import Event, Unreadable
@@ -89,6 +89,7 @@ abilities: Checked[Abilities] = sound(Abilities)
 findings: Checked[Sequence[Finding]] = sound(Sequence[Finding])
 part: Checked[bytes] = sound(bytes)
 result: Checked[Result] = sound(Result)
+heard: Checked[Heard] = sound(Heard)
 _page: Checked[Page] = sound(Page)
 _offering: Checked[Offering] = sound(Offering)
 _event: Checked[Event] = sound(Event)

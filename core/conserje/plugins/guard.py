@@ -75,6 +75,7 @@ MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
     "configure": (NotOffered, *_REFUSALS, CannotTell),
     "reply": (NoAnswer,),
     "summarise": (NoAnswer,),
+    "transcribe": (NoAnswer,),
 }
 
 _abandoned: set[asyncio.Task[Any]] = set()

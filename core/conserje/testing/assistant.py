@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from conserje.contract.account import Account, NotOffered
-from conserje.contract.assistant import AnyAssistant, Assistant, NoAnswer, Product, Reply, Turn
+from conserje.contract.assistant import AnyAssistant, Assistant, NoAnswer, Product, Reply, Turn, Voice
 from conserje.contract.channel import CannotTell
 from conserje.contract.message import Content, Text, from_json, to_json
 from conserje.plugins import given
@@ -58,7 +58,8 @@ _TEXTS = (
     "{x}",
     "%s",
 )
-_COROUTINES = ("reply", "summarise", "examine", "probe", "start", "close")
+_COROUTINES = ("reply", "summarise", "transcribe", "examine", "probe", "start", "close")
+_VOICE = Voice(b"OggS" + bytes(100), "audio/ogg", 1.0, ("Café", "Té verde"))
 
 
 class AssistantContract(Suite):
@@ -191,7 +192,7 @@ class AssistantContract(Suite):
             )
 
     async def test_what_else_it_offers_keeps_the_contract(self) -> None:
-        for name, may in (("summarise", (NoAnswer,)), ("examine", _ASKED), ("probe", _ASKED)):
+        for name, may in _BESIDE:
             if getattr(self.assistant, name) is not getattr(Assistant, name):
                 for what, answer in [("well", self.good_answer), *bad_answers()]:
                     async with self._desk(answer) as at:
@@ -205,7 +206,8 @@ class AssistantContract(Suite):
         turn = self.turn(TEXT)
         account = Account("tienda", "", turn.credentials, turn.settings)
         past = replace(turn, history=[written("ayer"), written("hoy")])
-        called: Awaitable[Any] = getattr(at.plugin, name)(past if name == "summarise" else account)
+        given_to: dict[str, tuple[Any, ...]] = {"summarise": (past,), "transcribe": (_VOICE, account)}
+        called: Awaitable[Any] = getattr(at.plugin, name)(*given_to.get(name, (account,)))
         return called
 
     def _check_reply(self, reply: Reply) -> None:
@@ -241,6 +243,9 @@ class AssistantContract(Suite):
 
 
 _ASKED = (NotOffered, CannotTell)
+_BESIDE: tuple[tuple[str, tuple[type[Exception], ...]], ...] = (
+    ("summarise", (NoAnswer,)), ("transcribe", (NoAnswer,)), ("examine", _ASKED), ("probe", _ASKED),
+)  # fmt: skip
 
 
 class ProviderAssistantContract(AssistantContract):

@@ -1,10 +1,10 @@
-"""A stand-in for OpenAI's two APIs and servers like it: it refuses what they refuse, and fails on request.
+"""A stand-in for OpenAI's APIs and servers like it: it refuses what they refuse, and fails on request.
 
 Rules, with the status that breaking them is answered with:
 
 - A bearer key, one of `keys` where some are given: 401.
 - A model of `models`: 404. Reasoning of an effort that the model has: 400.
-- What `openai_responses` and `openai_chat` say.
+- What `openai_responses`, `openai_chat` and `openai_audio` say.
 
 It says what it understood: "Entendido: " and the customer's last words; it calls a tool that it is told to
 call, and says and does what `mind` is told before. Test doors: POST /_stand-in/faults {"next": [...]}, GET
@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from conserje_fakes import openai_chat, openai_responses, server
+from conserje_fakes import openai_audio, openai_chat, openai_responses, server
 from conserje_fakes.mind import Mind
 from conserje_fakes.openai_chat import OPENAI, Server
 
@@ -54,6 +54,7 @@ class StandIn:
             routes=[
                 Route("/v1/responses", create_response, methods=["POST"]),
                 Route("/v1/chat/completions", complete_chat, methods=["POST"]),
+                Route("/v1/audio/transcriptions", transcribe, methods=["POST"]),
                 Route("/v1/models/{name}", show_model),
                 Route("/_stand-in/faults", set_faults, methods=["POST"]),
                 Route("/_stand-in/requests", list_requests),
@@ -123,6 +124,24 @@ async def complete_chat(request: Request) -> Response:
         return await _fail(fault, request) or JSONResponse(_useless_chat(fault, asked))
     act = stand_in.mind.act(openai_chat.heard(asked))
     return JSONResponse(openai_chat.answer(asked, act, stand_in.server))
+
+
+async def transcribe(request: Request) -> Response:
+    stand_in = _state(request)
+    if refused := _unknown_key(request):
+        return refused
+    async with request.form() as form:
+        asked, sound = await openai_audio.understood(form)
+    stand_in.requests.append({"headers": dict(request.headers), "body": asked})
+    status, wrong = openai_audio.fault(asked, sound)
+    if status:
+        return _error(status, "invalid_request_error", wrong)
+    if stand_in.faults:
+        fault = stand_in.faults.popleft()
+        return await _fail(fault, request) or JSONResponse(
+            {"text": ""} if fault == "empty" else {"error": {"message": "It failed."}}
+        )
+    return JSONResponse(openai_audio.answer(asked, sound))
 
 
 async def _fail(fault: Fault, request: Request) -> Response | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from conserje import Abilities, Account, Finding, ModelAssistant, Prompt, Reply, Spoken, Turn
+from conserje import Abilities, Account, Finding, Heard, ModelAssistant, Prompt, Reply, Spoken, Turn, Voice
 from conserje_openai.models import OpenAICredentials, OpenAIOperator, OpenAISettings
 
 if TYPE_CHECKING:  # a process that never asks can do without the SDK
@@ -49,6 +49,16 @@ class OpenAI(ModelAssistant[OpenAICredentials, OpenAISettings, OpenAIOperator]):
             spoken = await api.ask(client, turn.credentials, asked.without_tools(), prompt)
             self._toolless.add(own)
         return spoken
+
+    def transcriber(self, settings: OpenAISettings) -> str:
+        return settings.transcription_model
+
+    async def transcribe(self, voice: Voice, account: Account[OpenAICredentials, OpenAISettings]) -> Heard:
+        _, client = await self._api()
+        module = await asyncio.to_thread(import_module, "conserje_openai.hearing")
+        with self.asking(account.credentials, "/audio"):
+            heard: Heard = await module.hear(client, self.operator, voice, account)
+        return heard
 
     async def examine(self, account: Account[OpenAICredentials, OpenAISettings]) -> Sequence[Finding]:
         api, client = await self._api()

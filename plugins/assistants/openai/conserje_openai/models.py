@@ -31,6 +31,11 @@ class OpenAISettings(ModelSettings):
         default="none",
         description="How much the model reasons, in output tokens; null: for models that do not.",
     )
+    transcription_model: str = Field(
+        default="gpt-transcribe",
+        min_length=1,
+        description="The model that writes down voice notes, where they are switched on (voice_notes).",
+    )
 
 
 class OpenAIOperator(ModelOperator):

@@ -10,7 +10,7 @@ from conserje.conversations import state
 from conserje.conversations.rows import EMPTIED
 from conserje.conversations.transcript import READ, Message, message, utterance
 from conserje.storage.database import Pool
-from conserje.storage.scope import LOCK_LIMIT, ask_for
+from conserje.storage.scope import LOCK_LIMIT, calling_for
 
 # In sql/0068_claim.sql: what `state.LOCK`, what the transcript is read by, and `state.LEASE_OUT` do.
 CLAIM = "SELECT * FROM claim_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
@@ -50,10 +50,11 @@ async def claim(
 
     Raises asyncpg.LockNotAvailableError, as an impatient transaction does.
     """
-    row = await ask_for(
-        pool, tenant_id, CLAIM, conversation_id, newest, LOCK_LIMIT, state.LEASE, state.RECENT, most_turns,
-        READ, context, EMPTIED, late_after,
-    )  # fmt: skip
+    async with calling_for(pool, tenant_id) as connection:
+        row = await connection.fetchrow(
+            CLAIM, tenant_id, conversation_id, newest, LOCK_LIMIT, state.LEASE, state.RECENT, most_turns,
+            READ, context, EMPTIED, late_after,
+        )  # fmt: skip
     if row is None:
         return None
     history = row["history"]

@@ -13,22 +13,21 @@ CREATE TYPE said AS (  -- a message, as a turn reads it
 
 -- Leases the conversation out, if `newest` is the last of what is unanswered in it, nobody thinks about it or has
 -- tried to, and a person, a consent, an illness or a message that is older than `late_after` changes nothing.
--- Else no row, and nothing is changed. The role and the tenant are set before any statement reads: until the
--- transaction ends it sees this tenant alone.
+-- Else no row, and nothing is changed.
 CREATE FUNCTION claim_turn(
     tenant bigint, place bigint, newest bigint, lock_limit int, lease interval, recent interval, most_turns int,
     read int, context interval, emptied text, late_after interval
 ) RETURNS TABLE (
     account_id bigint, contact_id bigint, contact_name text, contact_address text, epoch bigint, turn_id bigint,
-    recent_since timestamptz, recent_turns bigint, summary text, claimed_at timestamptz, unanswered said[], history said[]
+    recent_since timestamptz, recent_turns bigint, summary text, claimed_at timestamptz,
+    unanswered said[], history said[]
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     waiting said[];
     past said[];
 BEGIN
-    PERFORM set_config('role', 'conserje_tenant', true), set_config('conserje.tenant', tenant::text, true),
-            set_config('lock_timeout', lock_limit::text, true);
+    PERFORM act_for(tenant), set_config('lock_timeout', lock_limit::text, true);
     PERFORM FROM conversations
     WHERE tenant_id = tenant AND id = place AND state = 'open' AND starts = 0 AND peer <> ''
       AND opted_out IS DISTINCT FROM 'all' AND coalesce(leased_until <= now(), true) AND ill_since IS NULL
@@ -75,5 +74,3 @@ BEGIN
                   AND summaries.conversation_id = place AND since > now() - context), ''),
         now(), waiting, past;
 END $$;
-REVOKE EXECUTE ON FUNCTION claim_turn FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION claim_turn TO conserje_core;

@@ -72,13 +72,6 @@ def _end(scope: Scope) -> str:
     return f"SET LOCAL ROLE conserje_core; {jobs.written(scope.due)}; COMMIT"  # the queue is conserje_core's
 
 
-async def ask_for(pool: Pool, tenant_id: int, question: str, *arguments: object) -> asyncpg.Record | None:
-    """The row of one of our functions, which takes the tenant's role by itself: a whole transaction in one
-    round trip."""
-    async with _room_of(pool, tenant_id, aside=False), pool.acquire() as connection:
-        return await connection.fetchrow(question, tenant_id, *arguments)
-
-
 @asynccontextmanager
 async def acting_for_all(pool: Pool) -> AsyncIterator[Scope]:
     """A transaction that sees all rows: for what is the installation's, or makes a tenant what it is."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
-import tldextract
+from tldextract import TLDExtract
 
 from conserje.settings import HOST, SettingsError
 
@@ -14,14 +15,19 @@ def base_domains(domains: Iterable[str]) -> list[str]:
     bases = list(dict.fromkeys(_written(domain) for domain in domains))
     if not bases:
         raise SettingsError("CONSERJE_DOMAINS names no domain: write one, such as bots.example.com.")
-    split = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
     for base in bases:
-        if not split("tenant." + base).subdomain:
+        if _is_public_suffix(base):
             raise SettingsError(
                 f"CONSERJE_DOMAINS: {base} is a public suffix: "
                 f"write a domain of your own, such as bots.example.{base}."
             )
     return bases
+
+
+@cache  # the list of suffixes takes as long to read as a short command takes
+def _is_public_suffix(base: str) -> bool:
+    split = TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
+    return not split("tenant." + base).subdomain
 
 
 def _written(domain: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 from collections.abc import Iterable, Iterator, Sequence, Set
+from functools import cache
 from typing import Any
 
 from starlette.requests import Request
@@ -32,13 +34,17 @@ td,th{border-color:#303949}a{color:#8ab4ff}}
 
 
 def routes(base: str, places: Sequence[Place]) -> list[Route]:
-    described = describe(base, places)
-    document, page = json.dumps(described), _reference(described)
+    @cache  # when somebody asks: it takes longer than the rest of a listener's start
+    def written() -> tuple[str, str]:
+        described = describe(base, places)
+        return json.dumps(described), _reference(described)
 
-    async def openapi(_: Request) -> Response:
+    async def openapi(request: Request) -> Response:
+        document, _ = await asyncio.to_thread(written)
         return Response(document, headers=_HEADERS, media_type="application/json")
 
-    async def reference(_: Request) -> Response:
+    async def reference(request: Request) -> Response:
+        _, page = await asyncio.to_thread(written)
         return Response(page, headers=_HEADERS, media_type="text/html")
 
     async def about_problem(request: Request) -> Response:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import acknowledgements, answers, handshake, machine, scale, turns
+from bench import acknowledgements, answers, handshake, machine, scale, trips, turns
 from bench.place import Place, say
 from bench.postgres import Postgres
 from bench.process import Failed
@@ -26,6 +26,7 @@ PARTS: Mapping[str, Callable[[Place], Awaitable[Any]]] = {
     "handshake": handshake.measure,
     "reply": turns.measure_reply,
     "turns": answers.measure,
+    "trips": trips.measure,
     "flood": turns.measure_flood,
     "tenants": scale.measure_start,
 }

@@ -85,17 +85,22 @@ class Installation:
             await asyncio.sleep(0.05)
 
     @asynccontextmanager
-    async def workers(self, count: int) -> AsyncIterator[None]:
-        """So many `work` processes for as long as the block takes, from when all of them beat."""
-        conserje = self.place.conserje
+    async def workers(self, count: int, sockets: Path | None = None) -> AsyncIterator[None]:
+        """So many `work` processes for as long as the block takes, from when all of them beat.
+
+        Their way to Postgres may be another socket than its own.
+        """
+        conserje, postgres = self.place.conserje, self.place.postgres
+        url = postgres.url(DATABASE, conserje.owner, sockets)
+        variables = {**self.variables, "CONSERJE_DATABASE_URL": url}
         async with AsyncExitStack() as running:
             self.working = [
                 await running.enter_async_context(
-                    process.started(conserje.work(), self._log(n), conserje.folder, self.variables)
+                    process.started(conserje.work(), self._log(n), conserje.folder, variables)
                 )
                 for n in range(count)
             ]
-            while (await self.place.postgres.row(DATABASE, BEATING))[0] < count:
+            while (await postgres.row(DATABASE, BEATING))[0] < count:
                 self._require_working()
                 await asyncio.sleep(0.05)
             yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
 
 import asyncpg
 
@@ -15,10 +16,11 @@ class Postgres:
     """A server with everybody's databases; `url` is what `conserje.storage.embedded.running` gave."""
 
     def __init__(self, url: str) -> None:
-        self._options = url.partition("?")[2]
+        self.sockets = Path(parse_qs(urlsplit(url).query)["host"][0])
 
-    def url(self, database: str, user: str = "postgres") -> str:
-        return f"postgresql://{user}@/{database}?{self._options}"
+    def url(self, database: str, user: str = "postgres", sockets: Path | None = None) -> str:
+        """By the server's own socket, or by one that leads to it."""
+        return f"postgresql://{user}@/{database}?host={quote(str(sockets or self.sockets))}&port=5432"
 
     async def execute(self, database: str, *statements: str) -> None:
         connection = await asyncpg.connect(self.url(database))

@@ -13,6 +13,7 @@ from bench.installation import Waits
 from bench.pace import RATE
 from bench.scale import Start
 from bench.throughput import Run
+from bench.trips import Trips
 from bench.turns import Flood
 
 KINDS = ("server", "Postgres", "nginx")
@@ -121,6 +122,13 @@ def _totals_and_kinds(seen: Sequence[Turns]) -> list[list[float]]:
     ]
 
 
+def _trips(seen: Trips) -> str:
+    return (
+        f"A turn takes {seen.trips:.1f} round trips ({seen.statements:.1f} statements);"
+        f" a worker at rest asks {seen.resting:.1f} times a second."
+    )
+
+
 def _starts(seen: Sequence[Start]) -> str:
     rows = [(f"{each.tenants:,}", f"{each.seconds:.2f} s", f"{each.megabytes:.0f} MB") for each in seen]
     return _table(("`serve` with tenants", "ready in", "memory"), rows)
@@ -131,6 +139,7 @@ SECTIONS: Mapping[str, Callable[[Any], str]] = {
     "handshake": _handshakes,
     "reply": _reply,
     "turns": _turns,
+    "trips": _trips,
     "flood": _flood,
     "tenants": _starts,
 }

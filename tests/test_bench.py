@@ -14,6 +14,7 @@ from bench import cost, report
 from bench.acknowledgements import Acknowledgements
 from bench.cost import Cost, Process
 from bench.load import percentile
+from bench.relay import COMPLETE, READY, Messages
 from bench.report import Report
 from bench.throughput import Run
 
@@ -95,3 +96,19 @@ def test_processor_time_has_that_of_children_that_ended() -> None:
 @pytest.mark.parametrize(("part", "value"), [(0.5, 2), (0.99, 9), (0.1, 1)])
 def test_percentiles_of_counts(part: float, value: int) -> None:
     assert percentile({1: 10, 2: 80, 9: 10}, part) == value
+
+
+@pytest.mark.parametrize("piece", [1, 2, 7, 100])
+def test_answers_are_counted_in_whatever_pieces_they_come(piece: int) -> None:
+    rest = b"CZ" * 5  # of a row, which may have any bytes
+    said = (
+        b"D"
+        + (4 + len(rest)).to_bytes(4)
+        + rest
+        + b"C\0\0\0\x0dINSERT 0\0"
+        + b"1\0\0\0\x04"
+        + b"Z\0\0\0\x05I"
+    )
+    messages = Messages()
+    kinds = [kind for at in range(0, len(said), piece) for kind in messages.kinds(said[at : at + piece])]
+    assert kinds == [ord("D"), COMPLETE, ord("1"), READY]

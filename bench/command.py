@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import acknowledgements, answers, handshake, machine, scale, trips, turns
+import asyncpg
+from bench import acknowledgements, answers, handshake, machine, scale, statuses, trips, turns
 from bench.place import Place, say
 from bench.postgres import Postgres
 from bench.process import Failed
@@ -27,6 +28,7 @@ PARTS: Mapping[str, Callable[[Place], Awaitable[Any]]] = {
     "reply": turns.measure_reply,
     "turns": answers.measure,
     "trips": trips.measure,
+    "status": statuses.measure,
     "flood": turns.measure_flood,
     "tenants": scale.measure_start,
 }
@@ -81,7 +83,7 @@ async def _measure(name: str, measured: Awaitable[Any], report: Report) -> None:
     say(f"{name} ...")
     try:
         report.parts[name] = await measured
-    except Failed as error:
+    except (Failed, asyncpg.PostgresError) as error:  # the latter where tables are others than they were
         report.failed[name] = str(error)
         say(f"{name}: {error}")
 

@@ -8,10 +8,12 @@ from typing import Any
 
 from bench.acknowledgements import Acknowledgements
 from bench.answers import Turns
+from bench.cost import Cost
 from bench.handshake import Handshakes
 from bench.installation import Waits
 from bench.pace import RATE
 from bench.scale import Start
+from bench.statuses import Statuses
 from bench.throughput import Run
 from bench.trips import Trips
 from bench.turns import Flood
@@ -104,7 +106,7 @@ def _turns(seen: Sequence[Turns]) -> str:
     rows = [
         (
             str(workers),
-            *(f"{median(values) / 1000:.2f}" for values in _totals_and_kinds(of)),
+            *(f"{median(values) / 1000:.2f}" for values in _totals_and_kinds([each.cost for each in of])),
             _spread([each.cost.total / 1000 for each in of], 2),
             f"{median(each.cost.total for each in of) / alone - 1:.0%}",
             f"{median(each.rate for each in of):,.0f}",
@@ -114,12 +116,9 @@ def _turns(seen: Sequence[Turns]) -> str:
     return _table(head, rows)
 
 
-def _totals_and_kinds(seen: Sequence[Turns]) -> list[list[float]]:
-    kinds = seen[0].cost.microseconds
-    return [
-        [each.cost.total for each in seen],
-        *([each.cost.microseconds[kind] for each in seen] for kind in kinds),
-    ]
+def _totals_and_kinds(costs: Sequence[Cost]) -> list[list[float]]:
+    kinds = costs[0].microseconds
+    return [[each.total for each in costs], *([each.microseconds[kind] for each in costs] for kind in kinds)]
 
 
 def _trips(seen: Trips) -> str:
@@ -127,6 +126,20 @@ def _trips(seen: Trips) -> str:
         f"A turn takes {seen.trips:.1f} round trips ({seen.statements:.1f} statements);"
         f" a worker at rest asks {seen.resting:.1f} times a second."
     )
+
+
+def _statuses(seen: Sequence[Statuses]) -> str:
+    head = ("messages behind it", "us a callback", *seen[0].costs[0].microseconds, "spread", "")
+    rows = [
+        (
+            f"{each.behind:,}",
+            *(f"{median(values):,.0f}" for values in _totals_and_kinds(each.costs)),
+            _spread([cost.total for cost in each.costs]),
+            f"{each.microseconds / seen[0].microseconds:.2f} x",
+        )
+        for each in seen
+    ]
+    return _table(head, rows)
 
 
 def _starts(seen: Sequence[Start]) -> str:
@@ -140,6 +153,7 @@ SECTIONS: Mapping[str, Callable[[Any], str]] = {
     "reply": _reply,
     "turns": _turns,
     "trips": _trips,
+    "status": _statuses,
     "flood": _flood,
     "tenants": _starts,
 }

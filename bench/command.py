@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from bench import acknowledgements, answers, handshake, machine, scale, statuses, trips, turns
+from bench import acknowledgements, answers, day, handshake, machine, scale, statuses, trips, turns
 from bench.place import Place, say
 from bench.postgres import Postgres
 from bench.process import Failed
@@ -30,6 +30,7 @@ PARTS: Mapping[str, Callable[[Place], Awaitable[Any]]] = {
     "trips": trips.measure,
     "status": statuses.measure,
     "flood": turns.measure_flood,
+    "day": day.measure,
     "tenants": scale.measure_start,
 }
 FIGURES = (*acknowledgements.FIGURES, *PARTS)
@@ -110,7 +111,7 @@ def _programs(figures: Sequence[str]) -> list[str]:
     """What must be installed to measure these."""
     if set(figures) & set(acknowledgements.SERVERS):
         return ["wrk", "nginx"]
-    return ["nginx"] if "handshake" in figures else []
+    return ["nginx"] if {"handshake", "day"} & set(figures) else []
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from statistics import quantiles
 
@@ -32,22 +33,21 @@ class Pace:
 
 async def measure(url: str, tenants: Sequence[Tenant]) -> Pace:
     """Post at an even pace, whatever the answers do, over kept connections. Raises Failed."""
-    provider = _Provider(int(url.rstrip("/").rpartition(":")[2]))
-    try:
+    with closing(Provider(int(url.rstrip("/").rpartition(":")[2]))) as provider:
         await provider.post_all(tenants, WARM_UP)
         percentiles = quantiles(await provider.post_all(tenants, MEASURED), n=100)
-    finally:
-        provider.close()
     return Pace(MEASURED, percentiles[49], percentiles[98])
 
 
 @dataclass
-class _Provider:
+class Provider:
+    """Posts to nginx over kept connections, each webhook when it is its time."""
+
     port: int
     _free: defaultdict[str, list[Connection]] = field(default_factory=lambda: defaultdict(list))
 
-    async def post_all(self, tenants: Sequence[Tenant], count: int) -> list[float]:
-        """How long each webhook took, in milliseconds."""
+    async def post_all(self, tenants: Sequence[Tenant], count: int, rate: float = RATE) -> list[float]:
+        """How long each webhook took, in milliseconds; each is of another contact. Raises Failed."""
         requests = [
             webhooks.webhook(tenants[n % len(tenants)], f"5697{n:07d}", "Hola, ¿atienden hoy?")
             for n in range(count)
@@ -57,7 +57,7 @@ class _Provider:
             async with asyncio.TaskGroup() as posts:
                 tasks = []
                 for n, request in enumerate(requests):
-                    await asyncio.sleep(began + n / RATE - time.monotonic())
+                    await asyncio.sleep(began + n / rate - time.monotonic())
                     tasks.append(posts.create_task(self._post(tenants[n % len(tenants)].host, request)))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None

@@ -9,6 +9,7 @@ from typing import Any
 from bench.acknowledgements import Acknowledgements
 from bench.answers import Turns
 from bench.cost import Cost
+from bench.day import Day
 from bench.handshake import Handshakes
 from bench.installation import Waits
 from bench.pace import RATE
@@ -142,6 +143,22 @@ def _statuses(seen: Sequence[Statuses]) -> str:
     return _table(head, rows)
 
 
+def _day(seen: Day) -> str:
+    peak = sum(seen.peak.values())
+    rows = [
+        ("MB at the peak", f"{peak:.0f}", *(f"{each:.0f}" for each in seen.peak.values())),
+        (
+            "ms of processor time a second at rest",
+            f"{sum(seen.rest.values()):.1f}",
+            *(f"{each:.1f}" for each in seen.rest.values()),
+        ),
+    ]
+    return (
+        f"{seen.conversations:,} conversations within {seen.seconds:.0f} s;"
+        f" the console has {seen.console:.0f} MB more for itself.\n\n" + _table(("", "all", *seen.peak), rows)
+    )
+
+
 def _starts(seen: Sequence[Start]) -> str:
     rows = [(f"{each.tenants:,}", f"{each.seconds:.2f} s", f"{each.megabytes:.0f} MB") for each in seen]
     return _table(("`serve` with tenants", "ready in", "memory"), rows)
@@ -155,6 +172,7 @@ SECTIONS: Mapping[str, Callable[[Any], str]] = {
     "trips": _trips,
     "status": _statuses,
     "flood": _flood,
+    "day": _day,
     "tenants": _starts,
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1]))  # where `bench` is, as bench/run.py has it
 
-from bench import cost, report
+from bench import cost, memory, report
 from bench.acknowledgements import Acknowledgements
 from bench.cost import Cost, Process
 from bench.load import percentile
@@ -112,3 +114,12 @@ def test_answers_are_counted_in_whatever_pieces_they_come(piece: int) -> None:
     messages = Messages()
     kinds = [kind for at in range(0, len(said), piece) for kind in messages.kinds(said[at : at + piece])]
     assert kinds == [ord("D"), COMPLETE, ord("1"), READY]
+
+
+def test_who_listens_is_found_and_has_memory_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "here"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        assert memory.listening_at(path, [os.getppid(), os.getpid()]) == [os.getpid()]
+        assert memory.listening_at(tmp_path / "there", [os.getpid()]) == []
+    assert 0 < memory.own_megabytes(os.getpid()) <= memory.megabytes(os.getpid())

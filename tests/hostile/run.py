@@ -109,7 +109,7 @@ async def _under_attack(town: Town, folder: Path, seconds: float) -> tuple[list[
     """What was written meanwhile, and what the strangers say."""
     Plan(seconds, town.target).write(folder / "plan.json")
     strangers = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "hostile.strangers", folder / "plan.json"),
+        *("nice", "-n", str(town.ahead), sys.executable, "-m", "hostile.strangers", folder / "plan.json"),
         cwd=Path(__file__).parents[1],
         stdout=asyncio.subprocess.PIPE,
     )

@@ -7,8 +7,9 @@ things before it waits.
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from pgqueuer.domain.types import QueueEntrypoint
 from pgqueuer.ports.driver import Driver
 
 LATER = timedelta(milliseconds=100)  # until the others look whether the one whose turn it was did
+ABSENT_FOR = 5.0  # seconds for which nobody waits for one who did not: it stands still, or starts again
 
 # The next job of all that wait, due or not: of each kind the first by its index, however many wait.
 NEXT = """
@@ -37,6 +39,8 @@ class Wakes:
         self.told = False  # of jobs that the last look may not have seen
         self._wake = wake
         self._looks = 0
+        self._late: int | None = None  # whose turn it was that the next look is for
+        self._absent: dict[int, float] = {}  # until when each place is not waited for
 
     def hear(self, channel: str, payload: str) -> None:
         """Somebody changed the queue's table, or asks whether this worker hears."""
@@ -52,13 +56,29 @@ class Wakes:
             )
 
     def is_ours(self, what: str) -> bool:
-        """Whether it is this worker's turn."""
-        return zlib.crc32(what.encode()) % self.workers == self.place
+        """Whether it is this worker's turn, or that of one who is absent."""
+        whose = self._whose(what)
+        return whose == self.place or self._absent.get(whose, 0.0) > time.monotonic()
 
     def looked(self) -> None:
         """What was told until now is seen."""
         self._looks += 1
         self.told = False
+
+    def found(self, taken: Sequence[Job]) -> None:
+        """What a look took: where it had waited, the one whose turn it was is absent."""
+        whose, self._late = self._late, None
+        if whose is not None and any(each.updated - each.execute_after >= LATER for each in taken):
+            self._absent[whose] = time.monotonic() + ABSENT_FOR
+
+    def stand(self, place: int, workers: int) -> None:
+        """Have this place among so many that live."""
+        if (place, workers) != (self.place, self.workers):
+            self.place, self.workers = place, workers
+            self._absent.clear()
+
+    def _whose(self, what: str) -> int:
+        return zlib.crc32(what.encode()) % self.workers
 
     def _tell(self, channel: str, payload: str) -> None:
         if not self.told:
@@ -67,6 +87,7 @@ class Wakes:
 
     def _tell_if_unseen(self, looks: int, channel: str, payload: str) -> None:
         if looks == self._looks:
+            self._late = self._whose(payload)
             self._tell(channel, payload)
 
 
@@ -86,6 +107,7 @@ class SparingQueries(Queries):
             return []
         self._wakes.looked()
         taken = await super().dequeue(batch_size, *rest, **how)
+        self._wakes.found(taken)
         self._had_all = 0 < len(taken) < batch_size
         return taken
 

@@ -18,13 +18,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from conserje.telemetry import procfs, pulse, service
+from conserje.telemetry import precedence, procfs, pulse, service
 from conserje.telemetry.pulse import Call, Pulse
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.5  # seconds; longer than the time between two beats
 STILL_LIMIT = 3.0  # seconds without a beat in which it could have run
+GIVE_WAY_AFTER = (
+    0.4  # seconds without a beat after which it has the processor only where nobody else wants it
+)
 SUSPECT_LIMIT = 1.0  # seconds without a beat before others of the machine, who may take over, are warned
 SUSPECT_AGAIN = 4.0  # seconds after which they are warned again
 START_LIMIT = 60.0  # the same before its first beat, and after its last one
@@ -56,6 +59,7 @@ class _Watched:
     cpu: float = 0.0  # what it had had when its last beat was seen
     waited: dict[str, float] = field(default_factory=dict)  # for a processor, by thread
     silent: float = 0.0  # seconds without a beat, also those in which it waited for a processor
+    gave_way: bool = False  # since its last beat
     warned_at: float | None = None  # in those seconds, when others were
     killed_at: float | None = None  # when it is killed, having been told to end
 
@@ -79,12 +83,18 @@ class _Watched:
         """Whether others are to be warned now: one that spins on a busy machine stands still for longer."""
         return self.silent >= (SUSPECT_LIMIT if self.warned_at is None else self.warned_at + SUSPECT_AGAIN)
 
+    def give_way(self, whether: bool) -> None:
+        """Whoever spins keeps the others of the machine waiting, until it is known that it spins for ever."""
+        if whether != self.gave_way:
+            self.gave_way = precedence.give_way(self.pid) if whether else not precedence.take_back(self.pid)
+
     def _waited_since(self, waited: dict[str, float]) -> float:
         """Whichever thread holds the interpreter's lock may be the one that waits for a processor."""
         return max((now - self.waited.get(thread, now) for thread, now in waited.items()), default=0.0)
 
     def tell(self, number: signal.Signals, seconds: float) -> None:
         """Send a signal by which it ends within so many seconds, or is killed."""
+        self.give_way(False)
         self.killed_at = time.monotonic() + seconds
         self.send(number)
 
@@ -144,6 +154,7 @@ class Watchdog:
                 watched.send(signal.SIGKILL)
             return
         watched.look(seconds)
+        watched.give_way(watched.still >= GIVE_WAY_AFTER)
         if watched.is_to_be_told_of and (call := watched.pulse.call):
             watched.warned_at = watched.silent
             self.suspect(call)

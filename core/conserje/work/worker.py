@@ -229,7 +229,7 @@ class Worker:
         """Know whose turn it is among those that work."""
         names = await heartbeat.workers(self.pool)
         if self._wakes and this_process() in names:
-            self._wakes.place, self._wakes.workers = names.index(this_process()), len(names)
+            self._wakes.stand(names.index(this_process()), len(names))
 
 
 async def _feel(shares: Sequence[Share]) -> None:

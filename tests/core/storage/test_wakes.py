@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from pgqueuer.ports.repository import EntrypointExecutionParameter
@@ -84,6 +85,41 @@ async def test_the_others_are_told_later_where_they_have_not_looked(
     assert told == [*([] if looked else [changed("insert")]), "end"]
 
 
+@pytest.mark.parametrize(
+    ("longest", "absent"), [(timedelta(milliseconds=1), True), (timedelta(hours=1), False)]
+)
+async def test_who_left_a_job_to_others_is_waited_for_no_more(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, longest: timedelta, absent: bool
+) -> None:
+    driver = QueueDriver(pool, "")
+    ours, heard = queue.sparing_queries(driver), driver.wakes
+    assert isinstance(ours, SparingQueries)
+    heard.stand(0, 2)
+    theirs = [what for at in range(50) if not heard.is_ours(what := changed("insert", at))]
+    async with pool.acquire() as connection:
+        await jobs.enqueue(connection, [Job(jobs.CONVERSE, 1, 1, delay=timedelta(seconds=-1))])
+    monkeypatch.setattr(wakes, "LATER", timedelta(milliseconds=1))
+    heard.hear(jobs.CHANNEL, theirs[0])
+    await until(lambda: heard.told)
+    monkeypatch.setattr(wakes, "LATER", longest)  # an hour: what was found had come just now
+    assert await taken(ours, 2) == 1
+    assert [heard.is_ours(what) for what in theirs] == [absent] * len(theirs)
+    heard.stand(0, 3)
+    assert not all(heard.is_ours(what) for what in theirs)  # others may have its place
+
+
+async def taken(ours: SparingQueries, most: int) -> int:
+    """How many jobs a look takes."""
+    found = await ours.dequeue(
+        batch_size=most,
+        entrypoints={kind: EntrypointExecutionParameter(concurrency_limit=0) for kind in KINDS},
+        queue_manager_id=uuid.uuid4(),
+        global_concurrency_limit=40,
+        heartbeat_timeout=timedelta(minutes=1),
+    )
+    return len(found)
+
+
 @pytest.mark.parametrize("due", [[], [-3.0], [5.0], [9.0, 5.0], [5.0, -1.0, 9.0]])
 async def test_one_question_has_the_answers_of_the_library_s_three(pool: Pool, due: list[float]) -> None:
     async with pool.acquire() as connection:
@@ -125,18 +161,7 @@ async def test_after_a_part_of_a_batch_there_is_no_more_unless_it_is_told_of(
     monkeypatch.setattr(driver, "fetch", counting)
     ours = queue.sparing_queries(driver)
     assert isinstance(ours, SparingQueries)
-
-    async def take(most: int) -> int:
-        kinds = {kind: EntrypointExecutionParameter(concurrency_limit=0) for kind in KINDS}
-        taken = await ours.dequeue(
-            batch_size=most,
-            entrypoints=kinds,
-            queue_manager_id=uuid.uuid4(),
-            global_concurrency_limit=40,
-            heartbeat_timeout=timedelta(minutes=1),
-        )
-        return len(taken)
-
+    take = partial(taken, ours)
     assert [await take(2), await take(2), await take(2)] == [2, 1, 0]
     assert len(asked) == 2
     assert await take(2) == 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from conserje.telemetry import procfs, pulse
+from conserje.telemetry import precedence, procfs, pulse
 from conserje.telemetry.pulse import Call
 from conserje.telemetry.watchdog import Watchdog
 
@@ -44,3 +46,33 @@ def test_promise_8_others_are_warned_of_one_that_spins_on_a_busy_machine(
     own.beats = 2
     watchdog._judge(watched, LOOK)
     assert watched.silent == 0
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_promise_11_one_that_stands_still_gives_way_until_it_comes_round(
+    sleeper: int, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    if not allowed:  # whoever gave way would do so for ever
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (0, 0))
+    watchdog, own = Watchdog(10**6), pulse.create()
+    watchdog.watch("work", sleeper, own)
+    [watched] = watchdog._watched
+    level = os.getpriority(os.PRIO_PROCESS, sleeper)
+    behind = precedence.BEHIND if precedence.may_be_taken_back() else level
+    levels = []
+    for beats in (1, 1, 1, 2):
+        own.beats = beats
+        watchdog._judge(watched, LOOK)
+        levels.append(os.getpriority(os.PRIO_PROCESS, sleeper))
+    assert levels == [level, behind, behind, level]
+
+
+def test_one_that_is_told_to_end_does_so_before_others(sleeper: int) -> None:
+    watchdog, own = Watchdog(10**6), pulse.create()
+    watchdog.watch("work", sleeper, own)
+    [watched] = watchdog._watched
+    own.beats, level = 1, os.getpriority(os.PRIO_PROCESS, sleeper)
+    while watched.killed_at is None:
+        watchdog._judge(watched, LOOK)
+    assert os.getpriority(os.PRIO_PROCESS, sleeper) == level

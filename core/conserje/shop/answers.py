@@ -237,7 +237,8 @@ class Answers:
         number, places = max(met.items(), key=lambda each: (len(each[1]), -each[0]), default=(0, set()))
         others = sum(len(each) == len(places) for each in met.values()) - 1
         is_asked = any(self._is_worded(number, keys) for keys, place in content.items() if place in places)
-        if len(places) >= 2 and len(places) * 3 >= len(content) * 2 and not others and is_asked:
+        mostly = len(places) * 3 >= len(content) * 2 or (len(places) >= 3 and len(places) * 2 >= len(content))
+        if len(places) >= 2 and mostly and not others and is_asked:
             yield _asked(self.told.questions[number], _SPOKEN_OF, frozenset(places))
 
     def _is_worded(self, number: int, keys: frozenset[str]) -> bool:

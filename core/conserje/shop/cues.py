@@ -21,9 +21,15 @@ _DAY = (
     "|today|tomorrow|weekend|weekends|holidays|tarde|noche|navidad|nochebuena"
     "|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|almuerzo|mediodia"
 )
+_NEAR_DAY = "lunes|martes|miercoles|jueves|viernes|sabado|domingo|feriado|feriados|hoy|manana|finde"
 _OPEN = "abre|cierra|atienden"
 _COME = "ir|pasar|voy|paso"
 _DATE = "|".join(map(str, range(1, 32)))
+_BUSINESS = (
+    "taller|negocio|almacen|minimarket|restaurant|restaurante|empresa|hosteria|hotel|hostal|cabañas|cafeteria"
+    "|colegio|oficina|gimnasio|club|agencia|peluqueria|panaderia|botilleria|quiosco|kiosko|puesto"
+)
+_MANY = "docena|docenas|" + "|".join(map(str, range(10, 101)))
 _SHOP = "local|showroom|tienda"
 _TAKE = "aceptan|acepta|reciben|recibe|puedo|puede|pueden|podria|con|accept|take|aceitam|aceita|tienen"
 
@@ -50,6 +56,9 @@ hasta|desde hora|horas {_DAY}
 hasta|desde hora|horas el|dia {_DATE}
 el|dia {_DATE} hasta|desde hora|horas
 {_OPEN} el|dia {_DATE}
+a las estan|atienden
+{_NEAR_DAY} estar|estaran|estan|trabajan|abriran
+hasta hora|horas|cuando pillo|encuentro|alcanzo
 {_OPEN} almorzar|almuerzo|colacion|siesta
 """
 
@@ -83,7 +92,7 @@ llegan|mandan|llega a|hasta
 """
 
 COST = """
-cuanto|cuánto|kuanto|quanto sale|cuesta|vale|cobran|es|seria|custa|cobra|costaria|saldria|fica|valor|sale
+cuanto|cuánto|kuanto|quanto sale|cuesta|vale|cobran|es|é|seria|custa|cobra|costaria|saldria|fica|valor|sale
 a cuanto
 precio|costo|valor|tarifa|price|cost|much|gratis|gratuito|free|grátis|incluido|cobran|cobra|recargo
 """
@@ -107,6 +116,7 @@ cuanto rato|tiempo llega|llegan|demora
 en cuantos dias llega|llegaria|entregan
 llega|llegaria|llegan|entregan hoy|mañana|altiro
 cuantos dias|tiempo demora
+cuantos|cuánto dias|tiempo estaria|esta|tendria|tengo|recibo|recibiria
 cuando llegaria|entregan
 how long take|arrive
 """
@@ -131,14 +141,15 @@ si no me|le gusta|queda|sirve|funciona
 si se|sale|viene|llega muere|rompe|seca|echa|quiebra|daña|malo|mala|fallado|fallada|descose|marchita
 """
 
-WHOLESALE = """
+WHOLESALE = f"""
 mayorista|mayoristas|wholesale|atacado|reventa|revendedor|revendedores|revender|distribuidor|distribuidores|bulk
 por mayor
 compro|compramos harto|bastante|cantidad|cantidades|seguido
-tengo|para taller|negocio|almacen|minimarket|restaurant|restaurante|empresa
+tengo|para {_BUSINESS}
 otro|mejor|buen precio
 comprar volumen|cantidad|cantidades
 precio|precios|descuento volumen|cantidad|cantidades
+precio|descuento|rebaja|dscto llevo|compro|llevando|comprando|pido {_MANY}
 """
 
 INVOICES = """

@@ -10,7 +10,6 @@ from pydantic import Field
 from conserje import (
     Assistant,
     Content,
-    Known,
     List,
     Media,
     Nothing,
@@ -23,7 +22,7 @@ from conserje import (
     plain,
 )
 from conserje.kit import Closed
-from conserje_catalog import choices, errands, left, meaning, things, wishes
+from conserje_catalog import choices, errands, left, lore, meaning, things, wishes
 from conserje_catalog.asked import Asked
 from conserje_catalog.looking import Looking
 from conserje_catalog.meaning import Meant
@@ -67,7 +66,7 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
         if asked.says("who"):
             return await _otherwise(turn, text, asked, offers)
         reason = wishes.reason(asked)
-        if reason and not (reason == "broken" and await _known(turn, text, asked)):
+        if reason and not (reason == "broken" and await lore.known(turn, text, asked)):
             return _say(wishes.sentence(reason, words), wishes.REASONS[reason], 0.9, hand_over=True)
         if reply := await errands.kept(turn, text, asked):
             return reply
@@ -76,7 +75,7 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
         said = (
             await _about_the_shop(turn, text, asked, offers)
             or await _about_what_it_does(turn, text, asked, offers)
-            or await _about_products(turn, asked, offers)
+            or await _about_products(turn, text, asked, offers)
         )
         if said:
             return await _with_the_rest(turn, text, said, words)
@@ -143,18 +142,41 @@ async def _about_the_shop(turn: _Turn, text: str, asked: Asked, offers: Offers) 
     if not topics:
         return None
     topic = topics[0]
-    known = await turn.knowledge.search(text) or [
-        each for _, part in wishes.parts(asked) for each in await turn.knowledge.search(part)
-    ]
-    if known:
-        answers = list(dict.fromkeys(each.answer for each in known))
-        told = [*await _priced(turn, asked, offers), *answers]
-        answer = _say(offers.hello + "\n\n".join(told), wishes.TOPICS[topic], known[0].score)
-        rest = await left.topics(turn, asked, known)
-        sentences = dict.fromkeys(wishes.sentence(each, offers.words) for each in rest)
-        return _besides(answer, list(sentences), _asked_of_the_shop(rest, text)) if rest else answer
+    if told := await _told_of_it(turn, topic, meant, asked, offers) or await _told(
+        turn, topic, text, asked, offers
+    ):
+        return told
     if topic == "hours" and is_of_a_thing:
         return None  # "a qué hora sale el pan" may be told of the bread
+    return await _by_a_person(turn, topic, text, meant, offers)
+
+
+async def _told_of_it(
+    turn: _Turn, topic: str, meant: Sequence[Product], asked: Asked, offers: Offers
+) -> Reply | None:
+    """What the one product's own description says of it."""
+    of_it = meant or [match.product for match in await things.mentioned(turn, list(asked.wanted()))]
+    if len(of_it) != 1 or not wishes.is_told(topic, of_it[0]):
+        return None
+    return Reply((offers.one(of_it[0], described=True),), wishes.TOPICS[topic], 0.8)
+
+
+async def _told(turn: _Turn, topic: str, text: str, asked: Asked, offers: Offers) -> Reply | None:
+    """What the shop has said of it, with what else is asked."""
+    known = await lore.known(turn, text, asked) or [
+        each for _, part in wishes.parts(asked) for each in await turn.knowledge.search(part)
+    ]
+    if not known:
+        return None
+    answers = list(dict.fromkeys(each.answer for each in known))
+    told = [*await _priced(turn, asked, offers), *answers]
+    answer = _say(offers.hello + "\n\n".join(told), wishes.TOPICS[topic], known[0].score)
+    rest = await left.topics(turn, asked, known)
+    sentences = dict.fromkeys(wishes.sentence(each, offers.words) for each in rest)
+    return _besides(answer, list(sentences), _asked_of_the_shop(rest, text)) if rest else answer
+
+
+async def _by_a_person(turn: _Turn, topic: str, text: str, meant: Sequence[Product], offers: Offers) -> Reply:
     said = wishes.sentence(topic, offers.words)
     if topic in ("haggling", "restock") and not meant and turn.history:
         meant = choices.shown(turn.history, await turn.products.all())[:1]
@@ -178,19 +200,13 @@ async def _about_what_it_does(turn: _Turn, text: str, asked: Asked, offers: Offe
     chats = asked.chats or asked.says("greeting")
     if asked.is_one_name or chats or not (verb or is_process or asked.says("service")):
         return None
-    if found := await _known(turn, text, asked):
+    if found := await lore.known(turn, text, asked):
         return _say(offers.hello + found[0].answer, "pregunta", found[0].score)
     is_a_thing = bool(await turn.products.search(verb, 1) if verb else await _names_a_thing(turn, asked))
     is_a_thing = is_a_thing or (not verb and bool(await things.mentioned(turn, list(asked.wanted()))))
     if asked.says_little or (is_a_thing and not is_process):
         return None
     return _say(offers.hello + offers.words.no_data, "pregunta", 0.5, hand_over=True, unanswered=[text])
-
-
-async def _known(turn: _Turn, text: str, asked: Asked) -> Sequence[Known]:
-    """What the shop has said of it, or of what it is asked to do."""
-    verb = asked.service
-    return await turn.knowledge.search(text) or (await turn.knowledge.search(verb) if verb else ())
 
 
 async def _names_a_thing(turn: _Turn, asked: Asked) -> bool:
@@ -206,10 +222,14 @@ async def _priced(turn: _Turn, asked: Asked, offers: Offers) -> list[str]:
     return ["\n".join(lines)] if lines else []
 
 
-async def _about_products(turn: _Turn, asked: Asked, offers: Offers) -> Reply | None:
+async def _about_products(turn: _Turn, text: str, asked: Asked, offers: Offers) -> Reply | None:
     if asked.agrees and not asked.follows_up and _offered(turn, offers.words):
         return _say(offers.words.sold, "compra", 0.8, hand_over=True)
     meant = await meaning.find(turn, asked)
+    if meant and meant.is_about and not asked.asks:
+        known = await turn.knowledge.search(text)
+        if known and known[0].kind == "question":
+            return _say(offers.hello + known[0].answer, "pregunta", known[0].score)
     if meant is None and asked.agrees and turn.history:
         # A yes to something sold out: what is near is offered, and nothing is sold.
         offered = choices.shown(turn.history, await turn.products.all())
@@ -232,7 +252,8 @@ async def _offer(turn: _Turn, meant: Meant, asked: Asked, offers: Offers) -> Rep
     elif meant.way == "compare":
         said = offers.compared(products)
     elif len(products) == 1 and not has(products[0]):
-        instead = near(products[0], await turn.products.all())
+        others = [each for each in await turn.products.all() if each.name not in meant.unwanted]
+        instead = near(products[0], others)
         said = offers.sold_out(products[0], instead, described=meant.described)
     elif len(products) == 1:
         said = offers.one(products[0], meant.count, _heading(meant, offers), described=meant.described)
@@ -267,7 +288,7 @@ def _heading(meant: Meant, offers: Offers) -> str:
 async def _otherwise(turn: _Turn, text: str, asked: Asked, offers: Offers) -> Reply:
     """Small talk, what the shop has been asked before, or an honest no."""
     shelf = offers.shelf(await turn.products.all())
-    if asked.has_words and not asked.names_nothing and (known := await turn.knowledge.search(text)):
+    if asked.has_words and not asked.names_nothing and (known := await lore.known(turn, text, asked)):
         answers = list(dict.fromkeys(each.answer for each in known))
         return _say(offers.hello + "\n\n".join(answers), "pregunta", known[0].score)
     if said := _small_talk(turn, asked, shelf, offers.words):
@@ -317,6 +338,9 @@ async def _not_found(turn: _Turn, text: str, asked: Asked, shelf: str, offers: O
         return _say(f"{words.which} {shelf}", asked.topic, 0.4)
     if asked.is_question and not asked.asks and not asked.is_one_name:
         return _say(words.no_data, "pregunta", 0.5, hand_over=True, unanswered=[text])
+    if alike := await things.alike(turn, list(asked.wanted())):
+        said = offers.one(alike[0], heading=words.alike) if len(alike) == 1 else None
+        return Reply((said or offers.several(alike, words.alike),), asked.topic, 0.4)
     if await turn.products.search(text, 1):
         return _say(f"{words.near} {shelf}", asked.topic, 0.4)
     if asked.asks or asked.is_short:

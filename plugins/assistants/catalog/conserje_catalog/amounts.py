@@ -14,6 +14,10 @@ _AFTER = re.compile(
     r"(?<=[a-z] )([2-9]|[1-9][0-9]) (?:cajas|bolsas|sacos|botellas|latas|paquetes|unidades|pares)$"
 )
 _MEASURED = re.compile(r"\b([1-9][0-9]{0,2}) (metros?|mts?|kilos?|kg|litros?)\b")
+_OF_THE_SAME = re.compile(
+    r"(?:([0-9]{1,3}|un[oa]|dos|tres|cuatro|cinco|otr[oa]) )?((?:de|del|para|con|sin) .+)"
+)
+_NOUN = re.compile(r"\b([a-z]{3,20}) (?:de|del|para|con|sin) ")
 _SOLD_BY = {
     "m": re.compile(r"\b(?:por|x|el) (?:m2?|metro)\b|\bm2$|\bm2 "),
     "k": re.compile(r"\b(?:por|x|el) (?:kg|kilo)\b"),
@@ -25,6 +29,7 @@ _MEASURES = words_of(
     "anos ano meses mes dias dia semanas semana horas hora minutos personas persona"
     " kg kilo kilos kgs gr grs g gramos ml l lt litro litros m mt metros cm mm w watts gb tb lucas mil"
 )
+_TO_WHOM = words_of("me nos")  # "me da 3"
 _PLACES = words_of("de del do da of para pa for talla numero")
 
 
@@ -35,7 +40,7 @@ def amount(part: str) -> tuple[int, str]:
         return int(times[1]), " ".join(naming(part[: times.start()]))
     place = -1
     for n, word in enumerate(words):
-        if word in _PLACES:
+        if word in _PLACES and words[max(n - 1, 0)] not in _TO_WHOM:
             place = n + 1  # "el de 20"
         if n == place:
             continue
@@ -46,6 +51,19 @@ def amount(part: str) -> tuple[int, str]:
         if naming(word) and not count:
             break  # what follows is the name's own number: "play 5"
     return 1, " ".join(naming(part))
+
+
+def is_of_the_same(part: str) -> bool:
+    """Whether it counts what was named before: "y uno de 20"."""
+    said = _OF_THE_SAME.fullmatch(part.strip())
+    return bool(said and said[1])
+
+
+def of_the_same(part: str, before: str) -> str:
+    """The part with the thing that it is one of: of "uno de 20" after "2 aceites de 10" oils."""
+    said, noun = _OF_THE_SAME.fullmatch(part), _NOUN.search(before)
+    thing = noun[1] if noun else next(iter(naming(amount(before)[1])), "")
+    return f"{said[1] or '1'} {thing} {said[2]}" if said and thing else part
 
 
 def counted_after(part: str) -> int:

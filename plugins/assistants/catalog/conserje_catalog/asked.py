@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from itertools import groupby
 
-from conserje_catalog.vocabulary import HASTY, PATTERNS, WORDS
+from conserje_catalog.vocabulary import HASTY, PATTERNS, WORDS, words_of
 
 _CLAUSE = re.compile(r"[.,;:!?¡¿\n…()+&]+(?!\d)")
 _WORD = re.compile(r"[a-z0-9]+(?:[.,][0-9]+)*")
@@ -37,6 +37,7 @@ _DOING = re.compile(
 )
 _DRAWN_OUT = re.compile(r"\b[a-z]{0,10}?([a-z])\1[a-z]{0,10}\b")
 _OF_SHOP = re.compile(r"\b(?:ustedes|uds) (?:(?:me|nos|se|los?|las?|les?) ){0,2}([a-z]{3,20}(?:an|en))\b")
+_DEGREES = words_of("tan muy de tao too very barato barata caro cara caros caras")
 _CLAUSES = 10  # of a message: each is looked for by itself
 _CHAT = WORDS["greetings"] | WORDS["thanks"] | WORDS["closings"] | WORDS["farewells"] | WORDS["chat"]
 _ASKING = WORDS["asking"] | WORDS["price"] | WORDS["stock"]
@@ -103,7 +104,7 @@ class Asked:
     @cached_property
     def says_little(self) -> bool:
         """Whether no word is left that could name something."""
-        return self._said <= _ASKING | _CHAT | WORDS["filler"]
+        return self._said <= _ASKING | _CHAT | WORDS["filler"] and not self.says("thing")
 
     @property
     def service(self) -> str:
@@ -145,6 +146,8 @@ class Asked:
     def greets(self) -> bool:
         if self._chats_with("greetings"):
             return True
+        if self.says("thing"):
+            return False
         rest = " ".join(PATTERNS["greeting"].sub(" ", clause) for clause in self.clauses).split()
         asks_how_much = bool(self._said & _FOLLOW_UP)
         heard = self.begins_with_hello or self.says("greeting")
@@ -184,6 +187,19 @@ class Asked:
         for clause in self.clauses:
             if no := PATTERNS["no"].search(clause):
                 yield _until_but(clause[no.end() :])[0]
+
+    def unlike(self) -> Iterator[str]:
+        """How it should not be: "que no sean rojas"."""
+        for clause in self.clauses:
+            if (no := PATTERNS["not_so"].search(clause)) and (
+                so := naming_so(_until_but(clause[no.end() :])[0])
+            ):
+                yield so
+
+
+def naming_so(text: str) -> str:
+    """The word of a text that says how something is, colours too."""
+    return next((word for word in text.split() if word not in _ASKING | _CHAT and word not in _DEGREES), "")
 
 
 def naming(clause: str) -> list[str]:

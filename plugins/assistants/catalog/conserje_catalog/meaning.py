@@ -8,8 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from conserje import Match, Product, Turn
-from conserje_catalog import choices, things
-from conserje_catalog.amounts import amount, counted, counted_after, sold_by_measure
+from conserje_catalog import choices, sizes, things
+from conserje_catalog.amounts import (
+    amount,
+    counted,
+    counted_after,
+    is_of_the_same,
+    of_the_same,
+    sold_by_measure,
+)
 from conserje_catalog.asked import Asked, naming
 from conserje_catalog.money import Budget, budget
 from conserje_catalog.offers import SHOWN, has
@@ -19,6 +26,9 @@ _SURE = 0.7  # below this a product shares a word with what was asked, no more
 _NEAR = 0.51  # all of the words are in its description, or most are the product's
 _HARDLY = 0.1  # less sure than the surest: what only is of its category is less so
 _FOUND = 30  # products that are looked at
+_CALLED = 0.03  # a keyword says less surely what it is than the name
+_ABOUT = 0.6
+_ALL = 200  # products that are as they should not be
 _WORDS = 3  # of whom something is for
 _PARTS = 6  # things asked for at once
 _LISTED = 4  # things in a row
@@ -27,6 +37,7 @@ _MADE_FOR = 0.45  # the verb is told of it: "limpiar" of what cleans
 _LESS_SURE = 0.9  # a word was not the product's: its description may say more
 
 _HAS_WITH = re.compile(r"\b(vienen?|funcionan?|compatibles?|sirven?|pagan?|cargan?) con ")  # joins nothing
+_CHOICE = re.compile(r"\w,? (?:o|ou|or|u) \w")  # it is to be had otherwise, too: "roja o negra"
 _INFINITIVE = re.compile(r"[a-z]{2,20}[aei]r(?:me|l[aeo]s?)?")  # what it is for: "zapatilla para enchufar"
 
 AnyTurn = Turn[Any, Any]
@@ -44,6 +55,12 @@ class Meant:
     sure: float = 1.0
     described: bool = False
     budget: Budget | None = None
+    unwanted: frozenset[str] = frozenset()  # names
+
+    @property
+    def is_about(self) -> bool:
+        """Whether something is asked or told of it, and it is not asked for."""
+        return self.sure == _ABOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,7 @@ class _Wish:
     clauses: Sequence[str]
     budget: Budget | None
     unwanted: frozenset[str]  # names
+    size: str = ""
 
 
 def sure(matches: Sequence[Match]) -> list[Match]:
@@ -68,8 +86,8 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     offered = choices.shown(turn.history, await turn.products.all()) if turn.history else []
     matches = await _of_the_subject(turn, wish, _without(wish, await named(turn, wish.clauses)))
     count = _count(wish, matches)
-    if offered and asked.says("its"):
-        meant = Meant(offered[:SHOWN], "compare" if len(offered) > 1 else "offer", described=True)
+    if of_offered := await _of_offered(turn, wish, asked, offered):
+        meant = of_offered
     elif matches:
         products, surety = [match.product for match in matches], matches[0].score
         for_whom = len(products) == 1 and any(PATTERNS["for"].search(clause) for clause in wish.clauses)
@@ -77,7 +95,7 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     elif pointed := choices.pointed(asked, offered):
         meant = Meant(pointed, "compare" if len(pointed) > 1 else "offer", count)
     elif about := await _about(turn, wish, asked):
-        meant = Meant(about, sure=0.6, described=True)
+        meant = Meant(about, sure=_ABOUT, described=True)
     elif before := await _before(turn, asked, offered, count):
         meant = Meant(before, count=count)
     elif others := await _unnamed(turn, wish, asked):
@@ -88,16 +106,44 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
         return await _cheaper(turn, meant)
     described = meant.described or asked.says("attribute") or asked.says("size")
     described = described or (asked.is_question and not asked.asks)
-    return _narrowed(replace(meant, described=described), wish, asked)
+    return _narrowed(replace(meant, described=described, unwanted=wish.unwanted), wish, asked)
+
+
+async def _of_offered(turn: AnyTurn, wish: _Wish, asked: Asked, offered: Sequence[Product]) -> Meant | None:
+    """Of which of the offered ones something is asked: "cuántas horas mantiene el agua caliente"."""
+    if offered and asked.says("its"):
+        return Meant(offered[:SHOWN], "compare" if len(offered) > 1 else "offer", described=True)
+    if offered and asked.says("attribute"):
+        found = await turn.products.search("\n".join(wish.clauses), _FOUND)
+        best = [match.product for match in found if match.score > found[0].score - _HARDLY]
+        return Meant(best, described=True) if len(best) == 1 and best[0] in offered else None
+    return None
 
 
 async def _unnamed(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
     """What there is for the money, or of a category, where no thing is named that there is."""
     if shelved := await _shelved(turn, wish, asked):
         return Meant(shelved, "shelf", sure=0.6)
-    if (wish.budget or _extreme(asked)) and await _anything_will_do(turn, wish):
-        return Meant([product for product in await turn.products.all() if has(product)], sure=0.8)
+    if wish.budget or _extreme(asked):
+        will_do = await _anything_will_do(turn, wish)
+        fitting = await turn.products.all() if will_do else await _given_to(turn, wish)
+        there = [product for product in fitting if has(product)]
+        return Meant(there, sure=0.8) if there else None
     return None
+
+
+async def _given_to(turn: AnyTurn, wish: _Wish) -> list[Product]:
+    """What is made for whom a present is: "un regalo para un perro regalón", "pa alguien que corre"."""
+    for clause in wish.clauses:
+        whom = PATTERNS["for"].split(f" {clause} ", 1)[1:]
+        if whom and PATTERNS["anything"].search(clause):
+            found = [
+                match
+                for word in whom[0].split()[:_WORDS]
+                for match in await turn.products.search(word, _FOUND)
+            ]
+            return list(dict.fromkeys(match.product for match in found))
+    return []
 
 
 async def _anything_will_do(turn: AnyTurn, wish: _Wish) -> bool:
@@ -140,13 +186,24 @@ async def _cheaper(turn: AnyTurn, meant: Meant) -> Meant:
 
 
 async def _wish(turn: AnyTurn, asked: Asked) -> _Wish:
-    clauses, money = [], None
+    clauses, money, size = [], None, ""
     for clause in asked.wanted():
+        size = size or sizes.asked(clause)
         found, rest = budget(clause)
         money = money or found
         clauses.append(PATTERNS["size"].sub(" ", rest))
-    unwanted = [match.product.name for part in asked.unwanted() for match in await named(turn, [part])]
-    return _Wish(clauses, money, frozenset(unwanted))
+    return _Wish(clauses, money, frozenset(await _unwanted(turn, asked)), size)
+
+
+async def _unwanted(turn: AnyTurn, asked: Asked) -> set[str]:
+    """The names of what is not wanted, and of what is as it should not be: "que no sean rojas"."""
+    names = set[str]()
+    for part in asked.unwanted():
+        names.update(match.product.name for match in await named(turn, [part]))
+    for part in asked.unlike() if not names else ():
+        so = [match.product for match in await turn.products.search(part, _ALL)]
+        names.update(product.name for product in so if not _CHOICE.search(product.description))
+    return names
 
 
 async def named(turn: AnyTurn, clauses: Iterable[str]) -> list[Match]:
@@ -206,6 +263,8 @@ async def _shelved(turn: AnyTurn, wish: _Wish, asked: Asked) -> list[Product]:
 
 async def _about_clause(turn: AnyTurn, wish: _Wish, clause: str, asked: Asked) -> list[Product]:
     """The same of one clause."""
+    if asked_for := _without(wish, await things.asked_for(turn, clause)):
+        return [match.product for match in asked_for]
     words = naming(clause)
     nearly = await turn.products.search(" ".join(words), 3)
     if nearly and nearly[0].score >= (_SURE if _asks_for_a_thing(words, clause) else _NEAR):
@@ -253,7 +312,7 @@ def _without(wish: _Wish, matches: Sequence[Match]) -> list[Match]:
 
 async def _several(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
     """Several things asked for in one message: to be compared, or to be summed up."""
-    clauses = [f" {clause} " for clause in wish.clauses]
+    clauses = [f" {PATTERNS['both'].sub(' ', clause)} " for clause in wish.clauses]
     for way, parts in (
         ("compare", [part for clause in clauses for part in PATTERNS["or"].split(clause)]),
         ("total", [part for clause in clauses for part in await _joined(turn, clause)]),
@@ -263,11 +322,16 @@ async def _several(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
             parts = [each for part in parts[:_PARTS] for each in await _one_by_one(turn, part, parts)]
         found = []
         joined = len(parts) > (len(clauses) if way == "compare" else 1)  # a comma alone compares nothing
-        for part in [part for part in parts if part.strip()][:_PARTS] if joined else ():
-            count, thing = amount(part.strip())
-            if matches := _without(wish, await named(turn, [part.strip()]) or await named(turn, [thing])):
-                whole = [match for match in matches if match.score == 1.0]  # all of its name, and no more
-                found.append((count, [match.product for match in whole or matches]))
+        before = ""
+        for part in [part.strip() for part in parts if part.strip()][:_PARTS] if joined else ():
+            count, thing = amount(part)
+            matches = await named(turn, [part]) or await named(turn, [thing])
+            if way == "total" and not matches:
+                count, thing = amount(of_the_same(part, before))
+                matches = await named(turn, [thing]) or await things.wished(turn, part)
+            before = part
+            if matches := _without(wish, matches):
+                found.append((count, [match.product for match in _by_name(matches)]))
         if len({frozenset(product.name for product in products) for _, products in found}) > 1:
             return _together(found, asked, compare=way == "compare")
     return None
@@ -276,6 +340,8 @@ async def _several(turn: AnyTurn, wish: _Wish, asked: Asked) -> Meant | None:
 async def _joined(turn: AnyTurn, clause: str) -> list[str]:
     """The parts that an "and" joins; it joins none in a thing's own name: "audífonos con cable"."""
     parts = PATTERNS["and"].split(_HAS_WITH.sub(r"\1 ", clause))
+    if len(parts) == 2 and is_of_the_same(parts[1]):
+        return parts
     if len(parts) == 2 and (whole := await turn.products.search(clause, 1)):
         return [clause] if whole[0].score >= _LESS_SURE else parts
     return parts
@@ -297,13 +363,22 @@ async def _one_by_one(turn: AnyTurn, part: str, parts: Sequence[str]) -> list[st
     return words if len(first) == len(words) else [part]
 
 
+def _by_name(matches: Sequence[Match]) -> Sequence[Match]:
+    """Those that are called so, and not only looked for by it: of a "gorro" not the "jockey"."""
+    best = max(match.score for match in matches)
+    if best == 1.0:  # all of its name, and no more
+        return [match for match in matches if match.score == 1.0]
+    return [match for match in matches if match.score > best - _CALLED]
+
+
 def _together(found: Sequence[tuple[int, list[Product]]], asked: Asked, *, compare: bool) -> Meant:
     """The one of each that is meant, by what it shares with the others; all where that says nothing."""
     chosen = {products[0].name: products[0] for _, products in found if len(products) == 1}
     clear = True
     items: list[tuple[int, Product]] = []
     for count, products in found:
-        best = [products[0]] if len(products) == 1 else _fitting(products, list(chosen.values()))
+        others = [product for product in products if product.name not in chosen] or products
+        best = others[:1] if len(others) == 1 else _fitting(others, list(chosen.values()))
         clear = clear and len(best) == 1
         items += [(count, product) for product in best]
     named = dict.fromkeys(product for _, product in items)
@@ -338,6 +413,7 @@ async def _before(turn: AnyTurn, asked: Asked, offered: Sequence[Product], count
 
 def _narrowed(meant: Meant, wish: _Wish, asked: Asked) -> Meant | None:
     """Those of the right price."""
+    meant = _of_size(meant, wish)
     to_be_had = [product for product in meant.products if has(product)] or list(meant.products)
     if wish.budget:
         fitting = [product for product in to_be_had if wish.budget.allows(product)]
@@ -352,6 +428,14 @@ def _narrowed(meant: Meant, wish: _Wish, asked: Asked) -> Meant | None:
     if asked.says("compare") and 1 < len(meant.products) <= SHOWN:
         return replace(meant, way="compare")
     return meant
+
+
+def _of_size(meant: Meant, wish: _Wish) -> Meant:
+    """Without those that do not come in the size that is asked for; all of them where none does."""
+    if not wish.size or meant.way == "total":
+        return meant
+    fitting = [product for product in meant.products if sizes.comes_in(product, wish.size) is not False]
+    return replace(meant, products=fitting, described=True) if fitting else replace(meant, described=True)
 
 
 def _extreme(asked: Asked) -> Literal["cheapest", "dearest"] | None:

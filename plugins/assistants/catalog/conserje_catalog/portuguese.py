@@ -45,7 +45,9 @@ EXPRESSIONS = {
     "work": r"vaga_de_emprego trabalhar_com_voces fornecedor\w*",
     "invoices": r"nota_fiscal notas?_fiscais cnpj",
     "returns": r"troc(?:a|as|ar) devol\w+ garantia",
-    "payment": r"pag(?:o|amento|amentos|ar) pix cartao cartoes boleto dinheiro parcel\w+",
+    "payment": r"""
+        pag(?:o(?!_(?:la_|a_)?diferen)|amento|amentos|ar) pix cartao cartoes boleto dinheiro parcel\w+
+    """,
     "hours": r"""
         que_horas horarios? abrem? aberto fecham? fechado atendem domingos? sabados? feriados?
     """,
@@ -62,6 +64,11 @@ EXPRESSIONS = {
     "process": r"com_quant[oa]s?_(?:dias?|tempo|antecedencia)",
     "sells": r"tem vendem?",
     "purpose": r"algo_(?:\w+_){0,3}(?:para|pra)_\w+[aei]r",
+    "thing": r"(?:tem|vendem?|quero|procuro|preciso)_(?:uma?_|de_)?(?:caixas?|garrafas?|sacolas?)$",
+    "both": r"(?:os|as)_(?:2|3|dois|duas|tres)$ ambos ambas tudo_junto",
+    "asked_thing": r"""
+        (?:que|qual)_(\w{3,20}(?:_de_\w+)?)_(?:me|te|lhe|voces?)_(?:serve|recomend|indica|fica)\w*
+    """,
     "some": r"algo alguma? algum coisas? para pra sem com",
     "anything": r"algo presente coisa",
     "its": r"^(?:e_)?(?:vem|serve|aguenta|suporta|mede|pesa|dura)",
@@ -69,6 +76,7 @@ EXPRESSIONS = {
     "size": r"tamanho_(?:pp|p|m|g|gg)",
     "dearest": r"mais_car[oa]s?",
     "no": r"nao_(?:quero|preciso|gosto)(?:_de)? ^sem",
+    "not_so": r"que_nao_(?:sejam?|tenham?)_(?:de_)?",
     "but": r"_(?:mas|quero|prefiro)_",
     "for": r"_(?:para|pra)_",
     "and": r"_(?:e|com|mais)_(?:(?:um|uma|o|a)_)?",

@@ -63,7 +63,7 @@ WORDS = {
         mirar llevo encargo encargar pedir pido comprar komprar gustaria encantaria interesado interesada
         interesan interesa tal vez caleta harto poco mucho onda cachai bkn bacan filete quisiera ando
         buscando estaba vi foto instagram publicacion anuncio pagina anos cumpleanos cumple cosa cosas
-        pase pasen supere superen xl xxl xs
+        da dan den pase pasen supere superen xl xxl xs
         producto productos articulo articulos
         modelo modelos vieja viejo hijo hija nino nina senora pololo polola mama papa menos hasta entre
         maximo presupuesto lucas luca luquitas mil pesos plata tope alcanza rondando
@@ -77,7 +77,7 @@ EXPRESSIONS = {
         por_ahora_no no_por_ahora lo_voy_a_pensar lo_pienso despues_(?:te_|les_)?(?:hablo|escribo|aviso)
         (?:solo|solamente)?_?(?:estaba|andaba|ando|estoy)_(?:mirando|vitrineando|cotizando|preguntando|viendo)
         (?:despues|luego|mas_tarde|manana)_(?:vuelvo|paso|voy|compro|vengo|escribo|hablamos)
-        (?:le|les|te|lo|la)_(?:confirmo|comento|cuento|converso|consulto|pregunto)
+        (?:le|les|te|lo|la)_(?:confirmo|comento|cuento|converso|consulto|pregunto)(?!_(?:que|lo|si|por|una?)_)
         ^(?:\w+_){0,4}(?:ahi_|entonces_)?(?:paso|pasamos|pasare|voy)_(?:el|manana|mas|luego|hoy|en_la|a_la|por_alla)
         (?:era|seria|fue)_(?:eso|todo)(?:_nomas|_no_mas)?$
         (?:eso|nada)_(?:seria|mas|era)(?:_todo)? te_aviso les?_aviso mas_rato
@@ -111,6 +111,7 @@ EXPRESSIONS = {
         mamones chantas?
     """,
     "complaint": r"""
+        ^(?:pedi|compre|encargue|queria|era|pague)_(?:\w+_){1,8}(?:y|pero)_me_(?:lleg|mand|trajer|envi|vin|dier|entreg)\w+
         me_lleg(?:o|aron)(?:_\w+){0,4}_otr[oa]s? me_lleg(?:o|aron)_(?:\w+_){1,4}\w{2,12}[ai]d[oa]s?
         ^(?:el|la|los|las|mis?)_\w+(?:_\w+)?_(?:me_)?(?:lleg|vin)(?:o|aron|ieron)_(?:\w+_)?(?!nuev|bien)\w+[oa]s?$
         esperando_(?:hace|desde|una|hasta) llev(?:o|amos)_(?:\w+_){1,3}esperando me_vendieron
@@ -125,7 +126,9 @@ EXPRESSIONS = {
         (?:veo|funciona|suena|anda|cierra|quedo)_(?:borros[oa]|mal|raro|pesimo)
         (?:vino|vinieron|venian?|salio|estaban?)_(?:\w+_)?(?:aplastad|derretid|suci|abiert|trizad|manchad)[oa]s?
         (?:vino|vinieron|venian?|salio|estaban?)_(?:\w+_)?(?:quemad|crud|podrid|incomplet|descosid|rayad|agri)[oa]s?
-        (?:encontr\w+|salio|venia|traia)(?:_\w+){0,2}_(?:pelos?|bichos?|insectos?|moscas?|gusanos?|hongos|moho|vidrios?)
+        (?:encontr\w+|salio|venia|traia)(?:_\w+){0,2}_(?:pelos?|bichos?|insectos?|moscas?|gusanos?|hongos|moho|vidrios?|gorgojos?|larvas?|polillas?|cucarachas?|hormigas?)
+        (?:vino|vinieron|venian?)_con_(?:un_|una_|unos_|unas_)?(?:pelos?|bichos?|insectos?|moscas?|gusanos?|hongos|moho|vidrios?|gorgojos?|larvas?|hoyos?|manchas?|rayas?)
+        (?:que|k|puro)_(?:asco|asqueros[oa]|verguenza) asqueros[oa]s?
         no_(?:me_)?(?:funciona|prende|enciende|sirvio|anda|carga)(?:_\w+)?$ dejo_de_(?:funcionar|prender)
         devuelv\w+_(?:la|mi)_(?:plata|platita|dinero) (?:quiero|necesito)_(?:mi|la)_(?:plata|dinero)
        
@@ -146,7 +149,8 @@ EXPRESSIONS = {
         que_(?:me_|nos_)(?:vendio|vendieron|vendiste|mando|mandaron|mandaste|dieron|diste|trajo|trajeron|llego|llegaron)
         (?:hoy|ayer|manana)_(?:me_)?(?:salia|llegaba) mi_encomienda
         nunca_(?:me_|le_|nos_)?(?:lleg|recib|entreg)\w+ no_(?:he_|ha_|hemos_)?recibi\w*
-        lo_que_(?:compre|pedi) pedido_(?:numero|n|nro|\d)
+        que_(?:lleve|deje|mande|llevamos|dejamos)_a_\w+[aei]r en_que_quedo_mi lo_que_(?:compre|pedi)
+        pedido_(?:numero|n|nro|\d)
     """,
     "haggling": r"""
         me_l[oa]s?_(?:\w+_)?dej\w+ d[ei]j(?:e|a|en|ai)(?:me|nos)l?[oa]?s?(?:_\w+){0,4}_(?:en|a|por)_[0-9]+
@@ -182,12 +186,17 @@ EXPRESSIONS = {
         devol\w+ devuelv\w+ cambi(?:o|os|ar|arlo|arla|an)\b garanti\w+ reembols\w+ retracto arrepient\w+
     """,
     "payment": r"""
-        pag[aou]\w* transferencias? transferir tarjetas? debito credito efectivo cuotas webpay
+        pag[aou]\w*(?!_(?:la_)?diferencia) transferencias? transferir tarjetas? debito credito efectivo
+        cuotas webpay
         junaeb sodexo edenred amipass tenpo paypal
         mercado_?pago redcompra khipu contra_entrega bitcoins? criptos? cheques? cuenta_rut
         datos_(?:de|para)_(?:transferencia|transferir|pago)
     """,
     "hours": r"""
+        a_las_\w+(?:_y_\w+)?_(?:estan|atienden)
+        (?:van_a_)?estar(?:an)?_(?:abiert\w+|atendiendo|el|hoy|manana)$
+        (?:lunes|martes|miercoles|jueves|viernes|sabado|domingo|feriado|hoy|manana)_(?:\w+_){0,4}(?:van_a_estar|estaran|trabajan)
+        hasta_cuando_(?:los_)?(?:pillo|encuentro|alcanzo|estan)
         horarios? a_que_horas? hasta_que_horas? desde_que_horas? (?:nochebuena|navidad|ano_nuevo)$
         (?:puedo|podria|podemos)_(?:ir|pasar)_(?:hoy|manana|el|los|ahora|a_las|tipo|mas)
         almorzar almuerzo$ abren? abiertos? abierta cierran? cerrad[oa]s? atienden
@@ -210,6 +219,7 @@ EXPRESSIONS = {
         cuant[oa]s?_(?:dias_|tiempo_)?(?:se_)?demora[ns]?_(?:en_llegar|a|el_(?:envio|despacho|pedido))
         a_regiones region(?:es)? domicilio flete entreg\w+ cuanto_(?:tarda|se_tarda)\w*
         cuanto_(?:rato|tiempo)_(?:se_)?(?:llega|demora)\w*
+        cuant[oa]s_(?:dias|tiempo)_(?:estaria|(?:lo_|la_)?tendria|(?:lo_|la_)?recib\w+)
         cuando_(?:me_)?(?:llegaria|llega) llega(?:ria|n)?_(?:hoy|manana|altiro|el_mismo)
         (?:llev|tra)(?:ar|en|er|an|igan|arme|erme|arlo|erlo|emelo)(?:_\w+){0,4}_(?:casa|obra|departamento|depto)
     """,
@@ -233,7 +243,8 @@ EXPRESSIONS = {
         (?:que|cuales)_(?:numeros?|tallas|medidas)
     """,
     "cheapest": r"""
-        mas_(?:barat\w+|economic\w+|baj[oa]|conveniente) menor_precio (?:barat|economic)[oa]s?
+        no_sean?_(?:tan_|muy_)?car[oa]s? mas_(?:barat\w+|economic\w+|baj[oa]|conveniente) menor_precio
+        (?:barat|economic)[oa]s?
         baratit[oa]s?
     """,
     "service": r"""
@@ -245,18 +256,31 @@ EXPRESSIONS = {
     "process": r"""
         con_cuant[oa]s?_(?:dias?|tiempo|anticipacion|horas) se_puede$
         hay_que_(?:pedir|encargar|reservar|abonar|agendar|inscribirse)
+        mis?_\w+(?:_\w+)?_(?:me_)?l[oa]s?_(?:recib|compra|acept|toma)\w+
+        (?:reciben|compran|aceptan|toman)_(?:mis?|\w+_usad[oa]s?)\b
     """,
     "sells": r"""
         vende[ns]? vendi[s]? tiene[ns]? teni[s]? tendran? hay trabajan manejan
     """,
     "purpose": r"(?:algo|cosa|cosas|que)_(?:\w+_){0,3}(?:para|pa)_\w+[aei]r con_que_(?:puedo|se)",
+    "thing": r"""
+        (?:tiene[ns]?|teni[s]?|tendran?|hay|vende[ns]?|vendi[s]?|quiero|busco|necesito)_(?:un_|una_|unos_|unas_)?(?:cafe|cajas?|bolsas?|botellas?|rollos?|paquetes?|recuerdos?)$
+    """,
+    "both": r"(?:ambos|ambas) l[oa]s_(?:2|3|4|dos|tres|cuatro)(?=$|_junt|_en_total) tod[oa]_junto junt[oa]s$",
+    "asked_thing": r"""
+       
+        (?:que|cual|cuales)_(\w{3,20}(?:_de_\w+)?)_(?:l[ae]s?|me|nos|te)_(?:sirv|qued|conv|recom|dari|dai|das|va|compr|llev)\w*
+    """,
     "some": r"algo alguna? algun cosas? para pa pal sin con",
     "anything": r"algo regal(?:o|ito) cosa cosita detalle",
     "its": r"""
         ^(?:(?:y|pero|ya|e)_)*(?:traen?|vienen?|incluyen?|aguant\w+|soport\w+|sirven?|miden?|pesan?|duran?)
         ^(?:(?:y|pero|ya|e)_)*(?:funcionan?|es|son|de_que|que_(?:medidas?|tallas?|colores|tamano|color))
     """,
-    "cheaper": r"(?:algo|un[oa]|otr[oa]|nada)_mas_(?:barat|economic)[oa] mas_(?:barat|economic)[oa]s?_que",
+    "cheaper": r"""
+        (?:algo|un[oa]|otr[oa]|nada)_mas_(?:barat|economic)[oa]
+        mas_(?:barat|economic)[oa]s?_que(?!_(?:tiene|teng|hay|haya|vend|tengan))
+    """,
     "size": r"tallas?_(?:xs|s|m|l|xl|xxl|[0-9]{1,2}) (?:numero|nro)_[0-9]{1,2} (?<=s_)(?:3[3-9]|4[0-8])$",
     "dearest": r"mas_car[oa]s? mejor_de_todos tope_de_linea",
     "no": r"""
@@ -265,6 +289,7 @@ EXPRESSIONS = {
         pero_no(?=_\w+[aeo]s\b)
         nada_de menos(?=_(?:el|la|los|las)_) que_no_(?:sea|sean|tenga) en_vez_de en_lugar_de
     """,
+    "not_so": r"que_no_(?:sean?|tengan?|lleven?|vengan?|traigan?)_(?:de_|con_)?",
     "but": r"_(?:pero|sino|mejor|quiero|prefiero|busco|dame|necesito)_",
     "for": r"_(?:para|pa|pal)_",
     "and": r"""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from conserje import Match, Product, Turn
@@ -11,6 +13,7 @@ from conserje_catalog.vocabulary import PATTERNS, words_of
 
 _WHOLE = 0.77  # all of the words are the product's, and none are its description's alone
 _SURE = 0.7
+_ALIKE = 0.4  # of two words one is its name's or a keyword's
 _LONGEST = 3  # words of a name
 _NAMED = 3  # things that a clause names
 _FOUND = 30
@@ -20,17 +23,24 @@ _FEW = 6  # of more, a name says too little
 _BEFORE_A_THING = words_of(
     "el la los las ese esa esos esas este esta estos estas del al que cual cuales o a os as the which"
 )
+_BEFORE_ONE = words_of(
+    "un una unos unas algun alguna necesito quiero busco dame um uma quero preciso some need want"
+)
 _BEFORE_A_SUBJECT = words_of("el la los las ese esa esos esas este esta estos estas o a os as the")
 _SAYS = words_of(
     "es son tiene tienen trae traen viene vienen sirve sirven se le les mide pesa dura tem vem is has"
 )
+_DOING = re.compile(r"[a-z]{1,20}[aei]r(?:me|nos|l[aeo]s?)")  # to do with it
+_OF = words_of("de del do da para pa pal of for")
 _GOES_ON = words_of("de del da do para pa pal sin con talla tipo marca for of")  # "el tubo de 110" is another
 
 
-async def mentioned(turn: Turn[Any, Any], clauses: Sequence[str]) -> list[Match]:
+async def mentioned(
+    turn: Turn[Any, Any], clauses: Sequence[str], before: frozenset[str] = _BEFORE_A_THING
+) -> list[Match]:
     """The things that the first clause names in passing which names one: "la monstera le hace mal?"."""
     for clause in clauses:
-        for runs in list(_runs(clause.split()))[:_NAMED]:
+        for runs in list(_runs(clause.split(), before))[:_NAMED]:
             for run in runs:
                 matches = await turn.products.search(run, _FOUND)
                 whole = [match for match in matches if match.score >= _WHOLE]
@@ -50,16 +60,56 @@ async def subject(turn: Turn[Any, Any], clause: str) -> list[Match]:
     return []
 
 
-def _runs(words: Sequence[str]) -> Iterator[list[str]]:
+async def alike(turn: Turn[Any, Any], clauses: Sequence[str]) -> list[Product]:
+    """What is the same thing where only how it should be is unheard of: "un reloj inteligente".
+
+    None where it is told what it is of or for, or which: "comida para gatos", "xbox 360".
+    """
+    for clause in clauses:
+        words = naming(clause)
+        kind = words[-1 if turn.tenant.locale.startswith("en") else 0] if len(words) > 1 else ""
+        found = await turn.products.search(" ".join(words), _FOUND) if kind else []
+        if found and found[0].score >= _ALIKE and await _is_of_that_kind(turn, clause, kind, found[0]):
+            best = [match.product for match in found if match.score > found[0].score - 0.1]
+            return best if len(best) <= _FEW else []
+    return []
+
+
+async def _is_of_that_kind(turn: Turn[Any, Any], clause: str, kind: str, match: Match) -> bool:
+    """Whether it is what the clause names, and nothing is unknown of what that is of or for."""
+    kinds = {each.product.name for each in await turn.products.search(kind, _FOUND) if each.score >= _SURE}
+    if match.product.name not in kinds:
+        return False
+    words = pairwise(clause.split())
+    told = [word for before, word in words if word.isdecimal() or (before in _OF and naming(word))]
+    return all([await turn.products.search(word, 1) for word in told])
+
+
+async def wished(turn: Turn[Any, Any], part: str) -> list[Match]:
+    """What a part of a story wishes for: "no sé qué comida darle", "un platito pa que coma"."""
+    return await mentioned(turn, [part], _BEFORE_A_THING | _BEFORE_ONE)
+
+
+async def asked_for(turn: Turn[Any, Any], clause: str) -> list[Match]:
+    """What is asked for after a story without a stop: "mi perra pesa 12 kilos qué correa le sirve"."""
+    if not (found := PATTERNS["asked_thing"].search(clause)):
+        return []
+    thing = next(filter(None, found.groups()))
+    return [match for match in await turn.products.search(thing, _FOUND) if match.score >= _WHOLE]
+
+
+def _runs(words: Sequence[str], before: frozenset[str]) -> Iterator[list[str]]:
     """The words after each article, the longest run first, which nothing goes on to tell from others."""
     for at, word in enumerate(("el", *words)):  # a sentence may begin with the thing
-        if word in _BEFORE_A_THING and naming(" ".join(words[at : at + 1])):
+        if word in before and naming(" ".join(words[at : at + 1])):
             ends = range(min(at + _LONGEST, len(words)), at, -1)
             yield [" ".join(words[at:end]) for end in ends if _ends(words[end : end + 1])]
 
 
 def _ends(after: Sequence[str]) -> bool:
-    return not after or not (set(after) & _GOES_ON or naming(after[0]))
+    if not after or _DOING.fullmatch(after[0]):  # "qué comida darle"
+        return True
+    return not (set(after) & _GOES_ON or naming(after[0]))
 
 
 async def headed(turn: Turn[Any, Any], clause: str) -> list[Match]:

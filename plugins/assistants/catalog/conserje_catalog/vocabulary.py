@@ -18,7 +18,8 @@ _LANGUAGES = (spanish, portuguese, english)
 HASTY = {
     "q": "que", "k": "que", "ke": "que", "xq": "porque", "pq": "porque", "xk": "porque", "d": "de",
     "dnd": "donde", "aonde": "donde", "kuando": "cuando", "cdo": "cuando",
-    "tb": "tambien", "tbn": "tambien", "tmb": "tambien", "tambn": "tambien", "kiero": "quiero",
+    "qiero": "quiero", "qero": "quiero", "kero": "quiero", "tb": "tambien", "tbn": "tambien",
+    "tmb": "tambien", "tambn": "tambien", "kiero": "quiero",
     "ntonces": "entonces", "toy": "estoy",
     "doce": "12", "quince": "15", "dieciseis": "16", "dieciocho": "18", "veinte": "20", "veinticinco": "25",
     "ventiseis": "26", "veintiseis": "26", "veintinueve": "29", "treinta": "30", "cuarenta": "40",
@@ -41,7 +42,7 @@ def _any(kind: str) -> str:
 
 
 WORDS: Mapping[str, frozenset[str]] = {kind: _said(kind) for kind in spanish.WORDS}
-_BETWEEN = ("and", "or", "but", "for", "wish")  # these have their own spaces at both ends
+_BETWEEN = ("not_so", "and", "or", "but", "for", "wish")  # these have their own spaces at both ends
 PATTERNS: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(_any(kind) if kind in _BETWEEN else rf"\b(?:{_any(kind)})\b")
     for kind in spanish.EXPRESSIONS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conserje import Match
+from conserje import Match, Product
 from conserje_catalog.asked import Asked
 from conserje_catalog.vocabulary import DAYS, PATTERNS
 from conserje_catalog.words import Words
@@ -70,6 +70,11 @@ def names_product(found: str, match: Match) -> bool:
     own = Asked(f"{product.name} {product.category} {' '.join(product.keywords)}").clauses
     words = {word for clause in own for word in clause.split()}
     return words.issuperset(found.split())
+
+
+def is_told(topic: str, product: Product) -> bool:
+    """Whether the product's own description says it: "no se despacha: solo se retira"."""
+    return any(PATTERNS[topic].search(clause) for clause in Asked(product.description).clauses)
 
 
 def is_a_day(found: str) -> bool:

@@ -58,6 +58,7 @@ class Words:
     only_text: str
     which: str
     near: str
+    alike: str
     none: str
     unclear: str
 
@@ -122,6 +123,7 @@ _SPANISH = Words(
     only_text="Por aquí solo leo texto: cuéntame qué buscas.",
     which="¿De qué producto me hablas?",
     near="No encontré justo eso.",
+    alike="Eso mismo no lo veo. Lo más parecido es esto.",
     none="No tengo eso.",
     unclear="Disculpa, no te entendí bien.",
 )
@@ -183,6 +185,7 @@ _PORTUGUESE = Words(
     shelf_of="Isso mesmo não vejo. Em {named} temos isto.",
     which="De qual produto você está falando?",
     near="Não encontrei exatamente isso.",
+    alike="Isso mesmo não vejo. O mais parecido é isto.",
     none="Não tenho isso.",
     unclear="Desculpe, não entendi bem.",
 )
@@ -239,6 +242,7 @@ _ENGLISH = Words(
     shelf_of="I do not see exactly that. In {named} we have these.",
     which="Which product do you mean?",
     near="I did not find exactly that.",
+    alike="I do not see exactly that. This comes nearest.",
     none="I do not have that.",
     unclear="Sorry, I did not quite understand that.",
 )

@@ -1,0 +1,38 @@
+"""What the shop has said of itself, also of a product by its kind: "reciben mi xbox vieja" of consoles."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from conserje import Known, Turn
+from conserje_catalog.asked import Asked, naming
+
+_FOUND = 10
+_NAMED = 4  # words that may be a product's
+_SURE = 0.85  # a product's own word
+
+
+async def known(turn: Turn[Any, Any], text: str, asked: Asked) -> Sequence[Known]:
+    """What is said of it, of what the shop is asked to do, or of the kind of product that is named."""
+    if found := await turn.knowledge.search(text):
+        return found
+    if (verb := asked.service) and (found := await turn.knowledge.search(verb)):
+        return found
+    if found := await turn.knowledge.search("\n".join(asked.clauses)):  # spelt out
+        return found
+    kind = await _by_kind(turn, asked)
+    return await turn.knowledge.search(kind) if kind else ()
+
+
+async def _by_kind(turn: Turn[Any, Any], asked: Asked) -> str:
+    """What was asked, each product in it called by its category; empty: none is named."""
+    text = "\n".join(asked.clauses)
+    kind = text
+    for word in [word for clause in asked.clauses for word in naming(clause)][:_NAMED]:
+        matches = await turn.products.search(word, _FOUND) if word.isalpha() else []
+        categories = Counter(match.product.category for match in matches if match.score >= _SURE)
+        for category, _ in categories.most_common(1):
+            kind = kind.replace(word, category.lower())
+    return kind if kind != text else ""

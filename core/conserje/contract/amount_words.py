@@ -14,7 +14,8 @@ UNITS = _words(
     h hrs hr min minutos dia dias semana semanas mes meses ano anos cliente clientes persona personas
     pessoas people seguidores usuarios semillas sementes seeds unidades unidade unidad units paginas
     hojas hilos puntos puntadas veces vueltas ciclos lavados palabras pasos piezas pecas kcal calorias
-    kelvin grados c f x gracias disculpas perdones maneras formas
+    kelvin grados pulgada pulgadas inch inches velocidades talla c f x gracias disculpas perdones
+    maneras formas
     """
 )
 STRONG = _words(
@@ -81,14 +82,16 @@ DIFFERENCE = _words(
     away short pasa pasas pasan sobraria sobrarian recargo falta faltan faltaria faltarian faltam sobra
     sobran sobram vuelto cambio troco diferencia diferenca difference ahorras ahorrando ahorro ahorrar
     economiza save saves saving caro cara caros baratos barato barata cheaper expensive agregas agregar
-    agregando sumas quedan quedarian restante saldo left add change
+    agregando sumas quedan quedarian restante saldo left add change descontamos descontando descuenta
+    descuentan descontado parte
     """
 )
 DIVIDED = _words(
     """
     cuota cuotas parcelas parcela instalments installments cada c each unidad unidade unit persona
     pessoa vezes veces payment payments porcion porciones racion taza vaso slice slices serving
-    portion porcao fatia per mensual mensuales mes uno una promedio par gramo kilo litro
+    portion porcao fatia per mensual mensuales mes uno una promedio par gramo kilo litro pago pagos
+    pagamentos parte partes partidos abono abonos individual
     """
 )
 BUDGET = _words(
@@ -110,8 +113,36 @@ REDUCED = _words(
     "descuento descuentos desconto discount off dcto rebaja rebajado dscto menos cupon cupom coupon promo"
     " promocion"
 )
+SURCHARGED = _words("recargo recargos adicional extra mas surcharge acrescimo taxa fee more")
 TOGETHER = _words("together both total ambos ambas juntos juntas dos dois duas two suma suman")
-EACH = _words("cada el la por c / per each o un una unidad unidade kilo metro")
+EACH = _words("cada el la por c / per each o un una unidad unidade kilo metro al mensual mensuales")
+OF_ONE = _words("por per cada c / each el la o a un una um uma an for")
+EACH_KILO = _words("cada kilo kg litro metro gramos unidad unidade porcion per each")
+OF_WHAT = _words("( de del la el los las por para of for do da")
+OF_A_PART = _words("g gr grs gramo gramos grama gramas ml cc")
+OF_A_WHOLE = _words("kilo kg kilos quilo litro lt l liter litre")
+DOZENS = _words("docena docenas duzia duzias dozen dozens")
+FEES = _words("despacho despachos envio envios reparto entrega delivery shipping frete flete")
+DELIVERY = FEES | _words("despachamos enviamos repartos repartimos entregamos ship ships domicilio")
+NO_PRICE_OF = _words(
+    """
+    , con mas + y e and plus with com incluye incluido incluida including total totales for
+    queda quedas quedan quedaria seria serian son suma suman pagas pagarias todo = → desde sobre gratis
+    sin fica ficam dao superas over above acima from
+    """
+)
+OF = {
+    "es": _words("el los las del con una son tienes puedes"),
+    "pt": _words("nao voce com uma sao fica custa mas"),
+    "en": _words("the you is are and with for of it in to at we your"),
+}
+PERIODS = {
+    **dict.fromkeys(_words("ano anual anuales anuais year yearly"), (12,)),
+    **dict.fromkeys(_words("mes mensual mensuales month monthly"), (4, 30)),
+    **dict.fromkeys(_words("semana semanal week weekly"), (7,)),
+    **dict.fromkeys(_words("finde fin weekend"), (2,)),
+    "trimestre": (3,), "trimestral": (3,), "semestre": (6,), "semestral": (6,), "quincena": (15,),
+}  # fmt: skip
 PER = _words("por per cada each")
 ORDINALS = _words(
     "segundo segunda tercer tercera tercero cuarta cuarto second third fourth terceira terceiro"
@@ -124,9 +155,11 @@ TELLS_NOTHING = _words(
 )
 FOR_SO_MUCH = _words("por con for com with")
 TO_BE_HAD = _words("tienes hay puedes podrias tenemos alcanza encuentras you can tem pode voce temos")
-DOUBLE = _words("mitad half metade doble double dobro")
+HALF = _words("mitad half metade")
+DOUBLE = HALF | _words("doble double dobro")
 LEAST = _words("minimo minima minimum")
 BOUND = _words("sobre superan supera superiores superior mayores over above acima mais exceed")
+FROM = _words("desde from partir")
 SORTS = _words(
     """
     modelos modelo opciones opcion tallas colores tipos variedades alternativas formatos tamanos sabores

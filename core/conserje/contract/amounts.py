@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -61,10 +61,18 @@ def read(text: str) -> list[Amount]:
     return amounts
 
 
+def halves(text: str) -> list[Amount]:
+    """Where a half is spoken of, of whatever: "se encarga con la mitad pagada"."""
+    words = tokens(text)
+    places = [n for n, word in enumerate(words) if word.text in amount_words.HALF]
+    around = {n: (max(0, n - 15), n + 10) for n in places}  # it may be told in the next clause of what
+    return [_amount(text, words, around, n, n + 1, "percent", "", Decimal(50)) for n in places]
+
+
 def _amount(
     text: str,
     words: Sequence[Token],
-    sentences: Sequence[tuple[int, int]],
+    sentences: Sequence[tuple[int, int]] | Mapping[int, tuple[int, int]],
     first: int,
     after: int,
     kind: Kind,

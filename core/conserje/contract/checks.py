@@ -59,6 +59,7 @@ async def fault(
         [plain(said.content) for said in (*turn.history, *turn.messages) if said.author == "contact"],
         turn.tenant.currency,
         turn.tenant.locale[:2].lower(),
+        next((plain(said.content) for said in reversed(turn.history) if said.author == "assistant"), ""),
     )
     unfounded = await asyncio.to_thread(grounds.unfounded, answer)
     return Fault(unfounded) if unfounded else None

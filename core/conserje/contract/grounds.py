@@ -7,58 +7,38 @@ quantities, those that the talk names: with enough of them any number is some su
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property
-from itertools import combinations, permutations
+from itertools import combinations, islice, permutations
 
 from conserje.contract import amount_words
 from conserje.contract.amount_clues import (
-    cuts_of,
     end_of,
     is_compared,
+    is_free_from,
     is_handed_over,
+    is_of_delivery,
+    is_of_one,
     stems,
-    telling,
     tolerance,
 )
 from conserje.contract.amounts import Amount, read
 from conserje.contract.assistant import Product
 from conserje.contract.denial import is_denied
-from conserje.contract.known_amounts import READ, KnownAmounts, counted
-from conserje.contract.numerals import tokens
-from conserje.contract.opt_out import folded
-from conserje.contract.prices import WHOLE_CURRENCIES
+from conserje.contract.talk import Given, Talk
 
 _PAUSES = (",", "pero", "but", "mas")
-_ADDENDS, _QUANTITIES, _EXTRAS, _SUMS = 6, 5, 6, 30_000
-_MOST, _ONE = 200, Decimal(1)  # quantities
 _COUNTED = 8  # amounts of an answer that others may be counted from
-_AT_HOME = {
-    "es": ("CLP", "MXN", "ARS", "PEN", "COP", "UYU", "BOB", "PYG", "EUR"),
-    "pt": ("BRL", "EUR"),
-    "en": ("USD", "GBP", "EUR"),
-}
-_ANY = 12  # products of which any two may be meant
-_FEW = 2_000  # sums that are compared one by one
+_SCALES = (100, 1000)  # grams, or millilitres, whose price is told
 _PARTS = 100  # the most that a price is divided by
+_CUT = amount_words.REDUCED | amount_words.ORDINALS
+_NEAR_FREE = 5  # words from what is brought to "gratis"
 _BETWEEN = 4  # words between a product's name and its price
-_SURE = 0.5  # the share of its name by which a product is named
 
 
-@dataclass(frozen=True)
-class Grounds:
-    """What an answer may rest on. `texts`: what the tenant has said; `results`: what tools gave."""
-
-    products: Sequence[Product]
-    texts: Sequence[str]
-    results: Sequence[str]
-    contact: Sequence[str]
-    currency: str
-    language: str = "es"  # of the answer; in Portuguese "no" denies nothing
+class Grounds(Given):
+    """What an answer is judged by."""
 
     def unfounded(self, answer: str) -> list[str]:
         """The amounts of the answer that rest on nothing, as they are written there."""
@@ -66,28 +46,21 @@ class Grounds:
         checked = [amount for amount in amounts if amount.kind != "count"]
         if not checked:
             return []
-        talk = _Talk(self, answer, amounts)
-        doubtful = [amount for amount in checked if not talk.founds(amount)]
+        judge = _Judge(self, answer, amounts)
+        doubtful = list(islice((each for each in checked if not judge.founds(each)), _COUNTED + 1))
         if doubtful and len(doubtful) <= _COUNTED:
-            doubtful = talk.not_counted(doubtful, [each for each in checked if each not in doubtful])
+            doubtful = judge.not_counted(doubtful, [each for each in checked if each not in doubtful])
         return list(dict.fromkeys(amount.written for amount in doubtful))
 
 
-@dataclass
-class _Talk:
-    """One answer and what it may rest on."""
+class _Judge:
+    """Judges the amounts of one answer."""
 
-    grounds: Grounds
-    answer: str
-    amounts: Sequence[Amount]
-    told: KnownAmounts = field(init=False)
-    contact: KnownAmounts = field(init=False)
-
-    def __post_init__(self) -> None:
-        given = self.grounds
-        described = [f"{each.name}. {each.description}" for each in given.products]
-        self.told = KnownAmounts([*given.texts, *given.results, *described], given.currency)
-        self.contact = KnownAmounts(given.contact, given.currency)
+    def __init__(self, given: Given, answer: str, amounts: Sequence[Amount]) -> None:
+        self.given = given
+        self.amounts = amounts
+        self.talk = Talk(given, answer, amounts)
+        self.told, self.contact = self.talk.told, self.talk.contact
 
     def founds(self, amount: Amount) -> bool:
         match amount.kind:
@@ -107,7 +80,7 @@ class _Talk:
         known = list(dict.fromkeys(each.value for each in sure if each.kind == "money"))[:_COUNTED]
         left = []
         for amount in doubtful:
-            owner, is_price = self._owner(amount)
+            owner, is_price = self._owner(amount, self.talk.names)
             if amount.kind == "money" and not (owner and is_price) and self._is_counted(amount, known):
                 known.append(amount.value)
             else:
@@ -119,146 +92,211 @@ class _Talk:
         sums = {sum(some) for many in (2, 3, 4, 5) for some in combinations(known, many)}
         if value in sums or any(one - other == value for one, other in permutations(known, 2)):
             return True
-        percents = self._spoken
+        percents = self.talk.percents
         wholes = self.told.money | self.contact.money if is_compared(amount) else set()
         if any(whole - each == value for whole in wholes for each in known):
             return True
         parts = [part for percent in percents for part in (percent, 100 - percent)]
-        slack = tolerance(amount) or self._slack
+        slack = tolerance(amount) or self.talk.slack
         if any(abs(each * part / 100 - value) <= slack for each in known for part in parts):
             return True
         counts = {each.value for each in self.amounts if each.kind == "count" and 2 <= each.value <= _PARTS}
-        return self._divides and any(abs(each / many - value) <= slack for each in known for many in counts)
+        is_divided = self.talk.divides or is_of_one(amount)
+        return is_divided and any(abs(each / many - value) <= slack for each in known for many in counts)
 
     def _percent(self, amount: Amount) -> bool:
-        known = self._said if amount_words.REDUCED & set(amount.sentence) else self.told
-        if amount.value in known.percents or amount.value in self._results.counts:
+        known = self.talk.said if amount_words.REDUCED & set(amount.sentence) else self.told
+        if amount.value in known.percents or amount.value in self.talk.results.counts:
+            return True
+        if amount.value == 50 and self.told.has_half and not _CUT & set(amount.sentence):
             return True
         if amount.value == 100 and not amount_words.REDUCED & set(amount.sentence):
             return True
-        return is_denied(amount, self.grounds.language) or (
+        return is_denied(amount, self.given.language) or (
             amount.value in self.contact.percents and bool(amount_words.ASKED & set(amount.sentence))
         )
 
     def _free(self, amount: Amount) -> bool:
-        costs_nothing = any(each.price == 0 for each in self.grounds.products)
-        return self.told.free or costs_nothing or is_denied(amount, self.grounds.language)
+        costs_nothing = any(each.price == 0 for each in self.given.products)
+        near = {*amount.before[-_NEAR_FREE:], *amount.after}
+        known = self.talk.delivery if amount_words.DELIVERY & near else self.told
+        return known.free or costs_nothing or is_denied(amount, self.given.language)
 
     def _offer(self, amount: Amount) -> bool:
         """ "Two for one" is also four for two."""
         known = {Fraction(int(each) // 10, int(each) % 10) for each in self.told.offers}
         said = Fraction(int(amount.value) // 10, int(amount.value) % 10)
-        return said in known or is_denied(amount, self.grounds.language)
+        return said in known or is_denied(amount, self.given.language)
 
     def _stock(self, amount: Amount) -> bool:
-        named = self._named
-        stocks = {each.stock for each in [*named, *self._perhaps] or self.grounds.products}
+        named = self.talk.named
+        stocks = {each.stock for each in [*named, *self.talk.perhaps] or self.given.products}
         together = sum(each.stock or 0 for each in named)
-        if amount.value in {*stocks, together, *self._results.counts}:
+        if amount.value in {*stocks, together, *self.talk.results.counts}:
             return True
         enough = any(each and each >= amount.value for each in stocks)  # of as many as were asked for
         return enough and amount.value in self.contact.counts
 
     def _money(self, amount: Amount) -> bool:
-        if amount.currency not in ("", self.grounds.currency):
-            pair = (amount.currency, amount.value)
-            return pair in self.told.foreign or (pair in self.contact.foreign and self._is_harmless(amount))
+        if amount.currency not in ("", self.given.currency):
+            return self._foreign(amount)
         if amount.value == 0:
             return self._free(amount)
-        owner, is_price = self._owner(amount)
-        if owner and any(owner.price * many == amount.value for many in range(1, 13)):
+        if (is_of_delivery(amount) or is_free_from(amount)) and not self._is_of_delivery(amount):
+            return False
+        of_product = self._of_product(amount)
+        if of_product is not None:
+            return of_product
+        if amount.value in self.talk.prices or self.talk.results.has_money(amount.value):
             return True
-        if owner and is_price:  # right after the name of a product that has another price
-            return self._includes(amount, owner)
-        is_known = self.told.has_money(amount.value)
-        with_a_fee = owner and any(amount.value - fee == owner.price for fee in self._fees)
-        if owner and amount.value in self._prices and not is_known and not with_a_fee:
-            return False  # it is another product's
-        if amount.value in self._prices or self._results.has_money(amount.value):
+        if self.told.has_money(amount.value) and "total" not in amount.before[-3:]:
             return True
-        is_total = "total" in amount.before[-3:]
-        if is_known and not is_total:
-            return True
-        if (self.contact.has_money(amount.value) and self._is_harmless(amount)) or is_handed_over(amount):
+        if is_handed_over(amount) or (self._is_the_contact_s(amount) and self._is_harmless(amount)):
             return True
         return self._derived(amount)
+
+    def _of_product(self, amount: Amount) -> bool | None:
+        """Whether it is the price of the product whose name stands before it; None: of none that is sure."""
+        value, is_known = amount.value, self.told.has_money(amount.value)
+        owner, is_price = self._owner(amount, self.talk.names)
+        if owner is None:
+            return None if is_known else self._of_head(amount)
+        if any(owner.price * many == value for many in range(1, 13)):
+            return True
+        if is_price:  # right after the name of a product that has another price
+            return self._includes(amount, owner) or self._is_told_of(amount, owner)
+        with_a_fee = any(value - fee == owner.price for fee in self.talk.fees)
+        if value in self.talk.prices and not is_known and not with_a_fee:
+            return self._is_named_after(amount)  # it is another product's
+        return None
+
+    def _of_head(self, amount: Amount) -> bool | None:
+        """The same of a product that is called by its first word, which no other has."""
+        head, is_price = self._owner(amount, self.talk.heads)
+        if head is None or not is_price:
+            return None
+        if amount_words.EACH_KILO & set(amount.before) and self._derived(amount):
+            return True
+        return amount.value % head.price == 0 or self._includes(amount, head)
+
+    def _is_the_contact_s(self, amount: Amount) -> bool:
+        """Also "10" for ten thousand."""
+        said, value = self.contact, amount.value
+        return said.has_money(value) or (value / 1000 in said.counts and value / 1000 == value // 1000)
+
+    def _foreign(self, amount: Amount) -> bool:
+        pair = (amount.currency, amount.value)
+        if pair in self.told.foreign or (pair in self.contact.foreign and self._is_harmless(amount)):
+            return True
+        rates = [rate for currency, rate in self.told.rates if currency == amount.currency]
+        return any(self.talk.comes_to(amount.value * rate, rate) for rate in rates)
+
+    def _is_of_delivery(self, amount: Amount) -> bool:
+        known = self.talk.delivery, self.contact, self.talk.results
+        if any(each.has_money(amount.value) for each in known) or is_compared(amount):
+            return True
+        fees = self.talk.delivery.money
+        return any(fee * many == amount.value for fee in fees for many in self.talk.quantities)
 
     def _includes(self, amount: Amount, owner: Product) -> bool:
         """Whether it is the owner's price in thousands, reduced, with something else, or compared."""
         value, slack = amount.value, tolerance(amount)
-        if value in self._prices:
+        if value in self.talk.prices:
             return False
-        sums = self._added([each.price for each in self._named], [_ONE, *self._quantities])
-        with_extras = any(value - extra in sums for extra in (Decimal(0), *self._extras))
-        if with_extras or abs(owner.price - value) <= slack or self._is_reduced(value, slack or self._slack):
+        sums = self.talk.of_named
+        with_extras = any(value - extra in sums for extra in (Decimal(0), *self.talk.extras))
+        if with_extras or abs(owner.price - value) <= slack:
+            return True
+        if self._is_reduced(value, slack or self.talk.slack):
             return True
         return is_compared(amount) and self._is_difference(value)
 
     def _derived(self, amount: Amount) -> bool:
-        value = amount.value
-        if any(value - extra in self._sums or value - extra in self._multiples for extra in self._besides):
-            return True
-        if any(value - extra in self._reduced for extra in (Decimal(0), *self._fees)):
-            return True
-        if amount_words.DOUBLE & set(amount.sentence) and {value / 2, value * 2} & (
-            self._prices | self._sums
-        ):
-            return True
-        if self._is_near(amount) or self._is_reduced(value, tolerance(amount) or self._slack):
-            return True
-        if any(value == told * many for told in self.told.each for many in self._quantities):
-            return True
-        is_divided = self._divides
-        return (is_compared(amount) and self._is_difference(value)) or (
-            is_divided and self._is_part(value, tolerance(amount) or self._slack)
-        )
-
-    def _is_near(self, amount: Amount) -> bool:
         value, slack = amount.value, tolerance(amount)
-        prices = {each.price for each in self._named} or self._prices
-        known = self._sums | prices | self.told.money | {s + e for s in self._plain for e in self._extras}
-        return slack > 0 and any(abs(each - value) <= slack for each in known)
+        near = slack or self.talk.slack
+        if self.talk.comes_to(value, slack) or self._is_near(value, slack) or self._is_reduced(value, near):
+            return True
+        if amount_words.DOUBLE & self.talk.spoken and self._is_half_or_double(value):
+            return True
+        if any(value - extra in self.talk.reduced for extra in (Decimal(0), *self.talk.fees)):
+            return True
+        if any(value == each * many for each in self.talk.each for many in self.talk.times):
+            return True
+        if is_compared(amount) and self._is_difference(value):
+            return True
+        return (self.talk.divides or is_of_one(amount)) and self._is_part(value, near)
+
+    def _is_half_or_double(self, value: Decimal) -> bool:
+        return value / 2 in self.talk.prices or value * 2 in self.talk.prices or self.talk.comes_to(value * 2)
+
+    def _is_near(self, value: Decimal, slack: Decimal) -> bool:
+        prices = {each.price for each in self.talk.named} or self.talk.prices
+        return slack > 0 and any(abs(each - value) <= slack for each in prices | self.told.money)
 
     def _is_reduced(self, value: Decimal, slack: Decimal) -> bool:
         """By a percentage that the tenant, or a tool, has named."""
-        percents = self._spoken | {each for each in self._results.counts if each < 100}
-        prices = {each.price for each in self._named} or self._prices
+        percents = self.talk.percents | {each for each in self.talk.results.counts if each < 100}
+        prices = {each.price for each in self.talk.named} or self.talk.prices
         if any(each.kind == "percent" for each in self.amounts):
-            prices = self._prices
-        wholes = prices | (self._sums if len(self._sums) < _FEW else self._plain)
-        parts = [part for percent in sorted(percents)[:6] for part in (100 - percent, percent, 100 + percent)]
-        return any(abs(whole * part / 100 - value) <= slack for part in parts for whole in wholes)
+            prices = self.talk.prices
+        parts = [part for percent in sorted(percents)[:6] for part in (100 - percent, percent)]
+        parts += [100 + percent for percent in self.talk.surcharges]
+        if any(abs(price * part / 100 - value) <= slack for part in parts for price in prices):
+            return True
+        return any(part and self.talk.is_whole(value * 100 / part, slack * 100 / part) for part in parts)
 
     def _is_difference(self, value: Decimal) -> bool:
-        wholes = self.contact.money | self.contact.numbers | self.told.money | self._prices
-        paid = (self._sums if len(self._sums) < _FEW else self._plain) | self._multiples
-        if any(whole + value in paid for whole in wholes):
+        wholes = self.contact.money | self.contact.numbers | self.told.money | self.talk.prices
+        if any(self.talk.is_whole(whole + value) or self.talk.is_whole(whole - value) for whole in wholes):
             return True
-        less = {price - each for price in self._prices for each in self.told.each}
-        if any(each * many == value for each in less for many in self._quantities):
+        services = self.talk.services
+        if any(each + value in services for each in services):
             return True
-        return any(value + part + extra in wholes for part in paid for extra in (Decimal(0), *self._extras))
+        less = {price - each for price in self.talk.prices for each in self.told.each}
+        return any(each * many == value for each in less for many in self.talk.quantities)
 
     def _is_part(self, value: Decimal, slack: Decimal) -> bool:
-        counts = {int(each) for each in self._numbers if 2 <= each <= _PARTS}
-        wholes = [*self._plain, *self._reduced, *(self._sums if len(self._sums) < _FEW else ())]
-        return any(abs(whole / count - value) <= slack for whole in wholes for count in counts)
+        counts = {each for each in self.talk.numbers if 1 < each <= _PARTS}
+        if any(self.talk.is_whole(value * many, slack * many) for many in counts):
+            return True
+        if any(abs(each - value * many) <= slack * many for each in self.talk.reduced for many in counts):
+            return True
+        shares = [scale / size for size in self.talk.described.sizes for scale in _SCALES]
+        return any(abs(each.price * share - value) <= slack for each in self.talk.named for share in shares)
 
-    def _owner(self, amount: Amount) -> tuple[Product | None, bool]:
+    def _owner(
+        self, amount: Amount, names: Sequence[tuple[Sequence[str], Product]]
+    ) -> tuple[Product | None, bool]:
         """Whose price it may be, by the name that stands shortly before it; and whether it must be."""
         before = list(amount.before)
-        ends = [(end_of(name, before), len(name), product) for name, product in self._names]
+        ends = [(end_of(name, before), len(name), product) for name, product in names]
         end, _, owner = max(ends, key=lambda each: each[:2], default=(0, 0, None))
         between = before[end:]
         if not end or len(between) > _BETWEEN or any(map(str.isdigit, "".join(between))):
             return None, False
         return owner, set(between) <= amount_words.PRICED
 
+    def _is_told_of(self, amount: Amount, owner: Product) -> bool:
+        """Whether it is what the tenant has said of the product: "dos por $5.000"."""
+        name = set(stems(owner.name))
+        told = [words for value, words in self.talk.said.priced if value == amount.value]
+        return any(name & set(stems(" ".join(words))) for words in told)
+
+    def _is_named_after(self, amount: Amount) -> bool:
+        """Whether the name of a product of that price follows: "hasta $24.990 (difusor)"."""
+        words = set(stems(" ".join(amount.after[1:])))
+        priced = [each for each in self.given.products if each.price == amount.value]
+        return bool(amount_words.OF_WHAT & set(amount.after[:1])) and any(
+            set(stems(each.name)) & words for each in priced
+        )
+
     def _is_harmless(self, amount: Amount) -> bool:
         """Whether an amount of the contact's own is not promised: it is denied, or what they may spend."""
-        if is_denied(amount, self.grounds.language) or amount_words.BUDGET & set(amount.before[-3:]):
+        if is_denied(amount, self.given.language) or amount_words.BUDGET & set(amount.before[-3:]):
             return True
-        before = amount.before
+        before = [word for word in amount.before if word != "$"]
+        if is_compared(amount) and "de" in before[-2:]:
+            return True  # what is missing, or left over, of it
         if set(before[-1:]) & amount_words.FOR_SO_MUCH and set(amount.after[:2]) & amount_words.TO_BE_HAD:
             return True
         clause = before[max((n + 1 for n, word in enumerate(before) if word in _PAUSES), default=0) :]
@@ -266,164 +304,4 @@ class _Talk:
         if amount_words.PROMISE & {*clause, *after[:2]} or amount_words.ASSERTS & set(before[-2:]):
             return False
         words = set(stems(" ".join((*before, *after))))
-        return not any(set(stems(each.name)) & words for each in self._named)
-
-    @cached_property
-    def _names(self) -> list[tuple[list[str], Product]]:
-        named = [([token.text for token in tokens(each.name)], each) for each in self.grounds.products]
-        parts = Counter(part for name, _ in named for part in cuts_of(name))
-        short = [(list(part), each) for name, each in named for part in cuts_of(name) if parts[part] == 1]
-        return [*((name, each) for name, each in named if name), *short]
-
-    @cached_property
-    def _slack(self) -> Decimal:
-        """How far a part may be from what was divided, for it is rounded."""
-        return Decimal(1) if self.grounds.currency in WHOLE_CURRENCIES else Decimal("0.01")
-
-    @cached_property
-    def _said(self) -> KnownAmounts:
-        return KnownAmounts([*self.grounds.texts, *self.grounds.results], self.grounds.currency)
-
-    @cached_property
-    def _results(self) -> KnownAmounts:
-        return KnownAmounts(self.grounds.results, self.grounds.currency)
-
-    @cached_property
-    def _prices(self) -> set[Decimal]:
-        return {each.price for each in self.grounds.products}
-
-    @cached_property
-    def _numbers(self) -> list[Decimal]:
-        """The counts that the talk names."""
-        said = [each.value for each in self.amounts if each.kind in ("count", "stock")]
-        described = KnownAmounts(
-            (f"{each.name} {each.description}" for each in self._named), self.grounds.currency
-        )
-        return [*said, *self.contact.counts, *described.counts]
-
-    @cached_property
-    def _quantities(self) -> list[Decimal]:
-        """How many, or how much, is spoken of, in the answer first: "3 poleras", "2,5 metros"."""
-        asked = [*(each for amount in self.amounts for each in counted(amount)), *sorted(self.contact.counts)]
-        return list(dict.fromkeys(each for each in asked if 0 < each <= _MOST and each != 1))[:_QUANTITIES]
-
-    @cached_property
-    def _named(self) -> list[Product]:
-        """The products that the talk names, surest first: by their price, or by their words."""
-        said = {each.value for each in self.amounts if each.kind == "money"}
-        talk = set(stems(" ".join([self.answer, *self.grounds.contact])[:READ]))
-        names = [(set(stems(product.name)), product) for product in self.grounds.products]
-        having = Counter(word for name, _ in names for word in name)
-        scored = []
-        for name, product in names:
-            share = len(name & talk) / max(len(name), 1)
-            if any(having[word] == 1 for word in name & talk):
-                share = max(share, _SURE)  # no other product is called so
-            scored.append((share + 0.75 * (product.price in said), product))
-        scored.sort(key=lambda each: -each[0])
-        return [product for score, product in scored if score >= _SURE][:_ADDENDS]
-
-    @cached_property
-    def _addends(self) -> list[Decimal]:
-        said = [each.value for each in self.amounts if each.kind == "money"]
-        told = [value for value in dict.fromkeys(said) if self.told.has_money(value)]
-        prices = [each.price for each in self._named]
-        given = sorted(self._results.money | self._results.numbers)
-        return list(dict.fromkeys([*prices, *told, *given]))[:_ADDENDS]
-
-    @cached_property
-    def _extras(self) -> list[Decimal]:
-        """What the tenant has named besides, as of delivery; each may be part of a sum once."""
-        said = {each.value for each in self.amounts}
-        return sorted(self.told.fees, key=lambda value: (value not in said, value))[:_EXTRAS]
-
-    @cached_property
-    def _besides(self) -> set[Decimal]:
-        """What may be added to a sum once: of the extras one, and one price reduced."""
-        extras = [Decimal(0), *self._fees]
-        return {reduced + extra for reduced in (Decimal(0), *self._reductions) for extra in extras}
-
-    @cached_property
-    def _fees(self) -> list[Decimal]:
-        """The extras, and what so many come to of those that are asked for each."""
-        counts = [many for many in self._quantities if many == int(many)]
-        return [
-            *self._extras,
-            *(fee * many for fee in self._extras if fee in self.told.each for many in counts),
-        ]
-
-    @cached_property
-    def _spoken(self) -> set[Decimal]:
-        """The known percentages that the talk is about: it names them, or what they are for."""
-        named = {each.value for each in self.amounts if each.kind == "percent"}
-        said = [*(each.text for each in tokens(self.answer)), *folded(" ".join(self.grounds.contact)).split()]
-        talk = telling(said)
-        spoken = [each for each, about in self._said.reductions if each in named or talk & telling(about)]
-        return set(spoken)
-
-    @cached_property
-    def _reduced(self) -> set[Decimal]:
-        """What one, or as many as are spoken of, cost by a percentage that is known."""
-        prices = {each.price for each in self._named} | self._multiples
-        parts = [100 - percent for percent in sorted(self._spoken)[:6]]
-        wholes = [price * part / 100 for price in prices for part in parts]
-        return {
-            whole.quantize(self._slack, rounding) for whole in wholes for rounding in (ROUND_DOWN, ROUND_UP)
-        }
-
-    @cached_property
-    def _reductions(self) -> set[Decimal]:
-        """What the named products cost by the percentages that the answer names: "la tercera a mitad"."""
-        named = {each.value for each in self.amounts if each.kind == "percent"}
-        percents = (named & self._said.percents) | self._said.of_items
-        return {
-            (each.price * (100 - percent) / 100).quantize(self._slack, rounding)
-            for percent in percents
-            for each in self._named
-            for rounding in (ROUND_DOWN, ROUND_UP)
-        }
-
-    @cached_property
-    def _sums(self) -> set[Decimal]:
-        fewer = [many - 1 for many in self._quantities] if self._reductions else []
-        many = list(dict.fromkeys([_ONE, *self._quantities, *fewer]))
-        return self._added(self._addends, many) | self._of_two
-
-    @cached_property
-    def _multiples(self) -> set[Decimal]:
-        """What as many as are spoken of cost of a thing that is called by some of its name."""
-        return {each.price * many for each in self._perhaps for many in self._quantities}
-
-    @cached_property
-    def _divides(self) -> bool:
-        return bool(amount_words.DIVIDED & {each.text for each in tokens(self.answer)})
-
-    @cached_property
-    def _perhaps(self) -> list[Product]:
-        """The products that the talk may mean by one of their words: "cheese empanadas"."""
-        products = self.grounds.products
-        if self.grounds.currency not in _AT_HOME.get(self.grounds.language, ()) and len(products) <= _ANY:
-            return list(products)  # a guest calls them otherwise than the shop does
-        talk = set(stems(" ".join([self.answer, *self.grounds.contact])[:READ]))
-        return [each for each in products if talk & set(stems(each.name))][:_ANY]
-
-    @cached_property
-    def _plain(self) -> set[Decimal]:
-        """Of one of each."""
-        return self._added(self._addends, [_ONE]) | self._of_two
-
-    @cached_property
-    def _of_two(self) -> set[Decimal]:
-        """What two of a few products come to, where they are not called by their names: "both together"."""
-        said = {each.text for each in tokens(self.answer)}
-        if len(self._named) > 1 or len(self._prices) > _ANY or not amount_words.TOGETHER & said:
-            return set()
-        return {one + other for one, other in combinations(self._prices, 2)}
-
-    def _added(self, addends: Sequence[Decimal], quantities: Sequence[Decimal]) -> set[Decimal]:
-        sums = {Decimal(0)}
-        for addend in addends:
-            if len(sums) * len(quantities) > _SUMS:
-                break
-            sums |= {each + addend * many for each in sums for many in quantities}
-        return sums - {Decimal(0)}
+        return not any(set(stems(each.name)) & words for each in self.talk.named)

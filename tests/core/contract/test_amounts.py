@@ -2,6 +2,7 @@
 
 `amounts.json` has shops, and talks with each: what the contact wrote, what tools gave, right and
 wrong answers. Those of `computed_amounts.json` are mostly counted: sums with fees, reductions, change.
+`asked_amounts.json` has what models say to the shops that assistants are tried with, and to others.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,27 +21,47 @@ from cpu import at_most
 from conserje.contract.assistant import Product
 from conserje.contract.grounds import Grounds
 
-TALKS = json.loads(Path(__file__).with_name("amounts.json").read_text("utf-8"))
-COMPUTED = json.loads(Path(__file__).with_name("computed_amounts.json").read_text("utf-8"))
+HERE = Path(__file__).parent
+SHOPS = HERE.parents[1] / "assistants" / "shops"
+TALKS, COMPUTED, ASKED = (
+    json.loads((HERE / name).read_text("utf-8"))
+    for name in ("amounts.json", "computed_amounts.json", "asked_amounts.json")
+)
 
 
 def answers(kind: Literal["right", "wrong"], talks: dict[str, Any] = TALKS) -> Iterator[tuple[Grounds, str]]:
     for talk in talks["talks"]:
-        shop: dict[str, Any] = talks["shops"][talk["shop"]]
+        shop: dict[str, Any] = talks["shops"].get(talk["shop"]) or _shop(talk["shop"])
         products = [
-            Product(n, name, Decimal(price), stock, description=description)
-            for n, (name, price, stock, description) in enumerate(shop["products"])
+            Product(n, name, Decimal(price), stock, description=description, keywords=tuple(*keywords))
+            for n, (name, price, stock, description, *keywords) in enumerate(shop["products"])
         ]
         grounds = Grounds(
             products,
             shop["texts"],
-            talk["results"],
+            talk.get("results", ()),
             talk["asked"],
             shop["currency"],
             talk.get("locale", shop["locale"])[:2],
+            talk.get("talked", ""),
         )
-        for answer in talk[kind]:
+        for answer in talk.get(kind, ()):
             yield grounds, answer
+
+
+@cache
+def _shop(slug: str) -> dict[str, Any]:
+    """One of the shops that assistants are tried with."""
+    shop = json.loads((SHOPS / f"{slug}.json").read_text("utf-8"))
+    known = dict(shop["knowledge"])
+    known.pop("hours")
+    asked = [f"{each['question']} {each['answer']}" for each in known.pop("questions")]
+    products = [
+        (each["name"], each["price"], each["stock"], each["description"], each["keywords"])
+        for each in shop["products"]
+    ]
+    texts = [*known.values(), *asked]
+    return {"locale": "es-CL", "currency": "CLP", "products": products, "texts": texts}
 
 
 def test_at_most_one_right_answer_of_a_hundred_is_taken_for_a_wrong_one() -> None:
@@ -60,8 +82,17 @@ def test_what_is_counted_passes_more_often_than_what_is_invented() -> None:
     right, wrong = list(answers("right", COMPUTED)), list(answers("wrong", COMPUTED))
     alarms = [(answer, said) for grounds, answer in right if (said := grounds.unfounded(answer))]
     missed = [answer for grounds, answer in wrong if not grounds.unfounded(answer)]
-    assert len(alarms) <= 0.035 * len(right), alarms
-    assert len(missed) <= 0.14 * len(wrong), missed
+    assert len(alarms) <= 0.025 * len(right), alarms
+    assert len(missed) <= 0.11 * len(wrong), missed
+
+
+def test_answers_to_many_shops_pass_and_most_that_are_invented_do_not() -> None:
+    right, wrong = list(answers("right", ASKED)), list(answers("wrong", ASKED))
+    alarms = [(answer, said) for grounds, answer in right if (said := grounds.unfounded(answer))]
+    missed = [answer for grounds, answer in wrong if not grounds.unfounded(answer)]
+    assert len(right) >= 597 and len(wrong) >= 272
+    assert len(alarms) <= 0.01 * len(right), alarms
+    assert len(missed) <= 0.2 * len(wrong), missed
 
 
 SHOP = Grounds(
@@ -102,6 +133,16 @@ def test_what_the_contact_asks_for_may_be_denied_and_not_promised() -> None:
 
 
 def test_a_hostile_answer_costs_time_in_proportion_to_its_length() -> None:
-    for part in ("$1.1.1,1 ", "mil ", "veinte y ", "$", "9,", "2x1 ", "gratis ", "quedan 5 Gorro "):
+    for part in (
+        "$1.1.1,1 ",
+        "mil ",
+        "veinte y ",
+        "$",
+        "9,",
+        "2x1 ",
+        "gratis ",
+        "quedan 5 Gorro ",
+        "3 gorros de $1.237 por persona, la mitad, ahorras ",
+    ):
         with at_most(2.0, repr(part)):
             SHOP.unfounded(part * (16_000 // len(part)))

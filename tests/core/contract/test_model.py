@@ -330,6 +330,14 @@ async def test_an_amount_that_is_invented_twice_is_no_answer() -> None:
     assert len(model.given) == 2
 
 
+async def test_what_the_shop_spoke_of_last_may_be_counted() -> None:
+    history = [said("qué me sirve para el frío?"), said("El gorro.", "assistant")]
+    reply = await Planned("Serían $17.970.").reply(turn("y si llevo 3?", history=history))
+    assert words(reply) == "Serían $17.970."
+    with pytest.raises(NoAnswer, match="not given, twice"):
+        await Planned("Serían $17.970.").reply(turn("y si llevo 3?"))
+
+
 async def test_what_a_tool_gave_may_be_said() -> None:
     given = tools({"search": Result("Bufanda, price 12500")})
     model = Planned([("search", "{}")], "La bufanda vale $12.500.")

@@ -21,7 +21,7 @@ CREATE FUNCTION claim_turn(
     account_id bigint, contact_id bigint, contact_name text, contact_address text, epoch bigint, turn_id bigint,
     recent_since timestamptz, recent_turns bigint, summary text, claimed_at timestamptz,
     unanswered said[], history said[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$  -- else each connection plans all of it six times
 #variable_conflict use_column
 DECLARE
     waiting said[];

@@ -10,12 +10,14 @@ import re
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+from typing import IO
 
+from forking import Forked, can_fork, fork
 from waiting import LIMIT, until
 
 # Whoever runs the tests may have an installation, or an OpenAI key, of their own.
@@ -73,7 +75,7 @@ def family(pid: int) -> list[int]:
 class Running:
     """A command of Conserje at work; its output goes to `log`."""
 
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | Forked
     log: Path
 
     @property
@@ -97,14 +99,7 @@ async def running(
 ) -> AsyncIterator[Running]:
     """`python -m conserje` with this command, until the block ends."""
     with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            python,
-            *("-m", "conserje", *command),
-            env=environment,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,  # a process group, as a terminal makes it
-        )
+        process = await launch(environment, command, output, output, python)
     try:
         yield Running(process, log)
     finally:
@@ -117,21 +112,36 @@ async def run_to_end(
     environment: Mapping[str, str], *command: str, python: str = sys.executable
 ) -> tuple[int, str, str]:
     """Exit code, output and errors of a command that ends by itself."""
-    process = await asyncio.create_subprocess_exec(
-        python,
-        *("-m", "conserje", *command),
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = await launch(environment, command, output, errors, python)
+        try:
+            code = await asyncio.wait_for(process.wait(), LIMIT)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        for file in (output, errors):
+            file.seek(0)
+        return code, output.read().decode(), errors.read().decode()
+
+
+async def launch(
+    environment: Mapping[str, str],
+    command: Sequence[str],
+    output: IO[bytes],
+    errors: IO[bytes],
+    python: str = sys.executable,
+) -> asyncio.subprocess.Process | Forked:
+    """Start `python -m conserje` in a session, which is a process group, as a terminal makes it."""
+    if python == sys.executable and can_fork(environment):
+        return await fork(environment, command, output, errors)
+    return await asyncio.create_subprocess_exec(
+        *(python, "-m", "conserje", *command),
         env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stdout=output,
+        stderr=errors,
+        start_new_session=True,
     )
-    try:
-        output, errors = await asyncio.wait_for(process.communicate(), LIMIT)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return process.returncode, output.decode(), errors.decode()
 
 
 @dataclass

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import shlex
 import signal
-import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from debian import require
-from processes import Running, bare_environment
+from processes import Running, bare_environment, launch
 
 ROOT = Path(__file__).parents[2]
 SYSTEMD = ROOT / "deployment" / "systemd"
@@ -59,13 +58,7 @@ class Machine:
         [start] = unit["ExecStart"]
         assert start.startswith(PROGRAM)
         with log.open("ab") as output:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "conserje", *shlex.split(start)[1:]),
-                env=surroundings,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+            process = await launch(surroundings, shlex.split(start)[1:], output, output)
         running = self._started[name, instance] = Running(process, log)
         for command in unit["ExecStartPost"]:
             words = [self._here(word, instance) for word in shlex.split(command)]

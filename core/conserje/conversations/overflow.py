@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from conserje.storage import jobs
+from conserje.storage import jobs, precedence
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 
@@ -49,6 +49,7 @@ async def add(connection: Connection, waiting: Sequence[Job]) -> None:
 
 async def bring(pool: Pool, tenant_id: int, most: int, delay: timedelta = timedelta(0)) -> None:
     """Put the tenant's next conversations into the queue, as many as may be thought about."""
+    await precedence.here.wait()
     async with pool.acquire() as connection, connection.transaction():
         brought = await connection.fetch(BRING, tenant_id, most)
         await jobs.enqueue(connection, [_turn(tenant_id, row["conversation_id"], delay) for row in brought])

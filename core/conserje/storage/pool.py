@@ -55,6 +55,23 @@ async def _connect_storing(url: str, **how: Any) -> asyncpg.Connection[Any]:
     return connection
 
 
+async def connect_queue(url: str, largest: int) -> Pool:
+    """A pool for what the queue notes of its jobs, beside one that `connect_pool` has checked."""
+    return await _pool(url, largest, _connect_queue)
+
+
+async def _connect_queue(url: str, **how: Any) -> asyncpg.Connection[Any]:
+    """A connection whose commits wait for no disk, and make nobody else's wait.
+
+    Where Postgres dies before it has written them, a job is taken or done that it says is queued: it comes
+    again, as one does whose worker died, and finds nothing left to do. That a job is due is no such note:
+    it is stored with what it is due for.
+    """
+    connection = await connect_as_core(url, name="conserje jobs", **how)
+    await connection.execute("SET synchronous_commit = off")
+    return connection
+
+
 async def _pool(url: str, largest: int, connect: _Connect) -> Pool:
     pool: Pool = await asyncpg.create_pool(
         url, connect=connect, min_size=0, max_size=largest, timeout=5, command_timeout=10, reset=_keep

@@ -27,21 +27,16 @@ from conserje.storage.backoff import pause
 from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, Pool, connect_as_core
 from conserje.storage.jobs import CHANNEL
 from conserje.storage.stillness import LONG, explained, stood_still
-from conserje.storage.wakes import SparingQueries, Wakes
+from conserje.storage.wakes import MISSED, SparingQueries, Wakes
 
 log = logging.getLogger(__name__)
 
+CONNECTIONS = 3  # one takes jobs, while others note ends and heartbeats
 CALL_LIMIT = 10.0
 LAST_CALL_LIMIT = 2.0
 PING_EVERY = 2.0
 PING_LIMIT = 2.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds
-
-# Wakes the queue as if something had been enqueued: what was notified meanwhile went unheard.
-MISSED = (
-    '{"channel": "%s", "operation": "insert", "sent_at": "2000-01-01T00:00:00+00:00",'
-    ' "table": "pgqueuer", "type": "table_changed_event"}'
-)
 
 _ADVICE = re.compile(r"[,.] please ", re.IGNORECASE)  # of the library's own command, which our users lack
 
@@ -110,10 +105,14 @@ async def require_whole(pool: Pool) -> None:
 
 
 class QueueDriver(AsyncpgPoolDriver):
-    """PgQueuer's pool driver: sits out an absent Postgres, and listens again when its connection dies."""
+    """PgQueuer's pool driver: sits out an absent Postgres, and listens again when its connection dies.
 
-    def __init__(self, pool: Pool, url: str) -> None:
-        super().__init__(pool)
+    It works by connections of its own, `noting`; `pool` is that of its process.
+    """
+
+    def __init__(self, noting: Pool, pool: Pool, url: str) -> None:
+        super().__init__(noting)
+        self._pools = (noting, pool)
         self._url = url
         self._listeners: list[tuple[str, NotifyCallback]] = []
         self._ear: asyncio.Task[None] | None = None
@@ -179,8 +178,9 @@ class QueueDriver(AsyncpgPoolDriver):
     def _hang_up(self) -> None:
         """Postgres is silent. Its machine may be gone and another have its place, of which those who
         wait on the pool's connections would hear only after their time limits, one after the other."""
-        for holder in self._pool._holders:  # type: ignore[attr-defined] # nothing public ends those in use
-            holder.terminate()
+        for pool in self._pools:
+            for holder in pool._holders:  # type: ignore[attr-defined] # nothing public ends those in use
+                holder.terminate()
 
     async def _listen_once(self) -> None:
         connection = await connect_as_core(self._url, name="conserje queue")

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 import asyncpg
 
-from conserje.storage import jobs
+from conserje.storage import jobs, precedence
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 
@@ -37,7 +37,7 @@ async def acting_for(
     An impatient one raises asyncpg.LockNotAvailableError where somebody else has a row for longer than
     LOCK_LIMIT. What goes aside waits for none of the tenant's others, nor they for it.
     """
-    async with _room_of(pool, tenant_id, aside), pool.acquire() as connection:
+    async with calling_for(pool, tenant_id, aside=aside) as connection:
         # One round trip: begin, take the tenant's role, name the tenant.
         await connection.execute(
             f"BEGIN; SET LOCAL ROLE conserje_tenant; SET LOCAL conserje.tenant = '{tenant_id:d}'"
@@ -57,7 +57,8 @@ async def acting_for(
 @asynccontextmanager
 async def calling_for(pool: Pool, tenant_id: int, *, aside: bool = False) -> AsyncIterator[Connection]:
     """A connection for a function of the database's that acts for the tenant by itself: a transaction of one
-    round trip."""
+    round trip. A flood's gives way to others' jobs."""
+    await precedence.here.wait()
     async with _room_of(pool, tenant_id, aside), pool.acquire() as connection:
         yield connection
 

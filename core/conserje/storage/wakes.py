@@ -18,6 +18,14 @@ from pgqueuer.domain.models import Job
 from pgqueuer.domain.types import QueueEntrypoint
 from pgqueuer.ports.driver import Driver
 
+from conserje.storage.jobs import CHANNEL
+
+# Wakes the queue as if something had been enqueued.
+MISSED = (
+    '{"channel": "%s", "operation": "insert", "sent_at": "2000-01-01T00:00:00+00:00",'
+    ' "table": "pgqueuer", "type": "table_changed_event"}'
+)
+SOON = timedelta(milliseconds=100)  # what is due sooner the library looks for then
 LATER = timedelta(milliseconds=100)  # until the others look whether the one whose turn it was did
 ABSENT_FOR = 5.0  # seconds for which nobody waits for one who did not: it stands still, or starts again
 
@@ -52,8 +60,14 @@ class Wakes:
             self._tell(channel, payload)
         else:
             asyncio.get_running_loop().call_later(
-                LATER.total_seconds(), self._tell_if_unseen, self._looks, channel, payload
+                LATER.total_seconds(), self._tell_for_another, self._looks, channel, payload
             )
+
+    def wake_in(self, eta: timedelta) -> None:
+        """Look when the next job is due, unless somebody has come by then: it would be taken with theirs."""
+        asyncio.get_running_loop().call_later(
+            eta.total_seconds(), self._tell_if_unseen, self._looks, CHANNEL, MISSED % CHANNEL
+        )
 
     def is_ours(self, what: str) -> bool:
         """Whether it is this worker's turn, or that of one who is absent."""
@@ -86,6 +100,10 @@ class Wakes:
             self._wake(channel, payload)
 
     def _tell_if_unseen(self, looks: int, channel: str, payload: str) -> None:
+        if looks == self._looks:
+            self._tell(channel, payload)
+
+    def _tell_for_another(self, looks: int, channel: str, payload: str) -> None:
         if looks == self._looks:
             self._late = self._whose(payload)
             self._tell(channel, payload)
@@ -120,6 +138,8 @@ class SparingQueries(Queries):
         return int(self._eta is not None and self._eta <= timedelta(0))
 
     async def next_deferred_eta(self, entrypoints: list[QueueEntrypoint]) -> timedelta | None:
+        if self._eta is not None and self._eta < SOON:
+            self._wakes.wake_in(self._eta)
         return self._eta
 
     async def queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:

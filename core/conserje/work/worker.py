@@ -18,10 +18,11 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.models import Job as QueueJob
 
 from conserje.errors import DirectoryUnavailable, UnknownTenant
-from conserje.storage import jobs, queue, statistics
+from conserje.storage import jobs, precedence, queue, statistics
 from conserje.storage.backoff import pause
 from conserje.storage.database import CANNOT_ASK, Pool
 from conserje.storage.jobs import Job
+from conserje.storage.pool import connect_queue
 from conserje.storage.queue import QueueDriver
 from conserje.storage.stillness import explained
 from conserje.storage.wakes import Wakes
@@ -107,7 +108,13 @@ class Worker:
             self._manager.shutdown.set()
 
     async def _work(self) -> None:
-        driver = QueueDriver(self.pool, self.url)
+        noting = await connect_queue(self.url, queue.CONNECTIONS)
+        try:
+            await self._take_jobs(QueueDriver(noting, self.pool, self.url))
+        finally:
+            noting.terminate()
+
+    async def _take_jobs(self, driver: QueueDriver) -> None:
         manager = QueueManager(queue.sparing_queries(driver), queue.SETTINGS.channel)
         shares: dict[Lane, Share] = {
             "quick": Share(self.slots),
@@ -152,6 +159,9 @@ class Worker:
             if (pause := share.enter(tenant_id, task.kind, began, flooded=flooded)) is not None:
                 await self._put_back(job, pause)
                 return
+            precedence.gives_way.set(flooded)  # each job is a task
+            if task.lane == "quick" and not flooded:
+                precedence.here.begin(began)
             try:
                 await self._attend(task.handle, job)
             except asyncio.CancelledError:  # the worker ends, and the queue forgets the job

@@ -18,7 +18,7 @@ from conserje.storage import jobs, queue, wakes
 from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.queue import QueueDriver
-from conserje.storage.wakes import SparingQueries, Wakes
+from conserje.storage.wakes import MISSED, SparingQueries, Wakes
 
 KINDS = [jobs.CONVERSE]
 WAITING = """
@@ -91,7 +91,7 @@ async def test_the_others_are_told_later_where_they_have_not_looked(
 async def test_who_left_a_job_to_others_is_waited_for_no_more(
     pool: Pool, monkeypatch: pytest.MonkeyPatch, longest: timedelta, absent: bool
 ) -> None:
-    driver = QueueDriver(pool, "")
+    driver = QueueDriver(pool, pool, "")
     ours, heard = queue.sparing_queries(driver), driver.wakes
     assert isinstance(ours, SparingQueries)
     heard.stand(0, 2)
@@ -120,13 +120,26 @@ async def taken(ours: SparingQueries, most: int) -> int:
     return len(found)
 
 
+@pytest.mark.parametrize("looked", [False, True])
+async def test_what_is_due_soon_is_looked_for_when_it_is_due(
+    heard: Wakes, told: list[str], looked: bool
+) -> None:
+    """Not with the next job that comes: somebody else's would wait for it."""
+    heard.wake_in(timedelta(milliseconds=1))
+    if looked:
+        heard.looked()
+    asyncio.get_running_loop().call_later(0.002, told.append, "end")
+    await until(lambda: "end" in told)
+    assert told == [*([] if looked else [MISSED % jobs.CHANNEL]), "end"]
+
+
 @pytest.mark.parametrize("due", [[], [-3.0], [5.0], [9.0, 5.0], [5.0, -1.0, 9.0]])
 async def test_one_question_has_the_answers_of_the_library_s_three(pool: Pool, due: list[float]) -> None:
     async with pool.acquire() as connection:
         await jobs.enqueue(
             connection, [Job(jobs.CONVERSE, 1, 1, delay=timedelta(seconds=seconds)) for seconds in due]
         )
-    driver = QueueDriver(pool, "")
+    driver = QueueDriver(pool, pool, "")
     theirs, ours = queue.queries(driver), queue.sparing_queries(driver)
     eligible = await ours.eligible_queued_work(KINDS)  # type: ignore[arg-type]
     assert eligible == await theirs.eligible_queued_work(KINDS)  # type: ignore[arg-type]
@@ -150,7 +163,7 @@ async def test_after_a_part_of_a_batch_there_is_no_more_unless_it_is_told_of(
 ) -> None:
     async with pool.acquire() as connection:
         await jobs.enqueue(connection, [Job(jobs.CONVERSE, 1, n) for n in range(3)])
-    driver = QueueDriver(pool, "")
+    driver = QueueDriver(pool, pool, "")
     asked: list[str] = []
     fetch = driver.fetch
 

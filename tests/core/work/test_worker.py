@@ -14,11 +14,17 @@ from waiting import LIMIT, at_work, until
 from conserje.conversations.overdue import SWEEP_AFTER, sweep
 from conserje.errors import DirectoryUnavailable
 from conserje.intake.intake import NotDurable
-from conserje.storage import jobs
+from conserje.storage import jobs, queue
 from conserje.storage.database import CANNOT_ASK
 from conserje.storage.jobs import Job
+from conserje.storage.pool import connect_queue
 from conserje.work.share import Share
 from conserje.work.worker import Task, Worker, _feel
+
+NOTING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'conserje jobs'
+"""
 
 
 async def test_a_message_is_answered(scene: Scene) -> None:
@@ -296,6 +302,22 @@ async def test_the_queues_log_holds_no_text_of_an_error(scene: Scene) -> None:
         )
         == 0
     )
+
+
+async def test_what_the_queue_notes_waits_for_no_disk_and_what_a_turn_stores_does(scene: Scene) -> None:
+    noting = await connect_queue(scene.url, 1)
+    durable = [await pool.fetchval("SHOW synchronous_commit") for pool in (noting, scene.pool)]
+    noting.terminate()
+    assert durable == ["off", "on"]
+    async with scene.working():
+        await scene.write("hola")
+        await until(lambda: scene.post.texts)
+        assert await scene.pool.fetchval(NOTING) in range(1, queue.CONNECTIONS + 1)
+
+    async def none_is_left() -> bool:
+        return await scene.pool.fetchval(NOTING) == 0  # type: ignore[no-any-return]
+
+    await until(none_is_left)
 
 
 @pytest.fixture

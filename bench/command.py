@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from bench import acknowledgements, answers, day, handshake, machine, scale, statuses, trips, turns
+from bench import acknowledgements, active, answers, day, handshake, machine, scale, statuses, trips, turns
 from bench.place import Place, say
 from bench.postgres import Postgres
 from bench.process import Failed
@@ -32,6 +32,7 @@ PARTS: Mapping[str, Callable[[Place], Awaitable[Any]]] = {
     "flood": turns.measure_flood,
     "day": day.measure,
     "tenants": scale.measure_start,
+    "active": active.measure,
 }
 FIGURES = (*acknowledgements.FIGURES, *PARTS)
 

@@ -18,6 +18,11 @@ def megabytes(*firsts: int) -> float:
     return sum(sizes(pid).get("Pss", 0) for first in firsts for pid in tree(first)) / 1000
 
 
+def largest(first: int) -> float:
+    """What the largest of these has, all of it."""
+    return max(sizes(pid).get("Rss", 0) for pid in tree(first)) / 1000
+
+
 def own_megabytes(pid: int) -> float:
     """What only this process has: what would be free without it."""
     seen = sizes(pid)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -10,13 +9,8 @@ from typing import Protocol
 
 from bench.postgres import Postgres
 from bench.process import output
+from bench.tenants import add
 from bench.webhooks import DOMAIN, Tenant
-
-from conserje.storage.database import Pool
-from conserje.storage.pool import connect_pool
-from conserje.tenants import accounts
-from conserje.tenants import tenants as tenants_table
-from conserje.tenants.vault import Vault
 
 FOLDER = Path(__file__).parent
 COMPETITORS = FOLDER / "competitors"
@@ -172,10 +166,7 @@ FROM messages WHERE direction = 'in'
         await self._run(postgres, database, "migrate")
         if not (self.folder / "keys").exists():
             await self._run(postgres, database, "keys", "new")
-        vault = Vault.read(self.folder / "keys" / "master.json")
-        async with await connect_pool(postgres.url(database, self.owner)) as pool:
-            for tenant in tenants:
-                await _add(pool, vault, tenant)
+        await add(postgres.url(database), self.folder / "keys" / "master.json", tenants)
 
     def command(self, port: int, workers: int) -> list[str]:
         return [sys.executable, "-m", "conserje", "serve"]
@@ -197,14 +188,3 @@ FROM messages WHERE direction = 'in'
     async def _run(self, postgres: Postgres, database: str, *arguments: str) -> None:
         variables = self.variables(postgres, database, port=1, workers=1)
         await output(sys.executable, "-m", "conserje", *arguments, variables=variables)
-
-
-async def _add(pool: Pool, vault: Vault, tenant: Tenant) -> None:
-    """As `conserje tenant add` and `account add` do, which take half a second each."""
-    credentials = json.dumps({"account_sid": tenant.account_sid, "auth_token": tenant.auth_token})
-    async with pool.acquire() as connection, connection.transaction():
-        added = await tenants_table.add(connection, tenant.slug, tenant.slug)
-        sealed = await accounts.seal_credentials(
-            connection, vault, added.id, "twilio", tenant.address, credentials.encode()
-        )
-        await accounts.add(connection, added.id, "twilio", tenant.address, credentials=sealed)

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from bench.acknowledgements import Acknowledgements
+from bench.active import Active
 from bench.answers import Turns
 from bench.cost import Cost
 from bench.day import Day
@@ -159,6 +160,14 @@ def _day(seen: Day) -> str:
     )
 
 
+def _active(seen: Active) -> str:
+    return (
+        f"A process that had a webhook of each of {seen.tenants:,} tenants (within {seen.seconds:.0f} s) has"
+        f" {seen.after:.0f} MB, before {seen.before:.0f} MB.\nOf {seen.again:,} that were asked for again it"
+        f" asked Postgres for {seen.missed:,.0f}."
+    )
+
+
 def _starts(seen: Sequence[Start]) -> str:
     rows = [(f"{each.tenants:,}", f"{each.seconds:.2f} s", f"{each.megabytes:.0f} MB") for each in seen]
     return _table(("`serve` with tenants", "ready in", "memory"), rows)
@@ -174,6 +183,7 @@ SECTIONS: Mapping[str, Callable[[Any], str]] = {
     "flood": _flood,
     "day": _day,
     "tenants": _starts,
+    "active": _active,
 }
 
 

@@ -7,6 +7,9 @@ import re
 import pytest
 from asking import ask, what_it_says, words
 
+from conserje import Utterance
+from conserje.testing import said
+
 
 async def answer(slug: str, phrase: str, locale: str = "es-CL") -> str:
     return words(await ask(slug, phrase, locale=locale, knowledge=what_it_says(slug, locale)))
@@ -78,3 +81,83 @@ async def test_what_it_is_for_or_which_is_not_passed_over(phrase: str) -> None:
 async def test_what_is_nearest_is_said_in_the_language_of_the_shop() -> None:
     assert (await answer("bravo", "a silent mouse", "en-US")).startswith("I do not see exactly that.")
     assert (await answer("bravo", "um mouse silencioso", "pt-BR")).startswith("Isso mesmo não vejo.")
+
+
+@pytest.mark.parametrize(
+    ("slug", "phrase", "held"),
+    [
+        # A pack, and others of it that are loose.
+        ("acme", "un pack de brownies y 3 sueltos", r"Total: \$37\.960"),
+        # Of a kind, those that are for something which is called otherwise.
+        ("bravo", "3 mandos para play", r"Control DualSense: \$64\.990, 3 por \$194\.970"),
+        # What things cost beside what the shop is asked.
+        (
+            "bravo",
+            "quiero el teclado y el mouse, y cuanto es el envio a santiago",
+            r"(?s)Total: \$68\.980.*\$4\.990",
+        ),
+        # A whole shelf is listed.
+        ("mundo-canino", "cuales snacks tienen", "Hueso de cuero"),
+        # A present for somebody whom everybody knows.
+        ("acme", "un regalo para mi prima que cocina, hasta 8 lucas", r"Por hasta \$8\.000"),
+        # Without what it is told to have.
+        ("dulce-masa", "una torta sin nuez para 20", "Torta tres leches 20 personas"),
+        # By sound, and in the small.
+        ("don-lucho", "mantekiya", "Mantequilla Colun"),
+        # What the shop has said, in other words.
+        ("acme", "donde puedo parar el auto?", "parquímetros"),
+        ("acme", "pueden mandarlo sin que se note lo que es?", "caja sin logo"),
+        ("bravo", "los mandos son truchos?", "todo es original"),
+        ("bravo", "y si el control sale fallado que pasa", "6 meses de garantía"),
+        ("bravo", "alcanzo a pasar mañana después de la pega?", "Mañana martes abrimos"),
+        ("mundo-canino", "dejan pasar perros grandes?", "los perros entran con correa"),
+        ("mundo-canino", "el 24 atienden?", "abrimos"),
+    ],
+)
+async def test_it_is_answered_too(slug: str, phrase: str, held: str) -> None:
+    told = await answer(slug, phrase)
+    assert re.search(held, told), told
+
+
+@pytest.mark.parametrize(
+    ("slug", "phrase", "locale", "held"),
+    [
+        ("bravo", "two controllers and one keyboard, total?", "en-US", "Control"),
+        ("bravo", "which headset do you have?", "en-US", "HyperX Cloud"),
+        ("mundo-canino", "vocês têm ração de filhote?", "pt-BR", "Royal Canin"),
+        ("mundo-canino", "duas bolas e uma coleira, quanto fica?", "pt-BR", r"Total: \$12\.970"),
+    ],
+)
+async def test_goods_are_known_by_what_other_languages_call_them(
+    slug: str, phrase: str, locale: str, held: str
+) -> None:
+    told = await answer(slug, phrase, locale)
+    assert re.search(held, told), told
+
+
+@pytest.mark.parametrize(
+    ("slug", "phrases", "held"),
+    [
+        ("bravo", ["quiero un mouse", "y 2 teclados", "cuánto sería todo junto?"], r"Total: \$114\.970"),
+        ("acme", ["tienen amnesia haze?", "pucha, y qué otra hay?"], "Northern Lights"),
+        ("don-lucho", ["que leches tienen", "cual trae lactosa?"], "Leche"),
+    ],
+)
+async def test_what_was_said_before_counts(slug: str, phrases: list[str], held: str) -> None:
+    history: list[Utterance] = []
+    for phrase in phrases:
+        reply = await ask(slug, phrase, history=history, knowledge=what_it_says(slug))
+        history += [said(phrase), said(words(reply), "assistant")]
+    assert re.search(held, words(reply)), words(reply)
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "la torta venía toda aplastada, pésimo",
+        "me aparecen dos cobros en la tarjeta",
+        "pedí un kuchen y me trajeron un pie",
+    ],
+)
+async def test_a_person_is_told_too(phrase: str) -> None:
+    assert (await ask("dulce-masa", phrase, knowledge=what_it_says("dulce-masa"))).hand_over

@@ -228,6 +228,7 @@ class Answers:
     def _spoken_of(self, words: Sequence[Word]) -> Iterator[_Found]:
         """The question of which the text has two words at least: "arriendan betoneras"."""
         content = {word.keys: word.place for word in words if word.is_content}
+        yield from self._done(words, len(content))
         if not 2 <= len(content) <= _TOLERATED:
             return
         met = defaultdict[int, set[int]](set)
@@ -240,6 +241,14 @@ class Answers:
         mostly = len(places) * 3 >= len(content) * 2 or (len(places) >= 3 and len(places) * 2 >= len(content))
         if len(places) >= 2 and mostly and not others and is_asked:
             yield _asked(self.told.questions[number], _SPOKEN_OF, frozenset(places))
+
+    def _done(self, words: Sequence[Word], content: int) -> Iterator[_Found]:
+        """The one question of what the shop does, where no more is said: "¿lo muelen?"."""
+        done = [word for word in words if word.is_content and word.written.endswith(("an", "en"))]
+        verbs = [key for word in done for key in word.keys if key.startswith("~")]
+        asked = {self._wordings[place].question for key in verbs for place in self._having.get(key, ())}
+        if content == len(done) == 1 and len(asked) == 1:
+            yield _asked(self.told.questions[asked.pop()], _FITS, frozenset({done[0].place}))
 
     def _is_worded(self, number: int, keys: frozenset[str]) -> bool:
         """Whether a wording of the question has the word, and not its answer alone."""

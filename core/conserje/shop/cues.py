@@ -55,10 +55,14 @@ puedo|podria|podemos|puede {_COME} {_DAY}
 hasta|desde hora|horas {_DAY}
 hasta|desde hora|horas el|dia {_DATE}
 el|dia {_DATE} hasta|desde hora|horas
+el|dia {_DATE} {_OPEN}|trabajan|estan
+desde hora|horas|hrs|cuando hay|sirven|venden|sale
 {_OPEN} el|dia {_DATE}
 a las estan|atienden
 {_NEAR_DAY} estar|estaran|estan|trabajan|abriran
 hasta hora|horas|cuando pillo|encuentro|alcanzo
+pillo|pillar|pillarlos {_DAY}
+alcanzo ir|pasar|pillar|pillarlos
 {_OPEN} almorzar|almuerzo|colacion|siesta
 """
 
@@ -74,7 +78,7 @@ cerca metro|centro|plaza|mall|terminal|estacion
 where are|is|located|find you|your|located
 comuna|ciudad|calle|sector|parte|lado|metro|mall|piso|barrio|galeria estan|quedan|queda|esta|son|tienen
 puedo|puede|podria|pasar|ir retirar|retiro|visitar|visitarlos|buscar|buscarlo {_SHOP}
-pasar|ir buscar|buscarlo|buscarla|retirar|retirarlo|retirarla
+pasar|ir buscar|buscarlo|buscarla|retirar|retirarlo|retirarla|verla|verlo|verlas|verlos|conocer|conocerlos
 retiro|retirar|retira|pickup en|tienda|local|presencial
 """
 
@@ -89,6 +93,8 @@ llevar|llevan|lleven|traer|traen|traigan|mandar|dejar a|hasta casa|obra|departam
 pueden|puede|podrian|podria traer|traermelo|traerlo|mandar|mandarmelo|enviar|enviarmelo
 mandan|llegan|manda a|para|hasta regiones|region|todo|chile|provincia|casa|sur|norte
 llegan|mandan|llega a|hasta
+cobran|cuesta|sale|vale llevar|traer|mandar|dejar a
+llega|llegan|mandan|envian pa|para alla|aca|allá|acá
 """
 
 COST = """
@@ -116,7 +122,7 @@ cuanto rato|tiempo llega|llegan|demora
 en cuantos dias llega|llegaria|entregan
 llega|llegaria|llegan|entregan hoy|mañana|altiro
 cuantos dias|tiempo demora
-cuantos|cuánto dias|tiempo estaria|esta|tendria|tengo|recibo|recibiria
+cuantos|cuánto dias|tiempo estaria|tendria|recibo|recibiria
 cuando llegaria|entregan
 how long take|arrive
 """
@@ -132,6 +138,9 @@ cuotas|parcelas|installments
 en|con|por efectivo|transferencia
 transferencia|efectivo tambien|o|también
 datos transferencia|transferir|pago
+{_TAKE} edenred|sodexo|amipass|pluxee|tenpo|amex|visa
+hay|tengo pago todo|toda|antes|adelantado|completo|parte
+abono|abonar|abona|adelanto
 """
 
 RETURNS = """
@@ -149,6 +158,7 @@ tengo|para {_BUSINESS}
 otro|mejor|buen precio
 comprar volumen|cantidad|cantidades
 precio|precios|descuento volumen|cantidad|cantidades
+precio|precios|descuento por {_MANY}
 precio|descuento|rebaja|dscto llevo|compro|llevando|comprando|pido {_MANY}
 """
 

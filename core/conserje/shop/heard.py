@@ -45,6 +45,7 @@ _SAID = (
     (re.compile(r"ow$"), "o"),
     (re.compile(r"^h(?=[aeiou])"), "j"),
 )
+_ITALIAN = re.compile(r"cc(?=[ei])")  # "capuchino"
 _BEFORE_S = re.compile(r"^s(?=[bcdfgklmnprtv])")  # Spanish begins no word so
 
 
@@ -59,10 +60,10 @@ def key(word: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def keys(name: str) -> frozenset[str]:
-    """The keys of a name's word, read as Spanish, as English, and as German; none of a short one."""
+    """The keys of a name's word, read as Spanish, English, German and Italian; none of a short one."""
     if len(name) < _SHORTEST or not name.isalpha():
         return frozenset()
     said = name
     for pattern, replacement in _SAID:
         said = pattern.sub(replacement, said)
-    return frozenset({key(name), key(said), key(name.replace("ch", "j"))})
+    return frozenset({key(name), key(said), key(name.replace("ch", "j")), key(_ITALIAN.sub("ch", name))})

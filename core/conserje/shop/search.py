@@ -28,6 +28,7 @@ _INDEXED = 500  # characters of a description: a catalogue's index is kept in me
 _HEARD = 7  # letters of a word that may be heard a little otherwise
 _CLIPPED, _CUT, _FEW = (4, 6), 3, 6  # letters that are left of a word, and left out of it; words
 _VERB = re.compile(r"([a-zñ]{4,16})[aei]r(?:l[aeo]|me|te)?")
+_VOWELS, _DOUBLED = re.compile(r"[aeiou]+"), re.compile(r"([a-zñ])\1+")
 _FORMS = 8
 _CLAUSES = 30  # of a message that name something
 _FIRST = 30  # products that have a word of a clause and none other are looked at, the best ones
@@ -234,6 +235,12 @@ class Catalogue:
                 readings[word] = {word: 1.0}
             elif not word.isdigit() and (known := self._heard.get(heard.key(word))):
                 readings[word] = dict.fromkeys(known, 0.9)
+            elif (
+                len(word) > _LONG_ENOUGH
+                and word[-1] in "ao"
+                and (known_by_e := word[:-1] + "e") in self._having
+            ):
+                readings[word] = {known_by_e: 0.9}  # of "sanguchito" is left "sangucho"
             elif clipped := clipped_from(word, self._sorted):
                 readings[word] = {clipped: 0.9}
             elif formed := formed_from(word, self._sorted):
@@ -248,12 +255,14 @@ class Catalogue:
     def _misspelt(self, asked: str) -> Iterator[str]:
         """The known words of which `asked` may be a slip of the pen."""
         for length in range(len(asked) - 2, len(asked) + 3):
-            allowed = 1 if length < 10 else 2
+            allowed = 1 if length < 8 else 2
             if abs(length - len(asked)) <= allowed:
                 alike = self._alike.get((asked[0], length), ())
-                for known, _, _ in process.extract_iter(
+                for known, slips, _ in process.extract_iter(
                     asked, alike, scorer=OSA.distance, score_cutoff=allowed
                 ):
+                    if slips == 2 and length < 10 and _consonants(asked) != _consonants(known):
+                        continue
                     if length >= 8 or asked[-1] == known[-1]:  # "correo" is no "correa"
                         yield known
 
@@ -274,6 +283,11 @@ class Catalogue:
                 seen.update(places)
         found.update(dict.fromkeys(several))
         return islice(found, _SCORED // clauses)
+
+
+def _consonants(word: str) -> str:
+    """What is left where only the vowels were heard otherwise: "croasant"."""
+    return _DOUBLED.sub(r"\1", _VOWELS.sub("", word))
 
 
 def clipped_from(word: str, known: Sequence[str]) -> str | None:

@@ -25,8 +25,10 @@ from conserje.kit import Closed
 from conserje_catalog import choices, errands, left, lore, meaning, things, wishes
 from conserje_catalog.asked import Asked
 from conserje_catalog.looking import Looking
-from conserje_catalog.meaning import Meant
+from conserje_catalog.names import named
 from conserje_catalog.offers import Offers, has, near, row_id
+from conserje_catalog.vocabulary import CALLED
+from conserje_catalog.wish import Meant
 from conserje_catalog.words import LANGUAGES, Words
 
 _READ = 2000  # characters: whoever writes more does not ask for a product
@@ -53,7 +55,7 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
     Operator = Nothing
 
     async def reply(self, turn: _Turn) -> Reply:
-        turn = replace(turn, products=Looking(turn.products))
+        turn = replace(turn, products=Looking(turn.products, turn.tenant.locale))
         words = in_language(LANGUAGES, turn.tenant.locale)
         text = "\n".join(filter(None, (_written(message.content) for message in turn.messages)))[:_READ]
         asked = Asked(text)
@@ -130,11 +132,11 @@ async def _about_the_shop(turn: _Turn, text: str, asked: Asked, offers: Offers) 
     topics: list[str] = []
     is_of_a_thing = False
     for topic, found, clause in wishes.topics(asked):
-        matches = await meaning.named(turn, [clause])
+        matches = await named(turn, [clause])
         if matches and wishes.names_product(found, matches[0]):
             return None
         topics.append(topic)
-        matches = matches or await meaning.named(turn, [clause.replace(found, " ")])
+        matches = matches or await named(turn, [clause.replace(found, " ")])
         if matches and wishes.is_a_day(found):
             return None
         is_of_a_thing = is_of_a_thing or bool(matches)
@@ -198,7 +200,9 @@ async def _about_what_it_does(turn: _Turn, text: str, asked: Asked, offers: Offe
     """
     verb, is_process = asked.service, asked.says("process")
     chats = asked.chats or asked.says("greeting")
-    if asked.is_one_name or chats or not (verb or is_process or asked.says("service")):
+    is_called = any(said.search(clause) for said in CALLED.values() for clause in asked.clauses)
+    does = verb or is_process or is_called or asked.says("service")
+    if asked.is_one_name or chats or not does:
         return None
     if found := await lore.known(turn, text, asked):
         return _say(offers.hello + found[0].answer, "pregunta", found[0].score)
@@ -210,14 +214,18 @@ async def _about_what_it_does(turn: _Turn, text: str, asked: Asked, offers: Offe
 
 
 async def _names_a_thing(turn: _Turn, asked: Asked) -> bool:
-    return bool(await meaning.named(turn, asked.wanted()))
+    return bool(await named(turn, asked.wanted()))
 
 
 async def _priced(turn: _Turn, asked: Asked, offers: Offers) -> list[str]:
     """What products asked for beside the shop cost: "cuánto sale el volcano y el despacho"."""
+    rest = Asked("\n".join(wishes.rest(asked)))
+    together = await meaning.find(turn, rest) if rest.clauses else None
+    if together and together.way == "total":
+        return [plain(offers.total(list(zip(together.counts, together.products, strict=True))))]
     lines: dict[str, None] = {}
     for part in wishes.others(asked):
-        matches = await meaning.named(turn, [part])
+        matches = await named(turn, [part])
         lines.update(dict.fromkeys(offers.line(match.product) for match in matches[:3]))
     return ["\n".join(lines)] if lines else []
 

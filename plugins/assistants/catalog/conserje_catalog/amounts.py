@@ -14,9 +14,12 @@ _AFTER = re.compile(
     r"(?<=[a-z] )([2-9]|[1-9][0-9]) (?:cajas|bolsas|sacos|botellas|latas|paquetes|unidades|pares)$"
 )
 _MEASURED = re.compile(r"\b([1-9][0-9]{0,2}) (metros?|mts?|kilos?|kg|litros?)\b")
+_ONE_OF = r"([0-9]{1,3}|un[oa]|dos|tres|cuatro|cinco|otr[oa])"
 _OF_THE_SAME = re.compile(
-    r"(?:([0-9]{1,3}|un[oa]|dos|tres|cuatro|cinco|otr[oa]) )?((?:de|del|para|con|sin) .+)"
+    rf"(?:{_ONE_OF} )?((?:de|del|para|con|sin) .+|suelt[oa]s?|individual(?:es)?"
+    r"|(?:mas )?(?:grande|chic[oa])s?)"
 )
+_PACKED = re.compile(r"\b(?:packs?|cajas?|bolsas?|paquetes?|docenas?|sacos?|pares?|par) de ")
 _NOUN = re.compile(r"\b([a-z]{3,20}) (?:de|del|para|con|sin) ")
 _SOLD_BY = {
     "m": re.compile(r"\b(?:por|x|el) (?:m2?|metro)\b|\bm2$|\bm2 "),
@@ -61,6 +64,7 @@ def is_of_the_same(part: str) -> bool:
 
 def of_the_same(part: str, before: str) -> str:
     """The part with the thing that it is one of: of "uno de 20" after "2 aceites de 10" oils."""
+    before = _PACKED.sub("", before)
     said, noun = _OF_THE_SAME.fullmatch(part), _NOUN.search(before)
     thing = noun[1] if noun else next(iter(naming(amount(before)[1])), "")
     return f"{said[1] or '1'} {thing} {said[2]}" if said and thing else part

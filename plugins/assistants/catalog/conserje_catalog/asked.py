@@ -37,6 +37,7 @@ _DOING = re.compile(
 )
 _DRAWN_OUT = re.compile(r"\b[a-z]{0,10}?([a-z])\1[a-z]{0,10}\b")
 _OF_SHOP = re.compile(r"\b(?:ustedes|uds) (?:(?:me|nos|se|los?|las?|les?) ){0,2}([a-z]{3,20}(?:an|en))\b")
+_ONE = words_of("un una mi mis el la los las unos unas su tu um uma meu minha my a the")
 _DEGREES = words_of("tan muy de tao too very barato barata caro cara caros caras")
 _CLAUSES = 10  # of a message: each is looked for by itself
 _CHAT = WORDS["greetings"] | WORDS["thanks"] | WORDS["closings"] | WORDS["farewells"] | WORDS["chat"]
@@ -200,6 +201,12 @@ class Asked:
 def naming_so(text: str) -> str:
     """The word of a text that says how something is, colours too."""
     return next((word for word in text.split() if word not in _ASKING | _CHAT and word not in _DEGREES), "")
+
+
+def is_known(whom: str) -> bool:
+    """Whether it is somebody whom shops know: "un amigo que fuma", "mi mamá"."""
+    who = next((word for word in whom.split() if word not in _ONE), "")
+    return who in _EMPTY
 
 
 def naming(clause: str) -> list[str]:

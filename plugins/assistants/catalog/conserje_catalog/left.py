@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from conserje import Known
-from conserje_catalog import meaning, wishes
+from conserje_catalog import lore, meaning, wishes
 from conserje_catalog.asked import Asked
-from conserje_catalog.meaning import AnyTurn
+from conserje_catalog.names import AnyTurn
 
 _QUESTION = re.compile(r"[^?\n]+\??")
 _SENTENCE = re.compile(r"[.!;]\s|¿")
@@ -30,7 +30,7 @@ async def topics(turn: AnyTurn, asked: Asked, known: Sequence[Known]) -> list[st
         told.add("haggling")  # what it says of the one is its answer to the other
     left: dict[str, None] = {}
     for topic, part in wishes.parts(asked):
-        if topic not in told and not await turn.knowledge.search(part):
+        if topic not in told and not await lore.known(turn, part, Asked(part)):
             left[topic] = None
     return list(left)
 
@@ -48,4 +48,4 @@ async def _is_known(turn: AnyTurn, sentence: str) -> bool:
     asked = Asked(sentence)
     if asked.says_little or asked.says("catalogue") or asked.says("who"):
         return True
-    return bool(await turn.knowledge.search(sentence) or await meaning.find(turn, asked))
+    return bool(await lore.known(turn, sentence, asked) or await meaning.find(turn, asked))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from conserje import Match, Product, Products
+from conserje_catalog.vocabulary import in_spanish
 
 MOST = 40  # searches of a turn
+_CALLED_SO = 0.9
 
 
 class Looking:
     """A tenant's products, of which one turn asks a bounded number of questions."""
 
-    def __init__(self, products: Products) -> None:
+    def __init__(self, products: Products, locale: str) -> None:
         self._products = products
+        self._locale = locale
         self._found: dict[tuple[str, int], list[Match]] = {}
 
     async def all(self) -> list[Product]:
@@ -22,5 +25,13 @@ class Looking:
         if asked not in self._found:
             if len(self._found) == MOST:
                 return []
-            self._found[asked] = await self._products.search(text, limit)
+            self._found[asked] = await self._search(text, limit)
         return self._found[asked]
+
+    async def _search(self, text: str, limit: int) -> list[Match]:
+        found = await self._products.search(text, limit)
+        spanish = in_spanish(text, self._locale)
+        if spanish == text or (found and found[0].score >= _CALLED_SO):
+            return found
+        others = await self._products.search(spanish, limit)
+        return max(found, others, key=lambda matches: matches[0].score if matches else 0.0)

@@ -8,6 +8,7 @@ from typing import Any
 
 from conserje import Known, Turn
 from conserje_catalog.asked import Asked, naming
+from conserje_catalog.vocabulary import CALLED, in_spanish
 
 _FOUND = 10
 _NAMED = 4  # words that may be a product's
@@ -16,14 +17,28 @@ _SURE = 0.85  # a product's own word
 
 async def known(turn: Turn[Any, Any], text: str, asked: Asked) -> Sequence[Known]:
     """What is said of it, of what the shop is asked to do, or of the kind of product that is named."""
+    if called := await _by_its_name(turn, asked):
+        return called
     if found := await turn.knowledge.search(text):
         return found
     if (verb := asked.service) and (found := await turn.knowledge.search(verb)):
         return found
-    if found := await turn.knowledge.search("\n".join(asked.clauses)):  # spelt out
-        return found
+    for said in (spelt := "\n".join(asked.clauses), in_spanish(spelt, turn.tenant.locale)):
+        if said != text and (found := await turn.knowledge.search(said)):
+            return found
     kind = await _by_kind(turn, asked)
     return await turn.knowledge.search(kind) if kind else ()
+
+
+async def _by_its_name(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:
+    """The shop's own question about what is asked in other words: "hay donde dejar el auto" of parking."""
+    for names, said in CALLED.items():
+        if any(said.search(clause) for clause in asked.clauses):
+            for name in names.split("/"):
+                found = await turn.knowledge.search(name)
+                if found and found[0].kind == "question":
+                    return found[:1]
+    return ()
 
 
 async def _by_kind(turn: Turn[Any, Any], asked: Asked) -> str:

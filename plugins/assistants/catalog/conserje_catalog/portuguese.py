@@ -69,6 +69,8 @@ EXPRESSIONS = {
     "asked_thing": r"""
         (?:que|qual)_(\w{3,20}(?:_de_\w+)?)_(?:me|te|lhe|voces?)_(?:serve|recomend|indica|fica)\w*
     """,
+    "loose": r"avuls[oa]s? unidade",
+    "lists": r"(?:que|quais)_(\w+)_(?:voces_|vcs_)?(?:tem|vendem|oferecem)$",
     "some": r"algo alguma? algum coisas? para pra sem com",
     "anything": r"algo presente coisa",
     "its": r"^(?:e_)?(?:vem|serve|aguenta|suporta|mede|pesa|dura)",
@@ -77,9 +79,31 @@ EXPRESSIONS = {
     "dearest": r"mais_car[oa]s?",
     "no": r"nao_(?:quero|preciso|gosto)(?:_de)? ^sem",
     "not_so": r"que_nao_(?:sejam?|tenham?)_(?:de_)?",
+    "free": r"sem_(\w{3,20})",
+    "another": r"(?:que|qual|algum|alguma|tem)_outr[oa]s?",
     "but": r"_(?:mas|quero|prefiro)_",
     "for": r"_(?:para|pra)_",
     "and": r"_(?:e|com|mais)_(?:(?:um|uma|o|a)_)?",
     "or": r"_ou_(?:o_|a_)?",
     "wish": r"_que_ _(?:para|pra)_(?=\w+[aei]r_)",
 }
+
+# Goods as a Spanish catalogue has them; words that Spanish has too are left out.
+GOODS = """
+    oleo aceite, sementes semillas, sapatos zapatos, tenis zapatillas, jaqueta chaqueta, casaco abrigo,
+    moletom poleron, camiseta polera, calca pantalon, calcas pantalon, meias calcetines, luvas guantes,
+    bolsa bolso, barraca carpa, lanterna linterna, fogareiro cocinilla, garrafa botella, oculos lentes,
+    protetor protector, mulher mujer, feminino mujer, homem hombre, masculino hombre, crianca niño,
+    criancas niños, infantil niño, chuva lluvia, couro cuero, impermeavel impermeable, pao pan, bolo torta,
+    bolos tortas, biscoito galleta, biscoitos galletas, suco jugo, leite leche, aveia avena,
+    amendoas almendras, sem sin, queijo queso,
+    presunto jamon, cerveja cerveza, vinho vino, acucar azucar, ovos huevos, cha te, frango pollo,
+    peixe pescado, limao limon, morango frutilla, nozes nuez, racao alimento, cachorro perro, cao perro,
+    filhote cachorro, coleira collar, guia correa, brinquedo juguete, brinquedos juguetes, bola pelota,
+    petiscos snack, tigela plato, fone audifonos, fones audifonos, carregador cargador, capinha carcasa,
+    relogio reloj, jogos juegos, jogo juego, controle control, cadeira silla, espelho espejo,
+    travesseiro almohada, vaso macetero, adubo fertilizante, martelo martillo, furadeira taladro,
+    parafusos tornillos, capacete casco, pneu neumatico, corrente cadena, freio freno, caderno cuaderno,
+    tesoura tijeras, cola pegamento, sabonete jabon, boneca muñeca, isolante aislante,
+    colchonete colchoneta, fogao cocinilla, panelas ollas
+"""

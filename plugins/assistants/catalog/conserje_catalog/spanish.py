@@ -63,7 +63,7 @@ WORDS = {
         mirar llevo encargo encargar pedir pido comprar komprar gustaria encantaria interesado interesada
         interesan interesa tal vez caleta harto poco mucho onda cachai bkn bacan filete quisiera ando
         buscando estaba vi foto instagram publicacion anuncio pagina anos cumpleanos cumple cosa cosas
-        da dan den pase pasen supere superen xl xxl xs
+        cuenta junto juntos junta juntas da dan den pase pasen supere superen xl xxl xs
         producto productos articulo articulos
         modelo modelos vieja viejo hijo hija nino nina senora pololo polola mama papa menos hasta entre
         maximo presupuesto lucas luca luquitas mil pesos plata tope alcanza rondando
@@ -72,7 +72,8 @@ WORDS = {
 
 EXPRESSIONS = {
     "leaves": r"""
-        quedo_atent[oa] (?:ja|je|ji|jk)(?:ja|je|ji|jk)\w*
+        me_equivoque(?:_de_(?:numero|chat|persona|contacto))?$ quedo_atent[oa]
+        (?:ja|je|ji|jk)(?:ja|je|ji|jk)\w*
         (?:solo|solamente)_(?:estaba_|estoy_|andaba_)?(?:mira\w*|vitrine\w*|cotiz\w*|pregunt\w*|ve[ri]\w*)
         por_ahora_no no_por_ahora lo_voy_a_pensar lo_pienso despues_(?:te_|les_)?(?:hablo|escribo|aviso)
         (?:solo|solamente)?_?(?:estaba|andaba|ando|estoy)_(?:mirando|vitrineando|cotizando|preguntando|viendo)
@@ -111,6 +112,13 @@ EXPRESSIONS = {
         mamones chantas?
     """,
     "complaint": r"""
+        (?:vino|vinieron|venian?)_(?:muy_|tod[oa]s?_|medi[oa]_)?\w+[ai]d[oa]s?$
+        (?:venian?|vino|vinieron)_tod[oa]s?_\w+
+        ^(?:muy_|todo_|que_)?(?:pesim[oa]|horrible|malisim[oa]|fatal|penca)s?$
+        (?:mal|pesimamente)_escrit[oa]s?
+        (?:dos|2|doble)_(?:cargos?|cobros?)
+        (?:cargos?|cobros?)_(?:iguales|dobles?|duplicad[oa]s?|repetid[oa]s?)
+        (?:cobraron|cobro|cargaron)_(?:\w+_){0,2}(?:dos_veces|doble|de_mas) nunca_germin\w+ no_germin[oa]\w*
         ^(?:pedi|compre|encargue|queria|era|pague)_(?:\w+_){1,8}(?:y|pero)_me_(?:lleg|mand|trajer|envi|vin|dier|entreg)\w+
         me_lleg(?:o|aron)(?:_\w+){0,4}_otr[oa]s? me_lleg(?:o|aron)_(?:\w+_){1,4}\w{2,12}[ai]d[oa]s?
         ^(?:el|la|los|las|mis?)_\w+(?:_\w+)?_(?:me_)?(?:lleg|vin)(?:o|aron|ieron)_(?:\w+_)?(?!nuev|bien)\w+[oa]s?$
@@ -193,6 +201,9 @@ EXPRESSIONS = {
         datos_(?:de|para)_(?:transferencia|transferir|pago)
     """,
     "hours": r"""
+        (?:los_)?(?:alcanzo_a_|puedo_)?pill(?:o|ar|arlos)_(?:\w+_){0,2}(?:hoy|manana|lunes|martes|miercoles|jueves|viernes|sabado|domingo)
+        el_(?:dia_)?[0-9]{1,2}_(?:trabajan|abren|atienden|estan)
+        alcanzo_a_(?:ir|pasar|llegar|pillar|comprar)\w*
         a_las_\w+(?:_y_\w+)?_(?:estan|atienden)
         (?:van_a_)?estar(?:an)?_(?:abiert\w+|atendiendo|el|hoy|manana)$
         (?:lunes|martes|miercoles|jueves|viernes|sabado|domingo|feriado|hoy|manana)_(?:\w+_){0,4}(?:van_a_estar|estaran|trabajan)
@@ -213,6 +224,7 @@ EXPRESSIONS = {
         ir_a_(?:ver|buscar|comprar|la_tienda) pasar_a_(?:ver|buscar)
     """,
     "delivery": r"""
+        (?:cobran?|sale|cuesta|vale)_(?:por_|el_)?(?:llev|tra|mand|envi|dej)\w*[aei]r\w*
         despach\w* envi(?:o|os|an|as|a|ar|arian|ando|enme) delivery repart\w+
         (?:mandan|llevan|llegan)_(?:a|pa|para|hasta) starken chilexpress blue_?express bluexpress retir\w+
         mandar(?:me|lo|la)? (?:pueden?|podrian?)_(?:traer|llevar|enviar)(?:me|lo|la|melo|mela)?
@@ -224,10 +236,12 @@ EXPRESSIONS = {
         (?:llev|tra)(?:ar|en|er|an|igan|arme|erme|arlo|erlo|emelo)(?:_\w+){0,4}_(?:casa|obra|departamento|depto)
     """,
     "compare": r"""
+        (?:mas_)?a_cuenta me_(?:sale|conviene)_(?:mas|mejor)
         cual_(?:\w+_){0,3}(?:mejor|recom\w+|convien\w*|sirve) diferencia\w* compar\w+ versus
         vs cual_me_(?:recomiend\w+|conviene|llevo|compro) (?:el|la)_\w+_o_(?:el|la)_
     """,
     "attribute": r"""
+        \w+_(?:es|son|esta|estan)_(?:de_)?\w+_o_(?:de_)?\w+
         aguant\w+ soport\w+ resist\w+ sirven?_(?:pa|para|en|con|de|a) trae traen incluyen? mide[ns]?
         pesan? dura[ns]? compatibles? viene[ns]?_con de_que_(?:es|esta|son|material|tamano|color|talla)
         funciona[ns]?_(?:con|en|pa|para) que_(?:medidas|tamano|talla|tallas|color|colores|capacidad)
@@ -271,6 +285,10 @@ EXPRESSIONS = {
        
         (?:que|cual|cuales)_(\w{3,20}(?:_de_\w+)?)_(?:l[ae]s?|me|nos|te)_(?:sirv|qued|conv|recom|dari|dai|das|va|compr|llev)\w*
     """,
+    "loose": r"suelt[oa]s? individual(?:es)? (?:por|x)_unidad de_a_un[oa]",
+    "lists": r"""
+        (?:que|cuales)_(\w+)_(?:tiene[ns]?|teni[s]?|hay|vende[ns]?|ofrecen|manejan|(?:te|les)_quedan?)$
+    """,
     "some": r"algo alguna? algun cosas? para pa pal sin con",
     "anything": r"algo regal(?:o|ito) cosa cosita detalle",
     "its": r"""
@@ -290,6 +308,10 @@ EXPRESSIONS = {
         nada_de menos(?=_(?:el|la|los|las)_) que_no_(?:sea|sean|tenga) en_vez_de en_lugar_de
     """,
     "not_so": r"que_no_(?:sean?|tengan?|lleven?|vengan?|traigan?)_(?:de_|con_)?",
+    "free": r"(?:sin|que_no_(?:tenga|lleve|contenga))_(\w{3,20})",
+    "another": r"""
+        (?:que|cual|algun|alguna|tienen?|hay|tendran|busco|quiero|muestrame)_otr[oa]s?(?:_(?!cosa|vez|dia)\w+)*
+    """,
     "but": r"_(?:pero|sino|mejor|quiero|prefiero|busco|dame|necesito)_",
     "for": r"_(?:para|pa|pal)_",
     "and": r"""
@@ -297,4 +319,49 @@ EXPRESSIONS = {
     """,
     "or": r"_(?:o|u|versus|vs|entre)_(?:el_|la_|los_|las_)?",
     "wish": r"_que_ _(?:para|pa)_(?=\w+[aei]r(?:me|l[aeo]s?)?_)",
+}
+
+# What shops are asked in other words than their own, and how they may call it; a `_` is a space.
+CALLED = {
+    "estacionamiento": r"""
+        (?:dejo|dejar|parar|estaciono|guardar)_(?:el|mi|la)_(?:auto|autito|vehiculo|camioneta|moto|bici)
+    """,
+    "garantia": r"""
+        (?:sale|salen|saliera|salga|viene|vienen|llega|falla)_(?:mal[oa]s?|fallad[oa]s?|defectuos[oa]s?)
+        si_(?:me_)?(?:falla|se_echa_a_perder|deja_de_funcionar|no_(?:funciona|prende))
+    """,
+    "originales": r"""
+        (?:son|es)_(?:alternativ|truch|replica|imitacion|copia|bamba|de_marca|legitim|autentic)\w*
+    """,
+    "guardan equipaje/custodia": r"""
+        (?:dejo|dejar|guard\w+|encargar|custodia)_(?:la|mi|las|mis|el)_(?:mochila|maleta|bolso|equipaje)s?
+    """,
+    "envio discreto logo": r"""
+        sin_(?:marca|logo|etiqueta)s? (?:que_no|no|sin_que)_se_(?:note|sepa|vea) disimulad[oa] que_no_diga
+    """,
+    "veterinario": r"vet",
+    "mascota": r"""
+        (?:entr\w+|ir|llev\w+|pas\w+)_(?:con|a)_(?:mi|el|la|un|una)_(?:perr\w+|gat\w+|mascota|firulais)
+        (?:dejan|aceptan|pueden|permiten)_(?:(?:entrar|pasar)_)?(?:a_)?(?:los_|mi_)?(?:perr\w+|gat\w+|mascotas?)
+    """,
+    "envuelven regalo/papel regalo": r"(?:envolver|envuelv\w+|papel_de_regalo|envoltorio)\w*",
+    "arriendan": r"(?:alquil|arrend|arriend|prestan|rentan)\w*",
+    "wifi": r"wi_?fi internet clave_del enchufes?",
+    "usadas/parte de pago": r"parte_de_pago permut\w+",
+    "reservar mesa": r"""
+        reserv\w+_(?:\w+_)?(?:mesa|lugar|puesto) (?:guard|apart)\w+_(?:\w+_)?mesa
+        reserv\w+_(?:para|pa)_(?:\w+_)?[0-9]+(?:_personas)? mesa_(?:para|pa)_\w+
+    """,
+    "leches vegetales/leche sin lactosa": r"""
+        lactosa (?:leche|bebida)s?_(?:de_)?(?:soya|avena|almendras?|coco|vegetal\w*)
+    """,
+    "celiacos/sin gluten seguro": r"celiac\w+ sin_tacc contaminacion_cruzada trazas",
+    "ponen nombre/escriben mensaje torta/dedicatoria": r"""
+        (?:que|quiero_que)_(?:la_|el_)?(?:\w+_)?diga
+        (?:pon\w+|escrib\w+)_(?:\w+_){0,2}(?:nombre|mensaje|feliz|frase)
+    """,
+    "graban/personalizan": r"""
+        (?:grab|bord|estamp|personaliz)\w+_(?:\w+_){0,2}(?:nombre|logo|letras|iniciales)
+    """,
+    "mayor de edad/menores de edad": r"(?:soy|es)_menor tengo_1[0-7]$ (?:piden|pide)_(?:carnet|cedula)",
 }

@@ -28,7 +28,8 @@ _BEFORE_ONE = words_of(
 )
 _BEFORE_A_SUBJECT = words_of("el la los las ese esa esos esas este esta estos estas o a os as the")
 _SAYS = words_of(
-    "es son tiene tienen trae traen viene vienen sirve sirven se le les mide pesa dura tem vem is has"
+    "es son lleva llevan contiene contienen tiene tienen trae traen viene vienen sirve sirven se le les"
+    " mide pesa dura tem vem is has"
 )
 _DOING = re.compile(r"[a-z]{1,20}[aei]r(?:me|nos|l[aeo]s?)")  # to do with it
 _OF = words_of("de del do da para pa pal of for")
@@ -67,7 +68,8 @@ async def alike(turn: Turn[Any, Any], clauses: Sequence[str]) -> list[Product]:
     """
     for clause in clauses:
         words = naming(clause)
-        kind = words[-1 if turn.tenant.locale.startswith("en") else 0] if len(words) > 1 else ""
+        first = naming(PATTERNS["for"].split(f" {clause} ", 1)[0]) or words
+        kind = first[-1 if turn.tenant.locale.startswith("en") else 0] if len(words) > 1 else ""
         found = await turn.products.search(" ".join(words), _FOUND) if kind else []
         if found and found[0].score >= _ALIKE and await _is_of_that_kind(turn, clause, kind, found[0]):
             best = [match.product for match in found if match.score > found[0].score - 0.1]
@@ -125,6 +127,16 @@ async def headed(turn: Turn[Any, Any], clause: str) -> list[Match]:
     told = {match.product.name: match.score for match in await turn.products.search(clause, _FOUND)}
     best = [match for match in found if match.score >= max(_SURE, found[0].score - 0.15)]
     return sorted(best, key=lambda match: -told.get(match.product.name, 0.0))
+
+
+async def of_category(turn: Turn[Any, Any], clauses: Sequence[str]) -> list[Product]:
+    """All of the category whose things are to be listed: "qué snacks hay"."""
+    listed = [found for clause in clauses if (found := PATTERNS["lists"].search(clause))]
+    words = {_stem(word) for found in listed for word in found.groups() if word}
+    products = await turn.products.all() if len(words) == 1 else []
+    return [
+        product for product in products if {_stem(each) for each in Asked(product.category).clauses} == words
+    ]
 
 
 async def shelved(turn: Turn[Any, Any], words: Sequence[str]) -> list[Product]:

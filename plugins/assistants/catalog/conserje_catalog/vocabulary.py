@@ -17,13 +17,12 @@ _LANGUAGES = (spanish, portuguese, english)
 # As it is typed in haste, and as it is written; numbers past ten, as they are said.
 HASTY = {
     "q": "que", "k": "que", "ke": "que", "xq": "porque", "pq": "porque", "xk": "porque", "d": "de",
-    "dnd": "donde", "aonde": "donde", "kuando": "cuando", "cdo": "cuando",
-    "qiero": "quiero", "qero": "quiero", "kero": "quiero", "tb": "tambien", "tbn": "tambien",
-    "tmb": "tambien", "tambn": "tambien", "kiero": "quiero",
-    "ntonces": "entonces", "toy": "estoy",
-    "doce": "12", "quince": "15", "dieciseis": "16", "dieciocho": "18", "veinte": "20", "veinticinco": "25",
-    "ventiseis": "26", "veintiseis": "26", "veintinueve": "29", "treinta": "30", "cuarenta": "40",
-    "cincuenta": "50",
+    "dnd": "donde", "aonde": "donde", "kuando": "cuando", "cdo": "cuando", "qiero": "quiero",
+    "nesecito": "necesito", "nececito": "necesito", "necesitp": "necesito", "qero": "quiero",
+    "kero": "quiero", "tb": "tambien", "tbn": "tambien", "tmb": "tambien", "tambn": "tambien",
+    "kiero": "quiero", "ntonces": "entonces", "toy": "estoy", "doce": "12", "quince": "15",
+    "dieciseis": "16", "dieciocho": "18", "veinte": "20", "veinticinco": "25", "ventiseis": "26",
+    "veintiseis": "26", "veintinueve": "29", "treinta": "30", "cuarenta": "40", "cincuenta": "50",
 }  # fmt: skip
 
 
@@ -47,6 +46,26 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(_any(kind) if kind in _BETWEEN else rf"\b(?:{_any(kind)})\b")
     for kind in spanish.EXPRESSIONS
 }
+CALLED: Mapping[str, re.Pattern[str]] = {
+    name: re.compile(rf"\b(?:{'|'.join(said.split()).replace('_', ' ')})\b")
+    for name, said in spanish.CALLED.items()
+}
+GOODS: Mapping[str, Mapping[str, str]] = {
+    language: dict((each.split()[0], each.split()[1]) for each in goods.split(","))
+    for language, goods in (("en", english.GOODS), ("pt", portuguese.GOODS))
+}
+
+
+def in_spanish(text: str, locale: str) -> str:
+    """With goods as a Spanish catalogue calls them, where another language is spoken."""
+    if not (goods := GOODS.get(locale[:2])):
+        return text
+    lines = (line.split() for line in text.split("\n"))
+    return "\n".join(
+        " ".join(goods.get(word, goods.get(word.removesuffix("s"), word)) for word in line) for line in lines
+    )
+
+
 NUMBERS = {
     "un": 1, "una": 1, "uno": 1, "um": 1, "uma": 1, "one": 1, "dos": 2, "dois": 2, "duas": 2, "two": 2,
     "par": 2,

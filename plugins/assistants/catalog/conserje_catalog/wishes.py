@@ -64,6 +64,15 @@ def others(asked: Asked) -> Iterator[str]:
                 yield part.strip()
 
 
+def rest(asked: Asked) -> Iterator[str]:
+    """The clauses without the parts that ask for something of the shop."""
+    for clause in asked.clauses[:_PARTS]:
+        parts = PATTERNS["and"].split(f" {clause} ")[:_PARTS]
+        left = [part for part in parts if not any(PATTERNS[topic].search(part) for topic in TOPICS)]
+        if left:
+            yield " y ".join(part.strip() for part in left)
+
+
 def names_product(found: str, match: Match) -> bool:
     """Whether the words are the product's own: "tarjeta de regalo" asks not how to pay."""
     product = match.product

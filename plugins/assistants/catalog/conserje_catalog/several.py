@@ -1,0 +1,105 @@
+"""Several things asked for in one message: to be compared, or to be summed up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from conserje import Match, Product
+from conserje_catalog import things
+from conserje_catalog.amounts import amount, counted, is_of_the_same, of_the_same
+from conserje_catalog.asked import Asked, naming
+from conserje_catalog.names import AnyTurn, named
+from conserje_catalog.vocabulary import PATTERNS
+from conserje_catalog.wish import LESS_SURE, Meant, Wish, without
+
+_PARTS = 6  # things asked for at once
+_LISTED = 4  # things in a row
+_CALLED = 0.03  # a keyword says less surely what it is than the name
+_HAS_WITH = re.compile(r"\b(vienen?|funcionan?|compatibles?|sirven?|pagan?|cargan?) con ")  # joins nothing
+
+
+async def several(turn: AnyTurn, wish: Wish, asked: Asked) -> Meant | None:
+    """Several things asked for in one message: to be compared, or to be summed up."""
+    clauses = [f" {PATTERNS['both'].sub(' ', clause)} " for clause in wish.clauses]
+    for way, parts in (
+        ("compare", [part for clause in clauses for part in PATTERNS["or"].split(clause)]),
+        ("total", [part for clause in clauses for part in await _joined(turn, clause)]),
+    ):
+        if way == "total":
+            parts = [each for part in parts[:_PARTS] for each in await _by_count(turn, part)]
+            parts = [each for part in parts[:_PARTS] for each in await _one_by_one(turn, part, parts)]
+        found = []
+        joined = len(parts) > (len(clauses) if way == "compare" else 1)  # a comma alone compares nothing
+        before = ""
+        for part in [part.strip() for part in parts if part.strip()][:_PARTS] if joined else ():
+            count, thing = amount(part)
+            matches = await named(turn, [part]) or await named(turn, [thing])
+            if way == "total" and not matches:
+                count, thing = amount(of_the_same(part, before))
+                matches = await named(turn, [thing]) or await things.wished(turn, part)
+            before = part
+            if matches := without(wish, matches):
+                found.append((count, [match.product for match in by_name(matches)]))
+        if len({frozenset(product.name for product in products) for _, products in found}) > 1:
+            return _together(found, asked, compare=way == "compare")
+    return None
+
+
+async def _joined(turn: AnyTurn, clause: str) -> list[str]:
+    """The parts that an "and" joins; it joins none in a thing's own name: "audífonos con cable"."""
+    parts = PATTERNS["and"].split(_HAS_WITH.sub(r"\1 ", clause))
+    if len(parts) == 2 and is_of_the_same(parts[1]):
+        return parts
+    if len(parts) == 2 and (whole := await turn.products.search(clause, 1)):
+        return [clause] if whole[0].score >= LESS_SURE else parts
+    return parts
+
+
+async def _by_count(turn: AnyTurn, part: str) -> list[str]:
+    """What each number begins, where all together is no thing's name: "5 lavandas 3 romeros"."""
+    each = counted(part)
+    return [part] if len(each) < 2 or await named(turn, [amount(part.strip())[1]]) else each
+
+
+async def _one_by_one(turn: AnyTurn, part: str, parts: Sequence[str]) -> list[str]:
+    """The things that a part lists without an "and", where others follow: "arroz fideos y aceite"."""
+    words = naming(part)
+    if len(parts) < 2 or not 2 <= len(words) <= _LISTED or await named(turn, [part.strip()]):
+        return [part]
+    found = [await turn.products.search(word, 1) for word in words]
+    first = {matches[0].product.name for matches in found if matches and matches[0].score >= LESS_SURE}
+    return words if len(first) == len(words) else [part]
+
+
+def by_name(matches: Sequence[Match]) -> Sequence[Match]:
+    """Those that are called so, and not only looked for by it: of a "gorro" not the "jockey"."""
+    best = max(match.score for match in matches)
+    if best == 1.0:  # all of its name, and no more
+        return [match for match in matches if match.score == 1.0]
+    return [match for match in matches if match.score > best - _CALLED]
+
+
+def _together(found: Sequence[tuple[int, list[Product]]], asked: Asked, *, compare: bool) -> Meant:
+    """The one of each that is meant, by what it shares with the others; all where that says nothing."""
+    chosen = {products[0].name: products[0] for _, products in found if len(products) == 1}
+    clear = True
+    items: list[tuple[int, Product]] = []
+    for count, products in found:
+        others = [product for product in products if product.name not in chosen] or products
+        best = others[:1] if len(others) == 1 else _fitting(others, list(chosen.values()))
+        clear = clear and len(best) == 1
+        items += [(count, product) for product in best]
+    named = dict.fromkeys(product for _, product in items)
+    if compare or asked.says("compare"):
+        return Meant(list(named), "compare")
+    if clear and len(named) == len(items):
+        return Meant([product for _, product in items], "total", counts=[count for count, _ in items])
+    return Meant(list(named))
+
+
+def _fitting(products: Sequence[Product], others: Sequence[Product]) -> Sequence[Product]:
+    """Those that have most keywords in common with the others."""
+    words = {word for other in others for word in other.keywords}
+    shared = [len(words & set(product.keywords)) for product in products]
+    return [product for product, count in zip(products, shared, strict=True) if count == max(shared)]

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import groupby, islice
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -28,7 +28,7 @@ _INDEXED = 500  # characters of a description: a catalogue's index is kept in me
 _HEARD = 7  # letters of a word that may be heard a little otherwise
 _CLIPPED, _CUT, _FEW = (4, 6), 3, 6  # letters that are left of a word, and left out of it; words
 _VERB = re.compile(r"([a-zñ]{4,16})[aei]r(?:l[aeo]|me|te)?")
-_VOWELS, _DOUBLED = re.compile(r"[aeiou]+"), re.compile(r"([a-zñ])\1+")
+_VOWELS = re.compile(r"[aeiou]+")
 _FORMS = 8
 _CLAUSES = 30  # of a message that name something
 _FIRST = 30  # products that have a word of a clause and none other are looked at, the best ones
@@ -287,7 +287,7 @@ class Catalogue:
 
 def _consonants(word: str) -> str:
     """What is left where only the vowels were heard otherwise: "croasant"."""
-    return _DOUBLED.sub(r"\1", _VOWELS.sub("", word))
+    return "".join(letter for letter, _ in groupby(_VOWELS.sub("", word)))
 
 
 def clipped_from(word: str, known: Sequence[str]) -> str | None:

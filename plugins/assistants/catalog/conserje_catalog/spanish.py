@@ -344,8 +344,8 @@ CALLED = {
         (?:entr\w+|ir|llev\w+|pas\w+)_(?:con|a)_(?:mi|el|la|un|una)_(?:perr\w+|gat\w+|mascota|firulais)
         (?:dejan|aceptan|pueden|permiten)_(?:(?:entrar|pasar)_)?(?:a_)?(?:los_|mi_)?(?:perr\w+|gat\w+|mascotas?)
     """,
-    "envuelven regalo/papel regalo": r"(?:envolver|envuelv\w+|papel_de_regalo|envoltorio)\w*",
-    "arriendan": r"(?:alquil|arrend|arriend|prestan|rentan)\w*",
+    "envuelven regalo/papel regalo": r"envolver\w* envuelv\w+ papel_de_regalo envoltorios?",
+    "arriendan": r"(?:alquil|arrend|arriend)\w* prestan rentan",
     "wifi": r"wi_?fi internet clave_del enchufes?",
     "usadas/parte de pago": r"parte_de_pago permut\w+",
     "reservar mesa": r"""

@@ -218,7 +218,8 @@ async def stage(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Scene]:
     vault = Vault.read(keyring)
     settings = Settings(data_dir=keyring.parent.parent)
     async with Directory(pool, url) as directory, Intake(pool, plugins) as intake:
-        conversation = Conversation(pool, directory, plugins, vault, settings.turn_limit)
+        folder = Folder(settings.files)
+        conversation = Conversation(pool, directory, plugins, vault, settings.turn_limit, folder)
         yield Scene(
             pool,
             url,
@@ -229,7 +230,7 @@ async def stage(pool: Pool, url: str, keyring: Path) -> AsyncIterator[Scene]:
             intake,
             conversation,
             Delivery(pool, directory, plugins, vault, settings),
-            Collector(pool, directory, plugins, vault, Folder(settings.files), Quota.of(settings)),
+            Collector(pool, directory, plugins, vault, folder, Quota.of(settings)),
             Notifier(pool, directory, vault, settings),
             Acting(pool, directory, conversation.thinking),
             Mailing(pool, settings),

@@ -16,6 +16,7 @@ from conserje.contract.message import Content
 from conserje.conversations import handling
 from conserje.conversations.handling import Conversation as Found
 from conserje.delivery.delivery import Delivery
+from conserje.files.folder import Folder
 from conserje.intake.intake import Intake
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
@@ -99,6 +100,6 @@ async def open_talk(house: House) -> AsyncIterator[Talk]:
             house,
             post,
             intake,
-            Conversation(*thinking, context.settings.turn_limit),
+            Conversation(*thinking, context.settings.turn_limit, Folder(context.settings.files)),
             Delivery(*thinking, context.settings),
         )

@@ -102,11 +102,11 @@ if TYPE_CHECKING:
         Text,
         Unknown,
         Unreadable,
-        plain,
     )
     from conserje.contract.model import ModelAssistant
     from conserje.contract.pages import House, Identity, Look, Said, Session, Shown, UploadRefused, Visit
     from conserje.contract.phones import phone_number
+    from conserje.contract.plain import plain
     from conserje.contract.prices import format_price
     from conserje.contract.sessions import SessionKey, new_session, signed, visitor
     from conserje.contract.tool import Call, Lead, Leads, Offering, Tool
@@ -255,6 +255,7 @@ if not TYPE_CHECKING:
             model,
             pages,
             phones,
+            plain,
             prices,
             sessions,
             tool,
@@ -274,6 +275,7 @@ if not TYPE_CHECKING:
             message,
             model,
             phones,
+            plain,
             prices,
             sessions,
             tool,

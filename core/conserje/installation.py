@@ -166,8 +166,10 @@ def tasks(
     from conserje.turns.turn import Conversation
     from conserje.work.worker import Task
 
-    collector = Collector(pool, directory, plugins, vault, Folder(settings.files), Quota.of(settings))
-    conversation = Conversation(pool, directory, plugins, vault, settings.turn_limit, Bounds.of(settings))
+    folder = Folder(settings.files)
+    collector = Collector(pool, directory, plugins, vault, folder, Quota.of(settings))
+    able = (plugins, vault, settings.turn_limit)
+    conversation = Conversation(pool, directory, *able, folder, Bounds.of(settings))
     delivery = Delivery(pool, directory, plugins, vault, settings)
     mailing = Mailing(pool, settings)
     teller = Teller(pool, directory, vault, settings)

@@ -16,6 +16,7 @@ from conserje.cli import progress
 from conserje.cli.table import json_option, show_json, show_rows
 from conserje.cli.times import written
 from conserje.costs.prices import usd
+from conserje.files.folder import Folder
 from conserje.installation import Installation, with_installation
 from conserje.rules.budget import Bounds
 from conserje.tenants import assistants, tenants
@@ -124,6 +125,7 @@ async def try_assistant(
             installation.plugins,
             installation.vault,
             installation.settings.turn_limit,
+            Folder(installation.settings.files),
             Bounds.of(installation.settings),
         )
         trial = Trial.of(asked.thinking, await directory.by_id(tenant.id), name)

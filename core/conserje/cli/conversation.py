@@ -10,7 +10,7 @@ import click
 from conserje.cli.message import as_data, lines, shorten, with_files
 from conserje.cli.table import json_option, show_fields, show_json, show_rows, terminal_width
 from conserje.cli.times import Moment, zone
-from conserje.contract.message import plain
+from conserje.contract.plain import plain
 from conserje.conversations import effects, handling, notes
 from conserje.conversations.effects import Listed
 from conserje.conversations.handling import Conversation, Wanted

@@ -12,7 +12,7 @@ import click
 
 from conserje.cli.table import in_json
 from conserje.cli.times import Moment, zone
-from conserje.contract.message import plain
+from conserje.contract.plain import plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Message
 from conserje.installation import Installation, with_installation

@@ -15,7 +15,8 @@ from conserje.cli.message_show import show
 from conserje.cli.send import send
 from conserje.cli.table import in_json, json_option, show_json, terminal_width
 from conserje.cli.times import written, zone
-from conserje.contract.message import Media, plain
+from conserje.contract.message import Media
+from conserje.contract.plain import plain
 from conserje.conversations import contacts, listing
 from conserje.conversations.contacts import ContactError
 from conserje.conversations.listing import Item, Message, Reject, Turn

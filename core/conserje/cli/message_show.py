@@ -12,7 +12,7 @@ import click
 
 from conserje.cli.table import json_option, show_fields, show_json
 from conserje.cli.times import written, zone
-from conserje.contract.message import plain
+from conserje.contract.plain import plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Explained
 from conserje.costs import ledger

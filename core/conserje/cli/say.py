@@ -18,7 +18,8 @@ from conserje.cli.table import json_option, show_json, terminal_width
 from conserje.cli.times import written, zone
 from conserje.contract.account import NotOffered
 from conserje.contract.channel import AnyChannel, Malformed, Webhook, offers
-from conserje.contract.message import Content, File, InboundMessage, Location, Media, Pressed, plain
+from conserje.contract.message import Content, File, InboundMessage, Location, Media, Pressed
+from conserje.contract.plain import plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Exchange, Message, Turn
 from conserje.conversations.rows import digest

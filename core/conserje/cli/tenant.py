@@ -149,6 +149,7 @@ async def show(installation: Installation, slug: str, notice_secret: bool, as_js
         "assistant_settings": tenant.assistant_settings,
         "tool_settings": tenant.tool_settings,
         "lead_rule": tenant.lead_rule,
+        "voice_notes": tenant.voice_notes,
         "locale": tenant.locale,
         "currency": tenant.currency,
         "time_zone": tenant.time_zone,

@@ -41,7 +41,13 @@ class Bound(click.ParamType[Any]):
 
 
 DEFAULT = "default"
-EMPTIED = ("late_text", "held_text", "notice_url", "notice_email")  # an empty text takes them away
+EMPTIED = (
+    "late_text",
+    "held_text",
+    "notice_url",
+    "notice_email",
+    "voice_notes",
+)  # an empty text takes them away
 
 
 @click.command("set")
@@ -122,6 +128,11 @@ EMPTIED = ("late_text", "held_text", "notice_url", "notice_email")  # an empty t
     "--lead-rule",
     metavar="RULE",
     help="To whom a new lead is given: turns, least_open (who has the fewest), or the name of a person.",
+)
+@click.option(
+    "--voice-notes",
+    metavar="ASSISTANT",
+    help="The assistant that writes down voice notes, like openai: each goes to its vendor; none, if empty.",
 )
 @click.option(
     "--keep-messages", type=Term(), help="The age at which what messages say is emptied, like 365d, or ever."
@@ -252,7 +263,8 @@ async def _set(slug: str, changes: Changes, settings_of: str | None, settings: M
         if settings:
             of_assistant = tenant_change.Changes(assistant_settings={settings_of or now.assistant: settings})
             await tenant_change.change(installation, connection, now.slug, of_assistant)
-        others = bool(settings or {"assistant", "fallback_assistant"} & changes.columns.keys())
+        named = {"assistant", "fallback_assistant", "voice_notes"}
+        others = bool(settings or named & changes.columns.keys())
         await warn(installation, connection, now.slug, changes.tools, assistants=others)
 
 

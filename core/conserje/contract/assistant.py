@@ -177,6 +177,7 @@ class Utterance:
     content: Content
     at: datetime
     quoted: Content | None = None  # the message that it answers, where the contact pointed at one
+    heard: bool = False  # it was said aloud, and `content` is what was heard
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 from conserje.contract.assistant import Result, Turn
 from conserje.contract.grounds import Grounds
 from conserje.contract.instructions import RULES, Gathered
-from conserje.contract.message import plain
 from conserje.contract.opt_out import folded
+from conserje.contract.plain import plain
 
 _RUN = 8  # words in a row of our own rules that no answer has by chance
 _LONG_RUN, _SHORT_RUN = 30, 15  # of the tenant's, which may be quoted in parts

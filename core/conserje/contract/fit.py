@@ -29,8 +29,8 @@ from conserje.contract.message import (
     Row,
     Template,
     Text,
-    line,
 )
+from conserje.contract.plain import line
 from conserje.contract.prices import format_price
 from conserje.contract.short_ids import can_leave
 

@@ -16,7 +16,8 @@ from conserje.contract import checks, instructions
 from conserje.contract.assistant import Assistant, Known, NoAnswer, Product, Reply, Turn, Utterance
 from conserje.contract.breaker import Breaker
 from conserje.contract.instructions import Gathered
-from conserje.contract.message import Content, Row, Text, plain
+from conserje.contract.message import Content, Row, Text
+from conserje.contract.plain import plain
 from conserje.contract.prices import format_price
 from conserje.contract.rounds import Rounds
 from conserje.contract.wire import (
@@ -195,6 +196,8 @@ def _line(said: Utterance) -> Line:
     text = plain(said.content)
     if not text.strip():
         text = "[empty]"
+    if said.heard:
+        text = f"[voice note, as it was heard] {text}"
     if said.quoted is not None:
         text = f'[in answer to "{plain(said.quoted)[:_QUOTED]}"]\n{text}'
     return Line("user" if said.author == "contact" else "assistant", text)

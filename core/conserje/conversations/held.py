@@ -11,7 +11,7 @@ from typing import Literal
 
 import asyncpg
 
-from conserje.contract.message import plain
+from conserje.contract.plain import plain
 from conserje.conversations import effects, outbox, state
 from conserje.conversations.rows import restored
 from conserje.conversations.sending import OUTCOME_UNKNOWN

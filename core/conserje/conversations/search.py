@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from conserje.contract.message import Content, plain
+from conserje.contract.message import Content
+from conserje.contract.plain import plain
 from conserje.conversations.desk import NEWEST, Place
 from conserje.conversations.paging import LAST_ID
 from conserje.conversations.rows import restored

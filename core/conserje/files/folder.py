@@ -126,6 +126,13 @@ class Folder:
         """From now on it is there, and on the disk. Raises NoRoom."""
         await _on_disk(_place, arrived.half, path_of(self.path, tenant_id, file_id))
 
+    async def read(self, tenant_id: int, file_id: int) -> bytes | None:
+        """All of a file; None: it is not on this machine's disk, or not to be read."""
+        try:
+            return await asyncio.to_thread(path_of(self.path, tenant_id, file_id).read_bytes)
+        except OSError:
+            return None
+
     async def remove(self, gone: Iterable[tuple[int, int]]) -> None:
         """Remove these files, by tenant and id. Raises NoRoom."""
         await _on_disk(self._remove, gone)

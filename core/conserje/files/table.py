@@ -103,6 +103,15 @@ JOIN unnest($2::bigint[], $3::bigint[]) AS shown (conversation_id, message_id)
 WHERE tenant_id = $1 AND state = 'gone' ORDER BY message_id, position
 """
 
+# The sounds of these messages that are kept, or may be yet, and of which nothing was heard.
+SOUNDS = """
+SELECT id, message_id, content_type, state = 'kept' AS kept, coalesce(bytes, 0) AS bytes FROM files
+WHERE tenant_id = $1 AND conversation_id = $2 AND message_id = ANY ($3::bigint[]) AND state <> 'gone'
+ORDER BY message_id, position
+"""
+
+HEAR = "UPDATE files SET hearings = hearings + 1 WHERE tenant_id = $1 AND id = $2 AND hearings < $3"
+
 WANT_AGAIN = """
 UPDATE files SET state = 'wanted', tries = 0, due_at = now()
 WHERE tenant_id = $1 AND message_id = $2 AND state = 'gone'
@@ -177,6 +186,22 @@ class NotKept:
     cause: str
     again: timedelta | None = None
     counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A file that a contact may have spoken."""
+
+    id: int
+    message_id: int
+    content_type: str
+    kept: bool  # else it is on its way
+    bytes: int
+
+    @property
+    def ref(self) -> str:
+        """What its message calls it, once it is kept."""
+        return f"kept:{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +332,20 @@ async def not_kept(
     for row in await connection.fetch(NOT_KEPT, tenant_id, conversations, ids):
         causes.setdefault(row["message_id"], []).append(row["cause"] or "No cause is known.")
     return causes
+
+
+async def sounds(
+    connection: Connection, tenant_id: int, conversation_id: int, message_ids: Sequence[int]
+) -> list[Sound]:
+    """Those of these messages that are kept, or on their way."""
+    rows = await connection.fetch(SOUNDS, tenant_id, conversation_id, message_ids)
+    found = [Sound(**row) for row in rows]
+    return [each for each in found if File(each.ref, each.content_type).kind == "audio"]
+
+
+async def hear(connection: Connection, tenant_id: int, file_id: int, most: int) -> bool:
+    """Note that it is given to somebody who hears; False: it was that often already."""
+    return await connection.execute(HEAR, tenant_id, file_id, most) != "UPDATE 0"
 
 
 async def want_again(connection: Connection, tenant_id: int, message_id: int) -> list[Job]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from conserje.contract.channel import FetchFailed, FetchRefused
 from conserje.contract.language import in_language
-from conserje.contract.message import plain
+from conserje.contract.plain import plain
 from conserje.conversations.rows import restored
 from conserje.errors import OperatorError
 from conserje.leads import table as leads

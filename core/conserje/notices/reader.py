@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import asyncpg
 
-from conserje.contract.message import plain
+from conserje.contract.plain import plain
 from conserje.conversations.messages import OF_REPORT
 from conserje.conversations.rows import restored
 from conserje.storage.database import Connection

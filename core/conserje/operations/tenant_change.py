@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from conserje.contract.assistant import Assistant
 from conserje.files import showcase
 from conserje.installation import Opened
 from conserje.net.mail import MailServer
@@ -81,10 +82,26 @@ async def _refuse(opened: Opened, columns: Mapping[str, object]) -> None:
     for option in ("assistant", "fallback_assistant"):
         if option in columns:
             opened.plugins.assistant(str(columns[option]))  # raises where there is none
+    if name := columns.get("voice_notes"):
+        _refuse_deaf(opened.plugins, str(name))
     if url := columns.get("notice_url"):
         await notifier.refuse_open_http(str(url), opened.settings.fetch_allow)
     if columns.get("notice_email"):
         MailServer.of(opened.settings)  # raises where there is none
+
+
+def listeners(plugins: Plugins) -> list[str]:
+    """The assistants that can write down voice notes."""
+    hearing = Assistant.transcribe
+    return sorted(name for name, each in plugins.assistants.items() if type(each).transcribe is not hearing)
+
+
+def _refuse_deaf(plugins: Plugins, name: str) -> None:
+    """Raises TenantError for an assistant that cannot write down voice notes, or PluginMissing."""
+    plugins.assistant(name)
+    if name not in (able := listeners(plugins)):
+        told = f"The assistant {name} cannot write down voice notes: choose one of {', '.join(able)}."
+        raise TenantError(told, "voice_notes")
 
 
 async def _refuse_rule(connection: Connection, slug: str, rule: str) -> None:
@@ -134,7 +151,9 @@ async def unready(
     sealed = any(account.credentials for account in entry.accounts)
     vault = opened.vault if sealed else Vault(opened.settings.keyring, {})
     found = {}
-    for name in dict.fromkeys((tenant.assistant, tenant.fallback_assistant) if assistants else ()):
+    hearing = (tenant.voice_notes,) if tenant.voice_notes else ()
+    asked = (tenant.assistant, tenant.fallback_assistant, *hearing) if assistants else ()
+    for name in dict.fromkeys(asked):
         try:
             entry.assistant(opened.plugins.assistant(name), vault)
         except AccountUnusable as error:

@@ -9,8 +9,9 @@ from typing import Literal, assert_never
 
 from conserje.contract.channel import AnyChannel
 from conserje.contract.language import in_language
-from conserje.contract.message import Content, InboundMessage, Template, Text, from_json, plain
+from conserje.contract.message import Content, InboundMessage, Template, Text, from_json
 from conserje.contract.opt_out import folded, wish
+from conserje.contract.plain import plain
 from conserje.conversations import state
 from conserje.conversations.listing import OptedOut
 from conserje.conversations.messages import OF_REPORT

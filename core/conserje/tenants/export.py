@@ -59,6 +59,7 @@ class Record(BaseModel):
     assistant_settings: dict[str, dict[str, Any]] | None = None
     tool_settings: dict[str, dict[str, Any] | Literal[False]] | None = None
     lead_rule: str | None = None
+    voice_notes: str | None = None
     quiet_period: timedelta | None = None
     longest_wait: timedelta | None = None
     hand_back_after: timedelta | None = None

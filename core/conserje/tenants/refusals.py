@@ -37,6 +37,7 @@ SENTENCES = {
     "tenants_assistant_settings_check": "The assistant's settings are a JSON object.",
     "tenants_tool_settings_check": "A tenant's tools are a JSON object of each one's settings, or false.",
     "tenants_lead_rule_check": "A lead rule is turns, least_open, or the name of a person.",
+    "tenants_voice_notes_check": "Voice notes are written down by an assistant, like openai, or by none.",
     "tenants_metadata_check": "A tenant's metadata is a JSON object.",
     "tenants_quiet_period_check": "A quiet period is 0 to 60 seconds.",
     "tenants_longest_wait_check": "The longest wait is 0 to 10 minutes.",

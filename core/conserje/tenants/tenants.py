@@ -82,6 +82,7 @@ class Tenant:
     hold_over_month: bool = False  # messages, too, once the month's bound is reached
     tool_settings: dict[str, Any] = field(default_factory=dict)  # by tool; false: it is off
     lead_rule: str = "turns"  # or least_open, or the name of a person
+    voice_notes: str | None = None  # the assistant that writes them down; none: nobody hears them
 
     @classmethod
     def from_row(cls, row: asyncpg.Record) -> Tenant:

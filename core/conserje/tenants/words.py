@@ -49,6 +49,24 @@ NOT_PUSHED = {
 
 YES = {"es": "Sí", "pt": "Sim", "en": "Yes"}  # what a thumb says to a question
 
+WANTS_NO_MORE = {
+    "es": "¿No quieres recibir más mensajes? Responde SÍ.",
+    "pt": "Não quer mais receber mensagens? Responda SIM.",
+    "en": "Do you want no more messages? Answer YES.",
+}  # to who says so in a voice note, which may be misheard
+
+TOO_LONG = {
+    "es": "Tu audio dura más de 3 minutos y no lo alcanzo a escuchar. ¿Me lo escribes en pocas palabras?",
+    "pt": "Seu áudio tem mais de 3 minutos e não consigo ouvi-lo. Pode me escrever em poucas palavras?",
+    "en": "Your voice note is longer than 3 minutes, and I cannot hear it. Could you write it shortly?",
+}
+
+UNCLEAR = {
+    "es": "No logré entender tu audio. ¿Me lo puedes escribir?",
+    "pt": "Não consegui entender seu áudio. Pode me escrever?",
+    "en": "I could not understand your voice note. Could you write it to me?",
+}
+
 ORDERED = {
     "es": "¡Gracias por tu pedido! Una persona de nuestro equipo te va a escribir por aquí para confirmarlo.",
     "pt": "Obrigado pelo pedido! Uma pessoa da nossa equipe vai escrever por aqui para confirmar.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from conserje.contract.assistant import Reply
-from conserje.contract.message import plain
+from conserje.contract.plain import plain
 from conserje.turns.phrases import Phrase, Sought, bare_lower
 
 _AMOUNT = re.compile(r"[0-9]+(?:[.,][0-9]+)*")

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from conserje.contract.assistant import Contact, Reply, Utterance
 from conserje.contract.choices import chosen, offers
 from conserje.contract.message import Content, Text
+from conserje.contract.plain import spoken
 from conserje.conversations import claiming, state, transcript
 from conserje.conversations.effects import Proposed
 from conserje.conversations.rows import stored
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
+from conserje.rules.consent import Sign
 from conserje.shop import asked
 from conserje.storage import notifications
 from conserje.storage.database import Connection, Pool
@@ -61,6 +63,7 @@ class Thought:
     cause: str | None = None
     called: Sequence[Called] = ()
     effects: Sequence[Proposed] = ()  # that it brings with it
+    sign: Sign | None = None  # of the contact's will, which is followed with it
 
 
 class LostLease(Exception):
@@ -70,11 +73,12 @@ class LostLease(Exception):
 def read(claim: Claim, locale: str) -> tuple[list[Utterance], list[Utterance]]:
     """What is to be answered, and what was said before.
 
-    What a contact wrote to choose is the choice, and a nod to what was asked is a yes.
+    What a contact wrote to choose is the choice, a nod to what was asked is a yes, and a voice note is what
+    was heard in it.
     """
     new = [Utterance("contact", each.content, each.created_at, each.quoted) for each in claim.unanswered]
     past = len(claim.history)
-    all_said, offered, before = [*claim.history, *new], None, "contact"
+    all_said, offered, before = list(map(_heard, (*claim.history, *new))), None, "contact"
     for n, said in enumerate(all_said):
         if said.author == "contact":
             if isinstance(said.content, Text) and (choice := chosen(said.content.text, offered)):
@@ -85,6 +89,11 @@ def read(claim: Claim, locale: str) -> tuple[list[Utterance], list[Utterance]]:
             offered = said.content
         before = said.author
     return all_said[past:], all_said[:past]
+
+
+def _heard(said: Utterance) -> Utterance:
+    text = spoken(said.content)
+    return said if text is None else replace(said, content=text, heard=True)
 
 
 def oldest(unanswered: Sequence[Message]) -> datetime:

@@ -9,7 +9,8 @@ from datetime import timedelta
 from conserje.contract.assistant import Utterance
 from conserje.contract.choices import offers
 from conserje.contract.language import in_language
-from conserje.contract.message import Content, Text, is_wordless, plain
+from conserje.contract.message import Content, Text, is_wordless
+from conserje.contract.plain import plain
 from conserje.conversations import transcript
 from conserje.conversations.transcript import Message
 from conserje.storage.database import Connection

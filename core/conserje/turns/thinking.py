@@ -22,12 +22,13 @@ from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.plugins.redaction import redacted
 from conserje.rules import budget
 from conserje.rules.budget import Bounds
+from conserje.rules.consent import Sign
 from conserje.shop.catalogues import Catalogues, TenantProducts
 from conserje.shop.lore import Lore, TenantKnowledge
 from conserje.storage.database import Pool
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
-from conserje.turns import late, lease, sale, wish
+from conserje.turns import aloud, late, lease, sale, wish
 from conserje.turns.called import Called, Noted
 from conserje.turns.lease import Claim, Thought
 from conserje.turns.offered import Offered
@@ -95,6 +96,8 @@ class Thinking:
     async def think(self, entry: Entry, claim: Claim) -> Thought:
         """What the tenant's late rule asks for, else what an assistant says. Raises NoReply."""
         tenant = entry.tenant
+        if sign := self._confirmed(entry, claim):
+            return Thought(Reply(), aloud.ASSISTANT, timedelta(0), sign=sign)
         if claim.late is None:
             return await self._ask(entry, claim)
         if tenant.late_rule == "hand_over":
@@ -106,18 +109,34 @@ class Thinking:
             return replace(thought, reply=replace(thought.reply, messages=said))
         return thought
 
+    def _confirmed(self, entry: Entry, claim: Claim) -> Sign | None:
+        """The sign of who has said aloud that they want no more, was asked back, and says yes."""
+        channel, locale = channel_of(self.plugins, entry, claim.account_id), entry.tenant.locale
+        return aloud.confirmed(*lease.read(claim, locale), channel, locale) if channel else None
+
     async def _ask(self, entry: Entry, claim: Claim) -> Thought:
-        """The reply of the tenant's assistant, else of its fallback; none is asked for a person or a sale.
+        """The reply of the tenant's assistant, else of its fallback; none is asked for a person, for a sale,
+        for an opt-out that was said aloud, or of what nobody heard.
 
         Raises NoReply.
         """
         tenant = entry.tenant
-        contents = [said.content for said in lease.read(claim, tenant.locale)[0]]
+        said, past = lease.read(claim, tenant.locale)
+        contents = [each.content for each in said]
+        channel = channel_of(self.plugins, entry, claim.account_id)
+        if channel and (question := aloud.asked_back(said, channel, tenant.locale)):
+            return question
         if wish.wished(contents):
             return Thought(wish.reply(tenant.seen, datetime.now(UTC)), wish.ASSISTANT, timedelta(0))
         if sale.ordered(contents):
             return Thought(sale.reply(tenant.locale), sale.ASSISTANT, timedelta(0))
-        return await self.ask_assistants(entry, claim)
+        unheard = [each for each in said if aloud.is_unheard(each)]
+        if not unheard:
+            return await self.ask_assistants(entry, claim)
+        asked = aloud.asked_to_write(said, past, tenant.seen, datetime.now(UTC))
+        if len(unheard) == len(said):
+            return asked
+        return _behind(await self.ask_assistants(entry, claim), asked.reply)
 
     async def ask_assistants(self, entry: Entry, claim: Claim) -> Thought:
         """The reply of the tenant's assistant, else of its fallback, whatever the contact wishes for.
@@ -208,6 +227,13 @@ class Thinking:
             raise NoReply(f"{name}: no answer within {self.turn_limit:g} s.") from None
         except (PluginMissing, AccountUnusable, NoAnswer, PluginFailed) as error:
             raise NoReply(f"{name}: {error}") from None
+
+
+def _behind(thought: Thought, also: Reply) -> Thought:
+    """The thought with what else is said."""
+    reply = thought.reply
+    told, hand_over = [*reply.messages, *also.messages], reply.hand_over or also.hand_over
+    return replace(thought, reply=replace(reply, messages=told, hand_over=hand_over))
 
 
 def _without_secrets(reply: Reply, assistant: AnyAssistant, turn: Turn[Any, Any]) -> Reply:

@@ -17,9 +17,10 @@ from conserje.conversations.rows import stored
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
 from conserje.costs.prices import Prices
+from conserje.files.folder import Folder
 from conserje.notices import table as notices
 from conserje.plugins.plugins import Plugins
-from conserje.rules import budget
+from conserje.rules import budget, consent
 from conserje.rules.budget import Bounds
 from conserje.shop.catalogues import Catalogues
 from conserje.shop.lore import Lore
@@ -34,6 +35,7 @@ from conserje.tenants.entry import Entry
 from conserje.tenants.vault import Vault
 from conserje.turns import lease, loop, nod
 from conserje.turns.claim import Hold, Think, Wait, decide, still_quiet, turn_of
+from conserje.turns.hearing import Hearing
 from conserje.turns.lease import Claim, LostLease, Thought
 from conserje.turns.offered import Offered
 from conserje.turns.thinking import NoReply, Thinking, channel_of, is_automatic, limits_of
@@ -52,13 +54,15 @@ class Conversation:
     plugins: Plugins
     vault: Vault
     turn_limit: float  # seconds
+    folder: Folder
     bounds: Bounds = budget.NONE
 
     def __post_init__(self) -> None:
         catalogues = Catalogues(self.pool, self.directory.changes)
         lore = Lore(self.pool, self.directory.changes)
-        able = (self.plugins, self.vault, self.turn_limit, Prices(self.pool), Offered(self.pool), self.bounds)
-        self.thinking = Thinking(self.pool, catalogues, lore, *able)
+        able, prices = (self.plugins, self.vault, self.turn_limit), Prices(self.pool)
+        self.thinking = Thinking(self.pool, catalogues, lore, *able, prices, Offered(self.pool), self.bounds)
+        self.hearing = Hearing(self.pool, self.folder, catalogues, *able, prices, self.bounds)
 
     async def converse(self, job: Job) -> None:
         """Answer what is unanswered, or find that it is not this job's to answer."""
@@ -69,7 +73,7 @@ class Conversation:
         claim = await self._claim(entry, job)
         try:
             while claim is not None:
-                thought = await self._think_under_lease(entry, job, claim)
+                claim, thought = await self._think_under_lease(entry, job, claim)
                 claim = await self._settle(entry, job, claim, thought)
         except LostLease:
             log.info("Conversation %s went to another worker; its reply is thrown away", job.conversation_id)
@@ -194,9 +198,14 @@ class Conversation:
         if told:
             scope.due.append(Job(jobs.DELIVER, job.tenant_id, job.conversation_id))
 
-    async def _think_under_lease(self, entry: Entry, job: Job, claim: Claim) -> Thought:
+    async def _think(self, entry: Entry, claim: Claim) -> tuple[Claim, Thought]:
+        """With what was heard in its voice notes. Raises NoReply."""
+        claim = await self.hearing.hear(entry, claim)
+        return claim, await self.thinking.think(entry, claim)
+
+    async def _think_under_lease(self, entry: Entry, job: Job, claim: Claim) -> tuple[Claim, Thought]:
         """Think while the lease is renewed. Raises LostLease as soon as it is lost, or NoReply."""
-        thinking = asyncio.create_task(self.thinking.think(entry, claim))
+        thinking = asyncio.create_task(self._think(entry, claim))
         renewal = asyncio.create_task(self._renew(job, claim))
         attending = asyncio.create_task(self.thinking.attend(entry, claim))
         try:
@@ -261,6 +270,8 @@ class Conversation:
         await lease.store(scope.connection, entry, job, claim, thought, said, waited)
         place = (job.tenant_id, job.conversation_id, claim.turn_id)
         scope.due.extend(await effects.propose(scope.connection, *place, thought.effects))
+        if thought.sign and await consent.record(scope.connection, *place[:2], thought.sign):
+            scope.due.append(Job(jobs.DELIVER, *place[:2], priority=job.priority))
         await self._wake(scope.connection, entry, job, claim.account_id)
         if thought.reply.hand_over:
             told = await notices.note(scope.connection, entry.tenant, job.conversation_id, claim.turn_id)

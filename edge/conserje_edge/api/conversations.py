@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from conserje.contract.message import plain
+from conserje.contract.plain import plain
 from conserje.conversations import handling, notes, paging
 from conserje.conversations.handling import Conversation, Wanted
 from conserje.conversations.listing import ConversationState, OptedOut

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue
 
-from conserje.contract.message import contents, plain
+from conserje.contract.message import contents
+from conserje.contract.plain import plain
 from conserje.conversations import handling, listing, paging
 from conserje.conversations.listing import Answered, Called, Message, Turn
 from conserje.conversations.sending import State

@@ -18,9 +18,9 @@ SECONDS = (
 )  # fmt: skip
 _PLAIN = (
     "slug", "name", "status", "locale", "currency", "time_zone", "assistant", "fallback_assistant",
-    "assistant_settings", "tool_settings", "lead_rule", "late_rule", "late_text", "held_text", "notice_url",
-    "notice_email", "context_days", "tokens_of_contact", "usd_of_contact", "tokens_of_day", "usd_of_day",
-    "tokens_of_month", "usd_of_month", "hold_over_month",
+    "assistant_settings", "tool_settings", "lead_rule", "voice_notes", "late_rule", "late_text", "held_text",
+    "notice_url", "notice_email", "context_days", "tokens_of_contact", "usd_of_contact", "tokens_of_day",
+    "usd_of_day", "tokens_of_month", "usd_of_month", "hold_over_month",
 )  # fmt: skip
 
 Name = Annotated[str, Field(min_length=1, max_length=200, description="The name of the business.")]
@@ -60,6 +60,9 @@ class TenantShown(TenantListed):
     assistant_settings: Annotated[dict[str, Any], Field(description="By assistant.")]
     tool_settings: Annotated[dict[str, Any], Field(description="By tool; false: it is off.")]
     lead_rule: str
+    voice_notes: Annotated[
+        str | None, Field(description="The assistant that writes them down; null: nobody hears them.")
+    ]
     quiet_period: float
     longest_wait: float
     hand_back_after: float
@@ -124,6 +127,9 @@ class ChangedTenant(Given):
     lead_rule: Annotated[
         str, Field(min_length=1, max_length=100, description="turns, least_open, or a person's name.")
     ] = _omitted()
+    voice_notes: (
+        Annotated[Plugin, Field(description="An assistant; each voice note goes to its vendor.")] | None
+    ) = None
     locale: Locale = _omitted()
     currency: Currency = _omitted()
     time_zone: TimeZone = _omitted()

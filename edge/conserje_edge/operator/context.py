@@ -7,6 +7,7 @@ from functools import cached_property
 
 from conserje.access.issuer import Issuer
 from conserje.conversations.feed import Feed
+from conserje.files.folder import Folder
 from conserje.intake.intake import Intake
 from conserje.plugins.plugins import Plugins
 from conserje.rules.budget import Bounds
@@ -39,7 +40,7 @@ class Context:
     def thinking(self) -> Thinking:
         """How assistants are tried."""
         given = (self.pool, self.directory, self.plugins, self.vault, self.settings.turn_limit)
-        return Conversation(*given, Bounds.of(self.settings)).thinking
+        return Conversation(*given, Folder(self.settings.files), Bounds.of(self.settings)).thinking
 
 
 @dataclass

@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from conserje.contract.channel import AnyChannel, Malformed, Webhook, read_json
-from conserje.contract.message import InboundMessage, contents, plain
+from conserje.contract.message import InboundMessage, contents
+from conserje.contract.plain import plain
 from conserje.conversations import listing
 from conserje.conversations.listing import Exchange
 from conserje.conversations.rows import digest, restored, stored

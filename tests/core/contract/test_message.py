@@ -28,9 +28,9 @@ from conserje.contract.message import (
     Text,
     Unknown,
     from_json,
-    plain,
     to_json,
 )
+from conserje.contract.plain import plain
 from conserje.conversations.rows import stored
 
 EACH: dict[str, Content] = {

@@ -9,7 +9,7 @@ from scene import Scene
 from staff import say
 
 from conserje import Edit, InboundMessage, Revocation, Text
-from conserje.contract.message import plain
+from conserje.contract.plain import plain
 from conserje.conversations import dialogue, handling, notes
 from conserje.conversations.dialogue import Event, Line
 from conserje.conversations.notes import Note

@@ -271,9 +271,8 @@ async def test_promises_3_and_4_hold_under_any_interleaving(
     plugins = Plugins({"post": scene.post}, {"parrot": Thinker(Nothing(), client())})
     pool = cast("Pool", SteppedPool(scene.pool))
     contact = f"contact {next(_contacts)}"
-    play = Play(
-        scene, slug, contact, Conversation(pool, scene.directory, plugins, scene.vault, turn_limit=60.0)
-    )
+    able = (plugins, scene.vault, 60.0, scene.collector.folder)
+    play = Play(scene, slug, contact, Conversation(pool, scene.directory, *able))
     for deed, number in [("write", 1), *script]:
         await play.act(deed, number)
     await play.end()

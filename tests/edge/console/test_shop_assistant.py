@@ -200,3 +200,18 @@ async def test_what_may_be_spent_is_the_operators_to_say(console: House, owner: 
         await other.get(PAGE, 403)
         await other.post(PAGE, 403)
         await other.post(f"{PAGE}/try", 403)
+
+
+async def test_who_writes_down_voice_notes_is_chosen_and_told_where_they_go(
+    console: House, owner: Browser
+) -> None:
+    page = await owner.get(PAGE)
+    assert "goes to the vendor" in page.text
+    await owner.post(f"{PAGE}/voices", voice_notes="openai")
+    assert (await tenant(console)).voice_notes == "openai"
+    assert (await owner.get(PAGE)).form("/voices").fields["voice_notes"] == "openai"
+    await owner.post(f"{PAGE}/voices", voice_notes="catalog")  # which cannot
+    assert (await tenant(console)).voice_notes == "openai"
+    await owner.post(f"{PAGE}/voices", voice_notes="")
+    assert (await tenant(console)).voice_notes is None
+    await (await console.as_("agent")).post(f"{PAGE}/voices", 403, voice_notes="openai")

@@ -60,7 +60,8 @@ def _said(asked: Asked, content: Content) -> str:
             return _said(asked, edited)
         case Media(files=files, caption=caption):
             kind = asked._(KINDS[files[0].kind]) if files else ""
-            return f"{kind}: {caption}" if caption else kind
+            words = " ".join(filter(None, (caption, *(each.heard for each in files))))
+            return f"{kind}: {words}" if words else kind
         case _:
             return _named(asked, content)
 

@@ -67,6 +67,7 @@ async def _page(asked: Asked, draft: Draft, status: int = 200, **values: Any) ->
         "unready": "" if draft.wrong else drafts.unready(asked, draft), "tag": drafts.tag_of(asked.tenant),
         "bounds": await _bounds(asked, values.get("wrong_bounds", {})), "talk": talk,
         "remembered": json.dumps(talk), "tried": None, "error": "", "say": "",
+        "listeners": tenant_change.listeners(asked.context.plugins),
     }  # fmt: skip
     return Seen("shop/assistant.html", told | values, status)
 
@@ -186,6 +187,18 @@ async def bound(asked: Asked) -> See | Seen:
     return See(asked.to("assistant"))
 
 
+@deed("assistant.change", transaction="core")
+async def voices(asked: Asked) -> See:
+    """Say who writes down voice notes."""
+    name = asked.given("voice_notes") or None
+    asked.of, asked.before, asked.after = "voice notes", {"by": asked.tenant.voice_notes}, {"by": name}
+    changes = Changes(columns={"voice_notes": name})
+    await tenant_change.change(asked.context, asked.connection, asked.tenant.slug, changes)
+    on, off = N_("Voice notes are written down from now on."), N_("Nobody hears voice notes from now on.")
+    asked.flash(asked._(on if name else off))
+    return See(asked.to("assistant"))
+
+
 def _amount(name: str, typed: str) -> Decimal | int | None:
     """None: the operator's own. Raises ValueError or InvalidOperation."""
     if not typed:
@@ -203,5 +216,6 @@ def _amount(name: str, typed: str) -> Decimal | int | None:
 PLACES = (
     Place("/t/{slug}/assistant", look, keep),
     Place("/t/{slug}/assistant/try", post=attempt),
+    Place("/t/{slug}/assistant/voices", post=voices),
     Place("/t/{slug}/assistant/bounds", post=bound),
 )

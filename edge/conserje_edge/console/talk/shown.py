@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from conserje.contract.message import Content, Edit, Media, plain
+from conserje.contract.message import Content, Edit, Media
 from conserje.contract.pages import Shown as ShownFile
+from conserje.contract.plain import plain
 from conserje.conversations.dialogue import Event, Line, Part
 from conserje.conversations.notes import Note
 from conserje.files import links

@@ -18,6 +18,8 @@ from conserje.costs.ledger import Sum
 from conserje.installation import Installation, with_installation
 from conserje.tenants import tenants
 
+_UNKNOWN = "price unknown"
+
 
 class Month(click.ParamType[date]):
     """A month."""
@@ -70,7 +72,8 @@ async def cost(
             {"month": f"{first:%Y-%m}", "time_zone": zones, "currency": "USD", "costs": rows} | _total(sums)
         )
     else:
-        show_rows(rows, False, f"Nothing was spent in {first:%Y-%m}.", alarming=lambda row: row["unknown"])
+        shown = [row | {"usd": row["usd"] or _UNKNOWN} for row in rows]
+        show_rows(shown, False, f"Nothing was spent in {first:%Y-%m}.", alarming=lambda row: row["unknown"])
         if rows:
             click.echo(_summary(sums, first, tenant.time_zone if tenant else "each tenant's own clock"))
 
@@ -88,7 +91,7 @@ def _row(each: Sum) -> dict[str, object]:
         "cached": each.cached,
         "output": each.output,
         "seconds": each.seconds,
-        "usd": _usd(each.usd),
+        "usd": None if each.usd is None else _usd(each.usd),
         "unknown": each.unknown,
     }
 
@@ -99,13 +102,12 @@ def _usd(amount: Decimal) -> str:
 
 def _total(sums: Sequence[Sum]) -> dict[str, object]:
     by_kind = {
-        kind: _usd(sum((each.usd for each in sums if each.kind == kind), Decimal()))
-        for kind in ("message", "model")
+        kind: _usd(ledger.total(each for each in sums if each.kind == kind)) for kind in ("message", "model")
     }
     return {
         "messages": by_kind["message"],
         "models": by_kind["model"],
-        "total": _usd(sum((each.usd for each in sums), Decimal())),
+        "total": _usd(ledger.total(sums)),
         "unknown": sum(each.unknown for each in sums),
     }
 

@@ -137,8 +137,9 @@ class Sum:
     micros: int
 
     @property
-    def usd(self) -> Decimal:
-        return usd(self.micros)
+    def usd(self) -> Decimal | None:
+        """None: nothing of it has a price."""
+        return None if self.unknown == self.lines else usd(self.micros)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,11 @@ async def of_months(connection: Connection, tenant_ids: Sequence[int]) -> dict[i
 async def correct(connection: Connection, corrections: Iterable[Correction]) -> None:
     """Put what the provider says in the place of what was thought, line by line in this order."""
     await connection.executemany(CORRECT, corrections)
+
+
+def total(spent: Iterable[Sum]) -> Decimal:
+    """What has a price, together."""
+    return usd(sum(each.micros for each in spent))
 
 
 async def sums(connection: Connection, month: date, tenant_id: int | None = None) -> list[Sum]:

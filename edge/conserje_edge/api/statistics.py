@@ -95,7 +95,7 @@ class SpentShown(Shown):
     cached: int
     output: int
     seconds: int
-    usd: str
+    usd: str | None = Field(description="None: nothing of it has a price.")
     unknown: int = Field(description="How many of them have no price, and are in no total.")
 
 
@@ -147,7 +147,7 @@ async def show_cost(asked: Asked, query: Month) -> CostShown:
         month=query.month,
         time_zone=asked.tenant.time_zone,
         currency="USD",
-        total=_usd(sum((each.usd for each in sums), Decimal())),
+        total=_usd(ledger.total(sums)),
         unknown=sum(each.unknown for each in sums),
         costs=_spent(sums),
     )
@@ -166,7 +166,7 @@ def _spent(sums: Sequence[Sum]) -> list[SpentShown]:
             cached=each.cached,
             output=each.output,
             seconds=each.seconds,
-            usd=_usd(each.usd),
+            usd=None if each.usd is None else _usd(each.usd),
             unknown=each.unknown,
         )
         for each in sums

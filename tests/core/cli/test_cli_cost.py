@@ -41,11 +41,13 @@ async def test_n16_a_month_s_costs_by_what_they_were_for(spent: Terminal) -> Non
         ("gpt-6.1-sol", "", "", "0.005500"),
         ("twilio", "sms", "CL", "0.157500"),
         ("twilio", "service", "CL", "0.025000"),
-        ("twilio", "service", "MX", "0.000000"),
+        ("twilio", "service", "MX", None),
     ]
     said = (await spent.type("cost", "acme", "--month", "2026-11")).stdout
     assert "USD 0.188000 in 2026-11 by America/Santiago" in said
     assert "1 without a price, in no total." in said
+    [mexico] = [line for line in said.splitlines() if " MX " in line]
+    assert "price unknown" in mexico and "0.000000" not in mexico
 
 
 async def test_all_tenants_as_csv(spent: Terminal) -> None:

@@ -26,6 +26,8 @@ def model(name: str, since: date, read: str, above: int = 0, written: str = "0")
         ("gpt-6.1-sol", Usage(2000, 0, 150), 5500),
         ("gpt-6.1-sol", Usage(2000, 1000, 150), 3600),
         ("gpt-6.1-sol-2026-10-14", Usage(2000, 0, 150), 5500),
+        ("gpt-6-luna", Usage(2000, 1000, 150), 185),
+        ("gpt-6-luna", Usage(300_000, 0, 1000), 60_750),
     ],
 )
 def test_n16_a_call_costs_what_it_read_and_wrote(name: str, usage: Usage, cost: int) -> None:
@@ -46,6 +48,7 @@ def test_what_has_no_price_is_unknown_and_not_free() -> None:
     assert SHIPPED.of_call("gpt-9", Usage(1000), NOVEMBER) is None
     assert SHIPPED.of_call("gpt-6.1-sol", Usage(1000, seconds=3), NOVEMBER) is None
     assert SHIPPED.of_messages(Key("message", "meta", "service", "MX"), 1, NOVEMBER) is None
+    assert SHIPPED.of_messages(Key("message", "twilio", "sms", "CL"), 1, NOVEMBER) is None
     assert SHIPPED.of_messages(Key("message", "meta", "service", "CL"), 1, date(2026, 9, 30)) is None
 
 

@@ -41,13 +41,8 @@ class Bound(click.ParamType[Any]):
 
 
 DEFAULT = "default"
-EMPTIED = (
-    "late_text",
-    "held_text",
-    "notice_url",
-    "notice_email",
-    "voice_notes",
-)  # an empty text takes them away
+# An empty text takes them away.
+EMPTIED = ("late_text", "held_text", "notice_url", "notice_email", "voice_notes")
 
 
 @click.command("set")

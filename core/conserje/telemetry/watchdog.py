@@ -18,16 +18,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from conserje.telemetry import precedence, procfs, pulse, service
+from conserje.telemetry import niceness, procfs, pulse, service
 from conserje.telemetry.pulse import Call, Pulse
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.5  # seconds; longer than the time between two beats
 STILL_LIMIT = 3.0  # seconds without a beat in which it could have run
-GIVE_WAY_AFTER = (
-    0.4  # seconds without a beat after which it has the processor only where nobody else wants it
-)
+GIVE_WAY_AFTER = 0.4  # seconds without a beat, after which it has the processor where nobody else wants it
 SUSPECT_LIMIT = 1.0  # seconds without a beat before others of the machine, who may take over, are warned
 SUSPECT_AGAIN = 4.0  # seconds after which they are warned again
 START_LIMIT = 60.0  # the same before its first beat, and after its last one
@@ -86,7 +84,7 @@ class _Watched:
     def give_way(self, whether: bool) -> None:
         """Whoever spins keeps the others of the machine waiting, until it is known that it spins for ever."""
         if whether != self.gave_way:
-            self.gave_way = precedence.give_way(self.pid) if whether else not precedence.take_back(self.pid)
+            self.gave_way = niceness.give_way(self.pid) if whether else not niceness.take_back(self.pid)
 
     def _waited_since(self, waited: dict[str, float]) -> float:
         """Whichever thread holds the interpreter's lock may be the one that waits for a processor."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conserje.telemetry import precedence, procfs, pulse
+from conserje.telemetry import niceness, procfs, pulse
 from conserje.telemetry.pulse import Call
 from conserje.telemetry.watchdog import Watchdog
 
@@ -59,7 +59,7 @@ def test_promise_11_one_that_stands_still_gives_way_until_it_comes_round(
     watchdog.watch("work", sleeper, own)
     [watched] = watchdog._watched
     level = os.getpriority(os.PRIO_PROCESS, sleeper)
-    behind = precedence.BEHIND if precedence.may_be_taken_back() else level
+    behind = niceness.BEHIND if niceness.may_be_taken_back() else level
     levels = []
     for beats in (1, 1, 1, 2):
         own.beats = beats

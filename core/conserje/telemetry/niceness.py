@@ -1,4 +1,4 @@
-"""Precedence: which of this machine's processes the kernel runs first, where the operator lets us say so."""
+"""Niceness: which of this machine's processes the kernel runs first, where the operator lets us say so."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ HAPPEN = """
 INSERT INTO notifications (tenant_id, kind, data)
 SELECT $1, 'account.well', '{"account": 1}' FROM generate_series(1, $2)
 """
-FLAT = 60_000_000  # bytes
-MANY = int(os.environ.get("NOTIFICATIONS", "10000"))
+MANY = int(os.environ.get("NOTIFICATIONS", "4000"))
+FLAT = min(60_000_000, 6_000 * MANY)  # bytes
 
 
 @pytest.mark.timeout(7200)  # with NOTIFICATIONS=100000

@@ -68,6 +68,9 @@ READ = (
     "turns", "notices", "conversations", "contacts", "messages", "statuses", "files", "rejects",
     "forgotten_addresses", "leads",
 )  # fmt: skip
+# Between its look at a table of which most was pruned and its vacuum, Postgres takes the one conversation
+# that is left for all there ever is, and reads all of it for each that goes. Here nobody looks meanwhile.
+NOBODY_LOOKS = "ALTER TABLE {} SET (autovacuum_enabled = off)"
 READS_ALL = re.compile(rf"Seq Scan on (?:{'|'.join(READ)})\b")
 
 
@@ -96,8 +99,10 @@ async def test_a_batch_touches_what_it_prunes(
                 await scene.write("hola", peer, slug=slug)
             await lengthen(database_url, 0, LONG)
             owner = await asyncpg.connect(database_url, server_settings={"role": "conserje_owner"})
-            for statement in (*OLD, *(f"VACUUM (ANALYZE) {table}" for table in READ)):
+            for statement in (*map(NOBODY_LOOKS.format, READ), *OLD):
                 await owner.execute(statement)
+            for table in READ:
+                await owner.execute(f"VACUUM (ANALYZE) {table}")
             odd = [each async for each in plans(owner) if READS_ALL.search(each[1])]
             assert not odd, re.sub(r"\{1,2.*?\}", "…", odd[0][1])
             pages.most()

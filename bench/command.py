@@ -12,7 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from bench import acknowledgements, active, answers, day, handshake, machine, scale, statuses, trips, turns
+import uvloop
+from bench import (
+    acknowledgements,
+    active,
+    answers,
+    day,
+    handshake,
+    machine,
+    scale,
+    statuses,
+    store,
+    trips,
+    turns,
+)
 from bench.place import Place, say
 from bench.postgres import Postgres
 from bench.process import Failed
@@ -25,6 +38,7 @@ RESULTS = Path(__file__).with_name("results")
 PAGE = Path(__file__).with_name("README.md")
 PARTS: Mapping[str, Callable[[Place], Awaitable[Any]]] = {
     "handshake": handshake.measure,
+    "store": store.measure,
     "reply": turns.measure_reply,
     "turns": answers.measure,
     "trips": trips.measure,
@@ -121,7 +135,7 @@ def main() -> int:
         say(f"Not installed: apt install {' '.join(missing)}")
         return 1
     try:
-        report = asyncio.run(run(given))
+        report = uvloop.run(run(given))
     except Failed as error:
         say(str(error))
         return 1

@@ -16,10 +16,12 @@ from bench.installation import Waits
 from bench.pace import RATE
 from bench.scale import Start
 from bench.statuses import Statuses
+from bench.store import Stored
 from bench.throughput import Run
 from bench.trips import Trips
 from bench.turns import Flood
 
+STORES = {"conserje": "Conserje", "pgbench": "pgbench, bare inserts"}
 KINDS = ("server", "Postgres", "nginx")
 COSTS = ("processor time, us", *KINDS, "whole", "spread", "ours", "a commit", "WAL, B")
 RATES = ("acknowledged", "workers", "a second", "spread", "p50", "p99", "ours", "without nginx")
@@ -38,12 +40,7 @@ def _costs(runs: Mapping[str, Sequence[Run]]) -> Sequence[Sequence[str]]:
     rows = []
     for of in runs.values():
         whole = [run.cost.total for run in of]
-        kinds = [
-            f"{median(run.cost.microseconds[kind] for run in of):,.0f}"
-            if kind in of[0].cost.microseconds
-            else ""
-            for kind in KINDS
-        ]
+        kinds = [_median([run.cost.microseconds.get(kind) for run in of]) for kind in KINDS]
         rows.append(
             (
                 of[0].title,
@@ -51,7 +48,7 @@ def _costs(runs: Mapping[str, Sequence[Run]]) -> Sequence[Sequence[str]]:
                 f"{median(whole):,.0f}",
                 _spread(whole),
                 f"{median(whole) / ours:.2f} x" if ours else "",
-                f"{1 / max(median(run.cost.commits for run in of), 1e-9):.1f}",
+                _a_commit([run.cost for run in of]),
                 f"{median(run.cost.wal_bytes for run in of):,.0f}",
             )
         )
@@ -78,6 +75,36 @@ def _rates(runs: Mapping[str, Sequence[Run]], seen: Acknowledgements) -> Sequenc
             )
         )
     return rows
+
+
+def _stored(seen: Sequence[Stored]) -> str:
+    """Medians of the rounds; Postgres' part against that of pgbench's single rows."""
+    head = (
+        "us a message or row",
+        "together",
+        "server",
+        "Postgres",
+        "spread",
+        "of pgbench's",
+        "a commit",
+        "WAL, B",
+    )
+    by_kind = {each.kind: [one for one in seen if one.kind == each.kind] for each in seen}
+    postgres = {kind: [each.cost.microseconds["Postgres"] for each in of] for kind, of in by_kind.items()}
+    rows = [
+        (
+            STORES[name],
+            str(together),
+            _median([each.cost.microseconds.get("server") for each in of]),
+            f"{median(postgres[name, together]):.0f}",
+            _spread(postgres[name, together]),
+            f"{median(postgres[name, together]) / median(postgres['pgbench', 1]):.2f} x",
+            _a_commit([each.cost for each in of]),
+            f"{median(each.cost.wal_bytes for each in of):,.0f}",
+        )
+        for (name, together), of in sorted(by_kind.items())
+    ]
+    return _table(head, rows)
 
 
 def _handshakes(seen: Handshakes) -> str:
@@ -176,6 +203,7 @@ def _starts(seen: Sequence[Start]) -> str:
 SECTIONS: Mapping[str, Callable[[Any], str]] = {
     "acknowledgements": _acknowledgements,
     "handshake": _handshakes,
+    "store": _stored,
     "reply": _reply,
     "turns": _turns,
     "trips": _trips,
@@ -194,6 +222,11 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
 
 
+def _a_commit(costs: Sequence[Cost]) -> str:
+    commits = median(each.commits for each in costs)
+    return f"{1 / commits:.1f}" if commits else ""
+
+
 def _spread(values: Sequence[float], digits: int = 0) -> str:
     return f"{min(values):,.{digits}f}-{max(values):,.{digits}f}"
 
@@ -205,3 +238,9 @@ def _ms(milliseconds: float) -> str:
 def _median_ms(values: Sequence[float | None]) -> str:
     times = [each for each in values if each is not None]
     return _ms(median(times)) if times else ""
+
+
+def _median(values: Sequence[float | None]) -> str:
+    """Of what was measured; nothing where that was not."""
+    known = [each for each in values if each is not None]
+    return f"{median(known):,.0f}" if known else ""

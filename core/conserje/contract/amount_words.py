@@ -54,7 +54,8 @@ STOCKED = _words(
 LEFT = _words("quedan restam ultimas ultimos ultimos")
 FREE = _words(
     """
-    gratis gratuito gratuita gratuitos gratuitas gratuitamente complimentary bonificado
+    gratis gratuito gratuita gratuitos gratuitas gratuitamente complimentary bonificado regalada regalado
+    regaladas regalados
     """
 )
 COSTS = _words("costo costos cargo cargos custo custos coste cobro charge cost")
@@ -118,6 +119,8 @@ TOGETHER = _words("together both total ambos ambas juntos juntas dos dois duas t
 EACH = _words("cada el la por c / per each o un una unidad unidade kilo metro al mensual mensuales")
 OF_ONE = _words("por per cada c / each el la o a un una um uma an for")
 EACH_KILO = _words("cada kilo kg litro metro gramos unidad unidade porcion per each")
+GIVES = _words("va van llevas lleva dejo dejamos")
+FOR = _words("x × por for")
 OF_WHAT = _words("( de del la el los las por para of for do da")
 OF_A_PART = _words("g gr grs gramo gramos grama gramas ml cc")
 OF_A_WHOLE = _words("kilo kg kilos quilo litro lt l liter litre")
@@ -166,7 +169,9 @@ SORTS = _words(
     models options sizes colors colours kinds flavors modelos opcoes tamanhos cores tipos
     """
 )
-TAKE = _words("lleva llevas llevando llevar leva leve levando leves take buy compra compras compre")
+TAKE = _words(
+    "lleva llevas llevando llevar lleve lleven leva leve levando leves take buy compra compras compre"
+)
 CHANGE = _words("vuelto cambio troco change")
 PAY = _words("paga pagas pagando pague pagues pay pagar")
 CENTS = _words("centavo centavos cent cents")

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Literal
 
 from conserje.contract import amount_words
-from conserje.contract.numerals import Figure, Token, figures, tokens
+from conserje.contract.numerals import Figure, Token, figures, said_as, tokens
 
 Kind = Literal["money", "percent", "stock", "free", "count", "offer"]
 
@@ -20,10 +20,19 @@ _CODES = {
     for code in ("CLP", "USD", "EUR", "BRL", "MXN", "ARS", "PEN", "COP", "UYU", "BOB", "PYG", "GBP", "UF")
 }
 _NAMED = {
-    "pesos": "", "peso": "", "reais": "BRL", "real": "BRL", "soles": "PEN", "dolares": "USD", "dolar": "USD",
+    "pesos": "", "peso": "", "pesitos": "", "pesito": "",
+    "reais": "BRL", "real": "BRL", "soles": "PEN", "dolares": "USD", "dolar": "USD",
     "dollars": "USD", "dollar": "USD", "bucks": "USD", "euros": "EUR", "euro": "EUR", "libras": "GBP",
 }  # fmt: skip
-_HALF = (("mitad", "de", "precio"), ("mitad", "del", "precio"), ("half", "price"), ("metade", "do", "preco"))
+_HALF = (
+    ("mitad", "de", "precio"),
+    ("mitad", "del", "precio"),
+    ("half", "price"),
+    ("half", "off"),
+    ("metade", "do", "preco"),
+)
+
+_OF_THE_HOUSE = (("cuenta", "de", "la"), ("cortesia", "de", "la"), ("is", "on", "the"), ("s", "on", "the"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,9 @@ def _numeric(words: Sequence[Token], figure: Figure) -> tuple[Kind, str]:
     after = [word.text for word in words[figure.after : figure.after + 4]]
     if after[:1] == ["%"] or (after[:1] in (["por"], ["per"]) and set(after[1:2]) & amount_words.PER_CENT):
         return "percent", ""
-    if set(after[:1]) & {"porciento", "percent", "porcento"}:
+    if set(after[:1]) & {"porciento", "percent", "porcento"} or (
+        after[:1] == ["off"] and _currency(before, after) is None
+    ):
         return "percent", ""
     currency = _currency(before, after)
     if currency is not None:
@@ -206,11 +217,11 @@ def _offers(text: str, words: Sequence[Token], sentences: Sequence[tuple[int, in
     for n, taken, paid in _taken_and_paid(words):
         yield _amount(text, words, sentences, n, n + 1, "offer", "", taken * 10 + paid)
     for n, word in enumerate(words):
-        one, other = word.value, words[n + 2].value if n + 2 < len(words) else None
-        if one and other and words[n + 1].text in ("x", "×") and one == other + 1 and one < 10:
+        one, other = said_as(word.text), said_as(words[n + 2].text) if n + 2 < len(words) else None
+        if one and other and words[n + 1].text in amount_words.FOR and one == other + 1 and one < 10:
             unit = words[n + 3].text if n + 3 < len(words) else ""
             if unit not in amount_words.UNITS:
-                yield _amount(text, words, sentences, n, n + 3, "offer", "", one * 10 + other)
+                yield _amount(text, words, sentences, n, n + 3, "offer", "", Decimal(one * 10 + other))
         for said in _HALF:
             if tuple(each.text for each in words[n : n + len(said)]) == said:
                 yield _amount(text, words, sentences, n, n + len(said), "percent", "", Decimal(50))
@@ -219,12 +230,13 @@ def _offers(text: str, words: Sequence[Token], sentences: Sequence[tuple[int, in
 def _taken_and_paid(words: Sequence[Token]) -> Iterator[tuple[int, Decimal, Decimal]]:
     """Where so many are to be taken for the price of fewer: "lleva 3 y paga 2"."""
     for n, word in enumerate(words[:-1]):
-        taken = words[n + 1].value
+        taken = said_as(words[n + 1].text)
         if word.text not in amount_words.TAKE or not taken or taken > 9:
             continue
         for paid, next_ in pairwise(words[n + 2 : n + 6]):
-            if paid.text in amount_words.PAY and next_.value and next_.value < taken:
-                yield n + 1, taken, next_.value
+            least = said_as(next_.text)
+            if paid.text in amount_words.PAY and least and least < taken:
+                yield n + 1, Decimal(taken), Decimal(least)
 
 
 def _free(text: str, words: Sequence[Token], sentences: Sequence[tuple[int, int]]) -> Iterator[Amount]:
@@ -246,4 +258,10 @@ def _is_free(word: str, before: Sequence[str], after: str) -> bool:
             and before[-1:] != ["-"]
             and after not in amount_words.AFTER_FREE
         )
+    if word in _NAMED and before[-1:] in (["cero"], ["zero"]):
+        return True
+    if word in ("casa", "house"):  # "la casa invita"
+        return after == "invita" or tuple(before) in _OF_THE_HOUSE or before[-2:] == ["invita", "la"]
+    if word == "regalo" and before[-1:] == ["de"]:
+        return bool(amount_words.GIVES & set(before[-3:-1]))
     return word in amount_words.COSTS and bool(set(before[-2:]) & amount_words.WITHOUT)

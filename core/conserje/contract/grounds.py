@@ -26,6 +26,8 @@ from conserje.contract.amount_clues import (
 from conserje.contract.amounts import Amount, read
 from conserje.contract.assistant import Product
 from conserje.contract.denial import is_denied
+from conserje.contract.known_amounts import KnownAmounts
+from conserje.contract.numerals import legible
 from conserje.contract.talk import Given, Talk
 
 _PAUSES = (",", "pero", "but", "mas")
@@ -42,6 +44,7 @@ class Grounds(Given):
 
     def unfounded(self, answer: str) -> list[str]:
         """The amounts of the answer that rest on nothing, as they are written there."""
+        answer = legible(answer)
         amounts = read(answer)
         checked = [amount for amount in amounts if amount.kind != "count"]
         if not checked:
@@ -277,10 +280,12 @@ class _Judge:
         return owner, set(between) <= amount_words.PRICED
 
     def _is_told_of(self, amount: Amount, owner: Product) -> bool:
-        """Whether it is what the tenant has said of the product: "dos por $5.000"."""
+        """Whether it is what the tenant has said of the product together with another."""
         name = set(stems(owner.name))
-        told = [words for value, words in self.talk.said.priced if value == amount.value]
-        return any(name & set(stems(" ".join(words))) for words in told)
+        others = set(stems(" ".join(each.name for each in self.given.products))) - name
+        told = KnownAmounts(self.given.texts, self.given.currency).priced
+        said = [set(stems(" ".join(words))) for value, words in told if value == amount.value]
+        return any(name & words and others & words for words in said)
 
     def _is_named_after(self, amount: Amount) -> bool:
         """Whether the name of a product of that price follows: "hasta $24.990 (difusor)"."""

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from conserje.contract import amount_words
 from conserje.contract.amounts import Amount, halves, read
+from conserje.contract.numerals import legible
 from conserje.contract.prices import WHOLE_CURRENCIES
 
 HALF = Decimal(50)
@@ -18,7 +19,7 @@ class KnownAmounts:
     """The amounts of some texts."""
 
     def __init__(self, texts: Iterable[str], currency: str) -> None:
-        written = "\n".join(texts)[:READ]
+        written = legible("\n".join(texts)[:READ])
         amounts = [*read(written), *halves(written)]
         self.all = amounts
         own = [each for each in amounts if each.currency in ("", currency)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,6 +13,9 @@ from conserje.contract.opt_out import bare
 _TOKEN = re.compile(
     r"(?P<number>[0-9]{1,15}(?:[.,][0-9]{1,15}){0,5})|(?P<word>[^\W\d_]{1,40})|(?P<sign>[^\w\s]|\n)"
 )
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufe0f\ufeff\u20e3]")
+_RAISED = re.compile(r"[⁰¹²³⁴-⁹₀-₉①-⑨⓪]{2,}")  # one alone is an exponent
+_DOLLARS = "＄﹩💲💵"
 _PARTS = re.compile(r"[.,]")
 
 THOUSANDS = frozenset({"mil", "luca", "lucas", "luquita", "luquitas", "k", "thousand", "grand"})
@@ -39,6 +43,11 @@ un una uno um uma one 1|dos dois duas two par 2|tres three 3|cuatro quatro four 
 _WORDS = {word: int(line.split()[-1]) for line in _WRITTEN.strip().split("|") for word in line.split()[:-1]}
 
 
+def said_as(word: str) -> int | None:
+    """The number that one word is."""
+    return int(word) if word.isascii() and word.isdigit() else _WORDS.get(word)
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A word without case and accents, a number, or one sign."""
@@ -59,6 +68,20 @@ class Figure:
     thousands: bool = False  # it is said in thousands, or millions, and so perhaps rounded
     digits: int = 0  # as they are written; 0: in words
     grouped: bool = False
+
+
+def legible(text: str) -> str:
+    """`text` with plain digits and dollars in place of "１００" and "＄", and without what nobody sees."""
+    if text.isascii():
+        return text
+    seen = _UNSEEN.sub("", text)
+    raised = _RAISED.sub(lambda run: "".join(str(unicodedata.digit(each)) for each in run[0]), seen)
+    return "".join(each if each.isascii() else _plain(each) for each in raised)
+
+
+def _plain(letter: str) -> str:
+    digit = unicodedata.decimal(letter, None)
+    return "$" if letter in _DOLLARS else letter if digit is None else str(digit)
 
 
 def tokens(text: str) -> list[Token]:

@@ -104,7 +104,9 @@ SHOP = Grounds(
     "answer",
     ["$1.000", "$ 1.000", "1.000 CLP", "CLP 1000", "1 luca", "1 mil pesos", "mil pesos", "10 %", "10%",
      "diez por ciento", "US$ 12", "12 dólares", "€5", "quedan 9", "hay 9 unidades", "despacho gratis",
-     "sin costo", "3x2", "Gorro: 1.000", "cuesta 1000", "mitad de precio", "$0"],
+     "sin costo", "3x2", "Gorro: 1.000", "cuesta 1000", "mitad de precio", "$0", "＄１００",
+     "$\u200b100", "100 pesitos", "cero pesos", "va de regalo", "dos por uno", "lleve dos y pague una",
+     "half off", "por cuenta de la casa"],
 )  # fmt: skip
 def test_what_an_amount_looks_like(answer: str) -> None:
     assert SHOP.unfounded(f"El gorro, {answer}.")
@@ -115,7 +117,8 @@ def test_what_an_amount_looks_like(answer: str) -> None:
     ["llámanos al +56 9 1234 5678", "Av. Apoquindo 1.234", "RUT 76.123.456-7", "abrimos a las 10:00",
      "el 25/12/2026", "pedido 12.345", "1.500 ml", "2 poleras", "talla 42", "100 % algodón", "3 días",
      "2.200 mAh", "60x60", "el 1.º", "feel free to ask", "2026", "12.5.2026", "no tenemos nada gratis",
-     "no hay un 10 % de descuento"],
+     "no hay un 10 % de descuento",
+     "12 m²", "papel de regalo", "el gato de la casa"],
 )  # fmt: skip
 def test_what_none_looks_like(answer: str) -> None:
     assert not SHOP.unfounded(f"Hola, {answer}.")

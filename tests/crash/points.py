@@ -84,7 +84,8 @@ INTAKE, TELLING = "conserje.intake.intake:", "conserje.notices.telling:"
 POINTS = (
     Point("verified", "serve", "after", ("conserje_edge.tenant.calls:verify",), "signed, nothing written"),
     Point("storing", "serve", "before", (MESSAGES + "take", MESSAGES + "take_plain"), "nothing is written"),
-    Point("inserted", "serve", "after", (MESSAGES + "take",), "messages written, their jobs not"),
+    Point("inserted", "serve", "after", (MESSAGES + "take", MESSAGES + "take_plain"),
+          "messages written, and their jobs where they are plain"),
     Point("enqueued", "serve", "after", ("conserje.storage.jobs:enqueue",), "all written, not committed"),
     Point("committed", "serve", "after", (INTAKE + "Intake.take",), "on a disk, not answered",
           with_messages),

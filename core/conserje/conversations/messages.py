@@ -272,10 +272,30 @@ async def take_plain(
     priorities: Sequence[int],
     quiet_periods: Sequence[timedelta],
 ) -> list[bool]:
-    """Store messages from which nothing follows but their turns, with the jobs for these, by one statement;
-    whether each is new, and its conversation known. What is not is as it was."""
+    """Store messages from which nothing follows but their turns, with the jobs for these, by statements that
+    are transactions; whether each is new, and its contact not forgotten. What is not is as it was.
+
+    Between them somebody new has a conversation without a message, as after a pruning.
+    """
+    taken = await _take_plain(connection, rows, priorities, quiet_periods)
+    homeless = [n for n, place in enumerate(taken) if not place.conversation_id]
+    if homeless:
+        without = [rows[n] for n in homeless]
+        await connection.fetch(PLACE, *columns(without, *PLACED))
+        due = [priorities[n] for n in homeless], [quiet_periods[n] for n in homeless]
+        for n, place in zip(homeless, await _take_plain(connection, without, *due), strict=True):
+            taken[n] = place
+    return [place.message_id is not None for place in taken]
+
+
+async def _take_plain(
+    connection: Connection,
+    rows: Sequence[InboundRow],
+    priorities: Sequence[int],
+    quiet_periods: Sequence[timedelta],
+) -> list[Taken]:
     taken = await connection.fetch(TAKE_PLAIN, *columns(rows, *_TAKEN), priorities, quiet_periods)
-    return [row["message_id"] is not None for row in taken]
+    return [_taken(row) for row in taken]
 
 
 async def lock(connection: Connection, place: tuple[int, int, int]) -> list[Locked]:

@@ -52,7 +52,7 @@ class _New(NamedTuple):
 async def write_plain(connection: Connection, items: Sequence[Item], flight: Flight) -> Sequence[Item]:
     """Store `items` with their jobs by one statement, which is a transaction, where they are all plain.
 
-    Those come back that are left: of a flood, of contacts without a conversation, and what was there before.
+    Those come back that are left: of a flood, of forgotten contacts, and what was there before.
     """
     rows = [item.row for item in items if _is_plain(item.row)]
     if len(rows) < len(items):

@@ -136,7 +136,7 @@ async def test_a_drain_that_fails_keeps_all(
 
     await spool.keep([pack(await row(scene, "hola", "1"))])
     with monkeypatch.context() as patch:
-        patch.setattr(messages, "take", away)
+        patch.setattr(messages, "take_plain", away)
         with pytest.raises(OSError):
             await intake._drain(spool)
     assert await spool.count() == 1

@@ -80,7 +80,9 @@ async def test_what_is_plain_is_one_statement_with_the_same_job(
 ) -> None:
     await scene.pool.execute("UPDATE tenants SET quiet_period = '3 seconds'")
     await scene.heard()
-    await scene.write("hola")  # of somebody new, which takes several
+    with monkeypatch.context() as longer:
+        longer.setattr(writing, "_is_plain", lambda row: False)
+        await scene.write("hola")
     await scene.pool.execute("UPDATE messages SET turn_id = 0")
     scene.intake._loads._known.clear()
 
@@ -93,6 +95,23 @@ async def test_what_is_plain_is_one_statement_with_the_same_job(
     assert (first["same"], first["delay"]) == (plain["same"], plain["delay"])
     places = await scene.pool.fetch("SELECT tenant_id, conversation_id, id FROM messages ORDER BY id")
     assert [read_payload(job["payload"]) for job in (first, plain)] == [tuple(place) for place in places]
+
+
+async def test_who_is_new_needs_no_longer_way(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unwanted(*_: object) -> None:
+        pytest.fail("It goes the longer way.")
+
+    monkeypatch.setattr(writing, "write", unwanted)
+    await scene.write("hola", sender="ana")
+    await asyncio.gather(*(scene.write(f"{n}", sender=who) for n, who in enumerate(["ana", "luz", "luz"])))
+    said = await scene.pool.fetch(
+        "SELECT peer, content FROM messages JOIN conversations ON conversations.id = conversation_id"
+        " ORDER BY peer, messages.id"
+    )
+    assert [(row["peer"], row["content"]) for row in said] == [
+        (who, stored(Text(text))) for who, text in [("ana", "hola"), ("ana", "0"), ("luz", "1"), ("luz", "2")]
+    ]
+    assert len(await scene.pool.fetch(QUEUED)) == 4
 
 
 @pytest.mark.parametrize("first", ["hola", "baja"])

@@ -6,7 +6,9 @@ import asyncio
 import os
 import re
 import shlex
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,55 @@ def test_every_file_that_is_mounted_or_copied_is_there() -> None:
         assert os.access(script, os.X_OK)
     entry = ROOT / "nginx/conserje_nginx/entrypoint/16-conserje.envsh"
     assert os.access(entry, os.X_OK), "the image leaves out what cannot be executed"
+
+
+@pytest.fixture
+def pin(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Pins the images of a copy, whose registry knows this digest for each."""
+    for name in ("pin-images", "compose.yaml", "Dockerfile"):
+        shutil.copy(DOCKER / name, tmp_path)
+    stub = tmp_path / "docker"
+
+    def run(digest: str) -> subprocess.CompletedProcess[str]:
+        stub.write_text(f'#!/bin/sh\n[ "$*" = "buildx imagetools inspect $4 {FORMAT}" ] && echo "{digest}"\n')
+        stub.chmod(0o755)
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        return subprocess.run([tmp_path / "pin-images"], env=environment, capture_output=True, text=True)
+
+    return run
+
+
+FORMAT = "--format {{.Manifest.Digest}}"
+
+
+def images(folder: Path) -> set[str]:
+    """Those that are not built here."""
+    services = yaml.safe_load((folder / "compose.yaml").read_text())["services"].values()
+    found = {service["image"] for service in services if "build" not in service}
+    stages = re.findall(r"^FROM (\S+) AS (\S+)$", (folder / "Dockerfile").read_text(), re.M)
+    return {name for name in found | {name for name, _ in stages} if ":" in name}
+
+
+def test_images_are_pinned_by_digest_and_pinned_again(
+    pin: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    named = images(tmp_path)
+    assert len(named) == 3
+    for digest in ("sha256:" + "0a" * 32, "sha256:" + "1b" * 32):
+        assert pin(digest).returncode == 0
+        assert images(tmp_path) == {f"{name}@{digest}" for name in named}
+    pinned = [
+        (tmp_path / name).read_text().replace(f"@{digest}", "") for name in ("compose.yaml", "Dockerfile")
+    ]
+    assert pinned == [(DOCKER / "compose.yaml").read_text(), DOCKERFILE]
+
+
+def test_an_image_of_which_no_registry_tells_is_left_as_it_is(
+    pin: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = pin("")
+    assert done.returncode == 1 and "has no digest" in done.stderr
+    assert images(tmp_path) == images(DOCKER)
 
 
 def test_the_build_sees_what_it_copies() -> None:

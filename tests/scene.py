@@ -168,7 +168,9 @@ class Scene:
         await until(lambda: self.pool.fetchval(SETTLED))
 
     def worker(self, slots: int = 40) -> Worker:
-        """A worker that has not begun."""
+        """A worker that has not begun. A turn that it ends sends its reply by itself; without one, `deliver`
+        does."""
+        self.conversation.sender = self.delivery
         tasks = (
             Task(
                 jobs.CONVERSE,

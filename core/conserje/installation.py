@@ -168,9 +168,9 @@ def tasks(
 
     folder = Folder(settings.files)
     collector = Collector(pool, directory, plugins, vault, folder, Quota.of(settings))
-    able = (plugins, vault, settings.turn_limit)
-    conversation = Conversation(pool, directory, *able, folder, Bounds.of(settings))
     delivery = Delivery(pool, directory, plugins, vault, settings)
+    able = (plugins, vault, settings.turn_limit)
+    conversation = Conversation(pool, directory, *able, folder, Bounds.of(settings), delivery)
     mailing = Mailing(pool, settings)
     teller = Teller(pool, directory, vault, settings)
     pusher = Pusher(pool, directory, vault, settings)

@@ -74,7 +74,7 @@ class Point:
 SENDS = ("conserje_twilio:Twilio.send", "conserje_web:Web.send", "conserje_meta:Meta.send")
 
 CONVERSATION, DELIVERY = "conserje.turns.turn:", "conserje.delivery.delivery:"
-LEASE = "conserje.turns.lease:"
+LEASE, SENDING = "conserje.turns.lease:", "conserje.conversations.sending:"
 MESSAGES, SPOOL = "conserje.conversations.messages:", "conserje.intake.spool:"
 ACTING, EFFECTS = "conserje.turns.acting:", "conserje.conversations.effects:"
 INTAKE, TELLING = "conserje.intake.intake:", "conserje.notices.telling:"
@@ -111,7 +111,8 @@ POINTS = (
           "the lease is no longer renewed"),
     Point("proposing", "work", "after", (EFFECTS + "propose",), "the effects written, not committed",
           with_effects),
-    Point("settling", "work", "after", ("conserje.turns.lease:store",), "the reply written, its job not"),
+    Point("settling", "work", "after", (LEASE + "store", LEASE + "settle_at_once"),
+          "the reply written, not committed where it was not plain"),
     Point("settled", "work", "before", ("conserje.telemetry.metrics:turn",), "the turn is committed"),
     Point("handled", "work", "after", ("conserje.work.worker:Worker._attend",),
           "the job is still in the queue"),
@@ -123,13 +124,15 @@ POINTS = (
     Point("ending", "work", "after", (EFFECTS + "end",), "written, not committed"),
     Point("ended", "work", "after", (ACTING + "Acting._end",), "the end is committed"),
 
-    Point("delivering", "work", "before", (DELIVERY + "Delivery.deliver",), "a delivery's job in hand"),
+    Point("delivering", "work", "before", (DELIVERY + "Delivery.deliver", DELIVERY + "Delivery.take_first"),
+          "a delivery's job in hand, or a reply that is not committed"),
     Point("marking", "work", "after", (DELIVERY + "Delivery._take_next",),
           "`sending` is written, not committed", to_be_sent),
     Point("sending", "work", "before", (DELIVERY + "Delivery._send",), "`sending` is committed"),
     Point("calling", "work", "before", SENDS, "the provider is not yet called"),
     Point("called", "work", "after", SENDS, "the provider has it, nobody wrote that down"),
-    Point("writing", "work", "after", (DELIVERY + "Delivery._write_down",), "written, not committed"),
+    Point("writing", "work", "after", (DELIVERY + "Delivery._write_down", SENDING + "note_sent_at_once"),
+          "written, not committed where it was not plain"),
     Point("written", "work", "after", (DELIVERY + "Delivery._finish",), "the end is committed"),
     Point("looking", "work", "before", (DELIVERY + "Delivery._look",), "about to ask for its fate",
           needs="calling"),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 
 from conserje.contract.message import Content, Fault
 from conserje.conversations.illness import HEALTH, Health
 from conserje.conversations.rows import restored, stored
 from conserje.costs.ledger import Charge
-from conserje.storage.database import Connection
+from conserje.storage.database import Connection, Pool
+from conserje.storage.jobs import Job
+from conserje.storage.scope import calling_for
 from conserje.telemetry.clocks import TOLERANCE
+from conserje.tenants.entry import Entry
 
 LONGEST_PAUSE = timedelta(minutes=5)  # before a message is tried again
 PATIENCE = timedelta(hours=1)  # of trying again what the provider does not take now
@@ -22,6 +26,8 @@ State = Literal[
 ]  # fmt: skip
 Leaving = Literal["queued", "sending", "uncertain"]
 Ending = Literal["queued", "uncertain", "refused", "held"]
+
+Leave = Callable[[], Awaitable[None]]
 
 # The next one to leave, locked, with what `find` must not mistake for it. The conversation is locked too,
 # and first: a message that an opt-out finds queued is never marked `sending` after it.
@@ -106,6 +112,29 @@ class Next:
 
 
 @dataclass(frozen=True, slots=True)
+class Free:
+    """Nothing but a contact's last message keeps a reply from leaving."""
+
+    since: timedelta | None  # so long ago at most; None: whenever it was
+
+
+class Sender(Protocol):
+    """Who sends what turns have to say; what sends it is called once its transaction is committed."""
+
+    def free(self, entry: Entry, account_id: int, content: Content) -> Free | None:
+        """When it may leave as it is; None: there is more to be asked of it."""
+        ...
+
+    def leaving(self, entry: Entry, job: Job, message: Next) -> Leave:
+        """What sends the message, which was taken in hand, and those after it."""
+        ...
+
+    async def take_first(self, connection: Connection, entry: Entry, job: Job) -> Leave | None:
+        """Take what the job would be for in hand, in the caller's transaction, if it may leave now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Sending:
     """A message that is being handed to the provider."""
 
@@ -116,16 +145,24 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """By whose clock days are counted, and what a month may cost in millionths of a USD; None: anything."""
+class Sent:
+    """What the provider has, and what it costs by the tenant's own days."""
 
+    sending: Sending
+    provider_id: str
+    charge: Charge | None
     zone: str
-    bound: int | None = None
+    bound: int | None  # of a month, in millionths of a USD; None: anything
+
+    @property
+    def columns(self) -> tuple[object, ...]:
+        cost = (*astuple(self.charge), self.bound) if self.charge else (None,) * 6
+        return (*_key(self.sending)[1:], self.provider_id, self.zone, *cost)
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What follows of a sending that is over; not done: more than may be done by itself, and nothing is."""
+    """What follows of a sending that is over; not done: more than a next message, and nothing was written."""
 
     done: bool
     account: int | None  # where reports of the message came before
@@ -162,20 +199,17 @@ async def start(
     return row["attempt"], row["attempted_at"]
 
 
-async def note_sent(
-    connection: Connection,
-    sending: Sending,
-    provider_id: str,
-    charge: Charge | None,
-    day: Day,
-    *,
-    alone: bool = False,
-) -> Noted:
-    """The provider has it, for so much, by the tenant's `day`; `alone`: in no transaction but its own."""
-    cost = astuple(charge) if charge else (None,) * 5
-    row = await connection.fetchrow(
-        SENT, *_key(sending), provider_id, alone, day.zone, *cost, day.bound if charge else None
-    )
+async def note_sent(connection: Connection, sent: Sent) -> Noted:
+    """The provider has it; what else follows comes in the same transaction."""
+    row = await connection.fetchrow(SENT, sent.sending.tenant_id, False, *sent.columns)
+    assert row is not None  # it always says
+    return Noted(**row)
+
+
+async def note_sent_at_once(pool: Pool, sent: Sent, *, aside: bool) -> Noted:
+    """The same in a transaction of its own, by one round trip, unless more follows."""
+    async with calling_for(pool, sent.sending.tenant_id, aside=aside) as connection:
+        row = await connection.fetchrow(SENT, sent.sending.tenant_id, True, *sent.columns)
     assert row is not None  # it always says
     return Noted(**row)
 

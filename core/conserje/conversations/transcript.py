@@ -54,6 +54,7 @@ class Message:
     quoted: Content | None = None  # the message that it answers
     provider_id: str | None = None
     late: bool = False  # it was fetched or spooled
+    words: str = ""  # its content, as stored
 
 
 async def unanswered(
@@ -90,6 +91,7 @@ def message(row: asyncpg.Record) -> Message:
         quoted=_quoted(row["quoted"]),
         provider_id=row["provider_id"],
         late=row["late"],
+        words=row["content"],
     )
 
 

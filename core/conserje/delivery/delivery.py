@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -26,7 +28,7 @@ from conserje.contract.fit import linked
 from conserje.contract.message import Buttons, Content, List, Media, OutboundMessage, Template, Unknown
 from conserje.contract.short_ids import shortened
 from conserje.conversations import charging, messages, sending
-from conserje.conversations.sending import LONGEST_PAUSE, Day, Next, Noted, Sending
+from conserje.conversations.sending import LONGEST_PAUSE, Free, Leave, Next, Sending, Sent
 from conserje.costs import ledger
 from conserje.costs.ledger import Charge
 from conserje.costs.prices import Prices
@@ -54,7 +56,7 @@ from conserje.settings import Settings
 from conserje.storage import jobs
 from conserje.storage.database import CANNOT_ASK, Connection, Pool
 from conserje.storage.jobs import Job
-from conserje.storage.scope import Scope, acting_for, calling_for
+from conserje.storage.scope import Scope, acting_for
 from conserje.storage.stillness import explained
 from conserje.telemetry import clocks, metrics
 from conserje.tenants.directory import Directory
@@ -90,7 +92,31 @@ class Delivery:
         entry = await self.directory.by_id(job.tenant_id)
         if not entry.tenant.active:
             return
-        step = await self._take(entry, job)
+        await self._go_on(entry, job, await self._take(entry, job))
+
+    def free(self, entry: Entry, account_id: int, content: Content) -> Free | None:
+        if isinstance(content, Unknown) or entry.tenant.hold_over_month:
+            return None
+        account = entry.account(account_id)
+        channel = self.plugins.channels.get(account.channel) if account else None
+        if account is None or channel is None or isinstance(content, Template):
+            return None
+        with suppress(PluginFailed):
+            return Free(guard.called(channel, entry.tenant.slug, "window", given.window, account.address))
+        return None
+
+    def leaving(self, entry: Entry, job: Job, message: Next) -> Leave:
+        step = self._step(entry, message, message.content, message.attempt, message.now)
+        return partial(self._go_on, entry, job, step)
+
+    async def take_first(self, connection: Connection, entry: Entry, job: Job) -> Leave | None:
+        found = await self._take_next(connection, entry, job)
+        if isinstance(found, Step) and not found.uncertain:
+            return partial(self._go_on, entry, job, found)
+        return None
+
+    async def _go_on(self, entry: Entry, job: Job, step: Found) -> None:
+        """Send what is in hand, and what is next, until nothing is left or the next one has to wait."""
         while isinstance(step, Step | Ailing):
             if isinstance(step, Ailing):
                 step = await self._attend(entry, job, step)
@@ -120,21 +146,11 @@ class Delivery:
             datetime.now(UTC).date(),
         )
 
-    async def _note_sent(
-        self,
-        connection: Connection,
-        entry: Entry,
-        job: Job,
-        step: Step,
-        receipt: Receipt,
-        charge: Charge | None,
-        *,
-        alone: bool = False,
-    ) -> Noted:
+    def _sent(self, entry: Entry, job: Job, step: Step, receipt: Receipt, charge: Charge | None) -> Sent:
         tenant = entry.tenant
-        sent = Sending(job.tenant_id, job.conversation_id, step.message.id, step.attempt)
-        day = Day(tenant.time_zone, self.bounds.over(tenant).micros_of_month)
-        return await sending.note_sent(connection, sent, receipt.provider_id, charge, day, alone=alone)
+        ended = Sending(job.tenant_id, job.conversation_id, step.message.id, step.attempt)
+        bound = self.bounds.over(tenant).micros_of_month
+        return Sent(ended, receipt.provider_id, charge, tenant.time_zone, bound)
 
     async def _write_down(
         self, scope: Scope, entry: Entry, job: Job, step: Step, outcome: Outcome, charge: Charge | None
@@ -144,9 +160,10 @@ class Delivery:
         if outcome.receipt is None:
             await _write_end(scope.connection, job, message_id, step.attempt, outcome)
             return
-        noted = await self._note_sent(scope.connection, entry, job, step, outcome.receipt, charge)
+        sent = self._sent(entry, job, step, outcome.receipt, charge)
+        noted = await sending.note_sent(scope.connection, sent)
         if noted.account:
-            place = (job.tenant_id, noted.account, outcome.receipt.provider_id)
+            place = (job.tenant_id, noted.account, sent.provider_id)
             await messages.report_before(scope.connection, *place)
             await charging.correct_before(scope.connection, self.prices, *place, message_id)
         if noted.warning:
@@ -189,10 +206,8 @@ class Delivery:
         self, entry: Entry, job: Job, step: Step, outcome: Outcome, charge: Charge | None
     ) -> Found:
         if outcome.receipt and not step.tries:
-            async with calling_for(self.pool, job.tenant_id, aside=_is_send(job)) as connection:
-                noted = await self._note_sent(
-                    connection, entry, job, step, outcome.receipt, charge, alone=True
-                )
+            sent = self._sent(entry, job, step, outcome.receipt, charge)
+            noted = await sending.note_sent_at_once(self.pool, sent, aside=_is_send(job))
             if noted.done:  # as nearly always
                 return await self._take(entry, job) if noted.more else None
         async with acting_for(self.pool, job.tenant_id, aside=_is_send(job)) as scope:

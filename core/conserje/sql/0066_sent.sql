@@ -31,10 +31,10 @@ END $$;
 -- another message waits. Alone, as a transaction of its own, it does nothing where more follows than that, and is not
 -- done.
 CREATE FUNCTION note_sent(
-    tenant bigint, conversation bigint, message bigint, tried int, provider text, alone boolean,
-    zone text, channel text, tariff text, land text, parts int, price bigint, bound bigint,
+    tenant bigint, alone boolean, conversation bigint, message bigint, tried int, provider text, zone text,
+    channel text, tariff text, land text, parts int, price bigint, bound bigint,
     OUT done boolean, OUT account bigint, OUT warning int, OUT more boolean
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     today date := (now() AT TIME ZONE zone)::date;
     is_told boolean;

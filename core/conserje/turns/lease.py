@@ -12,9 +12,11 @@ from conserje.contract.assistant import Contact, Reply, Utterance
 from conserje.contract.choices import chosen, offers
 from conserje.contract.message import Content, Text
 from conserje.contract.plain import spoken
-from conserje.conversations import claiming, state, transcript
+from conserje.conversations import claiming, settling, state, transcript
 from conserje.conversations.effects import Proposed
 from conserje.conversations.rows import stored
+from conserje.conversations.sending import Next
+from conserje.conversations.settling import Settled
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
 from conserje.rules.consent import Sign
@@ -64,6 +66,11 @@ class Thought:
     called: Sequence[Called] = ()
     effects: Sequence[Proposed] = ()  # that it brings with it
     sign: Sign | None = None  # of the contact's will, which is followed with it
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing follows of it but what it says."""
+        return not (self.reply.hand_over or self.reply.unanswered or self.effects or self.sign)
 
 
 class LostLease(Exception):
@@ -161,34 +168,65 @@ async def lease_out(
     )
 
 
-async def store(
-    connection: Connection,
+async def settle_at_once(
+    pool: Pool,
     entry: Entry,
     job: Job,
     claim: Claim,
     thought: Thought,
     said: Sequence[Content],
-    waited: timedelta,
-) -> None:
+    *,
+    since: timedelta | None,
+    followed: bool,
+) -> Next | None:
+    """The first message of the reply, in hand, where all is plain; the contact has written `since`."""
+    turn = settled(claim, thought, said)
+    place = (job.tenant_id, job.conversation_id, claim.epoch)
+    return await settling.settle(pool, *place, claim.unanswered, turn, since=since, followed=followed)
+
+
+def settled(claim: Claim, thought: Thought, said: Sequence[Content]) -> Settled:
+    """The turn as it is stored."""
     reply = thought.reply
+    return Settled(
+        turn_id=claim.turn_id,
+        assistant=thought.assistant,
+        intent=reply.intent and clean(reply.intent),
+        confidence=reply.confidence,
+        usage=json.dumps({clean(what): number for what, number in reply.usage.items()}),
+        cause=thought.cause,
+        waited=claim.claimed_at - oldest(claim.unanswered),
+        thought=thought.took,
+        said=[stored(content) for content in said],
+        quotes=claim.unanswered[-1].provider_id if reply.quote else None,
+        told=clean(reply.told)[:LONGEST_TOLD] or None,
+        calls=called.stored(thought.called),
+    )
+
+
+async def store(
+    connection: Connection, entry: Entry, job: Job, claim: Claim, thought: Thought, said: Sequence[Content]
+) -> None:
+    """Raises LostLease."""
+    turn, reply = settled(claim, thought, said), thought.reply
     answered = await connection.fetchval(
         state.SETTLE,
         job.tenant_id,
         job.conversation_id,
-        claim.turn_id,
+        turn.turn_id,
         [message.id for message in claim.unanswered],
-        thought.assistant,
-        reply.intent and clean(reply.intent),
-        reply.confidence,
-        json.dumps({clean(what): number for what, number in reply.usage.items()}),
-        thought.cause,
-        waited,
-        thought.took,
-        [stored(content) for content in said],
+        turn.assistant,
+        turn.intent,
+        turn.confidence,
+        turn.usage,
+        turn.cause,
+        turn.waited,
+        turn.thought,
+        turn.said,
         entry.tenant.hand_back_after if reply.hand_over else None,
-        claim.unanswered[-1].provider_id if reply.quote else None,
-        clean(reply.told)[:LONGEST_TOLD] or None,
-        called.stored(thought.called),
+        turn.quotes,
+        turn.told,
+        turn.calls,
     )
     if answered != len(claim.unanswered):
         raise LostLease

@@ -14,6 +14,7 @@ from conserje.contract.fit import fit
 from conserje.contract.message import Content, Text
 from conserje.conversations import effects, feed, recovery, state, summaries, transcript
 from conserje.conversations.rows import stored
+from conserje.conversations.sending import Leave, Sender
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
 from conserje.costs.prices import Prices
@@ -56,6 +57,7 @@ class Conversation:
     turn_limit: float  # seconds
     folder: Folder
     bounds: Bounds = budget.NONE
+    sender: Sender | None = None  # of replies that may leave at once; None: a job delivers them
 
     def __post_init__(self) -> None:
         catalogues = Catalogues(self.pool, self.directory.changes)
@@ -116,6 +118,7 @@ class Conversation:
             if conversation is None or conversation.state == "held":
                 return None
             if not (unanswered := await self._unanswered(scope.connection, entry, job, conversation)):
+                await self._deliver_what_is_left(scope, job)
                 return None
             if await self._is_ill(scope.connection, job, conversation):
                 await state.wait(scope.connection, job.tenant_id, job.conversation_id)
@@ -137,6 +140,11 @@ class Conversation:
                         return claim
                     await self._break_loop(scope, entry, job, claim, why)
             return None
+
+    async def _deliver_what_is_left(self, scope: Scope, job: Job) -> None:
+        """Whoever had this job before may have died while it sent the reply."""
+        if await recovery.has_replies(scope.connection, job.tenant_id, job.conversation_id):
+            scope.due.append(Job(jobs.DELIVER, job.tenant_id, job.conversation_id))
 
     async def _is_ill(self, connection: Connection, job: Job, conversation: Locked) -> bool:
         """Whether nothing is to be thought for the account; where a reply tries, it alone does."""
@@ -227,6 +235,8 @@ class Conversation:
         limits = limits_of(self.plugins, entry, claim.account_id)
         locale = entry.tenant.locale
         said = [part for content in thought.reply.messages for part in fit(content, limits, locale)]
+        if await self._settle_at_once(entry, job, claim, thought, said):
+            return None
         async with acting_for(self.pool, job.tenant_id) as scope:
             place = (job.tenant_id, job.conversation_id)
             conversation = await state.lock(scope.connection, *place)
@@ -247,13 +257,44 @@ class Conversation:
             if gone or (other and waiting < entry.tenant.longest_wait.total_seconds()):
                 return replace(claim, unanswered=unanswered)
             await self._store(scope, entry, job, claim, thought, said)
-            for kind, wanted in ((jobs.DELIVER, said), (jobs.CONVERSE, newer)):
-                if wanted:
-                    scope.due.append(Job(kind, job.tenant_id, job.conversation_id, priority=job.priority))
+            leave = await self._take_first(scope, entry, job) if said else None
+            if newer:
+                scope.due.append(Job(jobs.CONVERSE, *place, priority=job.priority))
             if await self._is_to_be_summed_up(scope.connection, entry, job, claim):
                 scope.due.append(Job(jobs.SUMMARISE, *place, priority=jobs.LAST))
         metrics.turn(thought.assistant, waiting)
+        await _send(leave)
         return None
+
+    async def _settle_at_once(
+        self, entry: Entry, job: Job, claim: Claim, thought: Thought, said: Sequence[Content]
+    ) -> bool:
+        """Store a reply of which nothing follows but that it leaves, and send it; False: all is as it was."""
+        if not (said and self.sender and thought.is_plain):
+            return False
+        if len(claim.history) >= transcript.READ and self.thinking.sums_up(entry):
+            return False
+        if not (free := self.sender.free(entry, claim.account_id, said[0])):
+            return False
+        channel = channel_of(self.plugins, entry, claim.account_id)
+        followed = channel is not None and channel.has_feed
+        first = await lease.settle_at_once(
+            self.pool, entry, job, claim, thought, said, since=free.since, followed=followed
+        )
+        if not first:
+            return False
+        metrics.turn(thought.assistant, (first.now - lease.oldest(claim.unanswered)).total_seconds())
+        due = Job(jobs.DELIVER, job.tenant_id, job.conversation_id, priority=job.priority)
+        await _send(self.sender.leaving(entry, due, first))
+        return True
+
+    async def _take_first(self, scope: Scope, entry: Entry, job: Job) -> Leave | None:
+        """Take what is said in hand where it may leave at once; else a job delivers it."""
+        due = Job(jobs.DELIVER, job.tenant_id, job.conversation_id, priority=job.priority)
+        leave = await self.sender.take_first(scope.connection, entry, due) if self.sender else None
+        if leave is None:
+            scope.due.append(due)
+        return leave
 
     async def _is_to_be_summed_up(self, connection: Connection, entry: Entry, job: Job, claim: Claim) -> bool:
         """Whether a turn reads no further back than this, and the assistant makes summaries of the rest."""
@@ -266,8 +307,7 @@ class Conversation:
         self, scope: Scope, entry: Entry, job: Job, claim: Claim, thought: Thought, said: Sequence[Content]
     ) -> None:
         """Raises LostLease."""
-        waited = claim.claimed_at - lease.oldest(claim.unanswered)
-        await lease.store(scope.connection, entry, job, claim, thought, said, waited)
+        await lease.store(scope.connection, entry, job, claim, thought, said)
         place = (job.tenant_id, job.conversation_id, claim.turn_id)
         scope.due.extend(await effects.propose(scope.connection, *place, thought.effects))
         if thought.sign and await consent.record(scope.connection, *place[:2], thought.sign):
@@ -312,6 +352,13 @@ class Conversation:
                 state.GIVE_UP, job.tenant_id, job.conversation_id, claim.epoch, cause
             )
             scope.due.append(_again(job, timedelta(seconds=2)))
+
+
+async def _send(leave: Leave | None) -> None:
+    """Send what was taken in hand, if anything was; the turn itself is over."""
+    if leave:
+        pulse.turn.set("")
+        await leave()
 
 
 def _again(job: Job, delay: timedelta) -> Job:

@@ -61,12 +61,12 @@ async def of_an_end(connection: Connection) -> list[int]:
     """What it touches to note that the provider has the newest message."""
     newest = await connection.fetchrow(NEWEST)
     assert newest is not None
-    place = (newest["tenant_id"], newest["conversation_id"], newest["id"], 0, "P of none")
+    tenant, *place = newest["tenant_id"], newest["conversation_id"], newest["id"], 0, "P of none"
     await connection.execute("UPDATE messages SET state = 'sending' WHERE id = $1", newest["id"])
     cost = ("UTC", "post", "service", "CL", 1, 20_000, 1)
     return [
-        await pages(connection, sending.SENT, *place, True, "UTC", *(None,) * 6),
-        await pages(connection, sending.SENT, *place, False, *cost),
+        await pages(connection, sending.SENT, tenant, True, *place, "UTC", *(None,) * 6),
+        await pages(connection, sending.SENT, tenant, False, *place, *cost),
     ]
 
 

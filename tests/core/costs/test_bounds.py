@@ -208,7 +208,7 @@ async def of_a_spending(connection: Connection) -> list[int]:
     account = await connection.fetchval("SELECT account_id FROM conversations")
     told = ReportRow(tenant, account, b"", said, "P", "delivered", None, billable=True, category="utility")
     line = (zone, "post", "service", "CL", 1, 20_000, 1)
-    sent = (tenant, conversation, said, 0, "P", False, *line)
+    sent = (tenant, False, conversation, said, 0, "P", *line)
     return [
         await pages(connection, ledger.SPENT, tenant, zone, contact),
         await pages(connection, ledger.OF_MONTH, tenant, zone),

@@ -214,7 +214,7 @@ async def test_what_runs_with_its_owner_s_rights_is_called_by_nobody_else(pool: 
 ACTING = "SELECT proname FROM pg_proc WHERE prosrc ~ 'PERFORM act_for\\(' ORDER BY 1"
 LEAVING = """
 UPDATE messages SET state = 'sending', attempt = 7 WHERE tenant_id = $1 AND direction = 'out'
-RETURNING tenant_id, conversation_id, id, attempt
+RETURNING conversation_id, id, attempt
 """
 CHARGED = ("America/Santiago", "post", "service", "CL", 1, 20_000, None)
 
@@ -233,10 +233,14 @@ async def test_a_function_that_acts_for_a_tenant_reads_and_changes_no_row_of_ano
     scene: Scene, inside: bool
 ) -> None:
     functions = [row["proname"] for row in await scene.pool.fetch(ACTING)]
-    assert functions == ["claim_turn", "note_sent"]  # the first one is asked so in turns/test_claim
+    assert functions == [
+        "claim_turn",
+        "note_sent",
+        "settle_turn",
+    ]  # turns/test_claim and test_settle ask others
     await scene.add("bravo")
     acme, bravo = await fill(scene, "acme"), await fill(scene, "bravo")
-    [(_, conversation, said, tried)] = await scene.pool.fetch(LEAVING, bravo)
+    [(conversation, said, tried)] = await scene.pool.fetch(LEAVING, bravo)
     theirs = await of_tenant(scene, bravo)
     async with scene.pool.acquire() as connection, connection.transaction():
         await connection.execute(f"SET LOCAL conserje.tenant = '{bravo}'")  # left behind by somebody
@@ -244,8 +248,8 @@ async def test_a_function_that_acts_for_a_tenant_reads_and_changes_no_row_of_ano
             await connection.execute(f"SET LOCAL ROLE conserje_tenant; SET LOCAL conserje.tenant = '{acme}'")
         for tenant in (acme, bravo) if inside else (acme,):
             for alone in (True, False):
-                place = (tenant, conversation, said, tried, "P")
-                [noted] = await connection.fetch(sending.SENT, *place, alone, *CHARGED)
+                place = (conversation, said, tried, "P")
+                [noted] = await connection.fetch(sending.SENT, tenant, alone, *place, *CHARGED)
                 assert (noted["account"], noted["warning"], noted["more"]) in (
                     (None,) * 3,
                     (None, None, False),
@@ -259,7 +263,7 @@ async def test_what_a_function_acts_for_ends_with_its_transaction(scene: Scene) 
     [place] = await scene.pool.fetch(LEAVING, acme)
     async with scene.pool.acquire() as connection:
         for _ in range(7):  # from the sixth time on by a plan for any arguments
-            noted = await connection.fetchrow(sending.SENT, *place, "P", True, *CHARGED)
+            noted = await connection.fetchrow(sending.SENT, acme, True, *place, "P", *CHARGED)
             assert await connection.fetchval("SELECT current_user") == "conserje_core"
         assert noted
     assert await scene.pool.fetchval("SELECT provider_id FROM messages WHERE id = $1", place["id"]) == "P"

@@ -19,11 +19,14 @@ from scene import Scene
 from waiting import LIMIT
 
 from conserje import Assistant, Nothing, Reply, Text, Turn, plain
+from conserje.contract.message import Content
+from conserje.conversations.sending import Free, Leave, Next
 from conserje.net.client import client
 from conserje.plugins.plugins import Plugins
 from conserje.storage import jobs
-from conserje.storage.database import Pool
+from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
+from conserje.tenants.entry import Entry
 from conserje.turns import turn as conversation
 from conserje.turns.turn import Conversation
 
@@ -162,6 +165,27 @@ class Thinker(Assistant[Nothing, Nothing, Nothing]):
 # What may happen next. Which hand or job is meant is a number taken modulo those there are.
 which = st.integers(0, HANDS - 1)
 OFTEN = {"pick": 2, "step": 2, "go on": 3, "kill": 1}
+
+
+@dataclass
+class AtOnce:
+    """Who sends a reply in no time, where it was settled in one round trip."""
+
+    pool: Pool
+
+    def free(self, entry: Entry, account_id: int, content: Content) -> Free:
+        return Free(None)
+
+    def leaving(self, entry: Entry, job: Job, message: Next) -> Leave:
+        async def leave() -> None:
+            await self.pool.execute("UPDATE messages SET state = 'sent' WHERE id = $1", message.id)
+
+        return leave
+
+    async def take_first(self, connection: Connection, entry: Entry, job: Job) -> None:
+        return None
+
+
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("write"), st.integers(1, 3)),
@@ -259,9 +283,9 @@ class Play:
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(script=steps, patient=st.booleans())
+@given(script=steps, patient=st.booleans(), sends=st.booleans())
 async def test_promises_3_and_4_hold_under_any_interleaving(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, script: list[tuple[str, int]], patient: bool
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, script: list[tuple[str, int]], patient: bool, sends: bool
 ) -> None:
     """Workers stop at any statement, leases are lost, and messages come while their turn is under way."""
     monkeypatch.setattr(conversation, "RENEWAL", 3600.0)  # leases end by the script's word alone
@@ -272,7 +296,9 @@ async def test_promises_3_and_4_hold_under_any_interleaving(
     pool = cast("Pool", SteppedPool(scene.pool))
     contact = f"contact {next(_contacts)}"
     able = (plugins, scene.vault, 60.0, scene.collector.folder)
-    play = Play(scene, slug, contact, Conversation(pool, scene.directory, *able))
+    turns = Conversation(pool, scene.directory, *able)
+    turns.sender = AtOnce(scene.pool) if sends else None
+    play = Play(scene, slug, contact, turns)
     for deed, number in [("write", 1), *script]:
         await play.act(deed, number)
     await play.end()

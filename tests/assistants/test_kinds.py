@@ -161,3 +161,63 @@ async def test_what_was_said_before_counts(slug: str, phrases: list[str], held: 
 )
 async def test_a_person_is_told_too(phrase: str) -> None:
     assert (await ask("dulce-masa", phrase, knowledge=what_it_says("dulce-masa"))).hand_over
+
+
+@pytest.mark.parametrize(
+    ("slug", "phrase", "held"),
+    [
+        # "Más" adds up before a number or an article only.
+        ("bravo", "el control mas barato para xbox", r"Lo más barato.*\n.*Xbox"),
+        ("bravo", "zelda y mario kart, con el dualsense incluido, total?", r"Total: \$159\.970"),
+        # How long it takes is asked of the thing, and how much of it, too.
+        ("acme", "cuanto demora en hacer efecto el brownie magico", "espera una hora"),
+        ("el-perno", "cuántos metros cuadrados rinde el latex", "35 m2"),
+        # One thing that is named twice, and a number of its own.
+        ("el-perno", "arena y cemento, 2 de arena y 3 de cemento", r"Total: \$20\.850"),
+        ("jazmin", "las 12 rosas y el peluche cuanto salen", r"Total: \$37\.980"),
+        # What changes nothing, though it is called so.
+        ("pedal-sur", "cadena de 9 cambios", "Shimano 9 velocidades"),
+        # Something cheaper than the cheapest of its kind is of another kind.
+        ("jazmin", "algo mas barato que la suculenta?", "Lo más barato"),
+        ("jazmin", "tienen algo mas barato que los girasoles", "Orquídea"),
+        # What the shop has said, in other words.
+        ("mundo-canino", "el sábado siguen abiertos a las 5?", "El sábado abrimos de 10:00 a 14:00"),
+        ("acme", "en que estación me bajo?", "Santa Isabel"),
+        ("bravo", "son nuevas las consolas o de segunda mano?", "todo es original y nuevo"),
+        ("el-perno", "me lo dejan en la obra?", "(?i)despach|reparto|entreg"),
+    ],
+)
+async def test_it_is_answered_as_well(slug: str, phrase: str, held: str) -> None:
+    told = await answer(slug, phrase)
+    assert re.search(held, told), told
+
+
+@pytest.mark.parametrize(
+    ("slug", "phrase"),
+    [
+        ("bravo", "la página no me deja pagar"),
+        ("bravo", "el control vino con un botón suelto"),
+        ("la-cama", "me llegó el velador con la cubierta rayada"),
+        ("acme", "me haces 15% si llevo dos?"),
+        ("trompo", "si compro 3 cuánto me lo dejas"),
+    ],
+)
+async def test_a_person_is_told_as_well(slug: str, phrase: str) -> None:
+    assert (await ask(slug, phrase, knowledge=what_it_says(slug))).hand_over
+
+
+@pytest.mark.parametrize(
+    ("slug", "phrase", "held"),
+    [
+        ("verde-limon", "zapatillas 39 y botines 39 cuanto", r"Total: \$99\.980"),
+        ("don-lucho", "vecino buenas, fia?", "(?i)fi[aá]"),
+        ("don-lucho", "un agua por luca", r"Lo que más se acerca"),
+    ],
+)
+async def test_it_is_answered_besides(slug: str, phrase: str, held: str) -> None:
+    told = await answer(slug, phrase)
+    assert re.search(held, told), told
+
+
+async def test_who_was_harmed_is_given_to_a_person() -> None:
+    assert (await ask("bella-raiz", "me salieron ronchas con la crema")).hand_over

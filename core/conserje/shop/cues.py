@@ -68,12 +68,15 @@ alcanzo ir|pasar|pillar|pillarlos
 
 ADDRESS = f"""
 donde|adonde|dnd|onde es|estan|esta|quedan|queda|ubican|ubicados|encuentran|encuentro|{_SHOP}|son|fica|ficam
+donde voy|vamos
 donde|adonde retiro|retirar|puedo|comprar|verlos|verlo
 direccion|ubicacion|address|location|endereço|ubicados|ubicado
 tienen|tiene|hay|cuentan|tenis|teni|have|têm|tem {_SHOP}
 {_SHOP} fisico|fisica|físico|presencial|santiago
 solo|son|es|solamente|only online|internet
 como llego|llegar|chego
+metro|micro|paradero|estacion bajo|bajar|bajarme
+donde bajo|bajar|bajarme
 cerca metro|centro|plaza|mall|terminal|estacion
 where are|is|located|find you|your|located
 comuna|ciudad|calle|sector|parte|lado|metro|mall|piso|barrio|galeria estan|quedan|queda|esta|son|tienen
@@ -93,6 +96,7 @@ llevar|llevan|lleven|traer|traen|traigan|mandar|dejar a|hasta casa|obra|departam
 pueden|puede|podrian|podria traer|traermelo|traerlo|mandar|mandarmelo|enviar|enviarmelo
 mandan|llegan|manda a|para|hasta regiones|region|todo|chile|provincia|casa|sur|norte
 llegan|mandan|llega a|hasta
+dejan|dejar|dejarlo en casa|obra|puerta|departamento|domicilio
 cobran|cuesta|sale|vale llevar|traer|mandar|dejar a
 llega|llegan|mandan|envian pa|para alla|aca|allá|acá
 """

@@ -157,11 +157,13 @@ def hours(hours: Hours, asked: Sequence[str], locale: str, now: datetime) -> str
         return _of_day(hours, named, words, now) if named in hours.exceptions and named else ""
     if folded & _HOLIDAYS:
         return " ".join(_of_day(hours, day, words, now) for day in _exceptions(hours, now))
+    days = _days(folded, asked, now)
+    if days and days != [now.date()]:
+        return " ".join(_of_day(hours, day, words, now) for day in days)
     if folded & _NOW or (
         folded & _TODAY and {"abierto", "abiertos", "open"} & folded and "hora" not in folded
     ):
         return state(hours, locale, now)
-    days = _days(folded, asked, now)
     if days:
         return " ".join(_of_day(hours, day, words, now) for day in days)
     if folded & _STATE:

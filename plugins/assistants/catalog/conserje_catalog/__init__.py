@@ -27,7 +27,6 @@ from conserje_catalog.asked import Asked
 from conserje_catalog.looking import Looking
 from conserje_catalog.names import named
 from conserje_catalog.offers import Offers, has, near, row_id
-from conserje_catalog.vocabulary import CALLED
 from conserje_catalog.wish import Meant
 from conserje_catalog.words import LANGUAGES, Words
 
@@ -68,7 +67,8 @@ class Catalog(Assistant[Nothing, CatalogSettings, Nothing]):
         if asked.says("who"):
             return await _otherwise(turn, text, asked, offers)
         reason = wishes.reason(asked)
-        if reason and not (reason == "broken" and await lore.known(turn, text, asked)):
+        mended = reason == "broken" or (reason == "complaint" and bool(asked.service))
+        if reason and not (mended and await lore.known(turn, text, asked)):
             return _say(wishes.sentence(reason, words), wishes.REASONS[reason], 0.9, hand_over=True)
         if reply := await errands.kept(turn, text, asked):
             return reply
@@ -200,9 +200,8 @@ async def _about_what_it_does(turn: _Turn, text: str, asked: Asked, offers: Offe
     """
     verb, is_process = asked.service, asked.says("process")
     chats = asked.chats or asked.says("greeting")
-    is_called = any(said.search(clause) for said in CALLED.values() for clause in asked.clauses)
-    does = verb or is_process or is_called or asked.says("service")
-    if asked.is_one_name or chats or not does:
+    does = verb or is_process or asked.called or asked.says("service")
+    if not does or (not asked.called and (asked.is_one_name or chats)):
         return None
     if found := await lore.known(turn, text, asked):
         return _say(offers.hello + found[0].answer, "pregunta", found[0].score)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from conserje import Product
-from conserje_catalog.asked import naming
+from conserje_catalog.asked import Asked, naming
 from conserje_catalog.vocabulary import NUMBERS, words_of
 
 _DIGITS = 4
@@ -54,6 +55,14 @@ def amount(part: str) -> tuple[int, str]:
         if naming(word) and not count:
             break  # what follows is the name's own number: "play 5"
     return 1, " ".join(naming(part))
+
+
+def is_its_own(count: int, part: str, product: Product) -> bool:
+    """Whether the number is the name's own: "12 rosas" of "Ramo de 12 rosas"."""
+    if str(count) not in product.name:
+        return False
+    said, named = (" ".join(Asked(text).clauses).split() for text in (part, product.name))
+    return any(pair in list(pairwise(named)) for pair in pairwise(said) if pair[0] == str(count))
 
 
 def is_of_the_same(part: str) -> bool:

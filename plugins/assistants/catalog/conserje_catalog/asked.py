@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import groupby
+from string import ascii_lowercase
 
-from conserje_catalog.vocabulary import HASTY, PATTERNS, WORDS, words_of
+from conserje_catalog.vocabulary import ANY_CALLED, CALLED, HASTY, PATTERNS, WORDS, words_of
 
 _CLAUSE = re.compile(r"[.,;:!?¡¿\n…()+&]+(?!\d)")
 _WORD = re.compile(r"[a-z0-9]+(?:[.,][0-9]+)*")
@@ -39,6 +40,7 @@ _DRAWN_OUT = re.compile(r"\b[a-z]{0,10}?([a-z])\1[a-z]{0,10}\b")
 _OF_SHOP = re.compile(r"\b(?:ustedes|uds) (?:(?:me|nos|se|los?|las?|les?) ){0,2}([a-z]{3,20}(?:an|en))\b")
 _ONE = words_of("un una mi mis el la los las unos unas su tu um uma meu minha my a the")
 _DEGREES = words_of("tan muy de tao too very barato barata caro cara caros caras")
+_THRICE = re.compile("|".join(3 * letter for letter in ascii_lowercase))
 _CLAUSES = 10  # of a message: each is looked for by itself
 _CHAT = WORDS["greetings"] | WORDS["thanks"] | WORDS["closings"] | WORDS["farewells"] | WORDS["chat"]
 _ASKING = WORDS["asking"] | WORDS["price"] | WORDS["stock"]
@@ -49,7 +51,10 @@ class Asked:
     """What a contact wrote, as this assistant reads it."""
 
     def __init__(self, text: str) -> None:
-        self._text = _spelt_out(_short("".join(map(_bare, text.lower()))))
+        lower = text.lower()
+        plain = _short(lower if lower.isascii() else "".join(map(_bare, lower)))
+        self._text = _spelt_out(plain)
+        self.was_hasty = self._text != plain
         self._words = _WORD.findall(self._text)
         self._said = frozenset(self._words)
         parts = (_WORD.findall(part) for part in _CLAUSE.split(self._text))
@@ -106,6 +111,13 @@ class Asked:
     def says_little(self) -> bool:
         """Whether no word is left that could name something."""
         return self._said <= _ASKING | _CHAT | WORDS["filler"] and not self.says("thing")
+
+    @cached_property
+    def called(self) -> Sequence[str]:
+        """How a shop may call what is asked in other words: "estacionamiento" of "donde dejo el auto"."""
+        clauses = [clause for clause in self.clauses if ANY_CALLED.search(clause)]
+        names = [name for name, said in CALLED.items() if any(map(said.search, clauses))] if clauses else []
+        return [each for name in names for each in name.split("/")]
 
     @property
     def service(self) -> str:
@@ -237,6 +249,8 @@ def _until_but(text: str) -> tuple[str, str]:
 
 def _short(text: str) -> str:
     """Letters that are drawn out are one: "holaaaa"."""
+    if text.isascii() and not _THRICE.search(text):
+        return text
     runs = ("".join(run) for _, run in groupby(text))
     return "".join(run[0] if len(run) > 2 and run.isalpha() else run for run in runs)
 

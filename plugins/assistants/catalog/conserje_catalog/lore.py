@@ -8,7 +8,7 @@ from typing import Any
 
 from conserje import Known, Turn
 from conserje_catalog.asked import Asked, naming
-from conserje_catalog.vocabulary import CALLED, in_spanish
+from conserje_catalog.vocabulary import in_spanish
 
 _FOUND = 10
 _NAMED = 4  # words that may be a product's
@@ -23,21 +23,21 @@ async def known(turn: Turn[Any, Any], text: str, asked: Asked) -> Sequence[Known
         return found
     if (verb := asked.service) and (found := await turn.knowledge.search(verb)):
         return found
-    for said in (spelt := "\n".join(asked.clauses), in_spanish(spelt, turn.tenant.locale)):
-        if said != text and (found := await turn.knowledge.search(said)):
-            return found
-    kind = await _by_kind(turn, asked)
+    spelt = "\n".join(asked.clauses)
+    spanish = in_spanish(spelt, turn.tenant.locale)
+    if (asked.was_hasty or spanish != spelt) and (found := await turn.knowledge.search(spanish)):
+        return found
+    is_done = asked.service or asked.called or asked.says("process") or asked.says("service")
+    kind = await _by_kind(turn, asked) if is_done else ""
     return await turn.knowledge.search(kind) if kind else ()
 
 
 async def _by_its_name(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:
     """The shop's own question about what is asked in other words: "hay donde dejar el auto" of parking."""
-    for names, said in CALLED.items():
-        if any(said.search(clause) for clause in asked.clauses):
-            for name in names.split("/"):
-                found = await turn.knowledge.search(name)
-                if found and found[0].kind == "question":
-                    return found[:1]
+    for name in asked.called:
+        found = await turn.knowledge.search(name)
+        if found and found[0].kind == "question":
+            return found[:1]
     return ()
 
 

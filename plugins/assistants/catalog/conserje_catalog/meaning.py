@@ -8,7 +8,7 @@ from typing import Literal
 
 from conserje import Match, Product
 from conserje_catalog import choices, sizes, things
-from conserje_catalog.amounts import amount, counted_after, sold_by_measure
+from conserje_catalog.amounts import amount, counted_after, is_its_own, sold_by_measure
 from conserje_catalog.asked import Asked, is_known, naming
 from conserje_catalog.names import FOUND, HARDLY, INFINITIVE, SAID, SURE, AnyTurn, named, sure
 from conserje_catalog.offers import SHOWN, has
@@ -63,11 +63,20 @@ async def _pointed(
     """What is pointed at, or what else there is; or what something is asked or told about."""
     if others := await _others(turn, asked, offered):
         return Meant(others)
+    if offered and asked.says("free"):
+        return _free(wish, offered)
     if pointed := choices.pointed(asked, offered):
         return Meant(pointed, "compare" if len(pointed) > 1 else "offer", count)
     if about := await _about(turn, wish, asked):
         return Meant(about, sure=ABOUT, described=True)
     return None
+
+
+def _free(wish: Wish, offered: Sequence[Product]) -> Meant | None:
+    """Those of the offered ones that are without it, which is told: "sin colorantes tiene que ser"."""
+    free = [product for product in offered if product.name in wish.free]
+    left = free or [product for product in offered if product.name not in wish.unwanted]
+    return Meant(left, described=True) if left else None
 
 
 async def _of_offered(turn: AnyTurn, wish: Wish, asked: Asked, offered: Sequence[Product]) -> Meant | None:
@@ -126,6 +135,8 @@ async def _of_the_subject(turn: AnyTurn, wish: Wish, matches: Sequence[Match]) -
 def _count(wish: Wish, matches: Sequence[Match]) -> int:
     """How many are asked for, also by the measure that the thing is sold by."""
     count = max((amount(clause)[0] for clause in wish.clauses), default=1)
+    if count > 1 and matches and any(is_its_own(count, each, matches[0].product) for each in wish.clauses):
+        return 1
     if count > 1 or not matches:
         return count
     after = max((counted_after(clause) for clause in wish.clauses), default=0)
@@ -142,6 +153,8 @@ async def _cheaper(turn: AnyTurn, meant: Meant) -> Meant:
         for product in await turn.products.all()
         if product.category == thing.category and product.price < thing.price and has(product)
     ]
+    if not less and len(meant.products) == 1:
+        less = [each for each in await turn.products.all() if each.price < thing.price and has(each)]
     less.sort(key=lambda product: -product.price)
     return Meant(less, sure=0.8) if less else Meant([thing], "cheapest", sure=0.8)
 

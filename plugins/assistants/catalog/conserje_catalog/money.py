@@ -12,6 +12,7 @@ from conserje_catalog.vocabulary import NUMBERS, words_of
 
 _NUMBER = re.compile(r"([0-9]{1,12}(?:[.,][0-9]{1,3}){0,4})(k|lu[ck]as?|mil)?")
 _THOUSANDS = words_of("k mil luca lucas luka lukas lukitas luquita luquitas luks thousand grand")
+_ONE_THOUSAND = words_of("mil luca luquita")
 _UNITS = words_of("pesos clp peso reais real dolares dollars usd euros soles")
 _AT_MOST = words_of("hasta maximo menos bajo under ate tope less presupuesto budget")
 _AT_LEAST = words_of("sobre desde over above")
@@ -74,7 +75,7 @@ def _amounts(words: Sequence[str]) -> list[tuple[int, int, Decimal]]:
 
 def _thousand(words: Sequence[str], at: int) -> tuple[Decimal, bool] | None:
     """One, of which "mil" says that it means thousands: "menos de mil"."""
-    is_one = words[at] == "mil" and at > 0 and bool(_BOUNDS & set(words[max(at - 2, 0) : at]))
+    is_one = words[at] in _ONE_THOUSAND and at > 0 and bool(_BOUNDS & set(words[max(at - 2, 0) : at]))
     return (Decimal(1), True) if is_one and _number(words[at - 1]) is None else None
 
 

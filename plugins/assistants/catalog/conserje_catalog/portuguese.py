@@ -90,6 +90,8 @@ EXPRESSIONS = {
 
 # Goods as a Spanish catalogue has them; words that Spanish has too are left out.
 GOODS = """
+    ouvido audifonos,
+    console consola, borracha goma, xicara taza, presente regalo,
     oleo aceite, sementes semillas, sapatos zapatos, tenis zapatillas, jaqueta chaqueta, casaco abrigo,
     moletom poleron, camiseta polera, calca pantalon, calcas pantalon, meias calcetines, luvas guantes,
     bolsa bolso, barraca carpa, lanterna linterna, fogareiro cocinilla, garrafa botella, oculos lentes,

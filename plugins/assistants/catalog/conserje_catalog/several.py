@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from conserje import Match, Product
 from conserje_catalog import things
-from conserje_catalog.amounts import amount, counted, is_of_the_same, of_the_same
+from conserje_catalog.amounts import amount, counted, is_its_own, is_of_the_same, of_the_same
 from conserje_catalog.asked import Asked, naming
 from conserje_catalog.names import AnyTurn, named
 from conserje_catalog.vocabulary import PATTERNS
@@ -33,14 +33,17 @@ async def several(turn: AnyTurn, wish: Wish, asked: Asked) -> Meant | None:
         joined = len(parts) > (len(clauses) if way == "compare" else 1)  # a comma alone compares nothing
         before = ""
         for part in [part.strip() for part in parts if part.strip()][:_PARTS] if joined else ():
+            part = PATTERNS["size"].sub(" ", part).strip()
             count, thing = amount(part)
+            thing = PATTERNS["size"].sub(" ", thing)
             matches = await named(turn, [part]) or await named(turn, [thing])
             if way == "total" and not matches:
                 count, thing = amount(of_the_same(part, before))
                 matches = await named(turn, [thing]) or await things.wished(turn, part)
             before = part
             if matches := without(wish, matches):
-                found.append((count, [match.product for match in by_name(matches)]))
+                best = [match.product for match in by_name(matches)]
+                found.append((1 if is_its_own(count, part, best[0]) else count, best))
         if len({frozenset(product.name for product in products) for _, products in found}) > 1:
             return _together(found, asked, compare=way == "compare")
     return None
@@ -82,6 +85,7 @@ def by_name(matches: Sequence[Match]) -> Sequence[Match]:
 
 def _together(found: Sequence[tuple[int, list[Product]]], asked: Asked, *, compare: bool) -> Meant:
     """The one of each that is meant, by what it shares with the others; all where that says nothing."""
+    found = _once(found)
     chosen = {products[0].name: products[0] for _, products in found if len(products) == 1}
     clear = True
     items: list[tuple[int, Product]] = []
@@ -96,6 +100,15 @@ def _together(found: Sequence[tuple[int, list[Product]]], asked: Asked, *, compa
     if clear and len(named) == len(items):
         return Meant([product for _, product in items], "total", counts=[count for count, _ in items])
     return Meant(list(named))
+
+
+def _once(found: Sequence[tuple[int, list[Product]]]) -> list[tuple[int, list[Product]]]:
+    """Each thing once, as often as it is wanted at most: "cemento y arena, 4 de cemento y 8 de arena"."""
+    counts: dict[tuple[str, ...], tuple[int, list[Product]]] = {}
+    for count, products in found:
+        names = tuple(product.name for product in products)
+        counts[names] = (max(count, counts.get(names, (0, []))[0]), products)
+    return list(counts.values())
 
 
 def _fitting(products: Sequence[Product], others: Sequence[Product]) -> Sequence[Product]:

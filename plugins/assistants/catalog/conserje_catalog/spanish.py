@@ -63,7 +63,8 @@ WORDS = {
         mirar llevo encargo encargar pedir pido comprar komprar gustaria encantaria interesado interesada
         interesan interesa tal vez caleta harto poco mucho onda cachai bkn bacan filete quisiera ando
         buscando estaba vi foto instagram publicacion anuncio pagina anos cumpleanos cumple cosa cosas
-        cuenta junto juntos junta juntas da dan den pase pasen supere superen xl xxl xs
+        incluido incluida incluidos incluidas cuenta junto juntos junta juntas da dan den pase pasen supere
+        superen xl xxl xs
         producto productos articulo articulos
         modelo modelos vieja viejo hijo hija nino nina senora pololo polola mama papa menos hasta entre
         maximo presupuesto lucas luca luquitas mil pesos plata tope alcanza rondando
@@ -112,6 +113,11 @@ EXPRESSIONS = {
         mamones chantas?
     """,
     "complaint": r"""
+        me_(?:salio|salieron|dio|produjo|provoco)_(?:\w+_)?(?:alergia|ronchas?|irritacion|sarpullido|picazon|dolor)
+        me_lleg(?:o|aron)_(?:\w+_){0,8}(?:rot|quebrad|trizad|rayad|mal|fallad|manchad|marchit|podrid|aplastad|muert)[oa]s?
+        (?:da|sale|tira|aparece)_(?:un_)?error error_(?:al|en|cuando)
+        no_(?:me_)?deja_(?:pagar|comprar|terminar)
+        (?:vin|ven|lleg|sal)(?:o|ia|ian|ieron|aron)_con_(?:\w+_){1,3}(?:rot|trizad|quebrad|rayad|suelt|fallad|manchad|rajad)[oa]s?
         (?:vino|vinieron|venian?)_(?:muy_|tod[oa]s?_|medi[oa]_)?\w+[ai]d[oa]s?$
         (?:venian?|vino|vinieron)_tod[oa]s?_\w+
         ^(?:muy_|todo_|que_)?(?:pesim[oa]|horrible|malisim[oa]|fatal|penca)s?$
@@ -145,7 +151,7 @@ EXPRESSIONS = {
         (?:mala|pesima|pesimo)_(?:atencion|servicio|calidad) me_hizo_mal me_falt[oa]\w* llego_otr[oa]
         no_era_lo_que
     """,
-    "broken": r"se_(?:(?:me|le|nos)_)?(?:rompio|quebro|echo_a_perder|murio|descosio|solto|cayo|pincho)",
+    "broken": r"se_(?:(?:me|le|nos)_)?(?:rompio|quebro|echo_a_perder|murio|descosio|solto|cayo)",
     "order": r"""
         mi_(?:pedido|compra|orden|paquete|encargo|envio|despacho) en_que_va seguimiento tracking ya_pague
         (?:el|mi)_numero_de_(?:pedido|orden) (?:no|aun|todavia)_(?:no_)?(?:me_)?(?:ha_)?lleg(?:a|o|ado)\b
@@ -161,6 +167,8 @@ EXPRESSIONS = {
         pedido_(?:numero|n|nro|\d)
     """,
     "haggling": r"""
+        cuanto_me_(?:l[oa]s?_)?(?:haces?|hacen|haci[s]?|dejas?|dejan|deji[s]?)
+        me_(?:haces?|hacen|hai|haria[ns]?|dan|das|dai)_(?:un_|el_)?[0-9]{1,2}(?:_por_ciento|_porciento|_si\b|_de_desc\w*|$)
         me_l[oa]s?_(?:\w+_)?dej\w+ d[ei]j(?:e|a|en|ai)(?:me|nos)l?[oa]?s?(?:_\w+){0,4}_(?:en|a|por)_[0-9]+
         me_dej(?:a|as|ai|an|aria|arias)_(?:\w+_){0,4}(?:en|a|por)_[0-9]+
         (?:otro|mejor|buen)_precio precio_(?:me|nos|le|les)_(?:hac|dej|d)\w+
@@ -191,7 +199,9 @@ EXPRESSIONS = {
         (?:sale|viene|fallara?)_(?:mal[oa]|fallad[oa]|defectuos[oa])s? si_(?:falla|no_funciona)
         si_se_(?:(?:me|le|nos)_)?(?:muer\w+|romp\w+|ech\w+|sec\w+|descos\w+|quiebr\w+|danan?|malogr\w+|pudr\w+)
         si_no_(?:me|le|les)_(?:queda|gusta|sirve|acomoda)n?
-        devol\w+ devuelv\w+ cambi(?:o|os|ar|arlo|arla|an)\b garanti\w+ reembols\w+ retracto arrepient\w+
+        devol\w+ devuelv\w+
+        (?<![0-9]_)(?<!cuesta_)(?<!sale_)(?<!vale_)(?<!cobran_)(?<!cobran_por_)cambi(?:o|os|ar|arlo|arla|an)\b
+        garanti\w+ reembols\w+ retracto arrepient\w+
     """,
     "payment": r"""
         pag[aou]\w*(?!_(?:la_)?diferencia) transferencias? transferir tarjetas? debito credito efectivo
@@ -215,6 +225,7 @@ EXPRESSIONS = {
         (?:los|el|este)_(?:domingo|sabado|lunes|martes|miercoles|jueves|viernes)s? abriran abriendo
     """,
     "address": r"""
+        (?:donde|que_estacion|que_paradero)_(?:me_)?baj(?:o|ar|arme)
         direccion
         donde_(?:estan|quedan?|se_ubican|se_encuentran|es|son|esta|tienen|puedo_ir|los_encuentro|los_pillo)
         ubicad\w* ubicacion local locales tienda_(?:fisica|en) tienda$ sucursal\w* como_(?:llego|llegar)
@@ -224,6 +235,7 @@ EXPRESSIONS = {
         ir_a_(?:ver|buscar|comprar|la_tienda) pasar_a_(?:ver|buscar)
     """,
     "delivery": r"""
+        dej(?:an|ar|en|arlo|arla)(?:_\w+){0,4}_(?:casa|obra|departamento|depto|puerta)
         (?:cobran?|sale|cuesta|vale)_(?:por_|el_)?(?:llev|tra|mand|envi|dej)\w*[aei]r\w*
         despach\w* envi(?:o|os|an|as|a|ar|arian|ando|enme) delivery repart\w+
         (?:mandan|llevan|llegan)_(?:a|pa|para|hasta) starken chilexpress blue_?express bluexpress retir\w+
@@ -241,6 +253,7 @@ EXPRESSIONS = {
         vs cual_me_(?:recomiend\w+|conviene|llevo|compro) (?:el|la)_\w+_o_(?:el|la)_
     """,
     "attribute": r"""
+        cuanto_(?:se_)?(?:demora|tarda|dura|rinde|mide|pesa)n?
         \w+_(?:es|son|esta|estan)_(?:de_)?\w+_o_(?:de_)?\w+
         aguant\w+ soport\w+ resist\w+ sirven?_(?:pa|para|en|con|de|a) trae traen incluyen? mide[ns]?
         pesan? dura[ns]? compatibles? viene[ns]?_con de_que_(?:es|esta|son|material|tamano|color|talla)
@@ -268,6 +281,7 @@ EXPRESSIONS = {
         (?:hay|tienen?|cuentan_con)_(?:\w+_)?(?:wi_?fi|internet|banos?|mesas?|mesitas?|probador(?:es)?|rampa|ascensor)
     """,
     "process": r"""
+        (?:necesito|quiero|pedir|tomar|agendar|sacar|hay|tienen)_(?:una_)?(?:hora|cita|turno)s?_(?:con|para|pa|al|de)
         con_cuant[oa]s?_(?:dias?|tiempo|anticipacion|horas) se_puede$
         hay_que_(?:pedir|encargar|reservar|abonar|agendar|inscribirse)
         mis?_\w+(?:_\w+)?_(?:me_)?l[oa]s?_(?:recib|compra|acept|toma)\w+
@@ -282,6 +296,7 @@ EXPRESSIONS = {
     """,
     "both": r"(?:ambos|ambas) l[oa]s_(?:2|3|4|dos|tres|cuatro)(?=$|_junt|_en_total) tod[oa]_junto junt[oa]s$",
     "asked_thing": r"""
+        cuant[oa]s?_(?:\w+_){1,3}(?:el|la|los|las)_(\w{3,20}(?:_de_\w+)?)$
        
         (?:que|cual|cuales)_(\w{3,20}(?:_de_\w+)?)_(?:l[ae]s?|me|nos|te)_(?:sirv|qued|conv|recom|dari|dai|das|va|compr|llev)\w*
     """,
@@ -293,6 +308,7 @@ EXPRESSIONS = {
     "anything": r"algo regal(?:o|ito) cosa cosita detalle",
     "its": r"""
         ^(?:(?:y|pero|ya|e)_)*(?:traen?|vienen?|incluyen?|aguant\w+|soport\w+|sirven?|miden?|pesan?|duran?)
+        ^(?:(?:y|pero|ya|e)_)*(?:hasta_|de_)?(?:que|cuant[oa]s?)_(?:largo|ancho|alto|peso|capacidad|kilos|metros|gramos|litros|horas)
         ^(?:(?:y|pero|ya|e)_)*(?:funcionan?|es|son|de_que|que_(?:medidas?|tallas?|colores|tamano|color))
     """,
     "cheaper": r"""
@@ -315,7 +331,8 @@ EXPRESSIONS = {
     "but": r"_(?:pero|sino|mejor|quiero|prefiero|busco|dame|necesito)_",
     "for": r"_(?:para|pa|pal)_",
     "and": r"""
-        _(?:y|e|con|mas|tambien|junto_a|ademas_de)_(?:(?:un|una|unos|unas|el|la|los|las|otr[oa])_)? ,_?
+        _(?:y|e|con|mas(?=_(?:[0-9]|un|una|el|la|los|las|dos|tres|cuatro)\b)|tambien|junto_a|ademas_de)_(?:(?:un|una|unos|unas|el|la|los|las|otr[oa])_)?
+        ,_?
     """,
     "or": r"_(?:o|u|versus|vs|entre)_(?:el_|la_|los_|las_)?",
     "wish": r"_que_ _(?:para|pa)_(?=\w+[aei]r(?:me|l[aeo]s?)?_)",
@@ -330,7 +347,8 @@ CALLED = {
         (?:sale|salen|saliera|salga|viene|vienen|llega|falla)_(?:mal[oa]s?|fallad[oa]s?|defectuos[oa]s?)
         si_(?:me_)?(?:falla|se_echa_a_perder|deja_de_funcionar|no_(?:funciona|prende))
     """,
-    "originales": r"""
+    "originales/nuevo y sellado": r"""
+        reacondicionad[oa]s? (?:es|son|viene[ns]?)_(?:nuev|usad|sellad)[oa]s? segunda_mano
         (?:son|es)_(?:alternativ|truch|replica|imitacion|copia|bamba|de_marca|legitim|autentic)\w*
     """,
     "guardan equipaje/custodia": r"""
@@ -339,6 +357,10 @@ CALLED = {
     "envio discreto logo": r"""
         sin_(?:marca|logo|etiqueta)s? (?:que_no|no|sin_que)_se_(?:note|sepa|vea) disimulad[oa] que_no_diga
     """,
+    "anonima/sin decir quien": r"""
+        (?:sepan?|sepa|decir|digan?|saber)_(?:de_)?quien_(?:\w+_)?(?:mand|envi|son|es)\w*
+    """,
+    "fian/fiado": r"fi(?:e|es|as?|an|ar|arme|ado)",
     "veterinario": r"vet",
     "mascota": r"""
         (?:entr\w+|ir|llev\w+|pas\w+)_(?:con|a)_(?:mi|el|la|un|una)_(?:perr\w+|gat\w+|mascota|firulais)

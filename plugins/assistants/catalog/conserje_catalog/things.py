@@ -71,17 +71,20 @@ async def alike(turn: Turn[Any, Any], clauses: Sequence[str]) -> list[Product]:
         first = naming(PATTERNS["for"].split(f" {clause} ", 1)[0]) or words
         kind = first[-1 if turn.tenant.locale.startswith("en") else 0] if len(words) > 1 else ""
         found = await turn.products.search(" ".join(words), _FOUND) if kind else []
-        if found and found[0].score >= _ALIKE and await _is_of_that_kind(turn, clause, kind, found[0]):
-            best = [match.product for match in found if match.score > found[0].score - 0.1]
+        kinds = await _called(turn, kind) if found and found[0].score >= _ALIKE else set()
+        alike = [match for match in found if match.product.name in kinds and match.score >= _ALIKE]
+        if alike and await _knows_all_it_is_for(turn, clause):
+            best = [match.product for match in alike if match.score > alike[0].score - 0.1]
             return best if len(best) <= _FEW else []
     return []
 
 
-async def _is_of_that_kind(turn: Turn[Any, Any], clause: str, kind: str, match: Match) -> bool:
-    """Whether it is what the clause names, and nothing is unknown of what that is of or for."""
-    kinds = {each.product.name for each in await turn.products.search(kind, _FOUND) if each.score >= _SURE}
-    if match.product.name not in kinds:
-        return False
+async def _called(turn: Turn[Any, Any], kind: str) -> set[str]:
+    return {each.product.name for each in await turn.products.search(kind, _FOUND) if each.score >= _SURE}
+
+
+async def _knows_all_it_is_for(turn: Turn[Any, Any], clause: str) -> bool:
+    """Whether nothing is unknown of what it is of or for, or which."""
     words = pairwise(clause.split())
     told = [word for before, word in words if word.isdecimal() or (before in _OF and naming(word))]
     return all([await turn.products.search(word, 1) for word in told])
@@ -134,9 +137,9 @@ async def of_category(turn: Turn[Any, Any], clauses: Sequence[str]) -> list[Prod
     listed = [found for clause in clauses if (found := PATTERNS["lists"].search(clause))]
     words = {_stem(word) for found in listed for word in found.groups() if word}
     products = await turn.products.all() if len(words) == 1 else []
-    return [
-        product for product in products if {_stem(each) for each in Asked(product.category).clauses} == words
-    ]
+    categories = dict.fromkeys(product.category for product in products)
+    called = {each for each in categories if {_stem(word) for word in Asked(each).clauses} == words}
+    return [product for product in products if product.category in called]
 
 
 async def shelved(turn: Turn[Any, Any], words: Sequence[str]) -> list[Product]:

@@ -46,10 +46,11 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(_any(kind) if kind in _BETWEEN else rf"\b(?:{_any(kind)})\b")
     for kind in spanish.EXPRESSIONS
 }
+_OTHERWISE = {name: "|".join(said.split()).replace("_", " ") for name, said in spanish.CALLED.items()}
 CALLED: Mapping[str, re.Pattern[str]] = {
-    name: re.compile(rf"\b(?:{'|'.join(said.split()).replace('_', ' ')})\b")
-    for name, said in spanish.CALLED.items()
+    name: re.compile(rf"\b(?:{said})\b") for name, said in _OTHERWISE.items()
 }
+ANY_CALLED = re.compile(rf"\b(?:{'|'.join(_OTHERWISE.values())})\b")
 GOODS: Mapping[str, Mapping[str, str]] = {
     language: dict((each.split()[0], each.split()[1]) for each in goods.split(","))
     for language, goods in (("en", english.GOODS), ("pt", portuguese.GOODS))

@@ -51,6 +51,7 @@ class Wish:
     budget: Budget | None
     unwanted: frozenset[str]  # names
     size: str = ""
+    free: frozenset[str] = frozenset()  # names of what is told to be without what is not wanted
 
 
 async def wished_for(turn: AnyTurn, asked: Asked) -> Wish:
@@ -60,7 +61,8 @@ async def wished_for(turn: AnyTurn, asked: Asked) -> Wish:
         found, rest = budget(clause)
         money = money or found
         clauses.append(await _without_what_all_lack(turn, PATTERNS["size"].sub(" ", rest)))
-    return Wish(clauses, money, frozenset(await _unwanted(turn, asked)), size)
+    free = [product.name for clause in asked.clauses for product in (await _told_of(turn, clause))[1]]
+    return Wish(clauses, money, frozenset(await _unwanted(turn, asked)), size, frozenset(free))
 
 
 async def _told_of(turn: AnyTurn, clause: str) -> tuple[list[Product], list[Product]]:

@@ -170,14 +170,23 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that a contact sent, made small: the bytes, since no link of ours goes to a vendor."""
+
+    content: bytes
+    content_type: str = "image/jpeg"
+
+
+@dataclass(frozen=True, slots=True)
 class Utterance:
-    """One message of the conversation's past."""
+    """One message of the conversation's past; its pictures are there for assistants that see."""
 
     author: Literal["contact", "assistant"]
     content: Content
     at: datetime
     quoted: Content | None = None  # the message that it answers, where the contact pointed at one
     heard: bool = False  # it was said aloud, and `content` is what was heard
+    pictures: Sequence[Picture] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +315,13 @@ class Assistant(Generic[C, S, O]):
         Called in a worker, beside turns, and cancelled after the same time limit. Raises NoAnswer.
         """
         raise NotImplementedError
+
+    def sees(self, settings: S) -> bool:
+        """Whether the model of a tenant with these settings is shown the pictures of a turn's messages.
+
+        Optional.
+        """
+        return False
 
     def transcriber(self, settings: S) -> str:
         """The model that transcribes voice notes for a tenant with these settings, by its name in the table

@@ -16,7 +16,8 @@ from conserje.contract import checks, instructions
 from conserje.contract.assistant import Assistant, Known, NoAnswer, Product, Reply, Turn, Utterance
 from conserje.contract.breaker import Breaker
 from conserje.contract.instructions import Gathered
-from conserje.contract.message import Content, Row, Text
+from conserje.contract.language import in_language
+from conserje.contract.message import Content, Media, Row, Text
 from conserje.contract.plain import plain
 from conserje.contract.prices import format_price
 from conserje.contract.rounds import Rounds
@@ -39,6 +40,8 @@ O = TypeVar("O", bound=ModelOperator)  # noqa: E741
 
 _LEAST = 0.1  # of the time for an answer: with less of it the server is not asked again
 _CARDS = 6  # of one answer
+_SEEN = frozenset({"image", "sticker"})
+_PICTURE = {"es": "[imagen]", "pt": "[imagem]", "en": "[image]"}
 _WORD = re.compile(r"\w+")
 _FEW = 30  # so many products are told whole; of more only those that fit what was written
 _REMEMBERED = 3  # earlier messages of the contact whose products are told as well
@@ -77,6 +80,9 @@ class ModelAssistant(Assistant[C, S, O]):
     def shared_credentials(self) -> C | None:
         key = self.operator.api_key
         return self.Credentials.model_validate({"api_key": key}) if key else None
+
+    def sees(self, settings: S) -> bool:
+        return settings.sees
 
     def asking(self, credentials: C, path: str = "") -> AbstractContextManager[None]:
         """Around a request to the server, or to a part of it that may be away by itself.
@@ -157,7 +163,7 @@ def _prompt(turn: Turn[C, S], gathered: Gathered, correction: str = "") -> Promp
     return Prompt(
         instructions.stable(turn.tenant, settings.instructions, gathered, offers),
         instructions.changing(turn.tenant, turn.contact, turn.summary, gathered, now, correction),
-        [_line(said) for said in (*past, *turn.messages)],
+        [_line(said, turn.tenant.locale) for said in (*past, *turn.messages)],
         _anonymous(turn),
         offers,
     )
@@ -192,15 +198,23 @@ def _once(known: Iterable[Known]) -> list[Known]:
     return list({each.answer: each for each in known}.values())
 
 
-def _line(said: Utterance) -> Line:
-    text = plain(said.content)
+def _line(said: Utterance, locale: str) -> Line:
+    text = _in_words(said.content, locale)
     if not text.strip():
         text = "[empty]"
     if said.heard:
         text = f"[voice note, as it was heard] {text}"
     if said.quoted is not None:
         text = f'[in answer to "{plain(said.quoted)[:_QUOTED]}"]\n{text}'
-    return Line("user" if said.author == "contact" else "assistant", text)
+    return Line("user" if said.author == "contact" else "assistant", text, said.pictures)
+
+
+def _in_words(content: Content, locale: str) -> str:
+    """What it says; a picture is one word, whatever its file is called."""
+    if not isinstance(content, Media) or not all(each.kind in _SEEN for each in content.files):
+        return plain(content)
+    word = in_language(_PICTURE, locale)
+    return " ".join(filter(None, (*(word for _ in content.files), content.caption)))
 
 
 def _noted(said: Utterance) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from conserje.contract.assistant import NoAnswer, Offer, Result
+from conserje.contract.assistant import NoAnswer, Offer, Picture, Result
+
+_TOKENS_OF_PICTURE = 1400  # of one with 1,024 by 1,024 points
 
 
 class VendorFailed(NoAnswer):
@@ -44,6 +46,10 @@ class ModelSettings(BaseModel):
     instructions: str = Field(default="", max_length=20_000, description="What else the assistant is told.")
     max_output_tokens: int = Field(default=400, ge=16, le=16_000, description="Longest answer, in tokens.")
     history_limit: int = Field(default=30, ge=0, le=200, description="Earlier messages that the model reads.")
+    sees: bool = Field(
+        default=False,
+        description="Whether the model is shown customers' pictures, which then go to its vendor.",
+    )
 
 
 class ModelOperator(BaseModel):
@@ -110,10 +116,20 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message of the conversation, in words; those of the assistant may also be a person's."""
+    """One message of the conversation, in words; those of the assistant may also be a person's.
+
+    Pictures are a customer's, and go along with the words.
+    """
 
     role: Literal["user", "assistant"]
     text: str
+    pictures: Sequence[Picture] = ()
+
+
+def _joined(lines: Sequence[Line]) -> Line:
+    """Those of one side, as one."""
+    pictures = tuple(chain.from_iterable(line.pictures for line in lines))
+    return Line(lines[0].role, "\n".join(line.text for line in lines), pictures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +150,16 @@ class Prompt:
 
     @property
     def estimated_tokens(self) -> int:
-        """How many tokens a model reads of it, at a guess: one for four characters."""
+        """How many tokens a model reads of it, at a guess: one for four characters, more for a picture."""
         told = [self.instructions, *(line.text for line in self.said)]
         told += (f"{offer.name} {offer.description} {offer.parameters}" for offer in self.offers)
         for step in self.steps:
             told += (step.spoken.text, *(call.arguments for call in step.spoken.calls))
             told += (result.text for result in step.results)
-        return sum(map(len, told)) // 4 + 1
+        pictures = sum(len(line.pictures) for line in self.said)
+        return sum(map(len, told)) // 4 + 1 + pictures * _TOKENS_OF_PICTURE
 
     def alternating(self) -> list[Line]:
         """The lines for servers that want a customer's first, and then the two in turn."""
-        joined = [
-            Line(role, "\n".join(line.text for line in lines))
-            for role, lines in groupby(self.said, lambda line: line.role)
-        ]
+        joined = [_joined(list(lines)) for _, lines in groupby(self.said, lambda line: line.role)]
         return [Line("user", "…"), *joined] if joined and joined[0].role == "assistant" else joined

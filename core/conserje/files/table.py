@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from conserje.contract.message import Content, Edit, File, Media
+from conserje.contract.message import Content, Edit, File, FileKind, Media
 from conserje.conversations import messages
 from conserje.conversations.amendments import Key
 from conserje.conversations.messages import Locked
@@ -103,8 +103,8 @@ JOIN unnest($2::bigint[], $3::bigint[]) AS shown (conversation_id, message_id)
 WHERE tenant_id = $1 AND state = 'gone' ORDER BY message_id, position
 """
 
-# The sounds of these messages that are kept, or may be yet, and of which nothing was heard.
-SOUNDS = """
+# What these messages have, or may have yet.
+RECEIVED = """
 SELECT id, message_id, content_type, state = 'kept' AS kept, coalesce(bytes, 0) AS bytes FROM files
 WHERE tenant_id = $1 AND conversation_id = $2 AND message_id = ANY ($3::bigint[]) AND state <> 'gone'
 ORDER BY message_id, position
@@ -189,8 +189,8 @@ class NotKept:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """A file that a contact may have spoken."""
+class Received:
+    """A file of a message, as it is when its turn comes."""
 
     id: int
     message_id: int
@@ -202,6 +202,11 @@ class Sound:
     def ref(self) -> str:
         """What its message calls it, once it is kept."""
         return f"kept:{self.id}"
+
+    @property
+    def kind(self) -> FileKind:
+        """What it is shown as."""
+        return File(self.ref, self.content_type).kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,13 +339,12 @@ async def not_kept(
     return causes
 
 
-async def sounds(
+async def received(
     connection: Connection, tenant_id: int, conversation_id: int, message_ids: Sequence[int]
-) -> list[Sound]:
-    """Those of these messages that are kept, or on their way."""
-    rows = await connection.fetch(SOUNDS, tenant_id, conversation_id, message_ids)
-    found = [Sound(**row) for row in rows]
-    return [each for each in found if File(each.ref, each.content_type).kind == "audio"]
+) -> list[Received]:
+    """The files of these messages that are kept, or on their way."""
+    rows = await connection.fetch(RECEIVED, tenant_id, conversation_id, message_ids)
+    return [Received(**row) for row in rows]
 
 
 async def hear(connection: Connection, tenant_id: int, file_id: int, most: int) -> bool:

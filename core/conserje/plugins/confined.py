@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import secrets
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -50,6 +52,37 @@ def run(words: Sequence[str], seconds: float, folder: Path, output: Path | None 
         return _watched(child, mark, time.monotonic() + seconds, seconds)
     finally:
         _end(child, mark)
+
+
+async def filtered(module: str, given: bytes, seconds: float, *words: str) -> bytes | None:
+    """What a module of ours prints that is run by itself, with this on its standard input; None: it failed,
+    or took longer."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-m", module, *words,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(seconds):
+            printed, _ = await child.communicate(given)
+    except TimeoutError:
+        return None
+    finally:
+        if child.returncode is None:
+            with suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+    return None if child.returncode else printed
+
+
+def spend_little(memory: int, cpu_seconds: int) -> None:
+    """Called by such a module itself: so many bytes and seconds, and no file."""
+    for limit, most in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, cpu_seconds),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(limit, (most, most))
 
 
 def set_limits() -> None:

@@ -9,7 +9,6 @@ import asyncio
 import csv
 import io
 import json
-import resource
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Any
 
+from conserje.plugins import confined
 from conserje.shop.columns import COLUMNS, ON_SALE, column_of
 from conserje.shop.exporting import plain
 from conserje.shop.products import ProductError, is_on_sale, listed
@@ -64,21 +64,8 @@ async def read(content: bytes, currency: str) -> str:
     if len(content) > LARGEST:
         raise refusal("large")
     async with _one_by_one:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-m", __name__, currency,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            async with asyncio.timeout(SECONDS):
-                said, _ = await child.communicate(content)
-        except TimeoutError:
-            raise refusal("unreadable") from None
-        finally:
-            if child.returncode is None:
-                with suppress(ProcessLookupError):
-                    child.kill()
-                await child.wait()
-    if child.returncode:
+        said = await confined.filtered(__name__, content, SECONDS, currency)
+    if said is None:
         raise refusal("unreadable")
     why, _, found = said.decode().partition("\n")
     if why:
@@ -87,10 +74,7 @@ async def read(content: bytes, currency: str) -> str:
 
 
 def _main(currency: str) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    confined.spend_little(MEMORY, CPU_SECONDS)
     try:
         found = json.dumps(understood(lines(sys.stdin.buffer.read(LARGEST + 1)), currency))
         if len(found) > SAID:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
 from conserje.contract.account import AnyAccount
 from conserje.contract.assistant import AnyAssistant, Heard, NoAnswer, Voice
 from conserje.contract.message import Content, File, Media
-from conserje.conversations import feed, messages, transcript
-from conserje.conversations.transcript import Message
+from conserje.conversations import feed, messages
 from conserje.costs.prices import Prices
 from conserje.files import lengths
 from conserje.files import table as files
 from conserje.files.folder import Folder
-from conserje.files.table import Sound
+from conserje.files.table import Received
 from conserje.plugins import given, guard
 from conserje.plugins.guard import PluginFailed
 from conserje.plugins.plugins import PluginMissing, Plugins
@@ -28,12 +26,12 @@ from conserje.storage.scope import acting_for
 from conserje.storage.text import clean
 from conserje.tenants.entry import AccountUnusable, Entry
 from conserje.tenants.vault import Vault
+from conserje.turns import arrivals
 from conserje.turns.lease import Claim
 from conserje.turns.spending import Spending
 
 log = logging.getLogger(__name__)
 
-WITHIN, LOOK_EVERY = 10.0, 0.2  # seconds that a turn waits for a file, and how often it looks
 MOST = 5  # notes of one turn
 LONGEST = 180.0  # seconds of a note
 LARGEST = 3 * 2**20  # bytes of one, whatever length it says it has
@@ -61,32 +59,20 @@ class Hearing:
 
     async def hear(self, entry: Entry, claim: Claim) -> Claim:
         """The same with what was heard in its notes; those that cannot be had, or heard, stay as they are."""
-        notes = [each for each in claim.unanswered if any(map(_is_open, _files(each.content)))]
-        if not entry.tenant.voice_notes or not notes:
+        said = [each for each in claim.unanswered if any(map(_is_open, arrivals.named(each.content)))]
+        if not entry.tenant.voice_notes or not said:
             return claim
-        for sound in (await self._sounds(entry, claim, notes))[:MOST]:
+        place = (entry.tenant.id, claim.conversation_id, [each.id for each in said])
+        known = {file.ref for each in said for file in arrivals.named(each.content) if not _is_open(file)}
+        notes = [each for each in await arrivals.arrived(self.pool, *place, "audio") if each.ref not in known]
+        for sound in notes[:MOST]:
             try:
                 await self._keep(entry, claim, sound, await self._outcome(entry, claim, sound))
             except _NotHeard as why:
                 log.warning("A voice note of %s is not heard: %s", entry.tenant.slug, why)
-        async with acting_for(self.pool, entry.tenant.id) as scope:
-            place = (entry.tenant.id, claim.conversation_id)
-            now = {each.id: each for each in await transcript.unanswered(scope.connection, *place)}
-        return replace(claim, unanswered=tuple(now.get(each.id, each) for each in claim.unanswered))
+        return await arrivals.read_anew(self.pool, entry.tenant.id, claim)
 
-    async def _sounds(self, entry: Entry, claim: Claim, notes: Sequence[Message]) -> list[Sound]:
-        """Those that are kept by now, or come in time, and of which nobody has said yet what is heard."""
-        until = asyncio.get_running_loop().time() + WITHIN
-        place = (entry.tenant.id, claim.conversation_id, [each.id for each in notes])
-        known = {each.ref for note in notes for each in _files(note.content) if not _is_open(each)}
-        while True:
-            async with acting_for(self.pool, entry.tenant.id) as scope:
-                found = await files.sounds(scope.connection, *place)
-            if all(each.kept for each in found) or asyncio.get_running_loop().time() > until:
-                return [each for each in found if each.kept and each.ref not in known]
-            await asyncio.sleep(LOOK_EVERY)
-
-    async def _outcome(self, entry: Entry, claim: Claim, sound: Sound) -> File:
+    async def _outcome(self, entry: Entry, claim: Claim, sound: Received) -> File:
         """What is said of it in its message's file. Raises _NotHeard."""
         if sound.bytes > LARGEST:
             return File("", unheard="long")
@@ -105,7 +91,7 @@ class Hearing:
         names = (" ".join(name.split()) for name in (entry.tenant.name, *(each.name for each in products)))
         return tuple(dict.fromkeys(name for name in names if 0 < len(name) <= LONGEST_WORD))[:MOST_WORDS]
 
-    async def _asked(self, entry: Entry, claim: Claim, sound: Sound, voice: Voice) -> Heard:
+    async def _asked(self, entry: Entry, claim: Claim, sound: Received, voice: Voice) -> Heard:
         """What the tenant's assistant for it hears; it costs something. Raises _NotHeard."""
         tenant = entry.tenant
         spending = Spending(self.prices, self.bounds.over(tenant), tenant, claim)
@@ -138,7 +124,7 @@ class Hearing:
         assistant = self.plugins.assistant(entry.tenant.voice_notes or "")
         return assistant, entry.assistant(assistant, self.vault)
 
-    async def _keep(self, entry: Entry, claim: Claim, sound: Sound, outcome: File) -> None:
+    async def _keep(self, entry: Entry, claim: Claim, sound: Received, outcome: File) -> None:
         """Write it into the message, if that still has the note."""
         place = (entry.tenant.id, claim.conversation_id)
         async with acting_for(self.pool, entry.tenant.id) as scope:
@@ -147,16 +133,12 @@ class Hearing:
             await feed.wake(scope.connection, *place)
 
 
-def _files(content: Content) -> Sequence[File]:
-    return content.files if isinstance(content, Media) else ()
-
-
 def _is_open(file: File) -> bool:
     """Whether it is a sound of which nobody has said what is heard."""
     return file.kind == "audio" and not file.heard and not file.unheard
 
 
-def _with(content: Content, sound: Sound, outcome: File) -> Content:
+def _with(content: Content, sound: Received, outcome: File) -> Content:
     if not isinstance(content, Media):
         return content
     told = tuple(

@@ -32,6 +32,7 @@ from conserje.turns import aloud, late, lease, sale, wish
 from conserje.turns.called import Called, Noted
 from conserje.turns.lease import Claim, Thought
 from conserje.turns.offered import Offered
+from conserje.turns.pictures import Pictures
 from conserje.turns.spending import Spending
 from conserje.turns.toolbox import Opened, Toolbox, opened
 
@@ -58,6 +59,7 @@ class Thinking:
     turn_limit: float  # seconds
     prices: Prices
     offered: Offered
+    pictures: Pictures
     bounds: Bounds = budget.NONE
 
     async def attend(self, entry: Entry, claim: Claim) -> None:
@@ -151,6 +153,8 @@ class Thinking:
                 assistant = self.plugins.assistant(name)
                 tools = self._toolbox(entry, claim, usable, reason)
                 turn = self._turn(entry, claim, assistant, tools, called)
+                seen = await self.pictures.shown(entry, claim, assistant, turn.messages)
+                turn = replace(turn, messages=seen)
                 try:
                     async with asyncio.timeout(self.turn_limit):
                         reply = await guard.awaited(assistant, tenant.slug, "reply", given.reply, turn)

@@ -39,6 +39,7 @@ from conserje.turns.claim import Hold, Think, Wait, decide, still_quiet, turn_of
 from conserje.turns.hearing import Hearing
 from conserje.turns.lease import Claim, LostLease, Thought
 from conserje.turns.offered import Offered
+from conserje.turns.pictures import Pictures
 from conserje.turns.thinking import NoReply, Thinking, channel_of, is_automatic, limits_of
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,8 @@ class Conversation:
         catalogues = Catalogues(self.pool, self.directory.changes)
         lore = Lore(self.pool, self.directory.changes)
         able, prices = (self.plugins, self.vault, self.turn_limit), Prices(self.pool)
-        self.thinking = Thinking(self.pool, catalogues, lore, *able, prices, Offered(self.pool), self.bounds)
+        shown = (Offered(self.pool), Pictures(self.pool, self.folder, self.plugins, self.vault))
+        self.thinking = Thinking(self.pool, catalogues, lore, *able, prices, *shown, self.bounds)
         self.hearing = Hearing(self.pool, self.folder, catalogues, *able, prices, self.bounds)
 
     async def converse(self, job: Job) -> None:
@@ -207,8 +209,9 @@ class Conversation:
             scope.due.append(Job(jobs.DELIVER, job.tenant_id, job.conversation_id))
 
     async def _think(self, entry: Entry, claim: Claim) -> tuple[Claim, Thought]:
-        """With what was heard in its voice notes. Raises NoReply."""
+        """With what was heard in its voice notes, and its pictures. Raises NoReply."""
         claim = await self.hearing.hear(entry, claim)
+        claim = await self.thinking.pictures.come(entry, claim)
         return claim, await self.thinking.think(entry, claim)
 
     async def _think_under_lease(self, entry: Entry, job: Job, claim: Claim) -> tuple[Claim, Thought]:

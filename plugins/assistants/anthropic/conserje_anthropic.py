@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from conserje import (
     Account,
     CannotTell,
     Finding,
+    Line,
     ModelAssistant,
     ModelCredentials,
     ModelOperator,
@@ -47,6 +49,10 @@ class AnthropicSettings(ModelSettings):
 
     model: str = Field(
         default="claude-haiku-5-5", min_length=1, description="The model's name, as the API knows it."
+    )
+    sees: bool = Field(
+        default=True,
+        description="Whether the model is shown customers' pictures, which then go to its vendor.",
     )
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = Field(
         default=None,
@@ -140,7 +146,7 @@ def _body(prompt: Prompt, settings: AnthropicSettings) -> dict[str, Any]:
 
 def _messages(prompt: Prompt) -> Iterator[dict[str, Any]]:
     for line in prompt.alternating():
-        yield {"role": line.role, "content": line.text}
+        yield {"role": line.role, "content": _content(line)}
     for step in prompt.steps:
         yield {"role": "assistant", "content": step.spoken.raw}
         results = [
@@ -153,6 +159,23 @@ def _messages(prompt: Prompt) -> Iterator[dict[str, Any]]:
             for call, result in zip(step.spoken.calls, step.results, strict=True)
         ]
         yield {"role": "user", "content": results}
+
+
+def _content(line: Line) -> str | list[dict[str, Any]]:
+    if not line.pictures:
+        return line.text
+    pictures = [
+        {
+            "type": "image",
+            "source": {
+                "type": "base64",
+                "media_type": each.content_type,
+                "data": b64encode(each.content).decode(),
+            },
+        }
+        for each in line.pictures
+    ]
+    return [*pictures, {"type": "text", "text": line.text}]
 
 
 def _spoken(answer: Any) -> Spoken:

@@ -18,7 +18,7 @@ from conserje.conversations import state
 from conserje.files import lengths
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
-from conserje.turns import hearing
+from conserje.turns import arrivals, hearing
 
 SPENT = "SELECT name, seconds, category FROM costs ORDER BY id"
 
@@ -148,7 +148,7 @@ async def test_a_turn_waits_for_a_note_that_is_on_its_way(scene: Scene, listener
 async def test_a_note_that_does_not_come_in_time_is_answered_as_a_sound(
     scene: Scene, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hearing, "WITHIN", 0.0)
+    monkeypatch.setattr(arrivals, "WITHIN", 0.0)
     job = await send(scene, content=Media((File("v", "audio/ogg"),)))
     await answer(scene, Job(jobs.CONVERSE, job.tenant_id, job.conversation_id, job.message_id))
     assert (listener.given, plain(listener.heard[0].messages[0].content)) == ([], "[audio/ogg]")

@@ -4,7 +4,7 @@ Rules, with the status that breaking them is answered with:
 
 - A bearer key, one of `keys` where some are given: 401. The API's version in a header: 400.
 - A model of `models`: 404. Fields that the API has, `max_tokens` among them: 400.
-- Messages begin and end with the customer's; no text of blanks alone: 400.
+- Messages begin and end with the customer's; no text of blanks alone; pictures are given as they are: 400.
 - Each tool_use is answered by a tool_result at the beginning of the next message, and each result has its
   use; where there are any, tools are named; their names and schemas are good: 400.
 - At most four places are cached: 400.
@@ -27,7 +27,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from conserje_fakes import server
-from conserje_fakes.mind import Act, Do, Heard, Mind, tool_fault
+from conserje_fakes.mind import Act, Do, Heard, Mind, is_picture, tool_fault
 
 Fault = Literal[
     "429", "429 without retry-after", "500", "529", "html", "redirect", "stall",
@@ -142,7 +142,19 @@ def _has_words(content: object) -> bool:
     if isinstance(content, str):
         return bool(content.strip())
     blocks = content if isinstance(content, list) else []
-    return bool(blocks) and all(block["type"] != "text" or block["text"].strip() for block in blocks)
+    return bool(blocks) and all(map(_is_sound, blocks))
+
+
+def _is_sound(block: dict[str, Any]) -> bool:
+    match block:
+        case {"type": "text", "text": text}:
+            return bool(text.strip())
+        case {"type": "image", "source": {"type": "base64", "media_type": kind, "data": data}}:
+            return is_picture(f"data:{kind};base64,{data}")
+        case {"type": "image"}:
+            return False
+        case _:
+            return True
 
 
 def _ids(message: dict[str, Any], kind: str, name: str) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_PICTURE = re.compile(r"data:image/(?:jpeg|png|webp|gif);base64,([A-Za-z0-9+/]+=*)")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,18 @@ def tool_fault(name: object, schema: object, *, strict: bool = False) -> str:
         properties
     )
     return "" if closed or not strict else f"Invalid schema for function {name!r}: strict, and not closed."
+
+
+def is_picture(url: object) -> bool:
+    """Whether an address is a picture itself, and none that somebody would have to fetch."""
+    return isinstance(url, str) and bool(_PICTURE.fullmatch(url))
+
+
+def words(content: Any) -> str:
+    """The words of a customer's message, whether pictures are among its parts or not."""
+    if isinstance(content, str):
+        return content
+    return "".join(part["text"] for part in content if part["type"] in ("text", "input_text"))
 
 
 def is_object(text: object) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from conserje_fakes.mind import Act, Do, Heard, is_object, tool_fault
+from conserje_fakes.mind import Act, Do, Heard, is_object, is_picture, tool_fault, words
 
 _KNOWN = frozenset({"model", "messages", "tools", "tool_choice", "response_format", "reasoning_effort"})
 
@@ -32,6 +32,7 @@ class Server:
     gives_ids: bool = True
     thinks_aloud: bool = False
     in_parts: bool = False  # the content is a list
+    sees: bool = True
 
 
 OPENAI = Server(bounds=frozenset({"max_completion_tokens"}))
@@ -72,12 +73,29 @@ def _wrong_order(messages: Sequence[dict[str, Any]], server: Server) -> str:
             continue
         if open_calls:
             return "An assistant message with 'tool_calls' must be followed by tool messages."
-        if not isinstance(message.get("content"), str) or not (message["content"] or calls):
-            return "Invalid content: it must be words."
-        if wrong := _wrong_call(calls, server):
+        if wrong := _wrong_content(message, server) or _wrong_call(calls, server):
             return wrong
         open_calls = [call["id"] for call in calls]
     return "A tool call is not answered." if open_calls else _not_in_turn(messages, server)
+
+
+def _wrong_content(message: dict[str, Any], server: Server) -> str:
+    content = message.get("content")
+    if isinstance(content, list) and message.get("role") == "user":
+        return next(filter(None, (_part_fault(part, server) for part in content)), "")
+    if isinstance(content, str) and (content or message.get("tool_calls")):
+        return ""
+    return "Invalid content: it must be words."
+
+
+def _part_fault(part: dict[str, Any], server: Server) -> str:
+    match part:
+        case {"type": "text", "text": str(text)} if text and len(part) == 2:
+            return ""
+        case {"type": "image_url", "image_url": {"url": url}} if server.sees:
+            return "" if is_picture(url) else "Invalid image URL."
+        case _:
+            return f"Invalid content part of {sorted(part)}."
 
 
 def _wrong_call(calls: Sequence[dict[str, Any]], server: Server) -> str:
@@ -113,7 +131,7 @@ def heard(asked: dict[str, Any]) -> Heard:
     tools = [tool["function"]["name"] for tool in asked.get("tools", ())]
     return Heard(
         "\n".join(each["content"] for each in messages if each["role"] == "system"),
-        [each["content"] for each in messages if each["role"] == "user"],
+        [words(each["content"]) for each in messages if each["role"] == "user"],
         tools if asked.get("tool_choice") != "none" else [],
         [each["content"] for each in messages if each["role"] == "tool"],
         form,

@@ -3,6 +3,7 @@
 - A JSON object with a model and an input that is not empty, of fields that the API has: 400.
 - A tool with a good name and schema; a choice of tools only with tools: 400.
 - Each function_call has its function_call_output, and each output its call: 400.
+- A customer's message is words, or parts that are words and pictures, given as they are: 400.
 - A call that came of reasoning comes back with it, sealed (nothing is stored here): 400. Sealed reasoning is
   given where it is asked for, of models that reason: 400.
 """
@@ -13,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from conserje_fakes.mind import Act, Do, Heard, is_object, tool_fault
+from conserje_fakes.mind import Act, Do, Heard, is_object, is_picture, tool_fault, words
 
 _SEALED = "reasoning.encrypted_content"
 
@@ -92,6 +93,8 @@ def _item_fault(item: dict[str, Any]) -> str:
     match item:
         case {"role": "user" | "assistant" | "developer" | "system", "content": str(text)} if text:
             return "" if set(item) <= {"role", "content", "type"} else f"Unknown parameter in {sorted(item)}."
+        case {"role": "user", "content": [*parts]} if parts:
+            return next(filter(None, map(_part_fault, parts)), "")
         case {"type": "message", "role": "assistant", "content": list()}:
             return ""
         case {"type": "function_call", "call_id": str(), "name": str(), "arguments": str(arguments)}:
@@ -104,6 +107,16 @@ def _item_fault(item: dict[str, Any]) -> str:
             return "Item with id 'rs_1' not found. Items are not persisted when `store` is set to false."
         case _:
             return f"Invalid input item of {sorted(item)}."
+
+
+def _part_fault(part: dict[str, Any]) -> str:
+    match part:
+        case {"type": "input_text", "text": str(text)} if text and len(part) == 2:
+            return ""
+        case {"type": "input_image", "image_url": url} if len(part) == 2:
+            return "" if is_picture(url) else "Invalid image URL."
+        case _:
+            return f"Invalid content part of {sorted(part)}."
 
 
 def _unpaired(items: list[dict[str, Any]]) -> str:
@@ -133,7 +146,7 @@ def heard(asked: Asked) -> Heard:
     tools = [tool.name for tool in asked.tools] if asked.tool_choice != "none" else []
     return Heard(
         asked.instructions,
-        [item["content"] for item in asked.items if item.get("role") == "user"],
+        [words(item["content"]) for item in asked.items if item.get("role") == "user"],
         tools,
         [item["output"] for item in asked.items if item.get("type") == "function_call_output"],
         form,

@@ -40,6 +40,7 @@ SETTINGS = (
     N_("Effort"), N_("How much effort the model makes, in output tokens; null: what it is used to."),
     N_("Mode"), N_("Which of OpenAI's two APIs is spoken; null: the operator's choice."),
     N_("Reasoning"), N_("How much the model reasons, in output tokens; null: for models that do not."),
+    N_("Sees"), N_("Whether the model is shown customers' pictures, which then go to its vendor."),
     N_("Transcription Model"),
     N_("The model that writes down voice notes, where they are switched on (voice_notes)."),
     N_("Tools"), N_("By the server's own names."), N_("Settings"),

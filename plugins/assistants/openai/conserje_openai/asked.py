@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from conserje import Abilities, Offer, Prompt
+from conserje import Abilities, Offer, Picture, Prompt
 from conserje_openai.models import Mode, OpenAIOperator, OpenAISettings
 
 
@@ -47,3 +48,8 @@ def word(code: object) -> str:
     """A code as OpenAI has them; other servers may put anything there."""
     short = isinstance(code, str) and len(code) <= 60 and code.replace("_", "").replace("-", "").isalnum()
     return str(code) if short else "no code"
+
+
+def data_url(picture: Picture) -> str:
+    """The picture itself, as an address."""
+    return f"data:{picture.content_type};base64,{b64encode(picture.content).decode()}"

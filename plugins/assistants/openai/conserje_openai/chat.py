@@ -11,8 +11,8 @@ from typing import Any
 
 from openai import AsyncOpenAI
 
-from conserje import NoAnswer, Prompt, Spoken, VendorFailed, Wanted
-from conserje_openai.asked import Asked
+from conserje import Line, NoAnswer, Prompt, Spoken, VendorFailed, Wanted
+from conserje_openai.asked import Asked, data_url
 
 _STRANGE = "The model's server does not speak chat completions; check CONSERJE_OPENAI_BASE_URL and _MODE."
 
@@ -46,7 +46,7 @@ async def ask(client: AsyncOpenAI, asked: Asked, prompt: Prompt) -> Spoken:
 def _messages(prompt: Prompt) -> Iterator[Any]:
     yield {"role": "system", "content": prompt.instructions}
     for line in prompt.alternating():
-        yield {"role": line.role, "content": line.text}
+        yield {"role": line.role, "content": _content(line)}
     for step in prompt.steps:
         calls = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _sound(call)}}
@@ -55,6 +55,13 @@ def _messages(prompt: Prompt) -> Iterator[Any]:
         yield {"role": "assistant", "content": step.spoken.text, "tool_calls": calls}
         for call, result in zip(step.spoken.calls, step.results, strict=True):
             yield {"role": "tool", "tool_call_id": call.id, "content": result.text}
+
+
+def _content(line: Line) -> str | list[dict[str, Any]]:
+    if not line.pictures:
+        return line.text
+    pictures = [{"type": "image_url", "image_url": {"url": data_url(each)}} for each in line.pictures]
+    return [{"type": "text", "text": line.text}, *pictures]
 
 
 def _sound(call: Wanted) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from openai import AsyncOpenAI
 from openai.types.responses import Response, ResponseFunctionToolCall
 
-from conserje import NoAnswer, Prompt, Spoken, Wanted
-from conserje_openai.asked import Asked, word
+from conserje import Line, NoAnswer, Prompt, Spoken, Wanted
+from conserje_openai.asked import Asked, data_url, word
 
 _STRANGE = "The model's server does not speak the Responses API; check CONSERJE_OPENAI_BASE_URL and _MODE."
 
@@ -51,11 +51,18 @@ async def ask(client: AsyncOpenAI, asked: Asked, prompt: Prompt) -> Spoken:
 
 def _items(prompt: Prompt) -> Iterator[Any]:
     for line in prompt.said:
-        yield {"role": line.role, "content": line.text}
+        yield {"role": line.role, "content": _content(line)}
     for step in prompt.steps:
         yield from step.spoken.raw
         for call, result in zip(step.spoken.calls, step.results, strict=True):
             yield {"type": "function_call_output", "call_id": call.id, "output": result.text}
+
+
+def _content(line: Line) -> str | list[dict[str, str]]:
+    if not line.pictures:
+        return line.text
+    pictures = [{"type": "input_image", "image_url": data_url(each)} for each in line.pictures]
+    return [{"type": "input_text", "text": line.text}, *pictures]
 
 
 def spoken(response: object) -> Spoken:

@@ -16,6 +16,7 @@ import uvloop
 from bench import (
     acknowledgements,
     active,
+    answer,
     answers,
     day,
     handshake,
@@ -40,6 +41,7 @@ PARTS: Mapping[str, Callable[[Place], Awaitable[Any]]] = {
     "handshake": handshake.measure,
     "store": store.measure,
     "reply": turns.measure_reply,
+    "answer": answer.measure,
     "turns": answers.measure,
     "trips": trips.measure,
     "status": statuses.measure,

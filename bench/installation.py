@@ -136,7 +136,7 @@ async def installed(
     port = process.free_port()
     variables = conserje.variables(postgres, DATABASE, port, workers=2)
     async with AsyncExitStack() as running:
-        url = await running.enter_async_context(server.serving(_answering_after(provider_takes, provider)))
+        url = await running.enter_async_context(server.serving(answering_after(provider_takes, provider)))
         variables |= {"CONSERJE_TWILIO_BASE_URL": url}
         log, command = place.folder / "serve.log", conserje.command(port, 2)
         serve = await running.enter_async_context(
@@ -146,7 +146,7 @@ async def installed(
     await postgres.drop(DATABASE)
 
 
-def _answering_after(seconds: float, app: ASGIApp) -> ASGIApp:
+def answering_after(seconds: float, app: ASGIApp) -> ASGIApp:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def late(message: Message) -> None:
             if message["type"] == "http.response.start":

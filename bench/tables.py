@@ -205,6 +205,7 @@ SECTIONS: Mapping[str, Callable[[Any], str]] = {
     "handshake": _handshakes,
     "store": _stored,
     "reply": _reply,
+    "answer": _reply,
     "turns": _turns,
     "trips": _trips,
     "status": _statuses,

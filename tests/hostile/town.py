@@ -18,11 +18,13 @@ from pathlib import Path
 from crash import postgres
 from crash.contacts import Contact
 from crash.providers import meta
+from deployment.units import read
 from hostile.attacks import HISTORIAN
 from hostile.caller import Target
 from installation import Installation, install
 from nginx.gate import BASE
 from nginx.load import PAUSE, Twilio, behind_nginx
+from processes import family
 from stuck import install as install_stuck
 from waiting import until
 
@@ -213,10 +215,19 @@ async def settled_in(folder: Path, size: Size) -> AsyncIterator[Town]:
             await running.enter_async_context(installation.working())
         slugs = [f"good-{number}" for number in range(1, size.tenants + 1)]
         doors = await running.enter_async_context(behind_nginx(installation, folder, serve.listen, *slugs))
+        _place_nginx(doors[0].gate.process.pid)
         town = Town(installation, doors, _target(installation, doors, of_meta), size.rate)
         await _lengthen(town, size.history)
         with _elsewhere() as town.ahead:
             yield town
+
+
+def _place_nginx(first: int) -> None:
+    """Have it at the level of its unit."""
+    [nice] = read("conserje-nginx.service")["Nice"]
+    with suppress(PermissionError):
+        for pid in family(first):
+            os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, pid) + int(nice))
 
 
 @contextmanager

@@ -151,19 +151,27 @@ async def test_webhooks_above_the_rate_wait_and_are_taken(changed: Changed, http
         assert "DELAYED" in {line["limited"] for line in caller.gate.requests}
 
 
-async def test_large_posts_of_a_stranger_hold_up_no_small_ones_nor_anybody_s(changed: Changed) -> None:
-    smaller = rate("large", "1r/m") | {"zone=conserje_large burst=20": "zone=conserje_large burst=2 nodelay"}
+@pytest.mark.parametrize(
+    ("zone", "burst", "largest_free"),
+    [("large", 20, 29_999), ("largest", 8, 999_999)],
+    ids=["large", "largest"],
+)
+async def test_large_posts_of_a_stranger_hold_up_no_small_ones_nor_anybody_s(
+    changed: Changed, zone: str, burst: int, largest_free: int
+) -> None:
+    before = f"zone=conserje_{zone} burst={burst};"
+    smaller = rate(zone, "1r/m") | {before: f"zone=conserje_{zone} burst=2 nodelay;"}
     async with changed(smaller) as (caller, _):
 
         async def post(size: int, slug: str = "acme", source: str = "127.0.0.2", method: str = "POST") -> int:
             given = {"method": method, "content": b"x" * size, "source": source}
             return (await caller.of(slug, "/bot/meta/webhook", **given)).status_code
 
-        assert [await post(100_000) for _ in range(5)] == [200] * 3 + [503] * 2
-        assert [await post(65_536) for _ in range(5)] == [200] * 5
+        assert [await post(largest_free + 1) for _ in range(5)] == [200] * 3 + [503] * 2
+        assert [await post(largest_free) for _ in range(5)] == [200] * 5
         assert [await post(0, method="GET") for _ in range(5)] == [200] * 5
-        assert await post(100_000, source="127.0.0.3") == 200
-        assert await post(100_000, slug="bravo") == 200
+        assert await post(largest_free + 1, source="127.0.0.3") == 200
+        assert await post(largest_free + 1, slug="bravo") == 200
 
 
 async def test_webhooks_above_the_burst_are_told_503_and_never_429(changed: Changed) -> None:

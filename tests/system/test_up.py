@@ -154,11 +154,12 @@ async def test_promise_5_it_starts_again_after_kill_9_of_everything_and_of_itsel
     async with up(environment) as first:
         server = postmaster(environment)
         assert server
-        for member in [*family(first.pid), *family(server)]:
+        killed = [*family(first.pid), *family(server)]
+        for member in killed:
             with suppress(ProcessLookupError):  # some end with their parent
                 os.kill(member, signal.SIGKILL)
         await first.process.wait()
-        await until(lambda: not alive(server))
+        await until(lambda: not any(map(alive, killed)))
     assert Path(environment["CONSERJE_DATA_DIR"], "postgres", "postmaster.pid").exists()
 
     async with up(environment) as second:

@@ -120,6 +120,9 @@ def _live_as_asked(asking: socket.socket) -> None:
         if asking in ready:
             request, descriptors, _, _ = socket.recv_fds(asking, LONGEST, 3)
             if not request:
+                for pid in endings:  # of tests that were killed
+                    with suppress(ProcessLookupError):
+                        os.killpg(pid, signal.SIGKILL)
                 sys.exit()
             if (pid := os.fork()) == 0:
                 signal.set_wakeup_fd(-1)

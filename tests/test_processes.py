@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 from forking import can_fork
-from processes import bare_environment, free_port, run_to_end, running
+from processes import alive, bare_environment, free_port, run_to_end, running
 from waiting import until
 
 
@@ -29,7 +31,9 @@ async def test_a_fork_does_what_a_start_does(tmp_path: Path, command: str) -> No
     assert await run_to_end(environment, *command.split()) == await run_to_end(by_itself, *command.split())
 
 
-async def test_a_fork_is_a_process_of_its_own(tmp_path: Path) -> None:
+@pytest.fixture
+def packages(tmp_path: Path) -> Path:
+    """A folder with a command that says where it is, and stays."""
     packages = tmp_path / "packages"
     packages.mkdir()
     (packages / "more.py").write_text(
@@ -47,6 +51,10 @@ async def test_a_fork_is_a_process_of_its_own(tmp_path: Path) -> None:
     (packages / "more-1.dist-info").mkdir()
     (packages / "more-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: more\nVersion: 1\n")
     (packages / "more-1.dist-info" / "entry_points.txt").write_text("[conserje.commands]\nmore = more:more\n")
+    return packages
+
+
+async def test_a_fork_is_a_process_of_its_own(tmp_path: Path, packages: Path) -> None:
     environment = bare_environment() | {"PYTHONPATH": str(packages), "CONSERJE_SAID": "here"}
     said, log = [], tmp_path / "log"
     for surroundings in (environment, environment | {"PYTHONHASHSEED": "1"}):
@@ -59,6 +67,33 @@ async def test_a_fork_is_a_process_of_its_own(tmp_path: Path) -> None:
         log.unlink()
     assert said[0] == said[1]
     assert f"{os.getcwd()} ['{os.getcwd()}', '{packages}']" in said[0]
+
+
+async def test_a_fork_does_not_outlive_who_is_killed(tmp_path: Path, packages: Path) -> None:
+    log = tmp_path / "log"
+    program = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from processes import bare_environment, running\n"
+        "async def start(log):\n"
+        "    async with running(bare_environment(), 'more', log=log) as started:\n"
+        "        assert type(started.process).__name__ == 'Forked'\n"
+        "        print(started.pid, flush=True)\n"
+        "        await started.process.wait()\n"
+        "asyncio.run(start(Path(sys.argv[1])))\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, str(log)),
+        env=bare_environment() | {"PYTHONPATH": f"{packages}{os.pathsep}{Path(__file__).parent}"},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout
+    pid = int(await process.stdout.readline())
+    await until(log.read_text)
+    assert alive(pid)
+    process.kill()
+    await process.wait()
+    await until(lambda: not alive(pid))
 
 
 @pytest.mark.parametrize("variable", ["LD_PRELOAD", "LANG", "PYTHONOPTIMIZE"])

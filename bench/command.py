@@ -36,7 +36,7 @@ from bench.servers import Conserje
 from conserje.storage import embedded
 
 RESULTS = Path(__file__).with_name("results")
-PAGE = Path(__file__).with_name("README.md")
+PAGES = (Path(__file__).with_name("README.md"), Path(__file__).parents[1] / "README.md")
 PARTS: Mapping[str, Callable[[Place], Awaitable[Any]]] = {
     "handshake": handshake.measure,
     "store": store.measure,
@@ -65,7 +65,9 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument(
-        "--write", action="store_true", help="put what was measured into bench/README.md as well"
+        "--write",
+        action="store_true",
+        help="put what was measured into bench/README.md and README.md as well",
     )
     given = parser.parse_args(arguments)
     given.only = given.only.split(",")
@@ -146,6 +148,6 @@ def main() -> int:
         return 1
     say(f"Written to {write(report)}")
     print(report.json() if given.json else report.text())
-    if given.write:
-        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), report.sections()), encoding="utf-8")
+    for page in PAGES if given.write else ():
+        page.write_text(filled(page.read_text(encoding="utf-8"), report.sections()), encoding="utf-8")
     return 0 if report.sound else 1

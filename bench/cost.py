@@ -32,17 +32,19 @@ class Cost:
 class Meter:
     """Reads what was used between `begin` and `end`."""
 
-    def __init__(self, postgres: Postgres, kinds: Kinds) -> None:
+    def __init__(self, postgres: Postgres, kinds: Kinds, aside: int = 0) -> None:
+        """`aside` is a backend whose work counts for nobody."""
         self._postgres = postgres
         self._kinds = kinds
+        self._aside = aside
 
     async def begin(self) -> None:
-        self._written = await self._postgres.written()
-        self._used = processor_time(self._kinds)
+        self._written = await self._postgres.written(self._aside)
+        self._used = processor_time(self._kinds, self._aside)
 
     async def end(self, results: int) -> Cost:
-        used, count = processor_time(self._kinds), max(results, 1)
-        commits, wal_bytes = await self._postgres.written()
+        used, count = processor_time(self._kinds, self._aside), max(results, 1)
+        commits, wal_bytes = await self._postgres.written(self._aside)
         return Cost(
             {kind: (used[kind] - self._used[kind]) / count for kind in self._kinds},
             (commits - self._written[0]) / count,
@@ -50,9 +52,12 @@ class Meter:
         )
 
 
-def processor_time(kinds: Kinds) -> dict[str, float]:
-    """Microseconds so far of each kind's first processes and descendants, also of those that ended."""
-    seen = dict(_processes())
+def processor_time(kinds: Kinds, aside: int = 0) -> dict[str, float]:
+    """Microseconds so far of each kind's first processes and descendants, also of those that ended.
+
+    The process `aside` is of no kind.
+    """
+    seen = {pid: each for pid, each in _processes() if pid != aside}
     return {
         kind: TICK * sum(seen[pid].ticks for first in firsts for pid in descendants(first, seen))
         for kind, firsts in kinds.items()

@@ -9,7 +9,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 import asyncpg
 
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
-WRITTEN = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text, pg_current_wal_lsn() - '0/0'"
+WRITTEN = """
+SELECT pg_snapshot_xmax(pg_current_snapshot())::text,
+    pg_current_wal_lsn() - '0/0' - coalesce((SELECT wal_bytes FROM pg_stat_get_backend_wal({aside})), 0)
+"""
 
 
 class Postgres:
@@ -49,12 +52,12 @@ class Postgres:
     async def drop(self, database: str) -> None:
         await self.execute("postgres", f"DROP DATABASE {database} WITH (FORCE)")
 
-    async def written(self) -> tuple[int, int]:
-        """Transactions that wrote and bytes of write-ahead log so far, exact to the moment.
+    async def written(self, aside: int = 0) -> tuple[int, int]:
+        """Transactions that wrote and bytes of write-ahead log so far, the latter without a backend's.
 
-        The counts of pg_stat_database are up to ten seconds late.
+        The counts of pg_stat_database would be up to ten seconds late.
         """
-        transactions, position = await self.row("postgres", WRITTEN)
+        transactions, position = await self.row("postgres", WRITTEN.format(aside=aside))
         return int(transactions), int(position)
 
     async def folder(self) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bench.tables import SECTIONS
+from bench.tables import SECTIONS, sentence
 
 MARKED = "<!-- measured: {name} -->\n{text}<!-- end -->"
 BETWEEN = re.compile(r"<!-- measured: ([a-z]+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -36,7 +36,8 @@ class Report:
         for name, part in self.parts.items():
             void = [f"Void: {why}" for why in reasons(part)]
             texts[name] = "\n\n".join([SECTIONS[name](part), *void]) + "\n"
-        return {"machine": _machine(seen)} | {name: f"{when}\n\n{text}" for name, text in texts.items()}
+        sections = {"machine": _machine(seen)} | {name: f"{when}\n\n{text}" for name, text in texts.items()}
+        return sections | ({"sentence": said} if (said := sentence(self.parts)) else {})
 
     def text(self) -> str:
         return "\n".join(f"## {name}\n\n{text}" for name, text in self.sections().items())

@@ -15,6 +15,7 @@ from bench.webhooks import DOMAIN, Tenant
 FOLDER = Path(__file__).parent
 COMPETITORS = FOLDER / "competitors"
 VENV = FOLDER / ".venv"
+OF_JOB = "('x' || encode(substring(payload FROM 9 FOR 8), 'hex'))::bit(64)::bigint"  # the conversation's id
 CONNECTIONS = 32  # of all of a competitor's workers to Postgres: 16, 48 and 64 were no faster
 
 
@@ -25,7 +26,8 @@ class Server(Protocol):
     title: str
     folder: Path
     owner: str
-    counts: str  # the statement that counts messages, and those of them that are due
+    answer: str  # the statement that takes all jobs, as workers that keep up do
+    counts: str  # counts messages, and those of them that are due or have been answered
 
     def missing(self) -> str | None:
         """What this machine lacks to run it."""
@@ -44,7 +46,8 @@ class Competitor:
     """What the three have in common: one schema, and counting its rows."""
 
     owner = "postgres"
-    counts = "SELECT (SELECT count(*) FROM messages), (SELECT count(*) FROM jobs)"
+    answer = "DELETE FROM jobs"
+    counts = "SELECT (SELECT count(*) FROM messages), (SELECT last_value FROM jobs_id_seq)"
 
     async def fill(self, postgres: Postgres, database: str, tenants: list[Tenant]) -> None:
         rows = ", ".join(f"('{t.slug}', '{t.account_sid}', '{t.auth_token}')" for t in tenants)
@@ -143,13 +146,18 @@ class Conserje:
     title = "Conserje"
     owner = "conserje"
     # Of a tenant that has very many waiting a conversation waits as a whole, outside the queue.
-    counts = """
+    answer = f"""
+WITH gone AS (DELETE FROM pgqueuer.pgqueuer WHERE entrypoint = 'converse' RETURNING {OF_JOB} AS id),
+    brought AS (DELETE FROM overflow RETURNING conversation_id)
+UPDATE messages SET turn_id = 1 WHERE direction = 'in' AND turn_id IS NULL
+    AND conversation_id IN (SELECT id FROM gone UNION SELECT conversation_id FROM brought)
+"""
+    counts = f"""
 WITH due AS (
-    SELECT ('x' || encode(substring(payload FROM 9 FOR 8), 'hex'))::bit(64)::bigint AS id
-    FROM pgqueuer.pgqueuer WHERE entrypoint = 'converse'
+    SELECT {OF_JOB} AS id FROM pgqueuer.pgqueuer WHERE entrypoint = 'converse'
     UNION SELECT conversation_id FROM overflow
 )
-SELECT count(*), count(*) FILTER (WHERE conversation_id IN (SELECT id FROM due))
+SELECT count(*), count(*) FILTER (WHERE turn_id = 1 OR conversation_id IN (SELECT id FROM due))
 FROM messages WHERE direction = 'in'
 """
 

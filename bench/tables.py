@@ -22,6 +22,7 @@ from bench.trips import Trips
 from bench.turns import Flood
 
 STORES = {"conserje": "Conserje", "pgbench": "pgbench, bare inserts"}
+OTHERS = {"express": "Express", "flask": "Flask", "fastapi": "FastAPI"}
 KINDS = ("server", "Postgres", "nginx")
 COSTS = ("processor time, us", *KINDS, "whole", "spread", "ours", "a commit", "WAL, B")
 RATES = ("acknowledged", "workers", "a second", "spread", "p50", "p99", "ours", "without nginx")
@@ -198,6 +199,24 @@ def _active(seen: Active) -> str:
 def _starts(seen: Sequence[Start]) -> str:
     rows = [(f"{each.tenants:,}", f"{each.seconds:.2f} s", f"{each.megabytes:.0f} MB") for each in seen]
     return _table(("`serve` with tenants", "ready in", "memory"), rows)
+
+
+def sentence(parts: Mapping[str, Any]) -> str:
+    """For the README; empty where nothing was measured beside the others."""
+    seen = parts.get("acknowledgements")
+    whole = {name: median(run.cost.total for run in of) for name, of in seen.sound().items()} if seen else {}
+    others = [f"{OTHERS[name]} {whole[name] / whole['conserje']:.1f}" for name in OTHERS if name in whole]
+    if "conserje" not in whole or not others:
+        return ""
+    turn = ""
+    if "turns" in parts:
+        alone = [each.cost.total for each in parts["turns"] if each.workers == 1]
+        turn = f", and\na turn of the assistant `catalog` {median(alone) / 1000:.1f} ms"
+    return (
+        f"A message that is acknowledged through TLS costs {whole['conserje'] / 1000:.2f} ms of processor"
+        f" time (server, Postgres, nginx){turn}.\n{', '.join(others)} times as much, for storing less:"
+        " [bench/README.md](bench/README.md).\n"
+    )
 
 
 SECTIONS: Mapping[str, Callable[[Any], str]] = {

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import load, nginx, pace, process, webhooks
-from bench.cost import Cost, Kinds, Meter
+from bench.answerer import answering
+from bench.cost import Cost, Meter
 from bench.load import Load
 from bench.pace import Pace
 from bench.postgres import Postgres
@@ -30,7 +31,7 @@ class Run:
     p50: float | None  # milliseconds, as p99
     p99: float | None
     acknowledged: int
-    stored: tuple[int, int]  # messages, and those that are due to be answered
+    stored: tuple[int, int]  # messages, and those that are due or have been answered
     cost: Cost  # of each that was acknowledged
     void: str | None = None
 
@@ -69,8 +70,7 @@ class Throughput:
     ) -> Run:
         """As many webhooks as it takes."""
         seconds = seconds or self.seconds
-        async with self._serving(server, workers, behind_nginx) as (url, kinds):
-            meter = Meter(self.postgres, kinds)
+        async with self._serving(server, workers, behind_nginx) as (url, meter):
             warm_up = await load.drive(url, self._tenants, self.folder / "warm-up", self.warm_up)
             measured = await load.drive(url, self._tenants, self.folder / "measured", seconds, meter.begin)
             cost = await meter.end(measured.accepted)
@@ -97,8 +97,8 @@ class Throughput:
     @asynccontextmanager
     async def _serving(
         self, server: Server, workers: int, behind_nginx: bool
-    ) -> AsyncIterator[tuple[str, Kinds]]:
-        """The server on a new copy of its database, as a URL with {host} in it, and what runs by kind."""
+    ) -> AsyncIterator[tuple[str, Meter]]:
+        """The server on a new copy of its database, as a URL with {host} in it, and the meter of it all."""
         database, port, log = _database(server), process.free_port(), self.folder / f"{server.name}.log"
         await self.postgres.create(database, _template(server), server.owner)
         command = server.command(port, workers)
@@ -107,12 +107,15 @@ class Throughput:
             serve = await running.enter_async_context(
                 process.serving(command, port, log, server.folder, variables)
             )
-            kinds = {"server": [serve.pid], "Postgres": [await self.postgres.pid()]}
+            kinds, url = (
+                {"server": [serve.pid], "Postgres": [await self.postgres.pid()]},
+                f"http://{{host}}:{port}/",
+            )
             if behind_nginx:
                 front = await running.enter_async_context(nginx.opened(self.folder / "nginx", port))
-                yield f"https://{{host}}:{front.port}/", kinds | {"nginx": [front.pid]}
-            else:
-                yield f"http://{{host}}:{port}/", kinds
+                kinds, url = kinds | {"nginx": [front.pid]}, f"https://{{host}}:{front.port}/"
+            aside = await running.enter_async_context(answering(self.postgres, database, server.answer))
+            yield url, Meter(self.postgres, kinds, aside)
         await self.postgres.drop(database)
 
 
@@ -129,5 +132,5 @@ def _fault(warm_up: Load, measured: Load, run: Run) -> str | None:
         return fault
     if run.stored != (run.acknowledged, run.acknowledged):
         stored, due = run.stored
-        return f"{run.acknowledged} were acknowledged, {stored} are stored, {due} of them due"
+        return f"{run.acknowledged} were acknowledged, {stored} are stored, {due} of them with a job"
     return None

@@ -48,11 +48,11 @@ def test_only_what_was_measured_is_written() -> None:
 
 
 def test_every_part_has_its_place_in_the_page() -> None:
-    from bench.command import PAGE as written
+    from bench.command import PAGES
     from bench.tables import SECTIONS
 
-    places = report.BETWEEN.findall(written.read_text(encoding="utf-8"))
-    assert sorted(places) == sorted([*SECTIONS, "machine"])
+    places = [name for page in PAGES for name in report.BETWEEN.findall(page.read_text(encoding="utf-8"))]
+    assert sorted(places) == sorted([*SECTIONS, "machine", "sentence"])
 
 
 def test_the_median_of_the_rounds_that_count_is_told() -> None:
@@ -67,6 +67,15 @@ def test_the_median_of_the_rounds_that_count_is_told() -> None:
     assert "| Flask |" not in text
     assert "Void: Flask, 1 workers: an answer was not 2xx" in text
     assert not seen.sound
+
+
+def test_a_sentence_is_said_only_of_servers_in_one_run() -> None:
+    ours, theirs = run("conserje", 500), run("express", 800)
+    both = Report(MACHINE, {}, {"acknowledgements": Acknowledgements(1, 1, [ours, theirs])})
+    assert "costs 0.50 ms of processor time" in both.sections()["sentence"]
+    assert "Express 1.6 times as much" in both.sections()["sentence"]
+    alone = Report(MACHINE, {}, {"acknowledgements": Acknowledgements(1, 1, [ours])})
+    assert "sentence" not in alone.sections()
 
 
 def test_a_part_that_failed_says_so_in_the_place_of_a_figure() -> None:
@@ -90,6 +99,7 @@ def test_processor_time_has_that_of_children_that_ended() -> None:
         assert process.stdout
         process.stdout.readline()
         used = cost.processor_time({"it": [process.pid], "nobody": []})
+        assert cost.processor_time({"it": [process.pid]}, aside=process.pid) == {"it": 0}
         process.communicate(b"\n")
     assert used["it"] >= 100_000
     assert used["nobody"] == 0

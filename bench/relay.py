@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SOCKET = ".s.PGSQL.5432"
-READY, COMPLETE = ord("Z"), ord("C")  # ReadyForQuery ends a round trip, CommandComplete a statement
+READY = ord("Z")  # ReadyForQuery ends a round trip
+DONE = frozenset(b"Cs")  # CommandComplete a statement, or PortalSuspended, where only one row was wanted
 HEAD = 5  # bytes of a message: which it is, and how long the rest is, with these four of its own
 
 
@@ -25,7 +26,7 @@ class Counts:
 
     def add(self, kind: int) -> None:
         self.trips += kind == READY
-        self.statements += kind == COMPLETE
+        self.statements += kind in DONE
 
 
 @dataclass

@@ -16,7 +16,7 @@ from bench import cost, memory, report
 from bench.acknowledgements import Acknowledgements
 from bench.cost import Cost, Process
 from bench.load import percentile
-from bench.relay import COMPLETE, READY, Messages
+from bench.relay import Counts, Messages
 from bench.report import Report
 from bench.throughput import Run
 
@@ -113,17 +113,14 @@ def test_percentiles_of_counts(part: float, value: int) -> None:
 @pytest.mark.parametrize("piece", [1, 2, 7, 100])
 def test_answers_are_counted_in_whatever_pieces_they_come(piece: int) -> None:
     rest = b"CZ" * 5  # of a row, which may have any bytes
-    said = (
-        b"D"
-        + (4 + len(rest)).to_bytes(4)
-        + rest
-        + b"C\0\0\0\x0dINSERT 0\0"
-        + b"1\0\0\0\x04"
-        + b"Z\0\0\0\x05I"
-    )
-    messages = Messages()
-    kinds = [kind for at in range(0, len(said), piece) for kind in messages.kinds(said[at : at + piece])]
-    assert kinds == [ord("D"), COMPLETE, ord("1"), READY]
+    row = b"D" + (4 + len(rest)).to_bytes(4) + rest
+    done, ready = b"C\0\0\0\x0dINSERT 0\0", b"Z\0\0\0\x05I"
+    said = row + done + ready + b"1\0\0\0\x04" + row + b"s\0\0\0\x04" + ready
+    messages, counts = Messages(), Counts()
+    for at in range(0, len(said), piece):
+        for kind in messages.kinds(said[at : at + piece]):
+            counts.add(kind)
+    assert (counts.trips, counts.statements) == (2, 2)
 
 
 def test_who_listens_is_found_and_has_memory_of_its_own(tmp_path: Path) -> None:

@@ -221,3 +221,24 @@ async def test_it_is_answered_besides(slug: str, phrase: str, held: str) -> None
 
 async def test_who_was_harmed_is_given_to_a_person() -> None:
     assert (await ask("bella-raiz", "me salieron ronchas con la crema")).hand_over
+
+
+@pytest.mark.parametrize(
+    ("slug", "phrase", "held"),
+    [
+        # "Buenas tardes" asks not how long it takes, and "a ... cuánto" not what it costs.
+        ("bravo", "buenas tardes, hacen despachos a Arica?", r"^¡Hola! Despachamos a todo Chile\.$"),
+        ("bravo", "y el envío cuánto?", r"^El despacho cuesta \$4\.990"),
+        ("acme", "despachan a Iquique y cuánto se demora?", "2 a 4 días"),
+        # Who finds a thing dear and asks for another haggles not.
+        ("mundo-canino", "muy caro el kong, tienen algo más económico?", r"Cuerda trenzada: \$4\.490"),
+        ("mundo-canino", "se comió la correa jajaj necesito otra", r"Correa retráctil 5 m: \$13\.990"),
+        ("acme", "quiero 40 brownies para una boda, me hacen precio?", "desde 20 unidades"),
+        ("verde-limon", "zapatillas 41 hay?", "Zapatilla urbana"),
+        ("verde-limon", "no me gustó la parka, la devuelvo?", "30 días"),
+        ("acme", "cuál es el mínimo de compra?", "No tengo ese dato"),
+    ],
+)
+async def test_what_is_not_asked_is_not_answered(slug: str, phrase: str, held: str) -> None:
+    told = await answer(slug, phrase)
+    assert re.search(held, told), told

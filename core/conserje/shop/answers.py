@@ -35,7 +35,7 @@ _CLAUSE = re.compile(r"[\n.,;:!?¡¿…]+(?!\d)")
 _HOURS, _ADDRESS, _DELIVERY, _REACH, _COST, _TIME, _ARRIVAL = map(
     Cues, (cues.HOURS, cues.ADDRESS, cues.DELIVERY, cues.REACH, cues.COST, cues.TIME, cues.ARRIVAL)
 )
-_PAYMENT = Cues(cues.PAYMENT)
+_PAYMENT, _COST_ALONE = Cues(cues.PAYMENT), Cues(cues.COST_ALONE)
 _PLAIN: tuple[tuple[Topic, Cues], ...] = (
     ("payment", _PAYMENT),
     ("returns", Cues(cues.RETURNS)),
@@ -194,7 +194,7 @@ class Answers:
                 continue
             is_asked = True
             about.extend(words)
-            cost, time = _COST.found(words), _TIME.found(words)
+            cost, time = _cost_and_time(words)
             if cost:
                 asked.setdefault("delivery.cost", set()).update(cost | named)
             if time and cost.isdisjoint(time):
@@ -269,6 +269,14 @@ class Answers:
                 break
             found.update(dict.fromkeys(self._having[key][: most - len(found)]))
         return list(found)
+
+
+def _cost_and_time(words: Sequence[Word]) -> tuple[set[int], set[int]]:
+    """By which words what it costs and how long it takes is asked; "el envío cuánto" asks for the cost."""
+    cost, time = _COST.found(words), _TIME.found(words)
+    if not cost and not time and not _ARRIVAL.found(words):
+        cost = _COST_ALONE.found(words)
+    return cost, time
 
 
 def _spoken(questions: Sequence[Question]) -> Mapping[str, set[int]]:

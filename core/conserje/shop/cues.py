@@ -103,8 +103,14 @@ llega|llegan|mandan|envian pa|para alla|aca|allá|acá
 
 COST = """
 cuanto|cuánto|kuanto|quanto sale|cuesta|vale|cobran|es|é|seria|custa|cobra|costaria|saldria|fica|valor|sale
-a cuanto
 precio|costo|valor|tarifa|price|cost|much|gratis|gratuito|free|grátis|incluido|cobran|cobra|recargo
+"""
+
+# Of these the cost is asked for where nothing else is.
+COST_ALONE = """
+a cuanto
+despacho cuanto|cuánto
+cuanto|cuánto despacho
 """
 
 TIME = """

@@ -46,7 +46,8 @@ cierra cierran cerrado cerrados cierre cerrar fecham fechado close closed closin
 atienden atiende atencion atender atendiendo atendimento trabajan funcionan funcionamento funciona
 local tienda sucursal negocio shop store loja showroom locales
 tarjeta debito credito cartao card cards tarjetas
-devolver devolucion devoluciones cambio cambiar cambios return returns refund reembolso troca trocar devolucao
+devolver devolucion devoluciones devuelvo devuelve devuelven cambio cambiar cambios return returns
+  refund reembolso troca trocar devolucao
 boleta factura boletas facturas invoice receipt facturan
 estacionamiento estacionar parking estacionamento
 descuento descuentos promocion promociones promo oferta ofertas rebaja discount desconto
@@ -60,6 +61,9 @@ demora demoran demoraria tarda tardan tardaria tardanza
 """
 
 
+_OF_THE_DAY = frozenset({"tarde", "tardes"})  # "buenas tardes" asks not how long it takes
+
+
 def sound(word: str) -> str:
     """How a word without accents sounds."""
     for pattern, replacement in _SOUNDS:
@@ -70,6 +74,8 @@ def sound(word: str) -> str:
 @lru_cache(maxsize=20_000)
 def meanings(word: str) -> frozenset[str]:
     """What a word in lower case may mean; two words mean the same where these meet."""
+    if word in _OF_THE_DAY:
+        return _OF_THE_DAY
     return frozenset(_GROUPS.get(key, key) for key in _keys(word))
 
 

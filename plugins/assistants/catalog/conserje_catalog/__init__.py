@@ -30,6 +30,7 @@ from conserje_catalog.offers import Offers, has, near, row_id
 from conserje_catalog.wish import Meant
 from conserje_catalog.words import LANGUAGES, Words
 
+_WHOLESALE = "por mayor"
 _READ = 2000  # characters: whoever writes more does not ask for a product
 
 
@@ -168,6 +169,8 @@ async def _told(turn: _Turn, topic: str, text: str, asked: Asked, offers: Offers
     known = await lore.known(turn, text, asked) or [
         each for _, part in wishes.parts(asked) for each in await turn.knowledge.search(part)
     ]
+    if not known and topic == "haggling" and wishes.is_much(asked):
+        known = [each for each in await turn.knowledge.search(_WHOLESALE) if each.topic == "wholesale"]
     if not known:
         return None
     answers = list(dict.fromkeys(each.answer for each in known))

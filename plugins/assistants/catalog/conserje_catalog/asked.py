@@ -40,6 +40,7 @@ _DRAWN_OUT = re.compile(r"\b[a-z]{0,10}?([a-z])\1[a-z]{0,10}\b")
 _OF_SHOP = re.compile(r"\b(?:ustedes|uds) (?:(?:me|nos|se|los?|las?|les?) ){0,2}([a-z]{3,20}(?:an|en))\b")
 _ONE = words_of("un una mi mis el la los las unos unas su tu um uma meu minha my a the")
 _DEGREES = words_of("tan muy de tao too very barato barata caro cara caros caras")
+_LAUGHTER = re.compile(r"(?:ja|je|ji|ha|he){2,20}j?|k{2,20}|x[dD]+|lol")
 _THRICE = re.compile("|".join(3 * letter for letter in ascii_lowercase))
 _CLAUSES = 10  # of a message: each is looked for by itself
 _CHAT = WORDS["greetings"] | WORDS["thanks"] | WORDS["closings"] | WORDS["farewells"] | WORDS["chat"]
@@ -57,7 +58,7 @@ class Asked:
         self.was_hasty = self._text != plain
         self._words = _WORD.findall(self._text)
         self._said = frozenset(self._words)
-        parts = (_WORD.findall(part) for part in _CLAUSE.split(self._text))
+        parts = (_serious(_WORD.findall(part)) for part in _CLAUSE.split(self._text))
         self.clauses = tuple(" ".join(words) for words in parts if words)[:_CLAUSES]
 
     def says(self, kind: str) -> bool:
@@ -245,6 +246,11 @@ def _until_but(text: str) -> tuple[str, str]:
     """What is unwanted, and what is wanted instead: "brownies sino aceite"."""
     but = PATTERNS["but"].search(text)
     return (text[: but.start()], text[but.end() :]) if but else (text, "")
+
+
+def _serious(words: list[str]) -> list[str]:
+    """Without laughter, where more is said: "se comió el collar jaja necesito otro"."""
+    return [word for word in words if not _LAUGHTER.fullmatch(word)] or words
 
 
 def _short(text: str) -> str:

@@ -42,12 +42,11 @@ async def _by_its_name(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:
 
 
 async def _by_kind(turn: Turn[Any, Any], asked: Asked) -> str:
-    """What was asked, each product in it called by its category; empty: none is named."""
+    """What was asked, the product in it called by its category; empty: none is named."""
     text = "\n".join(asked.clauses)
-    kind = text
     for word in [word for clause in asked.clauses for word in naming(clause)][:_NAMED]:
         matches = await turn.products.search(word, _FOUND) if word.isalpha() else []
         categories = Counter(match.product.category for match in matches if match.score >= _SURE)
         for category, _ in categories.most_common(1):
-            kind = kind.replace(word, category.lower())
-    return kind if kind != text else ""
+            return text.replace(word, category.lower())
+    return ""

@@ -10,7 +10,7 @@ _LETTERS = ("xxs", "xs", "s", "m", "l", "xl", "xxl", "xxxl")
 _ONE = r"x{1,3}[sl]|[sml]|[1-5][0-9]|[2-9]"
 _ASKED = re.compile(
     rf"\b(?:tallas?|numero|nro|size|tamanho|calzo|en|en la|una|soy|es) ({_ONE})\b"
-    r"|\b(x{1,3}[sl]|[34][0-9])$"
+    r"|\b(x{1,3}[sl]|[34][0-9])(?=$| (?:hay|tienen?|tendran|quedan?|porfa)\b)"
 )
 _SAID = re.compile(r"\b(?:tallas?|n[uú]meros?|sizes?|tamanhos?) ([^.;]{1,60})", re.IGNORECASE)
 _RANGE = re.compile(rf"\b({_ONE})(?: (?:a|al|hasta|to|-) ({_ONE}))?\b", re.IGNORECASE)

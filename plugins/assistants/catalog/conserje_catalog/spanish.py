@@ -63,7 +63,8 @@ WORDS = {
         mirar llevo encargo encargar pedir pido comprar komprar gustaria encantaria interesado interesada
         interesan interesa tal vez caleta harto poco mucho onda cachai bkn bacan filete quisiera ando
         buscando estaba vi foto instagram publicacion anuncio pagina anos cumpleanos cumple cosa cosas
-        incluido incluida incluidos incluidas cuenta junto juntos junta juntas da dan den pase pasen supere
+        lleva contiene contienen incluido incluida incluidos incluidas cuenta junto juntos junta
+        juntas da dan den pase pasen supere
         superen xl xxl xs
         producto productos articulo articulos
         modelo modelos vieja viejo hijo hija nino nina senora pololo polola mama papa menos hasta entre
@@ -315,7 +316,10 @@ EXPRESSIONS = {
         (?:algo|un[oa]|otr[oa]|nada)_mas_(?:barat|economic)[oa]
         mas_(?:barat|economic)[oa]s?_que(?!_(?:tiene|teng|hay|haya|vend|tengan))
     """,
-    "size": r"tallas?_(?:xs|s|m|l|xl|xxl|[0-9]{1,2}) (?:numero|nro)_[0-9]{1,2} (?<=s_)(?:3[3-9]|4[0-8])$",
+    "size": r"""
+        tallas?_(?:xs|s|m|l|xl|xxl|[0-9]{1,2}) (?:numero|nro)_[0-9]{1,2}
+        (?<=s_)(?:3[3-9]|4[0-8])(?=$|_(?:hay|tienen?|tendran|quedan?|porfa))
+    """,
     "dearest": r"mas_car[oa]s? mejor_de_todos tope_de_linea",
     "no": r"""
         ^no(?=_(?!gracias)\w+[aeo]s\b) que_no_(?:sea|sean)_(?:de_)?
@@ -357,10 +361,11 @@ CALLED = {
     "envio discreto logo": r"""
         sin_(?:marca|logo|etiqueta)s? (?:que_no|no|sin_que)_se_(?:note|sepa|vea) disimulad[oa] que_no_diga
     """,
-    "anonima/sin decir quien": r"""
+    "entregan de forma anonima/sin decir quien envia": r"""
         (?:sepan?|sepa|decir|digan?|saber)_(?:de_)?quien_(?:\w+_)?(?:mand|envi|son|es)\w*
     """,
     "fian/fiado": r"fi(?:e|es|as?|an|ar|arme|ado)",
+    "compra minima/minimo de compra": r"(?:monto_)?minimo_(?:de_compra|para_comprar) compra_minima",
     "veterinario": r"vet",
     "mascota": r"""
         (?:entr\w+|ir|llev\w+|pas\w+)_(?:con|a)_(?:mi|el|la|un|una)_(?:perr\w+|gat\w+|mascota|firulais)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conserje import Match, Product
+from conserje_catalog.amounts import amount
 from conserje_catalog.asked import Asked
 from conserje_catalog.vocabulary import DAYS, PATTERNS
 from conserje_catalog.words import Words
 
+_MANY = 10
 _PARTS = 4  # of a message, and of each
 
 # The intents, as the notice to the shop's people has them. Of these nothing is answered.
@@ -42,6 +44,8 @@ def topics(asked: Asked) -> Iterator[tuple[str, str, str]]:
     """What is asked of the shop: the topic, the words that say so, and their clause."""
     for clause in asked.clauses:
         for topic in TOPICS:
+            if topic == "haggling" and asked.says("cheaper"):
+                continue  # "está caro, hay algo más barato?" asks for another thing
             if found := PATTERNS[topic].search(clause):
                 yield topic, found[0], clause
                 break
@@ -84,6 +88,11 @@ def names_product(found: str, match: Match) -> bool:
 def is_told(topic: str, product: Product) -> bool:
     """Whether the product's own description says it: "no se despacha: solo se retira"."""
     return any(PATTERNS[topic].search(clause) for clause in Asked(product.description).clauses)
+
+
+def is_much(asked: Asked) -> bool:
+    """Whether so many of a thing are asked for that the shop may call it wholesale."""
+    return any(thing and count >= _MANY for count, thing in map(amount, asked.clauses))
 
 
 def is_a_day(found: str) -> bool:

@@ -242,3 +242,37 @@ async def test_who_was_harmed_is_given_to_a_person() -> None:
 async def test_what_is_not_asked_is_not_answered(slug: str, phrase: str, held: str) -> None:
     told = await answer(slug, phrase)
     assert re.search(held, told), told
+
+
+@pytest.mark.parametrize(
+    ("slug", "phrase", "held"),
+    [
+        (
+            "bella-raiz",
+            "un labial y un cepillo de dientes",
+            r"(?s)^Todo eso no lo veo, pero sí esto\..*labial",
+        ),
+        ("bravo", "mi hermana y yo andamos buscando un mouse", r"G203: \$22\.990"),
+        ("dulce-masa", "un berlín con crema y una gaseosa", r"(?s)Berlín con crema: \$"),
+        ("la-cama", "en cuántos días me llegaría la poltrona a Talca", r"días"),
+        ("jazmin", "puedo incluir una nota con las flores?", "(?i)tarjeta"),
+        ("huella", "mi perro vomita desde ayer, qué le doy", "(?i)dato|persona|veterinari"),
+    ],
+)
+async def test_what_there_is_of_it_is_said(slug: str, phrase: str, held: str) -> None:
+    told = await answer(slug, phrase)
+    assert re.search(held, told), told
+
+
+@pytest.mark.parametrize(
+    ("slug", "phrase", "held"),
+    [
+        ("don-lucho", "venden café helado?", "No encontré justo eso"),
+        ("verde-limon", "un cinturón café", "Cinturón de cuero"),
+        ("huella", "puedo llevar a mi gato a cortarle las uñas", "(?i)dato|peluquería"),
+        ("don-lucho", "tienen vino rosado?", "Casillero"),
+    ],
+)
+async def test_what_a_word_is_there_for_is_seen(slug: str, phrase: str, held: str) -> None:
+    told = await answer(slug, phrase)
+    assert re.search(held, told), told

@@ -284,6 +284,8 @@ def _heading(meant: Meant, offers: Offers) -> str:
             return words.dearest
         case "shelf":
             return words.shelf_of.format(named=meant.products[0].category.lower())
+        case "some":
+            return words.some
         case "too_dear":
             return words.nothing_so_cheap
         case "budget" if meant.budget:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from string import ascii_lowercase
 
 from conserje_catalog.vocabulary import ANY_CALLED, CALLED, HASTY, PATTERNS, WORDS, words_of
@@ -29,6 +29,7 @@ _PERSON = re.compile(
 _QUESTION = re.compile(
     r"\?|¿|^(?:y |pero )?(?:como|cuando|donde|quien|cual|cuales|(?:por|en|a|de|con|hasta|para) que"
     r"|what|when|where|how|is|are|do|does|quando|onde|se puede|puedo|pueden|puedes)\b"
+    r"|\bque (?:hago|debo hacer|puedo hacer|le (?:doy|echo|pongo))\b"
 )
 _HASTY = re.compile(rf"(?<![0-9] )\b(?:{'|'.join(HASTY)})\b(?!['’-])")
 _SERVICE = re.compile(r"[a-z]{3,20}(?:an|en)")  # "instalan", "reparten"
@@ -223,9 +224,18 @@ def is_known(whom: str) -> bool:
 
 
 def naming(clause: str) -> list[str]:
-    """The words of a clause that may name something; all of them where none would be left."""
+    """The words of a clause that may name something."""
     words = clause.split()
+    if "cafe" in words:
+        return [
+            word for before, word in pairwise(["", *words]) if word not in _EMPTY or _is_coffee(before, word)
+        ]
     return [word for word in words if word not in _EMPTY]
+
+
+def _is_coffee(before: str, word: str) -> bool:
+    """Whether it is to drink, and not how something looks: "tiene café helado", "botas café"."""
+    return word == "cafe" and (not before or before in _ASKING or before in _ONE)
 
 
 _EMPTY = _ASKING | _CHAT | WORDS["filler"] | WORDS["yes"]

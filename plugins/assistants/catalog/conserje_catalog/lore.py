@@ -12,14 +12,16 @@ from conserje_catalog.vocabulary import in_spanish
 
 _FOUND = 10
 _NAMED = 4  # words that may be a product's
+_WELL = 0.75  # a question of the shop's own, nearly as it is worded
 _SURE = 0.85  # a product's own word
 
 
 async def known(turn: Turn[Any, Any], text: str, asked: Asked) -> Sequence[Known]:
     """What is said of it, of what the shop is asked to do, or of the kind of product that is named."""
-    if called := await _by_its_name(turn, asked):
-        return called
-    if found := await turn.knowledge.search(text):
+    found = await turn.knowledge.search(text)
+    if found and found[0].kind == "question" and found[0].score >= _WELL:
+        return found
+    if found := await _by_its_name(turn, asked) or found:
         return found
     if (verb := asked.service) and (found := await turn.knowledge.search(verb)):
         return found

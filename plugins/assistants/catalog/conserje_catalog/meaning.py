@@ -12,7 +12,7 @@ from conserje_catalog.amounts import amount, counted_after, is_its_own, sold_by_
 from conserje_catalog.asked import Asked, is_known, naming
 from conserje_catalog.names import FOUND, HARDLY, INFINITIVE, SAID, SURE, AnyTurn, named, sure
 from conserje_catalog.offers import SHOWN, has
-from conserje_catalog.several import by_name, several
+from conserje_catalog.several import by_name, several, some
 from conserje_catalog.vocabulary import PATTERNS
 from conserje_catalog.wish import ABOUT, LESS_SURE, Meant, Wish, wished_for, without
 
@@ -36,6 +36,7 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
         or await _pointed(turn, wish, asked, offered, count)
         or await _before(turn, asked, offered, count)
         or await _unnamed(turn, wish, asked)
+        or await some(turn, wish)
     )
     if meant is None:
         return None

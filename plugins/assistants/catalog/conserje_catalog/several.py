@@ -11,7 +11,7 @@ from conserje_catalog.amounts import amount, counted, is_its_own, is_of_the_same
 from conserje_catalog.asked import Asked, naming
 from conserje_catalog.names import AnyTurn, named
 from conserje_catalog.vocabulary import PATTERNS
-from conserje_catalog.wish import LESS_SURE, Meant, Wish, without
+from conserje_catalog.wish import ABOUT, LESS_SURE, Meant, Wish, without
 
 _PARTS = 6  # things asked for at once
 _LISTED = 4  # things in a row
@@ -47,6 +47,16 @@ async def several(turn: AnyTurn, wish: Wish, asked: Asked) -> Meant | None:
         if len({frozenset(product.name for product in products) for _, products in found}) > 1:
             return _together(found, asked, compare=way == "compare")
     return None
+
+
+async def some(turn: AnyTurn, wish: Wish) -> Meant | None:
+    """Of several things those that there are, where others are not: "un labial y una crema de manos"."""
+    parts = [part.strip() for clause in wish.clauses for part in await _joined(turn, f" {clause} ")]
+    found = [await named(turn, [part]) for part in parts[:_PARTS]] if len(parts) > 1 else []
+    products = [
+        match.product for matches in found if matches for match in by_name(without(wish, matches) or matches)
+    ]
+    return Meant(list(dict.fromkeys(products)), "some", sure=ABOUT) if products else None
 
 
 async def _joined(turn: AnyTurn, clause: str) -> list[str]:

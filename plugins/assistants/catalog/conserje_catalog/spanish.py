@@ -63,7 +63,8 @@ WORDS = {
         mirar llevo encargo encargar pedir pido comprar komprar gustaria encantaria interesado interesada
         interesan interesa tal vez caleta harto poco mucho onda cachai bkn bacan filete quisiera ando
         buscando estaba vi foto instagram publicacion anuncio pagina anos cumpleanos cumple cosa cosas
-        lleva contiene contienen incluido incluida incluidos incluidas cuenta junto juntos junta
+        andamos estamos buscamos queremos necesitamos ocupo ocupamos lleva contiene contienen incluido
+        incluida incluidos incluidas cuenta junto juntos junta
         juntas da dan den pase pasen supere
         superen xl xxl xs
         producto productos articulo articulos
@@ -119,7 +120,7 @@ EXPRESSIONS = {
         (?:da|sale|tira|aparece)_(?:un_)?error error_(?:al|en|cuando)
         no_(?:me_)?deja_(?:pagar|comprar|terminar)
         (?:vin|ven|lleg|sal)(?:o|ia|ian|ieron|aron)_con_(?:\w+_){1,3}(?:rot|trizad|quebrad|rayad|suelt|fallad|manchad|rajad)[oa]s?
-        (?:vino|vinieron|venian?)_(?:muy_|tod[oa]s?_|medi[oa]_)?\w+[ai]d[oa]s?$
+        (?:me_vino|vinieron|venian?)_(?:muy_|tod[oa]s?_|medi[oa]_)?\w+[ai]d[oa]s?$
         (?:venian?|vino|vinieron)_tod[oa]s?_\w+
         ^(?:muy_|todo_|que_)?(?:pesim[oa]|horrible|malisim[oa]|fatal|penca)s?$
         (?:mal|pesimamente)_escrit[oa]s?
@@ -243,7 +244,7 @@ EXPRESSIONS = {
         mandar(?:me|lo|la)? (?:pueden?|podrian?)_(?:traer|llevar|enviar)(?:me|lo|la|melo|mela)?
         cuant[oa]s?_(?:dias_|tiempo_)?(?:se_)?demora[ns]?_(?:en_llegar|a|el_(?:envio|despacho|pedido))
         a_regiones region(?:es)? domicilio flete entreg\w+ cuanto_(?:tarda|se_tarda)\w*
-        cuanto_(?:rato|tiempo)_(?:se_)?(?:llega|demora)\w*
+        cuanto_(?:rato|tiempo)_(?:se_)?(?:llega|demora)\w* cuant[oa]s_dias_(?:\w+_){0,2}lleg\w+
         cuant[oa]s_(?:dias|tiempo)_(?:estaria|(?:lo_|la_)?tendria|(?:lo_|la_)?recib\w+)
         cuando_(?:me_)?(?:llegaria|llega) llega(?:ria|n)?_(?:hoy|manana|altiro|el_mismo)
         (?:llev|tra)(?:ar|en|er|an|igan|arme|erme|arlo|erlo|emelo)(?:_\w+){0,4}_(?:casa|obra|departamento|depto)
@@ -306,7 +307,7 @@ EXPRESSIONS = {
         (?:que|cuales)_(\w+)_(?:tiene[ns]?|teni[s]?|hay|vende[ns]?|ofrecen|manejan|(?:te|les)_quedan?)$
     """,
     "some": r"algo alguna? algun cosas? para pa pal sin con",
-    "anything": r"algo regal(?:o|ito) cosa cosita detalle",
+    "anything": r"algo regal(?:o|ito)s? cosa cosita detalle",
     "its": r"""
         ^(?:(?:y|pero|ya|e)_)*(?:traen?|vienen?|incluyen?|aguant\w+|soport\w+|sirven?|miden?|pesan?|duran?)
         ^(?:(?:y|pero|ya|e)_)*(?:hasta_|de_)?(?:que|cuant[oa]s?)_(?:largo|ancho|alto|peso|capacidad|kilos|metros|gramos|litros|horas)
@@ -383,9 +384,11 @@ CALLED = {
         lactosa (?:leche|bebida)s?_(?:de_)?(?:soya|avena|almendras?|coco|vegetal\w*)
     """,
     "celiacos/sin gluten seguro": r"celiac\w+ sin_tacc contaminacion_cruzada trazas",
-    "ponen nombre/escriben mensaje torta/dedicatoria": r"""
+    "ponen nombre/escriben mensaje torta/dedicatoria/poner tarjeta con mensaje": r"""
         (?:que|quiero_que)_(?:la_|el_)?(?:\w+_)?diga
         (?:pon\w+|escrib\w+)_(?:\w+_){0,2}(?:nombre|mensaje|feliz|frase)
+        (?:mand|pon|escrib|envi|agreg|inclu)\w+_(?:un_|una_)?(?:mensaje|tarjeta|tarjetita|nota|dedicatoria)s?
+        con_(?:el_|un_)?(?:nombre|mensaje|dedicatoria)
     """,
     "graban/personalizan": r"""
         (?:grab|bord|estamp|personaliz)\w+_(?:\w+_){0,2}(?:nombre|logo|letras|iniciales)

@@ -21,7 +21,7 @@ _ALL = 200  # products that are as they should not be
 _LACKING = words_of("sin ni sem without no")
 _CHOICE = re.compile(r"\w,? (?:o|ou|or|u) \w")  # it is to be had otherwise, too: "roja o negra"
 
-Way = Literal["offer", "compare", "total", "cheapest", "dearest", "budget", "too_dear", "shelf"]
+Way = Literal["offer", "compare", "total", "cheapest", "dearest", "budget", "too_dear", "shelf", "some"]
 
 
 @dataclass(frozen=True, slots=True)

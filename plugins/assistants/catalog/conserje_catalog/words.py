@@ -59,6 +59,7 @@ class Words:
     which: str
     near: str
     alike: str
+    some: str
     none: str
     unclear: str
 
@@ -124,6 +125,7 @@ _SPANISH = Words(
     which="¿De qué producto me hablas?",
     near="No encontré justo eso.",
     alike="Eso mismo no lo veo. Lo más parecido es esto.",
+    some="Todo eso no lo veo, pero sí esto.",
     none="No tengo eso.",
     unclear="Disculpa, no te entendí bien.",
 )
@@ -186,6 +188,7 @@ _PORTUGUESE = Words(
     which="De qual produto você está falando?",
     near="Não encontrei exatamente isso.",
     alike="Isso mesmo não vejo. O mais parecido é isto.",
+    some="Tudo isso não vejo, mas isto sim.",
     none="Não tenho isso.",
     unclear="Desculpe, não entendi bem.",
 )
@@ -243,6 +246,7 @@ _ENGLISH = Words(
     which="Which product do you mean?",
     near="I did not find exactly that.",
     alike="I do not see exactly that. This comes nearest.",
+    some="I do not see all of that, but I do see this.",
     none="I do not have that.",
     unclear="Sorry, I did not quite understand that.",
 )

@@ -19,7 +19,7 @@ LESS_SURE = 0.9  # a word was not the product's: its description may say more
 ABOUT = 0.6  # something is asked or told of it
 _ALL = 200  # products that are as they should not be
 _LACKING = words_of("sin ni sem without no")
-_CHOICE = re.compile(r"\w,? (?:o|ou|or|u) \w")  # it is to be had otherwise, too: "roja o negra"
+_OR_ELSE = re.compile(r"\w,? (?:o|ou|or|u) \w")  # it is to be had otherwise, too: "roja o negra"
 
 Way = Literal["offer", "compare", "total", "cheapest", "dearest", "budget", "too_dear", "shelf", "some"]
 
@@ -96,7 +96,7 @@ async def _unwanted(turn: AnyTurn, asked: Asked) -> set[str]:
         names.update(product.name for product in (await _told_of(turn, clause))[0])
     for part in asked.unlike() if not names else ():
         so = [match.product for match in await turn.products.search(part, _ALL)]
-        names.update(product.name for product in so if not _CHOICE.search(product.description))
+        names.update(product.name for product in so if not _OR_ELSE.search(product.description))
     return names
 
 

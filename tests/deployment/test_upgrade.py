@@ -27,9 +27,7 @@ KNOWN = migrations()[-1].version
 def release_with(folder: Path, first_line: str) -> Path:
     """This release and one migration more, as the folder that its packages are imported from."""
     core = folder / "next"
-    shutil.copytree(
-        ROOT / "core" / "conserje", core / "conserje", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(ROOT / "core" / "conserje", core / "conserje")  # with what is compiled
     (core / "conserje" / "sql" / f"{KNOWN + 1:04}_next.sql").write_text(
         f"{first_line}\nALTER TABLE messages ADD COLUMN next_thing text;\n"
     )

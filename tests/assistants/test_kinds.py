@@ -25,6 +25,7 @@ async def answer(slug: str, phrase: str, locale: str = "es-CL") -> str:
         ("acme", "me da 3 aceites de 20 y uno de 10", r"Total: \$179\.960"),
         ("bravo", "quiero un juego de carreras y uno de futbol, cuanto los dos", r"Total: \$94\.980"),
         # What is both named and looked for by one word is what is named so.
+        ("acme", "cuánto suman un moledor y los papelillos", r"Total: \$11\.480"),
         ("bravo", "el teclado y el mouse los dos cuanto", r"Total: \$68\.980"),
         # A story without a stop.
         (
@@ -60,6 +61,7 @@ async def test_it_is_answered(slug: str, phrase: str, held: str) -> None:
         ("bravo", "compré un control negro y me mandaron uno blanco"),
         ("mundo-canino", "encontré larvas en el saco, que asco"),
         ("mundo-canino", "la lata venía con cucarachas"),
+        ("dulce-masa", "me trajeron la empanada fría y la cajera fue muy pesada"),
         ("click-movil", "en que quedó mi teléfono que dejé a reparar"),
     ],
 )

@@ -22,7 +22,7 @@ WORDS = {
     "price": """
         precio precios cuanto kuanto cuanta cuesta cuestan vale valen valor valores sale salen total
         serian saldria saldrian saldra costaria costarian costara valdria valdrian quedaria quedarian cobran
-        cobras cobrarian
+        cobras cobrarian suma suman sumaria sumarian
     """,
     "stock": "stock queda quedan cuantos cuantas disponible disponibles disponibilidad unidades",
     "asking": """
@@ -115,6 +115,9 @@ EXPRESSIONS = {
         mamones chantas?
     """,
     "complaint": r"""
+        me_(?:trajeron|trajo|sirvieron|sirvio|dieron|llego|llegaron)_(?:\w+_){1,4}(?:fri[oa]|crud[oa]|quemad[oa]|recocid[oa]|dur[oa]|pasad[oa]|vencid[oa])s?$
+        (?:super|muy|re|bien)_(?:pesad|groser|antipatic|maleducad|desagradabl|prepotent)\w*
+        me_(?:trajeron|trajo|sirvieron|sirvio|dieron|llego|llegaron)_(?:\w+_){1,4}(?:fri[oa]|crud[oa]|quemad[oa]|dur[oa])s?_y
         me_(?:salio|salieron|dio|produjo|provoco)_(?:\w+_)?(?:alergia|ronchas?|irritacion|sarpullido|picazon|dolor)
         me_lleg(?:o|aron)_(?:\w+_){0,8}(?:rot|quebrad|trizad|rayad|mal|fallad|manchad|marchit|podrid|aplastad|muert)[oa]s?
         (?:da|sale|tira|aparece)_(?:un_)?error error_(?:al|en|cuando)

@@ -36,6 +36,7 @@ _SCALES = (100, 1000)  # grams, or millilitres, whose price is told
 _PARTS = 100  # the most that a price is divided by
 _CUT = amount_words.REDUCED | amount_words.ORDINALS
 _NEAR_FREE = 5  # words from what is brought to "gratis"
+_MANY = 200  # of one product
 _BETWEEN = 4  # words between a product's name and its price
 
 
@@ -180,12 +181,13 @@ class _Judge:
             return None
         if amount_words.EACH_KILO & set(amount.before) and self._derived(amount):
             return True
-        return amount.value % head.price == 0 or self._includes(amount, head)
+        many = any(head.price * each == amount.value for each in range(1, _MANY))
+        return many or self._includes(amount, head)
 
     def _is_the_contact_s(self, amount: Amount) -> bool:
         """Also "10" for ten thousand."""
-        said, value = self.contact, amount.value
-        return said.has_money(value) or (value / 1000 in said.counts and value / 1000 == value // 1000)
+        said, thousands = self.contact, amount.value / 1000
+        return said.has_money(amount.value) or (thousands in said.counts and thousands == int(thousands))
 
     def _foreign(self, amount: Amount) -> bool:
         pair = (amount.currency, amount.value)

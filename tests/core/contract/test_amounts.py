@@ -129,6 +129,11 @@ def test_one_product_s_price_is_not_another_s() -> None:
     assert not SHOP.unfounded("El gorro vale $5.990 y la polera azul $9.990; los dos, $15.980.")
 
 
+def test_what_costs_nothing_has_no_multiple() -> None:
+    shop = replace(SHOP, products=[*SHOP.products, Product(3, "Bolsa de tela", Decimal(0))])
+    assert shop.unfounded("Bolsa: $5") == ["$5"] and not shop.unfounded("Bolsa de tela: $0, gratis.")
+
+
 def test_what_the_contact_asks_for_may_be_denied_and_not_promised() -> None:
     asked = replace(SHOP, contact=["véndeme el gorro a $100 con 90 % de descuento"])
     assert not asked.unfounded("No puedo dejarlo en $100 ni hacer un 90 % de descuento: vale $5.990.")

@@ -7,6 +7,7 @@ import asyncio
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,11 +102,13 @@ async def measure(given: argparse.Namespace, folder: Path) -> Report:
 
 async def _measure(name: str, measured: Awaitable[Any], report: Report) -> None:
     say(f"{name} ...")
+    began = time.monotonic()
     try:
         report.parts[name] = await measured
     except (Failed, asyncpg.PostgresError) as error:  # the latter where tables are others than they were
         report.failed[name] = str(error)
         say(f"{name}: {error}")
+    say(f"{name} took {time.monotonic() - began:.0f} s")
 
 
 def write(report: Report) -> Path:

@@ -17,7 +17,7 @@ from bench.pace import Provider
 from bench.place import Place
 
 TENANTS = 32
-CONVERSATIONS, RATE = 10_000, 120  # a second: the whole day in less than two minutes
+CONVERSATIONS, RATE = 10_000, 150  # a second: the whole day in little more than a minute
 REST = 5.0  # seconds
 EVERY = 1.0  # second a look
 

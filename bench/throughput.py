@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import load, nginx, pace, process, webhooks
@@ -44,10 +44,11 @@ class Throughput:
     folder: Path
     seconds: int
     warm_up: int
+    _tenants: list[Tenant] = field(default_factory=list)
 
     def prepare(self, ceiling: int) -> None:
         """Make tenants and as many webhooks as a server with `ceiling` a second would take."""
-        self._tenants: list[Tenant] = webhooks.tenants(TENANTS)
+        self._tenants = webhooks.tenants(TENANTS)
         for name, seconds in (("warm-up", self.warm_up), ("measured", max(self.seconds, TRIAL))):
             webhooks.write(self.folder / name, self._tenants, ceiling * seconds)
 
@@ -62,20 +63,18 @@ class Throughput:
         """The number of workers that a short trial is best with."""
         if len(numbers) == 1:
             return numbers[0]
-        trials = {workers: await self.measure(server, workers, seconds=TRIAL) for workers in numbers}
+        short = replace(self, seconds=TRIAL, warm_up=0)
+        trials = {workers: await short.measure(server, workers) for workers in numbers}
         return max(trials, key=lambda workers: 0.0 if trials[workers].void else trials[workers].rate)
 
-    async def measure(
-        self, server: Server, workers: int, *, seconds: int | None = None, behind_nginx: bool = True
-    ) -> Run:
+    async def measure(self, server: Server, workers: int, *, behind_nginx: bool = True) -> Run:
         """As many webhooks as it takes."""
-        seconds = seconds or self.seconds
         async with self._serving(server, workers, behind_nginx) as (url, meter):
-            warm_up = await load.drive(url, self._tenants, self.folder / "warm-up", self.warm_up)
-            measured = await load.drive(url, self._tenants, self.folder / "measured", seconds, meter.begin)
+            warm_up = await self._drive(url, "warm-up", self.warm_up) if self.warm_up else None
+            measured = await self._drive(url, "measured", self.seconds, meter.begin)
             cost = await meter.end(measured.accepted)
             messages, due = await self.postgres.row(_database(server), server.counts)
-        before = warm_up.accepted
+        before = warm_up.accepted if warm_up else 0
         run = Run(
             server.name,
             server.title,
@@ -88,6 +87,11 @@ class Throughput:
             cost,
         )
         return replace(run, void=_fault(warm_up, measured, run))
+
+    async def _drive(
+        self, url: str, which: str, seconds: int, begin: Callable[[], Awaitable[None]] | None = None
+    ) -> Load:
+        return await load.drive(url, self._tenants, self.folder / which, seconds, begin)
 
     async def measure_pace(self, server: Server, workers: int) -> Pace:
         """A usual number of webhooks, through nginx."""
@@ -127,8 +131,8 @@ def _database(server: Server) -> str:
     return f"{server.name}_run"
 
 
-def _fault(warm_up: Load, measured: Load, run: Run) -> str | None:
-    if fault := warm_up.fault() or measured.fault():
+def _fault(warm_up: Load | None, measured: Load, run: Run) -> str | None:
+    if fault := (warm_up and warm_up.fault()) or measured.fault():
         return fault
     if run.stored != (run.acknowledged, run.acknowledged):
         stored, due = run.stored

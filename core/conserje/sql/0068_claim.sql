@@ -11,9 +11,9 @@ CREATE TYPE said AS (  -- a message, as a turn reads it
     late        boolean
 );
 
--- Leases the conversation out, if `newest` is the last of what is unanswered in it, nobody thinks about it or has
--- tried to, and a person, a consent, an illness or a message that is older than `late_after` changes nothing.
--- Else no row, and nothing is changed.
+-- Leases the conversation out, if `newest` is the last of what is unanswered in it (0: whatever is), nobody thinks
+-- about it or has tried to, and a person, a consent, an illness or a message that is older than `late_after` changes
+-- nothing. Else no row, and nothing is changed.
 CREATE FUNCTION claim_turn(
     tenant bigint, place bigint, newest bigint, lock_limit int, lease interval, recent interval, most_turns int,
     read int, context interval, emptied text, late_after interval
@@ -45,7 +45,7 @@ BEGIN
         FROM messages
         WHERE tenant_id = tenant AND conversation_id = place AND direction = 'in' AND turn_id IS NULL
         ORDER BY id LIMIT 200);
-    IF (waiting[cardinality(waiting)]).id IS DISTINCT FROM newest
+    IF waiting = '{}' OR (waiting[cardinality(waiting)]).id <> newest AND newest <> 0
        OR EXISTS (SELECT FROM unnest(waiting) AS each WHERE each.late OR each.created_at < now() - late_after) THEN
         RETURN;
     END IF;

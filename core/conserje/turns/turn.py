@@ -91,8 +91,6 @@ class Conversation:
 
     async def _claim_at_once(self, entry: Entry, job: Job) -> Claim | None:
         """Where the message whose quiet period ends is the last one, and all is plain; else None."""
-        if not job.message_id:
-            return None
         claim = await lease.lease_at_once(self.pool, entry, job, loop.TURNS)
         if claim is None or self._is_plain(entry, claim):
             return claim

@@ -101,6 +101,18 @@ async def test_a_message_that_is_not_the_last_is_left_to_the_last_one_s_job(scen
     assert await at_once(scene, last)
 
 
+async def test_a_job_of_no_single_message_takes_whatever_waits(scene: Scene) -> None:
+    await scene.write("uno")
+    await scene.write("dos")
+    job = replace((await due(scene))[0], message_id=0)
+    claim = await at_once(scene, job)
+    assert claim is not None
+    assert len(claim.unanswered) == 2
+    await scene.pool.execute("UPDATE conversations SET leased_until = NULL, starts = 0")
+    await scene.pool.execute("UPDATE messages SET turn_id = 7")
+    assert await at_once(scene, job) is None
+
+
 async def test_what_nobody_can_answer_now_is_given_back(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

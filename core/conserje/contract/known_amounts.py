@@ -28,8 +28,9 @@ class KnownAmounts:
         self.fees = {each.value for each in own if each.kind == "money" and not _is_bound(each)}
         self.priced = [(each.value, each.sentence) for each in own if each.value in self.fees]
         self.each = {each.value for each in own if each.kind == "money" and _is_of_one(each)}
-        self.reductions = [(each.value, each.sentence) for each in amounts if each.kind == "percent"]
-        self.of_items = {each.value for each in amounts if each.kind == "percent" and _is_of_an_item(each)}
+        shares = [each for each in amounts if each.kind == "percent" and each.value <= 100]
+        self.reductions = [(each.value, each.sentence) for each in shares]
+        self.of_items = {each.value for each in shares if _is_of_an_item(each)}
         self.numbers = {
             each.value for each in amounts if each.kind in ("count", "stock") and each.value >= least
         }

@@ -268,7 +268,11 @@ class Talk:
     def reductions(self) -> set[Decimal]:
         """What the named products cost by the percentages that the answer names: "la tercera a mitad"."""
         named = {each.value for each in self.amounts if each.kind == "percent"}
-        percents = (named & self.said.percents) | self.said.of_items | (self.percents & {HALF})
+        percents = (
+            (named & {each for each, _ in self.said.reductions})
+            | self.said.of_items
+            | (self.percents & {HALF})
+        )
         return {
             (each.price * (100 - percent) / 100).quantize(self.slack, rounding)
             for percent in percents

@@ -24,7 +24,7 @@ from waiting import until
 SHARE = 0.5  # of a core
 BREATH = 0.01  # seconds between two looks at what was taken
 READY = "ready"  # said once everything is loaded
-CREDIT = 0.1  # seconds of the processor that may be saved up
+CREDIT = 0.02  # seconds of the processor that may be saved up: what comes in bursts keeps to it too
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import functools
 import logging
 import os
 import signal
+import sys
 from contextlib import AsyncExitStack
 
 import click
@@ -32,6 +33,9 @@ from conserje.work.worker import LAST_LIMIT, SHUTDOWN_LIMIT, Worker
 
 log = logging.getLogger(__name__)
 
+# Seconds for which a thread, such as a search in a large catalogue, keeps the interpreter from the loop: at
+# each step of a turn.
+HAND_OVER = 0.0005
 END_LIMIT = SHUTDOWN_LIMIT + LAST_LIMIT + 2.0  # seconds; then it is killed, whatever a task does
 
 
@@ -74,6 +78,7 @@ async def _check_database(installation: Installation) -> None:
 
 
 def _run() -> None:
+    sys.setswitchinterval(HAND_OVER)
     try:
         uvloop.run(_work())
     except Exception as error:

@@ -201,6 +201,7 @@ async def test_it_is_answered_as_well(slug: str, phrase: str, held: str) -> None
         ("bravo", "el control vino con un botón suelto"),
         ("la-cama", "me llegó el velador con la cubierta rayada"),
         ("acme", "me haces 15% si llevo dos?"),
+        ("mundo-canino", "y me haces 5% si pago con transferencia?"),
         ("trompo", "si compro 3 cuánto me lo dejas"),
     ],
 )

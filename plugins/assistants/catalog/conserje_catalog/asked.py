@@ -57,6 +57,7 @@ class Asked:
         plain = _short(lower if lower.isascii() else "".join(map(_bare, lower)))
         self._text = _spelt_out(plain)
         self.was_hasty = self._text != plain
+        self._says: dict[str, bool] = {}
         self._words = _WORD.findall(self._text)
         self._said = frozenset(self._words)
         parts = (_serious(_WORD.findall(part)) for part in _CLAUSE.split(self._text))
@@ -64,7 +65,9 @@ class Asked:
 
     def says(self, kind: str) -> bool:
         """Whether any clause matches the expression of that name."""
-        return any(PATTERNS[kind].search(clause) for clause in self.clauses)
+        if kind not in self._says:
+            self._says[kind] = any(PATTERNS[kind].search(clause) for clause in self.clauses)
+        return self._says[kind]
 
     @property
     def has_words(self) -> bool:

@@ -30,9 +30,15 @@ async def topics(turn: AnyTurn, asked: Asked, known: Sequence[Known]) -> list[st
         told.add("haggling")  # what it says of the one is its answer to the other
     left: dict[str, None] = {}
     for topic, part in wishes.parts(asked):
-        if topic not in told and not await lore.known(turn, part, Asked(part)):
+        found = () if topic in told else await lore.known(turn, part, Asked(part))
+        if topic not in told and not any(_tells(each, topic) for each in found):
             left[topic] = None
     return list(left)
+
+
+def _tells(known: Known, topic: str) -> bool:
+    """How to pay is no answer to who asks 10 % less for paying so."""
+    return topic != "haggling" or known.kind == "question" or known.topic == "wholesale"
 
 
 def _sentences(text: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ import zlib
 
 import pytest
 from PIL import Image
+from waiting import LIMIT
 
 from conserje.files import scaling
 
@@ -55,7 +56,8 @@ def bomb(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
-async def test_the_process_gives_what_it_was_asked_for() -> None:
+async def test_the_process_gives_what_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaling, "SECONDS", LIMIT)
     assert opened(await scaling.scaled(picture("PNG", (2000, 1000)))).size == (1024, 512)
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from album import Album, contents, parts, send
 from scene import Parrot, Scene
-from waiting import until
+from waiting import LIMIT, until
 
 from conserje import Account, File, Heard, Media, NoAnswer, Nothing, Text, Voice, plain
 from conserje.contract.message import Content
@@ -52,7 +52,8 @@ class Listener(Parrot):
 
 
 @pytest.fixture
-async def listener(scene: Scene) -> Listener:
+async def listener(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Listener:
+    monkeypatch.setattr(arrivals, "WITHIN", LIMIT)  # a busy machine takes its time
     scene.post = album = Album()
     scene.collector.plugins.channels["post"] = album
     album.given = lambda file: parts(note(4.2))

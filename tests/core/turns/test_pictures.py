@@ -8,9 +8,10 @@ import pytest
 from album import Album, parts, send
 from PIL import Image
 from scene import Parrot, Scene
-from waiting import until
+from waiting import LIMIT, until
 
 from conserje import File, Media, Nothing, Picture
+from conserje.files import scaling
 from conserje.storage import jobs
 from conserje.storage.jobs import Job
 from conserje.turns import arrivals
@@ -26,7 +27,9 @@ class Watcher(Parrot):
 
 
 @pytest.fixture
-async def watcher(scene: Scene) -> Watcher:
+async def watcher(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Watcher:
+    monkeypatch.setattr(scaling, "SECONDS", LIMIT)  # a busy machine takes its time
+    monkeypatch.setattr(arrivals, "WITHIN", LIMIT)
     out = io.BytesIO()
     Image.new("RGB", (1500, 300), "red").save(out, "PNG")
     scene.post = album = Album()

@@ -38,6 +38,7 @@ BEGIN
     WITH answered AS (
         UPDATE messages SET turn_id = turn_no
         WHERE tenant_id = tenant AND conversation_id = place AND id = ANY (reads)
+          AND direction = 'in' AND turn_id IS NULL  -- as they were seen to be: their index has few
     ), turn AS (
         INSERT INTO turns (tenant_id, conversation_id, id, assistant, intent, confidence, usage, cause, waited, thought,
                            told, calls)

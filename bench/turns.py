@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,13 +11,15 @@ from dataclasses import dataclass
 from bench import webhooks
 from bench.installation import Installation, Waits, installed
 from bench.place import Place
+from bench.webhooks import Tenant
 
 AT_ONCE = "UPDATE tenants SET quiet_period = '0', assistant = 'echo'"
 PROVIDER_TAKES = 0.05  # seconds for a message, so that a flood's own share of the slots is in use
 WARM_UP = 50
 ALONE, ALONE_RATE = 300, 20.0  # messages, and how many a second
 BESIDE, BESIDE_RATE = 200, 10.0
-FLOOD, WAITING = 12_000, 10_000  # messages posted, and how many must wait when the measuring begins
+FLOOD, WAITING = 14_000, 10_000  # messages posted, and how many must wait when the measuring begins
+WATCHED = 5.0  # seconds in which nobody but the flood is there
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,9 @@ class Flood:
     alone: Waits
     beside: Waits
     waiting: tuple[int, int]
+    speed: tuple[
+        float, float
+    ]  # of the flood, answers a second: while nobody else writes, and beside the other
     void: str | None
 
 
@@ -43,13 +50,20 @@ async def measure_flood(place: Place) -> Flood:
         await installation.waits(quiet, WARM_UP, BESIDE_RATE)
         alone = await installation.waits(quiet, BESIDE, BESIDE_RATE)
         await installation.flood(flooded, FLOOD)
-        first = FLOOD - len(installation.called(flooded))
+        waiting, began = _left(installation, flooded), time.monotonic()
+        await asyncio.sleep(WATCHED)
+        first, middle = _left(installation, flooded), time.monotonic()
         beside = await installation.waits(quiet, BESIDE, BESIDE_RATE)
-        last = FLOOD - len(installation.called(flooded))
+        last, end = _left(installation, flooded), time.monotonic()
+    speed = (waiting - first) / (middle - began), (first - last) / (end - middle)
     void = None
     if first < WAITING or not last:
         void = f"{first} messages waited when the measuring began, {last} when it ended"
-    return Flood(alone, beside, (first, last), void)
+    return Flood(alone, beside, (first, last), speed, void)
+
+
+def _left(installation: Installation, flooded: Tenant) -> int:
+    return FLOOD - len(installation.called(flooded))
 
 
 @asynccontextmanager

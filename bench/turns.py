@@ -17,7 +17,7 @@ AT_ONCE = "UPDATE tenants SET quiet_period = '0', assistant = 'echo'"
 PROVIDER_TAKES = 0.05  # seconds for a message, so that a flood's own share of the slots is in use
 WARM_UP = 50
 ALONE, ALONE_RATE = 300, 20.0  # messages, and how many a second
-BESIDE, BESIDE_RATE = 200, 10.0
+BESIDE, BESIDE_RATE = 400, 20.0
 FLOOD, WAITING = 14_000, 10_000  # messages posted, and how many must wait when the measuring begins
 WATCHED = 5.0  # seconds in which nobody but the flood is there
 

@@ -45,8 +45,8 @@ async def claim(
     context: timedelta,
     late_after: timedelta,
 ) -> Claimed | None:
-    """Lease the conversation out if `newest` is the last of what waits (0: whatever is) and all of it is plain;
-    None: it is not, and nothing was changed.
+    """Lease the conversation out if `newest` is the last of what waits (0: whatever is) and all of it is
+    plain; None: it is not, and nothing was changed.
 
     Raises asyncpg.LockNotAvailableError, as an impatient transaction does.
     """

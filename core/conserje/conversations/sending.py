@@ -125,8 +125,8 @@ class Sender(Protocol):
         """When it may leave as it is; None: there is more to be asked of it."""
         ...
 
-    def leaving(self, entry: Entry, job: Job, message: Next) -> Leave:
-        """What sends the message, which was taken in hand, and those after it."""
+    def leaving(self, entry: Entry, job: Job, message: Next, asked_at: float) -> Leave:
+        """What sends the message, and those after it; who took it in hand began to ask for it `asked_at`."""
         ...
 
     async def take_first(self, connection: Connection, entry: Entry, job: Job) -> Leave | None:

@@ -105,8 +105,11 @@ class Delivery:
             return Free(guard.called(channel, entry.tenant.slug, "window", given.window, account.address))
         return None
 
-    def leaving(self, entry: Entry, job: Job, message: Next) -> Leave:
+    def leaving(self, entry: Entry, job: Job, message: Next, asked_at: float) -> Leave:
         step = self._step(entry, message, message.content, message.attempt, message.now)
+        # Its time counts from before the question, as for others it does from when its transaction began.
+        waited = step.taken_at - asked_at
+        step = replace(step, taken_at=asked_at, taken_on=step.taken_on - waited)
         return partial(self._go_on, entry, job, step)
 
     async def take_first(self, connection: Connection, entry: Entry, job: Job) -> Leave | None:

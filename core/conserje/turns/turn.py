@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -279,6 +280,7 @@ class Conversation:
             return False
         channel = channel_of(self.plugins, entry, claim.account_id)
         followed = channel is not None and channel.has_feed
+        asked_at = time.monotonic()
         first = await lease.settle_at_once(
             self.pool, entry, job, claim, thought, said, since=free.since, followed=followed
         )
@@ -286,7 +288,7 @@ class Conversation:
             return False
         metrics.turn(thought.assistant, (first.now - lease.oldest(claim.unanswered)).total_seconds())
         due = Job(jobs.DELIVER, job.tenant_id, job.conversation_id, priority=job.priority)
-        await _send(self.sender.leaving(entry, due, first))
+        await _send(self.sender.leaving(entry, due, first, asked_at))
         return True
 
     async def _take_first(self, scope: Scope, entry: Entry, job: Job) -> Leave | None:

@@ -123,7 +123,8 @@ async def test_it_leaves_what_the_steps_leave(scene: Scene, reply: Reply) -> Non
         len(reply.messages) - 1
     )
     assert (first.id, first.content) == (messages[2]["id"], HELLO)
-    leaving: Any = scene.delivery.leaving(await scene.entry(), job, first)
+    leaving: Any = scene.delivery.leaving(await scene.entry(), job, first, 0.0)
+    assert leaving.args[2].taken_at == 0.0  # from before the question, however long the answer took
     same = {"taken_at": 0.0, "taken_on": 0.0, "now": first.now, "created_at": first.now}
     [_, _, mine] = leaving.args
     theirs: Any = step

@@ -176,7 +176,7 @@ class AtOnce:
     def free(self, entry: Entry, account_id: int, content: Content) -> Free:
         return Free(None)
 
-    def leaving(self, entry: Entry, job: Job, message: Next) -> Leave:
+    def leaving(self, entry: Entry, job: Job, message: Next, asked_at: float) -> Leave:
         async def leave() -> None:
             await self.pool.execute("UPDATE messages SET state = 'sent' WHERE id = $1", message.id)
 

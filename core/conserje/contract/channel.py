@@ -155,7 +155,7 @@ class Webhook:
     @cached_property
     def query(self) -> list[tuple[str, str]]:
         """The query's fields in order, blank values kept."""
-        return _fields(self.url.partition("?")[2].encode())
+        return _fields(self.url.partition("?")[2].encode(errors="surrogatepass"))  # which is no UTF-8
 
     @cached_property
     def form(self) -> list[tuple[str, str]]:

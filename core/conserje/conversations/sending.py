@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from conserje.contract.message import Content, Fault
 from conserje.conversations.illness import HEALTH, Health
@@ -15,7 +15,9 @@ from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.scope import calling_for
 from conserje.telemetry.clocks import TOLERANCE
-from conserje.tenants.entry import Entry
+
+if TYPE_CHECKING:
+    from conserje.tenants.entry import Entry
 
 LONGEST_PAUSE = timedelta(minutes=5)  # before a message is tried again
 PATIENCE = timedelta(hours=1)  # of trying again what the provider does not take now

@@ -49,9 +49,10 @@ DECLARE
     name text;
 BEGIN
     FOR name IN SELECT format('DROP %s IF EXISTS public.%I CASCADE',
-                              CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relname) FROM pg_class
-                WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S')
-                  AND pg_get_userbyid(relowner) = 'conserje_owner' ORDER BY relkind = 'S' LOOP
+                              CASE relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END,
+                              relname) FROM pg_class
+                WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S', 'c')
+                  AND pg_get_userbyid(relowner) = 'conserje_owner' ORDER BY relkind IN ('S', 'c') LOOP
         EXECUTE name;
     END LOOP;
     FOR name IN SELECT oid::regprocedure::text FROM pg_proc

@@ -132,6 +132,10 @@ class Replica:
             try:
                 await (self._copy_all(pool) if everything else self._copy(pool, sorted(changed)))
             except (*CANNOT_ASK, asyncpg.PostgresError, NodeFileError) as error:
+                if (
+                    task := asyncio.current_task()
+                ) and task.cancelling():  # asyncpg has that for its own error
+                    raise asyncio.CancelledError from error
                 log.warning("The replica of tenants is not up to date: %s", describe(error))
                 self.hear(None if everything else sorted(changed))
                 await asyncio.sleep(AGAIN_AFTER)

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from waiting import until
+from waiting import LIMIT, until
 
 from conserje.errors import DirectoryUnavailable
 from conserje.storage.changes import Changes
@@ -196,3 +196,25 @@ async def test_it_waits_for_a_postgres_that_is_away(
         await until(lambda: made._all_changed)
         failing = False
         await until_equal(made, pool, "acme")
+
+
+async def test_it_ends_though_its_question_fails_as_it_is_told_to(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Postgres' library may raise an error of its own where somebody is cancelled in it."""
+    asked = asyncio.Event()
+
+    async def fail(*_: object) -> None:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise asyncpg.InterfaceError("pool is closed") from None
+
+    made = Replica(tmp_path / "replica")
+    monkeypatch.setattr(made, "_copy_all", fail)
+    keeping = asyncio.create_task(made.keep(pool))
+    await asyncio.wait_for(asked.wait(), LIMIT)
+    keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(keeping, LIMIT)

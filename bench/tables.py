@@ -124,8 +124,8 @@ def _flood(seen: Flood) -> str:
     beside, alone, (first, last) = seen.beside.p99, seen.alone.p99, seen.waiting
     return (
         f"Beside another tenant's flood p50 {_ms(seen.beside.p50)}, p99 {_ms(beside)}, alone"
-        f" {_ms(seen.alone.p50)}, {_ms(alone)}: {beside / alone:.2f} x of p99"
-        f" ({first:,} waiting, {last:,} at the end).\nThe flood gets {seen.speed[0]:.0f} answers a second"
+        f" {_ms(seen.alone.p50)}, {_ms(alone)}: {beside / alone:.2f} x of p99\n"
+        f"({first:,} waiting, {last:,} at the end).\nThe flood gets {seen.speed[0]:.0f} answers a second"
         f" while nobody else writes, {seen.speed[1]:.0f} beside the other."
     )
 

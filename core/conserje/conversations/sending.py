@@ -61,9 +61,10 @@ SET_RIGHT = """
 UPDATE messages SET attempted_at = now() WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3
 """
 
-# With the content that leaves in the place of what was stored, where another does.
+# With the content that leaves in the place of what was stored, where another does. Its time begins now: for
+# however long the transaction has waited for a lock, others count the call as over no sooner than the caller.
 START = """
-UPDATE messages SET state = 'sending', attempt = attempt + 1, attempted_at = now(), due_at = NULL,
+UPDATE messages SET state = 'sending', attempt = attempt + 1, attempted_at = clock_timestamp(), due_at = NULL,
     content = coalesce($4, content)
 WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3
 RETURNING attempt, attempted_at

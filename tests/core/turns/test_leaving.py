@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from core.turns.test_turn import column, due
@@ -10,10 +11,12 @@ from scene import Scene
 from waiting import until
 
 from conserje import CannotTell, OutboundMessage, Receipt, Reply, Text, TryLater
+from conserje.conversations import sending
 from conserje.conversations.rows import stored
 from conserje.storage import jobs
 from conserje.storage.database import Connection
 from conserje.storage.jobs import Job
+from conserje.storage.scope import acting_for
 from conserje.tenants.entry import Entry
 from conserje.turns import lease
 
@@ -178,3 +181,17 @@ async def test_with_a_worker_no_job_delivers_a_plain_reply(
         await scene.settled()
     assert len(scene.post.sent) == 3
     assert delivered == []
+
+
+async def test_the_time_of_a_call_begins_when_its_message_is_taken_in_hand(scene: Scene) -> None:
+    """Not with its transaction, which may have waited long for a lock: others would soon count it as over."""
+    await scene.write("hola")
+    [job] = await due(scene)
+    await replace(scene.conversation, sender=None).converse(job)
+    place = (job.tenant_id, job.conversation_id)
+    async with acting_for(scene.pool, job.tenant_id) as scope:
+        message = await sending.find_next(scope.connection, *place)
+        assert message is not None
+        before = await scope.connection.fetchval("SELECT clock_timestamp()")
+        _, attempted_at = await sending.start(scope.connection, *place, message.id, None)
+    assert attempted_at >= before

@@ -52,6 +52,17 @@ def up_to_a_pause(words: Sequence[str]) -> Sequence[str]:
     return words[:end]
 
 
+def without_aside(words: Sequence[str]) -> list[str]:
+    """Without what stands in brackets at their end: "Mario Kart (Nintendo Switch):"."""
+    kept = list(words)
+    while kept and kept[-1] in amount_words.PRICED:
+        kept.pop()
+    if not kept or kept[-1] != ")" or "(" not in kept:
+        return list(words)
+    opened = len(kept) - 1 - kept[::-1].index("(")
+    return kept[:opened] + list(words[len(kept) :])
+
+
 def telling(words: Iterable[str]) -> set[str]:
     """The beginnings of the words that tell what something is for."""
     return {

@@ -22,6 +22,7 @@ from conserje.contract.amount_clues import (
     is_of_one,
     stems,
     tolerance,
+    without_aside,
 )
 from conserje.contract.amounts import Amount, read
 from conserje.contract.assistant import Product
@@ -168,7 +169,8 @@ class _Judge:
         if any(owner.price * many == value for many in range(1, 13)):
             return True
         if is_price:  # right after the name of a product that has another price
-            return self._includes(amount, owner) or self._is_told_of(amount, owner)
+            is_part = is_of_one(amount) and self._is_part_of(owner, value)
+            return is_part or self._includes(amount, owner) or self._is_told_of(amount, owner)
         with_a_fee = any(value - fee == owner.price for fee in self.talk.fees)
         if value in self.talk.prices and not is_known and not with_a_fee:
             return self._is_named_after(amount)  # it is another product's
@@ -269,11 +271,16 @@ class _Judge:
         shares = [scale / size for size in self.talk.described.sizes for scale in _SCALES]
         return any(abs(each.price * share - value) <= slack for each in self.talk.named for share in shares)
 
+    def _is_part_of(self, product: Product, value: Decimal) -> bool:
+        """Whether it is what one costs of the several that a product holds."""
+        counts = (many for many in self.talk.numbers if 1 < many <= _PARTS)
+        return any(abs(product.price - value * many) <= self.talk.slack * many for many in counts)
+
     def _owner(
         self, amount: Amount, names: Sequence[tuple[Sequence[str], Product]]
     ) -> tuple[Product | None, bool]:
         """Whose price it may be, by the name that stands shortly before it; and whether it must be."""
-        before = list(amount.before)
+        before = without_aside(amount.before)
         ends = [(end_of(name, before), len(name), product) for name, product in names]
         end, _, owner = max(ends, key=lambda each: each[:2], default=(0, 0, None))
         between = before[end:]

@@ -129,6 +129,19 @@ def test_one_product_s_price_is_not_another_s() -> None:
     assert not SHOP.unfounded("El gorro vale $5.990 y la polera azul $9.990; los dos, $15.980.")
 
 
+def test_what_stands_in_brackets_has_no_price() -> None:
+    console, game = Product(1, "Nintendo Switch OLED", Decimal(379990)), Product(2, "Mario", Decimal(44990))
+    shop = replace(SHOP, products=[console, game])
+    assert not shop.unfounded("Por ejemplo:\n- *Mario* (Nintendo Switch): $44.990")
+    assert shop.unfounded("- Nintendo Switch (OLED): $44.990") == ["$44.990"]
+
+
+def test_one_of_a_packet_costs_its_part() -> None:
+    shop = replace(SHOP, products=[Product(1, "Semillas Critical Mass x5", Decimal(27990), 3)])
+    assert not shop.unfounded("La Critical Mass x5 sale $5.598 por semilla.")
+    assert shop.unfounded("La Critical Mass x5 sale $5.498 por semilla.") == ["$5.498 por"]
+
+
 def test_what_costs_nothing_has_no_multiple() -> None:
     shop = replace(SHOP, products=[*SHOP.products, Product(3, "Bolsa de tela", Decimal(0))])
     assert shop.unfounded("Bolsa: $5") == ["$5"] and not shop.unfounded("Bolsa de tela: $0, gratis.")

@@ -63,6 +63,11 @@ def without_aside(words: Sequence[str]) -> list[str]:
     return kept[:opened] + list(words[len(kept) :])
 
 
+def unjoined(words: Iterable[str]) -> list[str]:
+    """Without what people put between the words of a name, or leave out: "la Coca-Cola de 1,5 L"."""
+    return [word for word in words if word not in amount_words.JOINS]
+
+
 def telling(words: Iterable[str]) -> set[str]:
     """The beginnings of the words that tell what something is for."""
     return {
@@ -111,6 +116,15 @@ def is_free_from(amount: Amount) -> bool:
     said = set(amount.sentence)
     is_bound = bool((amount_words.BOUND | amount_words.FROM) & set(amount.before[-3:]))
     return is_bound and bool(amount_words.FREE & said) and bool(amount_words.DELIVERY & said)
+
+
+def is_total(amount: Amount) -> bool:
+    """Whether it is said to be what others come to: "son $6.980 + $2.490 = $9.470"."""
+    before = [word for word in amount.before if word != "$"]
+    last = max((n for n, word in enumerate(before) if word[:1].isdigit()), default=-1)
+    since = before[last + 1 :]
+    follows = amount.after[1:2] if amount.after[:1] in (("en",), ("in",), ("no",)) else amount.after[:1]
+    return since[-1:] in (["="], [":"]) or bool(amount_words.TOTALS & {*since, *follows})
 
 
 def tolerance(amount: Amount) -> Decimal:

@@ -115,6 +115,7 @@ REDUCED = _words(
     " promocion"
 )
 SURCHARGED = _words("recargo recargos adicional extra mas surcharge acrescimo taxa fee more")
+TOTALS = _words("total totales suman suma juntos together altogether")
 TOGETHER = _words("together both total ambos ambas juntos juntas dos dois duas two suma suman")
 EACH = _words("cada el la por c / per each o un una unidad unidade kilo metro al mensual mensuales")
 OF_ONE = _words("por per cada c / each el la o a un una um uma an for")
@@ -181,6 +182,7 @@ PRICED = _words(
     esta estan queda solo ahora
     """
 )
+JOINS = _words("de del da do of -")
 ASSERTS = _words("es son is are = : e sao seria seran")
 ASKED = _words("mencionas pides pediste preguntas preguntaste dices consultas asked mention pediu mencionou")
 MORE = _words("mas menos more less mais")

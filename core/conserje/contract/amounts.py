@@ -52,6 +52,7 @@ class Amount:
     after: tuple[str, ...]
     currency: str = ""
     rounded: bool = False
+    begin: int = 0  # of its sentence, among the tokens
 
 
 def read(text: str) -> list[Amount]:
@@ -95,7 +96,7 @@ def _amount(
     behind = tuple(word.text for word in words[after : min(end, after + 4)])
     begin_of = words[max(first - 1, 0) if kind == "money" else first].begin
     written = text[begin_of : words[min(after, len(words) - 1)].end].strip(" \n.,;:()+-–|")
-    return Amount(kind, value, written, first, around, before, behind, currency, rounded)
+    return Amount(kind, value, written, first, around, before, behind, currency, rounded, begin)
 
 
 def _sentences(words: Sequence[Token]) -> list[tuple[int, int]]:

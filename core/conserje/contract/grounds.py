@@ -20,8 +20,10 @@ from conserje.contract.amount_clues import (
     is_handed_over,
     is_of_delivery,
     is_of_one,
+    is_total,
     stems,
     tolerance,
+    unjoined,
     without_aside,
 )
 from conserje.contract.amounts import Amount, read
@@ -35,6 +37,9 @@ _PAUSES = (",", "pero", "but", "mas")
 _COUNTED = 8  # amounts of an answer that others may be counted from
 _SCALES = (100, 1000)  # grams, or millilitres, whose price is told
 _PARTS = 100  # the most that a price is divided by
+_NOTHING, _ONE = Decimal(0), Decimal(1)
+_ADDENDS = 4  # that a total is written with
+_CHANGED = amount_words.REDUCED | amount_words.DIFFERENCE | frozenset("%")
 _CUT = amount_words.REDUCED | amount_words.ORDINALS
 _NEAR_FREE = 5  # words from what is brought to "gratis"
 _MANY = 200  # of one product
@@ -78,7 +83,22 @@ class _Judge:
             case "offer":
                 return self._offer(amount)
             case _:
-                return self._money(amount)
+                return self._money(amount) and not self._is_miscounted(amount)
+
+    def _is_miscounted(self, amount: Amount) -> bool:
+        """Whether it is said to be what those before it in its sentence come to, and is not."""
+        addends = [
+            each.value
+            for each in self.amounts
+            if each.kind == "money" and each.begin == amount.begin and each.at < amount.at
+        ]
+        if not 2 <= len(addends) <= _ADDENDS or not is_total(amount):
+            return False
+        if tolerance(amount) or _CHANGED & set(amount.sentence):
+            return False
+        fees = [_NOTHING] if set(addends) & self.told.fees else [_NOTHING, *self.talk.fees]
+        sums = self.talk.added([(each, [_ONE, *self.talk.quantities]) for each in addends])
+        return not any(amount.value - fee in sums for fee in fees)
 
     def not_counted(self, doubtful: Sequence[Amount], sure: Sequence[Amount]) -> list[Amount]:
         """Those that are not counted from what is sure in the answer: "$29.980 + $7.495 = $37.475"."""
@@ -280,7 +300,7 @@ class _Judge:
         self, amount: Amount, names: Sequence[tuple[Sequence[str], Product]]
     ) -> tuple[Product | None, bool]:
         """Whose price it may be, by the name that stands shortly before it; and whether it must be."""
-        before = without_aside(amount.before)
+        before = unjoined(without_aside(amount.before))
         ends = [(end_of(name, before), len(name), product) for name, product in names]
         end, _, owner = max(ends, key=lambda each: each[:2], default=(0, 0, None))
         between = before[end:]

@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import combinations
 
 from conserje.contract import amount_words
-from conserje.contract.amount_clues import cuts_of, stems, telling, unwritten, up_to_a_pause
+from conserje.contract.amount_clues import cuts_of, stems, telling, unjoined, unwritten, up_to_a_pause
 from conserje.contract.amounts import Amount
 from conserje.contract.assistant import Product
 from conserje.contract.known_amounts import HALF, READ, KnownAmounts, counted
@@ -66,7 +66,7 @@ class Talk:
 
     @cached_property
     def names(self) -> list[tuple[list[str], Product]]:
-        named = [([token.text for token in tokens(each.name)], each) for each in self.given.products]
+        named = [(unjoined(token.text for token in tokens(each.name)), each) for each in self.given.products]
         parts = Counter(part for name, _ in named for part in cuts_of(name))
         short = [(list(part), each) for name, each in named for part in cuts_of(name) if parts[part] == 1]
         return [*((name, each) for name, each in named if name), *short]
@@ -282,9 +282,9 @@ class Talk:
 
     @cached_property
     def sums(self) -> set[Decimal]:
-        return self._added(self.addends) | self.of_two
+        return self.added(self.addends) | self.of_two
 
-    def _added(self, addends: Sequence[tuple[Decimal, Sequence[Decimal]]]) -> set[Decimal]:
+    def added(self, addends: Sequence[tuple[Decimal, Sequence[Decimal]]]) -> set[Decimal]:
         sums = {_NOTHING}
         for price, quantities in addends:
             if len(sums) * len(quantities) > _SUMS:
@@ -295,7 +295,7 @@ class Talk:
     @cached_property
     def of_named(self) -> set[Decimal]:
         """What the products come to that the talk names."""
-        return self._added([(each.price, self._times(each)) for each in self.named])
+        return self.added([(each.price, self._times(each)) for each in self.named])
 
     def _times(self, product: Product | None) -> list[Decimal]:
         """How many of a product may be meant: so many are said to be of it, or of nothing."""

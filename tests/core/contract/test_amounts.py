@@ -142,6 +142,21 @@ def test_one_of_a_packet_costs_its_part() -> None:
     assert shop.unfounded("La Critical Mass x5 sale $5.498 por semilla.") == ["$5.498 por"]
 
 
+@pytest.mark.parametrize("total", [" = $15.970", ": $15.970 en total", ", los dos suman $15.970"])
+def test_a_total_is_what_stands_before_it(total: str) -> None:
+    shop = replace(SHOP, products=[*SHOP.products, Product(3, "Bufanda", Decimal(15970))])
+    assert "15.970" in str(shop.unfounded(f"Polera azul $9.990 y gorro $5.990{total}."))
+    right = total.replace("15.970", "15.980")
+    assert not shop.unfounded(f"Polera azul $9.990 y gorro $5.990{right}.")
+
+
+def test_a_name_may_be_written_with_more_words() -> None:
+    soda, oil = Product(1, "Coca-Cola 1,5 L", Decimal(1990)), Product(2, "Aceite", Decimal(2190))
+    shop = replace(SHOP, products=[soda, oil])
+    assert shop.unfounded("La Coca-Cola de 1,5 L está a $2.190.") == ["$2.190"]
+    assert not shop.unfounded("La Coca-Cola de 1,5 L está a $1.990.")
+
+
 def test_what_costs_nothing_has_no_multiple() -> None:
     shop = replace(SHOP, products=[*SHOP.products, Product(3, "Bolsa de tela", Decimal(0))])
     assert shop.unfounded("Bolsa: $5") == ["$5"] and not shop.unfounded("Bolsa de tela: $0, gratis.")

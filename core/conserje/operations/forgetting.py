@@ -22,7 +22,7 @@ from conserje.operations.archive import BackupError
 from conserje.operations.shelf import Keep
 from conserje.rules import rights as rules
 from conserje.settings import Settings
-from conserje.storage.database import Connection
+from conserje.storage.database import Connection, plan_for_any
 from conserje.storage.sqlite import NodeFileError
 
 STATEMENTS = (
@@ -54,7 +54,9 @@ async def forget(connection: Connection, tenant_id: int, contact_id: int) -> int
     place = (tenant_id, contact_id)
     done = 0
     names = await known.names(connection, *place)
-    await conversations.remember_sent(connection, *place)
+    async with connection.transaction():
+        await plan_for_any(connection)
+        await conversations.remember_sent(connection, *place)
     for conversation in await conversations.conversations(connection, *place):
         done += await _empty(connection, tenant_id, conversation, everything=False)
     await known.drop_rejects(connection, names)  # while nobody waits for a lock of ours
@@ -66,6 +68,7 @@ async def forget(connection: Connection, tenant_id: int, contact_id: int) -> int
 
 async def _forget_the_rest(connection: Connection, tenant_id: int, contact_id: int) -> int:
     async with connection.transaction():
+        await plan_for_any(connection)
         done = 0
         for conversation in await conversations.conversations(connection, tenant_id, contact_id, locked=True):
             done += await _empty(connection, tenant_id, conversation, everything=True)
@@ -79,6 +82,7 @@ async def _empty(connection: Connection, tenant_id: int, conversation_id: int, *
     done = after = 0
     while True:
         async with connection.transaction():
+            await plan_for_any(connection)
             ids = await conversations.empty(
                 connection, tenant_id, conversation_id, after, everything=everything
             )

@@ -82,6 +82,15 @@ async def act_as(connection: Connection, role: str, timeout: float | None = None
         raise asyncpg.InterfaceError(f"The role {role} is not kept by the pooler.")
 
 
+async def plan_for_any(connection: Connection) -> None:
+    """Until its transaction ends, statements and foreign keys are planned for whatever values there are.
+
+    Of a tenant that came since the server last looked at a table it expects no row there, and takes whichever
+    index has the tenant: each conversation that goes would read all of the tenant's.
+    """
+    await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+
+
 def columns(rows: Sequence[object], *names: str) -> list[list[Any]]:
     """These fields of `rows` as the column arrays that unnest takes."""
     return [[getattr(row, name) for row in rows] for name in names]

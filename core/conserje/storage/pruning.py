@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from conserje.storage.database import Connection
+from conserje.storage.database import Connection, plan_for_any
 
 Key = int | datetime
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)  # before any row that is kept by its time
@@ -43,6 +43,7 @@ class Batch(NamedTuple):
 async def prune(connection: Connection, rule: Rule, tenant_id: int, after: Key) -> Batch:
     """Do one batch of a tenant's."""
     async with connection.transaction():
+        await plan_for_any(connection)
         row = await connection.fetchrow(rule.lock or rule.prune, tenant_id, after)
         assert row is not None  # it counts
         if not rule.lock:

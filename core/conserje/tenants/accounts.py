@@ -16,7 +16,7 @@ from conserje.contract.account import Abilities
 from conserje.contract.message import Template, to_json
 from conserje.plugins import guard
 from conserje.plugins.guard import PluginFailed
-from conserje.storage.database import Connection, Pool
+from conserje.storage.database import Connection, Pool, plan_for_any
 from conserje.tenants import data_keys, tenants
 from conserje.tenants.patches import patched
 from conserje.tenants.refusals import Missing, TenantError, refusals
@@ -338,12 +338,15 @@ async def with_secrets(database: Connection | Pool, channel: str, most: int) -> 
 
 async def remove(connection: Connection, tenant_id: int, channel: str, address: str) -> None:
     """Delete the account and its conversations. Raises TenantError where there is none."""
-    done = await connection.execute(
-        "DELETE FROM accounts WHERE tenant_id = $1 AND channel = $2 AND address = $3",
-        tenant_id,
-        channel,
-        address,
-    )
+    async with connection.transaction():
+        await plan_for_any(connection)
+        done = await connection.execute(
+            "DELETE FROM accounts WHERE tenant_id = $1 AND channel = $2 AND address = $3",
+            tenant_id,
+            channel,
+            address,
+            timeout=tenants.REMOVAL_LIMIT,
+        )
     if done == "DELETE 0":
         raise no_account(channel, address)
 

@@ -82,7 +82,8 @@ class Changes:
         """Returns when it listens, or when Postgres did not let it at the first try, or for PATIENCE."""
         self._following = asyncio.create_task(self._follow())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._tried.wait(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await self._tried.wait()
         return self
 
     async def __aexit__(
@@ -135,8 +136,10 @@ class Changes:
     async def _look(self, connection: asyncpg.Connection[Any], snapshot: str) -> None:
         prune_at = time.monotonic()
         while True:
+            # Not asyncio.wait_for: before Python 3.12 it loses a cancellation that comes with the word.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), ROUND)
+                async with asyncio.timeout(ROUND):
+                    await self._wanted.wait()
             self._wanted.clear()
             [(snapshot, ids)] = await connection.fetch(CHANGED, snapshot)
             self.note(ids)

@@ -194,8 +194,10 @@ class QueueDriver(AsyncpgPoolDriver):
             connection.add_termination_listener(lambda _: closed.set())
             while not closed.is_set():
                 await connection.execute("SELECT 1", timeout=PING_LIMIT)
+                # Not asyncio.wait_for: before Python 3.12 it loses a cancellation that comes with the loss.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(closed.wait(), PING_EVERY)
+                    async with asyncio.timeout(PING_EVERY):
+                        await closed.wait()
         finally:
             connection.terminate()
 

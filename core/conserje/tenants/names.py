@@ -83,7 +83,8 @@ class Names:
         self._following = asyncio.create_task(self._follow())
         if self._changes.listening:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._caught_up.wait(), PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    await self._caught_up.wait()
 
     async def stop(self) -> None:
         if self._following:

@@ -224,6 +224,7 @@ class _Shared:
 
     async def empty(self) -> None:
         """End whoever is left, then delete every row: who is left would hear of it, or add to it."""
+        await _cancelled()
         kept = await self._clean()
         while await self.connection.fetchval(END_OTHERS, kept):
             await asyncio.sleep(FIRST_PAUSE)
@@ -241,6 +242,13 @@ class _Shared:
             pool.terminate()
         self.pools.clear()
         return []
+
+
+async def _cancelled() -> None:
+    """Wait for what is cancelled: on a busy machine it may still have a connection that is kept, and rows."""
+    here = asyncio.current_task()
+    if ending := {task for task in asyncio.all_tasks() if task.cancelling() and task is not here}:
+        await asyncio.wait(ending, timeout=LIMIT)
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from heapq import nlargest
 from importlib import import_module
 from pathlib import Path
@@ -115,9 +116,18 @@ def _patterns(name: str, found: object) -> Iterator[tuple[str, re.Pattern[Any]]]
 
 def _is_looked_for(name: str) -> bool:
     """Whether expressions of this name are matched anywhere but at the beginning of a text."""
-    called = re.compile(rf"\b{re.escape(name)}\.(\w+)\(")
-    ways = {way for source in SOURCES.values() for way in called.findall(source)}
+    ways = _ways().get(name)
     return not ways or not ways <= {"match", "fullmatch"}
+
+
+@cache
+def _ways() -> Mapping[str, set[str]]:
+    """What is called of each name, in all sources."""
+    ways: dict[str, set[str]] = {}
+    for source in SOURCES.values():
+        for name, way in re.findall(r"\b(\w+)\.(\w+)\(", source):
+            ways.setdefault(name, set()).add(way)
+    return ways
 
 
 def _cost(name: str, pattern: re.Pattern[Any], anywhere: bool, text: Hard, times: int, limit: float) -> float:

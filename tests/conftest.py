@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import asyncpg
@@ -85,9 +86,17 @@ async def _introspect_once(connection: Any, numbers: Iterable[int], timeout: flo
 
 asyncpg.Connection._introspect_types = _introspect_once  # type: ignore[attr-defined]
 
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a shell's background job. This process goes on ignoring it; those that it starts hear it.
     signal.signal(signal.SIGINT, lambda number, frame: None)
+else:
+    # Python's own is replaced by asyncio for each fixture and test, which writes out all that they hold.
+    signal.signal(signal.SIGINT, _interrupt)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 TESTS = Path(__file__).parent
-WHOLE = ("browser/", "crash/", "deployment/", "edge/server/", "hostile/", "system/")
+WHOLE = ("browser/", "crash/", "deployment/", "edge/server/", "examples/", "hostile/", "system/")
 
 OF_ITS_SERVER = ("core/operations/", "core/storage/", "core/work/")
 

@@ -1,4 +1,4 @@
-"""`python -m conserje` as a fork of a process that has loaded it: loading takes most of what a start costs.
+"""`python -m conserje` as a fork of a process that has loaded it and its plugins: most of what a start costs.
 
 Whatever the command does, it does in a process of its own, as it would without. The one that is forked is
 there for all tests of a parallel worker, and ends with it.
@@ -19,10 +19,12 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import IO
 
 from conserje.cli.main import COMMANDS, main
+from conserje.plugins.plugins import CONTRACTS
 from conserje.telemetry import pulse
 
 LONGEST = 2**18  # bytes of a request
@@ -68,7 +70,15 @@ def can_fork(environment: Mapping[str, str]) -> bool:
     changed = {name for name, value in _FIRST.items() ^ environment.items()} - {"PYTHONPATH"}
     if any(name.startswith(OF_AN_INTERPRETER) for name in changed):
         return False
-    return not any(Path(folder, "conserje").exists() for folder in _folders(environment))
+    loaded = {"conserje", *(each.module.partition(".")[0] for each in _plugins())}
+    there = {path.stem for folder in _folders(environment) for path in Path(folder).glob("conserje*")}
+    return not loaded & there
+
+
+@cache
+def _plugins() -> tuple[EntryPoint, ...]:
+    """Of this installation."""
+    return tuple(each for group in CONTRACTS for each in entry_points(group=group))
 
 
 async def fork(
@@ -166,9 +176,13 @@ def _become(request: tuple[dict[str, str], str, list[str]], descriptors: list[in
 
 
 if __name__ == "__main__":
-    import conserje_edge.server.serve  # noqa: F401 - what is to be loaded
+    # What is to be loaded, besides commands and plugins.
+    import anyio._backends._asyncio  # noqa: F401
+    import httpcore2  # noqa: F401
 
-    for each in COMMANDS:
+    import conserje_edge.server.serve  # noqa: F401
+
+    for each in (*COMMANDS, *_plugins()):
         each.load()
     gc.collect()
     gc.freeze()  # it is one for all that are forked

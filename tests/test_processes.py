@@ -101,8 +101,11 @@ def test_another_interpreter_is_no_fork(variable: str) -> None:
     assert not can_fork(bare_environment() | {variable: "x"})
 
 
-def test_another_release_is_no_fork(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["conserje/__init__.py", "conserje_twilio/__init__.py", "conserje_echo.py"])
+def test_another_release_is_no_fork(tmp_path: Path, name: str) -> None:
     environment = bare_environment() | {"PYTHONPATH": str(tmp_path)}
+    (tmp_path / "conserje_of_somebody_else.py").touch()
     assert can_fork(environment)
-    (tmp_path / "conserje").mkdir()
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
     assert not can_fork(environment)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
+from operator import attrgetter
 
 from conserje.conversations.rows import restored
 from conserje.conversations.sending import Next
@@ -12,10 +13,11 @@ from conserje.conversations.transcript import Message
 from conserje.storage.database import Pool
 from conserje.storage.scope import calling_for
 
-# In sql/0067_settle.sql: what `state.LOCK`, the transcript and `state.SETTLE` do, `sending.NEXT` and START.
+# In sql/0071_hand_over.sql: what `state.LOCK`, the transcript and `state.SETTLE` do, `sending.NEXT`
+# and START, and what notices, notifications and the shop's questions keep of it.
 SETTLE = """
 SELECT * FROM settle_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                          $19)
+                          $19, $20, $21, $22, $23, $24)
 """
 
 
@@ -35,6 +37,14 @@ class Settled:
     quotes: str | None
     told: str | None
     calls: str | None
+    handed: timedelta | None  # to a person, for so long
+    ways: Sequence[str] = ()  # by which the tenant is told of that
+    meant: Sequence[str] = ()  # what was asked that nobody has said, by what is the same however it is asked
+    questions: Sequence[str] = ()  # the same, as it was asked
+    kept: int = 0  # of these, at most
+
+
+_COLUMNS = attrgetter(*(each.name for each in fields(Settled)))
 
 
 async def settle(
@@ -53,7 +63,7 @@ async def settle(
     ids, words = [each.id for each in read], [each.words for each in read]
     async with calling_for(pool, tenant_id) as connection:
         row = await connection.fetchrow(
-            SETTLE, tenant_id, conversation_id, epoch, ids, words, since, followed, *astuple(turn)
+            SETTLE, tenant_id, conversation_id, epoch, ids, words, since, followed, *_COLUMNS(turn)
         )
     if row is None:
         return None

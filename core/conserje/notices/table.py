@@ -228,7 +228,7 @@ class Noticed:
 async def note(connection: Connection, tenant: Tenant, conversation_id: int, turn_id: int) -> list[Job]:
     """Keep that the tenant is to be told of a hand-over, in the caller's transaction; the jobs are the
     caller's to enqueue."""
-    if not (kinds := _kinds(tenant)):
+    if not (kinds := kinds_for(tenant)):
         return []
     await connection.execute(NOTE, tenant.id, conversation_id, turn_id, kinds)
     return [Job(jobs.NOTIFY, tenant.id, conversation_id)]
@@ -236,7 +236,7 @@ async def note(connection: Connection, tenant: Tenant, conversation_id: int, tur
 
 async def note_illness(connection: Connection, tenant: Tenant, conversation_id: int, cause: str) -> list[Job]:
     """Keep that the tenant is to be told of the conversation's account; the jobs are the caller's."""
-    if not (kinds := _kinds(tenant)):
+    if not (kinds := kinds_for(tenant)):
         return []
     await connection.execute(NOTE_ILLNESS, tenant.id, conversation_id, kinds, cause)
     return [Job(jobs.NOTIFY, tenant.id, conversation_id)]
@@ -251,7 +251,7 @@ async def note_bound(
         return []
     near = NearBound(percent, bound, usd(await ledger.of_month(connection, tenant.id, tenant.time_zone)))
     log.warning("%s: %s", tenant.slug, near.sentence)
-    if not (kinds := _kinds(tenant)):
+    if not (kinds := kinds_for(tenant)):
         return []
     await connection.execute(
         NOTE_BOUND, tenant.id, conversation_id, kinds, near.sentence, json.dumps(near.told())
@@ -271,7 +271,8 @@ async def note_lead(
     return [Job(jobs.NOTIFY, tenant.id, conversation_id)]
 
 
-def _kinds(tenant: Tenant) -> list[Kind]:
+def kinds_for(tenant: Tenant) -> list[Kind]:
+    """The ways by which the tenant is told."""
     ways: tuple[tuple[Kind, str | None], ...] = (
         ("webhook", tenant.notice_url),
         ("email", tenant.notice_email),

@@ -53,10 +53,14 @@ class Asked(NamedTuple):
 
 async def note(connection: Connection, tenant_id: int, questions: Sequence[str], name: str) -> None:
     """Count what could not be answered, without what names the contact, whose name is given."""
-    found = dict(sorted(filter(None, (_noted(each, name) for each in questions[:MOST]))))
-    if found:
+    if found := noted(questions, name):
         await connection.execute(NOTE, tenant_id, list(found), list(found.values()))
         await connection.execute(BOUND, tenant_id, KEPT)
+
+
+def noted(questions: Sequence[str], name: str) -> dict[str, str]:
+    """What is kept of a reply's questions, by what each means."""
+    return dict(sorted(filter(None, (_noted(each, name) for each in questions[:MOST]))))
 
 
 async def listed(connection: Connection, tenant_id: int) -> list[Asked]:

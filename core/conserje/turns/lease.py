@@ -19,6 +19,7 @@ from conserje.conversations.sending import Next
 from conserje.conversations.settling import Settled
 from conserje.conversations.state import Locked
 from conserje.conversations.transcript import Message
+from conserje.notices import table as notices
 from conserje.rules.consent import Sign
 from conserje.shop import asked
 from conserje.storage import notifications
@@ -69,8 +70,8 @@ class Thought:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing follows of it but what it says."""
-        return not (self.reply.hand_over or self.reply.unanswered or self.effects or self.sign)
+        """Whether nothing follows of it but what it says, and that people are called or asked."""
+        return not (self.effects or self.sign)
 
 
 class LostLease(Exception):
@@ -180,14 +181,15 @@ async def settle_at_once(
     followed: bool,
 ) -> Next | None:
     """The first message of the reply, in hand, where all is plain; the contact has written `since`."""
-    turn = settled(claim, thought, said)
+    turn = settled(entry, claim, thought, said)
     place = (job.tenant_id, job.conversation_id, claim.epoch)
     return await settling.settle(pool, *place, claim.unanswered, turn, since=since, followed=followed)
 
 
-def settled(claim: Claim, thought: Thought, said: Sequence[Content]) -> Settled:
+def settled(entry: Entry, claim: Claim, thought: Thought, said: Sequence[Content]) -> Settled:
     """The turn as it is stored."""
     reply = thought.reply
+    unknown = asked.noted(reply.unanswered, claim.contact.name)
     return Settled(
         turn_id=claim.turn_id,
         assistant=thought.assistant,
@@ -201,6 +203,11 @@ def settled(claim: Claim, thought: Thought, said: Sequence[Content]) -> Settled:
         quotes=claim.unanswered[-1].provider_id if reply.quote else None,
         told=clean(reply.told)[:LONGEST_TOLD] or None,
         calls=called.stored(thought.called),
+        handed=entry.tenant.hand_back_after if reply.hand_over else None,
+        ways=notices.kinds_for(entry.tenant) if reply.hand_over else (),
+        meant=list(unknown),
+        questions=list(unknown.values()),
+        kept=asked.KEPT,
     )
 
 
@@ -208,7 +215,7 @@ async def store(
     connection: Connection, entry: Entry, job: Job, claim: Claim, thought: Thought, said: Sequence[Content]
 ) -> None:
     """Raises LostLease."""
-    turn, reply = settled(claim, thought, said), thought.reply
+    turn = settled(entry, claim, thought, said)
     answered = await connection.fetchval(
         state.SETTLE,
         job.tenant_id,
@@ -223,12 +230,12 @@ async def store(
         turn.waited,
         turn.thought,
         turn.said,
-        entry.tenant.hand_back_after if reply.hand_over else None,
+        turn.handed,
         turn.quotes,
         turn.told,
         turn.calls,
     )
     if answered != len(claim.unanswered):
         raise LostLease
-    if reply.unanswered:
-        await asked.note(connection, job.tenant_id, reply.unanswered, claim.contact.name)
+    if questions := thought.reply.unanswered:
+        await asked.note(connection, job.tenant_id, questions, claim.contact.name)

@@ -271,7 +271,8 @@ class Conversation:
     async def _settle_at_once(
         self, entry: Entry, job: Job, claim: Claim, thought: Thought, said: Sequence[Content]
     ) -> bool:
-        """Store a reply of which nothing follows but that it leaves, and send it; False: all is as it was."""
+        """Store a reply of which no more follows than the database does itself, and send it; False: all is as
+        it was."""
         if not (said and self.sender and thought.is_plain):
             return False
         if len(claim.history) >= transcript.READ and self.thinking.sums_up(entry):

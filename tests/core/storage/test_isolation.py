@@ -236,6 +236,7 @@ async def test_a_function_that_acts_for_a_tenant_reads_and_changes_no_row_of_ano
     assert functions == [
         "claim_turn",
         "note_sent",
+        "settle_turn",  # that of schema 67, and that of 71
         "settle_turn",
     ]  # turns/test_claim and test_settle ask others
     await scene.add("bravo")

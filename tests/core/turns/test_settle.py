@@ -15,16 +15,25 @@ from scene import Scene
 from conserje import Reply, Text
 from conserje.contract.message import Content
 from conserje.conversations import settling, state
+from conserje.conversations.effects import Proposed
 from conserje.conversations.sending import Free, Next
 from conserje.rules.consent import Sign
-from conserje.storage.database import Connection
+from conserje.shop import asked
+from conserje.storage import jobs
+from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job
+from conserje.storage.scope import Scope as Acting
 from conserje.storage.scope import acting_for
 from conserje.turns import lease
 from conserje.turns.called import Called
 from conserje.turns.lease import Claim, Thought
 
-TABLES = ("conversations", "messages", "turns")
+TABLES = {
+    "conversations": "id", "messages": "id", "turns": "id", "notices": "id", "notifications": "id",
+    "asked": "key", "pgqueuer.pgqueuer": "id",
+}  # fmt: skip
+ASKED = "INSERT INTO asked SELECT id, key, 'x', 1, '2020-01-01' FROM tenants, unnest($1::text[]) AS key"
+TOLD = "UPDATE tenants SET notice_email = 'ana@acme.example', notice_url = 'https://acme.example/told'"
 HELLO, BYE = Text("hola"), Text("adiós")
 MINUTE = timedelta(minutes=1)
 REPLIES = {
@@ -34,6 +43,10 @@ REPLIES = {
     "with all that is kept": Reply(
         [HELLO], intent="gr\x00eeting", confidence=0.5, usage={"in\x00put": 3}, told="so\x00me"
     ),
+    "with questions": Reply([HELLO], unanswered=["¿tienen wifi?", "¿arriendan?", "hola, ¿tienen WIFI?", "x"]),
+    "with questions that say nothing": Reply([HELLO], unanswered=["", "?"]),
+    "a hand-over": Reply([HELLO, BYE], intent="per\x00sona", hand_over=True),
+    "a hand-over with a question": Reply([HELLO], hand_over=True, unanswered=["¿tienen wifi?"]),
 }
 CALLED = (Called("tool", "clock", "{}", "noon", False, timedelta(seconds=1)),)
 NOT_PLAIN = {
@@ -84,10 +97,10 @@ async def at_once(
     )
 
 
-async def rows(scene: Scene) -> list[list[dict[str, Any]]]:
+async def rows(place: Pool | Connection) -> list[list[dict[str, Any]]]:
     return [
-        [dict(row) for row in await scene.pool.fetch(f"SELECT * FROM {table} ORDER BY id")]
-        for table in TABLES
+        [dict(row) for row in await place.fetch(f"SELECT * FROM {table} ORDER BY {key}")]
+        for table, key in TABLES.items()
     ]
 
 
@@ -101,23 +114,31 @@ def comparable(found: list[list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES)
-async def test_it_leaves_what_the_steps_leave(scene: Scene, reply: Reply) -> None:
+@pytest.mark.parametrize("told", ["SELECT", TOLD], ids=["nobody is told", "somebody is told"])
+async def test_it_leaves_what_the_steps_leave(
+    scene: Scene, reply: Reply, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked, "KEPT", 2)
+    await scene.pool.execute(told)
+    await scene.pool.execute(ASKED, [*map(asked.key_of, ("wifi", "carpas"))])
+    await scene.heard()
     job, claim = await claimed(scene, "hola", "¿tienen pan?")
     await scene.pool.execute("UPDATE messages SET provider_id = 'P' || id")
     claim = replace(claim, unanswered=tuple(replace(m, provider_id=f"P{m.id}") for m in claim.unanswered))
     async with scene.pool.acquire() as connection:
         undone = connection.transaction()
         await undone.start()
-        await lease.store(connection, await scene.entry(), job, claim, thought(reply), reply.messages)
+        scope, said = Acting(connection), reply.messages
+        await scene.conversation._store(scope, await scene.entry(), job, claim, thought(reply), said)
         step = await scene.delivery._take_next(connection, await scene.entry(), job)
-        tables = [await connection.fetch(f"SELECT * FROM {table} ORDER BY id") for table in TABLES]
-        by_steps = [[dict(row) for row in table] for table in tables]
+        await jobs.enqueue(connection, scope.due)
+        by_steps = await rows(connection)
         await undone.rollback()
     first = await at_once(scene, job, claim, reply, MINUTE)
     assert first is not None
-    found = await rows(scene)
+    found = await rows(scene.pool)
     assert comparable(found) == comparable(by_steps)
-    _, messages, _ = found
+    messages = found[1]
     assert [m["quotes"] for m in messages] == [m["quotes"] for m in by_steps[1]]
     assert [m["state"] for m in messages if m["state"]] == ["sending"] + ["queued"] * (
         len(reply.messages) - 1
@@ -136,9 +157,9 @@ async def test_it_leaves_what_the_steps_leave(scene: Scene, reply: Reply) -> Non
 async def test_what_is_not_plain_is_left_as_it_is(scene: Scene, so: str) -> None:
     job, claim = await claimed(scene)
     await scene.pool.execute(so)
-    before = await rows(scene)
+    before = await rows(scene.pool)
     assert await at_once(scene, job, claim, REPLIES["one"], MINUTE) is None
-    assert await rows(scene) == before
+    assert await rows(scene.pool) == before
 
 
 async def test_where_there_is_no_window_it_is_the_same_how_long_ago_the_contact_wrote(scene: Scene) -> None:
@@ -147,35 +168,29 @@ async def test_where_there_is_no_window_it_is_the_same_how_long_ago_the_contact_
     assert await at_once(scene, job, claim, REPLIES["one"])
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [
-        Reply([]),
-        Reply([HELLO], hand_over=True),
-        Reply([HELLO], unanswered=["¿abren?"]),
-    ],
-    ids=["silence", "a hand-over", "a question"],
-)
-async def test_what_has_more_to_follow_is_settled_by_steps(
-    scene: Scene, reply: Reply, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_says_nothing_is_settled_by_steps(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "SETTLE", "SELECT nobody asks this")
     scene.conversation.sender = scene.delivery
     job, claim = await claimed(scene)
-    assert await scene.conversation._settle(await scene.entry(), job, claim, thought(reply)) is None
+    assert await scene.conversation._settle(await scene.entry(), job, claim, thought(Reply([]))) is None
     assert await scene.pool.fetchval("SELECT count(*) FROM turns") == 1
 
 
-def test_what_the_contact_wants_follows_by_steps() -> None:
-    sign = Sign("out", "contact", "stop")
-    assert not replace(thought(REPLIES["one"]), sign=sign).is_plain
+def test_what_the_contact_wants_and_what_a_tool_does_follow_by_steps() -> None:
+    plain = thought(REPLIES["a hand-over with a question"])
+    assert plain.is_plain
+    assert not replace(plain, sign=Sign("out", "contact", "stop")).is_plain
+    assert not replace(plain, effects=[Proposed("book", "{}")]).is_plain
 
 
-async def test_what_is_plain_is_settled_without_a_look(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("reply", [Reply([BYE]), Reply([BYE], hand_over=True, unanswered=["¿abren?"])])
+async def test_what_is_plain_is_settled_without_a_look(
+    scene: Scene, reply: Reply, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(state, "LOCK", "SELECT nobody asks this")
     scene.conversation.sender = scene.delivery
     job, claim = await claimed(scene)
-    assert await scene.conversation._settle(await scene.entry(), job, claim, thought(Reply([BYE]))) is None
+    assert await scene.conversation._settle(await scene.entry(), job, claim, thought(reply)) is None
     assert scene.post.texts == ["adiós"]
     assert scene.delivery.free(await scene.entry(), claim.account_id, BYE) == Free(None)
 
@@ -183,17 +198,17 @@ async def test_what_is_plain_is_settled_without_a_look(scene: Scene, monkeypatch
 async def test_another_tenant_s_name_on_the_connection_changes_nothing(scene: Scene) -> None:
     bravo = await scene.add("bravo")
     job, claim = await claimed(scene)
-    turn = lease.settled(claim, thought(REPLIES["one"]), [HELLO])
+    turn = lease.settled(await scene.entry(), claim, thought(REPLIES["one"]), [HELLO])
     read = ([each.id for each in claim.unanswered], [each.words for each in claim.unanswered])
     rest = (job.conversation_id, claim.epoch, *read, None, False, *vars_of(turn))
-    before = await rows(scene)
+    before = await rows(scene.pool)
     async with scene.pool.acquire() as connection, connection.transaction():
         await connection.execute(f"SET LOCAL conserje.tenant = '{job.tenant_id}'")
         assert await connection.fetch(settling.SETTLE, bravo.tenant.id, *rest) == []
     async with acting_for(scene.pool, bravo.tenant.id) as scope:
-        await scope.connection.execute("RESET ROLE; SET LOCAL ROLE conserje_core")
+        await scope.connection.execute("SET LOCAL ROLE conserje_core")
         assert await scope.connection.fetch(settling.SETTLE, bravo.tenant.id, *rest) == []
-    assert await rows(scene) == before
+    assert await rows(scene.pool) == before
 
 
 def vars_of(turn: settling.Settled) -> tuple[Any, ...]:
@@ -213,7 +228,7 @@ async def test_promise_11_it_costs_the_same_whatever_was_said_before(connection:
         [place] = await connection.fetch(NEWEST)
         waiting = await connection.fetchval(WAITING, *place)
         turn = settling.Settled(
-            1, "parrot", None, None, "{}", None, MINUTE, MINUTE, ["{}", "{}"], None, None, None
+            1, "parrot", None, None, "{}", None, MINUTE, MINUTE, ["{}", "{}"], None, None, None, None
         )
         read = ([waiting], ["{}"])
         return await pages(connection, settling.SETTLE, *place, 0, *read, MINUTE, False, *vars_of(turn))

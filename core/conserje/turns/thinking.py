@@ -39,7 +39,6 @@ from conserje.turns.toolbox import Opened, Toolbox, opened
 log = logging.getLogger(__name__)
 
 FENCE_LOOK = 15.0  # seconds: an operator may let a plugin be called sooner
-ATTEND_AFTER = 0.5  # seconds of thinking: the answer to what takes less says that it was read
 ATTENTION = 5.0  # seconds that a provider gets to show a message as read
 
 
@@ -68,7 +67,6 @@ class Thinking:
         read = claim.unanswered[-1].provider_id
         if channel is None or account is None or not read or not offers(channel, "attend"):
             return
-        await asyncio.sleep(ATTEND_AFTER)
         try:
             async with asyncio.timeout(ATTENTION):
                 opened = entry.opened(account, channel, self.vault)

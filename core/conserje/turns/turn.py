@@ -45,7 +45,8 @@ from conserje.turns.thinking import NoReply, Thinking, channel_of, is_automatic,
 
 log = logging.getLogger(__name__)
 
-RENEWAL = 0.6
+RENEWAL = 0.6  # seconds from one to the next
+ATTEND_AFTER = 0.5  # seconds of thinking: the answer to what takes less says that it was read
 
 
 @dataclass
@@ -216,17 +217,20 @@ class Conversation:
     async def _think_under_lease(self, entry: Entry, job: Job, claim: Claim) -> tuple[Claim, Thought]:
         """Think while the lease is renewed. Raises LostLease as soon as it is lost, or NoReply."""
         thinking = asyncio.create_task(self._think(entry, claim))
-        renewal = asyncio.create_task(self._renew(job, claim))
-        attending = asyncio.create_task(self.thinking.attend(entry, claim))
+        beside = set[asyncio.Task[None]]()
         try:
-            await asyncio.wait({thinking, renewal}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({thinking}, timeout=ATTEND_AFTER)  # by when it nearly always is over
+            if not thinking.done():
+                beside.add(asyncio.create_task(self.thinking.attend(entry, claim)))
+                beside.add(renewal := asyncio.create_task(self._renew(job, claim)))
+                await asyncio.wait({thinking, renewal}, return_when=asyncio.FIRST_COMPLETED)
             if not thinking.done():
                 raise LostLease
             return thinking.result()
         finally:
             thinking.cancel()
-            renewal.cancel()
-            attending.cancel()
+            for task in beside:
+                task.cancel()
 
     async def _settle(self, entry: Entry, job: Job, claim: Claim, thought: Thought) -> Claim | None:
         """Store the reply; the claim to think again with, if newer messages came in time, one was edited in
@@ -338,9 +342,10 @@ class Conversation:
 
     async def _renew(self, job: Job, claim: Claim) -> None:
         """Keep the lease; return when it is lost."""
-        held = True
+        held, pause = True, RENEWAL - ATTEND_AFTER
         while held:
-            await asyncio.sleep(RENEWAL)
+            await asyncio.sleep(pause)
+            pause = RENEWAL
             with suppress(*CANNOT_ASK):  # settling finds out whether the lease outlived it
                 async with acting_for(self.pool, job.tenant_id) as scope:
                     done = await scope.connection.execute(

@@ -477,6 +477,7 @@ async def passed(day: Day, pages: Pages) -> dict[str, int]:
 async def test_a_day_costs_the_same_whatever_was_said_before(
     database_url: str, keyring: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(turn, "ATTEND_AFTER", 0.05)
     monkeypatch.setattr(turn, "RENEWAL", 0.1)  # each leaves a row behind that is read until it is vacuumed
     monkeypatch.setattr(overdue, "SWEEP_AFTER", timedelta(0))  # however long the days take
     monkeypatch.setattr(notices, "LOST_AFTER", timedelta(hours=1))  # or those of other days would be found

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from conserje.net import exchanges
+from conserje.net import exchanges, resting
 from conserje.net.trust import trusted
 from conserje.telemetry import clocks
 
@@ -32,11 +32,13 @@ def client() -> httpx2.AsyncClient:
 
     No cookies either: one client serves every tenant.
     """
+    limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
+    transport = httpx2.AsyncHTTPTransport(verify=trusted(), trust_env=False, limits=limits)
+    transport._pool._network_backend = resting.Backend()  # which cannot be given
     return _Client(
-        verify=trusted(),
+        transport=transport,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         timeout=httpx2.Timeout(10.0, connect=5.0),
-        limits=httpx2.Limits(max_connections=100, max_keepalive_connections=100),
         follow_redirects=False,
         trust_env=False,
         event_hooks={"response": [_note_date]},

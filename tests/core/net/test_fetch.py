@@ -377,6 +377,7 @@ LIBRARIES = {"requests", "aiohttp", "urllib3", "httpx", "httpcore2", "urllib.req
 MAKERS = {
     "core/conserje/net/client.py",  # for addresses that an operator or a provider's manual gives
     "core/conserje/net/fetch.py",
+    "core/conserje/net/resting.py",  # for client.py
     "core/conserje/cli/say.py",  # to the installation's own listener
     "core/conserje/testing/provider.py",  # to nobody
 }

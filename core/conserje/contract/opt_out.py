@@ -28,7 +28,10 @@ OPT_IN_WORDS = frozenset(
 )  # fmt: skip
 
 
-@lru_cache(maxsize=4096)
+MOST_LETTERS = 4096  # that are remembered
+
+
+@lru_cache(MOST_LETTERS)
 def bare(letter: str) -> str:
     """`letter` without accents.
 
@@ -37,10 +40,22 @@ def bare(letter: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
 
 
+class _Folded(dict[int, str]):
+    """What stands for each letter, found when one first comes; strangers' letters are kept in bounds."""
+
+    def __missing__(self, code: int) -> str:
+        kept = "".join(c if c.isalnum() else " " for c in bare(chr(code)))
+        if len(self) < MOST_LETTERS:
+            self[code] = kept
+        return kept
+
+
+_FOLDED = _Folded()
+
+
 def folded(text: str) -> str:
     """`text` without case, accents, signs and needless space, as the words are written here."""
-    kept = (c if c.isalnum() else " " for letter in text.casefold() for c in bare(letter))
-    return " ".join("".join(kept).split())
+    return " ".join(text.casefold().translate(_FOLDED).split())
 
 
 LONGEST = 100  # characters: no word is longer, whatever signs and spaces are around it

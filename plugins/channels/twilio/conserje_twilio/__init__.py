@@ -48,7 +48,9 @@ from conserje_twilio.errors import NO_SUCH_CONTENT, explain, outcome, unanswered
 from conserje_twilio.words import LANGUAGES
 from conserje_twilio.writing import WHATSAPP
 
-_TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
+# An empty 200 to a message is an error in Twilio's console.
+_TO_MESSAGE = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/xml")
+_TO_STATUS = Answer(204)
 _CUSTOMER_SERVICE = timedelta(hours=24)  # WhatsApp takes anything that long after the contact wrote
 _WHATSAPP_PHONE = re.compile(r"whatsapp:\+([0-9]+)")
 
@@ -194,15 +196,16 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         senders = {value for name, value in hook.form if name == "AccountSid"}
         if signer is None or senders != {own.account_sid}:
             raise Forged("The signature fits no secret of the account; check account_sid and auth_token.")
-        self._signing.setdefault(hook, []).append(account.address)
+        if hook.path == "status":  # which may name no account
+            self._signing.setdefault(hook, []).append(account.address)
         return signer if len(tokens) + len(keys) > 1 else None
 
     def parse(self, hook: Webhook) -> Iterable[Event]:
-        return reading.read(hook, self._signing.get(hook, ()))
+        signing = self._signing.get(hook, ()) if hook.path == "status" else ()
+        return reading.read(hook, signing)
 
     def acknowledge(self, hook: Webhook) -> Answer:
-        # An empty 200 to a message is an error in Twilio's console.
-        return Answer(204) if hook.path == "status" else Answer(200, _TWIML, "text/xml")
+        return _TO_STATUS if hook.path == "status" else _TO_MESSAGE
 
     async def send(self, message: OutboundMessage, account: _TwilioAccount) -> Receipt:
         line = self._line(account)

@@ -73,17 +73,19 @@ class _Unclear(Exception):
 
 
 class _Form:
-    """The posted fields by name; the first counts where a name comes twice. `odd` says what of them is."""
+    """The posted fields; the first counts where a name comes twice. `odd` says what of them is."""
 
-    def __init__(self, fields: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, hook: Webhook) -> None:
         self.odd: list[str] = []
-        self.values: dict[str, list[str]] = {}
-        for name, value in fields:
-            self.values.setdefault(name, []).append(value)
+        self.values = _values(hook)
+        self._fields = hook.form
 
     def get(self, *names: str) -> str:
         """The first of `names` that is there and not blank."""
-        return next((self.values[name][0] for name in names if self.values.get(name, [""])[0]), "")
+        for name in names:  # each webhook asks for a dozen, and a generator is dearer
+            if value := self.values.get(name):
+                return value
+        return ""
 
     def require(self, *names: str) -> str:
         if value := self.get(*names):
@@ -98,7 +100,18 @@ class _Form:
         return sid
 
     def raw(self) -> dict[str, Any]:
-        return {name: values[0] if len(values) == 1 else values for name, values in self.values.items()}
+        values: dict[str, list[str]] = {}
+        for name, value in self._fields:
+            values.setdefault(name, []).append(value)
+        return {name: each[0] if len(each) == 1 else each for name, each in values.items()}
+
+
+def _values(hook: Webhook) -> dict[str, str]:
+    """The fields' first values by name, which are looked for once."""
+    if hook.read is None:
+        hook.read = dict(reversed(hook.form))
+    values: dict[str, str] = hook.read
+    return values
 
 
 def address(hook: Webhook) -> str:
@@ -107,6 +120,8 @@ def address(hook: Webhook) -> str:
     A Messaging Service that found no sender for a message names none in what became of it.
     """
     name = "From" if hook.path == "status" else "To"
+    if value := _values(hook).get(name):
+        return value
     for given, value in hook.form:
         if given == name and value:
             return value
@@ -141,7 +156,7 @@ def _concerned(hook: Webhook, signing: Sequence[str]) -> list[str]:
 
 
 def _written(hook: Webhook) -> list[Event]:
-    form = _Form(hook.form)
+    form = _Form(hook)
     sid = form.sid("MessageSid", "SmsMessageSid", "SmsSid")
     message = _message(form, sid, address(hook))
     odd = " ".join(form.odd)
@@ -183,9 +198,9 @@ def _name(given: str) -> str:
 def _referral(form: _Form) -> Note | None:
     """Where the contact came from: the advertisement that was pressed."""
     told = [
-        f"{name.removeprefix('Referral')}: {values[0]}"
-        for name, values in form.values.items()
-        if name.startswith("Referral") and name != "ReferralNumMedia" and values[0]  # which each message has
+        f"{name.removeprefix('Referral')}: {value}"
+        for name, value in reversed(form.values.items())
+        if name.startswith("Referral") and name != "ReferralNumMedia" and value  # which each message has
     ]
     return Note(f"The contact came by a referral. {'; '.join(told)}") if told else None
 
@@ -252,7 +267,7 @@ def _degrees(form: _Form, name: str, largest: int) -> float | None:
 
 
 def _status(hook: Webhook, address: str) -> StatusUpdate | Ignored:
-    form = _Form(hook.form)
+    form = _Form(hook)
     sid = form.sid("MessageSid", "SmsSid")
     word = form.require("MessageStatus", "SmsStatus")
     if word in _IGNORED:

@@ -251,7 +251,8 @@ def _is_past(at: datetime | None) -> bool:
 
 
 def _names(identities: Sequence[str]) -> str:
-    return _JSON_STRINGS.dump_json([clean(name) for name in identities if name]).decode()
+    names = [clean(name) for name in identities if name]
+    return _JSON_STRINGS.dump_json(names).decode() if names else "[]"
 
 
 def _files(content: Content) -> tuple[FileRow, ...]:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from itertools import chain
@@ -56,8 +56,10 @@ def nothing(given: object) -> None:
 def sound(wanted: Any) -> Checked[Any]:
     """What is given, where it is of this type to its last part. Raises Wrong."""
 
+    found = cache(lambda: _check(wanted))  # each webhook asks, and a Union's hash is dear
+
     def check(given: Any) -> Any:
-        if _check(wanted)(given):
+        if found()(given):
             return given
         raise _wrong(wanted, given)
 
@@ -272,17 +274,25 @@ def _check(wanted: Any) -> Check:
 
 def _of_dataclass(wanted: Any) -> Check:
     hints = get_type_hints(wanted, include_extras=True)
-    checks = [(each.name, _check(hints[each.name])) for each in fields(wanted)]
+    checks = [(each.name, _kinds(hints[each.name]), _check(hints[each.name])) for each in fields(wanted)]
 
     def of_dataclass(value: Any) -> bool:
         if not isinstance(value, wanted):
             return False
-        for name, check in checks:  # noqa: SIM110 - each webhook pays for it, and a generator is dearer
-            if not check(getattr(value, name)):
+        for name, kinds, check in checks:  # each webhook pays for it, and most parts are words
+            part = getattr(value, name)
+            if type(part) not in kinds and not check(part):
                 return False
         return True
 
     return of_dataclass
+
+
+def _kinds(wanted: Any) -> frozenset[type]:
+    """The kinds all of whose values are of this type, whatever is in them."""
+    if get_origin(wanted) in (Union, UnionType):
+        return frozenset().union(*map(_kinds, get_args(wanted)))
+    return frozenset({wanted} & _WHOLE)
 
 
 def _of_one(kinds: Sequence[Any]) -> Check:
@@ -311,6 +321,8 @@ def _instance(wanted: type) -> Check:
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
+
+_WHOLE = {str, bytes, int, bool, NoneType, datetime, timedelta}
 
 _PLAIN: dict[Any, Check] = {
     Any: lambda value: True,

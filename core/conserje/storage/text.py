@@ -9,4 +9,4 @@ _BAD = re.compile("[\x00\ud800-\udfff]")
 
 def clean(text: str) -> str:
     """`text` with what Postgres cannot store (NUL, lone surrogates) as U+FFFD."""
-    return _BAD.sub("�", text)
+    return text if text.isprintable() else _BAD.sub("�", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -54,6 +55,7 @@ def unavailable(cause: str) -> Problem:
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, cause, _RETRY_AFTER)
 
 
+@lru_cache(256)  # most are the same
 def acknowledgement(answer: Answer) -> Messages:
     """Raises ValueError for a status that is no success: a verified provider gets 2xx or 503."""
     if not 200 <= answer.status < 300:

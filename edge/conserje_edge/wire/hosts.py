@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from conserje.settings import HOST
@@ -13,6 +14,8 @@ from conserje.tenants.base_domains import base_domains
 SLUG = re.compile(r"(?!..--)[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z")
 _HEADER = re.compile(r"([A-Za-z0-9.-]{1,254})(?::([0-9]{0,5}))?\Z")
 _LARGEST_PORT = 65535
+LONGEST_HEADER = 260  # of what the expression takes
+MOST_HEADERS = 4096  # whose names are remembered
 
 
 class Name(NamedTuple):
@@ -28,6 +31,7 @@ class Hosts:
     def __init__(self, domains: Iterable[str]) -> None:
         """Raises SettingsError for what cannot be a base domain."""
         self.bases = sorted(base_domains(domains), key=len, reverse=True)
+        self._found = lru_cache(MOST_HEADERS)(self._find)
 
     def is_base(self, header: str) -> bool:
         """Whether a Host header names a base domain itself."""
@@ -35,6 +39,9 @@ class Hosts:
 
     def name(self, header: str) -> Name | None:
         """The name in a Host header; None where no tenant can have it."""
+        return self._found(header) if len(header) <= LONGEST_HEADER else None
+
+    def _find(self, header: str) -> Name | None:
         if (host := _host(header)) is None:
             return None
         for base in self.bases:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address, ip_network
+from itertools import chain
 
 from starlette.types import Receive, Scope
 
@@ -46,7 +47,9 @@ class Proxies:
 def read_headers(scope: Scope) -> dict[str, str]:
     """The headers by name in lower case. Raises Problem unless there is one Host."""
     pairs = scope["headers"]
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+    # All decoded at once, since each webhook has some twenty; the server lets no NUL through.
+    parts = b"\0".join(chain.from_iterable(pairs)).decode("latin-1").split("\0")
+    headers = dict(zip(parts[::2], parts[1::2], strict=False))
     if not headers.get("host"):
         raise Problem(HTTPStatus.BAD_REQUEST)
     if len(headers) != len(pairs) and sum(name == b"host" for name, _ in pairs) > 1:

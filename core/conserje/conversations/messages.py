@@ -50,7 +50,8 @@ WITH event AS (
     INSERT INTO messages (tenant_id, conversation_id, id, account_id, direction, content, kind, provider_id,
                           event_key, created_at, late_by, quotes, turn_id)
     OVERRIDING SYSTEM VALUE
-    SELECT tenant_id, conversation_id, id, account_id, 'in', content, kind_of(content), provider_id,
+    SELECT tenant_id, conversation_id, id, account_id, 'in', content,
+           CASE right(content, 14) WHEN '"type":"text"}}' THEN 'text' ELSE kind_of(content) END, provider_id,
            event_key, least(coalesce(at, now()), now()), CASE WHEN at < now() THEN now() - at END,
            quotes, turn_id
     FROM numbered

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -39,7 +40,8 @@ from conserje.tenants.tenants import Tenant
 
 log = logging.getLogger(__name__)
 
-IN_FLIGHT = 2  # one batch is being written while the next one's commit waits for the disk
+IN_FLIGHT = 2  # of a machine: one batch is being written while the next one's commit waits for the disk
+LONG_FLIGHT = 0.05  # seconds: a batch that is written for so long waits for somebody, and others go past it
 CONNECTIONS = IN_FLIGHT + 1  # and the spool's events
 LARGEST_BATCH = 256
 LARGEST_PART = 64  # events of one post in a batch: whoever posts one meanwhile waits for it
@@ -80,18 +82,21 @@ class Intake:
     batch takes from others what it takes.
 
     With a spool, what Postgres does not take within STORE_LIMIT goes there, and so does all that comes
-    while something is in it. Batches go by connections of their own, where they are given.
+    while something is in it. Batches go by connections of their own, where they are given. A process that
+    shares its machine with others writes fewer of them `at_once`, which are the larger.
     """
 
     pool: Pool
     plugins: Plugins
     spool: Spool | None = None
     storing: Pool | None = None
+    at_once: int = IN_FLIGHT
     _queue: deque[_Waiting] = field(default_factory=deque)
     _gathered: list[_Waiting] = field(default_factory=list)
     _flights: set[asyncio.Task[None]] = field(default_factory=set)
     _storing: set[asyncio.Task[list[Item]]] = field(default_factory=set)
     _loads: Loads = field(default_factory=Loads)
+    _took_off: float = 0.0  # the last batch
 
     def __post_init__(self) -> None:
         self.prices = Prices(self.pool)
@@ -186,17 +191,22 @@ class Intake:
             self._gathered = []
         self._queue.extend(waiting)
         waiting.clear()
-        if self._queue and len(self._flights) < IN_FLIGHT:
+        if self._queue and self._may_fly():
             flight = asyncio.create_task(self._fly())
             self._flights.add(flight)
             flight.add_done_callback(self._flights.discard)
 
+    def _may_fly(self) -> bool:
+        flying = len(self._flights)
+        return flying < self.at_once or (flying < IN_FLIGHT and monotonic() > self._took_off + LONG_FLIGHT)
+
     async def _fly(self) -> None:
         while self._queue:
+            self._took_off = monotonic()
             batch = self._next_batch()
             lost, why = await self._commit([item for _, part in batch for item in part])
             for waiting, part in batch:
-                is_lost = not lost.isdisjoint(item.place for item in part)
+                is_lost = bool(lost) and not lost.isdisjoint(item.place for item in part)
                 self._go_on(waiting, NotDurable(why) if is_lost else None)
 
     def _next_batch(self) -> list[tuple[_Waiting, list[Item]]]:

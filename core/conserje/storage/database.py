@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -93,7 +94,7 @@ async def plan_for_any(connection: Connection) -> None:
 
 def columns(rows: Sequence[object], *names: str) -> list[list[Any]]:
     """These fields of `rows` as the column arrays that unnest takes."""
-    return [[getattr(row, name) for row in rows] for name in names]
+    return [list(map(attrgetter(name), rows)) for name in names]
 
 
 def describe(error: BaseException) -> str:

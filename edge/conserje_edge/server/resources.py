@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from conserje.conversations.feed import Feed
 from conserje.installation import Installation, open_installation, read_settings
-from conserje.intake.intake import CONNECTIONS, Intake
+from conserje.intake.intake import CONNECTIONS, IN_FLIGHT, Intake
 from conserje.intake.node import Node, can_do_without_postgres, open_node
 from conserje.plugins import fences
 from conserje.settings import Settings
@@ -56,7 +56,8 @@ async def open_resources() -> AsyncIterator[Resources]:
         feed = Feed(pool, directory.changes)
         storing = await connect_storing(installation.url, CONNECTIONS)
         stack.callback(storing.terminate)
-        async with directory, Intake(pool, installation.plugins, node.spool, storing) as intake:
+        at_once = max(1, IN_FLIGHT // settings.workers)
+        async with directory, Intake(pool, installation.plugins, node.spool, storing, at_once) as intake:
             await directory.know_names()
             reception = Reception(hosts, proxies, directory, installation.vault, pool)
             webhooks = Webhooks(reception, installation.plugins, intake, Limits(settings.workers))

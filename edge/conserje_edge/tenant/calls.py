@@ -169,7 +169,7 @@ def _answered(given_: object) -> Messages:
 
 
 class _measured:
-    """Says where verifying or parsing takes long; made of a generator it would cost a webhook as much again."""
+    """Says where verifying or parsing takes long; as a generator it would cost each webhook more."""
 
     __slots__ = ("_channel", "_started", "_what")
 

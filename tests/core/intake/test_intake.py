@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -20,11 +21,12 @@ from conserje.contract.message import (
     Text,
     Unreadable,
 )
-from conserje.conversations.rows import stored
-from conserje.intake import writing
+from conserje.conversations.rows import InboundRow, stored
+from conserje.intake import intake, writing
 from conserje.intake.intake import Intake, NotDurable
+from conserje.intake.priority import Flight
 from conserje.storage import jobs
-from conserje.storage.database import Pool
+from conserje.storage.database import Connection, Pool
 from conserje.storage.jobs import Job, read_payload
 from conserje.storage.pool import connect_storing
 from conserje.telemetry import metrics
@@ -112,6 +114,36 @@ async def test_who_is_new_needs_no_longer_way(scene: Scene, monkeypatch: pytest.
         (who, stored(Text(text))) for who, text in [("ana", "hola"), ("ana", "0"), ("luz", "1"), ("luz", "2")]
     ]
     assert len(await scene.pool.fetch(QUEUED)) == 4
+
+
+async def test_one_of_several_processes_writes_one_batch_at_a_time_and_past_one_that_waits(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[list[str]] = []
+    write, free = writing.write_plain, asyncio.Event()
+
+    async def write_noting(connection: Connection, items: Sequence[writing.Item], flight: Flight) -> Any:
+        batches.append([item.row.contact_address for item in items if isinstance(item.row, InboundRow)])
+        if batches[-1] == ["ana"]:
+            await free.wait()
+        return await write(connection, items, flight)
+
+    monkeypatch.setattr(writing, "write_plain", write_noting)
+    monkeypatch.setattr(intake, "LONG_FLIGHT", 3600.0)
+    async with Intake(scene.pool, scene.intake.plugins, at_once=1) as taking:
+        entry = await scene.entry()
+        tasks = []
+        for who in ("ana", "luz", "eva"):
+            if who == "eva":
+                monkeypatch.setattr(intake, "LONG_FLIGHT", 0.0)
+            event = InboundMessage(entry.accounts[0].address, who, who, Text("x"))
+            tasks.append(asyncio.create_task(taking.take(entry.tenant, [(entry.accounts[0], event)])))
+            await until(lambda: taking._queue or batches[len(tasks) - 1 :])
+        await asyncio.wait(tasks[1:])
+        assert not tasks[0].done()
+        free.set()
+        await tasks[0]
+    assert batches == [["ana"], ["luz", "eva"]]
 
 
 @pytest.mark.parametrize("first", ["hola", "baja"])

@@ -19,6 +19,6 @@ def read_fields(encoded: bytes) -> list[tuple[str, str]]:
     if encoded.count(b"&") < MOST_FIELDS and _PLAIN.fullmatch(encoded):
         text = a2b_qp(encoded.translate(_SIGNS)).decode()
         fields = [tuple(field.split("\0")) for field in text.split("\1")]
-        if all(len(field) == 2 for field in fields):
+        if set(map(len, fields)) == {2}:
             return fields  # type: ignore[return-value]  # pairs, as was just seen
     return parse_qsl(encoded.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)

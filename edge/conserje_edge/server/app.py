@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from starlette.routing import Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from conserje.conversations.feed import Feed
 from conserje.files.folder import Folder
@@ -73,8 +73,8 @@ def tenant_hosts(
     return TenantHosts(webhooks, SharedWebhooks(webhooks), files, pictures, pages)
 
 
-def create() -> Router:
-    """The ASGI application; a router without middleware, since each would cost every webhook."""
+def create() -> ASGIApp:
+    """The ASGI application; a request passes no router and no middleware, which would cost every webhook."""
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
@@ -99,8 +99,11 @@ def create() -> Router:
             _call_on_signals(resources.feed.stop)
             yield
 
-    router = Router(lifespan=lifespan, redirect_slashes=False)
-    return router
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await (router if scope["type"] == "lifespan" else router.default)(scope, receive, send)
+
+    router = Router(lifespan=lifespan)
+    return application
 
 
 def _end_on_signals() -> None:

@@ -18,7 +18,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer, WorkerProcess
-from starlette.routing import Router
+from starlette.types import ASGIApp
 
 from conserje.installation import read_settings
 from conserje.plugins import fences
@@ -161,7 +161,7 @@ def serve() -> None:
             runner.run(held.aclose())
 
 
-def _worker(pulse: Pulse) -> Router:
+def _worker(pulse: Pulse) -> ASGIApp:
     """The application of a worker, which is watched from its beginning."""
     be_watched(pulse)
     return create()

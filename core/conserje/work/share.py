@@ -12,6 +12,8 @@ SLOWEST = 4  # the same where the loop comes round late
 AHEAD = 0.1  # seconds that they may come before their time, as the queue brings them
 BURST = 0.5  # the same of a tenant that is no flood
 EASY = 0.001  # seconds that the loop may come round late before the rate is less, and everybody's
+LATEST = EASY * RATE / SLOWEST  # seconds late from which on the rate is that
+DRAINS = 0.5  # seconds: by then what a flood had in hand when it was alone is done, and the loop comes round
 CLOSEST = 0.005  # seconds between jobs that go back: each costs about what a short one does
 
 
@@ -31,7 +33,8 @@ class Share:
     spread over the time that its share takes for it.
 
     Beside others, a flood gets RATE, and the slots that it needs for that, a quarter at most. Where the loop
-    comes round late everybody has a rate, and a lower one: one tenant's jobs would make all others' slow.
+    comes round late everybody has a rate, and a lower one: one tenant's jobs would make all others' slow. But
+    who comes beside a flood does not pay for what that had while it was alone.
     `pace` is the seconds that a job takes by itself.
     """
 
@@ -42,6 +45,7 @@ class Share:
     _paces: dict[int, dict[str, Pace]] = field(default_factory=dict)
     # When a tenant last had a job, and when one that was no flood's; the latest last.
     _seen: dict[int, tuple[float, float]] = field(default_factory=dict)
+    _unbound: float = float("-inf")  # when a flood's job last began without a rate
 
     def enter(self, tenant_id: int, kind: str, now: float, *, flooded: bool = False) -> timedelta | None:
         """None: the job may run, and `leave` must follow. Else it goes back for that long."""
@@ -56,6 +60,8 @@ class Share:
             self.running[tenant_id] += 1
             if rate:
                 pace.due = max(pace.due, now) + 1 / rate
+            elif flooded:
+                self._unbound = now
             return None
         most = self._most(tenant_id, now, flooded=flooded)
         pace.next = max(pace.next, now) + max(pace.took / most, 1 / rate if rate else CLOSEST)
@@ -87,7 +93,8 @@ class Share:
 
     def _rate_of(self, tenant_id: int, now: float, *, flooded: bool) -> float | None:
         """How many of the tenant's jobs of a kind may begin in a second; None: any number."""
-        if not (flooded or self.late > EASY) or not self._is_beside_others(tenant_id, now, flooded=flooded):
+        is_late = self.late > EASY and now > self._unbound + DRAINS
+        if not (flooded or is_late) or not self._is_beside_others(tenant_id, now, flooded=flooded):
             return None
         return max(RATE * EASY / max(self.late, EASY), SLOWEST)
 

@@ -29,7 +29,7 @@ from conserje.storage.wakes import Wakes
 from conserje.telemetry import heartbeat
 from conserje.telemetry.heartbeat import this_process
 from conserje.telemetry.log import place
-from conserje.work.share import Share
+from conserje.work.share import LATEST, Share
 
 log = logging.getLogger(__name__)
 
@@ -243,12 +243,12 @@ class Worker:
 
 
 async def _feel(shares: Sequence[Share]) -> None:
-    """Tell the shares how late the loop comes round."""
+    """Tell the shares how late the loop comes round; one moment, however long, is not yet a busy loop."""
     late = 0.0
     while True:
         before = time.monotonic()
         await asyncio.sleep(FEEL_EVERY)
-        late += (time.monotonic() - before - FEEL_EVERY - late) / 5
+        late += (min(time.monotonic() - before - FEEL_EVERY, LATEST) - late) / 5
         for share in shares:
             share.late = late
 

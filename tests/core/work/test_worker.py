@@ -18,7 +18,7 @@ from conserje.storage import jobs, queue
 from conserje.storage.database import CANNOT_ASK
 from conserje.storage.jobs import Job
 from conserje.storage.pool import connect_queue
-from conserje.work.share import Share
+from conserje.work.share import LATEST, Share
 from conserje.work.worker import Task, Worker, _feel
 
 NOTING = """
@@ -247,6 +247,17 @@ def test_where_the_loop_comes_round_late_everybody_keeps_to_the_rate() -> None:
         assert entered == count
 
 
+def test_who_comes_beside_a_flood_does_not_pay_for_what_that_had_while_it_was_alone() -> None:
+    share = Share(40)
+    for _ in range(30):
+        assert share.enter(1, "converse", 0.0, flooded=True) is None
+    share.late = 0.01
+    for _ in range(10):
+        assert share.enter(2, "converse", 0.1) is None
+    assert share.enter(1, "converse", 0.1, flooded=True)
+    assert share.enter(2, "converse", 1.0), "by then it is not the flood's"
+
+
 def test_of_a_flood_no_more_is_brought_than_there_is_room_for() -> None:
     share = Share(40)
     assert share.enter(1, "converse", 0.0, flooded=True) is None
@@ -274,10 +285,23 @@ def test_of_a_flood_that_went_back_none_else_is_brought() -> None:
 async def test_how_late_the_loop_comes_round_is_felt() -> None:
     share = Share(40)
     feeling = asyncio.create_task(_feel([share]))
-    while share.late < 0.02:
+    while share.late < LATEST / 2:
         time.sleep(0.05)  # noqa: ASYNC251 - somebody's code that blocks
         await asyncio.sleep(0)
     feeling.cancel()
+
+
+async def test_one_long_moment_of_the_loop_holds_up_nobody() -> None:
+    share = Share(40)
+    feeling = asyncio.create_task(_feel([share]))
+    await asyncio.sleep(0)
+    time.sleep(0.5)  # noqa: ASYNC251 - the machine stood still
+    await until(lambda: share.late)
+    feeling.cancel()
+    assert share.enter(2, "converse", 0.0) is None
+    for n in range(5):
+        assert share.enter(1, "converse", 0.0) is None, n
+        share.leave(1, "converse", 0.0, 0.01)
 
 
 def test_of_tenants_whose_jobs_have_long_ended_nothing_is_kept() -> None:

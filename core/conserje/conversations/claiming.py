@@ -13,7 +13,12 @@ from conserje.storage.database import Pool
 from conserje.storage.scope import LOCK_LIMIT, calling_for
 
 # In sql/0068_claim.sql: what `state.LOCK`, what the transcript is read by, and `state.LEASE_OUT` do.
-CLAIM = "SELECT * FROM claim_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+# It waits for no disk: where Postgres dies before the lease is written, somebody else takes it, and `turn_id`
+# lets one of both settle.
+CLAIM = """
+SELECT claimed.* FROM set_config('synchronous_commit', 'off', true),
+    claim_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS claimed
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,17 +16,22 @@ ORDER BY tenant_id, conversation_id
 ON CONFLICT DO NOTHING
 """
 
-# The $2 that have waited longest; others' hands take others. MATERIALIZED: a plan may ask a subquery again
-# for each row, and would skip what it has taken.
-BRING = """
+# The $2 that have waited longest, into the queue; others' hands take others. MATERIALIZED: a plan may ask a
+# subquery again for each row, and would skip what it has taken. The commit waits for no disk, nor makes
+# others' wait: where Postgres dies before it is written, they are where they were.
+BRING = f"""
 WITH longest AS MATERIALIZED (
     SELECT conversation_id FROM overflow WHERE tenant_id = $1
     ORDER BY message_id LIMIT $2 FOR UPDATE SKIP LOCKED
+), brought AS (
+    DELETE FROM overflow USING longest, set_config('synchronous_commit', 'off', true)
+    WHERE overflow.tenant_id = $1 AND overflow.conversation_id = longest.conversation_id
+    RETURNING overflow.tenant_id, overflow.conversation_id
+), due AS (
+    SELECT *, 0 AS message_id, {jobs.FLOODED} AS priority, $3::interval AS delay FROM brought
 )
-DELETE FROM overflow USING longest
-WHERE overflow.tenant_id = $1 AND overflow.conversation_id = longest.conversation_id
-RETURNING overflow.conversation_id
-"""
+{jobs.ADD.format(entrypoint=f"'{jobs.CONVERSE}'", due="due")}
+"""  # noqa: S608 - of our own
 
 # The tenants that have any, found by skipping from one to the next: they may have thousands.
 TENANTS = """
@@ -50,16 +55,10 @@ async def add(connection: Connection, waiting: Sequence[Job]) -> None:
 async def bring(pool: Pool, tenant_id: int, most: int, delay: timedelta = timedelta(0)) -> None:
     """Put the tenant's next conversations into the queue, as many as may be thought about."""
     await precedence.here.wait()
-    async with pool.acquire() as connection, connection.transaction():
-        brought = await connection.fetch(BRING, tenant_id, most)
-        await jobs.enqueue(connection, [_turn(tenant_id, row["conversation_id"], delay) for row in brought])
+    await pool.execute(BRING, tenant_id, most, delay)
 
 
 async def sweep(pool: Pool) -> None:
     """Bring one of each tenant, should the turn that was to bring it have been lost."""
     for row in await pool.fetch(TENANTS):
         await bring(pool, row["id"], 1)
-
-
-def _turn(tenant_id: int, conversation_id: int, delay: timedelta) -> Job:
-    return Job(jobs.CONVERSE, tenant_id, conversation_id, priority=jobs.FLOODED, delay=delay)

@@ -341,42 +341,47 @@ FROM line WHERE tenant_id = $1 AND messages.conversation_id = line.conversation_
 # Hints that were lost (a stalled worker can finish its successor's job): conversations that have something to
 # do and that nobody has looked at for a while. One that somebody has locked is at work. What happened later
 # than now, or is due later than anything is put off ($2, a lease $3), was written before the clock was set
-# back, and is long past.
+# back, and is long past. $4 messages of each kind are looked at, from a conversation on ($5, $6 and $7, $8):
+# thousands may wait. Where there are so many, the last one's conversation comes back, too.
 SWEEP = """
-WITH idle AS NOT MATERIALIZED (
-    SELECT conversations.tenant_id, conversations.id, state, account_id, ill_since FROM conversations
-    JOIN tenants ON tenants.id = conversations.tenant_id AND tenants.status = 'active'
-    WHERE coalesce(leased_until NOT BETWEEN now() AND now() + $3, true)
-      AND coalesce(swept_at NOT BETWEEN now() - $1::interval * 4 AND now(), true)
-      AND NOT EXISTS (
-          SELECT FROM overflow
-          WHERE tenant_id = conversations.tenant_id AND conversation_id = conversations.id)
-), due AS (
-    (SELECT 'converse' AS entrypoint, idle.tenant_id, idle.id FROM messages
-     JOIN idle ON idle.tenant_id = messages.tenant_id AND idle.id = conversation_id AND idle.state <> 'held'
-     WHERE direction = 'in' AND turn_id IS NULL
-       AND created_at NOT BETWEEN now() - $1::interval AND now()
-       AND (ill_since IS NULL OR NOT EXISTS (
-           SELECT FROM illnesses
-           WHERE illnesses.tenant_id = idle.tenant_id AND illnesses.account_id = idle.account_id))
-     LIMIT 1000)
-    UNION
-    (SELECT 'deliver', idle.tenant_id, idle.id FROM messages
-     JOIN idle ON idle.tenant_id = messages.tenant_id AND idle.id = conversation_id
-     WHERE messages.state IN ('queued', 'sending', 'uncertain')
-       AND coalesce(due_at, attempted_at, released_at, created_at)
-           NOT BETWEEN now() - $1::interval AND CASE WHEN due_at IS NULL THEN now() ELSE now() + $2 END
-     LIMIT 1000)
-), free AS (
-    SELECT tenant_id, id FROM conversations WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM due)
-    FOR NO KEY UPDATE SKIP LOCKED
+WITH unanswered AS MATERIALIZED (
+    SELECT tenant_id, conversation_id, created_at FROM messages
+    WHERE direction = 'in' AND turn_id IS NULL AND (tenant_id, conversation_id) > ($5::bigint, $6)
+    ORDER BY tenant_id, conversation_id, id LIMIT $4
+), undelivered AS MATERIALIZED (
+    SELECT tenant_id, conversation_id, due_at,
+           coalesce(due_at, attempted_at, released_at, created_at) AS since FROM messages
+    WHERE state IN ('queued', 'sending', 'uncertain') AND (tenant_id, conversation_id) > ($7::bigint, $8)
+    ORDER BY tenant_id, conversation_id, sequence LIMIT $4
+), waiting AS (
+    SELECT DISTINCT 'converse' AS entrypoint, tenant_id, conversation_id FROM unanswered
+    WHERE created_at NOT BETWEEN now() - $1::interval AND now()
+    UNION ALL
+    SELECT DISTINCT 'deliver', tenant_id, conversation_id FROM undelivered
+    WHERE since NOT BETWEEN now() - $1::interval
+                    AND CASE WHEN due_at IS NULL THEN now() ELSE now() + $2 END
+), due AS MATERIALIZED (
+    SELECT entrypoint, idle.* FROM waiting CROSS JOIN LATERAL (
+        SELECT tenant_id, conversations.id FROM conversations JOIN tenants ON tenants.id = tenant_id
+        WHERE tenant_id = waiting.tenant_id AND conversations.id = conversation_id AND status = 'active'
+          AND coalesce(leased_until NOT BETWEEN now() AND now() + $3, true)
+          AND coalesce(swept_at NOT BETWEEN now() - $1::interval * 4 AND now(), true)
+          AND (entrypoint = 'deliver' OR state <> 'held' AND (ill_since IS NULL OR NOT EXISTS (
+              SELECT FROM illnesses AS each
+              WHERE each.tenant_id = conversations.tenant_id
+                AND each.account_id = conversations.account_id)))
+        LIMIT 1 FOR NO KEY UPDATE OF conversations SKIP LOCKED) AS idle
+    WHERE (SELECT true FROM overflow AS each  -- one by one: it is long
+           WHERE each.tenant_id = waiting.tenant_id AND each.conversation_id = waiting.conversation_id
+           LIMIT 1) IS NULL
 ), swept AS (
-    UPDATE conversations SET swept_at = now() FROM free
-    WHERE conversations.tenant_id = free.tenant_id AND conversations.id = free.id
+    UPDATE conversations SET swept_at = now() FROM due
+    WHERE conversations.tenant_id = due.tenant_id AND conversations.id = due.id
 )
-SELECT entrypoint, tenant_id, id FROM due JOIN free USING (tenant_id, id)
+SELECT false AS is_last, entrypoint, tenant_id, id FROM due
+UNION ALL (SELECT true, 'converse', tenant_id, conversation_id FROM unanswered ORDER BY 3, 4 OFFSET $4 - 1)
+UNION ALL (SELECT true, 'deliver', tenant_id, conversation_id FROM undelivered ORDER BY 3, 4 OFFSET $4 - 1)
 """
-
 
 UNSWEPT = "UPDATE conversations SET swept_at = NULL WHERE swept_at IS NOT NULL"
 

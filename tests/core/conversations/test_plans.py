@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
 from plans import ACCOUNTS, analyze, fill, pages
 from waiting import LIMIT
 
-from conserje.conversations import messages, overflow, recovery, sending, state
-from conserje.conversations.rows import ReportRow
+from conserje.conversations import (
+    claiming,
+    messages,
+    overdue,
+    overflow,
+    recovery,
+    sending,
+    state,
+    transcript,
+)
+from conserje.conversations.rows import EMPTIED, ReportRow
 from conserje.rules import consent
 from conserje.storage.database import Connection, columns
+from conserje.storage.scope import LOCK_LIMIT
 
 HUNDRED_ACCOUNTS = 100
 PAUSES = (sending.PATIENCE, sending.LONGEST_PAUSE)
@@ -82,7 +95,7 @@ async def of_an_overflow(connection: Connection) -> list[int]:
     """What bringing and sweeping touch."""
     tenant_id = await connection.fetchval("SELECT min(id) FROM tenants")
     return [
-        await pages(connection, overflow.BRING, tenant_id, 10),
+        await pages(connection, overflow.BRING, tenant_id, 10, timedelta(0)),
         await pages(connection, overflow.TENANTS),
         await pages(connection, overflow.ADD, [tenant_id], [await newest_conversation(connection)], [1]),
     ]
@@ -100,6 +113,50 @@ async def test_what_a_flood_brings_costs_the_same_however_long_it_is(connection:
     await connection.execute(OVERFLOW, 101, 5_000)
     many = await of_an_overflow(connection)
     assert all(later <= 3 * before for before, later in zip(few, many, strict=True)), (few, many)
+
+
+UNANSWERED = """
+INSERT INTO messages (tenant_id, conversation_id, account_id, direction, content, event_key, created_at)
+SELECT tenant_id, conversation_id, (SELECT min(id) FROM accounts), 'in', '{"type":"text","text":"hola"}',
+       int8send(message_id), now() - interval '1 hour'
+FROM overflow WHERE message_id > $1
+"""
+
+
+async def of_a_sweep(connection: Connection) -> int:
+    """What one look for lost jobs touches."""
+    limits = (overdue.SWEEP_AFTER, sending.LONGEST_PAUSE, state.LONGEST_LEASE, overdue.AT_ONCE)
+    return await pages(connection, state.SWEEP, *limits, *overdue.BEGINNING, *overdue.BEGINNING)
+
+
+async def test_a_look_for_lost_jobs_costs_the_same_however_long_a_flood_is(connection: Connection) -> None:
+    await connection.execute(ACCOUNTS, 1, 1)
+    before = 0
+    costs = []
+    for waiting in (1_000, 5_000):
+        await connection.execute(OVERFLOW, before + 1, waiting)
+        await analyze(connection, "contacts", "conversations", "overflow")
+        await connection.execute(UNANSWERED, before)
+        await analyze(connection, "messages")
+        costs.append(await of_a_sweep(connection))
+        before = await connection.fetchval("SELECT max(message_id) FROM overflow")
+    few, many = costs
+    assert many <= 2 * few, costs
+
+
+@pytest.mark.parametrize("statement", ["bring", "claim"])
+async def test_what_another_can_do_anew_waits_for_no_disk(connection: Connection, statement: str) -> None:
+    await connection.execute(ACCOUNTS, 1, 1)
+    await connection.execute(OVERFLOW, 1, 1)
+    tenant_id, conversation_id = await connection.fetchrow("SELECT tenant_id, conversation_id FROM overflow")
+    assert await connection.fetchval("SHOW synchronous_commit") == "on"
+    if statement == "bring":
+        await connection.execute(overflow.BRING, tenant_id, 1, timedelta(0))
+    else:
+        limits = (LOCK_LIMIT, state.LEASE, state.RECENT, 5, transcript.READ)
+        day = timedelta(days=1)
+        await connection.fetchrow(claiming.CLAIM, tenant_id, conversation_id, 0, *limits, day, EMPTIED, day)
+    assert await connection.fetchval("SHOW synchronous_commit") == "off"
 
 
 async def of_letting_be(connection: Connection) -> int:

@@ -25,9 +25,11 @@ from pgqueuer.ports.driver import Driver, NotifyCallback
 
 from conserje.storage.backoff import pause
 from conserje.storage.database import CANNOT_ASK, Connection, DatabaseError, Pool, connect_as_core
+from conserje.storage.hands import Hands
 from conserje.storage.jobs import CHANNEL
+from conserje.storage.looks import SparingQueries
 from conserje.storage.stillness import LONG, explained, stood_still
-from conserje.storage.wakes import MISSED, SparingQueries, Wakes
+from conserje.storage.wakes import MISSED, Wakes
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +69,23 @@ def queries(driver: Driver) -> Queries:
     return Queries(driver, qbe=_ENVIRONMENT, qbq=_QUEUE, qbs=_SCHEDULER)
 
 
-def sparing_queries(driver: QueueDriver) -> Queries:
+def sparing_queries(driver: QueueDriver, hands: Hands) -> SparingQueries:
     """For whoever takes jobs."""
-    return SparingQueries(driver.wakes, driver, qbe=_ENVIRONMENT, qbq=_QUEUE, qbs=_SCHEDULER)
+    return SparingQueries(driver.wakes, hands, driver, qbe=_ENVIRONMENT, qbq=_QUEUE, qbs=_SCHEDULER)
+
+
+# The library's trigger tells all workers also of each job that ends, which none of them wants to know: they,
+# and whoever else listens in the database, would wake for it.
+TELL_OF_NEW = """
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'pgqueuer.pgqueuer'::regclass
+            AND tgname = 'tg_pgqueuer_changed' AND tgenabled <> 'D') THEN
+        CREATE OR REPLACE TRIGGER conserje_tells_of_new AFTER INSERT ON pgqueuer.pgqueuer
+            FOR EACH STATEMENT EXECUTE FUNCTION pgqueuer.fn_pgqueuer_changed();
+        ALTER TABLE pgqueuer.pgqueuer DISABLE TRIGGER tg_pgqueuer_changed;
+    END IF;
+END $$
+"""
 
 
 async def install(connection: asyncpg.Connection[Any]) -> None:
@@ -86,6 +102,7 @@ async def install(connection: asyncpg.Connection[Any]) -> None:
         "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA pgqueuer TO conserje_core;"
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA pgqueuer TO conserje_core"
     )
+    await connection.execute(TELL_OF_NEW)
 
 
 async def require_whole(pool: Pool) -> None:

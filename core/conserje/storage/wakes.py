@@ -1,8 +1,4 @@
-"""What wakes a worker, as seldom as it can be: a look at the queue costs more than what a job does.
-
-PgQueuer tells every worker of each job that comes or ends, looks again after each batch, and asks three
-things before it waits.
-"""
+"""What wakes a worker, as seldom as it can be: a look at the queue costs more than what a job does."""
 
 from __future__ import annotations
 
@@ -11,12 +7,8 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, cast
 
-from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.models import Job
-from pgqueuer.domain.types import QueueEntrypoint
-from pgqueuer.ports.driver import Driver
 
 from conserje.storage.jobs import CHANNEL
 
@@ -29,15 +21,6 @@ SOON = timedelta(milliseconds=100)  # what is due sooner the library looks for t
 LATER = timedelta(milliseconds=100)  # until the others look whether the one whose turn it was did
 ABSENT_FOR = 5.0  # seconds for which nobody waits for one who did not: it stands still, or starts again
 
-# The next job of all that wait, due or not: of each kind the first by its index, however many wait.
-NEXT = """
-SELECT execute_after, execute_after - now() AS eta
-FROM unnest($1::text[]) AS kind CROSS JOIN LATERAL (
-    SELECT execute_after FROM pgqueuer.pgqueuer
-    WHERE status = 'queued' AND entrypoint = kind ORDER BY execute_after LIMIT 1) AS first
-ORDER BY execute_after LIMIT 1
-"""
-
 
 class Wakes:
     """Passes on that jobs came, once for each look: at once where it is this worker's turn, else later."""
@@ -45,6 +28,7 @@ class Wakes:
     def __init__(self, wake: Callable[[str, str], None]) -> None:
         self.place, self.workers = 0, 1  # among all that live
         self.told = False  # of jobs that the last look may not have seen
+        self.full = False  # the worker has its hands full, and looks when it has not
         self._wake = wake
         self._looks = 0
         self._late: int | None = None  # whose turn it was that the next look is for
@@ -54,7 +38,7 @@ class Wakes:
         """Somebody changed the queue's table, or asks whether this worker hears."""
         if "table_changed_event" not in payload:
             self._wake(channel, payload)
-        elif '"insert"' not in payload:  # that a job ended makes room for one that is looked for anyway
+        elif '"insert"' not in payload:
             return
         elif self.is_ours(payload):
             self._tell(channel, payload)
@@ -94,10 +78,22 @@ class Wakes:
     def _whose(self, what: str) -> int:
         return zlib.crc32(what.encode()) % self.workers
 
+    def make_room(self) -> None:
+        """Look now, if the worker had its hands full."""
+        if self.full:
+            self.full, self.told = False, True
+            self._wake(CHANNEL, MISSED % CHANNEL)
+
+    def fill(self) -> None:
+        """Look for nothing until there is room, which there may be without a job's end."""
+        self.full = True
+        asyncio.get_running_loop().call_later(LATER.total_seconds(), self.make_room)
+
     def _tell(self, channel: str, payload: str) -> None:
         if not self.told:
             self.told = True
-            self._wake(channel, payload)
+            if not self.full:
+                self._wake(channel, payload)
 
     def _tell_if_unseen(self, looks: int, channel: str, payload: str) -> None:
         if looks == self._looks:
@@ -107,40 +103,3 @@ class Wakes:
         if looks == self._looks:
             self._late = self._whose(payload)
             self._tell(channel, payload)
-
-
-class SparingQueries(Queries):
-    """The queue's statements, of which none is sent whose answer is known."""
-
-    def __init__(self, wakes: Wakes, driver: Driver, **builders: Any) -> None:
-        super().__init__(driver, **builders)
-        self._wakes = wakes
-        self._had_all = False
-        self._eta: timedelta | None = None
-
-    async def dequeue(self, batch_size: int, *rest: Any, **how: Any) -> list[Job]:
-        """None where the last call gave all, and nothing was told of since."""
-        if self._had_all and not self._wakes.told:
-            self._had_all = False
-            return []
-        self._wakes.looked()
-        taken = await super().dequeue(batch_size, *rest, **how)
-        self._wakes.found(taken)
-        self._had_all = 0 < len(taken) < batch_size
-        return taken
-
-    async def eligible_queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
-        """Whether something is due; learns when the next job will be."""
-        self._eta = None
-        for row in await self.driver.fetch(NEXT, entrypoints):
-            theirs = not self._wakes.is_ours(str(row["execute_after"]))
-            self._eta = cast("timedelta", row["eta"]) + LATER * theirs
-        return int(self._eta is not None and self._eta <= timedelta(0))
-
-    async def next_deferred_eta(self, entrypoints: list[QueueEntrypoint]) -> timedelta | None:
-        if self._eta is not None and self._eta < SOON:
-            self._wakes.wake_in(self._eta)
-        return self._eta
-
-    async def queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
-        return int(self._eta is not None)

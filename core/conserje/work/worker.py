@@ -21,6 +21,7 @@ from conserje.errors import DirectoryUnavailable, UnknownTenant
 from conserje.storage import jobs, precedence, queue, statistics
 from conserje.storage.backoff import pause
 from conserje.storage.database import CANNOT_ASK, Pool
+from conserje.storage.hands import Hands
 from conserje.storage.jobs import Job
 from conserje.storage.pool import connect_queue
 from conserje.storage.queue import QueueDriver
@@ -115,7 +116,9 @@ class Worker:
             noting.terminate()
 
     async def _take_jobs(self, driver: QueueDriver) -> None:
-        manager = QueueManager(queue.sparing_queries(driver), queue.SETTINGS.channel)
+        hands = Hands(self.slots)
+        queries = queue.sparing_queries(driver, hands)
+        manager = QueueManager(queries, queue.SETTINGS.channel)
         shares: dict[Lane, Share] = {
             "quick": Share(self.slots),
             "slow": Share(self.slots // 4, pace=0.5),
@@ -124,7 +127,7 @@ class Worker:
         }
         for task in self.tasks:
             manager.entrypoint(task.kind, on_failure="hold", accepts_context=False)(
-                self._handler(task, shares[task.lane])
+                _ending(self._handler(task, shares[task.lane]), queries.end)
             )
         self._manager, self._wakes = manager, driver.wakes
         running = asyncio.create_task(
@@ -137,7 +140,7 @@ class Worker:
             )
         )
         stopped = asyncio.create_task(manager.shutdown.wait())
-        feeling = asyncio.create_task(_feel(tuple(shares.values())))
+        feeling = asyncio.create_task(_feel((hands, *shares.values())))
         try:
             await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
             _, late = await asyncio.wait({running}, timeout=SHUTDOWN_LIMIT)
@@ -242,15 +245,27 @@ class Worker:
             self._wakes.stand(names.index(this_process()), len(names))
 
 
-async def _feel(shares: Sequence[Share]) -> None:
-    """Tell the shares how late the loop comes round; one moment, however long, is not yet a busy loop."""
+def _ending(
+    handle: Callable[[QueueJob], Awaitable[None]], end: Callable[[int], None]
+) -> Callable[[QueueJob], Awaitable[None]]:
+    """What it handles is told to `end` once it is done."""
+
+    async def run(queued: QueueJob) -> None:
+        await handle(queued)
+        end(queued.id)
+
+    return run
+
+
+async def _feel(feelers: Sequence[Share | Hands]) -> None:
+    """Tell them how late the loop comes round; one moment, however long, is not yet a busy loop."""
     late = 0.0
     while True:
         before = time.monotonic()
         await asyncio.sleep(FEEL_EVERY)
         late += (min(time.monotonic() - before - FEEL_EVERY, LATEST) - late) / 5
-        for share in shares:
-            share.late = late
+        for each in feelers:
+            each.late = late
 
 
 async def _end(running: asyncio.Task[None]) -> None:

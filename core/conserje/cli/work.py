@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 # Seconds for which a thread, such as a search in a large catalogue, keeps the interpreter from the loop: at
 # each step of a turn.
 HAND_OVER = 0.0005
+# More would wait for the same processors, and each plans every statement of a turn anew. A tenant has three.
+CONNECTIONS = 12
 END_LIMIT = SHUTDOWN_LIMIT + LAST_LIMIT + 2.0  # seconds; then it is killed, whatever a task does
 
 
@@ -88,7 +90,7 @@ def _run() -> None:
 
 
 async def _work() -> None:
-    async with open_installation(connections=20) as installation:
+    async with open_installation(connections=CONNECTIONS) as installation:
         settings, pool = installation.settings, installation.pool
         await _check_database(installation)
         fences.stand(fences.of_node(settings.data_dir))

@@ -130,7 +130,7 @@ class Settings(BaseModel):
         ge=128,
         description="The memory that each process of `serve` and `work` may hold, in megabytes; then it is"
         " ended, and another one started. Half of what it does not need itself is for tenants' rows,"
-        " some 4 kB each.",
+        " some 3 kB each.",
     )
     spool: Literal["on", "off"] = Field(
         default="on",

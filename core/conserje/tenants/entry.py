@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core.core_schema import ErrorType
@@ -27,6 +28,8 @@ SILENT_ON_VALUES = frozenset(get_args(ErrorType)) - {"value_error", "assertion_e
 
 M = TypeVar("M", bound=BaseModel)
 
+_UNSET: WeakKeyDictionary[type[BaseModel], Any] = WeakKeyDictionary()  # what it is where nothing is set
+
 
 class AccountUnusable(OperatorError):
     """The account's credentials or settings cannot be used; the text is for the operator."""
@@ -39,7 +42,8 @@ class Entry:
     tenant: Tenant
     accounts: tuple[AccountRow, ...]
     loaded: int = 0  # the directory's count of changes when the loading began
-    _opened: dict[tuple[str, int | None], AnyAccount] = field(default_factory=dict, repr=False)
+    # By the account's id; by the plugin's name where there is none.
+    _opened: dict[int | str, AnyAccount] | None = field(default=None, repr=False)
 
     def accounts_of(self, channel: str) -> list[AccountRow]:
         return [account for account in self.accounts if account.channel == channel]
@@ -67,7 +71,9 @@ class Entry:
 
         The settings of these are the tenant's. Raises AccountUnusable.
         """
-        key = (plugin.name, account.id if account else None)
+        if self._opened is None:
+            self._opened = {}
+        key = account.id if account else plugin.name
         if (known := self._opened.get(key)) is None:
             known = self._opened[key] = self._open(account, plugin, vault)
         return known
@@ -98,7 +104,7 @@ class Entry:
             tenant=self.tenant.slug,
             address=address,
             credentials=self._credentials(account, plugin, vault, where),
-            settings=validated(plugin.Settings, json.dumps(settings), f"settings of {where}"),
+            settings=_settings(plugin.Settings, settings, f"settings of {where}"),
             locale=self.tenant.locale,
             first_tenant=self.tenant.first_slug or "",
             abilities=account.abilities if account else None,
@@ -119,6 +125,26 @@ class Entry:
         except VaultError as error:
             raise AccountUnusable(f"The credentials of {where} do not open: {error}") from None
         return validated(plugin.Credentials, plain, f"credentials of {where}")
+
+
+def _settings(model: type[M], given: Any, what: str) -> M:
+    """Raises AccountUnusable. Most have set nothing: one model is for all of these where it can be."""
+    if given:
+        return validated(model, json.dumps(given), what)
+    if (unset := _UNSET.get(model)) is None:
+        unset = validated(model, "{}", what)
+        if _is_for_all(unset):
+            _UNSET[model] = unset
+    return unset
+
+
+def _is_for_all(unset: BaseModel) -> bool:
+    """Whether nothing can change it, and nothing in it is made up anew each time."""
+    try:
+        hash(unset)
+    except TypeError:
+        return False
+    return not any(each.default_factory for each in type(unset).model_fields.values())
 
 
 def _shared(plugin: AnyPlugin, where: str) -> Any:

@@ -19,6 +19,7 @@ AGAIN_AFTER = 0.5  # seconds, where Postgres did not answer
 # Seconds before it is said: a notification may be on its way, and strangers on a connection ask no oftener.
 PONDERED = 0.5
 PAGE = 1000  # names between which others have their turn
+_DIGITS = 2**60 - 1  # a number of two of Python's digits, which takes 32 bytes
 
 ALL = """
 SELECT 'slug ' || slug AS name FROM tenants
@@ -50,7 +51,7 @@ class Names:
         self._pool = pool
         self._changes = changes
         self._learnt = learnt
-        self._known: set[str] = set()
+        self._known: set[int] = set()  # by their marks: a set of the names takes twice as much
         self._changed: set[int] = set()  # tenants
         self._all_changed = False
         self._news = asyncio.Event()
@@ -66,7 +67,7 @@ class Names:
 
     def __contains__(self, name: tuple[str, str]) -> bool:
         """Whether a tenant has the name, or had it."""
-        return " ".join(name) in self._known
+        return _mark(" ".join(name)) in self._known
 
     async def appear(self, names: Sequence[tuple[str, str]]) -> bool:
         """Whether one of these is somebody's; returns once it is, or PONDERED later."""
@@ -119,15 +120,24 @@ class Names:
     async def _learn(self, changed: list[int] | None) -> None:
         """Read the names of these tenants; None: of all."""
         question = (ALL,) if changed is None else (OF_TENANTS, changed)
-        names: set[str] = set()
+        marks: set[int] = set()
+        names: list[str] = []
         async with self._pool.acquire(timeout=5) as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(*question, prefetch=PAGE):
-                names.add(row["name"])
+                marks.add(_mark(row["name"]))
+                if len(names) <= PAGE:
+                    names.append(row["name"])
         self._next.set()
         self._next = asyncio.Event()
         if changed is None:
-            self._known = names
+            self._known = marks
             self._learnt(None)
         else:
-            self._known |= names
+            self._known |= marks
             self._learnt(names if len(names) <= PAGE else None)  # one by one they would take too long
+
+
+def _mark(name: str) -> int:
+    """As good as the name itself: whoever shares one by chance is asked for in vain, and nobody can choose
+    it, since Python's hashes are others in each process."""
+    return hash(name) & _DIGITS

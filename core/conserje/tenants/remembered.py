@@ -3,75 +3,82 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections import OrderedDict
 from typing import Literal
 
-from cachetools import LRUCache
-
 from conserje.tenants.entry import Entry
+from conserje.tenants.sharing import one_of
 
-Key = tuple[Literal["slug", "domain", "id"], str]
+Kind = Literal["slug", "domain", "id"]
+Key = tuple[Kind, str]
 
-OF_PICKLED = 6  # bytes that an entry takes for each that it has pickled, with its opened accounts
+OF_PICKLED = 4  # bytes that an entry takes for each that it has pickled, with its opened accounts
 
 
 class Remembered:
-    """Entries of at most so many bytes together."""
+    """Entries of at most so many bytes together.
+
+    A hundred thousand of them are an ordinary number: no entry has more beside it than it needs.
+    """
 
     def __init__(self, size: int) -> None:
-        self._entries = _Entries(size, lambda entry: min(size, weight(entry)))
+        self._free = size
+        self._kept: OrderedDict[int, tuple[Entry, int]] = OrderedDict()  # with its weight, the last used last
+        self._named: dict[Kind, dict[str, Entry]] = {"slug": {}, "domain": {}}
+        self._further: dict[int, list[Key]] = {}  # names besides the slug, which few have
 
     def get(self, key: Key) -> Entry | None:
         """The entry of this name, as it was when it was found."""
-        if key[0] == "id":
-            return self.of(int(key[1]))
-        entry = self._entries.named.get(key)
-        return entry and self._entries[entry.tenant.id]  # it was used
+        kind, name = key
+        if kind == "id":
+            return self.of(int(name))
+        if entry := self._named[kind].get(name):
+            self._kept.move_to_end(entry.tenant.id)
+        return entry
 
     def of(self, tenant_id: int) -> Entry | None:
-        return self._entries.get(tenant_id)
+        if (kept := self._kept.get(tenant_id)) is None:
+            return None
+        self._kept.move_to_end(tenant_id)
+        return kept[0]
 
     def put(self, key: Key, entry: Entry) -> None:
         """Remember what was found by this name; another entry of the tenant goes, with its names."""
-        tenant_id, entries = entry.tenant.id, self._entries
-        if entries.get(tenant_id) is not entry:
-            entries.pop(tenant_id, None)
-            entries[tenant_id] = entry
-        for name in {key, _slug(entry)}:
-            if name[0] != "id" and entries.named.get(name) is not entry:
-                entries.name(name, entry)
+        tenant = entry.tenant
+        if self.of(tenant.id) is not entry:
+            self._remove(tenant.id)
+            self._keep(entry)
+        self._named["slug"][tenant.slug] = entry
+        kind, name = key
+        if kind != "id" and self._named[kind].get(name) is not entry:
+            self._named[kind][name] = entry
+            self._further.setdefault(tenant.id, []).append(key)
 
     def forget(self, key: Key) -> None:
         """Nobody has this name, or id."""
-        if key[0] == "id":
-            self._entries.pop(int(key[1]), None)
+        kind, name = key
+        if kind == "id":
+            self._remove(int(name))
         else:
-            self._entries.named.pop(key, None)
+            self._named[kind].pop(name, None)
 
+    def _keep(self, entry: Entry) -> None:
+        """One that is larger than all memory is kept alone."""
+        heavy = one_of(weight(entry))
+        while self._kept and heavy > self._free:
+            self._remove(next(iter(self._kept)))
+        self._kept[entry.tenant.id] = entry, heavy
+        self._free -= heavy
 
-class _Entries(LRUCache[int, Entry]):
-    """By id; what goes takes its names with it."""
-
-    def __init__(self, size: int, weight: Callable[[Entry], int]) -> None:
-        super().__init__(size, weight)
-        self.named: dict[Key, Entry] = {}
-        self._further: dict[int, list[Key]] = {}  # names besides the slug, which few have
-
-    def name(self, key: Key, entry: Entry) -> None:
-        self.named[key] = entry
-        if key != _slug(entry):
-            self._further.setdefault(entry.tenant.id, []).append(key)
-
-    def __delitem__(self, tenant_id: int) -> None:
-        entry = self[tenant_id]
-        super().__delitem__(tenant_id)
-        for name in (_slug(entry), *self._further.pop(tenant_id, ())):
-            if self.named.get(name) is entry:  # not another tenant's by now
-                del self.named[name]
-
-
-def _slug(entry: Entry) -> Key:
-    return "slug", entry.tenant.slug
+    def _remove(self, tenant_id: int) -> None:
+        """Forget an entry with its names, but for those that are another tenant's by now."""
+        if (kept := self._kept.pop(tenant_id, None)) is None:
+            return
+        entry, heavy = kept
+        self._free += heavy
+        for kind, name in (("slug", entry.tenant.slug), *self._further.pop(tenant_id, ())):
+            if self._named[kind].get(name) is entry:
+                del self._named[kind][name]
 
 
 def weight(entry: Entry) -> int:

@@ -19,6 +19,7 @@ from conserje.contract.hours import Hours
 from conserje.storage.database import Connection, Pool, plan_for_any
 from conserje.tenants.patches import patched
 from conserje.tenants.refusals import SENTENCES, Missing, TenantError, refusals
+from conserje.tenants.sharing import one_of
 
 Status = Literal["active", "suspended"]
 LateRule = Literal["answer", "apologise", "hand_over", "park"]
@@ -30,6 +31,7 @@ OWN_TOOLS = frozenset({"search_products", "search_knowledge", "hand_over", "lead
 _OFTEN_EQUAL = (
     "status", "locale", "currency", "time_zone", "assistant", "fallback_assistant", "late_rule", "lead_rule",
 )  # fmt: skip
+_TIMES = ("quiet_period", "longest_wait", "hand_back_after", "late_after")
 
 
 def _hours(written: dict[str, Any] | None) -> Hours | None:
@@ -88,6 +90,7 @@ class Tenant:
     def from_row(cls, row: asyncpg.Record) -> Tenant:
         values = {name: row[name] for name in cls.__slots__}
         values |= {name: intern(values[name]) for name in _OFTEN_EQUAL}
+        values |= {name: one_of(values[name]) for name in _TIMES}
         values["aliases"] = tuple(row["aliases"])
         values["assistant_settings"] = json.loads(row["assistant_settings"])
         values["tool_settings"] = json.loads(row["tool_settings"])

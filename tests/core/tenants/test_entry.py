@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from conserje import Abilities, Assistant, Channel, Nothing
+from conserje.kit import Closed
 from conserje.net import client
 from conserje.plugins.plugins import PluginMissing, Plugins
 from conserje.storage.database import Connection
@@ -102,6 +104,43 @@ async def test_an_account_is_opened_with_credentials_and_settings(house: House) 
     assert opened.settings.colour == "blue"
     assert "secret" not in repr(opened) + repr(entry)
     assert entry.opened(entry.accounts[0], channel, house.vault) is opened
+
+
+class Fixed(Closed):
+    colour: str = "red"
+
+
+class Listed(Closed):
+    colours: list[str] = Field(default=["red"])
+
+
+class Made(Closed):
+    number: float = Field(default_factory=random.random)
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "shared"),
+    [
+        (Fixed, {}, True),
+        (Fixed, {"colour": "red"}, False),
+        (Paint, {}, False),
+        (Listed, {}, False),
+        (Made, {}, False),
+    ],
+)
+async def test_those_who_set_nothing_have_one_model_where_nothing_can_change_it(
+    house: House, model: type[BaseModel], settings: dict[str, str], shared: bool
+) -> None:
+    class Wall(Channel[Nothing, Any, Nothing]):
+        name = "wall"
+        Credentials, Settings, Operator = Nothing, model, Nothing
+
+    entry = await house.entry("wall", settings=settings)
+    other = Entry(entry.tenant, entry.accounts)
+    wall = Wall(Nothing(), client.client())
+    one, two = (each.opened(each.accounts[0], wall, house.vault).settings for each in (entry, other))
+    assert type(one) is type(two) is model
+    assert (one is two) is shared
 
 
 async def test_an_assistant_is_told_what_its_model_was_found_to_be_able_to_do(house: House) -> None:

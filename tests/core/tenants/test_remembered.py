@@ -105,3 +105,18 @@ async def test_what_it_weighs_is_what_it_takes(scene: Scene, settings: int) -> N
     finally:
         tracemalloc.stop()
     assert 0.8 * taken < remembered.weight(made[-1]) < 2.2 * taken
+
+
+async def test_promise_11_a_tenant_takes_two_kilobytes(scene: Scene) -> None:
+    await entries(scene.pool, 300)
+    memory, names = Remembered(10**9), [f"t{n + 1}" for n in range(300)]
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for name in names:
+            memory.put(("slug", name), await entry(scene.pool, ("slug", name)))
+        gc.collect()
+        taken = tracemalloc.get_traced_memory()[0] / len(names)
+    finally:
+        tracemalloc.stop()
+    assert taken < 2400

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import logging
 import os
 import signal
@@ -58,6 +59,8 @@ def work() -> None:
             runner.run(_check(settings, held))
             here = fences.of_node(settings.data_dir)
             watchdog = Watchdog(settings.memory_limit, here.note, here.strikes.suspect)
+            gc.collect()
+            gc.freeze()  # what is loaded stays, and is one for parent and child
             fork_watched("work", _run, watchdog, END_LIMIT)
         finally:
             runner.run(held.aclose())
@@ -71,6 +74,8 @@ async def _check(settings: Settings, held: AsyncExitStack) -> None:
     async with open_installation() as installation:
         await _check_database(installation)
         installation.plugins.say_broken()
+        directory = Directory(installation.pool, installation.url)
+        tasks(installation.pool, directory, installation.plugins, installation.vault, settings)  # loads all
 
 
 async def _check_database(installation: Installation) -> None:

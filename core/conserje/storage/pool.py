@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 _Connect = Callable[..., Coroutine[Any, Any, "asyncpg.Connection[Any]"]]
 
 PATIENCE = 2.0  # seconds that a start waits for a Postgres that it can do without
+# Seconds after which a connection that nobody wanted is closed: each is some MB of Postgres' memory. The one
+# given back last is taken first, so that those of a rush are the ones that nobody wants.
+IDLE = 20.0
+LONG_IDLE = 300.0  # where few statements are sent that must not wait for their plans
 
 
 async def connect_pool(url: str, *, largest: int = 10, patient: bool = False) -> Pool:
@@ -30,7 +34,7 @@ async def connect_pool(url: str, *, largest: int = 10, patient: bool = False) ->
     release, a pooler that shares connections, or a server that cannot be reached; with `patient` such a
     server may answer later.
     """
-    pool = await _pool(url, largest, partial(connect_as_core, name="conserje"))
+    pool = await _pool(url, largest, partial(connect_as_core, name="conserje"), IDLE)
     try:
         await _check(url, pool, patient)
     except BaseException:
@@ -72,9 +76,16 @@ async def _connect_queue(url: str, **how: Any) -> asyncpg.Connection[Any]:
     return connection
 
 
-async def _pool(url: str, largest: int, connect: _Connect) -> Pool:
+async def _pool(url: str, largest: int, connect: _Connect, idle: float = LONG_IDLE) -> Pool:
     pool: Pool = await asyncpg.create_pool(
-        url, connect=connect, min_size=0, max_size=largest, timeout=5, command_timeout=10, reset=_keep
+        url,
+        connect=connect,
+        min_size=0,
+        max_size=largest,
+        max_inactive_connection_lifetime=idle,
+        timeout=5,
+        command_timeout=10,
+        reset=_keep,
     )
     return pool
 

@@ -7,8 +7,10 @@ from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
+from waiting import until
 
 from conserje.storage import database
+from conserje.storage import pool as pools
 from conserje.storage.database import Connection, DatabaseError, Pool
 from conserje.storage.jobs import Job
 from conserje.storage.migrate import migrate
@@ -145,6 +147,20 @@ async def test_who_may_not_make_roles_is_told_what_to_have_run(database_url: str
     finally:
         await superuser.execute("DROP ROLE bystander")
         await superuser.close()
+
+
+async def test_what_nobody_wants_of_a_pool_is_closed(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "IDLE", 0.01)
+    pool = await connect_pool(database_url)
+    try:
+        async with pool.acquire(), pool.acquire():
+            assert pool.get_size() >= 2
+        await until(lambda: pool.get_size() == 0)
+        assert await pool.fetchval("SELECT 1") == 1
+    finally:
+        pool.terminate()
 
 
 async def test_a_pool_acts_as_core(connection: Connection) -> None:

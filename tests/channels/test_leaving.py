@@ -100,9 +100,8 @@ def leave_by_twilio(content: Content, to: str, limits: Limits) -> None:
 
     async def leave(part: Content) -> None:
         fields = await twilio.write(message(part, to), line, Making(), LANGUAGES["es"])
-        form = {"".join(word.title() for word in name.split("_")): value for name, value in fields.items()}
         pairs: list[tuple[str, str | UploadFile]] = []
-        for name, value in form.items():
+        for name, value in fields.items():
             pairs += [(name, each) for each in ([value] if isinstance(value, str) else value)]
         twilio_rules.check(FormData(pairs))
 

@@ -179,7 +179,7 @@ async def test_a_content_deleted_at_twilio_is_made_anew(front: Front) -> None:
         (httpx2.Response(400, json={"code": 20001, "message": "no"}), Refused, "20001"),
         (httpx2.Response(401, json={"code": 20003}), AccountFault, "20003: .*auth_token"),
         (httpx2.Response(429, headers={"retry-after": "9"}, json={"code": 20429}), TryLater, "20429"),
-        (httpx2.Response(500, text="<html>"), TryLater, "did not come"),
+        (httpx2.Response(500, text="<html>"), TryLater, "500"),
         (httpx2.Response(200, text="<html>"), TryLater, "did not come"),
         (httpx2.Response(302, headers={"location": "https://a.example/"}), TryLater, "302"),
         (httpx2.Response(201, json={}), TryLater, "no content"),

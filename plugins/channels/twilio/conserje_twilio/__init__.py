@@ -211,24 +211,22 @@ class Twilio(Channel[TwilioCredentials, TwilioSettings, TwilioOperator]):
         line = self._line(account)
         said = in_language(LANGUAGES, account.locale)
         fields = await writing.write(message, line, self._contents, said)
-        transport = api.Transport(line)
-        client = await transport.client()
+        form = {"From": account.address} | self._service(account) | fields
         try:
-            taken = await client.messages.create_async(
-                from_=account.address, **self._service(account), **fields
-            )
+            taken = await line.ask("POST", "api", line.below("/Messages.json"), data=form)
         except Exception as error:
             if isinstance(message.content, Buttons | List) and getattr(error, "code", 0) == NO_SUCH_CONTENT:
                 self._contents.forget(line, message.content, said)
                 raise TryLater(explain(NO_SUCH_CONTENT)) from None
-            raise outcome(error, transport.retry_after) from None
-        if not (isinstance(taken.sid, str) and taken.sid):
+            raise outcome(error) from None
+        sid = taken.get("sid")
+        if not (isinstance(sid, str) and sid):
             raise Uncertain("Twilio's answer names no message.")
-        return writing.receipt(taken.sid, message)
+        return writing.receipt(sid, message)
 
     def _service(self, account: _TwilioAccount) -> dict[str, str]:
         sid = account.settings.messaging_service_sid
-        return {"messaging_service_sid": sid} if sid else {}
+        return {"MessagingServiceSid": sid} if sid else {}
 
     async def find(self, message: OutboundMessage, account: _TwilioAccount) -> Receipt | None:
         service = account.settings.messaging_service_sid

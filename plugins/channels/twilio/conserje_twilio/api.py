@@ -1,4 +1,4 @@
-"""How Twilio is asked: plain calls and the SDK's, over core's HTTP client."""
+"""How Twilio is asked: plain calls, and the SDK's for what is listed, over core's HTTP client."""
 
 from __future__ import annotations
 
@@ -71,22 +71,34 @@ class Line:
     async def ask(self, method: str, product: _Product, path: str, **sent: Any) -> dict[str, Any]:
         """The JSON of a good answer. Raises Denied, ValueError, or what the HTTP client raises."""
         answer = await self.request(method, product, path, **sent)
+        if not answer.is_success:
+            retry_after = _seconds(answer.headers.get("retry-after", ""))
+            raise Denied(answer.status_code, _code(answer), retry_after)
         document = answer.json() if answer.content else {}
         if not isinstance(document, dict):
             raise ValueError("not an object")
-        if not answer.is_success:
-            retry_after = _seconds(answer.headers.get("retry-after", ""))
-            raise Denied(answer.status_code, document.get("code"), retry_after)
         return document
+
+    def below(self, path: str) -> str:
+        """A path of the account's own."""
+        return f"/2010-04-01/Accounts/{self.account_sid}{path}"
+
+
+def _code(answer: httpx2.Response) -> object:
+    """Twilio's own, where the answer is Twilio's and has one."""
+    try:
+        document = answer.json()
+    except ValueError:
+        return None
+    return document.get("code") if isinstance(document, dict) else None
 
 
 class Transport(AsyncHttpClient):
-    """Carries one call of the SDK, and keeps status and Retry-After of its answer."""
+    """Carries calls of the SDK, and keeps status and time of the last answer."""
 
     def __init__(self, line: Line) -> None:
         super().__init__(logging.getLogger(__name__), is_async=True)
         self._line = line
-        self.retry_after = 5.0
         self.status = 0  # of the last answer
         self.now = datetime.now(UTC)  # by Twilio's clock, where its answer tells the time
 
@@ -119,12 +131,11 @@ class Transport(AsyncHttpClient):
         answer = await self._line.request(method, "api", path, params=params, data=data, headers=headers)
         self.status = answer.status_code
         self.now = _told(answer.headers.get("date", "")) or self.now
-        self.retry_after = _seconds(answer.headers.get("retry-after", ""))
         return Response(answer.status_code, answer.text, answer.headers)
 
 
 async def _load() -> None:
-    """The SDK loads what it sends with, for half a second at the first use, outside the event loop."""
+    """Load what the SDK lists messages with, for half a second at the first use, outside the event loop."""
     if _MESSAGES not in sys.modules:
         await asyncio.to_thread(import_module, _MESSAGES)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import httpx2
-from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 
 from conserje import (
     AccountFault,
@@ -106,11 +105,9 @@ class Denied(Exception):
         self.retry_after = retry_after
 
 
-def outcome(error: Exception, retry_after: float = 5.0) -> Exception:
+def outcome(error: Exception) -> Exception:
     """What a failed call means, as Refused, TryLater or Uncertain; it quotes nothing that was sent."""
     match error:
-        case TwilioRestException() | TwilioServiceException():
-            return _answered(error.status, error.code, retry_after)
         case Denied():
             return _answered(error.status, error.code, error.retry_after)
         case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout() | httpx2.ProxyError():
@@ -146,5 +143,5 @@ def judgement(code: int, retry_after: float = 5.0) -> Exception:
 
 
 def _known(code: object) -> int | None:
-    """Twilio's own code, if it is one: where there was none the SDK repeats the status."""
+    """Twilio's own code, if it is one: some answers repeat the status there."""
     return code if isinstance(code, int) and code >= 10000 else None

@@ -28,7 +28,7 @@ from conserje import (
 from conserje_twilio import api, reading, writing
 from conserje_twilio.errors import unanswered
 
-if TYPE_CHECKING:  # loads half of the SDK, which a process that never sends can do without
+if TYPE_CHECKING:  # loads half of the SDK, which a process that lists nothing can do without
     from twilio.rest.api.v2010.account.message import MessageInstance
 
 PAGE_SIZE = 1000  # the largest that Twilio gives

@@ -79,13 +79,13 @@ async def write(message: OutboundMessage, line: api.Line, contents: Contents, wo
     """What `message` is in a call to Twilio's messages, but for who sends it. Raises Refused or TryLater."""
     said, status_url = message.content, message.status_url
     if isinstance(said, Buttons | List):
-        fields = {"content_sid": await contents.sid(line, said, words)}
+        fields = {"ContentSid": await contents.sid(line, said, words)}
     else:
         fields = _fields(said)
-    if status_url and "body" in fields and not message.to.startswith(WHATSAPP):
+    if status_url and "Body" in fields and not message.to.startswith(WHATSAPP):
         # What an SMS costs: Twilio's reports do not say it.
-        status_url += f"&segments={segments(fields['body'])}"
-    return {"to": message.to, "status_callback": status_url} | fields
+        status_url += f"&segments={segments(fields['Body'])}"
+    return {"To": message.to} | ({"StatusCallback": status_url} if status_url else {}) | fields
 
 
 def receipt(sid: str, message: OutboundMessage) -> Receipt:
@@ -103,13 +103,13 @@ def body(content: Content) -> str:
         case Buttons(text=text) | List(text=text) | Template(text=text):
             return text
         case _:
-            return str(_fields(content).get("body", ""))
+            return str(_fields(content).get("Body", ""))
 
 
 def _fields(content: Content) -> dict[str, Any]:
     match content:
         case Text(text=text):
-            return {"body": text}
+            return {"Body": text}
         case Media():
             return _media(content)
         case Location():
@@ -125,8 +125,8 @@ def _media(content: Media) -> dict[str, Any]:
         raise Refused(
             "The message's file has no URL that Twilio could fetch it from; give one that begins with https://."
         )
-    caption = {"body": content.caption} if content.caption else {}
-    return {"media_url": [file.ref for file in content.files]} | caption
+    caption = {"Body": content.caption} if content.caption else {}
+    return {"MediaUrl": [file.ref for file in content.files]} | caption
 
 
 def _location(content: Location) -> dict[str, Any]:
@@ -134,8 +134,8 @@ def _location(content: Location) -> dict[str, Any]:
     name, address = content.name.strip(), content.address.strip()
     label = " ".join((address or name).replace("|", " ").split())
     return {
-        "body": name or address or point,
-        "persistent_action": [f"geo:{point}" + (f"|{label}" if label else "")],
+        "Body": name or address or point,
+        "PersistentAction": [f"geo:{point}" + (f"|{label}" if label else "")],
     }
 
 
@@ -157,8 +157,8 @@ def _template(content: Template) -> dict[str, Any]:
     if len(names) != len(content.values):
         raise Refused(f"The template has {len(names)} names for {len(content.values)} values.")
     values = {name: _value(value) for name, value in zip(names, content.values, strict=True)}
-    variables = {"content_variables": json.dumps(values, ensure_ascii=False)} if values else {}
-    return {"content_sid": content.name} | variables
+    variables = {"ContentVariables": json.dumps(values, ensure_ascii=False)} if values else {}
+    return {"ContentSid": content.name} | variables
 
 
 def _value(value: str) -> str:

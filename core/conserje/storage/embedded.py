@@ -34,6 +34,16 @@ _TROUBLE = re.compile(r"\b(FATAL|PANIC|ERROR)\b")
 _SOCKET_PATH = 103  # bytes: the longest that every kernel takes
 
 
+# Of a new one, and the operator's to change. It shares a machine with all else, and the system keeps its
+# files in memory, too; no statement of ours is so long that compiling it would pay.
+_MADE_WITH = ("--set=shared_buffers=64MB", "--set=jit=off")
+# What a statement took is given back: by itself the allocator keeps some MB for each connection.
+_GIVING_BACK = {
+    "MALLOC_TRIM_THRESHOLD_": "262144",
+    "MALLOC_MMAP_THRESHOLD_": "524288",
+    "MALLOC_TOP_PAD_": "65536",
+}
+
 # A server that is thrown away: durable in nothing, and small.
 _THROWN_AWAY = (
     "fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal", "max_wal_senders=0",
@@ -238,7 +248,8 @@ class Server:
         if not (self.pgdata / "PG_VERSION").exists():
             if SYSTEM_USER:
                 shutil.chown(self.pgdata, SYSTEM_USER)
-            self._run("initdb", "--auth=peer", "--encoding=utf8", "-U", SUPERUSER, "-D", self.pgdata)
+            how = ("--auth=peer", "--encoding=utf8", *_MADE_WITH)
+            self._run("initdb", *how, "-U", SUPERUSER, "-D", self.pgdata)
         self._let_in()
         sockets = shlex.quote(str(_new_socket_folder(self.pgdata)))
         given = "".join(f" -c {setting}" for setting in self.settings)
@@ -288,7 +299,7 @@ class Server:
                     stderr=said,
                     user=SYSTEM_USER,
                     cwd="/",
-                    env=bare(),
+                    env=_GIVING_BACK | bare(),
                     check=True,
                 )
             except subprocess.CalledProcessError as error:

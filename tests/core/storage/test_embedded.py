@@ -318,6 +318,35 @@ async def test_it_inherits_no_secrets(folder: Path, monkeypatch: pytest.MonkeyPa
         assert b"s3cret" not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
+async def test_a_new_one_is_small_and_its_settings_are_the_operator_s(folder: Path) -> None:
+    async with embedded.running(folder) as url:
+        assert await _settings(url) == ("64MB", "off")
+    with (folder / "postgres" / "postgresql.conf").open("a") as file:
+        file.write("shared_buffers = 32MB\n")
+    async with embedded.running(folder) as url:
+        assert await _settings(url) == ("32MB", "off")
+
+
+async def _settings(url: str) -> tuple[str, str]:
+    connection = await asyncpg.connect(url)
+    try:
+        return (await connection.fetchval("SHOW shared_buffers"), await connection.fetchval("SHOW jit"))
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(("said", "there"), [(None, "262144"), ("1048576", "1048576")])
+async def test_it_gives_back_what_a_statement_took(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, said: str | None, there: str
+) -> None:
+    if said:
+        monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", said)
+    async with embedded.running(folder):
+        pid = (folder / "postgres" / "postmaster.pid").read_text().partition("\n")[0]
+        given = Path(f"/proc/{pid}/environ").read_text().split("\0")
+        assert f"MALLOC_TRIM_THRESHOLD_={there}" in given
+
+
 async def test_one_that_is_between_two_states_is_not_joined(folder: Path) -> None:
     async with embedded.running(folder):
         file = folder / "postgres" / "postmaster.pid"

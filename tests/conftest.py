@@ -69,18 +69,18 @@ settings.load_profile("busy")
 # Each client of a test reads the machine's certificate authorities otherwise, which takes 25 ms.
 httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
 
-OWN_TYPES = 16384  # the number from which on types are a database's own; those below are the same everywhere
 _introspect = asyncpg.Connection._introspect_types  # type: ignore[attr-defined]
-_types: dict[tuple[int, ...], Any] = {}
+_types: dict[tuple[object, ...], Any] = {}
 
 
 async def _introspect_once(connection: Any, numbers: Iterable[int], timeout: float | None) -> Any:
-    """What a new connection asks before it sends its first array, which takes 8 ms; a test has several."""
-    asked = tuple(sorted(numbers))
-    if asked[-1] >= OWN_TYPES:
-        return await _introspect(connection, asked, timeout)
+    """What a new connection asks before it sends its first array, which takes 8 ms; a test has several.
+
+    A server gives no number to two types but where it copies a database.
+    """
+    asked = (connection._addr, *sorted(numbers))
     if asked not in _types:
-        _types[asked] = await _introspect(connection, asked, timeout)
+        _types[asked] = await _introspect(connection, asked[1:], timeout)
     return _types[asked]
 
 

@@ -182,8 +182,10 @@ if __name__ == "__main__":
 
     import conserje_edge.server.serve  # noqa: F401
 
-    for each in (*COMMANDS, *_plugins()):
-        each.load()
+    for command in COMMANDS:
+        command.load()
+    for plugin in _plugins():
+        plugin.load()
     gc.collect()
     gc.freeze()  # it is one for all that are forked
     _live_as_asked(socket.socket(fileno=os.dup(0)))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from asking import ask, what_it_says, words
 
-from conserje import Utterance
+from conserje import Product, Text, Utterance
 from conserje.testing import said
 
 
@@ -36,6 +38,45 @@ async def answer(slug: str, phrase: str, locale: str = "es-CL") -> str:
         ("mundo-canino", "mi perro pesa 20 kilos que correa le recomiendas", "Correa retráctil.*Hasta 25 kg"),
         # For whom a present is says what it may be.
         ("mundo-canino", "un regalito pa mi perro, tengo 5 lucas", r"Por hasta \$5\.000.*\n.*Cuerda"),
+        # Of whom something is to be: ages, weights, kinds; what is told to be otherwise is left out.
+        ("mundo-canino", "mi perrita tiene 3 meses q comida le doy", r"^Alimento cachorro.*27\.990"),
+        ("mundo-canino", "que comida me recomiendan pa un perrito de 11 años", r"^Alimento senior"),
+        (
+            "mundo-canino",
+            "mi perro pesa 30 kilos, le sirve la correa esa retractil?",
+            r"^Correa.*Hasta 25 kg",
+        ),
+        ("trompo", "algo pa un niño de 2 años", r"^Triciclo"),
+        ("trompo", "juegos de mesa pa 6 personas", r"^Uno cartas"),
+        ("rueda-libre", "casco pa mi cabeza de 50 cm", r"^Casco infantil"),
+        ("rueda-libre", "un casco pa cabro chico", r"^Casco infantil"),
+        ("el-lapiz", "tijera pa zurdo", "Para diestros"),
+        # The thing, and not what is for it; the first number of a name.
+        ("bravo", "la xbox mas barata", r"Xbox Series S: \$329\.990"),
+        ("seis-cuerdas", "cuerdas pa guitarra electrica", r"^Cuerdas de metal"),
+        ("acme", "quiero dos aceites CBD 10", r"^Aceite CBD 10 .*2 por \$59\.980"),
+        ("bravo", "tengo una play 5, q juegos tienen", r"(?s)FC 26(?!.*Zelda)"),
+        # Not this: another.
+        ("bravo", "no la xbox, la play", r"^PlayStation 5"),
+        ("bravo", "no ando buscando consolas, necesito un teclado y mouse", r"Total: \$68\.980"),
+        ("la-espiga", "no quiero torta de chocolate, alguna otra que tengan", r"(?s)lúcuma.*naranja"),
+        # So many, by weight, by the dozen, behind the thing, with the delivery.
+        ("la-espiga", "dame 3 kilos de hallulla", r"3 por \$6\.870"),
+        ("la-espiga", "media docena de empanadas de pino", r"6 por \$16\.140"),
+        ("el-lapiz", "cuadernos college 5 unidades", r"5 por \$6\.450"),
+        ("acme", "3 brownies y 2 papelillos, cuanto me sale con despacho", r"(?s)Total: \$20\.950.*\$3\.990"),
+        ("mundo-canino", "cuanto me queda con despacho si llevo 2 dentastix", r"(?s)\$9\.980.*\$2\.500"),
+        # What nobody has said of it is not passed off as an answer, and one of two is not compared.
+        ("acme", "el brownie es vegano?", r"(?s)Brownie.*De «el brownie es vegano\?» no tengo el dato"),
+        ("trompo", "cual es mas barato el catan o el xyz", r"^Juego de mesa Catan"),
+        # Told in other words.
+        ("raices", "plantas que aguanten poca luz", r"(?s)Lengua de suegra.*Potus"),
+        ("rueda-libre", "se me pincho la rueda, cuanto por arreglarla?", r"\$3\.500"),
+        ("seis-cuerdas", "cuanto cuesta la yamaja fx 370", r"Yamaha FX370: \$189\.990"),
+        ("seis-cuerdas", "soy profe, necesitamos 12 metalofonos pal colegio, hay dcto?", r"15 %"),
+        ("la-espiga", "abren el martes o el domingo 6", r"(?s)martes.*domingo"),
+        ("acme", "soy de temuco, mandan?", "Despachamos a todo Chile"),
+        ("la-espiga", "do you have whole wheat bread?", r"integral.*\$3\.490"),
         # Sizes, and how it should not be.
         ("verde-limon", "hay botines o zapatillas en talla 43", "Zapatilla urbana"),
         ("verde-limon", "polera que no sea negra", r"Polera básica: \$7\.990"),  # it may be white
@@ -279,3 +320,41 @@ async def test_what_there_is_of_it_is_said(slug: str, phrase: str, held: str) ->
 async def test_what_a_word_is_there_for_is_seen(slug: str, phrase: str, held: str) -> None:
     told = await answer(slug, phrase)
     assert re.search(held, told), told
+
+
+@pytest.mark.parametrize(
+    ("slug", "first", "then", "held"),
+    [
+        ("mundo-canino", "el champion dog", "quiero 3", r"3 por \$98\.970"),
+        ("bravo", "nintendo switch oled", "y cuanto con el mario kart?", r"Total: \$424\.980"),
+        ("rueda-libre", "que bicis tienen", "la mas barata pero de adulto", r"Oxford Merak.*\$329\.990"),
+        (
+            "rueda-libre",
+            "silla pa llevar a la guagua tienen?",
+            "mi bebe tiene 7 meses ya puede?",
+            "Desde 9 meses",
+        ),
+        ("rueda-libre", "cuanto la mantencion", "la completa porfa, cuanto se demora", "demora 3 días"),
+    ],
+)
+async def test_what_goes_on_is_of_what_was_said(slug: str, first: str, then: str, held: str) -> None:
+    known = what_it_says(slug)
+    before = words(await ask(slug, first, knowledge=known))
+    moment = datetime.now(UTC)
+    history = [Utterance("contact", Text(first), moment), Utterance("assistant", Text(before), moment)]
+    assert re.search(held, words(await ask(slug, then, history=history, knowledge=known)))
+
+
+TEA = [
+    Product(1, name="Té verde 20 bolsitas", price=Decimal(2990), category="Despensa"),
+    Product(2, name="Café de grano", price=Decimal(6990), category="Despensa"),
+]
+
+
+@pytest.mark.parametrize("phrase", ["hola tienen te verde?", "té verde cuanto", "TÉ", "hay té?"])
+async def test_tea_is_no_small_word(phrase: str) -> None:
+    assert "Té verde 20 bolsitas: $2.990" in words(await ask("acme", phrase, products=TEA))
+
+
+async def test_a_small_word_is_no_tea() -> None:
+    assert "Té" not in words(await ask("acme", "te pregunto por el cafe", products=TEA))

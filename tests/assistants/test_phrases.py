@@ -1,8 +1,9 @@
 """What everyday customers write, graded: with what the shop has said of itself, and without it.
 
-The phrases are as `conserje assistant try` reads them, and graded by it, but for four fields. `topic`: the
+The phrases are as `conserje assistant try` reads them, and graded by it, but for five fields. `topic`: the
 shop's knowledge answers it, `question` one of its own questions. `person`: only a person can. `may_deny`:
-there is no such thing. `locale`: the shop's. An answer with two facts that were not asked for is wrong.
+there is no such thing. `unknown`: nothing of it is told, which is said, and a person may be told. `locale`:
+the shop's. An answer with two facts that were not asked for is wrong.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ GOAL, GOAL_OF_OTHERS = 0.97, 0.95
 HANDED_OVER = 0.1  # at most, of those that need no person
 DENIALS = "no tengo eso|no encontre justo eso|no te entendi|solo leo texto"
 HONEST = "no (?:tengo|manejo|se) (?:ese|esa|el|la) (?:dato|informacion)"
+UNKNOWN = "no tengo el dato"
 PRICE = re.compile(r"\$[0-9.]+[0-9]")
 
 
@@ -72,6 +74,8 @@ def phrase(row: Mapping[str, Any], *, knows: bool) -> Phrase:
         held["none"] = [*held["none"], DENIALS]
     if row.get("topic") and not knows:
         held = {"any": HONEST, "hand_over": "or"}
+    if row.get("unknown"):
+        held = {"all": [*held["any"], UNKNOWN], "none": held["none"], "hand_over": "or"}
     if row.get("person"):
         held["hand_over"] = True
     return from_row({"phrase": row["phrase"], **held}, str(row["phrase"]), "CLP")
@@ -106,7 +110,7 @@ async def test_everyday_phrases_are_answered(
         each = await tried(row, knows=knows)
         if found := fault(row, each):
             faults.append(f"{row['tenant']}, {row['phrase']}: {found}: {words(each.reply)}")
-        if each.reply.hand_over and not row.get("person"):
+        if each.reply.hand_over and not (row.get("person") or row.get("unknown")):
             handed_over.append(row["phrase"])
     assert len(faults) <= (1 - goal) * len(rows), "\n".join(faults)
     assert not knows or len(handed_over) <= HANDED_OVER * len(rows), handed_over

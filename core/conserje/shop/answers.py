@@ -223,7 +223,9 @@ class Answers:
                 known = best.get(wording.question)
                 if score >= _FITS and (known is None or score > known.known.score):
                     best[wording.question] = _asked(self.told.questions[wording.question], score, places)
-        yield from best.values() or self._spoken_of(whole)
+        found = list(best.values())
+        asked = [each for each in found if not any(each.places < other.places for other in found)]
+        yield from asked or self._spoken_of(whole)
 
     def _spoken_of(self, words: Sequence[Word]) -> Iterator[_Found]:
         """The question of which the text has two words at least: "arriendan betoneras"."""

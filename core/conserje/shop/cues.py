@@ -96,6 +96,7 @@ llevar|llevan|lleven|traer|traen|traigan|mandar|dejar a|hasta casa|obra|departam
 pueden|puede|podrian|podria traer|traermelo|traerlo|mandar|mandarmelo|enviar|enviarmelo
 mandan|llegan|manda a|para|hasta regiones|region|todo|chile|provincia|casa|sur|norte
 llegan|mandan|llega a|hasta
+cuanto|vale|sale|cuesta|cobran traigan|lleven|manden|traer|llevar|mandar
 dejan|dejar|dejarlo en casa|obra|puerta|departamento|domicilio
 cobran|cuesta|sale|vale llevar|traer|mandar|dejar a
 llega|llegan|mandan|envian pa|para alla|aca|allá|acá
@@ -132,6 +133,7 @@ cuanto rato|tiempo llega|llegan|demora
 en cuantos dias llega|llegaria|entregan
 llega|llegaria|llegan|entregan hoy|mañana|altiro
 cuantos dias|tiempo demora
+llega|llegan|llegaria|entregan|traen mismo dia
 cuantos|cuánto dias|tiempo estaria|tendria|recibo|recibiria
 cuando llegaria|entregan
 how long take|arrive

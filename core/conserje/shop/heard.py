@@ -46,6 +46,7 @@ _SAID = (
     (re.compile(r"^h(?=[aeiou])"), "j"),
 )
 _ITALIAN = re.compile(r"cc(?=[ei])")  # "capuchino"
+_ASPIRATED = re.compile(r"(?<=[aeiou])h(?=[aeiou])")  # "yamaja"
 _BEFORE_S = re.compile(r"^s(?=[bcdfgklmnprtv])")  # Spanish begins no word so
 
 
@@ -66,4 +67,12 @@ def keys(name: str) -> frozenset[str]:
     said = name
     for pattern, replacement in _SAID:
         said = pattern.sub(replacement, said)
-    return frozenset({key(name), key(said), key(name.replace("ch", "j")), key(_ITALIAN.sub("ch", name))})
+    return frozenset(
+        {
+            key(name),
+            key(_ASPIRATED.sub("j", name)),
+            key(said),
+            key(name.replace("ch", "j")),
+            key(_ITALIAN.sub("ch", name)),
+        }
+    )

@@ -203,7 +203,8 @@ def _days(folded: set[str], asked: Sequence[str], now: datetime) -> list[date]:
         return [today]
     named = {_WEEKDAYS[word] for word in folded if word in _WEEKDAYS}
     if numbered := _numbered(asked, today):
-        return [numbered]
+        named.discard(numbered.weekday())
+        return sorted({numbered, *(today + timedelta(days=(day - today.weekday()) % 7) for day in named)})
     if folded & _WEEKEND and ("fin" in folded or "semana" not in folded):
         named |= {5, 6}
     if named:

@@ -65,6 +65,7 @@ _UNITS = {
     }.items()
     for unit in units.split()
 }  # fmt: skip
+_TEA = re.compile(r"\btés?\b")
 _PART = re.compile(
     r"(?<=\w) (?:del?|en|para|con|sin|for|with|com) ((?:la |el |los |las )?\w+)", re.IGNORECASE
 )
@@ -92,6 +93,8 @@ _SOUNDS = (
 def fold(text: str) -> list[str]:
     """The words of `text` in lower case, without accents."""
     composed = unicodedata.normalize("NFC", text.lower())  # some keyboards send accents by themselves
+    if "té" in composed:
+        composed = _TEA.sub("teh", composed)  # which is "te" to nobody who asks for it
     plain = "".join(c if c == "ñ" else bare(c) for c in composed)
     return [_UNITS.get(word, word) for word in _WORD.findall(_MEASURED.sub(r"\1 \2", plain))]
 

@@ -20,6 +20,7 @@ _SMALL = (
     re.compile(r"(?<=...)cit[oa]s?$"),
     re.compile(r"(?<=...)it(?=[oa]s?$)"),
 )
+_BLOW = re.compile(r"([a-z]{4,16})azos?")  # "pinchazo" of what "se pinchó"
 _DOING = re.compile(r"(?<=....)[ai]cion(?:es)?$")  # of what is done: "instalaciones" has what "instalan" has
 # Forms of a verb that are told of what somebody does, or is asked to: "arman", "armamos", "armanos".
 _VERB = re.compile(
@@ -100,6 +101,8 @@ def _larger(word: str) -> Iterator[str]:
         larger = small.sub("", word)
         if larger != word:
             yield larger
+    if blow := _BLOW.fullmatch(word):
+        yield f"{blow[1]}o"
 
 
 def _grouped() -> dict[str, str]:

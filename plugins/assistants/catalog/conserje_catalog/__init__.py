@@ -22,7 +22,8 @@ from conserje import (
     plain,
 )
 from conserje.kit import Closed
-from conserje_catalog import choices, errands, left, lore, meaning, things, wishes
+from conserje_catalog import choices, errands, left, lore, meaning, qualities, things, wishes
+from conserje_catalog.amounts import amount
 from conserje_catalog.asked import Asked
 from conserje_catalog.looking import Looking
 from conserje_catalog.names import named
@@ -30,7 +31,7 @@ from conserje_catalog.offers import Offers, has, near, row_id
 from conserje_catalog.wish import Meant
 from conserje_catalog.words import LANGUAGES, Words
 
-_WHOLESALE = "por mayor"
+_WHOLESALE, _SENDS = "por mayor", "despachan"  # as the shop's knowledge is asked for it
 _READ = 2000  # characters: whoever writes more does not ask for a product
 
 
@@ -151,6 +152,8 @@ async def _about_the_shop(turn: _Turn, text: str, asked: Asked, offers: Offers) 
         return told
     if topic == "hours" and is_of_a_thing:
         return None  # "a qué hora sale el pan" may be told of the bread
+    if topic == "hours" and (timed := await things.timed(turn, asked)):
+        return Reply((offers.compared(timed),), wishes.TOPICS[topic], 0.7)
     return await _by_a_person(turn, topic, text, meant, offers)
 
 
@@ -169,7 +172,9 @@ async def _told(turn: _Turn, topic: str, text: str, asked: Asked, offers: Offers
     known = await lore.known(turn, text, asked) or [
         each for _, part in wishes.parts(asked) for each in await turn.knowledge.search(part)
     ]
-    if not known and topic == "haggling" and wishes.is_much(asked):
+    if not known and asked.says("sends"):
+        known = [each for each in await turn.knowledge.search(_SENDS) if each.topic == "delivery"]
+    if not known and topic in ("haggling", "wholesale") and wishes.is_much(asked):
         known = [each for each in await turn.knowledge.search(_WHOLESALE) if each.topic == "wholesale"]
     if not known:
         return None
@@ -206,6 +211,8 @@ async def _about_what_it_does(turn: _Turn, text: str, asked: Asked, offers: Offe
     does = verb or is_process or asked.called or asked.says("service")
     if not does or (not asked.called and (asked.is_one_name or chats)):
         return None
+    if turn.history and asked.says_for_whom:
+        return None  # "tiene 7 meses, ya puede?" is asked of what was shown
     if found := await lore.known(turn, text, asked):
         return _say(offers.hello + found[0].answer, "pregunta", found[0].score)
     is_a_thing = bool(await turn.products.search(verb, 1) if verb else await _names_a_thing(turn, asked))
@@ -227,8 +234,11 @@ async def _priced(turn: _Turn, asked: Asked, offers: Offers) -> list[str]:
         return [plain(offers.total(list(zip(together.counts, together.products, strict=True))))]
     lines: dict[str, None] = {}
     for part in wishes.others(asked):
-        matches = await named(turn, [part])
-        lines.update(dict.fromkeys(offers.line(match.product) for match in matches[:3]))
+        count, thing = amount(part)
+        matches = await named(turn, [part]) or (await named(turn, [thing]) if count > 1 else [])
+        lines.update(dict.fromkeys(offers.line(match.product, count) for match in matches[:3]))
+        shown = choices.shown(turn.history, await turn.products.all()) if count > 1 and not thing else []
+        lines.update(dict.fromkeys(offers.line(product, count) for product in shown if len(shown) == 1))
     return ["\n".join(lines)] if lines else []
 
 
@@ -236,16 +246,22 @@ async def _about_products(turn: _Turn, text: str, asked: Asked, offers: Offers) 
     if asked.agrees and not asked.follows_up and _offered(turn, offers.words):
         return _say(offers.words.sold, "compra", 0.8, hand_over=True)
     meant = await meaning.find(turn, asked)
-    if meant and meant.is_about and not asked.asks:
+    if meant and meant.is_about and (meant.way == "shelf" or not asked.asks):
         known = await turn.knowledge.search(text)
         if known and known[0].kind == "question":
             return _say(offers.hello + known[0].answer, "pregunta", known[0].score)
     if meant is None and asked.agrees and turn.history:
         # A yes to something sold out: what is near is offered, and nothing is sold.
         offered = choices.shown(turn.history, await turn.products.all())
-        left = [product for product in offered if has(product)]
-        meant = Meant(left, sure=0.7) if left else None
-    return await _offer(turn, meant, asked, offers) if meant else None
+        there = [product for product in offered if has(product)]
+        meant = Meant(there, sure=0.7) if there else None
+    if meant is None:
+        return None
+    offer = await _offer(turn, meant, asked, offers)
+    if meant.way == "offer" and qualities.unknown(meant.products, asked) and left.is_one(text):
+        question = " ".join(text.split())
+        return _besides(offer, [offers.words.not_known.format(question=question)], [question])
+    return offer
 
 
 def _offered(turn: _Turn, words: Words) -> bool:
@@ -305,6 +321,8 @@ async def _otherwise(turn: _Turn, text: str, asked: Asked, offers: Offers) -> Re
         return _say(offers.hello + "\n\n".join(answers), "pregunta", known[0].score)
     if said := _small_talk(turn, asked, shelf, offers.words):
         return said
+    if known := await lore.gone_on(turn, asked) if turn.history else ():
+        return _say(known[0].answer, "pregunta", known[0].score)
     nameless = Asked(_without_name(text, turn.tenant.name))
     if asked.begins_with_hello and nameless.greets:
         return _small_talk(turn, nameless, shelf, offers.words) or await _not_found(

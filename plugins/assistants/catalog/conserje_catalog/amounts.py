@@ -14,7 +14,7 @@ _DIGITS = 4
 _AFTER = re.compile(
     r"(?<=[a-z] )([2-9]|[1-9][0-9]) (?:cajas|bolsas|sacos|botellas|latas|paquetes|unidades|pares)$"
 )
-_MEASURED = re.compile(r"\b([1-9][0-9]{0,2}) (metros?|mts?|kilos?|kg|litros?)\b")
+_MEASURED = re.compile(r"\b([1-9][0-9]{0,2}) (metros?|mts?|m2|kilos?|kg|litros?)\b")
 _ONE_OF = r"([0-9]{1,3}|un[oa]|dos|tres|cuatro|cinco|otr[oa])"
 _OF_THE_SAME = re.compile(
     rf"(?:{_ONE_OF} )?((?:de|del|para|con|sin) .+|suelt[oa]s?|individual(?:es)?"
@@ -29,6 +29,11 @@ _SOLD_BY = {
 }
 # So many: "camaras x2".
 _TIMES = re.compile(r"\bx ?([1-9][0-9]?)(?= (?:par|pares|unidades?|cajas?|sacos?|bolsas?)\b|$)")
+_NAMED_BY = {  # its name alone says it: "Hallulla kilo", and no "Saco 18 kg"
+    "m": re.compile(r"(?<![0-9.,] )\b(?:m2?|metro)\b"),
+    "k": re.compile(r"(?<![0-9.,] )\b(?:kg|kilo)\b"),
+    "l": re.compile(r"(?<![0-9.,] )\blitro\b"),
+}
 _MEASURES = words_of(
     "anos ano meses mes dias dia semanas semana horas hora minutos personas persona"
     " kg kilo kilos kgs gr grs g gramos ml l lt litro litros m mt metros cm mm w watts gb tb lucas mil"
@@ -85,6 +90,11 @@ def counted_after(part: str) -> int:
     return int(found[1]) if found and naming(part[: found.start()]) else 0
 
 
+def before_count(part: str) -> str:
+    """The thing behind which so many are said."""
+    return _AFTER.sub("", part)
+
+
 def counted(part: str) -> list[str]:
     """The parts that a number begins each, where the first word that says something is one."""
     words = part.split()
@@ -105,6 +115,9 @@ def sold_by_measure(product: Product, clauses: Sequence[str]) -> int:
     """How many of what is sold by the metre or the kilo: "20 metros de pasto"; else 1."""
     about = f"{product.name} {product.description}".lower()
     for clause in clauses:
-        if (found := _MEASURED.search(clause)) and _SOLD_BY[found[2][0]].search(about):
+        if not (found := _MEASURED.search(clause)):
+            continue
+        unit = found[2][0]
+        if _SOLD_BY[unit].search(about) or _NAMED_BY[unit].search(product.name.lower()):
             return int(found[1])
     return 1

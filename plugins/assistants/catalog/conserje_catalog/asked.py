@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from itertools import groupby, pairwise
 from string import ascii_lowercase
 
-from conserje_catalog.vocabulary import ANY_CALLED, CALLED, HASTY, PATTERNS, WORDS, words_of
+from conserje_catalog.vocabulary import ANY_CALLED, ANY_CONTRARY, CALLED, HASTY, PATTERNS, WORDS, words_of
 
 _CLAUSE = re.compile(r"[.,;:!?¡¿\n…()+&]+(?!\d)")
 _WORD = re.compile(r"[a-z0-9]+(?:[.,][0-9]+)*")
@@ -31,21 +31,32 @@ _QUESTION = re.compile(
     r"|what|when|where|how|is|are|do|does|quando|onde|se puede|puedo|pueden|puedes)\b"
     r"|\bque (?:hago|debo hacer|puedo hacer|le (?:doy|echo|pongo))\b"
 )
-_HASTY = re.compile(rf"(?<![0-9] )\b(?:{'|'.join(HASTY)})\b(?!['’-])")
+_HASTY = re.compile(rf"(?<![0-9] )\b(?:{'|'.join(HASTY)})\b(?!['’-])|(?<=[0-9] )q\b")
 _SERVICE = re.compile(r"[a-z]{3,20}(?:an|en)")  # "instalan", "reparten"
 _DOING = re.compile(
-    r"\b(?:sale|cuesta|vale|valor|precio|cobran?|cobras|saldria|costaria)(?: de| por)?"
+    r"\b(?:cuanto por|sale|cuesta|vale|valor|precio|cobran?|cobras|saldria|costaria)(?: de| por)?"
     r" ([a-z]{3,20}[aei]r)(?:l[aeo]s?|me)?\b"
 )
 _DRAWN_OUT = re.compile(r"\b[a-z]{0,10}?([a-z])\1[a-z]{0,10}\b")
 _OF_SHOP = re.compile(r"\b(?:ustedes|uds) (?:(?:me|nos|se|los?|las?|les?) ){0,2}([a-z]{3,20}(?:an|en))\b")
 _ONE = words_of("un una mi mis el la los las unos unas su tu um uma meu minha my a the")
 _DEGREES = words_of("tan muy de tao too very barato barata caro cara caros caras")
+_CHILDREN = re.compile(r"\bcabr[oa]s? chic[oa]s?\b|\bpeques?\b")
+_ACCENTED = re.compile(r"\b(?:lã|tés?)\b")  # without their accents they are small words
+_TEA = re.compile(
+    r"(?<=\bhay )te\b|(?<=\bun )te\b|(?<=\bel )te\b|(?<=\bdel )te\b|(?<=\bde )te\b|(?<=\btienen )te\b"
+    r"|(?<=\btienes )te\b|(?<=\bvenden )te\b|(?<=\bquiero )te\b|(?<=\bbusco )te\b"
+)
+_DOZENS = re.compile(r"\b(?:(media)|(dos|2|tres|3|cuatro|4|cinco|5)) docenas?\b(?: de\b)?")
+_DOZEN = {"media": 6, "dos": 24, "2": 24, "tres": 36, "3": 36, "cuatro": 48, "4": 48, "cinco": 60, "5": 60}
+_WHOM = words_of(
+    "anos ano anitos meses mes bebe guagua perro perra gato gata kilos kg puede pueden mide pero ya"
+)
 _LAUGHTER = re.compile(r"(?:ja|je|ji|ha|he){2,20}j?|k{2,20}|x[dD]+|lol")
 _THRICE = re.compile("|".join(3 * letter for letter in ascii_lowercase))
 _CLAUSES = 10  # of a message: each is looked for by itself
 _CHAT = WORDS["greetings"] | WORDS["thanks"] | WORDS["closings"] | WORDS["farewells"] | WORDS["chat"]
-_ASKING = WORDS["asking"] | WORDS["price"] | WORDS["stock"]
+ASKING = WORDS["asking"] | WORDS["price"] | WORDS["stock"]
 _FOLLOW_UP = (WORDS["price"] | WORDS["stock"]) - {"vale", "sale", "much", "valor"}  # alone these say yes
 
 
@@ -54,7 +65,7 @@ class Asked:
 
     def __init__(self, text: str) -> None:
         lower = text.lower()
-        plain = _short(lower if lower.isascii() else "".join(map(_bare, lower)))
+        plain = _short(lower if lower.isascii() else _unaccented(lower))
         self._text = _spelt_out(plain)
         self.was_hasty = self._text != plain
         self._says: dict[str, bool] = {}
@@ -106,16 +117,22 @@ class Asked:
 
     @property
     def asks(self) -> bool:
-        return bool(self._said & _ASKING)
+        return bool(self._said & ASKING)
 
     @property
     def names_nothing(self) -> bool:
-        return self._said <= _ASKING | _CHAT
+        return self._said <= ASKING | _CHAT
 
     @cached_property
     def says_little(self) -> bool:
         """Whether no word is left that could name something."""
-        return self._said <= _ASKING | _CHAT | WORDS["filler"] and not self.says("thing")
+        return self._said <= ASKING | _CHAT | WORDS["filler"] and not self.says("thing")
+
+    @cached_property
+    def says_for_whom(self) -> bool:
+        """Whether, but for whom it is to be, no word is left that could name something."""
+        said = " ".join(ANY_CONTRARY.sub(" ", clause) for clause in self.clauses).split()
+        return all(word in _EMPTY or word.isdecimal() or word in _WHOM for word in said)
 
     @cached_property
     def called(self) -> Sequence[str]:
@@ -145,7 +162,7 @@ class Asked:
 
     @property
     def agrees(self) -> bool:
-        agreed = bool(self._said & WORDS["yes"]) and self._said <= WORDS["yes"] | _ASKING | _CHAT
+        agreed = bool(self._said & WORDS["yes"]) and self._said <= WORDS["yes"] | ASKING | _CHAT
         return agreed and not self._said & {"no", "nao"}
 
     @property
@@ -191,7 +208,7 @@ class Asked:
         return self._chats_with("closings") or self.says("leaves")
 
     def _ends(self) -> bool:
-        return not self._said & (_ASKING - {"vale", "valor", "sale"}) and "?" not in self._text
+        return not self._said & (ASKING - {"vale", "valor", "sale"}) and "?" not in self._text
 
     def _chats_with(self, kind: str) -> bool:
         return self._said <= _CHAT and bool(self._said & WORDS[kind])
@@ -217,7 +234,7 @@ class Asked:
 
 def naming_so(text: str) -> str:
     """The word of a text that says how something is, colours too."""
-    return next((word for word in text.split() if word not in _ASKING | _CHAT and word not in _DEGREES), "")
+    return next((word for word in text.split() if word not in ASKING | _CHAT and word not in _DEGREES), "")
 
 
 def is_known(whom: str) -> bool:
@@ -238,10 +255,10 @@ def naming(clause: str) -> list[str]:
 
 def _is_coffee(before: str, word: str) -> bool:
     """Whether it is to drink, and not how something looks: "tiene café helado", "botas café"."""
-    return word == "cafe" and (not before or before in _ASKING or before in _ONE)
+    return word == "cafe" and (not before or before in ASKING or before in _ONE)
 
 
-_EMPTY = _ASKING | _CHAT | WORDS["filler"] | WORDS["yes"]
+_EMPTY = ASKING | _CHAT | WORDS["filler"] | WORDS["yes"]
 
 
 def _wanted(clause: str) -> Iterator[str]:
@@ -274,9 +291,22 @@ def _short(text: str) -> str:
     return "".join(run[0] if len(run) > 2 and run.isalpha() else run for run in runs)
 
 
+def _unaccented(text: str) -> str:
+    """With words of their own for what only an accent tells: "té" is called so in the catalogue's index."""
+    if "té" in text or "lã" in text:
+        text = _ACCENTED.sub(lambda found: "lana" if found[0] == "lã" else "teh", text)
+    return "".join(map(_bare, text))
+
+
 def _spelt_out(text: str) -> str:
     """What is typed in haste, as it is written: "k tal", "dnd estan"."""
     text = _DRAWN_OUT.sub(lambda found: _as_said(found[0]), text)
+    if "chic" in text or "peque" in text:
+        text = _CHILDREN.sub("nino", text)
+    if " te " in f" {text} ":
+        text = _TEA.sub("teh", text)
+    if "docena" in text:
+        text = _DOZENS.sub(lambda found: str(_DOZEN[found[1] or found[2]]), text)
     return _HASTY.sub(lambda found: HASTY[found[0]], text)
 
 

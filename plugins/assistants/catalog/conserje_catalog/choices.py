@@ -52,12 +52,12 @@ def pointed(asked: Asked, offered: Sequence[Product]) -> list[Product]:
 
 def _alike(words: Sequence[str], offered: Sequence[Product]) -> list[Product]:
     """The one whose name has most of the words, and has them oftener than the others."""
-    wanted = {_stem(word) for word in words}
+    wanted = {stem(word) for word in words}
     if not wanted or not offered:
         return []
     counted = []
     for product in offered:
-        names = Counter(_stem(word) for clause in Asked(product.name).clauses for word in clause.split())
+        names = Counter(stem(word) for clause in Asked(product.name).clauses for word in clause.split())
         has = wanted & names.keys()
         counted.append((len(has), sum(names[word] for word in has), product))
     best = max(counted, key=lambda each: each[:2])
@@ -66,5 +66,6 @@ def _alike(words: Sequence[str], offered: Sequence[Product]) -> list[Product]:
     return [best[2]]
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """In the singular, nearly."""
     return word[:-1] if len(word) > 3 and word.endswith("s") else word

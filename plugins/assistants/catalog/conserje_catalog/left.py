@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from conserje import Known
-from conserje_catalog import lore, meaning, wishes
+from conserje_catalog import lore, meaning, qualities, things, wishes
 from conserje_catalog.asked import Asked
 from conserje_catalog.names import AnyTurn
+from conserje_catalog.vocabulary import PATTERNS
 
 _QUESTION = re.compile(r"[^?\n]+\??")
 _SENTENCE = re.compile(r"[.!;]\s|¿")
+_COST = re.compile(
+    r"\$|\b(?:sin costo|gratis|cobramos|cuesta|valor|free|cost|custa|gr[aá]tis)\b", re.IGNORECASE
+)
 _MOST = 5  # sentences of a message
 
 
@@ -20,7 +25,15 @@ async def questions(turn: AnyTurn, text: str) -> list[str]:
     sentences = list(_sentences(text))[:_MOST]
     if len(sentences) < 2:
         return []
-    return [each for each in sentences if Asked(each).is_question and not await _is_known(turn, each)]
+    left = []
+    for before, each in pairwise(["", *sentences]):
+        if (
+            Asked(each).is_question
+            and not await _is_known(turn, each)
+            and not await _goes_on(turn, before, each)
+        ):
+            left.append(each)
+    return left
 
 
 async def topics(turn: AnyTurn, asked: Asked, known: Sequence[Known]) -> list[str]:
@@ -41,6 +54,19 @@ def _tells(known: Known, topic: str) -> bool:
     return topic != "haggling" or known.kind == "question" or known.topic == "wholesale"
 
 
+async def _goes_on(turn: AnyTurn, before: str, sentence: str) -> bool:
+    """Whether it asks more of what the shop has told: "atienden los sábados? hasta qué hora"."""
+    if PATTERNS["its_cost"].search(" ".join(Asked(sentence).clauses)):
+        told = await lore.known(turn, before, Asked(before))
+        return any(_COST.search(each.answer) for each in told)
+    if await things.timed(turn, Asked(f"{before}\n{sentence}")):
+        return True
+    topics = {topic for topic, _ in wishes.parts(Asked(before))}
+    same = [topic for topic, _ in wishes.parts(Asked(sentence)) if topic in topics]
+    both = f"{before} {sentence}"
+    return bool(same) and bool(await lore.known(turn, both, Asked(both)))
+
+
 def _sentences(text: str) -> Iterator[str]:
     """Those that say something, each question with its sign."""
     for part in _QUESTION.findall(text):
@@ -54,4 +80,14 @@ async def _is_known(turn: AnyTurn, sentence: str) -> bool:
     asked = Asked(sentence)
     if asked.says_little or asked.says("catalogue") or asked.says("who"):
         return True
-    return bool(await lore.known(turn, sentence, asked) or await meaning.find(turn, asked))
+    if await lore.known(turn, sentence, asked):
+        return True
+    meant = await meaning.find(turn, asked)
+    if meant is None and await things.alike(turn, list(asked.wanted())):
+        return True
+    return meant is not None and not qualities.unknown(meant.products, asked)
+
+
+def is_one(text: str) -> bool:
+    """Whether no more than one thing is said."""
+    return len(list(_sentences(text))) == 1

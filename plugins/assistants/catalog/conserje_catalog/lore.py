@@ -12,6 +12,7 @@ from conserje_catalog.vocabulary import in_spanish
 
 _FOUND = 10
 _NAMED = 4  # words that may be a product's
+_STEM = 5  # letters by which a word is held to be the same
 _WELL = 0.75  # a question of the shop's own, nearly as it is worded
 _SURE = 0.85  # a product's own word
 
@@ -32,6 +33,21 @@ async def known(turn: Turn[Any, Any], text: str, asked: Asked) -> Sequence[Known
     is_done = asked.service or asked.called or asked.says("process") or asked.says("service")
     kind = await _by_kind(turn, asked) if is_done else ""
     return await turn.knowledge.search(kind) if kind else ()
+
+
+async def gone_on(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:
+    """What the contact was told last of what the shop does, where this asks more of it: "la completa".
+
+    It does where a word that says something is in that answer.
+    """
+    written = [getattr(said.content, "text", "") for said in turn.history if said.author == "contact"]
+    for text in written[-1:]:
+        for known in [known for known in await turn.knowledge.search(text) if known.kind == "question"][:1]:
+            told = {word[:_STEM] for clause in Asked(known.answer).clauses for word in clause.split()}
+            words = [word for clause in asked.clauses for word in naming(clause)]
+            if any(len(word) > 3 and word[:_STEM] in told for word in words):
+                return [known]
+    return ()
 
 
 async def _by_its_name(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal
 
 from conserje import Match, Product
-from conserje_catalog import choices, sizes, things
+from conserje_catalog import choices, fits, sizes, things
 from conserje_catalog.amounts import amount, counted_after, is_its_own, sold_by_measure
 from conserje_catalog.asked import Asked, is_known, naming
-from conserje_catalog.names import FOUND, HARDLY, INFINITIVE, SAID, SURE, AnyTurn, named, sure
+from conserje_catalog.choices import stem
+from conserje_catalog.names import (
+    FOUND,
+    HARDLY,
+    INFINITIVE,
+    SAID,
+    SURE,
+    AnyTurn,
+    for_what_they_have,
+    named,
+    sure,
+)
 from conserje_catalog.offers import SHOWN, has
 from conserje_catalog.several import by_name, several, some
 from conserje_catalog.vocabulary import PATTERNS
 from conserje_catalog.wish import ABOUT, LESS_SURE, Meant, Wish, wished_for, without
 
+_OF = re.compile(r" (?:de|del|para|pa|pal|do|da|for|of) ")  # "el de xbox" is no xbox
 _NEAR = 0.51  # all of the words are in its description, or most are the product's
 _ASKED_ABOUT = 8  # words that may name what a question is about
 _MESSAGES = 6  # of the contact, of which a total is asked
@@ -29,7 +43,10 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
         return together
     offered = choices.shown(turn.history, await turn.products.all()) if turn.history else []
     matches = await _of_the_subject(turn, wish, without(wish, await named(turn, wish.clauses)))
+    matches = await for_what_they_have(turn, wish.stories, matches)
     count = _count(wish, matches)
+    if added := _added(asked, offered, matches, count):
+        return added
     meant = (
         await _of_offered(turn, wish, asked, offered)
         or await _by_name(turn, wish, matches, count)
@@ -40,11 +57,37 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     )
     if meant is None:
         return None
+    if meant.way == "offer" and not offered:
+        meant = replace(meant, products=_without_what_is_of_it(meant.products, wish.clauses))
+    meant = await _that_fits(turn, wish, meant)
     if asked.says("cheaper"):
         return await _cheaper(turn, meant)
     described = meant.described or asked.says("attribute") or asked.says("size")
     described = described or (asked.is_question and not asked.asks)
     return _narrowed(replace(meant, described=described, unwanted=wish.unwanted), wish, asked)
+
+
+def _added(asked: Asked, offered: Sequence[Product], matches: Sequence[Match], count: int) -> Meant | None:
+    """The one that was shown with what is asked for beside: "y cuánto con el mario kart?"."""
+    if len(offered) != 1 or len(matches) != 1 or not asked.says("added"):
+        return None
+    return Meant([offered[0], matches[0].product], "total", counts=[1, count])
+
+
+async def _that_fits(turn: AnyTurn, wish: Wish, meant: Meant) -> Meant:
+    """What is told to fit, of the same name, where all that is meant does not: "casco, cabeza de 50 cm"."""
+    told = (*wish.clauses, *wish.stories)
+    if len(fits.shut_out(meant.products, told)) < len(meant.products):
+        return meant
+    heads = [word for clause in wish.clauses for word in naming(clause)][:1]
+    found = [
+        match.product
+        for word in heads
+        for match in await turn.products.search(word, FOUND)
+        if match.score >= SURE
+    ]
+    others = fits.told_for(found, told)
+    return replace(meant, products=others, described=True) if others else meant
 
 
 async def _by_name(turn: AnyTurn, wish: Wish, matches: Sequence[Match], count: int) -> Meant | None:
@@ -62,7 +105,7 @@ async def _pointed(
     turn: AnyTurn, wish: Wish, asked: Asked, offered: Sequence[Product], count: int
 ) -> Meant | None:
     """What is pointed at, or what else there is; or what something is asked or told about."""
-    if others := await _others(turn, asked, offered):
+    if others := await _others(turn, wish, asked, offered):
         return Meant(others)
     if offered and asked.says("free"):
         return _free(wish, offered)
@@ -95,6 +138,10 @@ async def _unnamed(turn: AnyTurn, wish: Wish, asked: Asked) -> Meant | None:
     """What there is for the money, or of a category, where no thing is named that there is."""
     if shelved := await _shelved(turn, wish, asked):
         return Meant(shelved, "shelf", sure=0.6)
+    if not wish.budget and any(PATTERNS["anything"].search(clause) for clause in wish.clauses):
+        made = fits.told_for(await turn.products.all(), wish.clauses)
+        if there := [product for product in made if has(product)]:
+            return Meant(there, sure=0.6, described=True)
     if wish.budget or _extreme(asked):
         will_do = await _anything_will_do(turn, wish)
         fitting = await turn.products.all() if will_do else await _given_to(turn, wish)
@@ -110,6 +157,10 @@ async def _given_to(turn: AnyTurn, wish: Wish) -> list[Product]:
         if whom and PATTERNS["anything"].search(clause):
             if is_known(whom[0]):
                 return await turn.products.all()
+            if fits.is_of_a_kind(whom[0]):
+                products = await turn.products.all()
+                others = fits.shut_out(products, whom[:1])
+                return [product for product in products if product.name not in others]
             found = [
                 match for word in whom[0].split()[:SAID] for match in await turn.products.search(word, FOUND)
             ]
@@ -194,6 +245,8 @@ async def _about_clause(turn: AnyTurn, wish: Wish, clause: str, asked: Asked) ->
         return purposed
     if headed := without(wish, await things.headed(turn, clause)):
         return [match.product for match in headed]
+    if described := await _told_so(turn, wish, clause):
+        return described
     attribute = asked.says("attribute")
     if not (attribute or wish.budget or _extreme(asked) or (asked.is_question and not asked.asks)):
         return []
@@ -201,6 +254,16 @@ async def _about_clause(turn: AnyTurn, wish: Wish, clause: str, asked: Asked) ->
         if matches := sure(await turn.products.search(word, FOUND)):
             return [match.product for match in without(wish, matches)]
     return []
+
+
+async def _told_so(turn: AnyTurn, wish: Wish, clause: str) -> list[Product]:
+    """What is told to be as it should be, where the thing is unheard of: "plantas que aguanten poca luz"."""
+    thing, _, so = PATTERNS["wish"].sub("\n", f" {clause} ", 1).partition("\n")
+    words = naming(so)
+    if len(words) < 2 or not naming(thing) or await turn.products.search(" ".join(naming(thing)), 1):
+        return []
+    found = await turn.products.search(" ".join(words), 6)
+    return [match.product for match in without(wish, found) if match.score >= _NEAR]
 
 
 async def _for_a_purpose(turn: AnyTurn, wish: Wish, clause: str) -> list[Product]:
@@ -227,10 +290,20 @@ def _asks_for_a_thing(words: Sequence[str], clause: str) -> bool:
     return len(words) == 1 and bool(PATTERNS["sells"].search(clause)) and not PATTERNS["some"].search(clause)
 
 
-async def _others(turn: AnyTurn, asked: Asked, offered: Sequence[Product]) -> list[Product]:
+async def _instead(turn: AnyTurn, wish: Wish) -> list[Product]:
+    """What else there is of the kind that is not wanted: "no quiero torta de chocolate, alguna otra"."""
+    products = await turn.products.all() if wish.unwanted else []
+    categories = {product.category for product in products if product.name in wish.unwanted}
+    left = [product for product in products if product.name not in wish.unwanted and has(product)]
+    return [product for product in left if product.category in categories] if len(categories) == 1 else []
+
+
+async def _others(turn: AnyTurn, wish: Wish, asked: Asked, offered: Sequence[Product]) -> list[Product]:
     """What else there is like the first of what was offered: "¿y qué otra hay para 15?"."""
-    if not (offered and asked.says("another")):
+    if not (offered or wish.unwanted) or not asked.says("another"):
         return []
+    if not offered:
+        return await _instead(turn, wish)
     shown = offered if has(offered[0]) else offered[:1]
     numbers = {word for clause in asked.clauses for word in clause.split() if word.isdecimal()}
     alike = [
@@ -259,6 +332,7 @@ async def _before(turn: AnyTurn, asked: Asked, offered: Sequence[Product], count
     """The products that were spoken of, where this asks for more of them: "¿y cuánto cuesta?"."""
     more = asked.follows_up or asked.says("attribute") or asked.says("compare")
     more = more or (bool(offered) and asked.asks and asked.says_little)
+    more = more or (bool(offered) and _tells_for_whom(asked, offered))
     counted = count > 1 and bool(offered)
     if not (more or counted or (_extreme(asked) and asked.says_little)):
         return None
@@ -270,9 +344,17 @@ async def _before(turn: AnyTurn, asked: Asked, offered: Sequence[Product], count
     return None
 
 
+def _tells_for_whom(asked: Asked, offered: Sequence[Product]) -> bool:
+    """Whether no more is said than for whom one of them is to be: "la de adulto", "tiene 7 meses"."""
+    return asked.says_for_whom and fits.judges(offered, " ".join(asked.clauses))
+
+
 def _narrowed(meant: Meant, wish: Wish, asked: Asked) -> Meant | None:
-    """Those of the right price."""
+    """Those of the right price, for whom they are wanted."""
     meant = _of_size(meant, wish)
+    if meant.way == "offer" and not (asked.says("attribute") and _extreme(asked)):
+        told = (*wish.clauses, *wish.stories)
+        meant = replace(meant, products=fits.fitting(meant.products, told, anything=bool(wish.budget)))
     to_be_had = [product for product in meant.products if has(product)] or list(meant.products)
     if wish.budget:
         fitting = [product for product in to_be_had if wish.budget.allows(product)]
@@ -281,12 +363,43 @@ def _narrowed(meant: Meant, wish: Wish, asked: Asked) -> Meant | None:
             return replace(meant, products=by_price, way="budget", budget=wish.budget)
         nearest = sorted(to_be_had, key=lambda product: product.price)[:1]
         return replace(meant, products=nearest, way="too_dear") if nearest else None
-    if way := _extreme(asked):
-        products = sorted(to_be_had, key=lambda product: product.price, reverse=way == "dearest")
+    if (way := _extreme(asked)) and not (len(meant.products) == 1 and _names_others(wish)):
+        called_so = _called_so(to_be_had, wish.clauses)
+        products = sorted(called_so, key=lambda product: product.price, reverse=way == "dearest")
         return replace(meant, products=products[:1], way=way)
     if asked.says("compare") and 1 < len(meant.products) <= SHOWN:
         return replace(meant, way="compare")
     return meant
+
+
+def _without_what_is_of_it(products: Sequence[Product], clauses: Sequence[str]) -> Sequence[Product]:
+    """Those that are the thing, where others of another category only have it: of "cuerdas" no bass."""
+    for clause in clauses if len(products) > 1 else ():
+        named = naming(_OF.split(f" {clause} ", 1)[0])[:1]
+        called = [each for each in products if named and _begins_with(each, named[0])]
+        categories = {each.category for each in called}
+        if called:
+            return [each for each in products if each.category in categories]
+    return products
+
+
+def _begins_with(product: Product, word: str) -> bool:
+    return _first(product.name) == stem(word)
+
+
+@lru_cache(maxsize=4096)
+def _first(name: str) -> str:
+    """The first word of a product's name, in the singular."""
+    return stem(" ".join([*Asked(name).clauses, name]).split()[0])
+
+
+def _called_so(products: Sequence[Product], clauses: Sequence[str]) -> Sequence[Product]:
+    """Those whose name begins with the thing: the cheapest "xbox" is no control for one."""
+    for word in [word for clause in clauses for word in naming(clause)]:
+        called = [each for each in products if _begins_with(each, word)]
+        if called:
+            return called
+    return products
 
 
 def _of_size(meant: Meant, wish: Wish) -> Meant:
@@ -295,6 +408,11 @@ def _of_size(meant: Meant, wish: Wish) -> Meant:
         return meant
     fitting = [product for product in meant.products if sizes.comes_in(product, wish.size) is not False]
     return replace(meant, products=fitting, described=True) if fitting else replace(meant, described=True)
+
+
+def _names_others(wish: Wish) -> bool:
+    """Whether one of two is asked for, of which one is unheard of: of one nothing is compared."""
+    return any(PATTERNS["or"].search(f" {clause} ") for clause in wish.clauses)
 
 
 def _extreme(asked: Asked) -> Literal["cheapest", "dearest"] | None:

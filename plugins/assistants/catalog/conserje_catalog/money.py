@@ -17,6 +17,7 @@ _UNITS = words_of("pesos clp peso reais real dolares dollars usd euros soles")
 _AT_MOST = words_of("hasta maximo menos bajo under ate tope less presupuesto budget")
 _AT_LEAST = words_of("sobre desde over above")
 _BOUNDS = _AT_MOST | _AT_LEAST | {"por", "for", "de", "tengo"}
+_DIGITS = 4  # after "de" a shorter number is no price
 _LEAST_MONEY = 500  # a smaller number without a unit is how many, or how large
 
 
@@ -68,9 +69,14 @@ def _amounts(words: Sequence[str]) -> list[tuple[int, int, Decimal]]:
             found.append((n, n + 2, value * 1000))
         elif unit in _UNITS:
             found.append((n, n + 2, value))
-        elif value >= _LEAST_MONEY and _BOUNDS & set(words[max(n - 3, 0) : n]):
+        elif value >= _LEAST_MONEY and _BOUNDS & set(words[max(n - 3, 0) : n]) and not _is_a_name(words, n):
             found.append((n, n + 1, value))
     return found[:2]
+
+
+def _is_a_name(words: Sequence[str], at: int) -> bool:
+    """Whether a number tells which is meant: "la luz de 800"."""
+    return words[at - 1] == "de" and len(words[at]) < _DIGITS
 
 
 def _thousand(words: Sequence[str], at: int) -> tuple[Decimal, bool] | None:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from conserje import Match, Turn
-from conserje_catalog.amounts import amount
-from conserje_catalog.asked import Asked, naming
+from conserje_catalog import fits
+from conserje_catalog.amounts import amount, before_count, counted_after
+from conserje_catalog.asked import ASKING, Asked, naming
 from conserje_catalog.vocabulary import PATTERNS, WORDS
 
 SURE = 0.7  # below this a product shares a word with what was asked, no more
@@ -17,7 +18,10 @@ SAID = 3  # words of whom something is for
 HARDLY = 0.1  # less sure than the surest: what only is of its category is less so
 INFINITIVE = re.compile(r"[a-z]{2,20}[aei]r(?:me|l[aeo]s?)?")  # what it is for: "zapatilla para enchufar"
 _OWN = 0.9  # its name or a keyword
-_PACKED = re.compile(r"\b(?:pack|caja|bandeja|docena|set|kit)\b|\bx ?[0-9]+\b", re.IGNORECASE)
+PACKED = re.compile(r"\b(?:pack|caja|bandeja|docena|set|kit)\b|\bx ?[0-9]+\b", re.IGNORECASE)
+PACKS = re.compile(r"\b(?:packs?|cajas?|bandejas?|docenas?|sets?|kits?)\b")
+_BARE_NUMBER = re.compile(r"(?<=[a-z] )([0-9]{1,4})$")  # no unit behind it
+_NUMBER = re.compile(r"\b[0-9]{1,4}\b")
 _OF_WHICH = re.compile(r" (?:de|del|para|pa|pal|for|pra) ")
 
 AnyTurn = Turn[Any, Any]
@@ -28,15 +32,47 @@ def sure(matches: Sequence[Match]) -> list[Match]:
     return [match for match in matches if match.score >= max(SURE, matches[0].score - HARDLY)]
 
 
-async def named(turn: AnyTurn, clauses: Iterable[str]) -> list[Match]:
+async def named(turn: AnyTurn, clauses: Iterable[str]) -> Sequence[Match]:
     """What is surely meant: of "controles de play" those that are for it, of "2 sueltos" no pack."""
     written = [clause for clause in clauses if clause]
     found = await _found(turn, written)
     for clause in written:
         found = await _of_which(turn, clause, found) or found
     if any(PATTERNS["loose"].search(clause) for clause in written):
-        found = [match for match in found if not _PACKED.search(match.product.name)] or found
+        found = [match for match in found if not PACKED.search(match.product.name)] or found
+    return _numbered(written, found)
+
+
+def _numbered(written: Sequence[str], found: Sequence[Match]) -> Sequence[Match]:
+    """Those whose first number is the one that is named: "CBD 10" of "CBD 10 % 10 ml", "CBD 20 % 10 ml"."""
+    last = [_BARE_NUMBER.findall(each) for each in written if len(_NUMBER.findall(each)) == 1]
+    numbers = {word for words in last for word in words} if len(found) > 1 and len(last) == 1 else ()
+    firsts = [_NUMBER.search(match.product.name) for match in found] if numbers else []
+    return [
+        match for match, first in zip(found, firsts, strict=False) if first and first[0] in numbers
+    ] or found
+
+
+async def without_stories(turn: AnyTurn, clauses: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The clauses that ask, and what is told beside: "mi perro pesa 30 kilos, le sirve la correa?"."""
+    stories = [clause for clause in clauses if _is_a_story(clause)]
+    asking = [clause for clause in clauses if clause not in stories]
+    return (asking, stories) if stories and asking and await named(turn, asking) else (clauses, ())
+
+
+async def for_what_they_have(
+    turn: AnyTurn, stories: Sequence[str], found: Sequence[Match]
+) -> Sequence[Match]:
+    """Those that are told to be for what somebody has: "tengo una play 5, qué juegos hay"."""
+    for told in await named(turn, stories) if stories and len(found) > 1 else ():
+        name = Asked(told.product.name).clauses[0].split()
+        if own := [match for match in found if name[0] in _said_of(match)]:
+            return own
     return found
+
+
+def _is_a_story(clause: str) -> bool:
+    return bool(PATTERNS["story"].search(clause)) and not set(clause.split()) & ASKING
 
 
 async def _of_which(turn: AnyTurn, clause: str, found: Sequence[Match]) -> list[Match]:
@@ -70,6 +106,9 @@ async def _found(turn: AnyTurn, written: Sequence[str]) -> list[Match]:
     said = "\n".join(amount(each)[1] for each in written)
     if found := sure(await turn.products.search(said, FOUND)):
         return await _closest(turn, written, found)
+    for each in [each for each in written if counted_after(each)]:
+        if found := sure(await turn.products.search(before_count(each), FOUND)):
+            return found
     return await _for_somebody(turn, written) or await _called_as_filler(turn, written)
 
 
@@ -99,6 +138,7 @@ async def _for_somebody(turn: AnyTurn, clauses: Iterable[str]) -> list[Match]:
             matches = sure(await turn.products.search(" ".join(named), FOUND))
             said = [word for word in naming(whom)[:SAID] if word.isalpha()]
             whole = [word for word in said if not INFINITIVE.fullmatch(word)]
-            if matches and all([await turn.products.search(word, 1) for word in whole]):
+            told = fits.judges([match.product for match in matches], clause)
+            if matches and (told or all([await turn.products.search(word, 1) for word in whole])):
                 return await _closest(turn, [clause], matches)
     return []

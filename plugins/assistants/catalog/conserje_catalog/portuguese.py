@@ -74,6 +74,13 @@ EXPRESSIONS = {
     "some": r"algo alguma? algum coisas? para pra sem com",
     "anything": r"algo presente coisa",
     "its": r"^(?:e_)?(?:vem|serve|aguenta|suporta|mede|pesa|dura)",
+    "quality": r"(?<=[a-z]_)sao_(?=\w+$)",
+    "added": r"^(?:e_)?quanto_(?:\w+_){0,2}(?:com|mais)_(?:o|a|um|uma)_",
+    "sends": r"(?:entregam|enviam)$",
+    "its_cost": r"^(?:e_)?(?:quanto_(?:custa|sai|fica)|e_gratis)$",
+    "how_many_of_it": r"quant[oa]s_(\w{4,20})_(?:tem|traz|contem)",
+    "business": r"(?:tenho|temos|para)_(?:um|uma|meu|minha)_(?:loja|restaurante|hotel|padaria|empresa)",
+    "story": r"^(?:(?:meu|minha|meus|minhas)_|(?:eu_)?tenho_|sou_|estou_)",
     "cheaper": r"(?:algo|algum|outro)_mais_barato mais_barat[oa]s?_(?:do_)?que",
     "size": r"tamanho_(?:pp|p|m|g|gg)",
     "dearest": r"mais_car[oa]s?",
@@ -90,7 +97,9 @@ EXPRESSIONS = {
 
 # Goods as a Spanish catalogue has them; words that Spanish has too are left out.
 GOODS = """
-    ouvido audifonos,
+    ouvido audifonos, cidade urbana, grosso grueso, grossa gruesa, cordas cuerdas, violao guitarra,
+    palheta uñeta, palhetas uñetas,
+    agulha aguja, agulhas agujas, fio hilo, novelo ovillo,
     console consola, borracha goma, xicara taza, presente regalo,
     oleo aceite, sementes semillas, sapatos zapatos, tenis zapatillas, jaqueta chaqueta, casaco abrigo,
     moletom poleron, camiseta polera, calca pantalon, calcas pantalon, meias calcetines, luvas guantes,

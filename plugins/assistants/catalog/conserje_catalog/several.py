@@ -9,7 +9,7 @@ from conserje import Match, Product
 from conserje_catalog import things
 from conserje_catalog.amounts import amount, counted, is_its_own, is_of_the_same, of_the_same
 from conserje_catalog.asked import Asked, naming
-from conserje_catalog.names import AnyTurn, named
+from conserje_catalog.names import PACKED, PACKS, AnyTurn, named
 from conserje_catalog.vocabulary import PATTERNS
 from conserje_catalog.wish import ABOUT, LESS_SURE, Meant, Wish, without
 
@@ -42,7 +42,7 @@ async def several(turn: AnyTurn, wish: Wish, asked: Asked) -> Meant | None:
                 matches = await named(turn, [thing]) or await things.wished(turn, part)
             before = part
             if matches := without(wish, matches):
-                best = [match.product for match in by_name(matches)]
+                best = _single([match.product for match in by_name(matches)], part, count)
                 found.append((1 if is_its_own(count, part, best[0]) else count, best))
         if len({frozenset(product.name for product in products) for _, products in found}) > 1:
             return _together(found, asked, compare=way == "compare")
@@ -91,6 +91,13 @@ def by_name(matches: Sequence[Match]) -> Sequence[Match]:
     if best == 1.0:  # all of its name, and no more
         return [match for match in matches if match.score == 1.0]
     return [match for match in matches if match.score > best - _CALLED]
+
+
+def _single(products: list[Product], part: str, count: int) -> list[Product]:
+    """Without packs, where so many are asked for and no pack is: "3 brownies"."""
+    if count == 1 or PACKS.search(part):
+        return products
+    return [each for each in products if not PACKED.search(each.name)] or products
 
 
 def _together(found: Sequence[tuple[int, list[Product]]], asked: Asked, *, compare: bool) -> Meant:

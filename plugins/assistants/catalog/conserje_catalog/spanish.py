@@ -46,6 +46,8 @@ WORDS = {
         pareja esposa esposo novia novio bebe guagua recuerdo recuerdos bautizo matrimonio graduacion
         aniversario boda fiesta asado colegio trabajo curso con
         las unos unas son sus del al fue sera eran estan hacen hace hago
+        alguien nadie quien recien piden pide pidieron exigen dicen dijeron
+        ovillo ovillos madeja madejas frasco frascos tarro tarros pote potes
         living comedor pieza dormitorio cocina patio terraza oficina
         desde sobre rango under anything something above over
         hacer mandame mandenme envia enviame foto fotos imagen imagenes video fisico cada alcanza talla
@@ -54,9 +56,11 @@ WORDS = {
         deberia demora calentar entonces creo oiga serian otra otro aparte super buenisimo buen gran
         algo alguna alguno algunas algunos bonito bonita lindo linda rico rica bueno buena buenos original
         nuevo nueva nuevos urgente ahora hoy porfa porfis xfa favor porfavor necesito regalo regalar
-        recomiendas recomienda recomendar recomendacion recomendarias aconsejas sugieres mejor mejores
+        recomiendan recomendarian aconsejan sugieren recomiendas recomienda recomendar recomendacion
+        recomendarias aconsejas sugieres mejor mejores
         barato barata baratos baratas economico economica economicos caro cara sirve sirven serviria
-        aguanta aguantan soporta soportan resiste trae traen incluye incluyen mide miden pesa pesan dura
+        aguante aguanten resista resistan soporte soporten aguanta aguantan soporta soportan resiste trae
+        traen incluye incluyen mide miden pesa pesan dura
         duran viene vienen funciona compatible compatibles tengas tengan tenga ustedes les quede queden
         todavia aun tipo clase estilo marca extra ademas solo sola solamente igual tambien podria podrias
         puede consulta pregunta saber informacion info cotizar duda total serian seria serviran casa ver
@@ -96,7 +100,7 @@ EXPRESSIONS = {
         (?:quisiera|queria|quiero|necesito|podria|puedo)_(?:consultar|preguntar|saber)(?:te|le|les)?(?:_algo|_una_cosa)?$
         tengo_una_(?:duda|pregunta|consulta)
         una_(?:consulta|consultita|preguntita|pregunta|dudita|duda)
-        no_(?:te_)?entiend\w+
+        no_(?:te_)?entiend\w+ se_puede_(?:preguntar|consultar)(?:_algo)?(?:_por_(?:aca|aqui))?$
     """,
     "catalogue": r"""
         catalogo menu lista_de_(?:productos|precios) (?:que|sus|los|tus)_(?:productos|categorias)
@@ -162,7 +166,8 @@ EXPRESSIONS = {
         (?:el|mi)_numero_de_(?:pedido|orden) (?:no|aun|todavia)_(?:no_)?(?:me_)?(?:ha_)?lleg(?:a|o|ado)\b
         hice_(?:una|un|la|el)_(?:compra|transferencia|pedido|pago)
        
-        (?:compre|pague|pedi|encargue)_(?:\w+_){0,3}(?:ayer|semana|lunes|martes|miercoles|jueves|viernes|sabado|domingo|hace|dias)
+        nadie_me_(?:confirm|avis|llam)\w*
+        (?:compre|pague|pedi|encargue)_(?:\w+_){0,3}(?:ayer|(?:para|pa)_(?:hoy|manana|ayer)|semana|lunes|martes|miercoles|jueves|viernes|sabado|domingo|hace|dias)
         ya_(?:compre|transferi|hice) (?:anular|cancelar)_(?:mi|el|la|un)_(?:pedido|compra)
         que_(?:me_|le_|les_|nos_)?(?:compre|pedi|encargue|compramos|pedimos|encargamos)
         que_(?:me_|nos_)(?:vendio|vendieron|vendiste|mando|mandaron|mandaste|dieron|diste|trajo|trajeron|llego|llegaron)
@@ -246,6 +251,7 @@ EXPRESSIONS = {
         (?:mandan|llevan|llegan)_(?:a|pa|para|hasta) starken chilexpress blue_?express bluexpress retir\w+
         mandar(?:me|lo|la)? (?:pueden?|podrian?)_(?:traer|llevar|enviar)(?:me|lo|la|melo|mela)?
         cuant[oa]s?_(?:dias_|tiempo_)?(?:se_)?demora[ns]?_(?:en_llegar|a|el_(?:envio|despacho|pedido))
+        (?:^|_)(?:mandan|despachan|envian|reparten)$
         a_regiones region(?:es)? domicilio flete entreg\w+ cuanto_(?:tarda|se_tarda)\w*
         cuanto_(?:rato|tiempo)_(?:se_)?(?:llega|demora)\w* cuant[oa]s_dias_(?:\w+_){0,2}lleg\w+
         cuant[oa]s_(?:dias|tiempo)_(?:estaria|(?:lo_|la_)?tendria|(?:lo_|la_)?recib\w+)
@@ -263,6 +269,8 @@ EXPRESSIONS = {
         aguant\w+ soport\w+ resist\w+ sirven?_(?:pa|para|en|con|de|a) trae traen incluyen? mide[ns]?
         pesan? dura[ns]? compatibles? viene[ns]?_con de_que_(?:es|esta|son|material|tamano|color|talla)
         funciona[ns]?_(?:con|en|pa|para) que_(?:medidas|tamano|talla|tallas|color|colores|capacidad)
+        (?:y|de|que)_(?:tallas?|colores|color|medidas?|tamano|peso)(?=$|_(?:por|xfa|pls))
+        cada_cuant[oa]s? cuantas_veces
         como_es mas_info\w* detalles caracteristicas describ\w+ cuentame
         es_(?:pa|para|inalambric[oa]|de|muy|fuerte|recargable|original)
         se_(?:puede[ns]?|pueden)_\w+ le_hac\w+_(?:mal|bien|dano)
@@ -281,6 +289,8 @@ EXPRESSIONS = {
     """,
     "service": r"""
         hacen haces? (?<!con_que_)(?:me_|nos_|le_|les_|lo_|la_|se_)?(?:pueden?|puedes|podrian?|puedo)
+        clases? cursos? mantencion(?:es)? reparacion(?:es)? instalacion(?:es)? asesorias? calibracion
+        servicio_tecnico
         (?:guia|tabla)_de_\w+ hay_que (?:hay|tienen?)_donde se_hacen?
         celiac\w* alergic\w* diabetic\w* embarazad\w* vegan[oa]s?
         (?:hay|tienen?|cuentan_con)_(?:\w+_)?(?:wi_?fi|internet|banos?|mesas?|mesitas?|probador(?:es)?|rampa|ascensor)
@@ -292,6 +302,27 @@ EXPRESSIONS = {
         mis?_\w+(?:_\w+)?_(?:me_)?l[oa]s?_(?:recib|compra|acept|toma)\w+
         (?:reciben|compran|aceptan|toman)_(?:mis?|\w+_usad[oa]s?)\b
     """,
+    "quality": r"""
+        (?<=[a-z]{2}_)(?:es|son|lleva|llevan|contiene|contienen|tiene|tienen|traen?|estan?_hech[oa]s?)_(?!muy_|tan_)(?:(?:un|una|algo|de|con|para|pa|apt[oa]s?|libres?)_)*(?!\w+_o_)
+        ^(?:y_|pero_)?(?:es|son|lleva|llevan|contiene|contienen|esta_hech[oa])_(?!muy_|tan_)(?:(?:un|una|algo|de|con|para|pa|apt[oa]s?|libres?)_)*(?!\w+_o_)
+    """,
+    "sends": r"(?:mandan|despachan|envian|reparten)$",
+    "added": r"""
+        ^(?:y_)?cuanto_(?:\w+_){0,3}(?:con|mas|junto_con)_(?:el|la|los|las|un|una|otr[oa]|[0-9])
+        ^(?:y_)?si_(?:le_)?(?:agrego|sumo|agregamos)_
+    """,
+    "its_cost": r"""
+        ^(?:y_|eso_|pero_)*(?:(?:tiene|lleva)_(?:algun_)?(?:costo|valor|recargo)|(?:es|sale)_gratis|cuanto_(?:cuesta|vale|sale|cobran|es|seria))(?:_eso|_mas|_extra|_aparte)?$
+    """,
+    "how_many_of_it": r"""
+        cuant[oa]s?_(\w{4,20})_(?:tienen?|traen?|contienen?|lleva|llevan|aporta)
+    """,
+    "business": r"""
+        (?:tengo|tenemos|soy_de|somos|para)_(?:un|una|mi|el|la|nuestro|nuestra)_(?:\w+_)?(?:negocio|almacen|minimarket|restaurant\w*|cafeteria|cafe|kiosko|quiosco|criadero|hotel|hostal|colegio|casino|taller|local|pyme|emprendimiento|tienda|escuela|academia|jardin|club|oficina|empresa|bazar|botilleria)
+    """,
+    "story": r"""
+        ^(?:(?:hola|y|es_que|porque|oye|pasa_que)_)*(?:mis?|tengo(?!_que|_ganas)|tenemos|soy|somos|estoy|vivo|vivimos|peso|mido|yo|nunca|se_me)_
+    """,
     "sells": r"""
         vende[ns]? vendi[s]? tiene[ns]? teni[s]? tendran? hay trabajan manejan
     """,
@@ -301,6 +332,7 @@ EXPRESSIONS = {
     """,
     "both": r"(?:ambos|ambas) l[oa]s_(?:2|3|4|dos|tres|cuatro)(?=$|_junt|_en_total) tod[oa]_junto junt[oa]s$",
     "asked_thing": r"""
+        (?:que|cual|cuales)_(\w{3,20}(?:_de_\w+)?)_(?:es|son|seria)_(?:la_|el_|las_|los_)?(?:mas|mejor|buen)\w*
         cuant[oa]s?_(?:\w+_){1,3}(?:el|la|los|las)_(\w{3,20}(?:_de_\w+)?)$
        
         (?:que|cual|cuales)_(\w{3,20}(?:_de_\w+)?)_(?:l[ae]s?|me|nos|te)_(?:sirv|qued|conv|recom|dari|dai|das|va|compr|llev)\w*
@@ -328,7 +360,9 @@ EXPRESSIONS = {
     "no": r"""
         ^no(?=_(?!gracias)\w+[aeo]s\b) que_no_(?:sea|sean)_(?:de_)?
         (?:no|ya_no)_(?:(?:me_)?(?:quiero|kiero|busco|necesito|gustan?|interesan?|tomo|como)|mas) ^sin
+        (?:no|ya_no)_(?:ando|estoy|andaba|estaba)_(?:buscando|viendo|mirando) no_(?:me_)?(?:muestr|ofrezc)\w+
         pero_no(?=_\w+[aeo]s\b)
+        (?:todo|lo_que_sea|cualquier\w*)_menos (?:excepto|salvo) ^no_(?:el|la|los|las)(?=_\w+(?:_de_\w+)?$)
         nada_de menos(?=_(?:el|la|los|las)_) que_no_(?:sea|sean|tenga) en_vez_de en_lugar_de
     """,
     "not_so": r"que_no_(?:sean?|tengan?|lleven?|vengan?|traigan?)_(?:de_|con_)?",
@@ -340,9 +374,9 @@ EXPRESSIONS = {
     "for": r"_(?:para|pa|pal)_",
     "and": r"""
         _(?:y|e|con|mas(?=_(?:[0-9]|un|una|el|la|los|las|dos|tres|cuatro)\b)|tambien|junto_a|ademas_de)_(?:(?:un|una|unos|unas|el|la|los|las|otr[oa])_)?
-        ,_?
+        ,(?![0-9])_?
     """,
-    "or": r"_(?:o|u|versus|vs|entre)_(?:el_|la_|los_|las_)?",
+    "or": r"(?<!_para)(?<!_pra)(?<!_com)_(?:o|u|versus|vs|entre)_(?:el_|la_|los_|las_)?",
     "wish": r"_que_ _(?:para|pa)_(?=\w+[aei]r(?:me|l[aeo]s?)?_)",
 }
 
@@ -363,10 +397,11 @@ CALLED = {
         (?:dejo|dejar|guard\w+|encargar|custodia)_(?:la|mi|las|mis|el)_(?:mochila|maleta|bolso|equipaje)s?
     """,
     "envio discreto logo": r"""
+        (?:caja|paquete|envio|despacho|sobre|bolsa)_(?:\w+_){0,3}(?:dice|dicen|trae|se_(?:ve|nota|sabe))
         sin_(?:marca|logo|etiqueta)s? (?:que_no|no|sin_que)_se_(?:note|sepa|vea) disimulad[oa] que_no_diga
     """,
     "entregan de forma anonima/sin decir quien envia": r"""
-        (?:sepan?|sepa|decir|digan?|saber)_(?:de_)?quien_(?:\w+_)?(?:mand|envi|son|es)\w*
+        (?:sepan?|sepa|decir|digan?|saber)_(?:de_)?quien_(?:\w+_)?(?:mand|envi|son|es|soy|fui)\w*
     """,
     "fian/fiado": r"fi(?:e|es|as?|an|ar|arme|ado)",
     "compra minima/minimo de compra": r"(?:monto_)?minimo_(?:de_compra|para_comprar) compra_minima",
@@ -381,7 +416,7 @@ CALLED = {
     "usadas/parte de pago": r"parte_de_pago permut\w+",
     "reservar mesa": r"""
         reserv\w+_(?:\w+_)?(?:mesa|lugar|puesto) (?:guard|apart)\w+_(?:\w+_)?mesa
-        reserv\w+_(?:para|pa)_(?:\w+_)?[0-9]+(?:_personas)? mesa_(?:para|pa)_\w+
+        reserv\w+_(?:para|pa)_(?:\w+_)?[0-9]+(?:_personas)? (?<!de_)mesa_(?:para|pa)_\w+
     """,
     "leches vegetales/leche sin lactosa": r"""
         lactosa (?:leche|bebida)s?_(?:de_)?(?:soya|avena|almendras?|coco|vegetal\w*)
@@ -398,3 +433,35 @@ CALLED = {
     """,
     "mayor de edad/menores de edad": r"(?:soy|es)_menor tengo_1[0-7]$ (?:piden|pide)_(?:carnet|cedula)",
 }
+
+# Kinds that shut each other out, a group in each line, parted by `/`; a `_` is a space.
+CONTRARIES = r"""
+cachorr\w+ junior puppy gatit[oa]s? / adult[oa]s? / senior viej(?:it)?[oa]s? ancian[oa]s?
+guaguas? beb[ei]s? recien_nacid[oa]s? / adult[oa]s? mi_(?:senora|polol[oa]|espos[oa]|marido|novi[oa])
+nin[oa]s? infantil(?:es)? kids / adult[oa]s? mi_(?:senora|polol[oa]|espos[oa]|marido|novi[oa])
+hombres? varon(?:es)? masculin[oa]s? / mujer(?:es)? damas? femenin[oa]s?
+interior(?:es)? / exterior(?:es)?
+principiantes? emp(?:ezar|iezo|iezan|ezando) nunca_(?:h?[ae]s?|hemos)_\w+ / avanzad[oa]s? profesional(?:es)?
+inalambric[oa]s? bluetooth sin_cables? / con_cable cable_de
+digital(?:es)? / lector discos? fisic[oa]s?
+(?:razas?|perr\w+)_(?:\w+_)?(?:chic|pequen|mini)\w* / (?:razas?|perr\w+)_(?:median\w+_y_)?(?:grande|gigante)s?
+veran\w+ / inviern\w+ invernal(?:es)?
+zurd[oa]s? / diestr[oa]s?
+salad[oa]s? / dulces?
+"""
+
+# Goods that a catalogue may call otherwise.
+GOODS = """
+    ciudad urbana, cerro montaña, montana mtb, celu celular, fono celular, telefono celular, compu computador,
+    notebook computador, lentes anteojos, anteojos lentes, gafas lentes, remera polera, camiseta polera,
+    polera camiseta, chaqueta parka, auriculares audifonos, cascos audifonos, raton mouse, tele televisor,
+    guagua bebe, bebe guagua, nino infantil, nina infantil, ninos infantil, maceta macetero, tierra sustrato,
+    lana ovillo, madeja ovillo, ovillo lana, palillos agujas, palillo aguja, agujas palillos, aguja palillo,
+    ganchillo crochet, pua uñeta, puas uñetas, plumilla uñeta, estuche funda, funda estuche, forro funda,
+    morral mochila, taza tazon, mug tazon, frazada manta, manta frazada, inflador bombin, foco luz,
+    linterna luz, ampolleta foco, pegamento adhesivo, boligrafo lapiz, palomitas cabritas, aguacate palta,
+    pilas baterias, pastel torta, queque bizcocho, sanguche sandwich, gaseosa bebida, infusion te,
+    colonia perfume, aretes aros, brazalete pulsera, argolla anillo, altavoz parlante, ampli amplificador,
+    pellet alimento, croquetas alimento, comida alimento, pechera arnes, goma neumatico,
+    cubierta neumatico, shampoo champu, champu shampoo, remedio medicamento, silla asiento
+"""

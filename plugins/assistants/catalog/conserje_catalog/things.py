@@ -32,6 +32,8 @@ _SAYS = words_of(
     " mide pesa dura tem vem is has"
 )
 _DOING = re.compile(r"[a-z]{1,20}[aei]r(?:me|nos|l[aeo]s?)")  # to do with it
+_COMES_OUT = re.compile(r"\b(?:sale|salen|sacan|esta listo|estan listas)\b")
+_TIME = re.compile(r"\b[0-9]{1,2}:[0-9]{2}\b")
 _OF = words_of("de del do da para pa pal of for")
 _GOES_ON = words_of("de del da do para pa pal sin con talla tipo marca for of")  # "el tubo de 110" is another
 
@@ -88,6 +90,15 @@ async def _knows_all_it_is_for(turn: Turn[Any, Any], clause: str) -> bool:
     words = pairwise(clause.split())
     told = [word for before, word in words if word.isdecimal() or (before in _OF and naming(word))]
     return all([await turn.products.search(word, 1) for word in told])
+
+
+async def timed(turn: Turn[Any, Any], asked: Asked) -> list[Product]:
+    """What is told to be ready at times of the day, where the next of it is asked for: "tienen pan? a qué
+    hora sale?"."""
+    if not any(_COMES_OUT.search(clause) for clause in asked.clauses):
+        return []
+    found = [match for clause in asked.wanted() for match in await turn.products.search(clause, _FOUND)]
+    return [m.product for m in found if m.score >= _ALIKE and _TIME.search(m.product.description)][:_FEW]
 
 
 async def wished(turn: Turn[Any, Any], part: str) -> list[Match]:

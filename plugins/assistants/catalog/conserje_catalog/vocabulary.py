@@ -8,7 +8,7 @@ space.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from conserje_catalog import english, portuguese, spanish
 
@@ -20,7 +20,10 @@ HASTY = {
     "dnd": "donde", "aonde": "donde", "kuando": "cuando", "cdo": "cuando", "qiero": "quiero",
     "nesecito": "necesito", "nececito": "necesito", "necesitp": "necesito", "qero": "quiero",
     "kero": "quiero", "tb": "tambien", "tbn": "tambien", "tmb": "tambien", "tambn": "tambien",
-    "kiero": "quiero", "ntonces": "entonces", "toy": "estoy", "doce": "12", "quince": "15",
+    "kiero": "quiero", 
+    "ablar": "hablar", "aser": "hacer", "enbio": "envio", "dcto": "descuento",
+    "dctos": "descuentos", "dscto": "descuento", "dsto": "descuento",
+    "ntonces": "entonces", "toy": "estoy", "doce": "12", "quince": "15",
     "dieciseis": "16", "dieciocho": "18", "veinte": "20", "veinticinco": "25", "ventiseis": "26",
     "veintiseis": "26", "veintinueve": "29", "treinta": "30", "cuarenta": "40", "cincuenta": "50",
 }  # fmt: skip
@@ -51,19 +54,42 @@ CALLED: Mapping[str, re.Pattern[str]] = {
     name: re.compile(rf"\b(?:{said})\b") for name, said in _OTHERWISE.items()
 }
 ANY_CALLED = re.compile(rf"\b(?:{'|'.join(_OTHERWISE.values())})\b")
+_KINDS = [
+    ["|".join(kind.split()).replace("_", " ") for kind in line.split(" / ")]
+    for line in spanish.CONTRARIES.strip().splitlines()
+]
+CONTRARIES = [[re.compile(rf"\b(?:{kind})\b") for kind in kinds] for kinds in _KINDS]
+ANY_CONTRARY = re.compile(rf"\b(?:{'|'.join(kind for kinds in _KINDS for kind in kinds)})\b")
+
+
+def _goods(listed: str) -> dict[str, str]:
+    return dict((each.split()[0], each.split()[1]) for each in listed.split(","))
+
+
+_OTHER_THINGS = words_of(  # in Spanish
+    "bolsa guia bola cola presente presunto barraca camiseta garrafa console cachorro vaso"
+)
+_PORTUGUESE = {word: good for word, good in _goods(portuguese.GOODS).items() if word not in _OTHER_THINGS}
+_ENGLISH = {word: good for word, good in _goods(english.GOODS).items() if word != "soy"}
 GOODS: Mapping[str, Mapping[str, str]] = {
-    language: dict((each.split()[0], each.split()[1]) for each in goods.split(","))
-    for language, goods in (("en", english.GOODS), ("pt", portuguese.GOODS))
+    "es": _PORTUGUESE | _ENGLISH | _goods(spanish.GOODS),
+    "en": _goods(english.GOODS),
+    "pt": _goods(portuguese.GOODS),
 }
 
 
-def in_spanish(text: str, locale: str) -> str:
-    """With goods as a Spanish catalogue calls them, where another language is spoken."""
+def in_spanish(text: str, locale: str, known: Collection[str] = ()) -> str:
+    """With goods as a Spanish catalogue calls them, in another language or by another name; the known
+    words stay."""
     if not (goods := GOODS.get(locale[:2])):
         return text
     lines = (line.split() for line in text.split("\n"))
     return "\n".join(
-        " ".join(goods.get(word, goods.get(word.removesuffix("s"), word)) for word in line) for line in lines
+        " ".join(
+            word if word in known else goods.get(word, goods.get(word.removesuffix("s"), word))
+            for word in line
+        )
+        for line in lines
     )
 
 

@@ -10,9 +10,9 @@ from typing import Literal
 
 from conserje import Match, Product
 from conserje_catalog import sizes
-from conserje_catalog.asked import Asked
+from conserje_catalog.asked import ASKING, Asked, naming
 from conserje_catalog.money import Budget, budget
-from conserje_catalog.names import AnyTurn, named
+from conserje_catalog.names import AnyTurn, named, without_stories
 from conserje_catalog.vocabulary import PATTERNS, words_of
 
 LESS_SURE = 0.9  # a word was not the product's: its description may say more
@@ -51,6 +51,7 @@ class Wish:
     budget: Budget | None
     unwanted: frozenset[str]  # names
     size: str = ""
+    stories: Sequence[str] = ()  # what is told beside
     free: frozenset[str] = frozenset()  # names of what is told to be without what is not wanted
 
 
@@ -62,7 +63,15 @@ async def wished_for(turn: AnyTurn, asked: Asked) -> Wish:
         money = money or found
         clauses.append(await _without_what_all_lack(turn, PATTERNS["size"].sub(" ", rest)))
     free = [product.name for clause in asked.clauses for product in (await _told_of(turn, clause))[1]]
-    return Wish(clauses, money, frozenset(await _unwanted(turn, asked)), size, frozenset(free))
+    if len(clauses) > 1:
+        clauses = [clause for clause in clauses if not _asks_alone(clause)] or clauses
+    wanted, stories = await without_stories(turn, clauses)
+    return Wish(wanted, money, frozenset(await _unwanted(turn, asked)), size, stories, frozenset(free))
+
+
+def _asks_alone(clause: str) -> bool:
+    """Whether it asks, and names nothing that there may be: "precio y talla porfa"."""
+    return not ASKING.isdisjoint(clause.split()) and not naming(clause)
 
 
 async def _told_of(turn: AnyTurn, clause: str) -> tuple[list[Product], list[Product]]:

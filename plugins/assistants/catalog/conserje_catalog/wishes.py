@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from conserje import Match, Product
@@ -11,6 +12,12 @@ from conserje_catalog.vocabulary import DAYS, PATTERNS
 from conserje_catalog.words import Words
 
 _MANY = 10
+_BOUGHT = re.compile(
+    r"\b(?:compr|llev|ped|necesit|quer|quier)\w* (?:como |unos |unas |tipo )?([0-9]{2,4}) [a-z]"
+)
+_IF_TAKEN = re.compile(
+    r" (?:si (?:me |te |les |yo )?(?:llev|compr|pid|quier|son|encarg)\w*|llevando|comprando|pidiendo) "
+)
 _PARTS = 4  # of a message, and of each
 
 # The intents, as the notice to the shop's people has them. Of these nothing is answered.
@@ -49,6 +56,9 @@ def topics(asked: Asked) -> Iterator[tuple[str, str, str]]:
             if found := PATTERNS[topic].search(clause):
                 yield topic, found[0], clause
                 break
+        else:
+            if is_for_business(clause, asked) and (found := PATTERNS["business"].search(clause)):
+                yield "wholesale", found[0], clause
 
 
 def parts(asked: Asked) -> Iterator[tuple[str, str]]:
@@ -60,12 +70,15 @@ def parts(asked: Asked) -> Iterator[tuple[str, str]]:
 
 
 def others(asked: Asked) -> Iterator[str]:
-    """The parts that ask for something, and not for anything of the shop."""
+    """The parts that ask for something, and not for anything of the shop: "con despacho si llevo 2 kong"."""
     for clause in asked.clauses[:_PARTS]:
-        for part in PATTERNS["and"].split(f" {clause} ")[:_PARTS]:
+        for joined in PATTERNS["and"].split(f" {clause} ")[:_PARTS]:
+            part, _, taken = _IF_TAKEN.sub("\n", joined, 1).partition("\n")
             about_the_shop = any(PATTERNS[topic].search(part) for topic in TOPICS)
-            if not about_the_shop and Asked(part).asks:
+            if not about_the_shop and (Asked(part).asks or amount(part)[0] > 1):
                 yield part.strip()
+            if taken.strip():
+                yield taken.strip()
 
 
 def rest(asked: Asked) -> Iterator[str]:
@@ -90,9 +103,17 @@ def is_told(topic: str, product: Product) -> bool:
     return any(PATTERNS[topic].search(clause) for clause in Asked(product.description).clauses)
 
 
+def is_for_business(clause: str, asked: Asked) -> bool:
+    """Whether somebody who sells or cooks for others asks for much: "tengo un negocio, 25 kilos diarios"."""
+    return bool(PATTERNS["business"].search(clause)) and is_much(asked)
+
+
 def is_much(asked: Asked) -> bool:
     """Whether so many of a thing are asked for that the shop may call it wholesale."""
-    return any(thing and count >= _MANY for count, thing in map(amount, asked.clauses))
+    told = (found for clause in asked.clauses if (found := _BOUGHT.search(clause)))
+    return any(thing and count >= _MANY for count, thing in map(amount, asked.clauses)) or any(
+        int(found[1]) >= _MANY for found in told
+    )
 
 
 def is_a_day(found: str) -> bool:

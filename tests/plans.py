@@ -28,11 +28,13 @@ FROM conversations, generate_series(1, 400) AS n
 WHERE NOT EXISTS (SELECT FROM messages WHERE messages.tenant_id = conversations.tenant_id)
 """
 
+LONGEST = 60.0  # seconds that a table may take to be filled, however busy the machine is
+
 
 async def fill(connection: Connection, first: int, last: int) -> None:
     """Add the tenants `first` to `last`, and let the server know how full the tables are."""
-    await connection.execute(ACCOUNTS, first, last)
-    await connection.execute(MESSAGES)
+    await connection.execute(ACCOUNTS, first, last, timeout=LONGEST)
+    await connection.execute(MESSAGES, timeout=LONGEST)
     await analyze(connection, "messages")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
 from conserje.conversations.rows import BusinessRow, InboundRow, RejectRow, ReportRow, Row
-from conserje.storage.database import Connection, plan_for_any
+from conserje.storage.database import Connection
 
 AT_ONCE = 50  # rejects, each of which may be as large as a webhook
 SHORT = 5  # characters: with fewer, a name is a word like others
@@ -98,11 +98,9 @@ def _has_number(text: str, digits: str) -> bool:
 async def names(connection: Connection, tenant_id: int, contact_id: int) -> Names:
     """To be asked before the contact is forgotten."""
     place = (tenant_id, contact_id)
-    async with connection.transaction():
-        await plan_for_any(connection)
-        known = await connection.fetch(KNOWN, *place)
-        channels = await connection.fetch(ACCOUNTS, *place)
-        sent_as = await connection.fetch(SENT_AS, *place)
+    known = await connection.fetch(KNOWN, *place)
+    channels = await connection.fetch(ACCOUNTS, *place)
+    sent_as = await connection.fetch(SENT_AS, *place)
     return Names(
         tenant_id,
         frozenset((row["channel"], row["name"]) for row in known),

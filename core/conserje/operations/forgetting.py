@@ -53,9 +53,9 @@ async def forget(connection: Connection, tenant_id: int, contact_id: int) -> int
     """
     place = (tenant_id, contact_id)
     done = 0
-    names = await known.names(connection, *place)
     async with connection.transaction():
         await plan_for_any(connection)
+        names = await known.names(connection, *place)
         await conversations.remember_sent(connection, *place)
     for conversation in await conversations.conversations(connection, *place):
         done += await _empty(connection, tenant_id, conversation, everything=False)

@@ -194,11 +194,16 @@ class Intake:
         if self._queue and self._may_fly():
             flight = asyncio.create_task(self._fly())
             self._flights.add(flight)
-            flight.add_done_callback(self._flights.discard)
+            flight.add_done_callback(self._landed)
 
     def _may_fly(self) -> bool:
         flying = len(self._flights)
         return flying < self.at_once or (flying < IN_FLIGHT and monotonic() > self._took_off + LONG_FLIGHT)
+
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        """Whoever was told of its end may have queued more before this."""
+        self._flights.discard(flight)
+        self._queue_up([])
 
     async def _fly(self) -> None:
         while self._queue:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from scene import Scene
-from waiting import until
+from waiting import LIMIT, until
 
 from conserje.contract.message import (
     Content,
@@ -144,6 +144,16 @@ async def test_one_of_several_processes_writes_one_batch_at_a_time_and_past_one_
         free.set()
         await tasks[0]
     assert batches == [["ana"], ["luz", "eva"]]
+
+
+async def test_who_writes_again_as_soon_as_it_is_stored_waits_for_nobody_else(scene: Scene) -> None:
+    entry = await scene.entry()
+    async with Intake(scene.pool, scene.intake.plugins, at_once=1) as taking:
+        for key in ("1", "2", "3"):
+            event = InboundMessage(entry.accounts[0].address, key, "ana", Text(key))
+            async with asyncio.timeout(LIMIT):
+                await taking.take(entry.tenant, [(entry.accounts[0], event)])
+    assert await count(scene.pool, "messages") == 3
 
 
 @pytest.mark.parametrize("first", ["hola", "baja"])

@@ -198,7 +198,7 @@ class Intake:
 
     def _may_fly(self) -> bool:
         flying = len(self._flights)
-        return flying < self.at_once or (flying < IN_FLIGHT and monotonic() > self._took_off + LONG_FLIGHT)
+        return flying < self.at_once or (flying < IN_FLIGHT and monotonic() >= self._took_off + LONG_FLIGHT)
 
     def _landed(self, flight: asyncio.Task[None]) -> None:
         """Whoever was told of its end may have queued more before this."""
@@ -208,6 +208,7 @@ class Intake:
     async def _fly(self) -> None:
         while self._queue:
             self._took_off = monotonic()
+            asyncio.get_running_loop().call_later(LONG_FLIGHT, self._queue_up, [])  # whoever waits by then
             batch = self._next_batch()
             lost, why = await self._commit([item for _, part in batch for item in part])
             for waiting, part in batch:

@@ -146,6 +146,35 @@ async def test_one_of_several_processes_writes_one_batch_at_a_time_and_past_one_
     assert batches == [["ana"], ["luz", "eva"]]
 
 
+async def test_who_waits_behind_a_batch_that_waits_needs_nobody_to_write_after_them(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, waits, free = writing.write_plain, asyncio.Event(), asyncio.Event()
+
+    async def write_late(connection: Connection, items: Sequence[writing.Item], flight: Flight) -> Any:
+        if not waits.is_set():
+            waits.set()
+            await free.wait()
+        return await write(connection, items, flight)
+
+    monkeypatch.setattr(writing, "write_plain", write_late)
+    async with Intake(scene.pool, scene.intake.plugins, at_once=1) as taking:
+        entry = await scene.entry()
+        account = entry.accounts[0]
+
+        def post(who: str) -> asyncio.Task[None]:
+            event = InboundMessage(account.address, who, who, Text("x"))
+            return asyncio.create_task(taking.take(entry.tenant, [(account, event)]))
+
+        first = post("ana")
+        await waits.wait()
+        async with asyncio.timeout(LIMIT):
+            await post("luz")
+        assert not first.done()
+        free.set()
+        await first
+
+
 async def test_who_writes_again_as_soon_as_it_is_stored_waits_for_nobody_else(scene: Scene) -> None:
     entry = await scene.entry()
     async with Intake(scene.pool, scene.intake.plugins, at_once=1) as taking:

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -31,6 +31,7 @@ USER = "conserje"
 _PID_FILE = "postmaster.pid"
 _SOCKET = ".s.PGSQL.5432"
 _TROUBLE = re.compile(r"\b(FATAL|PANIC|ERROR)\b")
+_KILLED_WITHIN = 10.0  # seconds
 _SOCKET_PATH = 103  # bytes: the longest that every kernel takes
 
 
@@ -88,8 +89,31 @@ async def thrown_away(folder: Path, data_dir: Path) -> AsyncIterator[str]:
 
 def _remove(server: Server) -> None:
     server.stop()
-    if server.pgdata.parent.exists():
-        shutil.rmtree(server.pgdata.parent)
+    _clear(server.pgdata.parent, below=server.half)
+
+
+def _clear(folder: Path, below: Path) -> None:
+    """Remove the folder; an initdb that is at work `below`, whose starter was killed, would go on writing."""
+    if below.exists():
+        _end_those_in(below)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _end_those_in(folder: Path) -> None:
+    import psutil
+
+    def is_there(process: psutil.Process) -> bool:
+        with suppress(psutil.Error):  # has ended, or is not ours to ask
+            where, words = process.cwd(), process.cmdline()  # type: ignore[no-untyped-call]
+            return where == str(folder) or str(folder) in words
+        return False
+
+    left = [each for each in psutil.process_iter() if is_there(each)]  # type: ignore[no-untyped-call]
+    for each in left:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    psutil.wait_procs(left, timeout=_KILLED_WITHIN)  # type: ignore[no-untyped-call]
 
 
 def _start_new(server: Server) -> None:
@@ -244,17 +268,28 @@ class Server:
     settings: tuple[str, ...] = ()
 
     def start(self) -> None:
-        self.pgdata.mkdir(mode=0o700, exist_ok=True)
         if not (self.pgdata / "PG_VERSION").exists():
-            if SYSTEM_USER:
-                shutil.chown(self.pgdata, SYSTEM_USER)
-            how = ("--auth=peer", "--encoding=utf8", *_MADE_WITH)
-            self._run("initdb", *how, "-U", SUPERUSER, "-D", self.pgdata)
+            self._make()
         self._let_in()
         sockets = shlex.quote(str(_new_socket_folder(self.pgdata)))
         given = "".join(f" -c {setting}" for setting in self.settings)
         options = f"-h '' -k {sockets} -c unix_socket_permissions=0700{given}"
         self._run("pg_ctl", "-w", "-o", options, "-l", self.pgdata / "log", "-D", self.pgdata, "start")
+
+    @property
+    def half(self) -> Path:
+        """Where a new one is made."""
+        return self.pgdata.with_name(f"{self.pgdata.name}.half")
+
+    def _make(self) -> None:
+        """All of it or nothing: from what an initdb leaves that was killed no server starts."""
+        _clear(self.half, below=self.half)
+        self.half.mkdir(mode=0o700)
+        if SYSTEM_USER:
+            shutil.chown(self.half, SYSTEM_USER)
+        how = ("--auth=peer", "--encoding=utf8", *_MADE_WITH)
+        self._run("initdb", *how, "-U", SUPERUSER, "-D", self.half)
+        self.half.rename(self.pgdata)
 
     def _let_in(self) -> None:
         """Who is its system user, or root, who can read its files anyway; they may be any user of its own."""

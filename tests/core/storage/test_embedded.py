@@ -14,7 +14,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from processes import new_folder
+from processes import alive, new_folder
 from waiting import until
 
 from conserje.storage import embedded, programs
@@ -244,6 +244,30 @@ async def test_a_copy_that_a_killed_process_left_half_made_is_no_obstacle(folder
     async with embedded.running(folder) as url:
         await (await asyncpg.connect(url)).close()
     assert len(copies(folder)) == 1 and not half.exists()
+
+
+GO_ON_WRITING = """
+while True:
+    for number in range(9):
+        open(str(number), "w").close()
+"""
+
+
+@pytest.mark.parametrize("name", ["its data", "thrown away"])
+async def test_who_made_one_for_a_process_that_was_killed_is_ended_and_what_it_made_goes(
+    folder: Path, name: str
+) -> None:
+    opened = (
+        embedded.running(folder) if name == "its data" else embedded.thrown_away(folder / "proof", folder)
+    )
+    half = (folder if name == "its data" else folder / "proof") / "postgres.half"
+    half.mkdir(parents=True)
+    maker = subprocess.Popen([sys.executable, "-c", GO_ON_WRITING], cwd=half)
+    await until((half / "0").exists)
+    async with opened as url:
+        await (await asyncpg.connect(url)).close()
+        assert not alive(maker.pid) and not half.exists()
+    maker.wait()
 
 
 @as_root

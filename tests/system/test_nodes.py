@@ -9,7 +9,7 @@ import os
 import signal
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 
@@ -215,10 +215,11 @@ async def until_taken_by_one(edges: cycle[Node], request: bytes) -> None:
 async def test_a_rolling_restart_drops_no_request_and_finishes_what_is_in_hand(
     installation: Installation,
 ) -> None:
-    """Nothing but a refused connection lets a request go to the other edge."""
+    """As nginx has it: what ends before the first byte of an answer goes to the other edge. No edge has to be
+    killed for a request that it does not end."""
     await open_shops(installation)
     load = Load(installation)
-    answers: Counter[int | str] = Counter()
+    answers: Counter[int] = Counter()
     async with nodes(installation) as both:
 
         def balanced(_: str) -> Callable[[bytes], Awaitable[None]]:
@@ -234,6 +235,7 @@ async def test_a_rolling_restart_drops_no_request_and_finishes_what_is_in_hand(
                 await load.more(TAKEN_BETWEEN)
                 await node.stop()
                 assert node.at_work.process.returncode == 0, node.at_work.said
+                assert "refused to gracefully stop" not in node.at_work.said  # granian's words
                 await load.more(TAKEN_BETWEEN)
                 await node.start()
             await load.more(TAKEN_BETWEEN)
@@ -243,8 +245,10 @@ async def test_a_rolling_restart_drops_no_request_and_finishes_what_is_in_hand(
     assert load.answered() == load.taken
 
 
-async def balance(edges: cycle[Node], request: bytes) -> int | str:
-    """The status of the only answer, or how the connection was lost after it had been made."""
+async def balance(edges: cycle[Node], request: bytes) -> int:
+    """The status of the answer. A connection that is made in the moment in which an edge stops is closed
+    before anything is read of it.
+    """
     while True:
         edge = next(edges).edge
         try:
@@ -252,14 +256,10 @@ async def balance(edges: cycle[Node], request: bytes) -> int | str:
         except ConnectionRefusedError:
             await asyncio.sleep(0.005)
             continue
-        try:
+        with suppress(ConnectionError), closing(writer):
             writer.write(request)
-            head = await asyncio.wait_for(reader.readline(), LIMIT)
-            return int(head.split(b" ", 2)[1]) if head else "closed without an answer"
-        except ConnectionError as error:
-            return type(error).__name__
-        finally:
-            writer.close()
+            if head := await asyncio.wait_for(reader.readline(), LIMIT):
+                return int(head.split(b" ", 2)[1])
 
 
 async def test_promise_2_the_same_event_at_two_edges_at_once_is_answered_once(

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Iterator
 from functools import lru_cache
 
-import snowballstemmer
+import Stemmer  # type: ignore[import-not-found]
 
 from conserje.contract.opt_out import bare
 
 WORD = re.compile(r"[^\W_]{1,40}")  # in composed letters (NFC); a longer word is none
 
-_STEMMER = snowballstemmer.stemmer("spanish")
+_STEMMER = Stemmer.Stemmer("spanish")
 _STEMMING = threading.Lock()  # it keeps the word that it is at
 _SMALL = (
     re.compile(r"(?<=...)ecit[oa]s?$"),

@@ -19,6 +19,7 @@ from conserje.errors import OperatorError
 from conserje.operations.seal import KEY_BYTES, SealBroken, Sealer, unsealed
 
 SHORTEST = 12  # characters of a passphrase
+COST = 2**17  # of what makes a key of it, scrypt's n: 128 MiB
 _MAGIC = b"conserje tenant 1\n"
 _LONGEST_HEAD = 4096
 _SALT_BYTES = 16
@@ -36,7 +37,7 @@ class _Head(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", val_json_bytes="base64", ser_json_bytes="base64")
 
     salt: bytes = Field(min_length=_SALT_BYTES, max_length=_SALT_BYTES)
-    n: int = Field(default=2**17, ge=2**14, le=2**20)
+    n: int = Field(ge=2**14, le=2**20)
     r: int = Field(default=8, ge=1, le=16)
     p: int = Field(default=1, ge=1, le=4)
 
@@ -56,7 +57,7 @@ class Writer:
         """Raises TenantFileError for a passphrase that is too short."""
         if len(passphrase) < SHORTEST:
             raise TenantFileError(f"The passphrase has less than {SHORTEST} characters: take a longer one.")
-        head = _Head(salt=secrets.token_bytes(_SALT_BYTES))
+        head = _Head(salt=secrets.token_bytes(_SALT_BYTES), n=COST)
         text = _MAGIC + head.model_dump_json().encode() + b"\n"
         file.write(text)
         return cls(Sealer(file, await head.key(passphrase), hashlib.sha256(text).digest()))

@@ -41,6 +41,15 @@ class _Counting(asyncpg.Connection):
     """Each statement that is in no transaction gets one of its own."""
 
     pages: Pages
+    _touched: int | None = None  # in this transaction until now, where nothing has run since it was asked
+
+    def cursor(self, *args: Any, **how: Any) -> Any:
+        self._touched = None
+        return super().cursor(*args, **how)
+
+    async def executemany(self, *args: Any, **how: Any) -> Any:
+        self._touched = None
+        return await super().executemany(*args, **how)
 
     async def fetch(self, query: str, *args: Any, **how: Any) -> Any:
         return await self._counted(super().fetch, query, *args, **how)
@@ -56,13 +65,16 @@ class _Counting(asyncpg.Connection):
 
     async def _counted(self, run: Callable[..., Awaitable[R]], query: str, *args: Any, **how: Any) -> R:
         if query.startswith(_NO_STATEMENTS):
+            self._touched = None
             return await run(query, *args, **how)
         if not self.is_in_transaction():
             async with self.transaction():
                 return await self._counted(run, query, *args, **how)
-        before = await super().fetchval(TOUCHED)
+        before = self._touched if self._touched is not None else await super().fetchval(TOUCHED)
+        self._touched = None
         result = await run(query, *args, **how)
-        self.pages.note(query, await super().fetchval(TOUCHED) - before)
+        self._touched = await super().fetchval(TOUCHED)
+        self.pages.note(query, self._touched - before)
         return result
 
 

@@ -80,12 +80,12 @@ from conserje.turns import turn
 
 pytestmark = [pytest.mark.new_database, pytest.mark.timeout(3600)]
 
-LONG = int(os.environ.get("HISTORY", "100000"))  # messages of one conversation, conversations of one tenant
+LONG = int(os.environ.get("HISTORY", "40000"))  # messages of one conversation, conversations of one tenant
 SHORT = max(LONG // 10, 5000)  # the conversations that are looked through where a contact is searched for
 MOST = 3  # times as many pages
 FEW = 12  # pages: below that an index that is a level higher is not told from growth
 DEAD = 20  # pages of rows that are dead and stay while autovacuum looks, whatever was said before
-AGAIN = 7  # days: from the sixth run on Postgres may have made a plan for whatever arguments
+AGAIN = 5  # days of two talks each: from the sixth run on Postgres may have a plan for whatever arguments
 
 DAY = timedelta(hours=24)
 CONTEXT = timedelta(days=30)  # that an assistant reads

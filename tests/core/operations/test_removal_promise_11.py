@@ -17,7 +17,7 @@ from conserje.storage.database import Pool, connect_as_core
 from conserje.storage.pool import connect_pool
 from conserje.tenants import accounts, tenants
 
-LONG = int(os.environ.get("HISTORY", "100000")) // 10
+LONG = int(os.environ.get("HISTORY", "40000")) // 10
 CAME = 400  # contacts of each tenant that came since the server looked
 OF_A_CONTACT = 100  # pages at most: some for each table that refers to it, or to its conversation
 

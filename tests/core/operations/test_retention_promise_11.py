@@ -24,7 +24,7 @@ from conserje.storage.pruning import LOOKED_AT
 
 pytestmark = [pytest.mark.new_database, pytest.mark.timeout(3600)]
 
-LONG = int(os.environ.get("HISTORY", "100000")) // 3  # what `past` has thrice of
+LONG = int(os.environ.get("HISTORY", "40000")) // 3  # what `past` has thrice of
 OF_A_ROW = 50  # pages at most: its own, its indexes' on several levels, its conversation's and its turn's
 
 # One of twenty is due, with each account; of the opted out, which stay, as many are old as are young.

@@ -25,7 +25,7 @@ HAPPEN = """
 INSERT INTO notifications (tenant_id, kind, data)
 SELECT $1, 'account.well', '{"account": 1}' FROM generate_series(1, $2)
 """
-MANY = int(os.environ.get("NOTIFICATIONS", "4000"))
+MANY = int(os.environ.get("NOTIFICATIONS", "1000"))
 FLAT = min(60_000_000, 6_000 * MANY)  # bytes
 
 

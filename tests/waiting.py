@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from inspect import isawaitable
 from typing import Any
@@ -13,6 +14,7 @@ from conserje.tenants.directory import Directory
 
 LIMIT = 60.0  # seconds: what takes longer hangs; busy machines are slow
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05  # seconds between two looks, which cost who is waited for
+LATE = 0.01  # of what was waited, the part by which a look may be later still: two minutes are no 2,400 looks
 
 # No inbound message is without its turn, and no reply's fate is unknown.
 SETTLED = """
@@ -25,14 +27,14 @@ SELECT NOT EXISTS (
 
 async def until(condition: Callable[[], object], limit: float = LIMIT) -> None:
     """Wait until what `condition` says, or is awaited to say, is true."""
-    pause = FIRST_PAUSE
+    pause, began = FIRST_PAUSE, time.monotonic()
     async with asyncio.timeout(limit):
         while True:
             found = condition()
             if await found if isawaitable(found) else found:
                 return
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * 2, LONGEST_PAUSE + LATE * (time.monotonic() - began))
 
 
 async def until_heard(directory: Directory, pool: Pool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import itertools
 import os
 import shutil
@@ -28,9 +29,11 @@ from scene import Scene, stage
 from terminal import Terminal
 from waiting import FIRST_PAUSE, LIMIT, at_work
 
-from conserje.storage import database, embedded
+from conserje.storage import changes, database, embedded
+from conserje.storage import pool as pools
 from conserje.storage.migrate import migrate
 from conserje.storage.pool import connect_pool
+from conserje.storage.pooler import refuse_transaction_pooler
 from conserje.tenants.keyring import create_keyring
 
 CONNECTIONS = "400"
@@ -42,22 +45,20 @@ WHERE datname = current_database() AND usename = session_user
   AND pid <> ALL (pg_backend_pid() || $1::int[])
 """
 
-# Tenants first, with all that is theirs; then what their removal left, and what belongs to nobody.
-DELETES = """
-SELECT string_agg(format('DELETE FROM %I.%I', schemaname, tablename), ';' ORDER BY tablename <> 'tenants')
-FROM pg_tables WHERE schemaname IN ('public', 'pgqueuer') AND tablename NOT IN ('migrations', 'audit')
-"""
-
-# Nobody removes what it says but after years.
-EMPTY_AUDIT = """
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM audit) THEN
-        ALTER TABLE audit DISABLE TRIGGER USER;
-        DELETE FROM audit;
-        ALTER TABLE audit ENABLE TRIGGER USER;
-    END IF;
-END $$;
+# Makes a function of one connection: it plans its statements once, and only looks at what is empty.
+# Tenants go first, with all that is theirs; then what their removal left, and what belongs to nobody.
+EMPTYING = """
+SELECT 'CREATE FUNCTION pg_temp.empty() RETURNS void LANGUAGE plpgsql AS $$ BEGIN '
+    || string_agg(
+        format('IF EXISTS (SELECT FROM %I.%I) THEN ', schemaname, tablename)
+        -- Nobody removes what it says but after years.
+        || CASE tablename WHEN 'audit' THEN 'ALTER TABLE audit DISABLE TRIGGER USER;' ELSE '' END
+        || format('DELETE FROM %I.%I;', schemaname, tablename)
+        || CASE tablename WHEN 'audit' THEN 'ALTER TABLE audit ENABLE TRIGGER USER;' ELSE '' END
+        || ' END IF;',
+        ' ' ORDER BY tablename <> 'tenants')
+    || ' END $$'
+FROM pg_tables WHERE schemaname IN ('public', 'pgqueuer') AND tablename <> 'migrations'
 """
 
 _serial = itertools.count(1)
@@ -87,6 +88,19 @@ async def _introspect_once(connection: Any, numbers: Iterable[int], timeout: flo
 asyncpg.Connection._introspect_types = _introspect_once  # type: ignore[attr-defined]
 
 
+_no_poolers: set[str] = set()
+
+
+async def _refuse_once(url: str) -> None:
+    """Each command asks by a connection of its own, which takes 6 ms, whether there is a pooler."""
+    if url not in _no_poolers:
+        await refuse_transaction_pooler(url)
+        _no_poolers.add(url)
+
+
+vars(pools)["refuse_transaction_pooler"] = _refuse_once
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -102,6 +116,17 @@ else:
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """More than there are processors: tests of whole processes wait half of their time."""
     return (os.cpu_count() or 1) * 2
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays: to look through it takes half a second each time, five of them at the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)  # marks before -m chooses, shares after it
@@ -216,14 +241,42 @@ def new_database(server: str, template: str) -> Callable[..., AbstractAsyncConte
     return made
 
 
+class _Lasting(asyncpg.Connection):
+    """A connection that goes on to the next who wants one, which costs a sixth of a new one."""
+
+    spare: list[asyncpg.Connection[Any]]
+
+    def terminate(self) -> None:
+        if self.is_closed():
+            return
+        self._listeners.clear()  # type: ignore[attr-defined]
+        self._termination_listeners.clear()  # type: ignore[attr-defined]
+        self.spare.append(self)
+
+
 @dataclass(frozen=True)
 class _Shared:
     """The database that a worker's tests have in turn."""
 
     url: str
     connection: asyncpg.Connection[Any]
-    deletes: str
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     pools: list[database.Pool] = field(default_factory=list)  # one, once a test has asked for it
+    spare: list[asyncpg.Connection[Any]] = field(default_factory=list)  # nobody hears changes by them now
+
+    async def listener(self, url: str, **how: Any) -> asyncpg.Connection[Any]:
+        """What `changes` connects by."""
+        ours = url == self.url and asyncio.get_running_loop() is self.loop
+        while ours and self.spare:
+            connection = self.spare.pop()
+            with suppress(*database.CANNOT_ASK):  # a test may have ended it
+                await connection.execute("UNLISTEN *; RESET ALL")
+                return connection
+
+        class Lasting(_Lasting):
+            spare = self.spare
+
+        return await database.connect_as_core(url, **how | ({"connection_class": Lasting} if ours else {}))
 
     async def pool(self) -> database.Pool:
         """A pool whose connections have met the statements of earlier tests, which is most of their work."""
@@ -234,10 +287,10 @@ class _Shared:
     async def empty(self) -> None:
         """End whoever is left, then delete every row: who is left would hear of it, or add to it."""
         await _cancelled()
-        kept = await self._clean()
+        kept = await self._clean() + [each.get_server_pid() for each in self.spare if not each.is_closed()]
         while await self.connection.fetchval(END_OTHERS, kept):
             await asyncio.sleep(FIRST_PAUSE)
-        await self.connection.execute(EMPTY_AUDIT + self.deletes)
+        await self.connection.fetchval("SELECT pg_temp.empty()")
 
     async def _clean(self) -> list[int]:
         """Let the pool's connections be as new, or end it where one is not free; their processes."""
@@ -266,10 +319,15 @@ async def _shared(
 ) -> AsyncIterator[_Shared]:
     async with new_database() as url:
         connection = await asyncpg.connect(url)
-        shared = _Shared(url, connection, await connection.fetchval(DELETES))
+        await connection.execute(await connection.fetchval(EMPTYING))
+        shared = _Shared(url, connection)
+        vars(changes)["connect_as_core"] = shared.listener
         yield shared
+        vars(changes)["connect_as_core"] = database.connect_as_core
         for pool in shared.pools:
             pool.terminate()
+        for each in shared.spare:
+            asyncpg.Connection.terminate(each)
         await connection.close()
 
 

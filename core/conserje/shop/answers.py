@@ -175,6 +175,8 @@ class Answers:
                 yield _found("address", tenant.locale, answer, asked, words)
             for topic, ways in _PLAIN:
                 if (answer := self.told.facts.get(topic, "")) and (asked := ways.found(words)):
+                    if topic == "payment" and asked & _COST.found(words):
+                        continue  # who pays the delivery asks not how
                     yield _found(topic, tenant.locale, answer, asked, words)
 
     def _delivery(self, clauses: Sequence[Sequence[Word]], locale: str) -> Iterator[_Found]:

@@ -103,6 +103,7 @@ llega|llegan|mandan|envian pa|para alla|aca|allá|acá
 """
 
 COST = """
+quien|quién paga|pago
 cuanto|cuánto|kuanto|quanto sale|cuesta|vale|cobran|es|é|seria|custa|cobra|costaria|saldria|fica|valor|sale
 precio|costo|valor|tarifa|price|cost|much|gratis|gratuito|free|grátis|incluido|cobran|cobra|recargo
 """

@@ -130,6 +130,7 @@ _HOLIDAYS = {"feriado", "feriados", "festivo", "festivos", "holidays"}
 _NAMED = {"navidad": (12, 25), "natal": (12, 25), "christmas": (12, 25), "nochebuena": (12, 24)}  # month, day
 _NOW = {"ahora", "now", "agora", "aun", "todavia", "siguen", "sigue"}
 _TODAY, _TOMORROW = {"hoy", "hoje", "today"}, {"mañana", "manana", "amanha", "tomorrow"}
+_OF_DAY = {"almuerzo", "mediodia", "colacion", "almorzar", "siesta", "noche"}  # not just now
 _STATE = {"abierto", "abiertos", "cerrado", "cerrados", "open", "closed", "abertos", "atendiendo"}
 _NUMBER = re.compile(r"[12]?\d|3[01]")
 _AHEAD = 14  # days in which an exception is worth saying
@@ -166,7 +167,7 @@ def hours(hours: Hours, asked: Sequence[str], locale: str, now: datetime) -> str
         return state(hours, locale, now)
     if days:
         return " ".join(_of_day(hours, day, words, now) for day in days)
-    if folded & _STATE:
+    if folded & _STATE and not folded & _OF_DAY:
         return state(hours, locale, now)
     return _week(hours, words, now)
 

@@ -95,7 +95,7 @@ def fold(text: str) -> list[str]:
     composed = unicodedata.normalize("NFC", text.lower())  # some keyboards send accents by themselves
     if "té" in composed:
         composed = _TEA.sub("teh", composed)  # which is "te" to nobody who asks for it
-    plain = "".join(c if c == "ñ" else bare(c) for c in composed)
+    plain = composed if composed.isascii() else "".join(c if c == "ñ" else bare(c) for c in composed)
     return [_UNITS.get(word, word) for word in _WORD.findall(_MEASURED.sub(r"\1 \2", plain))]
 
 
@@ -238,12 +238,8 @@ class Catalogue:
                 readings[word] = {word: 1.0}
             elif not word.isdigit() and (known := self._heard.get(heard.key(word))):
                 readings[word] = dict.fromkeys(known, 0.9)
-            elif (
-                len(word) > _LONG_ENOUGH
-                and word[-1] in "ao"
-                and (known_by_e := word[:-1] + "e") in self._having
-            ):
-                readings[word] = {known_by_e: 0.9}  # of "sanguchito" is left "sangucho"
+            elif larger := self._larger(word):
+                readings[word] = {larger: 0.9}
             elif clipped := clipped_from(word, self._sorted):
                 readings[word] = {clipped: 0.9}
             elif formed := formed_from(word, self._sorted):
@@ -254,6 +250,12 @@ class Catalogue:
                 tolerated += 1
                 readings[word] = dict.fromkeys(self._misspelt(word), 0.9)
         return readings
+
+    def _larger(self, word: str) -> str | None:
+        """What it is a small one of: of "sanguchito" is left "sangucho", of "moledorsito" "moledorso"."""
+        if len(word) <= _LONG_ENOUGH or word[-1] not in "ao":
+            return None
+        return next((each for each in (word[:-1] + "e", word[:-2]) if each in self._having), None)
 
     def _misspelt(self, asked: str) -> Iterator[str]:
         """The known words of which `asked` may be a slip of the pen."""

@@ -103,7 +103,7 @@ def _say(
 
 async def _with_the_rest(turn: _Turn, text: str, said: Reply, words: Words) -> Reply:
     """The answer, and that a person is asked what nobody has said."""
-    questions = [] if said.hand_over else await left.questions(turn, text)
+    questions = [] if said.hand_over else await left.questions(turn, text, plain(said.messages[0]))
     if not questions:
         return said
     return _besides(said, [words.not_known.format(question=each) for each in questions], questions)
@@ -147,7 +147,7 @@ async def _about_the_shop(turn: _Turn, text: str, asked: Asked, offers: Offers) 
         return None
     topic = topics[0]
     if told := await _told_of_it(turn, topic, meant, asked, offers) or await _told(
-        turn, topic, text, asked, offers
+        turn, topic, text, meant, asked, offers
     ):
         return told
     if topic == "hours" and is_of_a_thing:
@@ -167,7 +167,9 @@ async def _told_of_it(
     return Reply((offers.one(of_it[0], described=True),), wishes.TOPICS[topic], 0.8)
 
 
-async def _told(turn: _Turn, topic: str, text: str, asked: Asked, offers: Offers) -> Reply | None:
+async def _told(
+    turn: _Turn, topic: str, text: str, meant: Sequence[Product], asked: Asked, offers: Offers
+) -> Reply | None:
     """What the shop has said of it, with what else is asked."""
     known = await lore.known(turn, text, asked) or [
         each for _, part in wishes.parts(asked) for each in await turn.knowledge.search(part)
@@ -179,7 +181,7 @@ async def _told(turn: _Turn, topic: str, text: str, asked: Asked, offers: Offers
     if not known:
         return None
     answers = list(dict.fromkeys(each.answer for each in known))
-    told = [*await _priced(turn, asked, offers), *answers]
+    told = [*(await _priced(turn, asked, offers) or await _in_parts(turn, meant, asked, offers)), *answers]
     answer = _say(offers.hello + "\n\n".join(told), wishes.TOPICS[topic], known[0].score)
     rest = await left.topics(turn, asked, known)
     sentences = dict.fromkeys(wishes.sentence(each, offers.words) for each in rest)
@@ -240,6 +242,15 @@ async def _priced(turn: _Turn, asked: Asked, offers: Offers) -> list[str]:
         shown = choices.shown(turn.history, await turn.products.all()) if count > 1 and not thing else []
         lines.update(dict.fromkeys(offers.line(product, count) for product in shown if len(shown) == 1))
     return ["\n".join(lines)] if lines else []
+
+
+async def _in_parts(turn: _Turn, meant: Sequence[Product], asked: Asked, offers: Offers) -> list[str]:
+    """The price of what is to be paid in parts: "en 12 cuotas cuánto queda"."""
+    if not asked.says("instalments") or not asked.topic == "precio":
+        return []
+    shown = [] if meant else choices.shown(turn.history, await turn.products.all())
+    priced = meant or (shown if len(shown) == 1 else [])
+    return ["\n".join(offers.line(product) for product in priced[:3])] if priced else []
 
 
 async def _about_products(turn: _Turn, text: str, asked: Asked, offers: Offers) -> Reply | None:

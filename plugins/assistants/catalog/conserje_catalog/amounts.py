@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import pairwise
 
 from conserje import Product
 from conserje_catalog.asked import Asked, naming
 from conserje_catalog.vocabulary import NUMBERS, words_of
 
+Count = int | Decimal  # of what is sold by measure it may be a part
+
 _DIGITS = 4
 _AFTER = re.compile(
     r"(?<=[a-z] )([2-9]|[1-9][0-9]) (?:cajas|bolsas|sacos|botellas|latas|paquetes|unidades|pares)$"
 )
-_MEASURED = re.compile(r"\b([1-9][0-9]{0,2}) (metros?|mts?|m2|kilos?|kg|litros?)\b")
+_MEASURED = re.compile(
+    r"\b([0-9]{1,4}(?:[.,][0-9]{1,3})?) ?(metros?|mts?|m2|kilos?|kg|litros?|gramos?|grs?|g|cm|ml|cc)\b"
+)
+_OF_IT = re.compile(r".{0,30}?" + _MEASURED.pattern + r" (?:de|del|of) ")  # "2.5 kilos de pan"
+_PART_OF = {"g": ("k", 1000), "cm": ("m", 100), "ml": ("l", 1000), "cc": ("l", 1000)}
 _ONE_OF = r"([0-9]{1,3}|un[oa]|dos|tres|cuatro|cinco|otr[oa])"
 _OF_THE_SAME = re.compile(
     rf"(?:{_ONE_OF} )?((?:de|del|para|con|sin) .+|suelt[oa]s?|individual(?:es)?"
@@ -44,6 +51,8 @@ _PLACES = words_of("de del do da of para pa for talla numero")
 
 def amount(part: str) -> tuple[int, str]:
     """How many are asked for, 1 where nothing is said, and the words that say of what."""
+    if measured := _OF_IT.match(part):
+        return 1, " ".join(naming(part[measured.end() :]))
     words = part.split()
     if (times := _TIMES.search(part)) and naming(part[: times.start()]):
         return int(times[1]), " ".join(naming(part[: times.start()]))
@@ -111,13 +120,14 @@ def _begins(words: Sequence[str], at: int) -> bool:
     return is_number and after.isalpha() and after not in _MEASURES and words[at - 1] not in _PLACES
 
 
-def sold_by_measure(product: Product, clauses: Sequence[str]) -> int:
-    """How many of what is sold by the metre or the kilo: "20 metros de pasto"; else 1."""
+def sold_by_measure(product: Product, clauses: Sequence[str]) -> Count:
+    """How much of what is sold by the metre or the kilo: "20 metros de pasto", "2.5 kilos"; else 1."""
     about = f"{product.name} {product.description}".lower()
     for clause in clauses:
         if not (found := _MEASURED.search(clause)):
             continue
-        unit = found[2][0]
+        unit, parts = _PART_OF.get(found[2][: 1 if found[2][0] == "g" else 2], (found[2][0], 1))
         if _SOLD_BY[unit].search(about) or _NAMED_BY[unit].search(product.name.lower()):
-            return int(found[1])
+            much = Decimal(found[1].replace(",", ".")) / parts
+            return int(much) if much == int(much) else much
     return 1

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from itertools import groupby, pairwise
 from string import ascii_lowercase
 
-from conserje_catalog.vocabulary import ANY_CALLED, ANY_CONTRARY, CALLED, HASTY, PATTERNS, WORDS, words_of
+from conserje_catalog.vocabulary import ANY_CALLED, ANY_CONTRARY, CALLED, HASTY, NUMBERS, PATTERNS, WORDS, words_of
 
 _CLAUSE = re.compile(r"[.,;:!?¡¿\n…()+&]+(?!\d)")
 _WORD = re.compile(r"[a-z0-9]+(?:[.,][0-9]+)*")
@@ -41,6 +41,11 @@ _DRAWN_OUT = re.compile(r"\b[a-z]{0,10}?([a-z])\1[a-z]{0,10}\b")
 _OF_SHOP = re.compile(r"\b(?:ustedes|uds) (?:(?:me|nos|se|los?|las?|les?) ){0,2}([a-z]{3,20}(?:an|en))\b")
 _ONE = words_of("un una mi mis el la los las unos unas su tu um uma meu minha my a the")
 _DEGREES = words_of("tan muy de tao too very barato barata caro cara caros caras")
+_OF_IT = re.compile(r"(?:de|del|para|pa|con|sin|do|da) ")  # "no busco control de play sino de xbox"
+_COMPLEMENT = re.compile(r"(?:para|pa|pal) (?!(?:que|cuando|hoy|manana|el|la|llevar)\b)(?!\w+[aei]r\b)(?:\w+ ?){1,4}")
+_SMALL = re.compile(
+    r"\b(?:(barat|economic|car|buen|lind|ric|larg|cort|ahor)it(?=[oa]s?\b)|(suave|fuerte|grande|dulce)cit[oa])"
+)
 _CHILDREN = re.compile(r"\bcabr[oa]s? chic[oa]s?\b|\bpeques?\b")
 _ACCENTED = re.compile(r"\b(?:lã|tés?)\b")  # without their accents they are small words
 _TEA = re.compile(
@@ -49,6 +54,14 @@ _TEA = re.compile(
 )
 _DOZENS = re.compile(r"\b(?:(media)|(dos|2|tres|3|cuatro|4|cinco|5)) docenas?\b(?: de\b)?")
 _DOZEN = {"media": 6, "dos": 24, "2": 24, "tres": 36, "3": 36, "cuatro": 48, "4": 48, "cinco": 60, "5": 60}
+_MEASURE = re.compile(r"\b(?:kilo|litro|metro)")
+_COUNTS = {word: number for word, number in NUMBERS.items() if 1 < number <= 20}
+_PARTS_OF = {"medio": 0.5, "media": 0.5, "cuarto": 0.25, "un": 0.25, "1": 0.25, "1/4": 0.25, "tres": 0.75, "3": 0.75}
+_HALVES = re.compile(
+    rf"\b({'|'.join(_COUNTS)}|[1-9][0-9]?) (kilos?|litros?|metros?)(?: y (medio|cuarto))?\b"
+    r"|\b(kilo|litro|metro) y (medio|cuarto)\b"
+    r"|\b(medi[oa]|(?:un |1 )?cuarto(?: de)?|1/4(?: de)?|(?:tres|3) cuartos(?: de)?) (kilo|litro|metro)\b"
+)
 _WHOM = words_of(
     "anos ano anitos meses mes bebe guagua perro perra gato gata kilos kg puede pueden mide pero ya"
 )
@@ -72,7 +85,7 @@ class Asked:
         self._words = _WORD.findall(self._text)
         self._said = frozenset(self._words)
         parts = (_serious(_WORD.findall(part)) for part in _CLAUSE.split(self._text))
-        self.clauses = tuple(" ".join(words) for words in parts if words)[:_CLAUSES]
+        self.clauses = _joined(" ".join(words) for words in parts if words)[:_CLAUSES]
 
     def says(self, kind: str) -> bool:
         """Whether any clause matches the expression of that name."""
@@ -261,6 +274,17 @@ def _is_coffee(before: str, word: str) -> bool:
 _EMPTY = ASKING | _CHAT | WORDS["filler"] | WORDS["yes"]
 
 
+def _joined(clauses: Iterator[str]) -> tuple[str, ...]:
+    """The clauses, with for whom it is to be behind what it is: "arneses tienen? pa perro grande"."""
+    joined: list[str] = []
+    for clause in clauses:
+        if joined and clause[0] == "p" and _COMPLEMENT.fullmatch(clause) and naming(joined[-1]):
+            joined[-1] += f" {clause}"
+        else:
+            joined.append(clause)
+    return tuple(joined)
+
+
 def _wanted(clause: str) -> Iterator[str]:
     no = PATTERNS["no"].search(clause)
     if no is None:
@@ -268,8 +292,10 @@ def _wanted(clause: str) -> Iterator[str]:
         return
     if before := clause[: no.start()].strip():
         yield before
-    if after := _until_but(clause[no.end() :])[1]:
-        yield after
+    unwanted, after = _until_but(clause[no.end() :])
+    if after:
+        named = naming(unwanted)[:1] if _OF_IT.match(after) else []
+        yield " ".join([*named, after])
 
 
 def _until_but(text: str) -> tuple[str, str]:
@@ -301,19 +327,30 @@ def _unaccented(text: str) -> str:
 def _spelt_out(text: str) -> str:
     """What is typed in haste, as it is written: "k tal", "dnd estan"."""
     text = _DRAWN_OUT.sub(lambda found: _as_said(found[0]), text)
+    if "it" in text:
+        text = _SMALL.sub(lambda found: found[1] or found[2], text)
     if "chic" in text or "peque" in text:
         text = _CHILDREN.sub("nino", text)
     if " te " in f" {text} ":
         text = _TEA.sub("teh", text)
+    if _MEASURE.search(text):
+        text = _HALVES.sub(_in_figures, text)
     if "docena" in text:
         text = _DOZENS.sub(lambda found: str(_DOZEN[found[1] or found[2]]), text)
     return _HASTY.sub(lambda found: HASTY[found[0]], text)
 
 
+def _in_figures(found: re.Match[str]) -> str:
+    """How much is wanted by measure: "dos kilos y medio" is "2.5 kilos", "medio kilo" "0.5 kilos"."""
+    count, unit, rest, one, more, part, of = found.groups()
+    much = _PARTS_OF[part.split()[0]] if part else float(_COUNTS.get(count, count or 1))
+    return f"{much + _PARTS_OF.get(rest or more, 0.0):g} {unit or one or of}"
+
+
 def _as_said(word: str) -> str:
-    """Without its double letters, where that is small talk: "aloo", "graciass"."""
+    """Without its double letters, where that is small talk: "aloo", "graciass", "sii"."""
     plain = "".join(letter for letter, _ in groupby(word))
-    return plain if plain in _CHAT else word
+    return plain if plain in _CHAT or plain == "si" else word
 
 
 @lru_cache(maxsize=4096)

@@ -11,6 +11,7 @@ from conserje_catalog.asked import Asked, naming
 from conserje_catalog.vocabulary import ORDINALS, PATTERNS
 
 _LONGEST = 4000  # characters of what was said last
+_BY_NUMBER = re.compile(r"\b(?:el|la|los|las|o|a|os|as|the) (?:de|of) ([0-9]{1,4})\b")
 _PRICED = re.compile(r": (?:\$|[A-Z]{3} )(?=[0-9])")  # as `format_price` writes in any currency
 
 
@@ -48,6 +49,14 @@ def pointed(asked: Asked, offered: Sequence[Product]) -> list[Product]:
             for part in PATTERNS["or"].split(f" {clause} "):
                 found += _alike(naming(part), offered)
     return list(dict.fromkeys(found))
+
+
+def numbered(clauses: Sequence[str], products: Sequence[Product]) -> list[Product]:
+    """Those that have in their name the number by which one is meant: "el de 20 cuánto sale?"."""
+    numbers = {found[1] for clause in clauses if (found := _BY_NUMBER.search(clause))}
+    if not numbers or any(not word.isdecimal() for clause in clauses for word in naming(clause)):
+        return []
+    return [each for each in products if numbers & set(" ".join(Asked(each.name).clauses).split())]
 
 
 def _alike(words: Sequence[str], offered: Sequence[Product]) -> list[Product]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from conserje import Known
 from conserje_catalog import lore, meaning, qualities, things, wishes
-from conserje_catalog.asked import Asked
+from conserje_catalog.asked import Asked, naming
 from conserje_catalog.names import AnyTurn
 from conserje_catalog.vocabulary import PATTERNS
 
@@ -17,10 +17,11 @@ _SENTENCE = re.compile(r"[.!;]\s|¿")
 _COST = re.compile(
     r"\$|\b(?:sin costo|gratis|cobramos|cuesta|valor|free|cost|custa|gr[aá]tis)\b", re.IGNORECASE
 )
+_STEM = 5  # letters by which words are held to be the same
 _MOST = 5  # sentences of a message
 
 
-async def questions(turn: AnyTurn, text: str) -> list[str]:
+async def questions(turn: AnyTurn, text: str, said: str) -> list[str]:
     """Those of several questions that neither the shop's knowledge nor its products answer, as written."""
     sentences = list(_sentences(text))[:_MOST]
     if len(sentences) < 2:
@@ -29,6 +30,7 @@ async def questions(turn: AnyTurn, text: str) -> list[str]:
     for before, each in pairwise(["", *sentences]):
         if (
             Asked(each).is_question
+            and not _is_answered(each, said)
             and not await _is_known(turn, each)
             and not await _goes_on(turn, before, each)
         ):
@@ -65,6 +67,13 @@ async def _goes_on(turn: AnyTurn, before: str, sentence: str) -> bool:
     same = [topic for topic, _ in wishes.parts(Asked(sentence)) if topic in topics]
     both = f"{before} {sentence}"
     return bool(same) and bool(await lore.known(turn, both, Asked(both)))
+
+
+def _is_answered(sentence: str, said: str) -> bool:
+    """Whether what names something in it is in what is said: "le hacen baño a un poodle?"."""
+    told = {word[:_STEM] for clause in Asked(said).clauses for word in clause.split()}
+    words = [word[:_STEM] for clause in Asked(sentence).clauses for word in naming(clause)]
+    return 0 < len(words) <= 2 * sum(word in told for word in words)
 
 
 def _sentences(text: str) -> Iterator[str]:

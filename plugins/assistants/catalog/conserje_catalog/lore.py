@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from conserje import Known, Turn
 from conserje_catalog.asked import Asked, naming
-from conserje_catalog.vocabulary import in_spanish
+from conserje_catalog.vocabulary import PATTERNS, in_spanish
 
 _FOUND = 10
 _NAMED = 4  # words that may be a product's
+_JOINED = re.compile(r"\b(?:si|pero|entonces|porque|que|como|y|o) ")
+_LONG = 12  # words of a sentence in which more is told than asked
 _STEM = 5  # letters by which a word is held to be the same
 _WELL = 0.75  # a question of the shop's own, nearly as it is worded
 _SURE = 0.85  # a product's own word
@@ -32,7 +35,19 @@ async def known(turn: Turn[Any, Any], text: str, asked: Asked) -> Sequence[Known
         return found
     is_done = asked.service or asked.called or asked.says("process") or asked.says("service")
     kind = await _by_kind(turn, asked) if is_done else ""
-    return await turn.knowledge.search(kind) if kind else ()
+    if kind and (found := await turn.knowledge.search(kind)):
+        return found
+    return await _in_a_story(turn, asked) if is_done else ()
+
+
+async def _in_a_story(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:
+    """What is asked in the middle of a long sentence: "... quería saber si hacen alguna asesoría o ..."."""
+    for clause in asked.clauses:
+        parts = _JOINED.split(clause) if clause.count(" ") > _LONG else ()
+        for part in [part for part in parts if PATTERNS["service"].match(part) or Asked(part).service]:
+            if found := await turn.knowledge.search(part):
+                return found[:1]
+    return ()
 
 
 async def gone_on(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Literal
 
 from conserje import Match, Product
-from conserje_catalog import choices, fits, sizes, things
-from conserje_catalog.amounts import amount, counted_after, is_its_own, sold_by_measure
+from conserje_catalog import choices, fits, measures, sizes, things
+from conserje_catalog.amounts import Count, amount, counted_after, is_its_own, sold_by_measure
 from conserje_catalog.asked import Asked, is_known, naming
 from conserje_catalog.choices import stem
 from conserje_catalog.names import (
@@ -40,7 +40,7 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     """What the contact means, by its name, by pointing at what was shown, or by its price."""
     wish = await wished_for(turn, asked)
     if together := await several(turn, wish, asked) or await _basket(turn, asked):
-        return together
+        return _best_of(together, asked)
     offered = choices.shown(turn.history, await turn.products.all()) if turn.history else []
     matches = await _of_the_subject(turn, wish, without(wish, await named(turn, wish.clauses)))
     matches = await for_what_they_have(turn, wish.stories, matches)
@@ -48,26 +48,58 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     if added := _added(asked, offered, matches, count):
         return added
     meant = (
-        await _of_offered(turn, wish, asked, offered)
+        _most_of_offered(wish, asked, offered)
+        or await _of_offered(turn, wish, asked, offered)
         or await _by_name(turn, wish, matches, count)
         or await _pointed(turn, wish, asked, offered, count)
         or await _before(turn, asked, offered, count)
-        or await _unnamed(turn, wish, asked)
+        or await _unnamed(turn, wish, asked, offered)
         or await some(turn, wish)
     )
     if meant is None:
         return None
     if meant.way == "offer" and not offered:
         meant = replace(meant, products=_without_what_is_of_it(meant.products, wish.clauses))
-    meant = await _that_fits(turn, wish, meant)
+    meant = await _for_the_money(turn, wish, await _that_fits(turn, wish, meant))
+    meant = _most(meant, asked)
     if asked.says("cheaper"):
         return await _cheaper(turn, meant)
+    if so := measures.wanted(asked, "more"):
+        return await _more(turn, meant, so)
     described = meant.described or asked.says("attribute") or asked.says("size")
     described = described or (asked.is_question and not asked.asks)
     return _narrowed(replace(meant, described=described, unwanted=wish.unwanted), wish, asked)
 
 
-def _added(asked: Asked, offered: Sequence[Product], matches: Sequence[Match], count: int) -> Meant | None:
+def _best_of(meant: Meant, asked: Asked) -> Meant:
+    """The one of two that is asked for by its price: "cuál es más barato, el kong o la pelota"."""
+    way = _extreme(asked) if meant.way == "compare" else None
+    there = [product for product in meant.products if has(product)]
+    if way is None or not there:
+        return meant
+    best = (max if way == "dearest" else min)(there, key=lambda product: product.price)
+    return Meant([best], way)
+
+
+def _most_of_offered(wish: Wish, asked: Asked, offered: Sequence[Product]) -> Meant | None:
+    """Of what was shown the largest, or the strongest; all of it where that is not told."""
+    so = measures.wanted(asked, "most") if len(offered) > 1 else ""
+    if not so or any(naming(PATTERNS["most"].sub(" ", clause)) for clause in wish.clauses):
+        return None
+    best = measures.most(offered, so)
+    return Meant(best) if best else Meant(offered[:SHOWN], "compare", described=True)
+
+
+def _most(meant: Meant, asked: Asked) -> Meant:
+    """The largest of those that are meant; all of them with what is told of them where that is not told."""
+    so = measures.wanted(asked, "most") if len(meant.products) > 1 and meant.way == "offer" else ""
+    if not so:
+        return meant
+    best = measures.most(meant.products, so)
+    return replace(meant, products=best or meant.products, described=True)
+
+
+def _added(asked: Asked, offered: Sequence[Product], matches: Sequence[Match], count: Count) -> Meant | None:
     """The one that was shown with what is asked for beside: "y cuánto con el mario kart?"."""
     if len(offered) != 1 or len(matches) != 1 or not asked.says("added"):
         return None
@@ -90,7 +122,20 @@ async def _that_fits(turn: AnyTurn, wish: Wish, meant: Meant) -> Meant:
     return replace(meant, products=others, described=True) if others else meant
 
 
-async def _by_name(turn: AnyTurn, wish: Wish, matches: Sequence[Match], count: int) -> Meant | None:
+async def _for_the_money(turn: AnyTurn, wish: Wish, meant: Meant) -> Meant:
+    """What else is not made for others, where what is made for them costs more: "algo por 20 lucas pa un
+    cachorro"."""
+    money = wish.budget if any(PATTERNS["anything"].search(clause) for clause in wish.clauses) else None
+    whom = [clause for clause in wish.clauses if money and fits.is_of_a_kind(clause)]
+    if not money or not whom or any(money.allows(product) for product in meant.products):
+        return meant
+    products = await turn.products.all()
+    others = fits.shut_out(products, whom)
+    there = [product for product in products if product.name not in others and money.allows(product)]
+    return replace(meant, products=there) if there else meant
+
+
+async def _by_name(turn: AnyTurn, wish: Wish, matches: Sequence[Match], count: Count) -> Meant | None:
     """What is surely named, and all of its category where that is to be listed."""
     if not matches:
         return None
@@ -102,7 +147,7 @@ async def _by_name(turn: AnyTurn, wish: Wish, matches: Sequence[Match], count: i
 
 
 async def _pointed(
-    turn: AnyTurn, wish: Wish, asked: Asked, offered: Sequence[Product], count: int
+    turn: AnyTurn, wish: Wish, asked: Asked, offered: Sequence[Product], count: Count
 ) -> Meant | None:
     """What is pointed at, or what else there is; or what something is asked or told about."""
     if others := await _others(turn, wish, asked, offered):
@@ -111,6 +156,8 @@ async def _pointed(
         return _free(wish, offered)
     if pointed := choices.pointed(asked, offered):
         return Meant(pointed, "compare" if len(pointed) > 1 else "offer", count)
+    if not offered and (numbered := choices.numbered(wish.clauses, await turn.products.all())):
+        return Meant(numbered)
     if about := await _about(turn, wish, asked):
         return Meant(about, sure=ABOUT, described=True)
     return None
@@ -134,7 +181,16 @@ async def _of_offered(turn: AnyTurn, wish: Wish, asked: Asked, offered: Sequence
     return None
 
 
-async def _unnamed(turn: AnyTurn, wish: Wish, asked: Asked) -> Meant | None:
+def _affordable(wish: Wish, asked: Asked, offered: Sequence[Product]) -> Sequence[Product]:
+    """What was shown, where one of it is wanted for the money: "uno de menos de 100 lucas"."""
+    names = any(naming(clause) or PATTERNS["anything"].search(clause) for clause in wish.clauses)
+    allowed = wish.budget and any(wish.budget.allows(product) for product in offered)
+    return offered if allowed and not names and len(offered) > 1 else ()
+
+
+async def _unnamed(
+    turn: AnyTurn, wish: Wish, asked: Asked, offered: Sequence[Product]
+) -> Meant | None:
     """What there is for the money, or of a category, where no thing is named that there is."""
     if shelved := await _shelved(turn, wish, asked):
         return Meant(shelved, "shelf", sure=0.6)
@@ -142,6 +198,8 @@ async def _unnamed(turn: AnyTurn, wish: Wish, asked: Asked) -> Meant | None:
         made = fits.told_for(await turn.products.all(), wish.clauses)
         if there := [product for product in made if has(product)]:
             return Meant(there, sure=0.6, described=True)
+    if wish.budget and offered and (some := _affordable(wish, asked, offered)):
+        return Meant(some, sure=0.8)
     if wish.budget or _extreme(asked):
         will_do = await _anything_will_do(turn, wish)
         fitting = await turn.products.all() if will_do else await _given_to(turn, wish)
@@ -184,7 +242,7 @@ async def _of_the_subject(turn: AnyTurn, wish: Wish, matches: Sequence[Match]) -
     return [match for match in matches if match.product.name in names] or subjects or matches
 
 
-def _count(wish: Wish, matches: Sequence[Match]) -> int:
+def _count(wish: Wish, matches: Sequence[Match]) -> Count:
     """How many are asked for, also by the measure that the thing is sold by."""
     count = max((amount(clause)[0] for clause in wish.clauses), default=1)
     if count > 1 and matches and any(is_its_own(count, each, matches[0].product) for each in wish.clauses):
@@ -209,6 +267,15 @@ async def _cheaper(turn: AnyTurn, meant: Meant) -> Meant:
         less = [each for each in await turn.products.all() if each.price < thing.price and has(each)]
     less.sort(key=lambda product: -product.price)
     return Meant(less, sure=0.8) if less else Meant([thing], "cheapest", sure=0.8)
+
+
+async def _more(turn: AnyTurn, meant: Meant, so: str) -> Meant:
+    """What there is of its kind that is larger, or stronger; all of its kind where that is not told."""
+    thing, *_ = meant.products
+    alike = [p for p in await turn.products.all() if p.category == thing.category and p != thing and has(p)]
+    named = [product for product in alike if _first(product.name) == _first(thing.name)]
+    found = measures.more(thing, named or alike, so)
+    return Meant(found or [thing], sure=0.8, described=True)
 
 
 async def _about(turn: AnyTurn, wish: Wish, asked: Asked) -> list[Product]:
@@ -318,7 +385,7 @@ async def _basket(turn: AnyTurn, asked: Asked) -> Meant | None:
     """All that was asked for one after the other: "quiero un kong", "y 2 pelotas", "cuánto es todo"."""
     if not (asked.wants_total and asked.says_little):
         return None
-    counts: dict[Product, int] = {}
+    counts: dict[Product, Count] = {}
     for said in [said for said in turn.history if said.author == "contact"][-_MESSAGES:]:
         clause = " ".join(Asked(getattr(said.content, "text", "")).clauses)
         matches = by_name(found) if (found := await named(turn, [clause])) else []
@@ -328,20 +395,31 @@ async def _basket(turn: AnyTurn, asked: Asked) -> Meant | None:
     return Meant(list(counts), "total", counts=list(counts.values())) if len(counts) > 1 else None
 
 
-async def _before(turn: AnyTurn, asked: Asked, offered: Sequence[Product], count: int) -> Meant | None:
+async def _before(turn: AnyTurn, asked: Asked, offered: Sequence[Product], count: Count) -> Meant | None:
     """The products that were spoken of, where this asks for more of them: "¿y cuánto cuesta?"."""
-    more = asked.follows_up or asked.says("attribute") or asked.says("compare")
+    more = asked.follows_up or asked.says("attribute") or asked.says("compare") or asked.says("more")
     more = more or (bool(offered) and asked.asks and asked.says_little)
     more = more or (bool(offered) and _tells_for_whom(asked, offered))
     counted = count > 1 and bool(offered)
     if not (more or counted or (_extreme(asked) and asked.says_little)):
         return None
+    if len(offered) == 1 and asked.says("compare") and (both := await _compared(turn)):
+        return both
     if offered:
-        return Meant(offered, count=count)
+        is_sold_out = not has(offered[0]) and all(map(has, offered[1:]))  # what is near was shown with it
+        return Meant(offered[:1] if is_sold_out and len(offered) > 1 else offered, count=count)
     for said in reversed([said for said in turn.history if said.author == "contact"][-5:]):
         if matches := sure(await turn.products.search(getattr(said.content, "text", ""), FOUND)):
             return Meant([match.product for match in matches], count=count)
     return None
+
+
+async def _compared(turn: AnyTurn) -> Meant | None:
+    """Those of which the contact asked last which is better: "y cuánto es la diferencia"."""
+    [*_, text] = ["", *(getattr(said.content, "text", "") for said in turn.history if said.author == "contact")]
+    before = Asked(text)
+    both = await several(turn, await wished_for(turn, before), before)
+    return replace(both, way="compare") if both else None
 
 
 def _tells_for_whom(asked: Asked, offered: Sequence[Product]) -> bool:

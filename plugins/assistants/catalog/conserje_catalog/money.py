@@ -17,6 +17,7 @@ _UNITS = words_of("pesos clp peso reais real dolares dollars usd euros soles")
 _AT_MOST = words_of("hasta maximo menos bajo under ate tope less presupuesto budget")
 _AT_LEAST = words_of("sobre desde over above")
 _BOUNDS = _AT_MOST | _AT_LEAST | {"por", "for", "de", "tengo"}
+_SHARP = words_of("en video pantalla tele tv televisor monitor resolucion camara")  # "en 4k" is no price
 _DIGITS = 4  # after "de" a shorter number is no price
 _LEAST_MONEY = 500  # a smaller number without a unit is how many, or how large
 
@@ -64,7 +65,8 @@ def _amounts(words: Sequence[str]) -> list[tuple[int, int, Decimal]]:
                 continue
             found.append((n, n + 1, value * 1000 if unit in _THOUSANDS else value))
         elif thousands:
-            found.append((n, n + 1, value * 1000))
+            if not (word.endswith("k") and set(words[max(n - 1, 0) : n]) & _SHARP):
+                found.append((n, n + 1, value * 1000))
         elif unit in _THOUSANDS:
             found.append((n, n + 2, value * 1000))
         elif unit in _UNITS:

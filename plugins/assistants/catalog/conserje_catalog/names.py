@@ -28,8 +28,11 @@ AnyTurn = Turn[Any, Any]
 
 
 def sure(matches: Sequence[Match]) -> list[Match]:
-    """The matches that are surely meant, and those that are hardly less so."""
-    return [match for match in matches if match.score >= max(SURE, matches[0].score - HARDLY)]
+    """The matches that are surely meant, and those that are hardly less so; of what is sold out the next."""
+    if not matches or matches[0].score < SURE:
+        return []
+    least = SURE - HARDLY * (matches[0].product.stock == 0)
+    return [match for match in matches if match.score >= max(least, matches[0].score - HARDLY)]
 
 
 async def named(turn: AnyTurn, clauses: Iterable[str]) -> Sequence[Match]:

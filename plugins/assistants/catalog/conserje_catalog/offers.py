@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from conserje import Content, List, Product, Row, Tenant, Text, format_price
+from conserje_catalog.amounts import Count
 from conserje_catalog.words import Words
 
 SHOWN = 6
@@ -21,7 +22,7 @@ class Offers:
     words: Words
     hello: str = ""
 
-    def one(self, product: Product, count: int = 1, heading: str = "", *, described: bool = False) -> Content:
+    def one(self, product: Product, count: Count = 1, heading: str = "", *, described: bool = False) -> Content:
         line = self.line(product, count, described=described)
         text = f"{self.hello}{heading}\n{line}" if heading else f"{self.hello}{line}"
         text = f"{text} {self.words.one}"
@@ -35,7 +36,7 @@ class Offers:
             text += "\n".join(["", self.words.near_it, *(f"• {self.line(each)}" for each in near)])
         return Text(text, cards=tuple(self.row(each) for each in near if each.picture or each.link))
 
-    def several(self, products: Sequence[Product], heading: str = "", count: int = 1) -> Content:
+    def several(self, products: Sequence[Product], heading: str = "", count: Count = 1) -> Content:
         """A list to choose from; that it was cut is said."""
         heading = self._cut(heading, products) or self.words.listed
         rows = tuple(self.row(product, count) for product in products[:SHOWN])
@@ -46,7 +47,7 @@ class Offers:
         heading = self._cut(self.words.compared, products)
         return Text("\n".join([f"{self.hello}{heading} {self.words.several}", *lines]))
 
-    def total(self, items: Sequence[tuple[int, Product]]) -> Content:
+    def total(self, items: Sequence[tuple[Count, Product]]) -> Content:
         """What several things cost together; nothing is summed up that is not to be had."""
         lines = [f"• {self.line(product, count)}" for count, product in items]
         if all(has(product, count) for count, product in items):
@@ -54,19 +55,20 @@ class Offers:
             lines.append(self.words.total.format(sum=self.price(total)))
         return Text("\n".join([f"{self.hello}{self.words.listed} {self.words.all_of_it}", *lines]))
 
-    def line(self, product: Product, count: int = 1, *, described: bool = False) -> str:
+    def line(self, product: Product, count: Count = 1, *, described: bool = False) -> str:
         about = f" {_sentence(product.description)}" if described and product.description else ""
         return f"{product.name}: {self.terms(product, count)}.{about}"
 
-    def row(self, product: Product, count: int = 1) -> Row:
+    def row(self, product: Product, count: Count = 1) -> Row:
         terms = self.terms(product, count)
         return Row(row_id(product), product.name, terms, product.picture, product.link)
 
-    def terms(self, product: Product, count: int = 1) -> str:
+    def terms(self, product: Product, count: Count = 1) -> str:
         """Price, with the sum of so many, and stock."""
         price = self.price(product.price)
-        if count > 1 and has(product, count):
-            price = self.words.summed.format(price=price, count=count, sum=self.price(count * product.price))
+        if count != 1 and has(product, count):
+            much = str(count).replace(".", self.words.point)
+            price = self.words.summed.format(price=price, count=much, sum=self.price(count * product.price))
         stock = self._stock(product, count)
         return f"{price}, {stock}" if stock else price
 
@@ -87,7 +89,7 @@ class Offers:
         """The heading, which says where these are more than are shown."""
         return f"{heading} {self.words.listed_some}".strip() if len(products) > SHOWN else heading
 
-    def _stock(self, product: Product, count: int) -> str:
+    def _stock(self, product: Product, count: Count) -> str:
         match product.stock:
             case None:
                 return ""
@@ -101,7 +103,7 @@ class Offers:
                 return self.words.left.format(count=left)
 
 
-def has(product: Product, count: int = 1) -> bool:
+def has(product: Product, count: Count = 1) -> bool:
     """Whether so many are to be had."""
     return product.stock is None or product.stock >= count
 

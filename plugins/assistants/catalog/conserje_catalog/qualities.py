@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from conserje import Product
-from conserje_catalog import fits
+from conserje_catalog import fits, measures
 from conserje_catalog.asked import Asked, naming
 from conserje_catalog.vocabulary import PATTERNS
 
@@ -35,6 +35,8 @@ def _names_none(products: Sequence[Product], asked: str) -> bool:
     if not 0 < len(words) <= _FEW or not all(map(str.isalpha, words)):
         return False  # numbers are compared by who reads the description
     told = [fits.told(product) for product in products]
+    if any(measures.has(product, each) for each in words for product in products):
+        return False
     if any(each[:_STEM] in one for each in words for one in told):
         return False
     return not fits.judges(products, asked)

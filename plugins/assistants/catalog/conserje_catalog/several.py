@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from conserje import Match, Product
 from conserje_catalog import things
-from conserje_catalog.amounts import amount, counted, is_its_own, is_of_the_same, of_the_same
+from conserje_catalog.amounts import Count, amount, counted, is_its_own, is_of_the_same, of_the_same, sold_by_measure
 from conserje_catalog.asked import Asked, naming
 from conserje_catalog.names import PACKED, PACKS, AnyTurn, named
 from conserje_catalog.vocabulary import PATTERNS
@@ -29,7 +29,7 @@ async def several(turn: AnyTurn, wish: Wish, asked: Asked) -> Meant | None:
         if way == "total":
             parts = [each for part in parts[:_PARTS] for each in await _by_count(turn, part)]
             parts = [each for part in parts[:_PARTS] for each in await _one_by_one(turn, part, parts)]
-        found = []
+        found: list[tuple[Count, list[Product]]] = []
         joined = len(parts) > (len(clauses) if way == "compare" else 1)  # a comma alone compares nothing
         before = ""
         for part in [part.strip() for part in parts if part.strip()][:_PARTS] if joined else ():
@@ -43,7 +43,8 @@ async def several(turn: AnyTurn, wish: Wish, asked: Asked) -> Meant | None:
             before = part
             if matches := without(wish, matches):
                 best = _single([match.product for match in by_name(matches)], part, count)
-                found.append((1 if is_its_own(count, part, best[0]) else count, best))
+                much = count if count > 1 else sold_by_measure(best[0], [part])
+                found.append((1 if is_its_own(count, part, best[0]) else much, best))
         if len({frozenset(product.name for product in products) for _, products in found}) > 1:
             return _together(found, asked, compare=way == "compare")
     return None
@@ -93,19 +94,19 @@ def by_name(matches: Sequence[Match]) -> Sequence[Match]:
     return [match for match in matches if match.score > best - _CALLED]
 
 
-def _single(products: list[Product], part: str, count: int) -> list[Product]:
+def _single(products: list[Product], part: str, count: Count) -> list[Product]:
     """Without packs, where so many are asked for and no pack is: "3 brownies"."""
     if count == 1 or PACKS.search(part):
         return products
     return [each for each in products if not PACKED.search(each.name)] or products
 
 
-def _together(found: Sequence[tuple[int, list[Product]]], asked: Asked, *, compare: bool) -> Meant:
+def _together(found: Sequence[tuple[Count, list[Product]]], asked: Asked, *, compare: bool) -> Meant:
     """The one of each that is meant, by what it shares with the others; all where that says nothing."""
     found = _once(found)
     chosen = {products[0].name: products[0] for _, products in found if len(products) == 1}
     clear = True
-    items: list[tuple[int, Product]] = []
+    items: list[tuple[Count, Product]] = []
     for count, products in found:
         others = [product for product in products if product.name not in chosen] or products
         best = others[:1] if len(others) == 1 else _fitting(others, list(chosen.values()))
@@ -119,9 +120,9 @@ def _together(found: Sequence[tuple[int, list[Product]]], asked: Asked, *, compa
     return Meant(list(named))
 
 
-def _once(found: Sequence[tuple[int, list[Product]]]) -> list[tuple[int, list[Product]]]:
+def _once(found: Sequence[tuple[Count, list[Product]]]) -> list[tuple[Count, list[Product]]]:
     """Each thing once, as often as it is wanted at most: "cemento y arena, 4 de cemento y 8 de arena"."""
-    counts: dict[tuple[str, ...], tuple[int, list[Product]]] = {}
+    counts: dict[tuple[str, ...], tuple[Count, list[Product]]] = {}
     for count, products in found:
         names = tuple(product.name for product in products)
         counts[names] = (max(count, counts.get(names, (0, []))[0]), products)

@@ -16,7 +16,7 @@ WORDS = {
         loco loca compa compadre amigo amiga amigos hermano hermana perro po poh pues que tal como estas
         estai esta va vamos anda andai onda mas dia dias tarde tardes noche noches wn weon todo todos bien
         muy y ya a la lo los por aca ahi te tu ti su usted ustedes igual muchas mucha mil super listo
-        vemos luego pronto manana me voy eso es era no nada de el esa ese este vale se o un una pa para
+        porfa porfis xfa porfavor favor plis vemos luego pronto manana me voy eso es era no nada de el esa ese este vale se o un una pa para
         cual
     """,
     "price": """
@@ -55,7 +55,7 @@ WORDS = {
         pueda puedan sea sean jugar usar uso regalarle regalarles diferencia diferencias conviene convienen
         deberia demora calentar entonces creo oiga serian otra otro aparte super buenisimo buen gran
         algo alguna alguno algunas algunos bonito bonita lindo linda rico rica bueno buena buenos original
-        nuevo nueva nuevos urgente ahora hoy porfa porfis xfa favor porfavor necesito regalo regalar
+        nuevo nueva nuevos urgente ahora hoy necesito regalo regalar
         recomiendan recomendarian aconsejan sugieren recomiendas recomienda recomendar recomendacion
         recomendarias aconsejas sugieres mejor mejores
         barato barata baratos baratas economico economica economicos caro cara sirve sirven serviria
@@ -85,7 +85,7 @@ EXPRESSIONS = {
         por_ahora_no no_por_ahora lo_voy_a_pensar lo_pienso despues_(?:te_|les_)?(?:hablo|escribo|aviso)
         (?:solo|solamente)?_?(?:estaba|andaba|ando|estoy)_(?:mirando|vitrineando|cotizando|preguntando|viendo)
         (?:despues|luego|mas_tarde|manana)_(?:vuelvo|paso|voy|compro|vengo|escribo|hablamos)
-        (?:le|les|te|lo|la)_(?:confirmo|comento|cuento|converso|consulto|pregunto)(?!_(?:que|lo|si|por|una?)_)
+        (?:le|les|te|lo|la)_(?:confirmo|comento|cuento|converso|consulto|pregunto)(?=$|_(?:despues|luego|manana|mas|altiro|al_tiro|cualquier|en|el|la|a|al|con|y|ok|gracias|entonces)\b)
         ^(?:\w+_){0,4}(?:ahi_|entonces_)?(?:paso|pasamos|pasare|voy)_(?:el|manana|mas|luego|hoy|en_la|a_la|por_alla)
         (?:era|seria|fue)_(?:eso|todo)(?:_nomas|_no_mas)?$
         (?:eso|nada)_(?:seria|mas|era)(?:_todo)? te_aviso les?_aviso mas_rato
@@ -94,7 +94,7 @@ EXPRESSIONS = {
     "greeting": r"""
         como_(?:va|vamos|estas?|estai|estan|andas?|andai|te_va|les_va|amaneci\w*)
         (?:que|q|k)_(?:tal|onda|hubo)
-        estas?_ahi hay_alguien me_(?:puedes?|pueden|podrias?)_ayudar
+        (?:estas?|estai|estan|andas?|andai|andan|siguen?)_(?:por_)?(?:ahi|aca)$ hay_alguien me_(?:puedes?|pueden|podrias?)_ayudar
         (?:disculp[ae]|disculpen|perdon)_(?:la|las|el|que)_(?:\w+_)?(?:molest\w+|horas?|demora)
         ^(?:disculp[ae]|perdon)$
         (?:quisiera|queria|quiero|necesito|podria|puedo)_(?:consultar|preguntar|saber)(?:te|le|les)?(?:_algo|_una_cosa)?$
@@ -195,7 +195,7 @@ EXPRESSIONS = {
     """,
     "restock": r"""
         avis(?:ame|enme|eme|arme|an|as)(?:_cuando)? me_avis\w+
-        cuando_(?:les_|te_)?(?:llega|llegan|vuelve|vuelven|va_a_haber|tendr\w+)
+        cuando_(?:les_|te_)?(?:llega|llegan|vuelve|vuelven|va_a_haber|tendr\w+)(?!_(?:el_|la_|mi_)?(?:repartidor\w*|pedido|despacho|envio|delivery))
         cuando_(?:va|van|vas|vai)_a_(?:tener|haber|llegar|traer)
         (?:va|van)_a_(?:llegar|volver|traer|reponer) repon\w+ reserv[ae]\w*
     """,
@@ -220,6 +220,7 @@ EXPRESSIONS = {
         mercado_?pago redcompra khipu contra_entrega bitcoins? criptos? cheques? cuenta_rut
         datos_(?:de|para)_(?:transferencia|transferir|pago)
     """,
+    "instalments": r"[0-9]{1,2}_(?:cuotas?|meses|pagos)",
     "hours": r"""
         (?:los_)?(?:alcanzo_a_|puedo_)?pill(?:o|ar|arlos)_(?:\w+_){0,2}(?:hoy|manana|lunes|martes|miercoles|jueves|viernes|sabado|domingo)
         el_(?:dia_)?[0-9]{1,2}_(?:trabajan|abren|atienden|estan)
@@ -315,7 +316,7 @@ EXPRESSIONS = {
         ^(?:y_|eso_|pero_)*(?:(?:tiene|lleva)_(?:algun_)?(?:costo|valor|recargo)|(?:es|sale)_gratis|cuanto_(?:cuesta|vale|sale|cobran|es|seria))(?:_eso|_mas|_extra|_aparte)?$
     """,
     "how_many_of_it": r"""
-        cuant[oa]s?_(\w{4,20})_(?:tienen?|traen?|contienen?|lleva|llevan|aporta)
+        cuant[oa]s?_(\w{3,20})_(?:tienen?|traen?|contienen?|lleva|llevan|aporta|tira|tiran|da|dan|alcanza|corre)
     """,
     "business": r"""
         (?:tengo|tenemos|soy_de|somos|para)_(?:un|una|mi|el|la|nuestro|nuestra)_(?:\w+_)?(?:negocio|almacen|minimarket|restaurant\w*|cafeteria|cafe|kiosko|quiosco|criadero|hotel|hostal|colegio|casino|taller|local|pyme|emprendimiento|tienda|escuela|academia|jardin|club|oficina|empresa|bazar|botilleria)
@@ -355,6 +356,14 @@ EXPRESSIONS = {
     "size": r"""
         tallas?_(?:xs|s|m|l|xl|xxl|[0-9]{1,2}) (?:numero|nro)_[0-9]{1,2}
         (?<=s_)(?:3[3-9]|4[0-8])(?=$|_(?:hay|tienen?|tendran|quedan?|porfa))
+    """,
+    "most": r"""
+        (?:el|la|los|las|lo|cual|cuales|uno|una)_(?:(?:que_)?(?:es|son|sea|tiene|tienen|tenga|trae|traiga)_)?(?:el_|la_|lo_)?(?:de_)?mas_(grande|chic[oa]|pequen[oa]|larg[oa]|cort[oa]|alt[oa]|anch[oa]|pesad[oa]|livian[oa]|fuerte|potente|suave|luminos[oa]|capacidad|memoria|gigas|duracion|bateria|litros|kilos|metros)s?\b(?!_que)
+        (?:cual|cuales|que_\w+)_(?:\w+_)?(dura|pesa|rinde)n?_mas
+    """,
+    "more": r"""
+        (?:algo|un[oa]s?|otr[oa]s?|hay|tienen?|habra)_mas_(grande|chic[oa]|pequen[oa]|larg[oa]|cort[oa]|alt[oa]|anch[oa]|livian[oa]|fuerte|potente|suave|luminos[oa]|capacidad)s?$
+        mas_(grande|chic[oa]|pequen[oa]|larg[oa]|cort[oa]|alt[oa]|anch[oa]|livian[oa]|fuerte|potente|suave|luminos[oa])s?_que_(?:es[ea]|est[ea]|el|la)
     """,
     "dearest": r"mas_car[oa]s? mejor_de_todos tope_de_linea",
     "no": r"""
@@ -398,6 +407,7 @@ CALLED = {
     """,
     "envio discreto logo": r"""
         (?:caja|paquete|envio|despacho|sobre|bolsa)_(?:\w+_){0,3}(?:dice|dicen|trae|se_(?:ve|nota|sabe))
+        (?:llega|viene|va|mandan|envian)_(?:\w+_)?(?:piola|discret\w+|escondid\w+)
         sin_(?:marca|logo|etiqueta)s? (?:que_no|no|sin_que)_se_(?:note|sepa|vea) disimulad[oa] que_no_diga
     """,
     "entregan de forma anonima/sin decir quien envia": r"""
@@ -431,7 +441,7 @@ CALLED = {
     "graban/personalizan": r"""
         (?:grab|bord|estamp|personaliz)\w+_(?:\w+_){0,2}(?:nombre|logo|letras|iniciales)
     """,
-    "mayor de edad/menores de edad": r"(?:soy|es)_menor tengo_1[0-7]$ (?:piden|pide)_(?:carnet|cedula)",
+    "mayor de edad/menores de edad": r"(?:soy|es)_menor tengo_(?:casi_)?1[0-7]\b(?!_(?:mil|lucas?|k\b|pesos)) (?:piden|pide)_(?:carnet|cedula)",
 }
 
 # Kinds that shut each other out, a group in each line, parted by `/`; a `_` is a space.

@@ -10,6 +10,7 @@ from typing import Literal
 
 from conserje import Match, Product
 from conserje_catalog import sizes
+from conserje_catalog.amounts import Count
 from conserje_catalog.asked import ASKING, Asked, naming
 from conserje_catalog.money import Budget, budget
 from conserje_catalog.names import AnyTurn, named, without_stories
@@ -30,8 +31,8 @@ class Meant:
 
     products: Sequence[Product]
     way: Way = "offer"
-    count: int = 1
-    counts: Sequence[int] = ()  # of each, where a total is wanted
+    count: Count = 1
+    counts: Sequence[Count] = ()  # of each, where a total is wanted
     sure: float = 1.0
     described: bool = False
     budget: Budget | None = None

@@ -34,6 +34,7 @@ class Words:
     all_of_it: str
     total: str
     summed: str
+    point: str
     only_left: str
     and_more: str
     cheapest: str
@@ -91,6 +92,7 @@ _SPANISH = Words(
     all_of_it="¿Te los encargo?",
     total="Total: {sum}",
     summed="{price}, {count} por {sum}",
+    point=",",
     only_left="quedan solo {count}",
     and_more="más cosas",
     cheapest="Lo más barato es esto.",
@@ -155,6 +157,7 @@ _PORTUGUESE = Words(
     all_of_it="Quer encomendar?",
     total="Total: {sum}",
     summed="{price}, {count} por {sum}",
+    point=",",
     only_left="restam só {count}",
     and_more="outras coisas",
     cheapest="O mais barato é este.",
@@ -218,6 +221,7 @@ _ENGLISH = Words(
     all_of_it="Would you like them?",
     total="Total: {sum}",
     summed="{price}, {count} for {sum}",
+    point=".",
     only_left="only {count} left",
     and_more="other things",
     cheapest="The cheapest is this.",

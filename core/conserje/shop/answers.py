@@ -163,11 +163,15 @@ class Answers:
         if _is_under_way(clauses):
             return
         yield from self._delivery(clauses, tenant.locale)
+        hours = ""
         for words in clauses:
             asked = _HOURS.found(words)
             if asked and not _DELIVERY.found(words) and tenant.hours:
                 written = [word.written for word in words]
                 if answer := saying.hours(tenant.hours, written, tenant.locale, now):
+                    if hours and answer.startswith(saying.hours(tenant.hours, (), tenant.locale, now)):
+                        continue  # "hasta qué hora están hoy? alcanzo a las 4?"
+                    hours = answer
                     yield _found("hours", tenant.locale, answer, asked, words)
             if (asked := _ADDRESS.found(words)) and (
                 answer := saying.address(self.told.facts, tenant.locale)

@@ -252,7 +252,12 @@ class Catalogue:
         return readings
 
     def _larger(self, word: str) -> str | None:
-        """What it is a small one of: of "sanguchito" is left "sangucho", of "moledorsito" "moledorso"."""
+        """What it is a small one of: of "sanguchito" is left "sangucho", of "moledorsito" "moledorso".
+
+        So is "carnet" what is written "carné".
+        """
+        if f"{word}et" in self._having:
+            return f"{word}et"
         if len(word) <= _LONG_ENOUGH or word[-1] not in "ao":
             return None
         return next((each for each in (word[:-1] + "e", word[:-2]) if each in self._having), None)

@@ -82,7 +82,7 @@ def meanings(word: str) -> frozenset[str]:
 
 def _keys(word: str) -> Iterator[str]:
     plain = bare(word)
-    for form in {word, plain, *_larger(plain)}:
+    for form in {word, plain, *_larger(plain), *_spoken(plain)}:
         if form.isdigit():
             yield form
             continue
@@ -93,6 +93,12 @@ def _keys(word: str) -> Iterator[str]:
         yield f"~{sound((verb[1] or verb[2]).replace('ue', 'o').replace('ie', 'e'))}"
     if (root := _DOING.sub("", plain)) != plain:
         yield sound(root)
+
+
+def _spoken(word: str) -> Iterator[str]:
+    """As it is written, where it is typed as it is said: "fileteao"."""
+    if len(word) > 4 and word.endswith(("ao", "aos")):
+        yield word.replace("ao", "ado")
 
 
 def _larger(word: str) -> Iterator[str]:

@@ -176,6 +176,8 @@ async def _told(
     ]
     if not known and asked.says("sends"):
         known = [each for each in await turn.knowledge.search(_SENDS) if each.topic == "delivery"]
+    if not known and topic == "restock":
+        known = await lore.coming(turn, asked)
     if not known and topic in ("haggling", "wholesale") and wishes.is_much(asked):
         known = [each for each in await turn.knowledge.search(_WHOLESALE) if each.topic == "wholesale"]
     if not known:

@@ -45,6 +45,7 @@ _MEASURES = words_of(
     "anos ano meses mes dias dia semanas semana horas hora minutos personas persona"
     " kg kilo kilos kgs gr grs g gramos ml l lt litro litros m mt metros cm mm w watts gb tb lucas mil"
 )
+_DONE = re.compile(r"tengo|tenemos|[a-z]{2,12}[aei]r(?:l[aeo]s?|me)?")  # "imprimir 40 fotos"
 _TO_WHOM = words_of("me nos")  # "me da 3"
 _PLACES = words_of("de del do da of para pa for talla numero")
 
@@ -66,7 +67,7 @@ def amount(part: str) -> tuple[int, str]:
         count = int(word) if is_number else NUMBERS.get(word, 0)
         if count > 1 and not set(words[n + 1 : n + 2]) & _MEASURES:
             return count, " ".join(naming(" ".join(words[n + 1 :])))
-        if naming(word) and not count:
+        if naming(word) and not count and not _DONE.fullmatch(word):
             break  # what follows is the name's own number: "play 5"
     return 1, " ".join(naming(part))
 

@@ -198,9 +198,10 @@ class Asked:
             return False
         rest = " ".join(PATTERNS["greeting"].sub(" ", clause) for clause in self.clauses).split()
         asks_how_much = bool(self._said & _FOLLOW_UP)
+        asks = not ASKING.isdisjoint(rest)
         heard = self.begins_with_hello or self.says("greeting")
         unknown = len(set(rest) - _EMPTY)
-        return heard and not asks_how_much and (not unknown or (unknown == 1 and not self.asks))
+        return heard and not asks_how_much and (not unknown or (unknown == 1 and not asks))
 
     @property
     def thanks(self) -> bool:

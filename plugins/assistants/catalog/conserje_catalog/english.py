@@ -103,6 +103,8 @@ EXPRESSIONS = {
 
 # Goods as a Spanish catalogue has them; words that Spanish has too are left out.
 GOODS = """
+    roll rollo, rolls rollos, film rollo, develop revelan, prints impresion, print imprimir, photo foto,
+    photos fotos, fish pescado, shrimp camaron, octopus pulpo, frame marco,
     oil aceite, oils aceites, seeds semillas, boots botas, shoes zapatos, sneakers zapatillas,
     sandals sandalias, jacket chaqueta, coat abrigo, sweater poleron, hoodie poleron, shirt polera,
     pants pantalon, trousers pantalon, socks calcetines, hat gorro, gloves guantes, backpack mochila,

@@ -21,7 +21,7 @@ _HEIGHT = re.compile(
     r"\b(?:mid(?:o|e)|estatura(?: de)?) (?:como )?(?:1[., ]?([0-9]{2})|1 metro ([0-9]{2}))\b"
 )
 _PEOPLE = re.compile(
-    r"\b(?:para|pa|somos|seremos|for) ([0-9]{1,3})(?: personas| jugadores| people)?\b(?! (?:anos|meses))"
+    r"\b(?:para|pa|somos|seremos|for|caben|cabemos|entran|alcanza para) ([0-9]{1,3})(?: personas| jugadores| people)?\b(?! (?:anos|meses))"
 )
 _LENGTH = re.compile(r"\b([0-9]{2,3}) (?:cm|cms|centimetros)\b")
 # As descriptions do.

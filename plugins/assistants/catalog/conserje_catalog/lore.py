@@ -9,7 +9,7 @@ from typing import Any
 
 from conserje import Known, Turn
 from conserje_catalog.asked import Asked, naming
-from conserje_catalog.vocabulary import PATTERNS, in_spanish
+from conserje_catalog.vocabulary import ANY_CALLED, PATTERNS, in_spanish
 
 _FOUND = 10
 _NAMED = 4  # words that may be a product's
@@ -25,7 +25,11 @@ async def known(turn: Turn[Any, Any], text: str, asked: Asked) -> Sequence[Known
     found = await turn.knowledge.search(text)
     if found and found[0].kind == "question" and found[0].score >= _WELL:
         return found
-    if found := await _by_its_name(turn, asked) or found:
+    if called := await _by_its_name(turn, asked):
+        beside = "\n".join(clause for clause in asked.clauses if not ANY_CALLED.search(clause))
+        facts = [each for each in (await turn.knowledge.search(beside) if beside else ()) if each.kind == "fact"]
+        return [*facts, *called]
+    if found:
         return found
     if (verb := asked.service) and (found := await turn.knowledge.search(verb)):
         return found
@@ -48,6 +52,13 @@ async def _in_a_story(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:
             if found := await turn.knowledge.search(part):
                 return found[:1]
     return ()
+
+
+async def coming(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:
+    """What is said of when something comes again: "y los locos pa cuándo"."""
+    named = [word for clause in asked.clauses for word in naming(clause)]
+    found = await turn.knowledge.search(f"cuando llegan {' '.join(named[:_NAMED])}") if named else ()
+    return [known for known in found if known.kind == "question"]
 
 
 async def gone_on(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:

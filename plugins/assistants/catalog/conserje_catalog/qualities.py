@@ -11,6 +11,11 @@ from conserje_catalog.asked import Asked, naming
 from conserje_catalog.vocabulary import PATTERNS
 
 _STEM = 5  # letters by which words are held to be of one kind: "reclinable", "reclina"
+_RELATED = {  # what tells of it: "contiene gluten" of "apto celíacos"
+    "celia": ["gluten", "trigo"], "lacto": ["leche", "queso"], "vegan": ["carne", "leche", "huevo", "queso"],
+    "veget": ["carne", "pollo", "pescado"], "pican": ["picante", "aji"], "azuca": ["endulz", "diabet"],
+    "diabe": ["azucar"], "hidro": ["agua"], "imper": ["agua"], "elect": ["bateria", "motor", "pilas"],
+}  # fmt: skip
 _FEW = 3  # words; of more something is known
 
 
@@ -37,6 +42,7 @@ def _names_none(products: Sequence[Product], asked: str) -> bool:
     told = [fits.told(product) for product in products]
     if any(measures.has(product, each) for each in words for product in products):
         return False
+    words += [other for each in words for other in _RELATED.get(each[:_STEM], ())]
     if any(each[:_STEM] in one for each in words for one in told):
         return False
     return not fits.judges(products, asked)

@@ -13,7 +13,7 @@ WORDS = {
     "chat": """
         estos estas esos esas aquello otra otro uno
         q vecino vecina estimado estimada estimados caballero senor senorita jefe jefa maestro mijo bro
-        loco loca compa compadre amigo amiga amigos hermano hermana perro po poh pues que tal como estas
+        casero casera caserito caserita patron loco loca compa compadre amigo amiga amigos hermano hermana perro po poh pues que tal como estas
         estai esta va vamos anda andai onda mas dia dias tarde tardes noche noches wn weon todo todos bien
         muy y ya a la lo los por aca ahi te tu ti su usted ustedes igual muchas mucha mil super listo
         porfa porfis xfa porfavor favor plis vemos luego pronto manana me voy eso es era no nada de el esa ese este vale se o un una pa para
@@ -179,10 +179,10 @@ EXPRESSIONS = {
     "haggling": r"""
         cuanto_me_(?:l[oa]s?_)?(?:haces?|hacen|haci[s]?|dejas?|dejan|deji[s]?)
         me_(?:haces?|hacen|hai|haria[ns]?|dan|das|dai)_(?:un_|el_)?[0-9]{1,2}(?:_por_ciento|_porciento|_si\b|_de_desc\w*|$)
-        me_l[oa]s?_(?:\w+_)?dej\w+ d[ei]j(?:e|a|en|ai)(?:me|nos)l?[oa]?s?(?:_\w+){0,4}_(?:en|a|por)_[0-9]+
+        me_l[oa]s?_(?:\w+_)?dej\w+(?!_(?:sin|con|list[oa]s?|en_(?:la|el|mi)|\w+[ai]d?[oa]s?)\b) d[ei]j(?:e|a|en|ai)(?:me|nos)l?[oa]?s?(?:_\w+){0,4}_(?:en|a|por)_[0-9]+
         me_dej(?:a|as|ai|an|aria|arias)_(?:\w+_){0,4}(?:en|a|por)_[0-9]+
         (?:otro|mejor|buen)_precio precio_(?:me|nos|le|les)_(?:hac|dej|d)\w+
-        descuent\w+ rebaj\w+ me_l[oa]s?_dej\w+ me_dej\w+(?:_\w+){0,4}_(?:mas_barat\w+|por_menos)
+        descuent\w+ rebaj\w+ me_dej\w+(?:_\w+){0,4}_(?:mas_barat\w+|por_menos)
         (?:ultimo|mejor)_precio precio_(?:amigo|de_amigo|especial)
         (?:bajar|bajarle|bajas|bajame)(?:_\w+){0,2}_(?:precio|algo|poco) por_menos(?!_de) cupon\w* yapa
         (?:esta|muy)_caro
@@ -196,6 +196,7 @@ EXPRESSIONS = {
     "restock": r"""
         avis(?:ame|enme|eme|arme|an|as)(?:_cuando)? me_avis\w+
         cuando_(?:les_|te_)?(?:llega|llegan|vuelve|vuelven|va_a_haber|tendr\w+)(?!_(?:el_|la_|mi_)?(?:repartidor\w*|pedido|despacho|envio|delivery))
+        (?:para|pa)_cuando
         cuando_(?:va|van|vas|vai)_a_(?:tener|haber|llegar|traer)
         (?:va|van)_a_(?:llegar|volver|traer|reponer) repon\w+ reserv[ae]\w*
     """,
@@ -316,7 +317,7 @@ EXPRESSIONS = {
         ^(?:y_|eso_|pero_)*(?:(?:tiene|lleva)_(?:algun_)?(?:costo|valor|recargo)|(?:es|sale)_gratis|cuanto_(?:cuesta|vale|sale|cobran|es|seria))(?:_eso|_mas|_extra|_aparte)?$
     """,
     "how_many_of_it": r"""
-        cuant[oa]s?_(\w{3,20})_(?:tienen?|traen?|contienen?|lleva|llevan|aporta|tira|tiran|da|dan|alcanza|corre)
+        cuant[oa]s?_(\w{3,20})(?:_[0-9]+)?_(?:tienen?|traen?|contienen?|lleva|llevan|aporta|tira|tiran|da|dan|alcanza|corre)
     """,
     "business": r"""
         (?:tengo|tenemos|soy_de|somos|para)_(?:un|una|mi|el|la|nuestro|nuestra)_(?:\w+_)?(?:negocio|almacen|minimarket|restaurant\w*|cafeteria|cafe|kiosko|quiosco|criadero|hotel|hostal|colegio|casino|taller|local|pyme|emprendimiento|tienda|escuela|academia|jardin|club|oficina|empresa|bazar|botilleria)
@@ -358,6 +359,8 @@ EXPRESSIONS = {
         (?<=s_)(?:3[3-9]|4[0-8])(?=$|_(?:hay|tienen?|tendran|quedan?|porfa))
     """,
     "most": r"""
+        (?:el|la)_(grande|chic[oa]|chiquit[oa]|pequen[oa])$
+        (?:el|la)_(grande|chic[oa]|chiquit[oa]|pequen[oa])_(?:cuant|que|trae|tiene|es)\w*
         (?:el|la|los|las|lo|cual|cuales|uno|una)_(?:(?:que_)?(?:es|son|sea|tiene|tienen|tenga|trae|traiga)_)?(?:el_|la_|lo_)?(?:de_)?mas_(grande|chic[oa]|pequen[oa]|larg[oa]|cort[oa]|alt[oa]|anch[oa]|pesad[oa]|livian[oa]|fuerte|potente|suave|luminos[oa]|capacidad|memoria|gigas|duracion|bateria|litros|kilos|metros)s?\b(?!_que)
         (?:cual|cuales|que_\w+)_(?:\w+_)?(dura|pesa|rinde)n?_mas
     """,
@@ -414,6 +417,9 @@ CALLED = {
         (?:sepan?|sepa|decir|digan?|saber)_(?:de_)?quien_(?:\w+_)?(?:mand|envi|son|es|soy|fui)\w*
     """,
     "fian/fiado": r"fi(?:e|es|as?|an|ar|arme|ado)",
+    "cuanto calculo por persona/para cuantos alcanza": r"""
+        cuant[oa]s?_(?:\w+_){0,4}(?:para|pa)_(?:\w+_)?[0-9]+(?:_personas)?
+    """,
     "compra minima/minimo de compra": r"(?:monto_)?minimo_(?:de_compra|para_comprar) compra_minima",
     "veterinario": r"vet",
     "mascota": r"""

@@ -67,7 +67,7 @@ def _goods(listed: str) -> dict[str, str]:
 
 
 _OTHER_THINGS = words_of(  # in Spanish
-    "bolsa guia bola cola presente presunto barraca camiseta garrafa console cachorro vaso"
+    "bolsa guia bola cola presente presunto barraca camiseta garrafa console cachorro vaso polvo"
 )
 _PORTUGUESE = {word: good for word, good in _goods(portuguese.GOODS).items() if word not in _OTHER_THINGS}
 _ENGLISH = {word: good for word, good in _goods(english.GOODS).items() if word != "soy"}

@@ -13,7 +13,8 @@ from conserje_catalog.words import Words
 
 _MANY = 10
 _BOUGHT = re.compile(
-    r"\b(?:compr|llev|ped|necesit|quer|quier)\w* (?:como |unos |unas |tipo )?([0-9]{2,4}) [a-z]"
+    r"\b(?:(?:compr|llev|ped|necesit|quer|quier)\w*|\w{3,12}(?:o|mos|ar|er|ir)) (?:como |unos |unas |tipo )?"
+    r"([0-9]{2,4}) [a-z]"
 )
 _IF_TAKEN = re.compile(
     r" (?:si (?:me |te |les |yo )?(?:llev|compr|pid|quier|son|encarg)\w*|llevando|comprando|pidiendo) "

@@ -245,9 +245,12 @@ class Answers:
                 met[number].add(place)
         number, places = max(met.items(), key=lambda each: (len(each[1]), -each[0]), default=(0, set()))
         others = sum(len(each) == len(places) for each in met.values()) - 1
-        is_asked = any(self._is_worded(number, keys) for keys, place in content.items() if place in places)
-        mostly = len(places) * 3 >= len(content) * 2 or (len(places) >= 3 and len(places) * 2 >= len(content))
-        if len(places) >= 2 and mostly and not others and is_asked:
+        worded = sum(self._is_worded(number, keys) for keys, place in content.items() if place in places)
+        heard = sum(1.0 if any(key in self._spoken for key in keys) else 0.5 for keys in content)
+        counts = any(word.written[0].isdigit() for word in words)
+        mostly = worded >= 2 and len(places) * 2 >= heard and not counts
+        mostly = mostly or len(places) * 3 >= len(content) * 2 or (len(places) >= 3 and len(places) * 2 >= len(content))
+        if len(places) >= 2 and mostly and not others and worded:
             yield _asked(self.told.questions[number], _SPOKEN_OF, frozenset(places))
 
     def _done(self, words: Sequence[Word], content: int) -> Iterator[_Found]:

@@ -28,10 +28,12 @@ from conserje_catalog.asked import Asked
 from conserje_catalog.looking import Looking
 from conserje_catalog.names import named
 from conserje_catalog.offers import Offers, has, near, row_id
+from conserje_catalog.vocabulary import PATTERNS
 from conserje_catalog.wish import Meant
 from conserje_catalog.words import LANGUAGES, Words
 
 _WHOLESALE, _SENDS = "por mayor", "despachan"  # as the shop's knowledge is asked for it
+_PRICED = 3  # things of which the price is said beside
 _READ = 2000  # characters: whoever writes more does not ask for a product
 
 
@@ -219,6 +221,8 @@ async def _about_what_it_does(turn: _Turn, text: str, asked: Asked, offers: Offe
         return None  # "tiene 7 meses, ya puede?" is asked of what was shown
     if found := await lore.known(turn, text, asked):
         return _say(offers.hello + found[0].answer, "pregunta", found[0].score)
+    if turn.history and await meaning.is_of_the_shown(turn, asked):
+        return None
     is_a_thing = bool(await turn.products.search(verb, 1) if verb else await _names_a_thing(turn, asked))
     is_a_thing = is_a_thing or (not verb and bool(await things.mentioned(turn, list(asked.wanted()))))
     if asked.says_little or (is_a_thing and not is_process):
@@ -250,9 +254,10 @@ async def _in_parts(turn: _Turn, meant: Sequence[Product], asked: Asked, offers:
     """The price of what is to be paid in parts: "en 12 cuotas cuánto queda"."""
     if not asked.says("instalments") or not asked.topic == "precio":
         return []
-    shown = [] if meant else choices.shown(turn.history, await turn.products.all())
-    priced = meant or (shown if len(shown) == 1 else [])
-    return ["\n".join(offers.line(product) for product in priced[:3])] if priced else []
+    rest = Asked("\n".join(PATTERNS["instalments"].sub(" ", clause) for clause in asked.clauses))
+    found = None if meant else await meaning.find(turn, rest)
+    priced = meant or (found.products if found else ())
+    return ["\n".join(offers.line(product) for product in priced)] if 0 < len(priced) <= _PRICED else []
 
 
 async def _about_products(turn: _Turn, text: str, asked: Asked, offers: Offers) -> Reply | None:

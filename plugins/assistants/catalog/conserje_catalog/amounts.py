@@ -46,12 +46,14 @@ _MEASURES = words_of(
     " kg kilo kilos kgs gr grs g gramos ml l lt litro litros m mt metros cm mm w watts gb tb lucas mil"
 )
 _DONE = re.compile(r"tengo|tenemos|[a-z]{2,12}[aei]r(?:l[aeo]s?|me)?")  # "imprimir 40 fotos"
+_AGED = re.compile(r"(?<=[a-z]) de [0-9]{1,2} (?:dias?|semanas?|mes(?:es)?|an(?:it)?os?)(?= |$)")  # whom it is for
 _TO_WHOM = words_of("me nos")  # "me da 3"
 _PLACES = words_of("de del do da of para pa for talla numero")
 
 
 def amount(part: str) -> tuple[int, str]:
     """How many are asked for, 1 where nothing is said, and the words that say of what."""
+    part = _AGED.sub(" ", part) if _AGED.search(part) else part
     if measured := _OF_IT.match(part):
         return 1, " ".join(naming(part[measured.end() :]))
     words = part.split()
@@ -70,6 +72,12 @@ def amount(part: str) -> tuple[int, str]:
         if naming(word) and not count and not _DONE.fullmatch(word):
             break  # what follows is the name's own number: "play 5"
     return 1, " ".join(naming(part))
+
+
+def is_much_alone(part: str) -> bool:
+    """Whether it says how much, and of nothing: "ya, quiero 3 kg"."""
+    said = _MEASURED.sub(" ", part)
+    return said != part and not naming(said)
 
 
 def is_its_own(count: int, part: str, product: Product) -> bool:

@@ -87,6 +87,7 @@ EXPRESSIONS = {
     "cheaper": r"(?:something|anything|one)_cheaper cheaper_than",
     "size": r"size_(?:xs|s|m|l|xl|xxl)",
     "instalments": r"[0-9]{1,2}_(?:installments?|months|payments)",
+    "not_this": r"^not_(?:this|that)_one",
     "most": r"the_(big|large|small|strong|light|long|short)(?:g?er|g?est)",
     "more": r"(?:anything|something|one)_(big|large|small|strong|light|long|short)g?er",
     "dearest": r"most_expensive",

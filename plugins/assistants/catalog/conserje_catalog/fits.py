@@ -11,10 +11,10 @@ from conserje_catalog.asked import Asked
 from conserje_catalog.vocabulary import ANY_CONTRARY, CONTRARIES
 
 _DIGIT = re.compile("[0-9]")
-_MONTHS = {"a": 12, "m": 1}  # by the first letter
+_MONTHS = {"a": 12, "m": 1, "d": 0, "s": 0}  # by the first letter
 # As contacts say it, in an Asked's clauses.
 _AGE = re.compile(
-    r"\b(?:de|tiene|tienen|cumple|cumplio|para|pa|con|tem|is) ([0-9]{1,2}) (anos?|anitos?|mes(?:es)?)\b"
+    r"\b(?:de|tiene|tienen|cumple|cumplio|para|pa|con|tem|is) ([0-9]{1,2}) (anos?|anitos?|mes(?:es)?|dias|semanas?)\b"
 )
 _WEIGHT = re.compile(r"\b(?:pes(?:a|o|an|amos)|weighs?) (?:como |unos |casi )?([0-9]{2,3})\b")
 _HEIGHT = re.compile(

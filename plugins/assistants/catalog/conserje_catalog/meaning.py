@@ -9,8 +9,15 @@ from functools import lru_cache
 from typing import Literal
 
 from conserje import Match, Product
-from conserje_catalog import choices, fits, measures, sizes, things
-from conserje_catalog.amounts import Count, amount, counted_after, is_its_own, sold_by_measure
+from conserje_catalog import choices, fits, measures, qualities, sizes, things
+from conserje_catalog.amounts import (
+    Count,
+    amount,
+    counted_after,
+    is_its_own,
+    is_much_alone,
+    sold_by_measure,
+)
 from conserje_catalog.asked import Asked, is_known, naming
 from conserje_catalog.choices import stem
 from conserje_catalog.names import (
@@ -48,7 +55,10 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     if added := _added(asked, offered, matches, count):
         return added
     meant = (
-        _most_of_offered(wish, asked, offered)
+        _most_of_offered(asked, offered, matches)
+        or _so_much(wish, offered)
+        or _of_the_shown(asked, offered, matches)
+        or _another_so(asked, offered, await turn.products.all())
         or await _of_offered(turn, wish, asked, offered)
         or await _by_name(turn, wish, matches, count)
         or await _pointed(turn, wish, asked, offered, count)
@@ -81,13 +91,54 @@ def _best_of(meant: Meant, asked: Asked) -> Meant:
     return Meant([best], way)
 
 
-def _most_of_offered(wish: Wish, asked: Asked, offered: Sequence[Product]) -> Meant | None:
+def _most_of_offered(
+    asked: Asked, offered: Sequence[Product], matches: Sequence[Match]
+) -> Meant | None:
     """Of what was shown the largest, or the strongest; all of it where that is not told."""
     so = measures.wanted(asked, "most") if len(offered) > 1 else ""
-    if not so or any(naming(PATTERNS["most"].sub(" ", clause)) for clause in wish.clauses):
+    if not so or not all(match.product in offered for match in matches):
         return None
     best = measures.most(offered, so)
     return Meant(best) if best else Meant(offered[:SHOWN], "compare", described=True)
+
+
+def _so_much(wish: Wish, offered: Sequence[Product]) -> Meant | None:
+    """So much of what was shown: "ya, quiero 3 kg"."""
+    clauses = [clause for clause in wish.clauses if offered and is_much_alone(clause)]
+    if not clauses or any(naming(clause) for clause in wish.clauses if clause not in clauses):
+        return None
+    return Meant(offered, count=sold_by_measure(offered[0], clauses))
+
+
+async def is_of_the_shown(turn: AnyTurn, asked: Asked) -> bool:
+    """Whether something is asked that is told of the one thing that was shown."""
+    offered = choices.shown(turn.history, await turn.products.all()) if turn.history else []
+    matches = await named(turn, asked.wanted()) if len(offered) == 1 else ()
+    return _of_the_shown(asked, offered, matches) is not None
+
+
+def _of_the_shown(
+    asked: Asked, offered: Sequence[Product], matches: Sequence[Match]
+) -> Meant | None:
+    """The one that was shown, where something is asked that is told of it: "caben 8 personas?"."""
+    if len(offered) != 1 or matches or not asked.is_question or asked.says("another"):
+        return None
+    clauses = " ".join(asked.clauses)
+    is_told = fits.judges(offered, clauses) or qualities.is_told(offered[0], asked)
+    return Meant(offered, described=True) if is_told else None
+
+
+def _another_so(asked: Asked, offered: Sequence[Product], products: Sequence[Product]) -> Meant | None:
+    """Of the same kind the one that is so, and not the one that was shown: "no ese no, el negro"."""
+    clauses = [PATTERNS["not_this"].sub(" ", clause) for clause in asked.clauses]
+    if not offered or not asked.says("not_this"):
+        return None
+    so = {stem(word) for clause in clauses for word in clause.split() if len(word) > 3}
+    alike = [each for each in products if each.category == offered[0].category and each not in offered]
+    named = [(len(so & {stem(word) for word in _name(each)}), each) for each in alike if has(each)]
+    best = max((count for count, _ in named), default=0)
+    found = [each for count, each in named if count == best] if best else [each for _, each in named]
+    return Meant(found, sure=0.7) if found else None
 
 
 def _most(meant: Meant, asked: Asked) -> Meant:
@@ -459,6 +510,10 @@ def _without_what_is_of_it(products: Sequence[Product], clauses: Sequence[str]) 
         if called:
             return [each for each in products if each.category in categories]
     return products
+
+
+def _name(product: Product) -> list[str]:
+    return " ".join(Asked(product.name).clauses).split()
 
 
 def _begins_with(product: Product, word: str) -> bool:

@@ -13,6 +13,7 @@ from conserje_catalog.vocabulary import PATTERNS
 _TOLD = re.compile(
     r"(?:\b([0-9]{1,4}(?:[.,][0-9])?) ?x ?)?(?<![0-9a-z.,])([0-9]{1,6}(?:[.,][0-9]{1,3})*) ?(%|[a-z]{1,12}\b)"
 )
+_FORMAT = re.compile(r"\b([0-9]{1,3})x([0-9]{1,3})\b(?! ?[a-z]?m)")  # "20x30", in centimetres
 _TIMES = re.compile(r"\bx ?([0-9]{1,4})\b")
 _UNITS = {  # the kind, and how much of it one is
     "kg": ("weight", 1000.0), "kilo": ("weight", 1000.0), "g": ("weight", 1.0), "gr": ("weight", 1.0),
@@ -21,7 +22,7 @@ _UNITS = {  # the kind, and how much of it one is
     "mt": ("length", 100.0), "cm": ("length", 1.0), "mm": ("length", 0.1), "pulgada": ("inches", 1.0),
     "persona": ("people", 1.0), "porcion": ("people", 1.0), "porcione": ("people", 1.0),
     "puesto": ("people", 1.0), "plaza": ("people", 1.0), "comensale": ("people", 1.0),
-    "gb": ("memory", 1.0), "giga": ("memory", 1.0), "tera": ("memory", 1000.0), "tb": ("memory", 1000.0), "pieza": ("pieces", 1.0), "unidade": ("pieces", 1.0),
+    "gb": ("memory", 1.0), "giga": ("memory", 1.0), "tera": ("memory", 1000.0), "tb": ("memory", 1000.0), "pieza": ("pieces", 1.0), "unidade": ("pieces", 1.0), "pagina": ("pieces", 1.0),
     "%": ("share", 1.0), "w": ("power", 1.0), "watt": ("power", 1.0), "hp": ("power", 746.0),
     "lumene": ("light", 1.0), "lm": ("light", 1.0), "mah": ("charge", 1.0), "hora": ("time", 60.0),
     "minuto": ("time", 1.0), "dpi": ("points", 1.0), "grado": ("degrees", 1.0),
@@ -50,6 +51,8 @@ def told(product: Product) -> Mapping[str, float]:
                 kind, amount = "area", amount * _number(beside) * much
             if kind:
                 found.setdefault(kind, amount)
+        for wide, high in _FORMAT.findall(text):
+            found.setdefault("area", float(wide) * float(high))
         for number in _TIMES.findall(text):
             found.setdefault("pieces", float(number))
     return found

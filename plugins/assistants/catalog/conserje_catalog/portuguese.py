@@ -84,6 +84,7 @@ EXPRESSIONS = {
     "cheaper": r"(?:algo|algum|outro)_mais_barato mais_barat[oa]s?_(?:do_)?que",
     "size": r"tamanho_(?:pp|p|m|g|gg)",
     "instalments": r"[0-9]{1,2}_(?:parcelas|vezes|meses)|[0-9]{1,2}x",
+    "not_this": r"^nao_(?:ess[ea]|est[ea])(?:_nao)?",
     "most": r"(?:o|a)_mais_(grande|pequen[oa]|fort|long[oa]|curt[oa]|lev)e?s?",
     "more": r"(?:algo|um|uma|outr[oa])_mais_(grande|pequen[oa]|fort|long[oa]|curt[oa]|lev)e?s?",
     "dearest": r"mais_car[oa]s?",

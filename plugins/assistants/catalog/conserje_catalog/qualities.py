@@ -35,6 +35,16 @@ def _counted(found: re.Match[str]) -> str:
     return str(next(filter(None, found.groups())))
 
 
+def is_told(product: Product, asked: Asked) -> bool:
+    """Whether something that a clause asks of it is told of it: "lleva leche?" of "con leche, pan y queso"."""
+    for clause in asked.clauses:
+        if found := PATTERNS["quality"].search(clause):
+            words = naming(clause[found.end() :])
+            if 0 < len(words) <= _FEW and not _names_none([product], clause[found.end() :]):
+                return True
+    return False
+
+
 def _names_none(products: Sequence[Product], asked: str) -> bool:
     words = naming(asked)
     if not 0 < len(words) <= _FEW or not all(map(str.isalpha, words)):

@@ -15,6 +15,7 @@ from conserje_catalog.wish import ABOUT, LESS_SURE, Meant, Wish, without
 
 _PARTS = 6  # things asked for at once
 _LISTED = 4  # things in a row
+_OF_THE_SAME_SIZE = re.compile(r"\bde(?:l| la) mism[oa] (?:porte|tamano|medida|formato|talla|tipo|marca)\b")
 _CALLED = 0.03  # a keyword says less surely what it is than the name
 _HAS_WITH = re.compile(r"\b(vienen?|funcionan?|compatibles?|sirven?|pagan?|cargan?) con ")  # joins nothing
 
@@ -33,7 +34,7 @@ async def several(turn: AnyTurn, wish: Wish, asked: Asked) -> Meant | None:
         joined = len(parts) > (len(clauses) if way == "compare" else 1)  # a comma alone compares nothing
         before = ""
         for part in [part.strip() for part in parts if part.strip()][:_PARTS] if joined else ():
-            part = PATTERNS["size"].sub(" ", part).strip()
+            part = _OF_THE_SAME_SIZE.sub(_format(before), PATTERNS["size"].sub(" ", part)).strip()
             count, thing = amount(part)
             thing = PATTERNS["size"].sub(" ", thing)
             matches = await named(turn, [part]) or await named(turn, [thing])
@@ -84,6 +85,12 @@ async def _one_by_one(turn: AnyTurn, part: str, parts: Sequence[str]) -> list[st
     found = [await turn.products.search(word, 1) for word in words]
     first = {matches[0].product.name for matches in found if matches and matches[0].score >= LESS_SURE}
     return words if len(first) == len(words) else [part]
+
+
+def _format(before: str) -> str:
+    """Of which size it is: "de 20x30" of "un marco de 20x30"."""
+    found = [word for word in before.split() if word[0].isdigit() and not word.isdecimal()]
+    return f"de {found[0]}" if found else " "
 
 
 def by_name(matches: Sequence[Match]) -> Sequence[Match]:

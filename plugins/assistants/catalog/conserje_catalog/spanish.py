@@ -379,6 +379,7 @@ EXPRESSIONS = {
     """,
     "not_so": r"que_no_(?:sean?|tengan?|lleven?|vengan?|traigan?)_(?:de_|con_)?",
     "free": r"(?:sin|que_no_(?:tenga|lleve|contenga))_(\w{3,20})",
+    "not_this": r"^no_(?:es[ea]|est[ea]|es[ao]s|quiero_es[ea]|es_es[ea])\b(?:_no\b)? es[ea]_no$",
     "another": r"""
         (?:que|cual|algun|alguna|tienen?|hay|tendran|busco|quiero|muestrame)_otr[oa]s?(?:_(?!cosa|vez|dia)\w+)*
     """,

@@ -219,7 +219,10 @@ class Answers:
         parts = [words for words in clauses if words]
         best: dict[int, _Found] = {}
         left = _SCORED
-        for words in (whole, *parts) if len(parts) > 1 else (whole,):
+        joined = [words for each in parts for words in _by_and(each)]
+        for words in (whole, *parts, *joined) if len(parts) > 1 else (whole, *joined):
+            if words in joined and not best:
+                continue  # of one thing that is asked more may be: "la instalan? y dan garantía"
             total = sum(self._weight(word) for word in words)
             having = _by_keys(words)
             for place in self._candidates(words, left):
@@ -249,7 +252,11 @@ class Answers:
         heard = sum(1.0 if any(key in self._spoken for key in keys) else 0.5 for keys in content)
         counts = any(word.written[0].isdigit() for word in words)
         mostly = worded >= 2 and len(places) * 2 >= heard and not counts
-        mostly = mostly or len(places) * 3 >= len(content) * 2 or (len(places) >= 3 and len(places) * 2 >= len(content))
+        mostly = (
+            mostly
+            or len(places) * 3 >= len(content) * 2
+            or (len(places) >= 3 and len(places) * 2 >= len(content))
+        )
         if len(places) >= 2 and mostly and not others and worded:
             yield _asked(self.told.questions[number], _SPOKEN_OF, frozenset(places))
 
@@ -285,8 +292,8 @@ class Answers:
 def _cost_and_time(words: Sequence[Word]) -> tuple[set[int], set[int]]:
     """By which words what it costs and how long it takes is asked; "el envío cuánto" asks for the cost."""
     cost, time = _COST.found(words), _TIME.found(words)
-    if not cost and not time and not _ARRIVAL.found(words):
-        cost = _COST_ALONE.found(words)
+    if not cost and not _ARRIVAL.found(words) and (alone := _COST_ALONE.found(words)).isdisjoint(time):
+        cost = alone
     return cost, time
 
 
@@ -305,6 +312,17 @@ def _wording(question: int, words: Sequence[Word]) -> _Wording:
     content = dict.fromkeys(word.keys for word in words if word.is_content)
     rest = dict.fromkeys(word.keys for word in words if not word.is_content)
     return _Wording(question, tuple(content), tuple(keys for keys in rest if keys not in content))
+
+
+def _by_and(words: Sequence[Word]) -> list[list[Word]]:
+    """The parts that an "and" joins; none where none does."""
+    parts: list[list[Word]] = [[]]
+    for word in words:
+        if word.written in ("y", "e", "and"):
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return parts if len(parts) > 1 else []
 
 
 def _by_keys(words: Iterable[Word]) -> dict[str, list[int]]:

@@ -34,6 +34,8 @@ _SHOP = "local|showroom|tienda"
 _TAKE = "aceptan|acepta|reciben|recibe|puedo|puede|pueden|podria|con|accept|take|aceitam|aceita|tienen"
 
 HOURS = f"""
+noche|tarde|{_NEAR_DAY} van estar|trabajar|atender|abrir
+el|dia {_DATE} estar|estaran|abriran|atenderan
 horario|horarios|horas_atencion
 hora|horas|dia|dias|hrs {_OPEN}
 {_OPEN} hora|horas|dias
@@ -97,12 +99,15 @@ pueden|puede|podrian|podria traer|traermelo|traerlo|mandar|mandarmelo|enviar|env
 mandan|llegan|manda a|para|hasta regiones|region|todo|chile|provincia|casa|sur|norte
 llegan|mandan|llega a|hasta
 cuanto|vale|sale|cuesta|cobran traigan|lleven|manden|traer|llevar|mandar
+puesto|puesta|puestos alla|aca|casa|obra
+van con
 dejan|dejar|dejarlo en casa|obra|puerta|departamento|domicilio
 cobran|cuesta|sale|vale llevar|traer|mandar|dejar a
 llega|llegan|mandan|envian pa|para alla|aca|allá|acá
 """
 
 COST = """
+cuanto todo|puesto
 quien|quién paga|pago
 cuanto|cuánto|kuanto|quanto sale|cuesta|vale|cobran|es|é|seria|custa|cobra|costaria|saldria|fica|valor|sale
 precio|costo|valor|tarifa|price|cost|much|gratis|gratuito|free|grátis|incluido|cobran|cobra|recargo

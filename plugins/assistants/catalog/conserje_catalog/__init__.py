@@ -23,16 +23,17 @@ from conserje import (
 )
 from conserje.kit import Closed
 from conserje_catalog import choices, errands, left, lore, meaning, qualities, things, wishes
-from conserje_catalog.amounts import amount
+from conserje_catalog.amounts import amount, sold_by_measure
 from conserje_catalog.asked import Asked
 from conserje_catalog.looking import Looking
 from conserje_catalog.names import named
 from conserje_catalog.offers import Offers, has, near, row_id
 from conserje_catalog.vocabulary import PATTERNS
-from conserje_catalog.wish import Meant
+from conserje_catalog.wish import LESS_SURE, Meant
 from conserje_catalog.words import LANGUAGES, Words
 
 _WHOLESALE, _SENDS = "por mayor", "despachan"  # as the shop's knowledge is asked for it
+_WORDED = 0.65  # all of a question's words are asked
 _PRICED = 3  # things of which the price is said beside
 _READ = 2000  # characters: whoever writes more does not ask for a product
 
@@ -180,8 +181,10 @@ async def _told(
         known = [each for each in await turn.knowledge.search(_SENDS) if each.topic == "delivery"]
     if not known and topic == "restock":
         known = await lore.coming(turn, asked)
-    if not known and topic in ("haggling", "wholesale") and wishes.is_much(asked):
-        known = [each for each in await turn.knowledge.search(_WHOLESALE) if each.topic == "wholesale"]
+    asks_less = any(each in ("haggling", "wholesale") for each, _, _ in wishes.topics(asked))
+    if asks_less and wishes.is_much(asked) and not any(each.topic == "wholesale" for each in known):
+        much = [each for each in await turn.knowledge.search(_WHOLESALE) if each.topic == "wholesale"]
+        known = [*much, *known]
     if not known:
         return None
     answers = list(dict.fromkeys(each.answer for each in known))
@@ -227,6 +230,8 @@ async def _about_what_it_does(turn: _Turn, text: str, asked: Asked, offers: Offe
     is_a_thing = is_a_thing or (not verb and bool(await things.mentioned(turn, list(asked.wanted()))))
     if asked.says_little or (is_a_thing and not is_process):
         return None
+    if found := await lore.by_a_word(turn, asked):
+        return _say(offers.hello + found[0].answer, "pregunta", found[0].score)
     return _say(offers.hello + offers.words.no_data, "pregunta", 0.5, hand_over=True, unanswered=[text])
 
 
@@ -244,7 +249,10 @@ async def _priced(turn: _Turn, asked: Asked, offers: Offers) -> list[str]:
     for part in wishes.others(asked):
         count, thing = amount(part)
         matches = await named(turn, [part]) or (await named(turn, [thing]) if count > 1 else [])
-        lines.update(dict.fromkeys(offers.line(match.product, count) for match in matches[:3]))
+        for match in matches[:_PRICED]:
+            lines[
+                offers.line(match.product, count if count > 1 else sold_by_measure(match.product, [part]))
+            ] = None
         shown = choices.shown(turn.history, await turn.products.all()) if count > 1 and not thing else []
         lines.update(dict.fromkeys(offers.line(product, count) for product in shown if len(shown) == 1))
     return ["\n".join(lines)] if lines else []
@@ -264,9 +272,11 @@ async def _about_products(turn: _Turn, text: str, asked: Asked, offers: Offers) 
     if asked.agrees and not asked.follows_up and _offered(turn, offers.words):
         return _say(offers.words.sold, "compra", 0.8, hand_over=True)
     meant = await meaning.find(turn, asked)
-    if meant and meant.is_about and (meant.way == "shelf" or not asked.asks):
+    is_of_more = asked.is_question and not asked.asks_price and not turn.history
+    if meant and meant.sure < LESS_SURE and (meant.is_about or is_of_more):
         known = await turn.knowledge.search(text)
-        if known and known[0].kind == "question":
+        needed = 0.0 if meant.is_about and (meant.way == "shelf" or not asked.asks) else _WORDED
+        if known and known[0].kind == "question" and known[0].score >= needed:
             return _say(offers.hello + known[0].answer, "pregunta", known[0].score)
     if meant is None and asked.agrees and turn.history:
         # A yes to something sold out: what is near is offered, and nothing is sold.
@@ -339,7 +349,7 @@ async def _otherwise(turn: _Turn, text: str, asked: Asked, offers: Offers) -> Re
         return _say(offers.hello + "\n\n".join(answers), "pregunta", known[0].score)
     if said := _small_talk(turn, asked, shelf, offers.words):
         return said
-    if known := await lore.gone_on(turn, asked) if turn.history else ():
+    if known := await lore.gone_on(turn, asked) if turn.history else await lore.by_a_word(turn, asked):
         return _say(known[0].answer, "pregunta", known[0].score)
     nameless = Asked(_without_name(text, turn.tenant.name))
     if asked.begins_with_hello and nameless.greets:

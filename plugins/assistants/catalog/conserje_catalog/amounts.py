@@ -46,7 +46,9 @@ _MEASURES = words_of(
     " kg kilo kilos kgs gr grs g gramos ml l lt litro litros m mt metros cm mm w watts gb tb lucas mil"
 )
 _DONE = re.compile(r"tengo|tenemos|[a-z]{2,12}[aei]r(?:l[aeo]s?|me)?")  # "imprimir 40 fotos"
-_AGED = re.compile(r"(?<=[a-z]) de [0-9]{1,2} (?:dias?|semanas?|mes(?:es)?|an(?:it)?os?)(?= |$)")  # whom it is for
+_AGED = re.compile(
+    r"(?<=[a-z]) de [0-9]{1,2} (?:dias?|semanas?|mes(?:es)?|an(?:it)?os?)(?= |$)"
+)  # whom it is for
 _TO_WHOM = words_of("me nos")  # "me da 3"
 _PLACES = words_of("de del do da of para pa for talla numero")
 
@@ -78,6 +80,11 @@ def is_much_alone(part: str) -> bool:
     """Whether it says how much, and of nothing: "ya, quiero 3 kg"."""
     said = _MEASURED.sub(" ", part)
     return said != part and not naming(said)
+
+
+def is_measured(part: str) -> bool:
+    """Whether it says how much of something: "2 metros de eucalipto"."""
+    return bool(_OF_IT.match(part))
 
 
 def is_its_own(count: int, part: str, product: Product) -> bool:

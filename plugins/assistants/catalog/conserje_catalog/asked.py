@@ -9,7 +9,16 @@ from functools import cached_property, lru_cache
 from itertools import groupby, pairwise
 from string import ascii_lowercase
 
-from conserje_catalog.vocabulary import ANY_CALLED, ANY_CONTRARY, CALLED, HASTY, NUMBERS, PATTERNS, WORDS, words_of
+from conserje_catalog.vocabulary import (
+    ANY_CALLED,
+    ANY_CONTRARY,
+    CALLED,
+    HASTY,
+    NUMBERS,
+    PATTERNS,
+    WORDS,
+    words_of,
+)
 
 _CLAUSE = re.compile(r"[.,;:!?¡¿\n…()+&]+(?!\d)")
 _WORD = re.compile(r"[a-z0-9]+(?:[.,][0-9]+)*")
@@ -42,7 +51,9 @@ _OF_SHOP = re.compile(r"\b(?:ustedes|uds) (?:(?:me|nos|se|los?|las?|les?) ){0,2}
 _ONE = words_of("un una mi mis el la los las unos unas su tu um uma meu minha my a the")
 _DEGREES = words_of("tan muy de tao too very barato barata caro cara caros caras")
 _OF_IT = re.compile(r"(?:de|del|para|pa|con|sin|do|da) ")  # "no busco control de play sino de xbox"
-_COMPLEMENT = re.compile(r"(?:para|pa|pal) (?!(?:que|cuando|hoy|manana|el|la|llevar)\b)(?!\w+[aei]r\b)(?:\w+ ?){1,4}")
+_COMPLEMENT = re.compile(
+    r"(?:para|pa|pal) (?!(?:que|cuando|hoy|manana|el|la|llevar)\b)(?!\w+[aei]r\b)(?:\w+ ?){1,4}"
+)
 _SMALL = re.compile(
     r"\b(?:(barat|economic|car|buen|lind|ric|larg|cort|ahor)it(?=[oa]s?\b)|(suave|fuerte|grande|dulce)cit[oa])"
 )
@@ -56,7 +67,16 @@ _DOZENS = re.compile(r"\b(?:(media)|(dos|2|tres|3|cuatro|4|cinco|5)) docenas?\b(
 _DOZEN = {"media": 6, "dos": 24, "2": 24, "tres": 36, "3": 36, "cuatro": 48, "4": 48, "cinco": 60, "5": 60}
 _MEASURE = re.compile(r"\b(?:kilo|litro|metro)")
 _COUNTS = {word: number for word, number in NUMBERS.items() if 1 < number <= 20}
-_PARTS_OF = {"medio": 0.5, "media": 0.5, "cuarto": 0.25, "un": 0.25, "1": 0.25, "1/4": 0.25, "tres": 0.75, "3": 0.75}
+_PARTS_OF = {
+    "medio": 0.5,
+    "media": 0.5,
+    "cuarto": 0.25,
+    "un": 0.25,
+    "1": 0.25,
+    "1/4": 0.25,
+    "tres": 0.75,
+    "3": 0.75,
+}
 _HALVES = re.compile(
     rf"\b({'|'.join(_COUNTS)}|[1-9][0-9]?) (kilos?|litros?|metros?)(?: y (medio|cuarto))?\b"
     r"|\b(kilo|litro|metro) y (medio|cuarto)\b"
@@ -67,6 +87,7 @@ _WHOM = words_of(
 )
 _LAUGHTER = re.compile(r"(?:ja|je|ji|ha|he){2,20}j?|k{2,20}|x[dD]+|lol")
 _THRICE = re.compile("|".join(3 * letter for letter in ascii_lowercase))
+_HOW_MUCH = words_of("cuanto cuanta kuanto much")  # "cuánto dura"
 _CLAUSES = 10  # of a message: each is looked for by itself
 _CHAT = WORDS["greetings"] | WORDS["thanks"] | WORDS["closings"] | WORDS["farewells"] | WORDS["chat"]
 ASKING = WORDS["asking"] | WORDS["price"] | WORDS["stock"]
@@ -131,6 +152,10 @@ class Asked:
     @property
     def asks(self) -> bool:
         return bool(self._said & ASKING)
+
+    @property
+    def asks_price(self) -> bool:
+        return bool(self._said & (WORDS["price"] - _HOW_MUCH))
 
     @property
     def names_nothing(self) -> bool:

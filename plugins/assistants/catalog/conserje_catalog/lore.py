@@ -9,6 +9,7 @@ from typing import Any
 
 from conserje import Known, Turn
 from conserje_catalog.asked import Asked, naming
+from conserje_catalog.names import INFINITIVE
 from conserje_catalog.vocabulary import ANY_CALLED, PATTERNS, in_spanish
 
 _FOUND = 10
@@ -27,7 +28,9 @@ async def known(turn: Turn[Any, Any], text: str, asked: Asked) -> Sequence[Known
         return found
     if called := await _by_its_name(turn, asked):
         beside = "\n".join(clause for clause in asked.clauses if not ANY_CALLED.search(clause))
-        facts = [each for each in (await turn.knowledge.search(beside) if beside else ()) if each.kind == "fact"]
+        facts = [
+            each for each in (await turn.knowledge.search(beside) if beside else ()) if each.kind == "fact"
+        ]
         return [*facts, *called]
     if found:
         return found
@@ -47,10 +50,26 @@ async def known(turn: Turn[Any, Any], text: str, asked: Asked) -> Sequence[Known
 async def _in_a_story(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:
     """What is asked in the middle of a long sentence: "... quería saber si hacen alguna asesoría o ..."."""
     for clause in asked.clauses:
+        service = PATTERNS["service"].search(clause)
+        if service and naming(service[0]) and (found := await turn.knowledge.search(service[0])):
+            return found[:1]
         parts = _JOINED.split(clause) if clause.count(" ") > _LONG else ()
         for part in [part for part in parts if PATTERNS["service"].match(part) or Asked(part).service]:
             if found := await turn.knowledge.search(part):
                 return found[:1]
+    return ()
+
+
+async def by_a_word(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:
+    """The one question of a word that no product has: "el happy qué trae y qué días"."""
+    words = [word for clause in asked.clauses for word in naming(clause)]
+    if not 0 < len(words) <= _NAMED:
+        return ()
+    for word in [word for word in words if len(word) >= _STEM and word.isalpha()]:
+        if not await turn.products.search(word, 1):
+            found = [known for known in await turn.knowledge.search(word) if known.kind == "question"]
+            if len(found) == 1 and not INFINITIVE.fullmatch(word):
+                return found
     return ()
 
 

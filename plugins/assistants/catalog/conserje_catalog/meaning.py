@@ -52,6 +52,8 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     matches = await _of_the_subject(turn, wish, without(wish, await named(turn, wish.clauses)))
     matches = await for_what_they_have(turn, wish.stories, matches)
     count = _count(wish, matches)
+    if count > 1 and (of_them := [match for match in matches if match.product in offered]):
+        matches = of_them  # "12 sacos" of what was shown
     if added := _added(asked, offered, matches, count):
         return added
     meant = (
@@ -62,7 +64,7 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
         or await _of_offered(turn, wish, asked, offered)
         or await _by_name(turn, wish, matches, count)
         or await _pointed(turn, wish, asked, offered, count)
-        or await _before(turn, asked, offered, count)
+        or await _before(turn, wish, asked, offered, count)
         or await _unnamed(turn, wish, asked, offered)
         or await some(turn, wish)
     )
@@ -91,15 +93,19 @@ def _best_of(meant: Meant, asked: Asked) -> Meant:
     return Meant([best], way)
 
 
-def _most_of_offered(
-    asked: Asked, offered: Sequence[Product], matches: Sequence[Match]
-) -> Meant | None:
+def _most_of_offered(asked: Asked, offered: Sequence[Product], matches: Sequence[Match]) -> Meant | None:
     """Of what was shown the largest, or the strongest; all of it where that is not told."""
     so = measures.wanted(asked, "most") if len(offered) > 1 else ""
-    if not so or not all(match.product in offered for match in matches):
+    if not so or not (_begins_so(asked) or all(match.product in offered for match in matches)):
         return None
     best = measures.most(offered, so)
     return Meant(best) if best else Meant(offered[:SHOWN], "compare", described=True)
+
+
+def _begins_so(asked: Asked) -> bool:
+    """Whether it is said first which one it is: "el chico cuántos kilos trae"."""
+    found = (PATTERNS["most"].search(clause.removeprefix("y ")) for clause in asked.clauses)
+    return any(each.start() == 0 for each in found if each)
 
 
 def _so_much(wish: Wish, offered: Sequence[Product]) -> Meant | None:
@@ -117,9 +123,7 @@ async def is_of_the_shown(turn: AnyTurn, asked: Asked) -> bool:
     return _of_the_shown(asked, offered, matches) is not None
 
 
-def _of_the_shown(
-    asked: Asked, offered: Sequence[Product], matches: Sequence[Match]
-) -> Meant | None:
+def _of_the_shown(asked: Asked, offered: Sequence[Product], matches: Sequence[Match]) -> Meant | None:
     """The one that was shown, where something is asked that is told of it: "caben 8 personas?"."""
     if len(offered) != 1 or matches or not asked.is_question or asked.says("another"):
         return None
@@ -239,9 +243,7 @@ def _affordable(wish: Wish, asked: Asked, offered: Sequence[Product]) -> Sequenc
     return offered if allowed and not names and len(offered) > 1 else ()
 
 
-async def _unnamed(
-    turn: AnyTurn, wish: Wish, asked: Asked, offered: Sequence[Product]
-) -> Meant | None:
+async def _unnamed(turn: AnyTurn, wish: Wish, asked: Asked, offered: Sequence[Product]) -> Meant | None:
     """What there is for the money, or of a category, where no thing is named that there is."""
     if shelved := await _shelved(turn, wish, asked):
         return Meant(shelved, "shelf", sure=0.6)
@@ -446,7 +448,9 @@ async def _basket(turn: AnyTurn, asked: Asked) -> Meant | None:
     return Meant(list(counts), "total", counts=list(counts.values())) if len(counts) > 1 else None
 
 
-async def _before(turn: AnyTurn, asked: Asked, offered: Sequence[Product], count: Count) -> Meant | None:
+async def _before(
+    turn: AnyTurn, wish: Wish, asked: Asked, offered: Sequence[Product], count: Count
+) -> Meant | None:
     """The products that were spoken of, where this asks for more of them: "¿y cuánto cuesta?"."""
     more = asked.follows_up or asked.says("attribute") or asked.says("compare") or asked.says("more")
     more = more or (bool(offered) and asked.asks and asked.says_little)
@@ -458,7 +462,12 @@ async def _before(turn: AnyTurn, asked: Asked, offered: Sequence[Product], count
         return both
     if offered:
         is_sold_out = not has(offered[0]) and all(map(has, offered[1:]))  # what is near was shown with it
-        return Meant(offered[:1] if is_sold_out and len(offered) > 1 else offered, count=count)
+        if is_sold_out and len(offered) > 1:
+            return Meant(offered[:1], count=count)
+        told = await turn.products.search("\n".join(wish.clauses), FOUND) if counted and not more else []
+        best = [match.product for match in told if match.score > told[0].score - HARDLY]
+        is_one = len(best) == 1 and best[0] in offered  # "4 kunsman torobayo"
+        return Meant(best if is_one else offered, count=count)
     for said in reversed([said for said in turn.history if said.author == "contact"][-5:]):
         if matches := sure(await turn.products.search(getattr(said.content, "text", ""), FOUND)):
             return Meant([match.product for match in matches], count=count)
@@ -467,7 +476,10 @@ async def _before(turn: AnyTurn, asked: Asked, offered: Sequence[Product], count
 
 async def _compared(turn: AnyTurn) -> Meant | None:
     """Those of which the contact asked last which is better: "y cuánto es la diferencia"."""
-    [*_, text] = ["", *(getattr(said.content, "text", "") for said in turn.history if said.author == "contact")]
+    [*_, text] = [
+        "",
+        *(getattr(said.content, "text", "") for said in turn.history if said.author == "contact"),
+    ]
     before = Asked(text)
     both = await several(turn, await wished_for(turn, before), before)
     return replace(both, way="compare") if both else None

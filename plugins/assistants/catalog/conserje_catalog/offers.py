@@ -22,7 +22,9 @@ class Offers:
     words: Words
     hello: str = ""
 
-    def one(self, product: Product, count: Count = 1, heading: str = "", *, described: bool = False) -> Content:
+    def one(
+        self, product: Product, count: Count = 1, heading: str = "", *, described: bool = False
+    ) -> Content:
         line = self.line(product, count, described=described)
         text = f"{self.hello}{heading}\n{line}" if heading else f"{self.hello}{line}"
         text = f"{text} {self.words.one}"

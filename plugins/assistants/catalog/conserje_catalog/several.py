@@ -6,8 +6,16 @@ import re
 from collections.abc import Sequence
 
 from conserje import Match, Product
-from conserje_catalog import things
-from conserje_catalog.amounts import Count, amount, counted, is_its_own, is_of_the_same, of_the_same, sold_by_measure
+from conserje_catalog import measures, things
+from conserje_catalog.amounts import (
+    Count,
+    amount,
+    counted,
+    is_its_own,
+    is_of_the_same,
+    of_the_same,
+    sold_by_measure,
+)
 from conserje_catalog.asked import Asked, naming
 from conserje_catalog.names import PACKED, PACKS, AnyTurn, named
 from conserje_catalog.vocabulary import PATTERNS
@@ -16,6 +24,7 @@ from conserje_catalog.wish import ABOUT, LESS_SURE, Meant, Wish, without
 _PARTS = 6  # things asked for at once
 _LISTED = 4  # things in a row
 _OF_THE_SAME_SIZE = re.compile(r"\bde(?:l| la) mism[oa] (?:porte|tamano|medida|formato|talla|tipo|marca)\b")
+_LARGE = re.compile(r"\b(grande|chic[oa]|pequen[oa])s?\b")
 _CALLED = 0.03  # a keyword says less surely what it is than the name
 _HAS_WITH = re.compile(r"\b(vienen?|funcionan?|compatibles?|sirven?|pagan?|cargan?) con ")  # joins nothing
 
@@ -34,6 +43,8 @@ async def several(turn: AnyTurn, wish: Wish, asked: Asked) -> Meant | None:
         joined = len(parts) > (len(clauses) if way == "compare" else 1)  # a comma alone compares nothing
         before = ""
         for part in [part.strip() for part in parts if part.strip()][:_PARTS] if joined else ():
+            if PATTERNS["story"].match(part):
+                continue  # "somos 4"
             part = _OF_THE_SAME_SIZE.sub(_format(before), PATTERNS["size"].sub(" ", part)).strip()
             count, thing = amount(part)
             thing = PATTERNS["size"].sub(" ", thing)
@@ -103,6 +114,8 @@ def by_name(matches: Sequence[Match]) -> Sequence[Match]:
 
 def _single(products: list[Product], part: str, count: Count) -> list[Product]:
     """Without packs, where so many are asked for and no pack is: "3 brownies"."""
+    if (so := _LARGE.search(part)) and (best := measures.most(products, so[1])):
+        return best
     if count == 1 or PACKS.search(part):
         return products
     return [each for each in products if not PACKED.search(each.name)] or products

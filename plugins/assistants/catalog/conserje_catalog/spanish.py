@@ -13,7 +13,7 @@ WORDS = {
     "chat": """
         estos estas esos esas aquello otra otro uno
         q vecino vecina estimado estimada estimados caballero senor senorita jefe jefa maestro mijo bro
-        casero casera caserito caserita patron loco loca compa compadre amigo amiga amigos hermano hermana perro po poh pues que tal como estas
+        cabros cabras chiquillos chiquillas muchachos gente casero casera caserito caserita patron loco loca compa compadre amigo amiga amigos hermano hermana perro po poh pues que tal como estas
         estai esta va vamos anda andai onda mas dia dias tarde tardes noche noches wn weon todo todos bien
         muy y ya a la lo los por aca ahi te tu ti su usted ustedes igual muchas mucha mil super listo
         porfa porfis xfa porfavor favor plis vemos luego pronto manana me voy eso es era no nada de el esa ese este vale se o un una pa para
@@ -93,7 +93,7 @@ EXPRESSIONS = {
     """,
     "greeting": r"""
         como_(?:va|vamos|estas?|estai|estan|andas?|andai|te_va|les_va|amaneci\w*)
-        (?:que|q|k)_(?:tal|onda|hubo)
+        (?:que|q|k)_(?:tal|onda|hubo) todo_(?:bien|piola|bacan|tranquilo|en_orden)$
         (?:estas?|estai|estan|andas?|andai|andan|siguen?)_(?:por_)?(?:ahi|aca)$ hay_alguien me_(?:puedes?|pueden|podrias?)_ayudar
         (?:disculp[ae]|disculpen|perdon)_(?:la|las|el|que)_(?:\w+_)?(?:molest\w+|horas?|demora)
         ^(?:disculp[ae]|perdon)$
@@ -122,6 +122,11 @@ EXPRESSIONS = {
         me_(?:trajeron|trajo|sirvieron|sirvio|dieron|llego|llegaron)_(?:\w+_){1,4}(?:fri[oa]|crud[oa]|quemad[oa]|recocid[oa]|dur[oa]|pasad[oa]|vencid[oa])s?$
         (?:super|muy|re|bien)_(?:pesad|groser|antipatic|maleducad|desagradabl|prepotent)\w*
         me_(?:trajeron|trajo|sirvieron|sirvio|dieron|llego|llegaron)_(?:\w+_){1,4}(?:fri[oa]|crud[oa]|quemad[oa]|dur[oa])s?_y
+        lleg(?:o|aron)_(?:tod[oa]_|muy_|medi[oa]_)?(?:fri|crud|quemad|mojad|aplastad|derretid|helad)[oa]s?
+        falt(?:o|aba|aron|aban)_(?:el|la|los|las|un|una|mi|la_mitad|\d)
+        (?:mal[oa]|pesim[oa]|penca|horrible|malisim[oa])_(?:el|la|su)_(?:servicio|atencion|calidad|comida|trato)
+        me_(?:mandaron|trajeron|enviaron|entregaron|dieron|vendieron|llego)_(?:pur[oa]s?_|tod[oa]_)?\w+_(?:mojad|humed|podrid|vencid|usad|dañad|picad|rancid)[oa]s?
+        (?:son|que)_unos_(?:fresc|caradur|sinverguenz|barsa)\w*
         me_(?:salio|salieron|dio|produjo|provoco)_(?:\w+_)?(?:alergia|ronchas?|irritacion|sarpullido|picazon|dolor)
         me_lleg(?:o|aron)_(?:\w+_){0,8}(?:rot|quebrad|trizad|rayad|mal|fallad|manchad|marchit|podrid|aplastad|muert)[oa]s?
         (?:da|sale|tira|aparece)_(?:un_)?error error_(?:al|en|cuando)
@@ -224,7 +229,7 @@ EXPRESSIONS = {
     "instalments": r"[0-9]{1,2}_(?:cuotas?|meses|pagos)",
     "hours": r"""
         (?:los_)?(?:alcanzo_a_|puedo_)?pill(?:o|ar|arlos)_(?:\w+_){0,2}(?:hoy|manana|lunes|martes|miercoles|jueves|viernes|sabado|domingo)
-        el_(?:dia_)?[0-9]{1,2}_(?:trabajan|abren|atienden|estan)
+        el_(?:dia_)?[0-9]{1,2}_(?:\w+_){0,5}(?:trabaja[nr]|abren|abrir\w*|atiend\w+|atender|estan|estar\w*)
         alcanzo_a_(?:ir|pasar|llegar|pillar|comprar)\w*
         a_las_\w+(?:_y_\w+)?_(?:estan|atienden)
         (?:van_a_)?estar(?:an)?_(?:abiert\w+|atendiendo|el|hoy|manana)$
@@ -249,6 +254,7 @@ EXPRESSIONS = {
     "delivery": r"""
         dej(?:an|ar|en|arlo|arla)(?:_\w+){0,4}_(?:casa|obra|departamento|depto|puerta)
         (?:cobran?|sale|cuesta|vale)_(?:por_|el_)?(?:llev|tra|mand|envi|dej)\w*[aei]r\w*
+        puest[oa]s?_(?:alla|aca|en_(?:mi_)?(?:casa|obra|terreno|\w+$)) van_(?:a|hasta)_\w+_con
         despach\w* envi(?:o|os|an|as|a|ar|arian|ando|enme) delivery repart\w+
         (?:mandan|llevan|llegan)_(?:a|pa|para|hasta) starken chilexpress blue_?express bluexpress retir\w+
         mandar(?:me|lo|la)? (?:pueden?|podrian?)_(?:traer|llevar|enviar)(?:me|lo|la|melo|mela)?
@@ -373,7 +379,7 @@ EXPRESSIONS = {
         ^no(?=_(?!gracias)\w+[aeo]s\b) que_no_(?:sea|sean)_(?:de_)?
         (?:no|ya_no)_(?:(?:me_)?(?:quiero|kiero|busco|necesito|gustan?|interesan?|tomo|como)|mas) ^sin
         (?:no|ya_no)_(?:ando|estoy|andaba|estaba)_(?:buscando|viendo|mirando) no_(?:me_)?(?:muestr|ofrezc)\w+
-        pero_no(?=_\w+[aeo]s\b)
+        pero_no(?=_\w+[aeo]s\b) ^no_(?:a|con)(?=_\w+)
         (?:todo|lo_que_sea|cualquier\w*)_menos (?:excepto|salvo) ^no_(?:el|la|los|las)(?=_\w+(?:_de_\w+)?$)
         nada_de menos(?=_(?:el|la|los|las)_) que_no_(?:sea|sean|tenga) en_vez_de en_lugar_de
     """,
@@ -448,7 +454,7 @@ CALLED = {
     "graban/personalizan": r"""
         (?:grab|bord|estamp|personaliz)\w+_(?:\w+_){0,2}(?:nombre|logo|letras|iniciales)
     """,
-    "mayor de edad/menores de edad": r"(?:soy|es)_menor tengo_(?:casi_)?1[0-7]\b(?!_(?:mil|lucas?|k\b|pesos)) (?:piden|pide)_(?:carnet|cedula)",
+    "mayor de edad/menores de edad/piden carnet": r"(?:soy|es)_menor tengo_(?:casi_)?1[0-7]\b(?!_(?:mil|lucas?|k\b|pesos)) (?:piden|pide)_(?:carnet|cedula)",
 }
 
 # Kinds that shut each other out, a group in each line, parted by `/`; a `_` is a space.

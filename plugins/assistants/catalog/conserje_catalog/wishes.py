@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from conserje import Match, Product
-from conserje_catalog.amounts import amount
+from conserje_catalog.amounts import amount, is_measured
 from conserje_catalog.asked import Asked
 from conserje_catalog.vocabulary import DAYS, PATTERNS
 from conserje_catalog.words import Words
@@ -16,6 +16,7 @@ _BOUGHT = re.compile(
     r"\b(?:(?:compr|llev|ped|necesit|quer|quier)\w*|\w{3,12}(?:o|mos|ar|er|ir)) (?:como |unos |unas |tipo )?"
     r"([0-9]{2,4}) [a-z]"
 )
+_WITHOUT = re.compile(r"\bsin (?:contar )?(?:el |la |los )?(?:despacho|envio|delivery|reparto|flete)\b")
 _IF_TAKEN = re.compile(
     r" (?:si (?:me |te |les |yo )?(?:llev|compr|pid|quier|son|encarg)\w*|llevando|comprando|pidiendo) "
 )
@@ -51,6 +52,7 @@ def reason(asked: Asked) -> str | None:
 def topics(asked: Asked) -> Iterator[tuple[str, str, str]]:
     """What is asked of the shop: the topic, the words that say so, and their clause."""
     for clause in asked.clauses:
+        clause = _WITHOUT.sub(" ", clause)
         for topic in TOPICS:
             if topic == "haggling" and asked.says("cheaper"):
                 continue  # "está caro, hay algo más barato?" asks for another thing
@@ -65,7 +67,7 @@ def topics(asked: Asked) -> Iterator[tuple[str, str, str]]:
 def parts(asked: Asked) -> Iterator[tuple[str, str]]:
     """The same, of each part that an "and" joins: the topic and the part."""
     for clause in asked.clauses[:_PARTS]:
-        for part in PATTERNS["and"].split(f" {clause} ")[:_PARTS]:
+        for part in PATTERNS["and"].split(f" {_WITHOUT.sub(' ', clause)} ")[:_PARTS]:
             if topic := next((topic for topic in TOPICS if PATTERNS[topic].search(part)), None):
                 yield topic, part.strip()
 
@@ -76,7 +78,7 @@ def others(asked: Asked) -> Iterator[str]:
         for joined in PATTERNS["and"].split(f" {clause} ")[:_PARTS]:
             part, _, taken = _IF_TAKEN.sub("\n", joined, 1).partition("\n")
             about_the_shop = any(PATTERNS[topic].search(part) for topic in TOPICS)
-            if not about_the_shop and (Asked(part).asks or amount(part)[0] > 1):
+            if not about_the_shop and (Asked(part).asks or amount(part)[0] > 1 or is_measured(part)):
                 yield part.strip()
             if taken.strip():
                 yield taken.strip()

@@ -80,7 +80,7 @@ from conserje.turns import turn
 
 pytestmark = [pytest.mark.new_database, pytest.mark.timeout(3600)]
 
-LONG = int(os.environ.get("HISTORY", "40000"))  # messages of one conversation, conversations of one tenant
+LONG = int(os.environ.get("HISTORY", "100000"))  # messages of one conversation, conversations of one tenant
 SHORT = max(LONG // 10, 5000)  # the conversations that are looked through where a contact is searched for
 MOST = 3  # times as many pages
 FEW = 12  # pages: below that an index that is a level higher is not told from growth

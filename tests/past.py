@@ -19,7 +19,7 @@ STATEMENTS = (
     FROM conversations JOIN tenants ON tenants.id = tenant_id AND slug = 'acme',
          generate_series($1 + 1, $2) AS n,
          LATERAL (SELECT CASE n % 2 WHEN 0 THEN 'in' ELSE 'out' END AS direction,
-                         now() - interval '40 days' + n * interval '1 second' AS at) AS each
+                         now() - interval '40 days' + n * interval '50 milliseconds' AS at) AS each
     WHERE peer = 'ana' ORDER BY n
     """,
     """
@@ -66,7 +66,7 @@ STATEMENTS = (
            CASE direction WHEN 'in' THEN 'I' ELSE 'O' END || n, at, at
     FROM conversations JOIN tenants ON tenants.id = tenant_id AND slug = 'bravo',
          LATERAL (SELECT substr(peer, 2)::int AS n) AS number, unnest(ARRAY['in', 'out']) AS direction,
-         LATERAL (SELECT now() - interval '40 days' + n * interval '1 second' AS at) AS time
+         LATERAL (SELECT now() - interval '40 days' + n * interval '50 milliseconds' AS at) AS time
     WHERE peer LIKE 'c%' AND n > $1 AND n <= $2 ORDER BY n, direction
     """,
     """

@@ -481,6 +481,7 @@ async def test_a_day_costs_the_same_whatever_was_said_before(
     monkeypatch.setattr(turn, "RENEWAL", 0.1)  # each leaves a row behind that is read until it is vacuumed
     monkeypatch.setattr(overdue, "SWEEP_AFTER", timedelta(0))  # however long the days take
     monkeypatch.setattr(notices, "LOST_AFTER", timedelta(hours=1))  # or those of other days would be found
+    monkeypatch.setattr(notices, "MAILED_EVERY", timedelta(hours=1))  # or several days are one mail
     with counting(monkeypatch) as pages:
         async with staged(database_url, keyring, terminal) as day:
             await lengthen(database_url, 0, SHORT)

@@ -19,7 +19,7 @@ from conserje.tenants import accounts, tenants
 
 LONG = int(os.environ.get("HISTORY", "40000")) // 10
 CAME = 400  # contacts of each tenant that came since the server looked
-OF_A_CONTACT = 100  # pages at most: some for each table that refers to it, or to its conversation
+OF_A_CONTACT = 120  # pages at most: some for each table that refers to it, or to its conversation
 
 # Two tenants whose contacts wrote, and were answered, since the server looked.
 THEIRS = "JOIN tenants ON tenants.id = tenant_id AND slug IN ('charlie', 'delta')"

@@ -234,7 +234,7 @@ async def _load(order: Order, server: int) -> tuple[datetime, int]:
 
 def _refuse_newer(head: Head, server: int) -> None:
     """Raises BackupError."""
-    known = schema.migrations()[-1].version
+    known = schema.newest()
     if head.schema_version > known:
         raise BackupError(
             f"The backup's schema is {head.schema_version}, too new for this release, which knows {known}:"

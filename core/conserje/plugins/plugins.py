@@ -8,7 +8,8 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from functools import lru_cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import click
@@ -135,11 +136,11 @@ class Installed(NamedTuple):
 
     @property
     def distribution(self) -> str:
-        return _distribution(self.entry)
+        return _called(self.entry.dist)[0]
 
     @property
     def version(self) -> str:
-        return self.entry.dist.version if self.entry.dist else ""
+        return _called(self.entry.dist)[1]
 
     @property
     def place(self) -> tuple[str, str]:
@@ -170,15 +171,18 @@ def installed(environment: Mapping[str, str]) -> list[Installed]:
     found = [entry for group in CONTRACTS for entry in all_there.select(group=group)]
     owners: dict[str, set[str]] = defaultdict(set)
     for entry in found:
-        owners[entry.name].add(_distribution(entry))
+        owners[entry.name].add(_called(entry.dist)[0])
     return [
-        Installed(entry, tuple(owners[entry.name] - {_distribution(entry)}), choice.get(entry.name))
+        Installed(entry, tuple(owners[entry.name] - {_called(entry.dist)[0]}), choice.get(entry.name))
         for entry in found
     ]
 
 
-def _distribution(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else ""
+@lru_cache(maxsize=100)  # of one look: each time that it is asked, a distribution reads its file
+def _called(distribution: Distribution | None) -> tuple[str, str]:
+    """Its name and version."""
+    said = distribution.metadata if distribution else {"Name": "", "Version": ""}
+    return said["Name"], said["Version"]
 
 
 def load(environment: Mapping[str, str], http: httpx2.AsyncClient) -> Plugins:

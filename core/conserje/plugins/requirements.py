@@ -16,8 +16,7 @@ _DASHES = re.compile(r"[-_.]+")
 def unmet(entry: EntryPoint) -> str:
     """What its distribution requires of Conserje, and does not find; it goes on behind the plugin's name."""
     lines = (entry.dist.requires or ()) if entry.dist else ()
-    running = version(OURS)
-    return next(filter(None, (_unmet(line, running) for line in lines if _concerns_us(line))), "")
+    return next(filter(None, (_unmet(line) for line in lines if _concerns_us(line))), "")
 
 
 def of_ours(entry: EntryPoint) -> str:
@@ -26,13 +25,14 @@ def of_ours(entry: EntryPoint) -> str:
     return next((each for each in lines if _names_us(each) and "extra ==" not in each), "")
 
 
-def _unmet(line: str, running: str) -> str:
+def _unmet(line: str) -> str:
     from packaging.requirements import InvalidRequirement, Requirement  # takes 20 ms, and few need it
 
     try:
         wanted = Requirement(line)
     except InvalidRequirement:
         return f"requires {line!r}, which cannot be read: its package is to be built anew"
+    running = version(OURS)
     applies = wanted.marker is None or wanted.marker.evaluate({"extra": ""})
     if not applies or wanted.specifier.contains(running, prereleases=True):
         return ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
 from conserje.storage.database import Connection, DatabaseError
@@ -41,11 +43,18 @@ class Migration(NamedTuple):
 
 def migrations() -> list[Migration]:
     """All of this release, in order."""
-    found = []
+    return sorted(Migration(version, file.read_text(encoding="utf-8")) for version, file in _files())
+
+
+def newest() -> int:
+    """The version of the last one. None is read: each start asks."""
+    return max(version for version, _ in _files())
+
+
+def _files() -> Iterator[tuple[int, Traversable]]:
     for file in files("conserje").joinpath("sql").iterdir():
         if match := _FILE.fullmatch(file.name):
-            found.append(Migration(int(match[1]), file.read_text(encoding="utf-8")))
-    return sorted(found)
+            yield int(match[1]), file
 
 
 OLDEST_SERVED = "SELECT max(coalesce(works_with, version)) FROM public.migrations WHERE version > $1"
@@ -53,7 +62,7 @@ OLDEST_SERVED = "SELECT max(coalesce(works_with, version)) FROM public.migration
 
 async def refuse_other_schema(connection: Connection) -> None:
     """Raises DatabaseError for a schema but our own, or a newer one that says it works with ours."""
-    here, known = await schema_version(connection), migrations()[-1].version
+    here, known = await schema_version(connection), newest()
     if here < known:
         raise DatabaseError(
             f"The database's schema is {here}, too old for this release, which needs {known}: "

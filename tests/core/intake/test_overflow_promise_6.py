@@ -137,6 +137,7 @@ async def test_a_flood_s_events_are_stored_together(
     assert sizes == [ENOUGH] * 3
 
 
+@pytest.mark.new_database  # which goes at once; to delete all that row by row takes as long as the test
 async def test_a_post_of_thousands_is_stored_in_parts_with_others_between(
     scene: Scene, sizes: list[int]
 ) -> None:

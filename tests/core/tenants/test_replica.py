@@ -99,6 +99,7 @@ async def test_many_changes_at_once_copy_all(
             await until_equal(made, pool, slug)
 
 
+@pytest.mark.new_database  # which goes at once; to delete all that row by row takes as long as the test
 async def test_a_bulk_change_copies_what_changed_and_lets_others_have_their_turn(
     pool: Pool, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

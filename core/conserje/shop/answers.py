@@ -47,6 +47,7 @@ _OF_FACTS = frozenset[str]().union(
 )
 _OWN = frozenset(cues.OWN.split())
 _UNDER_WAY = frozenset(key for word in cues.UNDER_WAY.split() for key in meanings(word))
+_HOW_MUCH = frozenset(("cuanto", "cuánto", "kuanto", "quanto", "much"))
 _DONE = frozenset(cues.DONE.split())  # word by word: what is done has the stem of what may be done
 
 
@@ -163,16 +164,8 @@ class Answers:
         if _is_under_way(clauses):
             return
         yield from self._delivery(clauses, tenant.locale)
-        hours = ""
+        yield from self._hours(clauses, tenant, now)
         for words in clauses:
-            asked = _HOURS.found(words)
-            if asked and not _DELIVERY.found(words) and tenant.hours:
-                written = [word.written for word in words]
-                if answer := saying.hours(tenant.hours, written, tenant.locale, now):
-                    if hours and answer.startswith(saying.hours(tenant.hours, (), tenant.locale, now)):
-                        continue  # "hasta qué hora están hoy? alcanzo a las 4?"
-                    hours = answer
-                    yield _found("hours", tenant.locale, answer, asked, words)
             if (asked := _ADDRESS.found(words)) and (
                 answer := saying.address(self.told.facts, tenant.locale)
             ):
@@ -182,6 +175,18 @@ class Answers:
                     if topic == "payment" and asked & _COST.found(words):
                         continue  # who pays the delivery asks not how
                     yield _found(topic, tenant.locale, answer, asked, words)
+
+    def _hours(self, clauses: Sequence[Sequence[Word]], tenant: Tenant, now: datetime) -> Iterator[_Found]:
+        """Those of each clause that asks for them; the week's once some day's are said says no more."""
+        is_said = False
+        for words in clauses if tenant.hours else ():
+            asked = _HOURS.found(words)
+            if not asked or _DELIVERY.found(words) or not tenant.hours:
+                continue
+            answer = saying.hours(tenant.hours, [word.written for word in words], tenant.locale, now)
+            if answer and not (is_said and answer == saying.hours(tenant.hours, (), tenant.locale, now)):
+                is_said = True
+                yield _found("hours", tenant.locale, answer, asked, words)
 
     def _delivery(self, clauses: Sequence[Sequence[Word]], locale: str) -> Iterator[_Found]:
         """Where, what it costs and how long it takes: what of it is asked for, as one answer."""
@@ -292,8 +297,9 @@ class Answers:
 def _cost_and_time(words: Sequence[Word]) -> tuple[set[int], set[int]]:
     """By which words what it costs and how long it takes is asked; "el envío cuánto" asks for the cost."""
     cost, time = _COST.found(words), _TIME.found(words)
-    if not cost and not _ARRIVAL.found(words) and (alone := _COST_ALONE.found(words)).isdisjoint(time):
-        cost = alone
+    if not cost and not _ARRIVAL.found(words):
+        alone = _COST_ALONE.found(words) - time
+        cost = alone if any(word.written in _HOW_MUCH and word.place in alone for word in words) else cost
     return cost, time
 
 

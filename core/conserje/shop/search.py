@@ -41,8 +41,8 @@ _LOOKED_UP, _SCORED = 100_000, 2_500  # products, for all clauses of a message
 
 STOP_WORDS = """
 a al algo alguien algun alguna algunos algunas ando andas anda ahi aqui aca amigo asi aun ay bien bkn buena
-buenas buenos bueno busco buscando buscaba caleta cachai chao chiquillos como compa compadre comprar con cosa
-cosas costo cual cuales cuando cuanto cuanta cuantos cuantas cuesta cuestan da dale dame de del den dias
+buenas buenos bueno busco buscando buscaba caleta cachai chao chiquillos como compa compas compadre comprar
+con cosa cosas costo cual cuales cuando cuanto cuanta cuantos cuantas cuesta cuestan da dale dame de del den dias
 dia disponible disponibles disponibilidad donde e el ella ellos en era eres es esa ese eso esta estan estas
 este esto estoy favor fin gracias gustaria haber han hay hola holi hoy igual interesa kiero kuanto ir la las
 le les lo los llevo llevar loco mas mande manda mandame me mi mis mira modelo modelos mostrar muestrame muy

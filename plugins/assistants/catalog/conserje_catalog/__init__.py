@@ -260,7 +260,7 @@ async def _priced(turn: _Turn, asked: Asked, offers: Offers) -> list[str]:
 
 async def _in_parts(turn: _Turn, meant: Sequence[Product], asked: Asked, offers: Offers) -> list[str]:
     """The price of what is to be paid in parts: "en 12 cuotas cuánto queda"."""
-    if not asked.says("instalments") or not asked.topic == "precio":
+    if not asked.says("instalments") or asked.topic != "precio":
         return []
     rest = Asked("\n".join(PATTERNS["instalments"].sub(" ", clause) for clause in asked.clauses))
     found = None if meant else await meaning.find(turn, rest)

@@ -111,7 +111,8 @@ class Asked:
     def says(self, kind: str) -> bool:
         """Whether any clause matches the expression of that name."""
         if kind not in self._says:
-            self._says[kind] = any(PATTERNS[kind].search(clause) for clause in self.clauses)
+            search = PATTERNS[kind].search
+            self._says[kind] = any([search(clause) for clause in self.clauses])
         return self._says[kind]
 
     @property

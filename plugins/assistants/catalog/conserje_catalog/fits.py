@@ -14,14 +14,16 @@ _DIGIT = re.compile("[0-9]")
 _MONTHS = {"a": 12, "m": 1, "d": 0, "s": 0}  # by the first letter
 # As contacts say it, in an Asked's clauses.
 _AGE = re.compile(
-    r"\b(?:de|tiene|tienen|cumple|cumplio|para|pa|con|tem|is) ([0-9]{1,2}) (anos?|anitos?|mes(?:es)?|dias|semanas?)\b"
+    r"\b(?:de|tiene|tienen|cumple|cumplio|para|pa|con|tem|is) "
+    r"([0-9]{1,2}) (anos?|anitos?|mes(?:es)?|dias|semanas?)\b"
 )
 _WEIGHT = re.compile(r"\b(?:pes(?:a|o|an|amos)|weighs?) (?:como |unos |casi )?([0-9]{2,3})\b")
 _HEIGHT = re.compile(
     r"\b(?:mid(?:o|e)|estatura(?: de)?) (?:como )?(?:1[., ]?([0-9]{2})|1 metro ([0-9]{2}))\b"
 )
 _PEOPLE = re.compile(
-    r"\b(?:para|pa|somos|seremos|for|caben|cabemos|entran|alcanza para) ([0-9]{1,3})(?: personas| jugadores| people)?\b(?! (?:anos|meses))"
+    r"\b(?:para|pa|somos|seremos|for|caben|cabemos|entran|alcanza para) "
+    r"([0-9]{1,3})(?: personas| jugadores| people)?\b(?! (?:anos|meses))"
 )
 _LENGTH = re.compile(r"\b([0-9]{2,3}) (?:cm|cms|centimetros)\b")
 # As descriptions do.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conserje import Match, Product, Products
-from conserje_catalog.vocabulary import in_spanish
+from conserje_catalog.vocabulary import GOODS
 
 MOST = 40  # searches of a turn
 _CALLED_SO = 0.9
@@ -14,8 +14,8 @@ class Looking:
 
     def __init__(self, products: Products, locale: str) -> None:
         self._products = products
-        self._locale = locale
-        self._called: dict[str, bool] = {}  # whether the catalogue has a good by that name
+        self._goods = GOODS.get(locale[:2], {})
+        self._names: dict[str, str] = {}  # by which the catalogue has a good
         self._found: dict[tuple[str, int], list[Match]] = {}
 
     async def all(self) -> list[Product]:
@@ -40,12 +40,21 @@ class Looking:
         return max(found, others, key=lambda matches: matches[0].score if matches else 0.0)
 
     async def _in_spanish(self, text: str) -> str:
-        """The text with its goods by their other name, but for those that the catalogue has by this one."""
-        spanish = in_spanish(text, self._locale)
-        if spanish == text:
+        """The text with its goods by the name that the catalogue has them by, where it has not this one."""
+        called: dict[str, str] = {}
+        for word in text.split():
+            other = self._goods.get(word) or self._goods.get(word.removesuffix("s"))
+            if other and word not in called:
+                called[word] = await self._called(word, other)
+        if all(word == other for word, other in called.items()):
             return text
-        for word, other in zip(text.split(), spanish.split(), strict=True):
-            if word != other and word not in self._called:
-                self._called[word] = bool(await self._products.search(word, 1))
-        known = [word for word, is_called in self._called.items() if is_called]
-        return in_spanish(text, self._locale, known) if known else spanish
+        return "\n".join(
+            " ".join([called.get(word, word) for word in line.split()]) for line in text.split("\n")
+        )
+
+    async def _called(self, word: str, other: str) -> str:
+        """The one of two names that the catalogue has; each is looked for once."""
+        if word not in self._names:
+            known = await self._products.search(word, 1) or not await self._products.search(other, 1)
+            self._names[word] = word if known else other
+        return self._names[word]

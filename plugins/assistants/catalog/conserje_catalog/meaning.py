@@ -6,16 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Literal
 
 from conserje import Match, Product
-from conserje_catalog import choices, fits, measures, qualities, sizes, things
+from conserje_catalog import about, choices, fits, measures, shown, sizes, things
 from conserje_catalog.amounts import (
     Count,
     amount,
     counted_after,
     is_its_own,
-    is_much_alone,
     sold_by_measure,
 )
 from conserje_catalog.asked import Asked, is_known, naming
@@ -23,7 +21,6 @@ from conserje_catalog.choices import stem
 from conserje_catalog.names import (
     FOUND,
     HARDLY,
-    INFINITIVE,
     SAID,
     SURE,
     AnyTurn,
@@ -47,7 +44,7 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     """What the contact means, by its name, by pointing at what was shown, or by its price."""
     wish = await wished_for(turn, asked)
     if together := await several(turn, wish, asked) or await _basket(turn, asked):
-        return _best_of(together, asked)
+        return shown.best_of(together, asked)
     offered = choices.shown(turn.history, await turn.products.all()) if turn.history else []
     matches = await _of_the_subject(turn, wish, without(wish, await named(turn, wish.clauses)))
     matches = await for_what_they_have(turn, wish.stories, matches)
@@ -57,10 +54,10 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     if added := _added(asked, offered, matches, count):
         return added
     meant = (
-        _most_of_offered(asked, offered, matches)
-        or _so_much(wish, offered)
-        or _of_the_shown(asked, offered, matches)
-        or _another_so(asked, offered, await turn.products.all())
+        shown.most_of_offered(asked, offered, matches)
+        or shown.so_much(wish, offered)
+        or shown.of_the_shown(asked, offered, matches)
+        or shown.another_so(asked, offered, await turn.products.all())
         or await _of_offered(turn, wish, asked, offered)
         or await _by_name(turn, wish, matches, count)
         or await _pointed(turn, wish, asked, offered, count)
@@ -73,7 +70,7 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     if meant.way == "offer" and not offered:
         meant = replace(meant, products=_without_what_is_of_it(meant.products, wish.clauses))
     meant = await _for_the_money(turn, wish, await _that_fits(turn, wish, meant))
-    meant = _most(meant, asked)
+    meant = shown.most(meant, asked)
     if asked.says("cheaper"):
         return await _cheaper(turn, meant)
     if so := measures.wanted(asked, "more"):
@@ -83,75 +80,11 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
     return _narrowed(replace(meant, described=described, unwanted=wish.unwanted), wish, asked)
 
 
-def _best_of(meant: Meant, asked: Asked) -> Meant:
-    """The one of two that is asked for by its price: "cuál es más barato, el kong o la pelota"."""
-    way = _extreme(asked) if meant.way == "compare" else None
-    there = [product for product in meant.products if has(product)]
-    if way is None or not there:
-        return meant
-    best = (max if way == "dearest" else min)(there, key=lambda product: product.price)
-    return Meant([best], way)
-
-
-def _most_of_offered(asked: Asked, offered: Sequence[Product], matches: Sequence[Match]) -> Meant | None:
-    """Of what was shown the largest, or the strongest; all of it where that is not told."""
-    so = measures.wanted(asked, "most") if len(offered) > 1 else ""
-    if not so or not (_begins_so(asked) or all(match.product in offered for match in matches)):
-        return None
-    best = measures.most(offered, so)
-    return Meant(best) if best else Meant(offered[:SHOWN], "compare", described=True)
-
-
-def _begins_so(asked: Asked) -> bool:
-    """Whether it is said first which one it is: "el chico cuántos kilos trae"."""
-    found = (PATTERNS["most"].search(clause.removeprefix("y ")) for clause in asked.clauses)
-    return any(each.start() == 0 for each in found if each)
-
-
-def _so_much(wish: Wish, offered: Sequence[Product]) -> Meant | None:
-    """So much of what was shown: "ya, quiero 3 kg"."""
-    clauses = [clause for clause in wish.clauses if offered and is_much_alone(clause)]
-    if not clauses or any(naming(clause) for clause in wish.clauses if clause not in clauses):
-        return None
-    return Meant(offered, count=sold_by_measure(offered[0], clauses))
-
-
 async def is_of_the_shown(turn: AnyTurn, asked: Asked) -> bool:
     """Whether something is asked that is told of the one thing that was shown."""
     offered = choices.shown(turn.history, await turn.products.all()) if turn.history else []
     matches = await named(turn, asked.wanted()) if len(offered) == 1 else ()
-    return _of_the_shown(asked, offered, matches) is not None
-
-
-def _of_the_shown(asked: Asked, offered: Sequence[Product], matches: Sequence[Match]) -> Meant | None:
-    """The one that was shown, where something is asked that is told of it: "caben 8 personas?"."""
-    if len(offered) != 1 or matches or not asked.is_question or asked.says("another"):
-        return None
-    clauses = " ".join(asked.clauses)
-    is_told = fits.judges(offered, clauses) or qualities.is_told(offered[0], asked)
-    return Meant(offered, described=True) if is_told else None
-
-
-def _another_so(asked: Asked, offered: Sequence[Product], products: Sequence[Product]) -> Meant | None:
-    """Of the same kind the one that is so, and not the one that was shown: "no ese no, el negro"."""
-    clauses = [PATTERNS["not_this"].sub(" ", clause) for clause in asked.clauses]
-    if not offered or not asked.says("not_this"):
-        return None
-    so = {stem(word) for clause in clauses for word in clause.split() if len(word) > 3}
-    alike = [each for each in products if each.category == offered[0].category and each not in offered]
-    named = [(len(so & {stem(word) for word in _name(each)}), each) for each in alike if has(each)]
-    best = max((count for count, _ in named), default=0)
-    found = [each for count, each in named if count == best] if best else [each for _, each in named]
-    return Meant(found, sure=0.7) if found else None
-
-
-def _most(meant: Meant, asked: Asked) -> Meant:
-    """The largest of those that are meant; all of them with what is told of them where that is not told."""
-    so = measures.wanted(asked, "most") if len(meant.products) > 1 and meant.way == "offer" else ""
-    if not so:
-        return meant
-    best = measures.most(meant.products, so)
-    return replace(meant, products=best or meant.products, described=True)
+    return shown.of_the_shown(asked, offered, matches) is not None
 
 
 def _added(asked: Asked, offered: Sequence[Product], matches: Sequence[Match], count: Count) -> Meant | None:
@@ -213,8 +146,8 @@ async def _pointed(
         return Meant(pointed, "compare" if len(pointed) > 1 else "offer", count)
     if not offered and (numbered := choices.numbered(wish.clauses, await turn.products.all())):
         return Meant(numbered)
-    if about := await _about(turn, wish, asked):
-        return Meant(about, sure=ABOUT, described=True)
+    if told := await about.about(turn, wish, asked):
+        return Meant(told, sure=ABOUT, described=True)
     return None
 
 
@@ -236,24 +169,17 @@ async def _of_offered(turn: AnyTurn, wish: Wish, asked: Asked, offered: Sequence
     return None
 
 
-def _affordable(wish: Wish, asked: Asked, offered: Sequence[Product]) -> Sequence[Product]:
-    """What was shown, where one of it is wanted for the money: "uno de menos de 100 lucas"."""
-    names = any(naming(clause) or PATTERNS["anything"].search(clause) for clause in wish.clauses)
-    allowed = wish.budget and any(wish.budget.allows(product) for product in offered)
-    return offered if allowed and not names and len(offered) > 1 else ()
-
-
 async def _unnamed(turn: AnyTurn, wish: Wish, asked: Asked, offered: Sequence[Product]) -> Meant | None:
     """What there is for the money, or of a category, where no thing is named that there is."""
-    if shelved := await _shelved(turn, wish, asked):
+    if shelved := await about.shelved(turn, wish, asked):
         return Meant(shelved, "shelf", sure=0.6)
     if not wish.budget and any(PATTERNS["anything"].search(clause) for clause in wish.clauses):
         made = fits.told_for(await turn.products.all(), wish.clauses)
         if there := [product for product in made if has(product)]:
             return Meant(there, sure=0.6, described=True)
-    if wish.budget and offered and (some := _affordable(wish, asked, offered)):
+    if wish.budget and offered and (some := shown.affordable(wish, asked, offered)):
         return Meant(some, sure=0.8)
-    if wish.budget or _extreme(asked):
+    if wish.budget or shown.extreme(asked):
         will_do = await _anything_will_do(turn, wish)
         fitting = await turn.products.all() if will_do else await _given_to(turn, wish)
         there = [product for product in fitting if has(product)]
@@ -331,85 +257,6 @@ async def _more(turn: AnyTurn, meant: Meant, so: str) -> Meant:
     return Meant(found or [thing], sure=0.8, described=True)
 
 
-async def _about(turn: AnyTurn, wish: Wish, asked: Asked) -> list[Product]:
-    """What a question about a thing, or a budget for one, is about: the thing that is named first.
-
-    So is a thing of which most is known: "saco de pro plan". Its description is said, so that nothing is
-    passed off.
-    """
-    for clause in wish.clauses:
-        if about := await _about_clause(turn, wish, clause, asked):
-            return about
-    if mentioned := without(wish, await things.mentioned(turn, wish.clauses)):
-        return [match.product for match in mentioned]
-    return []
-
-
-async def _shelved(turn: AnyTurn, wish: Wish, asked: Asked) -> list[Product]:
-    """What there is of the category that is named beside something unheard of."""
-    for clause in wish.clauses if asked.asks or not asked.is_question else ():
-        if shelved := await things.shelved(turn, naming(clause)):
-            return shelved
-    return []
-
-
-async def _about_clause(turn: AnyTurn, wish: Wish, clause: str, asked: Asked) -> list[Product]:
-    """The same of one clause."""
-    if asked_for := without(wish, await things.asked_for(turn, clause)):
-        return [match.product for match in asked_for]
-    words = naming(clause)
-    nearly = await turn.products.search(" ".join(words), 3)
-    if nearly and nearly[0].score >= (SURE if _asks_for_a_thing(words, clause) else _NEAR):
-        return [match.product for match in without(wish, nearly) if match.score > nearly[0].score - 0.1]
-    if purposed := await _for_a_purpose(turn, wish, clause):
-        return purposed
-    if headed := without(wish, await things.headed(turn, clause)):
-        return [match.product for match in headed]
-    if described := await _told_so(turn, wish, clause):
-        return described
-    attribute = asked.says("attribute")
-    if not (attribute or wish.budget or _extreme(asked) or (asked.is_question and not asked.asks)):
-        return []
-    for word in dict.fromkeys(words[:_ASKED_ABOUT]) if attribute else words[:1]:
-        if matches := sure(await turn.products.search(word, FOUND)):
-            return [match.product for match in without(wish, matches)]
-    return []
-
-
-async def _told_so(turn: AnyTurn, wish: Wish, clause: str) -> list[Product]:
-    """What is told to be as it should be, where the thing is unheard of: "plantas que aguanten poca luz"."""
-    thing, _, so = PATTERNS["wish"].sub("\n", f" {clause} ", 1).partition("\n")
-    words = naming(so)
-    if len(words) < 2 or not naming(thing) or await turn.products.search(" ".join(naming(thing)), 1):
-        return []
-    found = await turn.products.search(" ".join(words), 6)
-    return [match.product for match in without(wish, found) if match.score >= _NEAR]
-
-
-async def _for_a_purpose(turn: AnyTurn, wish: Wish, clause: str) -> list[Product]:
-    """Of "algo para pintar un muro" what is for walls: all words but what is done are known."""
-    if PATTERNS["anything"].search(clause) and (whom := PATTERNS["for"].split(f" {clause} ", 1)[1:]):
-        told = [match for word in naming(whom[0])[:1] for match in await turn.products.search(word, 6)]
-        if made := [match.product for match in without(wish, told) if match.score >= _MADE_FOR]:
-            return made
-    if not PATTERNS["purpose"].search(clause):
-        return []
-    done = [word for word in naming(clause) if INFINITIVE.fullmatch(word)]
-    words = [word for word in naming(clause) if word not in done]
-    told = [match for word in done[:SAID] for match in await turn.products.search(word, 6)]
-    if made := [match.product for match in without(wish, told) if match.score >= _MADE_FOR]:
-        return made
-    found = await turn.products.search(" ".join(words), 3) if words else []
-    if not found or found[0].score < _NEAR:
-        return []
-    return [match.product for match in without(wish, found) if match.score > found[0].score - 0.1]
-
-
-def _asks_for_a_thing(words: Sequence[str], clause: str) -> bool:
-    """Whether one thing is asked for by its name: who wants wood is not told of a brush's handle."""
-    return len(words) == 1 and bool(PATTERNS["sells"].search(clause)) and not PATTERNS["some"].search(clause)
-
-
 async def _instead(turn: AnyTurn, wish: Wish) -> list[Product]:
     """What else there is of the kind that is not wanted: "no quiero torta de chocolate, alguna otra"."""
     products = await turn.products.all() if wish.unwanted else []
@@ -454,9 +301,9 @@ async def _before(
     """The products that were spoken of, where this asks for more of them: "¿y cuánto cuesta?"."""
     more = asked.follows_up or asked.says("attribute") or asked.says("compare") or asked.says("more")
     more = more or (bool(offered) and asked.asks and asked.says_little)
-    more = more or (bool(offered) and _tells_for_whom(asked, offered))
+    more = more or (bool(offered) and shown.tells_for_whom(asked, offered))
     counted = count > 1 and bool(offered)
-    if not (more or counted or (_extreme(asked) and asked.says_little)):
+    if not (more or counted or (shown.extreme(asked) and asked.says_little)):
         return None
     if len(offered) == 1 and asked.says("compare") and (both := await _compared(turn)):
         return both
@@ -485,15 +332,10 @@ async def _compared(turn: AnyTurn) -> Meant | None:
     return replace(both, way="compare") if both else None
 
 
-def _tells_for_whom(asked: Asked, offered: Sequence[Product]) -> bool:
-    """Whether no more is said than for whom one of them is to be: "la de adulto", "tiene 7 meses"."""
-    return asked.says_for_whom and fits.judges(offered, " ".join(asked.clauses))
-
-
 def _narrowed(meant: Meant, wish: Wish, asked: Asked) -> Meant | None:
     """Those of the right price, for whom they are wanted."""
     meant = _of_size(meant, wish)
-    if meant.way == "offer" and not (asked.says("attribute") and _extreme(asked)):
+    if meant.way == "offer" and not (asked.says("attribute") and shown.extreme(asked)):
         told = (*wish.clauses, *wish.stories)
         meant = replace(meant, products=fits.fitting(meant.products, told, anything=bool(wish.budget)))
     to_be_had = [product for product in meant.products if has(product)] or list(meant.products)
@@ -504,7 +346,7 @@ def _narrowed(meant: Meant, wish: Wish, asked: Asked) -> Meant | None:
             return replace(meant, products=by_price, way="budget", budget=wish.budget)
         nearest = sorted(to_be_had, key=lambda product: product.price)[:1]
         return replace(meant, products=nearest, way="too_dear") if nearest else None
-    if (way := _extreme(asked)) and not (len(meant.products) == 1 and _names_others(wish)):
+    if (way := shown.extreme(asked)) and not (len(meant.products) == 1 and _names_others(wish)):
         called_so = _called_so(to_be_had, wish.clauses)
         products = sorted(called_so, key=lambda product: product.price, reverse=way == "dearest")
         return replace(meant, products=products[:1], way=way)
@@ -522,10 +364,6 @@ def _without_what_is_of_it(products: Sequence[Product], clauses: Sequence[str]) 
         if called:
             return [each for each in products if each.category in categories]
     return products
-
-
-def _name(product: Product) -> list[str]:
-    return " ".join(Asked(product.name).clauses).split()
 
 
 def _begins_with(product: Product, word: str) -> bool:
@@ -558,7 +396,3 @@ def _of_size(meant: Meant, wish: Wish) -> Meant:
 def _names_others(wish: Wish) -> bool:
     """Whether one of two is asked for, of which one is unheard of: of one nothing is compared."""
     return any(PATTERNS["or"].search(f" {clause} ") for clause in wish.clauses)
-
-
-def _extreme(asked: Asked) -> Literal["cheapest", "dearest"] | None:
-    return "dearest" if asked.says("dearest") else "cheapest" if asked.says("cheapest") else None

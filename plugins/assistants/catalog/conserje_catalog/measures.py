@@ -22,16 +22,20 @@ _UNITS = {  # the kind, and how much of it one is
     "mt": ("length", 100.0), "cm": ("length", 1.0), "mm": ("length", 0.1), "pulgada": ("inches", 1.0),
     "persona": ("people", 1.0), "porcion": ("people", 1.0), "porcione": ("people", 1.0),
     "puesto": ("people", 1.0), "plaza": ("people", 1.0), "comensale": ("people", 1.0),
-    "gb": ("memory", 1.0), "giga": ("memory", 1.0), "tera": ("memory", 1000.0), "tb": ("memory", 1000.0), "pieza": ("pieces", 1.0), "unidade": ("pieces", 1.0), "pagina": ("pieces", 1.0),
+    "gb": ("memory", 1.0),
+    "giga": ("memory", 1.0), "tera": ("memory", 1000.0), "tb": ("memory", 1000.0), "pieza": ("pieces", 1.0),
+    "unidade": ("pieces", 1.0), "pagina": ("pieces", 1.0),
     "%": ("share", 1.0), "w": ("power", 1.0), "watt": ("power", 1.0), "hp": ("power", 746.0),
     "lumene": ("light", 1.0), "lm": ("light", 1.0), "mah": ("charge", 1.0), "hora": ("time", 60.0),
     "minuto": ("time", 1.0), "dpi": ("points", 1.0), "grado": ("degrees", 1.0),
 }  # fmt: skip
 _LARGE = ("people", "area", "volume", "weight", "length", "inches", "memory", "pieces")
 _KINDS = {  # by the first letters of how it should be
-    "larg": ("length",), "cort": ("length",), "long": ("length",), "short": ("length",), "alt": ("length",), "anch": ("length",),
+    "larg": ("length",), "cort": ("length",), "long": ("length",), "short": ("length",),
+    "alt": ("length",), "anch": ("length",),
     "livian": ("weight",), "pesad": ("weight",), "lev": ("weight",), "light": ("weight",), "pes": ("weight",),
-    "strong": ("share", "power", "weight"), "fort": ("share", "power", "weight"), "fuert": ("share", "power", "weight"),
+    "strong": ("share", "power", "weight"), "fort": ("share", "power", "weight"),
+    "fuert": ("share", "power", "weight"),
     "poten": ("power", "share", "light"), "suav": ("share",), "lumin": ("light", "power"),
     "memori": ("memory",), "gig": ("memory",), "dur": ("time", "charge"), "bateri": ("charge", "time"),
 }  # fmt: skip

@@ -55,7 +55,7 @@ def _amounts(words: Sequence[str]) -> list[tuple[int, int, Decimal]]:
     """Where amounts of money begin and end; a number takes the unit of the one right after it."""
     found: list[tuple[int, int, Decimal]] = []
     for n, word in enumerate(words):
-        if (number := _number(word) or _thousand(words, n)) is None:
+        if (number := _number(word) or _thousand(words, n)) is None or _is_sharp(words, n):
             continue
         value, thousands = number
         unit = words[n + 1] if n + 1 < len(words) else ""
@@ -65,8 +65,7 @@ def _amounts(words: Sequence[str]) -> list[tuple[int, int, Decimal]]:
                 continue
             found.append((n, n + 1, value * 1000 if unit in _THOUSANDS else value))
         elif thousands:
-            if not (word.endswith("k") and set(words[max(n - 1, 0) : n]) & _SHARP):
-                found.append((n, n + 1, value * 1000))
+            found.append((n, n + 1, value * 1000))
         elif unit in _THOUSANDS:
             found.append((n, n + 2, value * 1000))
         elif unit in _UNITS:
@@ -74,6 +73,11 @@ def _amounts(words: Sequence[str]) -> list[tuple[int, int, Decimal]]:
         elif value >= _LEAST_MONEY and _BOUNDS & set(words[max(n - 3, 0) : n]) and not _is_a_name(words, n):
             found.append((n, n + 1, value))
     return found[:2]
+
+
+def _is_sharp(words: Sequence[str], at: int) -> bool:
+    """Whether it is how sharp a picture is: "en 4k"."""
+    return words[at].endswith("k") and bool(set(words[max(at - 1, 0) : at]) & _SHARP)
 
 
 def _is_a_name(words: Sequence[str], at: int) -> bool:

@@ -101,7 +101,8 @@ EXPRESSIONS = {
 
 # Goods as a Spanish catalogue has them; words that Spanish has too are left out.
 GOODS = """
-    churrasqueira parrilla, churrasco asado, lenha leña, carvao carbon, fogao estufa, polvo pulpo, peixe pescado, peixes pescados, mexilhao choritos, camarao camaron,
+    churrasqueira parrilla, churrasco asado, lenha leña, carvao carbon, fogao estufa,
+    polvo pulpo, peixe pescado, peixes pescados, mexilhao choritos, camarao camaron,
     ouvido audifonos, cidade urbana, grosso grueso, grossa gruesa, cordas cuerdas, violao guitarra,
     palheta uñeta, palhetas uñetas,
     agulha aguja, agulhas agujas, fio hilo, novelo ovillo,

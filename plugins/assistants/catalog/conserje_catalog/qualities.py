@@ -36,7 +36,7 @@ def _counted(found: re.Match[str]) -> str:
 
 
 def is_told(product: Product, asked: Asked) -> bool:
-    """Whether something that a clause asks of it is told of it: "lleva leche?" of "con leche, pan y queso"."""
+    """Whether what a clause asks of it is told of it: "lleva leche?" of "con leche, pan y queso"."""
     for clause in asked.clauses:
         if found := PATTERNS["quality"].search(clause):
             words = naming(clause[found.end() :])

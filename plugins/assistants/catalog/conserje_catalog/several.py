@@ -25,6 +25,7 @@ _PARTS = 6  # things asked for at once
 _LISTED = 4  # things in a row
 _OF_THE_SAME_SIZE = re.compile(r"\bde(?:l| la) mism[oa] (?:porte|tamano|medida|formato|talla|tipo|marca)\b")
 _LARGE = re.compile(r"\b(grande|chic[oa]|pequen[oa])s?\b")
+_SO_MANY = re.compile(r"(?:somos|seremos|vamos a ser|para|pa) (?:como |unos )?[0-9]+(?: personas)?")
 _CALLED = 0.03  # a keyword says less surely what it is than the name
 _HAS_WITH = re.compile(r"\b(vienen?|funcionan?|compatibles?|sirven?|pagan?|cargan?) con ")  # joins nothing
 
@@ -43,8 +44,8 @@ async def several(turn: AnyTurn, wish: Wish, asked: Asked) -> Meant | None:
         joined = len(parts) > (len(clauses) if way == "compare" else 1)  # a comma alone compares nothing
         before = ""
         for part in [part.strip() for part in parts if part.strip()][:_PARTS] if joined else ():
-            if PATTERNS["story"].match(part):
-                continue  # "somos 4"
+            if _SO_MANY.fullmatch(part):
+                continue
             part = _OF_THE_SAME_SIZE.sub(_format(before), PATTERNS["size"].sub(" ", part)).strip()
             count, thing = amount(part)
             thing = PATTERNS["size"].sub(" ", thing)

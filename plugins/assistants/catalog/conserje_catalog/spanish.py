@@ -13,10 +13,12 @@ WORDS = {
     "chat": """
         estos estas esos esas aquello otra otro uno
         q vecino vecina estimado estimada estimados caballero senor senorita jefe jefa maestro mijo bro
-        cabros cabras chiquillos chiquillas muchachos gente casero casera caserito caserita patron loco loca compa compadre amigo amiga amigos hermano hermana perro po poh pues que tal como estas
+        cabros cabras chiquillos chiquillas muchachos gente casero casera caserito caserita patron loco loca
+        compa compadre amigo amiga amigos hermano hermana perro po poh pues que tal como estas
         estai esta va vamos anda andai onda mas dia dias tarde tardes noche noches wn weon todo todos bien
         muy y ya a la lo los por aca ahi te tu ti su usted ustedes igual muchas mucha mil super listo
-        porfa porfis xfa porfavor favor plis vemos luego pronto manana me voy eso es era no nada de el esa ese este vale se o un una pa para
+        porfa porfis xfa porfavor favor plis vemos luego pronto manana me voy eso es era no nada de el esa
+        ese este vale se o un una pa para
         cual
     """,
     "price": """
@@ -94,7 +96,8 @@ EXPRESSIONS = {
     "greeting": r"""
         como_(?:va|vamos|estas?|estai|estan|andas?|andai|te_va|les_va|amaneci\w*)
         (?:que|q|k)_(?:tal|onda|hubo) todo_(?:bien|piola|bacan|tranquilo|en_orden)$
-        (?:estas?|estai|estan|andas?|andai|andan|siguen?)_(?:por_)?(?:ahi|aca)$ hay_alguien me_(?:puedes?|pueden|podrias?)_ayudar
+        (?:estas?|estai|estan|andas?|andai|andan|siguen?)_(?:por_)?(?:ahi|aca)$ hay_alguien
+        me_(?:puedes?|pueden|podrias?)_ayudar
         (?:disculp[ae]|disculpen|perdon)_(?:la|las|el|que)_(?:\w+_)?(?:molest\w+|horas?|demora)
         ^(?:disculp[ae]|perdon)$
         (?:quisiera|queria|quiero|necesito|podria|puedo)_(?:consultar|preguntar|saber)(?:te|le|les)?(?:_algo|_una_cosa)?$
@@ -184,7 +187,8 @@ EXPRESSIONS = {
     "haggling": r"""
         cuanto_me_(?:l[oa]s?_)?(?:haces?|hacen|haci[s]?|dejas?|dejan|deji[s]?)
         me_(?:haces?|hacen|hai|haria[ns]?|dan|das|dai)_(?:un_|el_)?[0-9]{1,2}(?:_por_ciento|_porciento|_si\b|_de_desc\w*|$)
-        me_l[oa]s?_(?:\w+_)?dej\w+(?!_(?:sin|con|list[oa]s?|en_(?:la|el|mi)|\w+[ai]d?[oa]s?)\b) d[ei]j(?:e|a|en|ai)(?:me|nos)l?[oa]?s?(?:_\w+){0,4}_(?:en|a|por)_[0-9]+
+        me_l[oa]s?_(?:\w+_)?dej\w+(?!_(?:sin|con|list[oa]s?|en_(?:la|el|mi)|\w+[ai]d?[oa]s?)\b)
+        d[ei]j(?:e|a|en|ai)(?:me|nos)l?[oa]?s?(?:_\w+){0,4}_(?:en|a|por)_[0-9]+
         me_dej(?:a|as|ai|an|aria|arias)_(?:\w+_){0,4}(?:en|a|por)_[0-9]+
         (?:otro|mejor|buen)_precio precio_(?:me|nos|le|les)_(?:hac|dej|d)\w+
         descuent\w+ rebaj\w+ me_dej\w+(?:_\w+){0,4}_(?:mas_barat\w+|por_menos)
@@ -398,93 +402,3 @@ EXPRESSIONS = {
     "or": r"(?<!_para)(?<!_pra)(?<!_com)_(?:o|u|versus|vs|entre)_(?:el_|la_|los_|las_)?",
     "wish": r"_que_ _(?:para|pa)_(?=\w+[aei]r(?:me|l[aeo]s?)?_)",
 }
-
-# What shops are asked in other words than their own, and how they may call it; a `_` is a space.
-CALLED = {
-    "estacionamiento": r"""
-        (?:dejo|dejar|parar|estaciono|guardar)_(?:el|mi|la)_(?:auto|autito|vehiculo|camioneta|moto|bici)
-    """,
-    "garantia": r"""
-        (?:sale|salen|saliera|salga|viene|vienen|llega|falla)_(?:mal[oa]s?|fallad[oa]s?|defectuos[oa]s?)
-        si_(?:me_)?(?:falla|se_echa_a_perder|deja_de_funcionar|no_(?:funciona|prende))
-    """,
-    "originales/nuevo y sellado": r"""
-        reacondicionad[oa]s? (?:es|son|viene[ns]?)_(?:nuev|usad|sellad)[oa]s? segunda_mano
-        (?:son|es)_(?:alternativ|truch|replica|imitacion|copia|bamba|de_marca|legitim|autentic)\w*
-    """,
-    "guardan equipaje/custodia": r"""
-        (?:dejo|dejar|guard\w+|encargar|custodia)_(?:la|mi|las|mis|el)_(?:mochila|maleta|bolso|equipaje)s?
-    """,
-    "envio discreto logo": r"""
-        (?:caja|paquete|envio|despacho|sobre|bolsa)_(?:\w+_){0,3}(?:dice|dicen|trae|se_(?:ve|nota|sabe))
-        (?:llega|viene|va|mandan|envian)_(?:\w+_)?(?:piola|discret\w+|escondid\w+)
-        sin_(?:marca|logo|etiqueta)s? (?:que_no|no|sin_que)_se_(?:note|sepa|vea) disimulad[oa] que_no_diga
-    """,
-    "entregan de forma anonima/sin decir quien envia": r"""
-        (?:sepan?|sepa|decir|digan?|saber)_(?:de_)?quien_(?:\w+_)?(?:mand|envi|son|es|soy|fui)\w*
-    """,
-    "fian/fiado": r"fi(?:e|es|as?|an|ar|arme|ado)",
-    "cuanto calculo por persona/para cuantos alcanza": r"""
-        cuant[oa]s?_(?:\w+_){0,4}(?:para|pa)_(?:\w+_)?[0-9]+(?:_personas)?
-    """,
-    "compra minima/minimo de compra": r"(?:monto_)?minimo_(?:de_compra|para_comprar) compra_minima",
-    "veterinario": r"vet",
-    "mascota": r"""
-        (?:entr\w+|ir|llev\w+|pas\w+)_(?:con|a)_(?:mi|el|la|un|una)_(?:perr\w+|gat\w+|mascota|firulais)
-        (?:dejan|aceptan|pueden|permiten)_(?:(?:entrar|pasar)_)?(?:a_)?(?:los_|mi_)?(?:perr\w+|gat\w+|mascotas?)
-    """,
-    "envuelven regalo/papel regalo": r"envolver\w* envuelv\w+ papel_de_regalo envoltorios?",
-    "arriendan": r"(?:alquil|arrend|arriend)\w* prestan rentan",
-    "wifi": r"wi_?fi internet clave_del enchufes?",
-    "usadas/parte de pago": r"parte_de_pago permut\w+",
-    "reservar mesa": r"""
-        reserv\w+_(?:\w+_)?(?:mesa|lugar|puesto) (?:guard|apart)\w+_(?:\w+_)?mesa
-        reserv\w+_(?:para|pa)_(?:\w+_)?[0-9]+(?:_personas)? (?<!de_)mesa_(?:para|pa)_\w+
-    """,
-    "leches vegetales/leche sin lactosa": r"""
-        lactosa (?:leche|bebida)s?_(?:de_)?(?:soya|avena|almendras?|coco|vegetal\w*)
-    """,
-    "celiacos/sin gluten seguro": r"celiac\w+ sin_tacc contaminacion_cruzada trazas",
-    "ponen nombre/escriben mensaje torta/dedicatoria/poner tarjeta con mensaje": r"""
-        (?:que|quiero_que)_(?:la_|el_)?(?:\w+_)?diga
-        (?:pon\w+|escrib\w+)_(?:\w+_){0,2}(?:nombre|mensaje|feliz|frase)
-        (?:mand|pon|escrib|envi|agreg|inclu)\w+_(?:un_|una_)?(?:mensaje|tarjeta|tarjetita|nota|dedicatoria)s?
-        con_(?:el_|un_)?(?:nombre|mensaje|dedicatoria)
-    """,
-    "graban/personalizan": r"""
-        (?:grab|bord|estamp|personaliz)\w+_(?:\w+_){0,2}(?:nombre|logo|letras|iniciales)
-    """,
-    "mayor de edad/menores de edad/piden carnet": r"(?:soy|es)_menor tengo_(?:casi_)?1[0-7]\b(?!_(?:mil|lucas?|k\b|pesos)) (?:piden|pide)_(?:carnet|cedula)",
-}
-
-# Kinds that shut each other out, a group in each line, parted by `/`; a `_` is a space.
-CONTRARIES = r"""
-cachorr\w+ junior puppy gatit[oa]s? / adult[oa]s? / senior viej(?:it)?[oa]s? ancian[oa]s?
-guaguas? beb[ei]s? recien_nacid[oa]s? / adult[oa]s? mi_(?:senora|polol[oa]|espos[oa]|marido|novi[oa])
-nin[oa]s? infantil(?:es)? kids / adult[oa]s? mi_(?:senora|polol[oa]|espos[oa]|marido|novi[oa])
-hombres? varon(?:es)? masculin[oa]s? / mujer(?:es)? damas? femenin[oa]s?
-interior(?:es)? / exterior(?:es)?
-principiantes? emp(?:ezar|iezo|iezan|ezando) nunca_(?:h?[ae]s?|hemos)_\w+ / avanzad[oa]s? profesional(?:es)?
-inalambric[oa]s? bluetooth sin_cables? / con_cable cable_de
-digital(?:es)? / lector discos? fisic[oa]s?
-(?:razas?|perr\w+)_(?:\w+_)?(?:chic|pequen|mini)\w* / (?:razas?|perr\w+)_(?:median\w+_y_)?(?:grande|gigante)s?
-veran\w+ / inviern\w+ invernal(?:es)?
-zurd[oa]s? / diestr[oa]s?
-salad[oa]s? / dulces?
-"""
-
-# Goods that a catalogue may call otherwise.
-GOODS = """
-    ciudad urbana, cerro montaña, montana mtb, celu celular, fono celular, telefono celular, compu computador,
-    notebook computador, lentes anteojos, anteojos lentes, gafas lentes, remera polera, camiseta polera,
-    polera camiseta, chaqueta parka, auriculares audifonos, cascos audifonos, raton mouse, tele televisor,
-    guagua bebe, bebe guagua, nino infantil, nina infantil, ninos infantil, maceta macetero, tierra sustrato,
-    lana ovillo, madeja ovillo, ovillo lana, palillos agujas, palillo aguja, agujas palillos, aguja palillo,
-    ganchillo crochet, pua uñeta, puas uñetas, plumilla uñeta, estuche funda, funda estuche, forro funda,
-    morral mochila, taza tazon, mug tazon, frazada manta, manta frazada, inflador bombin, foco luz,
-    linterna luz, ampolleta foco, pegamento adhesivo, boligrafo lapiz, palomitas cabritas, aguacate palta,
-    pilas baterias, pastel torta, queque bizcocho, sanguche sandwich, gaseosa bebida, infusion te,
-    colonia perfume, aretes aros, brazalete pulsera, argolla anillo, altavoz parlante, ampli amplificador,
-    pellet alimento, croquetas alimento, comida alimento, pechera arnes, goma neumatico,
-    cubierta neumatico, shampoo champu, champu shampoo, remedio medicamento, silla asiento
-"""

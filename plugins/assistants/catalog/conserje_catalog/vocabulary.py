@@ -8,9 +8,9 @@ space.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
-from conserje_catalog import english, portuguese, spanish
+from conserje_catalog import called, english, portuguese, spanish
 
 _LANGUAGES = (spanish, portuguese, english)
 
@@ -49,14 +49,14 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(_any(kind) if kind in _BETWEEN else rf"\b(?:{_any(kind)})\b")
     for kind in spanish.EXPRESSIONS
 }
-_OTHERWISE = {name: "|".join(said.split()).replace("_", " ") for name, said in spanish.CALLED.items()}
+_OTHERWISE = {name: "|".join(said.split()).replace("_", " ") for name, said in called.CALLED.items()}
 CALLED: Mapping[str, re.Pattern[str]] = {
     name: re.compile(rf"\b(?:{said})\b") for name, said in _OTHERWISE.items()
 }
 ANY_CALLED = re.compile(rf"\b(?:{'|'.join(_OTHERWISE.values())})\b")
 _KINDS = [
     ["|".join(kind.split()).replace("_", " ") for kind in line.split(" / ")]
-    for line in spanish.CONTRARIES.strip().splitlines()
+    for line in called.CONTRARIES.strip().splitlines()
 ]
 CONTRARIES = [[re.compile(rf"\b(?:{kind})\b") for kind in kinds] for kinds in _KINDS]
 ANY_CONTRARY = re.compile(rf"\b(?:{'|'.join(kind for kinds in _KINDS for kind in kinds)})\b")
@@ -72,25 +72,21 @@ _OTHER_THINGS = words_of(  # in Spanish
 _PORTUGUESE = {word: good for word, good in _goods(portuguese.GOODS).items() if word not in _OTHER_THINGS}
 _ENGLISH = {word: good for word, good in _goods(english.GOODS).items() if word != "soy"}
 GOODS: Mapping[str, Mapping[str, str]] = {
-    "es": _PORTUGUESE | _ENGLISH | _goods(spanish.GOODS),
+    "es": _PORTUGUESE | _ENGLISH | _goods(called.GOODS),
     "en": _goods(english.GOODS),
     "pt": _goods(portuguese.GOODS),
 }
 
 
-def in_spanish(text: str, locale: str, known: Collection[str] = ()) -> str:
-    """With goods as a Spanish catalogue calls them, in another language or by another name; the known
-    words stay."""
+def in_spanish(text: str, locale: str) -> str:
+    """With goods as a Spanish catalogue calls them, in another language or by another name."""
     if not (goods := GOODS.get(locale[:2])):
         return text
-    lines = (line.split() for line in text.split("\n"))
-    return "\n".join(
-        " ".join(
-            word if word in known else goods.get(word, goods.get(word.removesuffix("s"), word))
-            for word in line
-        )
-        for line in lines
-    )
+    lines = []
+    for line in text.split("\n"):
+        words = [goods.get(word) or goods.get(word.removesuffix("s"), word) for word in line.split()]
+        lines.append(" ".join(words))
+    return "\n".join(lines)
 
 
 NUMBERS = {

@@ -42,11 +42,12 @@ _LOOKED_UP, _SCORED = 100_000, 2_500  # products, for all clauses of a message
 STOP_WORDS = """
 a al algo alguien algun alguna algunos algunas ando andas anda ahi aqui aca amigo asi aun ay bien bkn buena
 buenas buenos bueno busco buscando buscaba caleta cachai chao chiquillos como compa compas compadre comprar
-con cosa cosas costo cual cuales cuando cuanto cuanta cuantos cuantas cuesta cuestan da dale dame de del den dias
-dia disponible disponibles disponibilidad donde e el ella ellos en era eres es esa ese eso esta estan estas
-este esto estoy favor fin gracias gustaria haber han hay hola holi hoy igual interesa kiero kuanto ir la las
-le les lo los llevo llevar loco mas mande manda mandame me mi mis mira modelo modelos mostrar muestrame muy
-nada necesito necesita ni no noches o ojala ola onda oye otra otro p pa pal para pero plis po poh
+con cosa cosas costo cual cuales cuando cuanto cuanta cuantos cuantas cuesta cuestan da dale dame de del den
+dia dias disponible disponibles disponibilidad donde e el ella ellos en era eres es esa ese eso esta estan
+estas este esto estoy favor fin gracias gustaria haber han hay hola holi hoy igual interesa kiero kuanto ir
+la las le les lo los llevo llevar loco mas mande manda mandame me mi mis mira modelo modelos mostrar
+muestrame muy nada necesito necesita ni no noches o ojala ola onda oye otra otro p pa pal para pero plis po
+poh
 por porfa porfavor precio precios puedo puede pueden pues que queda quedan queria quiero quiera quisiera
 re sabe saber sale salen se sea seria si sin solo son soy stock su sus tal tambien
 tamos tardes te tenes tener tendra tendran tendras tengo teni tenis tiene tienen tienes tipo toda todo todos

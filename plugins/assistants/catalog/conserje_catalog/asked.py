@@ -52,7 +52,7 @@ _ONE = words_of("un una mi mis el la los las unos unas su tu um uma meu minha my
 _DEGREES = words_of("tan muy de tao too very barato barata caro cara caros caras")
 _OF_IT = re.compile(r"(?:de|del|para|pa|con|sin|do|da) ")  # "no busco control de play sino de xbox"
 _COMPLEMENT = re.compile(
-    r"(?:para|pa|pal) (?!(?:que|cuando|hoy|manana|el|la|llevar)\b)(?!\w+[aei]r\b)(?:\w+ ?){1,4}"
+    r"(?:para|pa|pal) (?!(?:que|cuando|hoy|manana|el|la|llevar)\b)(?!\w+[aei]r\b)\w+(?: \w+){0,3}"
 )
 _SMALL = re.compile(
     r"\b(?:(barat|economic|car|buen|lind|ric|larg|cort|ahor)it(?=[oa]s?\b)|(suave|fuerte|grande|dulce)cit[oa])"

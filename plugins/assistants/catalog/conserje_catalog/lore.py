@@ -63,7 +63,7 @@ async def _in_a_story(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:
 async def by_a_word(turn: Turn[Any, Any], asked: Asked) -> Sequence[Known]:
     """The one question of a word that no product has: "el happy qué trae y qué días"."""
     words = [word for clause in asked.clauses for word in naming(clause)]
-    if not 0 < len(words) <= _NAMED:
+    if asked.asks or not 0 < len(words) <= _NAMED:
         return ()
     for word in [word for word in words if len(word) >= _STEM and word.isalpha()]:
         if not await turn.products.search(word, 1):

@@ -14,6 +14,7 @@ _TOLD = re.compile(
     r"(?:\b([0-9]{1,4}(?:[.,][0-9])?) ?x ?)?(?<![0-9a-z.,])([0-9]{1,6}(?:[.,][0-9]{1,3})*) ?(%|[a-z]{1,12}\b)"
 )
 _FORMAT = re.compile(r"\b([0-9]{1,3})x([0-9]{1,3})\b(?! ?[a-z]?m)")  # "20x30", in centimetres
+_GROUPING = re.compile(r"[.,](?=[0-9]{3}\b)")
 _TIMES = re.compile(r"\bx ?([0-9]{1,4})\b")
 _UNITS = {  # the kind, and how much of it one is
     "kg": ("weight", 1000.0), "kilo": ("weight", 1000.0), "g": ("weight", 1.0), "gr": ("weight", 1.0),
@@ -70,7 +71,7 @@ def has(product: Product, unit: str) -> bool:
 
 def _number(digits: str) -> float:
     """With a dot before three digits, and a comma before others."""
-    whole = re.sub(r"[.,](?=[0-9]{3}\b)", "", digits)
+    whole = _GROUPING.sub("", digits)
     return float(whole.replace(",", ".")) if whole.count(".") + whole.count(",") < 2 else 0.0
 
 

@@ -13,7 +13,7 @@ WORDS = {
     "chat": """
         estos estas esos esas aquello otra otro uno
         q vecino vecina estimado estimada estimados caballero senor senorita jefe jefa maestro mijo bro
-        cabros cabras chiquillos chiquillas muchachos gente casero casera caserito caserita patron loco loca
+        cabros cabras chiquillos chiquillas muchachos gente caserito caserita patron loco loca
         compa compadre amigo amiga amigos hermano hermana perro po poh pues que tal como estas
         estai esta va vamos anda andai onda mas dia dias tarde tardes noche noches wn weon todo todos bien
         muy y ya a la lo los por aca ahi te tu ti su usted ustedes igual muchas mucha mil super listo
@@ -95,7 +95,8 @@ EXPRESSIONS = {
     """,
     "greeting": r"""
         como_(?:va|vamos|estas?|estai|estan|andas?|andai|te_va|les_va|amaneci\w*)
-        (?:que|q|k)_(?:tal|onda|hubo) todo_(?:bien|piola|bacan|tranquilo|en_orden)$
+        (?:que|q|k)_(?:tal|onda|hubo) (?:dias?|hola|buenas|wenas|tardes|noches)_caser[oa]$
+        todo_(?:bien|piola|bacan|tranquilo|en_orden)$
         (?:estas?|estai|estan|andas?|andai|andan|siguen?)_(?:por_)?(?:ahi|aca)$ hay_alguien
         me_(?:puedes?|pueden|podrias?)_ayudar
         (?:disculp[ae]|disculpen|perdon)_(?:la|las|el|que)_(?:\w+_)?(?:molest\w+|horas?|demora)
@@ -327,7 +328,7 @@ EXPRESSIONS = {
         ^(?:y_|eso_|pero_)*(?:(?:tiene|lleva)_(?:algun_)?(?:costo|valor|recargo)|(?:es|sale)_gratis|cuanto_(?:cuesta|vale|sale|cobran|es|seria))(?:_eso|_mas|_extra|_aparte)?$
     """,
     "how_many_of_it": r"""
-        cuant[oa]s?_(\w{3,20})(?:_[0-9]+)?_(?:tienen?|traen?|contienen?|lleva|llevan|aporta|tira|tiran|da|dan|alcanza|corre)
+        cuant[oa]s?_(?!tiempo|dias|horas|veces)(\w{3,20})(?:_[0-9]+)?_(?:tienen?|traen?|contienen?|lleva|llevan|aporta|tira|tiran|da|dan|alcanza|corre)
     """,
     "business": r"""
         (?:tengo|tenemos|soy_de|somos|para)_(?:un|una|mi|el|la|nuestro|nuestra)_(?:\w+_)?(?:negocio|almacen|minimarket|restaurant\w*|cafeteria|cafe|kiosko|quiosco|criadero|hotel|hostal|colegio|casino|taller|local|pyme|emprendimiento|tienda|escuela|academia|jardin|club|oficina|empresa|bazar|botilleria)

@@ -158,6 +158,7 @@ TELLS_NOTHING = _words(
     """
 )
 FOR_SO_MUCH = _words("por con for com with")
+ORDERED = _words("pedido encargo compra order pedidos encomenda")  # "para un pedido de $80.000"
 TO_BE_HAD = _words("tienes hay puedes podrias tenemos alcanza encuentras you can tem pode voce temos")
 HALF = _words("mitad half metade")
 DOUBLE = HALF | _words("doble double dobro")

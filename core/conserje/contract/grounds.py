@@ -243,6 +243,8 @@ class _Judge:
         near = slack or self.talk.slack
         if self.talk.comes_to(value, slack) or self._is_near(value, slack) or self._is_reduced(value, near):
             return True
+        if any(whole * part / 100 == value for whole in self.contact.money for part in self.talk.percents):
+            return True
         if amount_words.DOUBLE & self.talk.spoken and self._is_half_or_double(value):
             return True
         if any(value - extra in self.talk.reduced for extra in (Decimal(0), *self.talk.fees)):
@@ -302,11 +304,20 @@ class _Judge:
         """Whose price it may be, by the name that stands shortly before it; and whether it must be."""
         before = unjoined(without_aside(amount.before))
         ends = [(end_of(name, before), len(name), product) for name, product in names]
-        end, _, owner = max(ends, key=lambda each: each[:2], default=(0, 0, None))
+        end, length, owner = max(ends, key=lambda each: each[:2], default=(0, 0, None))
         between = before[end:]
+        if owner and self._is_another_s_name(before[end - length : end], owner):
+            return None, False
         if not end or len(between) > _BETWEEN or any(map(str.isdigit, "".join(between))):
             return None, False
         return owner, set(between) <= amount_words.PRICED
+
+    def _is_another_s_name(self, said: Sequence[str], owner: Product) -> bool:
+        """Whether the words that end its name are all of another's: "brownies mágicos" of a pack of them."""
+        name = stems(" ".join(said))
+        return name != stems(owner.name) and any(
+            stems(each.name) == name for each in self.given.products if each != owner
+        )
 
     def _is_told_of(self, amount: Amount, owner: Product) -> bool:
         """Whether it is what the tenant has said of the product together with another."""
@@ -329,6 +340,8 @@ class _Judge:
         if is_denied(amount, self.given.language) or amount_words.BUDGET & set(amount.before[-3:]):
             return True
         before = [word for word in amount.before if word != "$"]
+        if amount_words.ORDERED & set(before[-2:-1]) and before[-1:] in (["de"], ["of"]):
+            return True
         if is_compared(amount) and "de" in before[-2:]:
             return True  # what is missing, or left over, of it
         if set(before[-1:]) & amount_words.FOR_SO_MUCH and set(amount.after[:2]) & amount_words.TO_BE_HAD:

@@ -34,6 +34,7 @@ from conserje.contract.numerals import legible
 from conserje.contract.talk import Given, Talk
 
 _PAUSES = (",", "pero", "but", "mas")
+_SEVERAL = {"dos": 2, "2": 2, "two": 2, "dois": 2, "duas": 2, "tres": 3, "3": 3, "three": 3}
 _COUNTED = 8  # amounts of an answer that others may be counted from
 _SCALES = (100, 1000)  # grams, or millilitres, whose price is told
 _PARTS = 100  # the most that a price is divided by
@@ -243,6 +244,8 @@ class _Judge:
         near = slack or self.talk.slack
         if self.talk.comes_to(value, slack) or self._is_near(value, slack) or self._is_reduced(value, near):
             return True
+        if self._is_of_several(value):
+            return True
         if any(whole * part / 100 == value for whole in self.contact.money for part in self.talk.percents):
             return True
         if amount_words.DOUBLE & self.talk.spoken and self._is_half_or_double(value):
@@ -257,6 +260,16 @@ class _Judge:
 
     def _is_half_or_double(self, value: Decimal) -> bool:
         return value / 2 in self.talk.prices or value * 2 in self.talk.prices or self.talk.comes_to(value * 2)
+
+    def _is_of_several(self, value: Decimal) -> bool:
+        """Whether it is told what some of them cost together: six of "dos por $3.990"."""
+        for price, said in self.told.priced:
+            for several in {_SEVERAL[word] for word in said if word in _SEVERAL}:
+                if any(
+                    price * many == value * several and many % several == 0 for many in self.talk.quantities
+                ):
+                    return True
+        return False
 
     def _is_near(self, value: Decimal, slack: Decimal) -> bool:
         prices = {each.price for each in self.talk.named} or self.talk.prices

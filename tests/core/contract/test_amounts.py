@@ -157,6 +157,28 @@ def test_a_name_may_be_written_with_more_words() -> None:
     assert not shop.unfounded("La Coca-Cola de 1,5 L está a $1.990.")
 
 
+def test_a_plural_may_be_the_end_of_a_longer_name() -> None:
+    one, pack = (
+        Product(1, "Brownie mágico", Decimal(5990)),
+        Product(2, "Pack 4 brownies mágicos", Decimal(19990)),
+    )
+    shop = replace(SHOP, products=[one, pack])
+    assert not shop.unfounded("2 brownies mágicos a $5.990 son $11.980.")
+    assert shop.unfounded("Pack 4 brownies mágicos: $5.990") == ["$5.990"]
+
+
+def test_a_part_of_what_the_contact_would_order_is_counted() -> None:
+    shop = replace(SHOP, texts=["Los encargos son con un abono de 30 %."], contact=["si encargo 80 lucas cuánto abono"])
+    assert not shop.unfounded("Para un pedido de $80.000 el abono sería $24.000.")
+    assert shop.unfounded("Para un pedido de $80.000 el abono sería $25.000.") == ["$25.000"]
+
+
+def test_what_two_cost_together_is_what_six_cost() -> None:
+    shop = replace(SHOP, texts=["Los martes, dos gorros por $9.000."], contact=["y seis gorros el martes?"])
+    assert not shop.unfounded("6 gorros el martes salen $27.000.")
+    assert shop.unfounded("6 gorros el martes salen $24.000.") == ["$24.000"]
+
+
 def test_what_costs_nothing_has_no_multiple() -> None:
     shop = replace(SHOP, products=[*SHOP.products, Product(3, "Bolsa de tela", Decimal(0))])
     assert shop.unfounded("Bolsa: $5") == ["$5"] and not shop.unfounded("Bolsa de tela: $0, gratis.")

@@ -162,6 +162,7 @@ abono|abonar|abona|adelanto
 """
 
 RETURNS = """
+arrepiento|arrepentirme|arrepentirse|arrepentimos
 devolver
 puedo|pueden|se|si|hacen|politica|plazo|para|como cambiar|cambio|cambiarlo|cambiarla|devolverlo|devolverla
 si no me|le gusta|queda|sirve|funciona

@@ -28,6 +28,7 @@ from conserje_catalog.asked import Asked
 from conserje_catalog.looking import Looking
 from conserje_catalog.names import named
 from conserje_catalog.offers import Offers, has, near, row_id
+from conserje_catalog.several import single
 from conserje_catalog.vocabulary import PATTERNS
 from conserje_catalog.wish import LESS_SURE, Meant
 from conserje_catalog.words import LANGUAGES, Words
@@ -249,10 +250,9 @@ async def _priced(turn: _Turn, asked: Asked, offers: Offers) -> list[str]:
     for part in wishes.others(asked):
         count, thing = amount(part)
         matches = await named(turn, [part]) or (await named(turn, [thing]) if count > 1 else [])
-        for match in matches[:_PRICED]:
-            lines[
-                offers.line(match.product, count if count > 1 else sold_by_measure(match.product, [part]))
-            ] = None
+        for product in single([match.product for match in matches], part, count)[:_PRICED]:
+            much = count if count > 1 else sold_by_measure(product, [part])
+            lines[offers.line(product, much)] = None
         shown = choices.shown(turn.history, await turn.products.all()) if count > 1 and not thing else []
         lines.update(dict.fromkeys(offers.line(product, count) for product in shown if len(shown) == 1))
     return ["\n".join(lines)] if lines else []

@@ -18,6 +18,7 @@ _AT_MOST = words_of("hasta maximo menos bajo under ate tope less presupuesto bud
 _AT_LEAST = words_of("sobre desde over above")
 _BOUNDS = _AT_MOST | _AT_LEAST | {"por", "for", "de", "tengo"}
 _SHARP = words_of("en video pantalla tele tv televisor monitor resolucion camara")  # "en 4k" is no price
+_BEFORE_MONEY = _AT_MOST | _AT_LEAST | {"de", "a", "por", "que", "mas", "the", "than", "of"}
 _DIGITS = 4  # after "de" a shorter number is no price
 _LEAST_MONEY = 500  # a smaller number without a unit is how many, or how large
 
@@ -42,7 +43,10 @@ def budget(clause: str) -> tuple[Budget | None, str]:
     if not found:
         return None, clause
     (first, _, low), (_, end, high) = found[0], found[-1]
-    rest = " ".join(word for n, word in enumerate(words) if not first <= n < end)
+    bound = first
+    while bound and words[bound - 1] in _BEFORE_MONEY:
+        bound -= 1
+    rest = " ".join(word for n, word in enumerate(words) if not bound <= n < end)
     if len(found) > 1:
         return Budget(min(low, high), max(low, high)), rest
     before = words[max(first - 3, 0) : first]

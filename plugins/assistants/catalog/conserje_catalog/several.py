@@ -26,6 +26,9 @@ _LISTED = 4  # things in a row
 _OF_THE_SAME_SIZE = re.compile(r"\bde(?:l| la) mism[oa] (?:porte|tamano|medida|formato|talla|tipo|marca)\b")
 _LARGE = re.compile(r"\b(grande|chic[oa]|pequen[oa])s?\b")
 _SO_MANY = re.compile(r"(?:somos|seremos|vamos a ser|para|pa) (?:como |unos )?[0-9]+(?: personas)?")
+_AND_ANOTHER = re.compile(
+    r" [2-9] [a-z]+ (?:y|e|mas|and) (?:un|una|otr[oa]|[0-9]+) "
+)  # "2 brownies y un pack"
 _CALLED = 0.03  # a keyword says less surely what it is than the name
 _HAS_WITH = re.compile(r"\b(vienen?|funcionan?|compatibles?|sirven?|pagan?|cargan?) con ")  # joins nothing
 
@@ -55,7 +58,7 @@ async def several(turn: AnyTurn, wish: Wish, asked: Asked) -> Meant | None:
                 matches = await named(turn, [thing]) or await things.wished(turn, part)
             before = part
             if matches := without(wish, matches):
-                best = _single([match.product for match in by_name(matches)], part, count)
+                best = single([match.product for match in by_name(matches)], part, count)
                 much = count if count > 1 else sold_by_measure(best[0], [part])
                 found.append((1 if is_its_own(count, part, best[0]) else much, best))
         if len({frozenset(product.name for product in products) for _, products in found}) > 1:
@@ -77,6 +80,8 @@ async def _joined(turn: AnyTurn, clause: str) -> list[str]:
     """The parts that an "and" joins; it joins none in a thing's own name: "audífonos con cable"."""
     parts = PATTERNS["and"].split(_HAS_WITH.sub(r"\1 ", clause))
     if len(parts) == 2 and is_of_the_same(parts[1]):
+        return parts
+    if _AND_ANOTHER.search(clause):
         return parts
     if len(parts) == 2 and (whole := await turn.products.search(clause, 1)):
         return [clause] if whole[0].score >= LESS_SURE else parts
@@ -113,7 +118,7 @@ def by_name(matches: Sequence[Match]) -> Sequence[Match]:
     return [match for match in matches if match.score > best - _CALLED]
 
 
-def _single(products: list[Product], part: str, count: Count) -> list[Product]:
+def single(products: list[Product], part: str, count: Count) -> list[Product]:
     """Without packs, where so many are asked for and no pack is: "3 brownies"."""
     if (so := _LARGE.search(part)) and (best := measures.most(products, so[1])):
         return best

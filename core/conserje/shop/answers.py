@@ -47,6 +47,9 @@ _OF_FACTS = frozenset[str]().union(
 )
 _OWN = frozenset(cues.OWN.split())
 _UNDER_WAY = frozenset(key for word in cues.UNDER_WAY.split() for key in meanings(word))
+_SHOWN = frozenset(
+    ("foto", "fotos", "imagen", "imágenes", "imagenes", "video", "catalogo", "catálogo", "link")
+)
 _HOW_MUCH = frozenset(("cuanto", "cuánto", "kuanto", "quanto", "much"))
 _DONE = frozenset(cues.DONE.split())  # word by word: what is done has the stem of what may be done
 
@@ -195,7 +198,11 @@ class Answers:
         is_asked = False
         for words in clauses:
             named = _DELIVERY.found(words)
-            if not named and not _ADDRESS.found(words):
+            if (
+                not named
+                and not _ADDRESS.found(words)
+                and _SHOWN.isdisjoint([each.written for each in words])
+            ):
                 named = _REACH.found(words)
             if arrival := _ARRIVAL.found(words):
                 asked.setdefault("delivery.time", set()).update(arrival)

@@ -27,7 +27,7 @@ from conserje_catalog.amounts import amount, sold_by_measure
 from conserje_catalog.asked import Asked
 from conserje_catalog.looking import Looking
 from conserje_catalog.names import named
-from conserje_catalog.offers import Offers, has, near, row_id
+from conserje_catalog.offers import SHOWN, Offers, has, near, row_id
 from conserje_catalog.several import single
 from conserje_catalog.vocabulary import PATTERNS
 from conserje_catalog.wish import LESS_SURE, Meant
@@ -242,6 +242,7 @@ async def _names_a_thing(turn: _Turn, asked: Asked) -> bool:
 
 async def _priced(turn: _Turn, asked: Asked, offers: Offers) -> list[str]:
     """What products asked for beside the shop cost: "cuánto sale el volcano y el despacho"."""
+    offers = replace(offers, hello="")
     rest = Asked("\n".join(wishes.rest(asked)))
     together = await meaning.find(turn, rest) if rest.clauses else None
     if together and together.way == "total":
@@ -250,7 +251,9 @@ async def _priced(turn: _Turn, asked: Asked, offers: Offers) -> list[str]:
     for part in wishes.others(asked):
         count, thing = amount(part)
         matches = await named(turn, [part]) or (await named(turn, [thing]) if count > 1 else [])
-        for product in single([match.product for match in matches], part, count)[:_PRICED]:
+        products = single([match.product for match in matches], part, count)
+        lines.update(dict.fromkeys([offers.words.listed_some] if len(products) > SHOWN else []))
+        for product in products[:SHOWN]:
             much = count if count > 1 else sold_by_measure(product, [part])
             lines[offers.line(product, much)] = None
         shown = choices.shown(turn.history, await turn.products.all()) if count > 1 and not thing else []

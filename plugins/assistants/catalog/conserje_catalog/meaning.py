@@ -25,6 +25,7 @@ from conserje_catalog.names import (
     SURE,
     AnyTurn,
     for_what_they_have,
+    itself,
     named,
     sure,
 )
@@ -47,7 +48,7 @@ async def find(turn: AnyTurn, asked: Asked) -> Meant | None:
         return shown.best_of(together, asked)
     offered = choices.shown(turn.history, await turn.products.all()) if turn.history else []
     matches = await _of_the_subject(turn, wish, without(wish, await named(turn, wish.clauses)))
-    matches = await for_what_they_have(turn, wish.stories, matches)
+    matches = itself(wish.clauses, await for_what_they_have(turn, wish.stories, matches))
     count = _count(wish, matches)
     if count > 1 and (of_them := [match for match in matches if match.product in offered]):
         matches = of_them  # "12 sacos" of what was shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from conserje import Match, Turn
@@ -46,6 +47,24 @@ async def named(turn: AnyTurn, clauses: Iterable[str]) -> Sequence[Match]:
     return _numbered(written, found)
 
 
+def itself(written: Sequence[str], found: Sequence[Match]) -> Sequence[Match]:
+    """Without what is told to be for another of them: of "la ps5" no game "para PlayStation 5"."""
+    if len(found) < 2 or any([_OF_WHICH.search(f" {each} ") for each in written]):
+        return found
+    heads = [f" para {_head(each.product.name)}" for each in found]
+    told = [fits.told(match.product) for match in found]
+    kept = [
+        match for match, said in zip(found, told, strict=True) if not any([head in said for head in heads])
+    ]
+    return kept or found
+
+
+@lru_cache(maxsize=4096)
+def _head(name: str) -> str:
+    """The first two words of a name."""
+    return " ".join(" ".join(Asked(name).clauses).split()[:2])
+
+
 def _numbered(written: Sequence[str], found: Sequence[Match]) -> Sequence[Match]:
     """Those whose first number is the one that is named: "CBD 10" of "CBD 10 % 10 ml", "CBD 20 % 10 ml"."""
     last = [_BARE_NUMBER.findall(each) for each in written if len(_NUMBER.findall(each)) == 1]
@@ -86,7 +105,7 @@ async def _of_which(turn: AnyTurn, clause: str, found: Sequence[Match]) -> list[
     if not others or others[0].score < _OWN:
         return []
     name = Asked(others[0].product.name).clauses[0].split()
-    if set(called) & set(name):
+    if {word for word in called if word.isalpha()} & set(name):
         return []  # it is called so, and found by it
     kinds = await turn.products.search(amount(" ".join(heads))[1], FOUND)
     of_kind = [match for match in kinds if match.score >= _OWN]

@@ -262,7 +262,8 @@ EXPRESSIONS = {
         puest[oa]s?_(?:alla|aca|en_(?:mi_)?(?:casa|obra|terreno|\w+$)) van_(?:a|hasta)_\w+_con
         despach\w* envi(?:o|os|an|as|a|ar|arian|ando|enme) delivery repart\w+
         (?:mandan|llevan|llegan)_(?:a|pa|para|hasta) starken chilexpress blue_?express bluexpress retir\w+
-        mandar(?:me|lo|la)? (?:pueden?|podrian?)_(?:traer|llevar|enviar)(?:me|lo|la|melo|mela)?
+        mandar(?:me|lo|la)?(?!_(?:\w+_)?(?:fotos?|imagen\w*|videos?|catalogo|lista|info\w*|links?|datos))
+        (?:pueden?|podrian?)_(?:traer|llevar|enviar)(?:me|lo|la|melo|mela)?
         cuant[oa]s?_(?:dias_|tiempo_)?(?:se_)?demora[ns]?_(?:en_llegar|a|el_(?:envio|despacho|pedido))
         (?:^|_)(?:mandan|despachan|envian|reparten)$
         a_regiones region(?:es)? domicilio flete entreg\w+ cuanto_(?:tarda|se_tarda)\w*

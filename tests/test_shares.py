@@ -46,6 +46,7 @@ def test_where_there_is_nothing_else_nothing_is_left_out(workers: int) -> None:
     assert dealt(alone, workers) == alone
 
 
-def test_the_folders_named_are_there() -> None:
-    assert all((TESTS / folder).is_dir() for folder in (*WHOLE, *OF_ITS_SERVER))
+def test_the_places_named_are_there() -> None:
+    assert all((TESTS / folder).is_dir() for folder in WHOLE)
+    assert all((TESTS / place).exists() for place in OF_ITS_SERVER)
     assert is_whole(TESTS / "system" / "test_kills.py") and not is_whole(TESTS / "core" / "test_plugins.py")

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 0.5  # seconds; longer than the time between two beats
 STILL_LIMIT = 3.0  # seconds without a beat in which it could have run
 GIVE_WAY_AFTER = 0.4  # seconds without a beat, after which it has the processor where nobody else wants it
+GIVE_WAY_UNTIL = 6.0  # the same: where others always want it, nobody would ever know that it stands still
 SUSPECT_LIMIT = 1.0  # seconds without a beat before others of the machine, who may take over, are warned
 SUSPECT_AGAIN = 4.0  # seconds after which they are warned again
 START_LIMIT = 60.0  # the same before its first beat, and after its last one
@@ -152,7 +153,7 @@ class Watchdog:
                 watched.send(signal.SIGKILL)
             return
         watched.look(seconds)
-        watched.give_way(watched.still >= GIVE_WAY_AFTER)
+        watched.give_way(watched.still >= GIVE_WAY_AFTER and watched.silent < GIVE_WAY_UNTIL)
         if watched.is_to_be_told_of and (call := watched.pulse.call):
             watched.warned_at = watched.silent
             self.suspect(call)

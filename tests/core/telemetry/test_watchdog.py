@@ -68,6 +68,25 @@ def test_promise_11_one_that_stands_still_gives_way_until_it_comes_round(
     assert levels == [level, behind, behind, level]
 
 
+def test_promise_8_one_that_others_keep_waiting_gives_way_for_some_seconds_only(
+    sleeper: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = {"1": 0.0}
+    monkeypatch.setattr(procfs, "waited", lambda _: dict(waits))
+    watchdog, own = Watchdog(10**6), pulse.create()
+    watchdog.watch("work", sleeper, own)
+    [watched] = watchdog._watched
+    own.beats, level = 1, os.getpriority(os.PRIO_PROCESS, sleeper)
+    behind = niceness.BEHIND if niceness.may_be_taken_back() else level
+    levels = []
+    for _ in range(14):
+        watchdog._judge(watched, LOOK)
+        waits["1"] += 0.75 * LOOK
+        levels.append(os.getpriority(os.PRIO_PROCESS, sleeper))
+    assert levels == [level] * 4 + [behind] * 8 + [level] * 2
+    assert watched.killed_at is None
+
+
 def test_one_that_is_told_to_end_does_so_before_others(sleeper: int) -> None:
     watchdog, own = Watchdog(10**6), pulse.create()
     watchdog.watch("work", sleeper, own)

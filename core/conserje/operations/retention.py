@@ -42,7 +42,7 @@ ON_DISK = "files without a message"
 NAMED = 5  # of what failed
 
 RULES = (
-    *notices.RULES, *leads.RULES, *conversations.RULES, *files.RULES, *showcase.RULES, *rights.RULES,
+    *notices.RULES, *conversations.RULES, *leads.RULES, *files.RULES, *showcase.RULES, *rights.RULES,
     *shop.RULES, *costs.RULES, *idempotency.RULES, *access.RULES,
 )  # fmt: skip
 """Each room's own, in the order in which they go."""

@@ -183,13 +183,16 @@ async def test_an_open_lead_of_who_wants_no_messages_goes_when_nothing_is_left_o
     """Whose conversation does not go: for who is to be told nothing no person has anything to do."""
     await talk(scene, "stop")
     await scene.write("hola", sender="beto")
-    for conversation in await scene.pool.fetch("SELECT id FROM conversations ORDER BY id"):
-        assert await opened(scene, conversation["id"], "k", Lead("pan", "Ana", "+56911112222"))
+    conversations = [row["id"] for row in await scene.pool.fetch("SELECT id FROM conversations ORDER BY id")]
+    for conversation in conversations:
+        assert await opened(scene, conversation, "k", Lead("pan", "Ana", "+56911112222"))
     await age(scene, 366)
     assert "leads of who wants no messages" not in await would_go(scene)
     await prune(scene)
     await age(scene, 36)
-    await prune(scene)
+    assert (await prune(scene))["leads of who wants no messages"] == 1
+    assert await opened(scene, conversations[0], "l", Lead("pan", "Ana", "+56911112222"))
+    await scene.pool.execute("UPDATE leads SET created_at = now() - interval '366 days'")
     await scene.pool.execute(
         "UPDATE conversations SET state = 'person', hand_back_at = now() + interval '1 h'"
     )

@@ -41,6 +41,7 @@ OUT_OF_TIME = (TimeoutError, asyncpg.QueryCanceledError)
 ON_DISK = "files without a message"
 NAMED = 5  # of what failed
 
+# Leads behind conversations, whose foreign key would read past all of them that had just gone.
 RULES = (
     *notices.RULES, *conversations.RULES, *leads.RULES, *files.RULES, *showcase.RULES, *rights.RULES,
     *shop.RULES, *costs.RULES, *idempotency.RULES, *access.RULES,

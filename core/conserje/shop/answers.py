@@ -182,9 +182,9 @@ class Answers:
     def _hours(self, clauses: Sequence[Sequence[Word]], tenant: Tenant, now: datetime) -> Iterator[_Found]:
         """Those of each clause that asks for them; the week's once some day's are said says no more."""
         is_said = False
-        for words in clauses if tenant.hours else ():
+        for words in clauses:
             asked = _HOURS.found(words)
-            if not asked or _DELIVERY.found(words) or not tenant.hours:
+            if not tenant.hours or not asked or _DELIVERY.found(words):
                 continue
             answer = saying.hours(tenant.hours, [word.written for word in words], tenant.locale, now)
             if answer and not (is_said and answer == saying.hours(tenant.hours, (), tenant.locale, now)):

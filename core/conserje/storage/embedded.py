@@ -31,6 +31,7 @@ USER = "conserje"
 _PID_FILE = "postmaster.pid"
 _SOCKET = ".s.PGSQL.5432"
 _TROUBLE = re.compile(r"\b(FATAL|PANIC|ERROR)\b")
+_MAKERS = ("initdb", "postgres")
 _KILLED_WITHIN = 10.0  # seconds
 _SOCKET_PATH = 103  # bytes: the longest that every kernel takes
 
@@ -105,9 +106,10 @@ def _end_those_in(folder: Path) -> None:
 
     def is_there(process: psutil.Process) -> bool:
         with suppress(psutil.Error):  # has ended, or is not ours to ask
-            where, words = process.cwd(), process.cmdline()  # type: ignore[no-untyped-call]
-            return where == str(folder) or str(folder) in words
-        return False
+            if process.name() in _MAKERS:  # type: ignore[no-untyped-call]
+                where, words = process.cwd(), process.cmdline()  # type: ignore[no-untyped-call]
+                return where == str(folder) or str(folder) in words
+        return False  # nor is who looks at it there
 
     left = [each for each in psutil.process_iter() if is_there(each)]  # type: ignore[no-untyped-call]
     for each in left:

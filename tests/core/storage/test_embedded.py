@@ -246,11 +246,7 @@ async def test_a_copy_that_a_killed_process_left_half_made_is_no_obstacle(folder
     assert len(copies(folder)) == 1 and not half.exists()
 
 
-GO_ON_WRITING = """
-while True:
-    for number in range(9):
-        open(str(number), "w").close()
-"""
+GO_ON_WRITING = "while :; do for n in 1 2 3 4; do : > $n; done; done"
 
 
 @pytest.mark.parametrize("name", ["its data", "thrown away"])
@@ -262,12 +258,17 @@ async def test_who_made_one_for_a_process_that_was_killed_is_ended_and_what_it_m
     )
     half = (folder if name == "its data" else folder / "proof") / "postgres.half"
     half.mkdir(parents=True)
-    maker = subprocess.Popen([sys.executable, "-c", GO_ON_WRITING], cwd=half)
-    await until((half / "0").exists)
+    (folder / "initdb").symlink_to("/bin/sh")
+    maker = subprocess.Popen([folder / "initdb", "-c", GO_ON_WRITING], cwd=half)
+    visitor = subprocess.Popen(["sleep", "3600"], cwd=half)
+    await until((half / "1").exists)
     async with opened as url:
         await (await asyncpg.connect(url)).close()
         assert not alive(maker.pid) and not half.exists()
-    maker.wait()
+        assert alive(visitor.pid)
+    visitor.kill()
+    for each in (maker, visitor):
+        each.wait()
 
 
 @as_root
